@@ -1,0 +1,133 @@
+"""How far a player is with a goal: one pure function, used by lists, claims, activation and the flush alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Counting, Goal, Stat
+from shared.domain.instant import Instant
+from shared.domain.tally import Measures
+
+
+class GoalState(Enum):
+    """Derived from progress and completion, stored nowhere."""
+
+    NOT_STARTED = auto()
+    IN_PROGRESS = auto()
+    COMPLETED = auto()
+    CLAIMED = auto()
+
+
+class TallyView(NamedTuple):
+    """What a stored tally tells: its measures and the newest value."""
+
+    measures: Measures
+    latest: int | None = None
+
+
+class Assignment(NamedTuple):
+    """The player's own choice for a goal. Without one the catalogue's default holds."""
+
+    active: bool
+    active_since: Instant | None
+    """When the goal was last activated; None if it never was explicitly."""
+    frozen_progress: int = 0
+    """What was shown when the goal was deactivated."""
+
+
+class Completion(NamedTuple):
+    """The goal was completed; stored when it happens and never taken back."""
+
+    complete_time: Instant | None
+    """None if the target was already reached when the goal became active."""
+    claim_time: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerView:
+    """Everything stored about a player that goals are judged by: one read, one instant."""
+
+    tallies: Mapping[Stat, TallyView] = field(default_factory=dict)
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    """By goal id; only where the player's choice differs from or repeats the default."""
+    completions: Mapping[str, Completion] = field(default_factory=dict)
+    """By goal id."""
+
+
+class GoalStatus(NamedTuple):
+    """One goal as one player has it."""
+
+    active: bool
+    locked: bool
+    state: GoalState
+    progress: int
+    """0 to the goal's target."""
+    assign_time: Instant | None
+    complete_time: Instant | None
+    claim_time: Instant | None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the target was reached while the goal was active, claimed or not."""
+        return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
+
+
+def is_active(goal: Goal, assignment: Assignment | None, completion: Completion | None) -> bool:
+    """Whether the goal counts for the player.
+
+    The player's own choice decides, then the catalogue's default. A completed goal that is no longer assigned by default
+    stays active, so that its reward can still be claimed.
+    """
+    if assignment is not None:
+        return assignment.active
+    return goal.default_assigned or completion is not None
+
+
+def shown_measure(goal: Goal, tally: TallyView | None) -> int:
+    """The number that players see; it may fall for `latest` alone."""
+    if tally is None:
+        return 0
+    if goal.counting is Counting.LATEST:
+        return tally.latest or 0
+    return tally.measures.judged_by(goal.counting)
+
+
+def is_completed(goal: Goal, view: PlayerView) -> bool:
+    """Whether the goal was completed before, or is satisfied by what the tally holds while it is active."""
+    completion = view.completions.get(goal.id)
+    if completion is not None:
+        return True
+    if not is_active(goal, view.assignments.get(goal.id), None):
+        return False
+    tally = view.tallies.get(goal.stat)
+    return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
+
+
+def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
+    """The goal as the player has it now. Prerequisites are judged in the same view."""
+    assignment = view.assignments.get(goal.id)
+    completion = view.completions.get(goal.id)
+    active = is_active(goal, assignment, completion)
+    if is_completed(goal, view):
+        progress = goal.target
+        claimed = completion is not None and completion.claim_time is not None
+        state = GoalState.CLAIMED if claimed else GoalState.COMPLETED
+    else:
+        if active:
+            shown = shown_measure(goal, view.tallies.get(goal.stat))
+        else:
+            shown = assignment.frozen_progress if assignment is not None else 0
+        progress = max(0, min(shown, goal.target))
+        state = GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED
+    return GoalStatus(
+        active=active,
+        locked=any(not is_completed(catalogue.goals[required], view) for required in goal.requires),
+        state=state,
+        progress=progress,
+        assign_time=assignment.active_since if assignment is not None else None,
+        complete_time=completion.complete_time if completion is not None else None,
+        claim_time=completion.claim_time if completion is not None else None,
+    )
