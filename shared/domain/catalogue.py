@@ -6,10 +6,10 @@ argument and never asks for "the current one" twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
+from functools import cached_property
 from typing import NamedTuple
 
 AMOUNT_MAX = 2**40
@@ -76,6 +76,17 @@ class Goal:
     requires: tuple[str, ...] = ()
 
 
+class Ladder(NamedTuple):
+    """The goals on one stat that are judged by one measure, by rising target: what lies between two values is found by
+    bisection.
+    """
+
+    counting: Counting
+    """`latest` is judged by the same measure as `highest` and stands under it."""
+    targets: tuple[int, ...]
+    goals: tuple[Goal, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """A set of goals, in the order in which players see them."""
@@ -86,9 +97,9 @@ class Challenge:
     goals: tuple[Goal, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All definitions of one version. Build it with `of`, from parts that the loader has validated."""
+    """All definitions of one version, from parts that the loader has validated. Two with one version are the same."""
 
     version: str
     """Hash of the content: equal exactly when the definitions are."""
@@ -96,33 +107,43 @@ class Catalogue:
     declared_stats: frozenset[str] = frozenset()
     """Stat codes that are tallied although no goal may watch them yet."""
 
-    goals: Mapping[str, Goal] = field(init=False, repr=False, compare=False)
-    """Every goal by its id, in catalogue order."""
-    challenge_by_id: Mapping[str, Challenge] = field(init=False, repr=False, compare=False)
-    wanted: frozenset[Stat] = field(init=False, repr=False, compare=False)
-    """What is tallied: the stats of all goals, and the declared ones."""
-    day_counted: frozenset[Stat] = field(init=False, repr=False, compare=False)
-    """The stats whose tallies keep the set of days."""
-    default_goals: tuple[Goal, ...] = field(init=False, repr=False, compare=False)
+    @cached_property
+    def goals(self) -> Mapping[str, Goal]:
+        """Every goal by its id, in catalogue order."""
+        return {goal.id: goal for challenge in self.challenges for goal in challenge.goals}
 
-    def __post_init__(self) -> None:
-        goals = {goal.id: goal for challenge in self.challenges for goal in challenge.goals}
-        derived = {
-            "goals": MappingProxyType(goals),
-            "challenge_by_id": MappingProxyType({challenge.id: challenge for challenge in self.challenges}),
-            "wanted": frozenset(goal.stat for goal in goals.values())
-            | {Stat(Source.STAT, code) for code in self.declared_stats},
-            "day_counted": frozenset(goal.stat for goal in goals.values() if goal.counting is Counting.DAYS),
-            "default_goals": tuple(goal for goal in goals.values() if goal.default_assigned),
+    @cached_property
+    def challenge_by_id(self) -> Mapping[str, Challenge]:
+        """Every challenge by its id, in catalogue order."""
+        return {challenge.id: challenge for challenge in self.challenges}
+
+    @cached_property
+    def default_goals(self) -> tuple[Goal, ...]:
+        """The goals that are active for a player without a row."""
+        return tuple(goal for goal in self.goals.values() if goal.default_assigned)
+
+    @cached_property
+    def wanted(self) -> frozenset[Stat]:
+        """What is tallied: the stats of all goals, and the declared ones."""
+        declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)
+        return declared.union(goal.stat for goal in self.goals.values())
+
+    @cached_property
+    def day_counted(self) -> frozenset[Stat]:
+        """The stats whose tallies keep the set of days."""
+        return frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
+
+    @cached_property
+    def ladders(self) -> Mapping[Stat, tuple[Ladder, ...]]:
+        """The goals on each stat, one ladder for each measure."""
+        rungs: dict[Stat, dict[Counting, list[Goal]]] = {}
+        for goal in sorted(self.goals.values(), key=lambda goal: goal.target):
+            judged_as = Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting
+            rungs.setdefault(goal.stat, {}).setdefault(judged_as, []).append(goal)
+        return {
+            stat: tuple(
+                Ladder(counting, tuple(goal.target for goal in goals), tuple(goals))
+                for counting, goals in by_counting.items()
+            )
+            for stat, by_counting in rungs.items()
         }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
-
-    def goals_on(self, stat: Stat) -> Iterator[Goal]:
-        """The goals that watch `stat`, in catalogue order."""
-        return (goal for goal in self.goals.values() if goal.stat == stat)
-
-    @classmethod
-    def of(cls, version: str, challenges: Iterable[Challenge], declared_stats: Iterable[str] = ()) -> Catalogue:
-        """A catalogue of these challenges; ids must be unique."""
-        return cls(version, tuple(challenges), frozenset(declared_stats))

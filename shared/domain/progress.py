@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -46,14 +45,13 @@ class Completion(NamedTuple):
     claim_time: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerView:
+class PlayerView(NamedTuple):
     """Everything stored about a player that goals are judged by: one read, one instant."""
 
-    tallies: Mapping[Stat, TallyView] = field(default_factory=dict)
-    assignments: Mapping[str, Assignment] = field(default_factory=dict)
-    """By goal id; only where the player's choice differs from or repeats the default."""
-    completions: Mapping[str, Completion] = field(default_factory=dict)
+    tallies: Mapping[Stat, TallyView]
+    assignments: Mapping[str, Assignment]
+    """By goal id; only where the player has chosen."""
+    completions: Mapping[str, Completion]
     """By goal id."""
 
 
@@ -78,8 +76,8 @@ class GoalStatus(NamedTuple):
 def is_active(goal: Goal, assignment: Assignment | None, completion: Completion | None) -> bool:
     """Whether the goal counts for the player.
 
-    The player's own choice decides, then the catalogue's default. A completed goal that is no longer assigned by default
-    stays active, so that its reward can still be claimed.
+    The player's own choice decides, then the catalogue's default. A completed goal that is no longer assigned by
+    default stays active, so that its reward can still be claimed.
     """
     if assignment is not None:
         return assignment.active

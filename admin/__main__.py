@@ -1,0 +1,31 @@
+"""The operators' command: `python -m admin FAMILY COMMAND …`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from admin import catalogue
+
+FAMILIES = (catalogue.register,)
+"""Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 for success, 1 for failure. Wrong usage leaves by `SystemExit` with status 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m admin",
+        description="Looks after a running challenge backend and what it is configured with.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong usage.",
+    )
+    families = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for register in FAMILIES:
+        register(families)
+    arguments = parser.parse_args(argv)
+    status: int = arguments.run(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

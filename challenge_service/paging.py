@@ -1,0 +1,36 @@
+"""Page tokens: opaque, and good only for the request that they were made for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from shared.domain.errors import InvalidRequest
+
+_TOKEN = struct.Struct(">8sI")
+
+
+def page_token(position: int, *parameters: str | bool | Sequence[str]) -> str:
+    """The token of the page that starts at a position, for a request with these parameters."""
+    return base64.urlsafe_b64encode(_TOKEN.pack(_fingerprint(parameters), position)).decode()
+
+
+def page_position(token: str, *parameters: str | bool | Sequence[str]) -> int:
+    """Where the page starts; 0 for the empty token. `InvalidRequest` for a token of another request."""
+    if not token:
+        return 0
+    try:
+        fingerprint, position = _TOKEN.unpack(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (binascii.Error, struct.error, ValueError):
+        fingerprint, position = b"", 0
+    if fingerprint != _fingerprint(parameters):
+        raise InvalidRequest.of("page_token", "does not belong to this request")
+    return int(position)
+
+
+def _fingerprint(parameters: Sequence[str | bool | Sequence[str]]) -> bytes:
+    return blake2b(json.dumps(parameters).encode(), digest_size=8).digest()

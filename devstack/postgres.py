@@ -1,0 +1,132 @@
+"""An embedded PostgreSQL server."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from devstack.account import Account, server_account
+from devstack.binaries import postgres_installation
+from devstack.cluster import DATABASE, ENVIRONMENT, ROLE, Cluster
+from devstack.errors import AlreadyRunning
+from devstack.ports import LOOPBACK
+from devstack.postmaster import Postmaster
+from devstack.process import POLL_S, Child
+from devstack.server import EmbeddedServer
+
+Version = Literal[16, 18]
+
+STOP_S = 30
+"""A fast stop writes a checkpoint; on a slow disk that takes a while."""
+LEAVING_S = 1
+"""How long a server whose supervisor was just killed may take to notice."""
+
+_STOP_SIGNALS = {
+    "smart": (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT),
+    "fast": (signal.SIGINT, signal.SIGQUIT),
+    "immediate": (signal.SIGQUIT,),
+}
+
+
+class EmbeddedPostgres(EmbeddedServer):
+    """A server with one role, one database and a password. Its data survives a restart.
+
+    The password and the log lie in `directory`, the data too unless the account that runs the server cannot reach it
+    there (see `devstack.shelter`).
+    """
+
+    name = "postgres"
+    # Ready within a second; but after a crash up to a gigabyte of log is replayed first.
+    start_s = 60
+
+    def __init__(
+        self, directory: Path, *, version: Version = 18, port: int = 0, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` are PostgreSQL's own, by name. A start raises AlreadyRunning if the data is in use."""
+        super().__init__(directory, port)
+        self.version = version
+        self._settings = dict(settings or {})
+
+    def start(self) -> None:
+        if not self.is_running:
+            _wait_for_predecessor(self._cluster.data)
+            self._cluster.ensure(self._binaries, self._account)
+        super().start()
+
+    @cached_property
+    def _account(self) -> Account | None:
+        return server_account()
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        return Cluster.at(self._directory, self.version, self._account)
+
+    @cached_property
+    def _binaries(self) -> Path:
+        return postgres_installation(self.version, self._account) / "bin"
+
+    def _child_on(self, port: int) -> Child:
+        settings = {
+            "listen_addresses": LOOPBACK,
+            "port": str(port),
+            "unix_socket_directories": "",
+            "cluster_name": "challenge-devstack",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **self._settings,
+        }
+        options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        return Child(
+            self.name,
+            [str(self._binaries / "postgres"), "-D", str(self._cluster.data), *options],
+            output=self._log,
+            env=ENVIRONMENT,
+            account=self._account,
+            grace_s=STOP_S,
+            death_signal=signal.SIGINT,
+        )
+
+    def _is_ready(self, child: Child, port: int) -> bool:
+        found = Postmaster.of(self._cluster.data)
+        return found is not None and (found.pid, found.port, found.status) == (child.pid, port, "ready")
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{ROLE}:{self._cluster.password}@{LOOPBACK}:{self._port}/{DATABASE}"
+
+    @property
+    def data(self) -> Path:
+        """The data directory, wherever it lies."""
+        return self._cluster.data
+
+    def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
+        """Stop the server: wait for clients to leave (`smart`), end their transactions (`fast`), or crash."""
+        if self._child is not None:
+            self._child.stop(_STOP_SIGNALS[mode])
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would; the next start recovers from the write-ahead log."""
+        self.stop("immediate")
+
+    def remove(self) -> None:
+        """Stop the server and delete its data and password."""
+        self.kill()
+        self._cluster.remove()
+
+
+def _wait_for_predecessor(data: Path) -> None:
+    """Let a server that is stopping finish; raise AlreadyRunning for one that is not."""
+    started = time.monotonic()
+    while (predecessor := Postmaster.of(data)) is not None and predecessor.is_alive:
+        if time.monotonic() - started > (STOP_S if predecessor.status == "stopping" else LEAVING_S):
+            raise AlreadyRunning(
+                f"PostgreSQL already runs on {data}: process {predecessor.pid}, port {predecessor.port}; "
+                f"stop it first: kill -INT {predecessor.pid}"
+            )
+        time.sleep(POLL_S)
+    if predecessor is not None:
+        predecessor.forget_if_reused()

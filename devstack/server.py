@@ -1,0 +1,92 @@
+"""What the embedded servers have in common: a log, a port of their own, a start that waits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Self
+
+from devstack.errors import StartFailed
+from devstack.output import LogFile
+from devstack.ports import free_port, is_free
+from devstack.process import Child
+
+PORT_ATTEMPTS = 5
+"""How often another free port is tried when somebody takes the one that was picked."""
+
+
+class EmbeddedServer(ABC):
+    """A server on a loopback port. Port and password stay the same from the first start on, and so does `url`."""
+
+    name: ClassVar[str]
+    start_s: ClassVar[float]
+    """How long a start may take."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        """`directory` is made if it is not there. Port 0: a free one, picked at the first start."""
+        self._directory = directory
+        self._log = LogFile(directory / "server.log")
+        self._port = port
+        self._child: Child | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises StartFailed, with the end of its log, if it does not."""
+        if self.is_running:
+            raise StartFailed(f"{self.name} runs already")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            port = self._port or free_port()
+            child = self._child = self._child_on(port)
+            child.start()
+            try:
+                child.wait_until(partial(self._is_ready, child, port), self.start_s)
+            except StartFailed:
+                taken = not self._port and not is_free(port)
+                if taken and attempt < PORT_ATTEMPTS:
+                    continue
+                raise
+            self._port = port
+            return
+
+    @abstractmethod
+    def _child_on(self, port: int) -> Child:
+        """The process that serves on `port`."""
+
+    @abstractmethod
+    def _is_ready(self, child: Child, port: int) -> bool:
+        """Whether `child`, not some other server on that port, takes commands."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where to connect, with the password. Known from the first start on."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop the server in order; nothing happens if it does not run."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End the server at once, as a crash would."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server runs."""
+        return self._child is not None and self._child.is_running
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id; None before the first start."""
+        return self._child.pid if self._child else None
+
+    def tail(self) -> str:
+        """The last lines of the server's log."""
+        return self._log.tail()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,116 @@
+"""A player's first minutes as commands to paste: initialize, list, log in, win matches, list, claim, claim again.
+
+This is the one place of the stack that knows ids of the demo catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CHALLENGE = "combat"
+GOAL = "win-3-matches"
+STAT = "matches_won"
+WINS = (2, 1)
+"""Deltas of the two stat events; together they reach the goal's target."""
+
+CHALLENGE_SERVICE = "challenge.v1.ChallengeService"
+EVENT_SERVICE = "challenge.v1.EventService"
+
+_NOW = "{now}"
+_NANOSECONDS = "{nanoseconds}"
+_SUBSTITUTIONS = {_NOW: "date -u +%Y-%m-%dT%H:%M:%SZ", _NANOSECONDS: "date +%s%N"}
+"""What the shell fills in when a line is pasted: an event has to be recent, and its id new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call, and what it shows."""
+
+    caption: str
+    service: str
+    method: str
+    request: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the services listen: host and port."""
+
+    challenge: str
+    event: str
+
+    def of(self, service: str) -> str:
+        """The address of a service."""
+        return self.challenge if service == CHALLENGE_SERVICE else self.event
+
+
+def steps(player: str, *, demo: bool) -> Iterator[Step]:
+    """The story of one player; with another catalogue than the demo only what every catalogue can do."""
+    who: dict[str, object] = {"user_id": player}
+    yield Step("Initialize the player", CHALLENGE_SERVICE, "InitializePlayer", who)
+    yield Step("List the active goals", CHALLENGE_SERVICE, "ListChallenges", {**who, "active_only": True})
+    login = _event("login", player, {"logged_in": {}})
+    yield Step("Log in", EVENT_SERVICE, "ReportEvent", {"event": login})
+    if not demo:
+        return
+    wins = [
+        _event(f"win-{n}", player, {"stat_updated": {"stat_code": STAT, "delta": d}}) for n, d in enumerate(WINS, 1)
+    ]
+    yield Step("Win three matches", EVENT_SERVICE, "ReportEvents", {"events": wins})
+    yield Step("See the progress", CHALLENGE_SERVICE, "ListChallenges", {**who, "active_only": True})
+    claim = {**who, "challenge_id": CHALLENGE, "goal_id": GOAL}
+    yield Step("Claim the reward", CHALLENGE_SERVICE, "ClaimReward", claim)
+    yield Step("Claim it again: ALREADY_CLAIMED", CHALLENGE_SERVICE, "ClaimReward", claim)
+
+
+def _event(name: str, player: str, payload: dict[str, object]) -> dict[str, object]:
+    return {"event_id": f"{name}-{_NANOSECONDS}", "user_id": player, "event_time": _NOW, **payload}
+
+
+def quoted(request: dict[str, object]) -> str:
+    """The request as one shell word of JSON, with the shell's own substitutions in it."""
+    text = json.dumps(request)
+    for placeholder, command in _SUBSTITUTIONS.items():
+        text = text.replace(placeholder, f"'\"$({command})\"'")
+    return f"'{text}'"
+
+
+def grpcurl_line(grpcurl: str, step: Step, addresses: Addresses) -> str:
+    """The step as a grpcurl command."""
+    return f"{grpcurl} -plaintext -d {quoted(step.request)} {addresses.of(step.service)} {step.service}/{step.method}"
+
+
+def buf_line(buf: str, step: Step, addresses: Addresses) -> str:
+    """The step as a `buf curl` command."""
+    url = f"http://{addresses.of(step.service)}/{step.service}/{step.method}"
+    return f"{buf} curl --protocol grpc --http2-prior-knowledge {url} -d {quoted(step.request)}"
+
+
+def story(addresses: Addresses, *, demo: bool) -> str:
+    """The whole story, once for each tool that is there, each with a new player of its own."""
+    paragraphs = []
+    for tool, line, target in (("grpcurl", grpcurl_line, "tools"), ("buf", buf_line, "install")):
+        command = find_tool(tool)
+        if command is None:
+            paragraphs.append(f"# For the story with {tool}: make {target}")
+            continue
+        paragraphs.append(f"# The story with {tool}.")
+        player = f"player-{secrets.token_hex(4)}"
+        for number, step in enumerate(steps(player, demo=demo), 1):
+            paragraphs.append(f"# {number}. {step.caption}\n{line(command, step, addresses)}")
+    return "\n\n".join(paragraphs)
+
+
+def find_tool(name: str) -> str | None:
+    """How to call a tool from here: from `make tools`, from the virtual environment, or by its bare name."""
+    for folder in (Path(".tools/bin"), Path(sys.executable).parent):
+        if (folder / name).is_file():
+            path = folder / name
+            return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return name if shutil.which(name) else None

@@ -1,0 +1,69 @@
+"""An embedded Valkey server: a cache, so it keeps nothing on disk."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from pathlib import Path
+
+from devstack.binaries import valkey_server
+from devstack.cluster import ENVIRONMENT
+from devstack.ports import LOOPBACK
+from devstack.process import Child
+from devstack.server import EmbeddedServer
+
+STOP_S = 5
+PROBE_S = 1
+MEMORY_MAX = "256mb"
+"""Then the least recently used keys go: whatever is in a cache can be rebuilt."""
+
+
+class EmbeddedValkey(EmbeddedServer):
+    """A server with a password; each start is empty. `directory` holds its log."""
+
+    name = "valkey"
+    start_s = 10
+
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
+        super().__init__(directory, port)
+        self._password = secrets.token_urlsafe(24)
+
+    def _child_on(self, port: int) -> Child:
+        configuration = (
+            f"bind {LOOPBACK}",
+            f"port {port}",
+            f"requirepass {self._password}",
+            'save ""',
+            "appendonly no",
+            f"maxmemory {MEMORY_MAX}",
+            "maxmemory-policy allkeys-lru",
+            "daemonize no",
+        )
+        return Child(
+            self.name,
+            [str(valkey_server()), "-"],
+            stdin="\n".join(configuration),
+            output=self._log,
+            env=ENVIRONMENT,
+            grace_s=STOP_S,
+        )
+
+    def _is_ready(self, child: Child, port: int) -> bool:  # noqa: ARG002 - the password tells whose server it is
+        try:
+            with socket.create_connection((LOOPBACK, port), PROBE_S) as connection:
+                connection.sendall(f"AUTH {self._password}\r\n".encode())
+                return connection.recv(64) == b"+OK\r\n"
+        except OSError:
+            return False
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
+
+    def stop(self) -> None:
+        if self._child is not None:
+            self._child.stop()
+
+    def kill(self) -> None:
+        if self._child is not None:
+            self._child.kill()

@@ -1,0 +1,114 @@
+"""Group commit: one writer commits together whatever has arrived while it was committing.
+
+There is no timer. A lone event is committed at once; under load, batches grow by themselves until the database is the
+limit. The buffer between callers and writer is bounded, and what does not fit is refused at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from event_handler.submission import Submission
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded, ShuttingDown
+from shared.domain.events import Event, Outcome
+
+log = logging.getLogger(__name__)
+
+Flush = Callable[[Sequence[Event], float], Sequence[Outcome]]
+"""Commits events by a deadline in monotonic seconds; one outcome per event, in order."""
+
+FLUSH_EVENTS_MAX = 2_000
+"""Events in one transaction. Beyond this a longer batch saves nothing more and only holds its locks longer."""
+FLUSH_DEADLINE_MAX_S = 10.0
+"""How long one flush may try. Callers wait at most until their own deadlines."""
+
+
+class GroupCommit:
+    """A bounded buffer and the writer thread that empties it."""
+
+    def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
+        self._flush = flush
+        self._buffer_events_max = buffer_events_max
+        self._buffer: deque[Submission] = deque()
+        self._buffered_events = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._writer = threading.Thread(target=self._write_until_closed, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._writer.start()
+
+    def submit(self, events: Sequence[Event], deadline: float) -> Submission:
+        """Put events into the buffer. Raises `Overloaded` if they do not fit, `ShuttingDown` after `close`."""
+        submission = Submission(events, deadline)
+        with self._changed:
+            if self._closing:
+                raise ShuttingDown
+            if self._buffered_events + len(events) > self._buffer_events_max:
+                raise Overloaded("the event buffer is full")
+            self._buffered_events += len(events)
+            self._buffer.append(submission)
+            self._changed.notify()
+        return submission
+
+    def close(self, timeout_s: float) -> None:
+        """Take no more events, and commit and answer what was accepted."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._writer.join(timeout_s)
+
+    @property
+    def buffered_events(self) -> int:
+        """How many events wait or are being committed."""
+        return self._buffered_events
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """How long the oldest submission in the buffer has waited, in seconds; 0 if it is empty."""
+        with self._changed:
+            return time.monotonic() - self._buffer[0].submit_time if self._buffer else 0.0
+
+    def _write_until_closed(self) -> None:
+        while batch := self._next_batch():
+            self._commit(batch)
+            with self._changed:
+                self._buffered_events -= sum(len(submission.events) for submission in batch)
+
+    def _next_batch(self) -> list[Submission]:
+        """Everything that waits, up to FLUSH_EVENTS_MAX; waits for the first. Empty when closed."""
+        batch: list[Submission] = []
+        size = 0
+        with self._changed:
+            while not self._buffer and not self._closing:
+                self._changed.wait()
+            while self._buffer and (not batch or size + len(self._buffer[0].events) <= FLUSH_EVENTS_MAX):
+                submission = self._buffer.popleft()
+                size += len(submission.events)
+                batch.append(submission)
+        return batch
+
+    def _commit(self, batch: Sequence[Submission]) -> None:
+        events = [event for submission in batch for event in submission.events]
+        latest = max(submission.deadline for submission in batch)
+        try:
+            outcomes = self._flush(events, min(latest, time.monotonic() + FLUSH_DEADLINE_MAX_S))
+        except ChallengeError as error:
+            for submission in batch:
+                submission.fail(error)
+        except Exception:
+            # The writer outlives a bug: these callers hear that the outcome is unknown, the next batch gets its turn.
+            log.exception("a flush failed", extra={"events": len(events)})
+            for submission in batch:
+                submission.fail(DatabaseUnavailable("the events could not be committed"))
+        else:
+            start = 0
+            for submission in batch:
+                end = start + len(submission.events)
+                submission.resolve(outcomes[start:end])
+                start = end

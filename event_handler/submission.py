@@ -1,0 +1,48 @@
+"""One caller's events on their way through the buffer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from shared.domain.errors import ChallengeError, DeadlineExceeded
+from shared.domain.events import Event, Outcome
+
+
+class Submission:
+    """Events that wait for their commit, and the thread that waits with them."""
+
+    __slots__ = ("_done", "_error", "_outcomes", "deadline", "events", "submit_time")
+
+    def __init__(self, events: Sequence[Event], deadline: float) -> None:
+        """`deadline` is in monotonic seconds."""
+        self.events = events
+        self.deadline = deadline
+        self.submit_time = time.monotonic()
+        self._outcomes: Sequence[Outcome] = ()
+        self._error: ChallengeError | None = None
+        # A bare lock is the cheapest thing that one thread can wait on and another can release.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def resolve(self, outcomes: Sequence[Outcome]) -> None:
+        """The events are committed."""
+        self._outcomes = outcomes
+        self._done.release()
+
+    def fail(self, error: ChallengeError) -> None:
+        """The events are not committed, or nobody knows."""
+        self._error = error
+        self._done.release()
+
+    def wait(self) -> Sequence[Outcome]:
+        """The outcomes, one per event, in order.
+
+        Raises what the flush failed with, or `DeadlineExceeded`, after which the events may still be committed.
+        """
+        if not self._done.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
+            raise DeadlineExceeded("the events were not committed in time; the outcome is unknown")
+        if self._error is not None:
+            raise self._error
+        return self._outcomes

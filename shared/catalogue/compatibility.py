@@ -1,0 +1,131 @@
+"""What becomes of players when one catalogue follows another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared.catalogue.problem import Problem
+from shared.domain.catalogue import Catalogue, Challenge, Goal, Reward, Source, Stat
+
+_IDENTITY = ("source", "stat", "count")
+"""What a goal's progress is made of. Under another one, stored completions and progress would speak of another goal."""
+
+
+def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
+    """Why `new` may not follow `old`, in the order of `new`; empty if it may.
+
+    A goal id is for ever: source, stat and counting never change under it. All else may change. A goal may move to
+    another challenge: everything stored about it is stored under its own id and moves along, and calls that still name
+    the old challenge end in GOAL_NOT_FOUND.
+    """
+    return [
+        Problem(f"goal {goal.id!r}", f"{change}: a goal id is for ever, give the changed goal an id of its own")
+        for goal in new.goals.values()
+        if goal.id in old.goals
+        for trait, change in _trait_changes(old.goals[goal.id], goal)
+        if trait in _IDENTITY
+    ]
+
+
+def changes(old: Catalogue, new: Catalogue) -> list[str]:
+    """What is different in `new`, a plain sentence each; empty exactly when the versions are equal."""
+    return [
+        *_challenge_changes(old, new),
+        *_goal_changes(old, new),
+        *_order_changes(old, new),
+        *_stat_changes(old, new),
+    ]
+
+
+def _challenge_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
+    for challenge in old.challenges:
+        if challenge.id not in new.challenge_by_id:
+            yield f"challenge {challenge.id!r} is removed"
+    for challenge in new.challenges:
+        before = old.challenge_by_id.get(challenge.id)
+        if before is None:
+            yield f"challenge {challenge.id!r} is added"
+            continue
+        if before.name != challenge.name:
+            yield f"challenge {challenge.id!r}: name changes from {before.name!r} to {challenge.name!r}"
+        if before.description != challenge.description:
+            yield f"challenge {challenge.id!r}: description changes"
+
+
+def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
+    for goal in old.goals.values():
+        if goal.id not in new.goals:
+            yield f"goal {goal.id!r} is removed from challenge {goal.challenge_id!r}"
+    for goal in new.goals.values():
+        before = old.goals.get(goal.id)
+        if before is None:
+            yield f"goal {goal.id!r} is added to challenge {goal.challenge_id!r}"
+            continue
+        if before.challenge_id != goal.challenge_id:
+            yield f"goal {goal.id!r} moves from challenge {before.challenge_id!r} to {goal.challenge_id!r}"
+        for _, change in _trait_changes(before, goal):
+            yield f"goal {goal.id!r}: {change}"
+        if before.description != goal.description:
+            yield f"goal {goal.id!r}: description changes"
+
+
+def _trait_changes(before: Goal, after: Goal) -> Iterator[tuple[str, str]]:
+    """The traits that differ, each with how."""
+    old, new = _traits(before), _traits(after)
+    for trait in old:
+        if old[trait] != new[trait]:
+            yield trait, f"{trait} changes from {old[trait]} to {new[trait]}"
+
+
+def _traits(goal: Goal) -> dict[str, str]:
+    """What a document says about a goal, under the document's keys, as text short enough to be shown."""
+    return {
+        "source": goal.stat.source,
+        "stat": repr(goal.stat.code) if goal.stat.source is Source.STAT else "none",
+        "count": goal.counting,
+        "target": f"{goal.target:,}",
+        "name": repr(goal.name),
+        "reward": _reward(goal.reward),
+        "default_assigned": "true" if goal.default_assigned else "false",
+        "requires": ", ".join(map(repr, goal.requires)) or "none",
+    }
+
+
+def _reward(reward: Reward) -> str:
+    return f"{reward.type} {reward.id!r} x {reward.quantity:,}"
+
+
+def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
+    if _reordered(_ids(old.challenges), _ids(new.challenges)):
+        yield "challenges come in another order"
+    for challenge in new.challenges:
+        before = old.challenge_by_id.get(challenge.id)
+        if before is not None and _reordered(_ids(before.goals), _ids(challenge.goals)):
+            yield f"challenge {challenge.id!r}: goals come in another order"
+
+
+def _ids(parts: Iterable[Challenge | Goal]) -> list[str]:
+    return [part.id for part in parts]
+
+
+def _reordered(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether what both hold comes in another order."""
+    kept = set(old) & set(new)
+    return [part for part in old if part in kept] != [part for part in new if part in kept]
+
+
+def _stat_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
+    for code in sorted(old.declared_stats ^ new.declared_stats):
+        yield f"stat {code!r} is {'no longer ' if code in old.declared_stats else ''}declared under stats"
+    for stat in sorted(new.wanted - old.wanted):
+        yield f"{_events_of(stat)} are tallied from now on"
+    for stat in sorted(old.wanted - new.wanted):
+        yield f"{_events_of(stat)} are no longer tallied: nothing is recorded of them"
+    for stat in sorted((new.day_counted - old.day_counted) & old.wanted):
+        yield f"{_events_of(stat)} are counted by day from now on: earlier days are not known"
+    for stat in sorted((old.day_counted - new.day_counted) & new.wanted):
+        yield f"{_events_of(stat)} are no longer counted by day"
+
+
+def _events_of(stat: Stat) -> str:
+    return "logins" if stat.source is Source.LOGIN else f"events of stat {stat.code!r}"

@@ -1,0 +1,93 @@
+"""A catalogue as far as its values have the right shape.
+
+Rules are judged on drafts, so that a goal with a misspelt key still takes part in them and everything that is wrong can
+be told at once. A value of another shape is None here: the schema reports it, and no rule judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shared.catalogue.document import Document, Place
+
+
+class TextDraft(NamedTuple):
+    """An entry of a list of ids."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoalDraft:
+    """One goal; `place` is the whole goal's."""
+
+    place: Place
+    id: str | None
+    source: str | None
+    has_stat: bool
+    """Whether the key is there, whatever its value."""
+    count: str | None
+    requires: tuple[TextDraft, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeDraft:
+    """One challenge; `place` is the whole challenge's."""
+
+    place: Place
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueDraft:
+    """All files together, in their order; at least one."""
+
+    documents: tuple[Document, ...]
+    challenges: tuple[ChallengeDraft, ...]
+    goals: tuple[GoalDraft, ...]
+    stats: tuple[TextDraft, ...]
+
+
+def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
+    """What the rules are judged on."""
+    challenges: list[ChallengeDraft] = []
+    goals: list[GoalDraft] = []
+    stats: list[TextDraft] = []
+    for document in documents:
+        root = Place(document)
+        stats.extend(_texts(root, document.value, "stats"))
+        for place, challenge in _entries(root, document.value, "challenges"):
+            challenges.append(ChallengeDraft(place, _text(challenge, "id")))
+            goals.extend(_goal(*entry) for entry in _entries(place, challenge, "goals"))
+    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats))
+
+
+def _goal(place: Place, goal: object) -> GoalDraft:
+    return GoalDraft(
+        place,
+        id=_text(goal, "id"),
+        source=_text(goal, "source"),
+        has_stat=isinstance(goal, dict) and "stat" in goal,
+        count=_text(goal, "count"),
+        requires=tuple(_texts(place, goal, "requires")),
+    )
+
+
+def _entries(place: Place, value: object, key: str) -> Iterator[tuple[Place, object]]:
+    """The entries of the list under `key`, each with its place; none if there is no such list."""
+    entries = value.get(key) if isinstance(value, dict) else None
+    if isinstance(entries, list):
+        for index, entry in enumerate(entries):
+            yield place.at(key, index), entry
+
+
+def _texts(place: Place, value: object, key: str) -> Iterator[TextDraft]:
+    return (TextDraft(at, entry) for at, entry in _entries(place, value, key) if isinstance(entry, str))
+
+
+def _text(value: object, key: str) -> str | None:
+    text = value.get(key) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None

@@ -1,0 +1,76 @@
+"""From files to the catalogue that every call is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from shared.catalogue.document import Document, Place
+from shared.catalogue.draft import draft_of
+from shared.catalogue.problem import CatalogueInvalid, Problem
+from shared.catalogue.reading import read
+from shared.catalogue.rules import RULES, RULES_OF_THE_WHOLE
+from shared.catalogue.schema import CatalogueForm, ChallengeForm, GoalForm
+from shared.catalogue.version import version_of
+from shared.catalogue.wording import examine
+from shared.domain.catalogue import Catalogue, Challenge, Goal, Reward, Stat
+
+
+def load(path: Path) -> Catalogue:
+    """The catalogue in one YAML or JSON file, or in a folder of such files, sorted by name and taken together.
+
+    Raises `CatalogueInvalid` with all problems of all files; nothing else, whatever the files hold.
+    """
+    found = list(read(path))
+    documents = [document for document in found if isinstance(document, Document)]
+    problems = [problem for problem in found if isinstance(problem, Problem)]
+    complete = not problems
+
+    forms: list[CatalogueForm] = []
+    for document in documents:
+        problems += [Place(document, fault.location).problem(fault.message, fault.line) for fault in document.faults]
+        examined = examine(document)
+        if isinstance(examined, CatalogueForm):
+            forms.append(examined)
+        else:
+            problems += examined
+
+    draft = draft_of(documents)
+    for rule in (*RULES, *RULES_OF_THE_WHOLE) if complete else RULES:
+        problems += rule(draft)
+    if problems:
+        raise CatalogueInvalid(_in_reading_order(problems))
+    return _catalogue(forms)
+
+
+def _in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
+
+
+def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
+    challenges: list[Challenge] = []
+    stats: list[str] = []
+    for form in forms:
+        challenges += map(_challenge, form.challenges)
+        stats += form.stats
+    return Catalogue(version_of(challenges, stats), tuple(challenges), frozenset(stats))
+
+
+def _challenge(form: ChallengeForm) -> Challenge:
+    goals = tuple(_goal(goal, form.id) for goal in form.goals)
+    return Challenge(id=form.id, name=form.name, description=form.description, goals=goals)
+
+
+def _goal(form: GoalForm, challenge_id: str) -> Goal:
+    return Goal(
+        id=form.id,
+        challenge_id=challenge_id,
+        name=form.name,
+        description=form.description,
+        stat=Stat(form.source, form.stat),
+        counting=form.count,
+        target=form.target,
+        reward=Reward(type=form.reward.type, id=form.reward.id, quantity=form.reward.quantity),
+        default_assigned=form.default_assigned,
+        requires=tuple(form.requires),
+    )

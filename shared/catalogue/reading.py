@@ -1,0 +1,60 @@
+"""From a path to parsed documents."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from shared.catalogue.document import Document, Unparsable
+from shared.catalogue.json_document import parse_json
+from shared.catalogue.problem import Problem
+from shared.catalogue.yaml_document import parse_yaml
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+"""More than 10,000 goals with ample descriptions; a file beyond it was named by mistake."""
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+
+
+def read(path: Path) -> Iterator[Document | Problem]:
+    """The document of each file that makes up the catalogue at `path`, or what keeps the file from being read.
+
+    A folder stands for its YAML and JSON files sorted by name, without hidden ones (editors and mounts leave some) and
+    without subfolders. A path that is no folder is read whatever it is, so a pipe can be checked; only a name that
+    ends in `.json` is read as JSON.
+    """
+    if not os.path.isdir(path):  # unlike Path.is_dir, it does not raise: opening then says what is wrong
+        yield _read_file(path)
+        return
+    try:
+        found = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")]
+    except OSError as error:
+        yield Problem("", f"cannot be read: {error.strerror}", str(path))
+        return
+    if not found:
+        yield Problem("", "the folder holds no .yaml, .yml or .json file", str(path))
+    for file in sorted(found):
+        yield _read_file(file) if os.path.isfile(file) else Problem("", "is not a file", str(file))
+
+
+def _read_file(path: Path) -> Document | Problem:
+    file = str(path)
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        return Problem("", f"cannot be read: {error.strerror}", file)
+    if len(content) > FILE_BYTES_MAX:
+        return Problem("", f"is larger than {FILE_BYTES_MAX // 1024**2} MiB", file)
+    try:
+        text = content.decode("utf-8-sig")
+        document = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
+    except UnicodeDecodeError as error:
+        return Problem("", "is not UTF-8", file, content.count(b"\n", 0, error.start) + 1)
+    except Unparsable as error:
+        return Problem("", error.message, file, error.line)
+    if document.value is None:
+        return Problem("", "is empty", file)
+    return replace(document, file=file)

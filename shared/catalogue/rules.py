@@ -1,0 +1,137 @@
+"""What the values of a catalogue must be in view of one another. One function, one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from shared.catalogue.cycles import cycles
+from shared.catalogue.document import Place
+from shared.catalogue.draft import CatalogueDraft
+from shared.catalogue.problem import Problem
+from shared.domain.catalogue import Counting, Source
+
+CHALLENGES_MAX = 1_000
+GOALS_MAX = 10_000
+DECLARED_STATS_MAX = 1_000
+
+_CYCLE_SHOWN_MAX = 8
+_ID_SHOWN_MAX = 128
+
+Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
+
+_COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM})
+"""What takes a value or a delta."""
+
+
+def challenge_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    return _unique((challenge.place.at("id"), challenge.id) for challenge in draft.challenges)
+
+
+def goal_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    return _unique((goal.place.at("id"), goal.id) for goal in draft.goals)
+
+
+def declared_stats_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    return _unique(draft.stats)
+
+
+def prerequisites_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        yield from _unique(goal.requires)
+
+
+def prerequisites_exist(draft: CatalogueDraft) -> Iterator[Problem]:
+    ids = {goal.id for goal in draft.goals}
+    for goal in draft.goals:
+        for place, required in goal.requires:
+            if required not in ids:
+                yield place.problem(f"there is no goal {_shown(required)}")
+
+
+def no_goal_requires_itself(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        for place, required in goal.requires:
+            if required == goal.id:
+                yield place.problem("a goal cannot require itself")
+
+
+def prerequisites_have_no_cycle(draft: CatalogueDraft) -> Iterator[Problem]:
+    places = {goal.id: goal.place for goal in reversed(draft.goals) if goal.id is not None}
+    required = {
+        goal.id: [prerequisite.text for prerequisite in goal.requires if prerequisite.text != goal.id]
+        for goal in draft.goals
+        if goal.id is not None
+    }
+    for cycle in cycles(required):
+        shown = " -> ".join(_shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
+        more = f" (and {len(cycle) - _CYCLE_SHOWN_MAX} more)" if len(cycle) > _CYCLE_SHOWN_MAX else ""
+        yield places[cycle[0]].at("requires").problem(f"goals require one another in a circle: {shown}{more}")
+
+
+def a_stat_goal_names_its_stat(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        if goal.source == Source.STAT and not goal.has_stat:
+            yield goal.place.at("stat").problem("is required with source: stat")
+
+
+def only_a_stat_goal_names_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        if goal.source == Source.LOGIN and goal.has_stat:
+            yield goal.place.at("stat").problem("is only for source: stat")
+
+
+def a_login_goal_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        if goal.source == Source.LOGIN and goal.count in _COUNTS_NUMBERS:
+            yield goal.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
+
+
+def there_is_a_challenge(draft: CatalogueDraft) -> Iterator[Problem]:
+    roots = [document.value for document in draft.documents]
+    if all(isinstance(root, dict) and root.get("challenges", []) == [] for root in roots):
+        yield Place(draft.documents[0], ("challenges",)).problem("a catalogue has at least one challenge")
+
+
+def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
+    for what, parts, maximum in (
+        ("challenges", draft.challenges, CHALLENGES_MAX),
+        ("goals", draft.goals, GOALS_MAX),
+        ("declared stats", draft.stats, DECLARED_STATS_MAX),
+    ):
+        if len(parts) > maximum:
+            yield parts[maximum].place.problem(f"a catalogue has at most {maximum:,} {what}")
+
+
+RULES: tuple[Rule, ...] = (
+    challenge_ids_are_unique,
+    goal_ids_are_unique,
+    declared_stats_are_unique,
+    prerequisites_are_unique,
+    no_goal_requires_itself,
+    prerequisites_have_no_cycle,
+    a_stat_goal_names_its_stat,
+    only_a_stat_goal_names_a_stat,
+    a_login_goal_counts_events_or_days,
+    sizes_are_bounded,
+)
+
+RULES_OF_THE_WHOLE: tuple[Rule, ...] = (there_is_a_challenge, prerequisites_exist)
+"""Rules that ask for something to be there: a file that could not be read may hold it."""
+
+
+def _unique(ids: Iterable[tuple[Place, str | None]]) -> Iterator[Problem]:
+    first: dict[str, Place] = {}
+    for place, text in ids:
+        if text is None:
+            continue
+        if text in first:
+            where = first[text]
+            file = "" if where.document is place.document else f" of {where.document.file}"
+            yield place.problem(f"{_shown(text)} is already at {where}{file}")
+        first.setdefault(text, place)
+
+
+def _shown(text: str) -> str:
+    """The id in quotes; without characters that would break the line, and not longer than an id may be."""
+    return repr(text[:_ID_SHOWN_MAX])

@@ -1,0 +1,90 @@
+"""The form of a catalogue document: which keys there are, and what each value alone may be.
+
+Nothing is coerced: `"5"`, `5.0` and `true` are no whole numbers. What values must be in view of one another is in
+`shared.catalogue.rules`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from shared.domain.catalogue import AMOUNT_MAX, Counting, RewardType, Source
+
+ID_LENGTH_MAX = 128
+NAME_LENGTH_MAX = 256
+DESCRIPTION_LENGTH_MAX = 2_000
+PREREQUISITES_MAX = 32
+
+
+def _without_control_characters(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise PydanticCustomError("control_characters", "must not contain control characters")
+    return text
+
+
+def _without_control_characters_but_layout(text: str) -> str:
+    _without_control_characters(text.replace("\n", "").replace("\t", ""))
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=ID_LENGTH_MAX), AfterValidator(_without_control_characters)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX), AfterValidator(_without_control_characters)]
+Description = Annotated[
+    str, Field(max_length=DESCRIPTION_LENGTH_MAX), AfterValidator(_without_control_characters_but_layout)
+]
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+
+
+class Form(BaseModel):
+    """A mapping with exactly these keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+# Enumerations are written as text, and a strict field takes nothing but the enumeration's own members. Under
+# `strict=False` the text becomes a member; no other spelling is accepted.
+
+
+class RewardForm(Form):
+    """What a completed goal earns."""
+
+    type: Annotated[RewardType, Field(strict=False)]
+    id: Id
+    quantity: Amount
+
+
+class GoalForm(Form):
+    """One goal."""
+
+    id: Id
+    name: Name
+    description: Description = ""
+    source: Annotated[Source, Field(strict=False)]
+    stat: Id = ""
+    """Given exactly with `source: stat`; a rule sees to that."""
+    count: Annotated[Counting, Field(strict=False)]
+    target: Amount
+    reward: RewardForm
+    default_assigned: bool = False
+    requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = []
+
+
+class ChallengeForm(Form):
+    """One challenge with its goals."""
+
+    id: Id
+    name: Name
+    description: Description = ""
+    goals: Annotated[list[GoalForm], Field(min_length=1)]
+
+
+class CatalogueForm(Form):
+    """One file: a catalogue, or a part of one."""
+
+    challenges: list[ChallengeForm] = []
+    stats: list[Id] = []
+    """Further stat codes that are tallied although no goal may use them yet."""

@@ -1,0 +1,43 @@
+"""Which goals a change of a tally completes, and by which event.
+
+The targets of all goals on a stat stand in ladders, one for each measure, so what lies in (before, after] is found by
+bisection: an event costs the same however many goals watch its stat, until it completes some.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
+
+from shared.domain.catalogue import Counting, Goal, Ladder
+from shared.domain.events import Event
+from shared.domain.instant import DAY, Day
+from shared.domain.tally import SUM_MAX, Measures
+
+
+def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Iterator[Goal]:
+    """The goals whose target lies in (before, after]."""
+    for counting, targets, goals in ladders:
+        low, high = before.judged_by(counting), after.judged_by(counting)
+        if low < high:
+            yield from goals[bisect_right(targets, low) : bisect_right(targets, high)]
+
+
+def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:
+    """The position of the event that reaches the goal's target, when a player's new events of its stat are walked in
+    their order. ValueError if none does.
+    """
+    total, count, highest = before.sum, before.events, before.highest
+    days, day_count = set(days_before), before.day_count
+    for position, event in enumerate(events):
+        count += 1
+        if event.delta:
+            total = min(total + event.delta, SUM_MAX)
+        if event.value is not None and (highest is None or event.value > highest):
+            highest = event.value
+        if goal.counting is Counting.DAYS and event.time // DAY not in days:
+            days.add(event.time // DAY)
+            day_count += 1
+        if Measures(total, count, highest, day_count).judged_by(goal.counting) >= goal.target:
+            return position
+    raise ValueError(f"no event reaches the target of {goal.id}")

@@ -1,0 +1,40 @@
+"""Setting a goal active or inactive for a player."""
+
+from __future__ import annotations
+
+from shared.domain.activation import is_so_already, switch
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
+from shared.domain.progress import PlayerView
+from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.operations.view import view_player
+from shared.postgres import assignments, completions, players, tallies
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+
+
+def set_goal_active(
+    database: Database, catalogue: Catalogue, user_id: str, goal: Goal, active: bool, now: Instant, deadline: float
+) -> PlayerView:
+    """Make the goal active or inactive, and answer the player as it is then. What is so already stays untouched.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+
+    def store_switch(connection: Connection) -> PlayerView:
+        # Adding nothing to the tally locks it: no event and no other switch of this goal comes between look and write.
+        tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
+        view = players.read(connection, user_id).view
+        if is_so_already(goal, active, view):
+            return view
+        assignment, completed = switch(goal, active, view, catalogue, now)
+        assignments.store(connection, user_id, goal.id, assignment)
+        if completed:
+            completions.insert_missing(connection, {CompletionKey(user_id, goal.id, LIFETIME_START, 1): None})
+        return players.read(connection, user_id).view
+
+    view = view_player(database, user_id, deadline)
+    if is_so_already(goal, active, view):
+        return view
+    return database.transact(store_switch, deadline)

@@ -1,0 +1,60 @@
+"""Claiming a reward: the claim and its grant are stored together, once."""
+
+from __future__ import annotations
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
+from shared.domain.errors import AlreadyClaimed, RequestIdReused
+from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
+from shared.domain.progress import goal_status
+from shared.domain.tally import LIFETIME_START
+from shared.postgres import completions, grants, players
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+
+_FIRST_CLAIM = 1
+
+
+def claim_reward(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    goal: Goal,
+    request_id: str | None,
+    now: Instant,
+    deadline: float,
+) -> Claim:
+    """Claim the reward of a goal, or answer the claim that was made under the same request id.
+
+    Raises `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`, `RequestIdReused`, or
+    `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.
+    """
+    key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
+
+    def store_claim(connection: Connection) -> Claim:
+        earlier = grants.find_by_request(connection, user_id, request_id) if request_id is not None else None
+        if earlier is not None:
+            if earlier.key != key:
+                raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id)
+            return earlier
+        view = players.read(connection, user_id).view
+        check_claimable(goal_status(goal, view, catalogue))
+        if goal.id not in view.completions:
+            # Satisfied without an event: the claim is the first to say so.
+            completions.insert_missing(connection, {key: None})
+        if not completions.mark_claimed(connection, key, now, request_id):
+            return _concurrent_claim(connection, key, request_id)
+        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, _FIRST_CLAIM), now)
+        grants.insert(connection, claim, _FIRST_CLAIM)
+        return claim
+
+    return database.transact(store_claim, deadline)
+
+
+def _concurrent_claim(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:
+    """The claim that another call has made in the meantime, if it was made under the same request id."""
+    claim = grants.find(connection, key)
+    if claim is not None and request_id is not None and claim.request_id == request_id:
+        return claim
+    raise AlreadyClaimed("the reward is claimed already")

@@ -1,0 +1,122 @@
+"""Applying a batch of events: each counts once, and what it completes is named once.
+
+The cost depends on the number of events and on what they complete, not on how many goals watch them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Goal, Stat
+from shared.domain.crossing import crossed, crossing_position
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.progress import is_active
+from shared.domain.tally import fold
+from shared.postgres import assignments, completions, ledger, tallies
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.ledger import LedgerKey, ledger_key
+from shared.postgres.tallies import MergedTally
+
+_APPLIED = Outcome(Verdict.APPLIED)
+_DUPLICATE = Outcome(Verdict.DUPLICATE)
+
+
+class Flushed(NamedTuple):
+    """What a flush did."""
+
+    outcomes: list[Outcome]
+    """One per event, in the order of the events."""
+    evidence: LedgerKey | None
+    """A ledger row that this transaction wrote, by which it can be recognised; None if all events were duplicates."""
+
+
+def flush(database: Database, catalogue: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome]:
+    """Apply events in one transaction. When this returns, what it says is committed.
+
+    `events` are judged and wanted (`shared.domain.acceptance`). Raises `DatabaseUnavailable`, `DeadlineExceeded` or
+    `Overloaded`, and then the outcome is unknown until the same events are sent again.
+    """
+    flushed = database.transact(
+        lambda connection: apply_events(connection, catalogue, events), deadline, written=_is_written
+    )
+    return flushed.outcomes
+
+
+def apply_events(connection: Connection, catalogue: Catalogue, events: Sequence[Event]) -> Flushed:
+    """The statements of a flush, in the order in which all transactions lock: ledger, tally, assignment, completion."""
+    keys = [ledger_key(event) for event in events]
+    unseen = ledger.insert_unseen(connection, keys)
+    if not unseen:
+        return Flushed([_DUPLICATE] * len(events), None)
+    evidence = next(iter(unseen))
+    outcomes = [_DUPLICATE] * len(events)
+    fresh: list[int] = []
+    for index, key in enumerate(keys):
+        if key in unseen:
+            unseen.remove(key)
+            fresh.append(index)
+            outcomes[index] = _APPLIED
+
+    merged = tallies.merge(connection, fold([events[index] for index in fresh], catalogue.day_counted))
+    crossings = _crossings(catalogue, merged)
+    if crossings:
+        for index, completed in _complete(connection, crossings, events, fresh).items():
+            outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
+    return Flushed(outcomes, evidence)
+
+
+def _is_written(connection: Connection, transaction_id: int, flushed: Flushed) -> bool:
+    return flushed.evidence is None or ledger.seen_by_transaction(connection, flushed.evidence, transaction_id)
+
+
+class _Crossing(NamedTuple):
+    """A goal whose target was reached by this batch."""
+
+    tally: MergedTally
+    goal: Goal
+
+    @property
+    def completion(self) -> CompletionKey:
+        return CompletionKey(self.tally.key.user_id, self.goal.id, self.tally.key.period_start, 1)
+
+
+def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Crossing]:
+    ladders = catalogue.ladders
+    return [
+        _Crossing(tally, goal)
+        for tally in merged
+        for goal in crossed(ladders.get(tally.key.stat, ()), tally.before, tally.after)
+    ]
+
+
+def _complete(
+    connection: Connection, crossings: Sequence[_Crossing], events: Sequence[Event], fresh: Sequence[int]
+) -> dict[int, list[CompletionKey]]:
+    """Store the completions of goals that are active, and answer which event completed which."""
+    choices = assignments.read_choices(
+        connection, [(crossing.tally.key.user_id, crossing.goal.id) for crossing in crossings]
+    )
+    by_tally: dict[tuple[str, Stat], list[int]] = defaultdict(list)
+    for index in fresh:
+        by_tally[events[index].user_id, events[index].stat].append(index)
+
+    completed_by: dict[CompletionKey, int] = {}
+    for crossing in crossings:
+        tally, goal = crossing
+        user_id, stat = tally.key.user_id, tally.key.stat
+        if is_active(goal, choices.get((user_id, goal.id)), completion=None):
+            indices = by_tally[user_id, stat]
+            walked = [events[index] for index in indices]
+            position = crossing_position(goal, tally.before, tally.days_before, walked)
+            completed_by[crossing.completion] = indices[position]
+    if not completed_by:
+        return {}
+    stored = completions.insert_missing(connection, {key: events[index].time for key, index in completed_by.items()})
+    by_event: dict[int, list[CompletionKey]] = defaultdict(list)
+    for completion, index in completed_by.items():
+        if completion in stored:
+            by_event[index].append(completion)
+    return by_event

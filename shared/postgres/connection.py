@@ -1,0 +1,91 @@
+"""A connection that gives up at a deadline, and reads instants as integers."""
+
+from __future__ import annotations
+
+import struct
+import time
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import Buffer, PQGen
+from psycopg.adapt import Loader
+from psycopg.errors import _WaitTimeout
+from psycopg.pq import Format
+
+from shared.domain.instant import SECOND, Instant
+
+_T = TypeVar("_T")
+
+_WAIT_INTERVAL_S = 0.1
+"""How often a wait looks up to see signals."""
+
+_POSTGRES_EPOCH: Instant = 946_684_800 * SECOND
+"""2000-01-01, from which Postgres counts in its binary format."""
+
+_unpack = struct.Struct(">q").unpack
+
+
+class AnswerTimeout(psycopg.OperationalError):
+    """The server did not answer by the deadline. The connection is closed: an answer may still be on its way."""
+
+
+class InstantLoader(Loader):
+    """Loads a binary timestamptz as an `Instant`. Infinite timestamps are stored nowhere."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> Instant:
+        """Microseconds since 1970."""
+        return int(_unpack(data)[0]) + _POSTGRES_EPOCH
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """In autocommit; positional `$1` parameters; every wait for the server ends at `deadline`."""
+
+    deadline: float | None = None
+    """Monotonic seconds; None waits as long as it takes. Whoever borrows the connection sets it."""
+
+    def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
+        """Wait for the server; `AnswerTimeout` at the deadline."""
+        if self.deadline is not None:
+            remaining = max(0.0, self.deadline - time.monotonic())
+            timeout = remaining if timeout is None else min(timeout, remaining)
+        try:
+            return super().wait(gen, interval, timeout)
+        except _WaitTimeout as error:
+            self.pgconn.finish()
+            raise AnswerTimeout("the database did not answer in time") from error
+
+
+def configure(connection: Connection) -> None:
+    """Prepare a new connection for use."""
+    connection.adapters.register_loader("timestamptz", InstantLoader)
+
+
+SESSION_OPTIONS = {
+    # A plan is made once per connection, not once per call: planning the merge costs more than running it for one row.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    # What is acknowledged is durable, whatever the server's default is.
+    "synchronous_commit": "on",
+    # Behind the deadlines of the client: the server does not go on for a caller that has left.
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
+
+
+def connect_arguments(connect_timeout_s: int, application_name: str) -> dict[str, Any]:
+    """Keyword arguments of `Connection.connect` besides the address."""
+    return {
+        "autocommit": True,
+        "cursor_factory": psycopg.RawCursor,
+        "connect_timeout": connect_timeout_s,
+        "application_name": application_name,
+        "options": " ".join(f"-c {name}={value}" for name, value in SESSION_OPTIONS.items()),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }

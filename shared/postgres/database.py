@@ -1,0 +1,145 @@
+"""Work on the database: reads that may be repeated, and transactions whose outcome is known.
+
+Both take the work as a function of a connection, because a lost connection or a conflict means doing the work again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
+from shared.postgres.connection import Connection, configure, connect_arguments
+from shared.postgres.errors import Failure, classify, to_domain
+from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
+
+_T = TypeVar("_T")
+
+CONNECT_TIMEOUT_S = 3
+POOL_WAIT_MAX_S = 2.0
+"""How long a caller waits for a connection: longer than any healthy queue, shorter than patience."""
+RECONNECT_MAX_S = 2.0
+"""Longest pause between the pool's attempts to connect: a server that is back is used again within this."""
+CONFLICT_ATTEMPTS_MAX = 5
+RETRY_PAUSE_S = 0.02
+
+
+class Database:
+    """A pool of connections to the one database."""
+
+    def __init__(self, url: str, *, pool_size: int, application_name: str) -> None:
+        """`url` is a libpq URL. At most `pool_size` connections are open; they are opened in the background."""
+        self._well = False
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            connection_class=Connection,
+            kwargs=connect_arguments(CONNECT_TIMEOUT_S, application_name),
+            configure=configure,
+            min_size=pool_size,
+            max_size=pool_size,
+            open=False,
+            name=application_name,
+            reconnect_timeout=RECONNECT_MAX_S,
+        )
+
+    def open(self) -> None:
+        """Start connecting. Returns at once, whether the server is there or not."""
+        self._pool.open(wait=False)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Close all connections."""
+        self._pool.close(timeout=timeout_s)
+
+    def autocommit(self, work: Callable[[Connection], _T], deadline: float) -> _T:
+        """Do work that is safe to repeat, each statement on its own.
+
+        `deadline` is in monotonic seconds. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+        """
+        return self._attempt(work, deadline)
+
+    def transact(
+        self,
+        work: Callable[[Connection], _T],
+        deadline: float,
+        written: Callable[[Connection, int, _T], bool] | None = None,
+    ) -> _T:
+        """Do work in one READ COMMITTED transaction and commit it.
+
+        The work is done again after a deadlock and after a connection lost before COMMIT was sent. If the answer to
+        COMMIT is lost, the transaction is waited for on another connection, and `written(connection, transaction id,
+        result)` says whether its rows are there: then the result stands, else the work is done again. Without
+        `written` the work must be such that repeating it does no harm.
+
+        Raises as `autocommit` does, and `psycopg.Error` where the values themselves are refused.
+        """
+        while True:
+            try:
+                return self._attempt(lambda connection: run_transaction(connection, work), deadline)
+            except CommitUnknown as unknown:
+                transaction_id, result = unknown.transaction_id, cast("_T", unknown.result)
+            if self._is_written(transaction_id, result, written, deadline):
+                return result
+
+    def _is_written(
+        self,
+        transaction_id: int,
+        result: _T,
+        written: Callable[[Connection, int, _T], bool] | None,
+        deadline: float,
+    ) -> bool:
+        while self._attempt(lambda connection: in_progress(connection, transaction_id), deadline):
+            if time.monotonic() >= deadline:
+                raise DatabaseUnavailable
+            time.sleep(RETRY_PAUSE_S)
+        if written is None:
+            return False
+        # That the id is committed would not be proof: after a crash of the server, the id of a transaction that was
+        # lost may be given again. Its rows are.
+        return self._attempt(lambda connection: written(connection, transaction_id, result), deadline)
+
+    def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
+        """Do the work, again after lost connections and conflicts, until it succeeds, fails or the deadline passes."""
+        conflicts = 0
+        while True:
+            try:
+                with self._borrow(deadline) as connection:
+                    result = work(connection)
+                self._well = True
+                return result
+            except psycopg.Error as error:
+                failure = classify(error)
+                if failure is Failure.CONTENT or failure is Failure.BUG:
+                    raise
+                domain_error = to_domain(error)
+                conflicts += failure is Failure.CONFLICT
+                again = failure is Failure.CONNECTION_LOST or (
+                    failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
+                )
+                if not again or time.monotonic() + RETRY_PAUSE_S >= deadline:
+                    self._well = self._well and failure is Failure.CONFLICT
+                    raise domain_error or error from error
+            time.sleep(RETRY_PAUSE_S)
+
+    @contextmanager
+    def _borrow(self, deadline: float) -> Iterator[Connection]:
+        wait_s = min(POOL_WAIT_MAX_S, deadline - time.monotonic())
+        try:
+            connection = self._pool.getconn(timeout=wait_s)
+        except PoolTimeout as error:
+            raise self._nothing_to_lend() from error
+        connection.deadline = deadline
+        try:
+            yield connection
+        finally:
+            connection.deadline = None
+            self._pool.putconn(connection)
+
+    def _nothing_to_lend(self) -> ChallengeError:
+        if self._well:
+            return Overloaded("all database connections are in use")
+        return DatabaseUnavailable()

@@ -1,0 +1,67 @@
+"""The schema: migrations forward and back, and what a database lacks.
+
+Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves; they look with `missing` and
+report NOT_SERVING while anything is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from yoyo import get_backend, read_migrations
+from yoyo.backends.base import DatabaseBackend
+
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+_ADVISORY_LOCK = 0x6368616C
+"""Any number that everybody who migrates agrees on."""
+
+_APPLIED = statement("applied_migrations")
+_HAS_MIGRATIONS = statement("has_migrations")
+
+
+def migrate(url: str) -> list[str]:
+    """Apply what is missing, and answer the names of what was applied."""
+    with _backend(url) as backend:
+        pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
+        backend.apply_migrations(pending)
+        return [migration.id for migration in pending]
+
+
+def roll_back(url: str, count: int) -> list[str]:
+    """Undo the newest `count` migrations, and answer their names. Their tables are dropped with all they hold."""
+    with _backend(url) as backend:
+        applied = backend.to_rollback(read_migrations(str(MIGRATIONS)))
+        newest = applied[:count]
+        backend.rollback_migrations(newest)
+        return [migration.id for migration in newest]
+
+
+def missing(connection: Connection) -> list[str]:
+    """The migrations that this version of the code needs and the database does not have."""
+    needed = sorted(path.stem for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+    row = _HAS_MIGRATIONS.row(connection)
+    if row is None or not row[0]:
+        return needed
+    applied = {name for (name,) in _APPLIED.rows(connection)}
+    return [name for name in needed if name not in applied]
+
+
+@contextmanager
+def _backend(url: str) -> Iterator[DatabaseBackend]:
+    # An advisory lock ends with its connection; yoyo's own lock is a row that a killed run would leave behind.
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        parts = urlsplit(url)
+        backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
+        try:
+            yield backend
+        finally:
+            backend.connection.close()

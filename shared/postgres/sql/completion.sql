@@ -1,0 +1,24 @@
+-- name: insert_completions
+-- Stores completions; answers those that this statement stored, so that each is named once across all handlers. Keys
+-- must be sorted: the order is the order of the locks.
+INSERT INTO completion (user_id, goal_id, period_start, occurrence, complete_time)
+SELECT
+    user_id, goal_id,
+    timestamptz 'epoch' + period_start * interval '1 microsecond',
+    occurrence,
+    timestamptz 'epoch' + complete_time * interval '1 microsecond'
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[])
+    AS fresh (user_id, goal_id, period_start, occurrence, complete_time)
+ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
+RETURNING user_id, goal_id, period_start, occurrence;
+
+-- name: mark_claimed
+-- Claims a completion that nobody has claimed; answers a row exactly when this statement claimed it.
+UPDATE completion
+SET claim_time = timestamptz 'epoch' + $5::bigint * interval '1 microsecond', claim_request_id = $6
+WHERE user_id = $1
+    AND goal_id = $2
+    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND occurrence = $4
+    AND claim_time IS NULL
+RETURNING user_id;

@@ -1,0 +1,52 @@
+-- name: merge_tallies
+-- Adds tallies to the stored ones, which locks them, and answers the measures before and after,
+-- and where days were added, those that were there before. The same merge as
+-- Tally.merge in shared/domain/tally.py. Instants and days come as integers, day sets as multirange literals ('{}' where
+-- days are not counted). Keys must be distinct and sorted: the order is the order of the locks.
+INSERT INTO tally AS stored (
+    user_id, source, stat_code, schedule, period_start,
+    sum, events, latest, latest_time, highest, days, day_count
+)
+SELECT
+    user_id, source, stat_code, schedule,
+    timestamptz 'epoch' + period_start * interval '1 microsecond',
+    sum, events, latest,
+    timestamptz 'epoch' + latest_time * interval '1 microsecond',
+    highest, days::int4multirange, day_count
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
+    $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[]
+) AS fresh (
+    user_id, source, stat_code, schedule, period_start,
+    sum, events, latest, latest_time, highest, days, day_count
+)
+ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
+    prev_sum = stored.sum,
+    prev_events = stored.events,
+    prev_highest = stored.highest,
+    prev_day_count = stored.day_count,
+    prev_days = stored.days,
+    -- Saturates at 2^62 without an intermediate result beyond a bigint.
+    sum = least(stored.sum, 4611686018427387904 - excluded.sum) + excluded.sum,
+    events = stored.events + excluded.events,
+    latest = CASE
+        WHEN excluded.latest IS NULL THEN stored.latest
+        WHEN stored.latest IS NULL OR (excluded.latest_time, excluded.latest) > (stored.latest_time, stored.latest)
+            THEN excluded.latest
+        ELSE stored.latest
+    END,
+    latest_time = greatest(stored.latest_time, excluded.latest_time),
+    highest = greatest(stored.highest, excluded.highest),
+    days = stored.days + excluded.days,
+    day_count = CASE
+        WHEN excluded.day_count = 0 THEN stored.day_count
+        ELSE (
+            SELECT sum(upper(stretch) - lower(stretch))
+            FROM unnest(stored.days + excluded.days) AS stretch
+        )
+    END
+RETURNING
+    user_id, source, stat_code, schedule, period_start,
+    prev_sum, prev_events, prev_highest, prev_day_count,
+    sum, events, highest, day_count,
+    CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;

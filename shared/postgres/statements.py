@@ -1,0 +1,63 @@
+"""The SQL of the system: named statements from the `.sql` files beside this module.
+
+A file holds statements, each under a line `-- name: its_name` and a comment that says what it is for. Parameters are
+Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shared.postgres.connection import Connection
+
+_FOLDER = Path(__file__).with_name("sql")
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+class Statement:
+    """One named statement, prepared on each connection at its first use there."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text.encode()
+
+    def rows(self, connection: Connection, *parameters: object) -> list[tuple[Any, ...]]:
+        """Execute, and fetch all rows."""
+        return connection.execute(self.text, parameters, prepare=True, binary=True).fetchall()
+
+    def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
+        """Execute, and fetch the first row, or None where there is none."""
+        return connection.execute(self.text, parameters, prepare=True, binary=True).fetchone()
+
+    def run(self, connection: Connection, *parameters: object) -> int:
+        """Execute a statement without a result, and answer how many rows it wrote."""
+        return connection.execute(self.text, parameters, prepare=True).rowcount
+
+
+def _read(path: Path) -> Iterator[Statement]:
+    pieces = _NAME.split(path.read_text(encoding="utf-8"))
+    for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        yield Statement(name, body.strip().rstrip(";"))
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """All statements by name."""
+    found: dict[str, Statement] = {}
+    for path in sorted(_FOLDER.glob("*.sql")):
+        for statement in _read(path):
+            if statement.name in found:
+                raise ValueError(f"{path.name}: there are two statements named {statement.name}")
+            found[statement.name] = statement
+    return found
+
+
+def statement(name: str) -> Statement:
+    """The statement of that name; KeyError where there is none, at import."""
+    return statements()[name]

@@ -1,0 +1,74 @@
+"""What players' events add up to, in the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from shared.domain.catalogue import Source, Stat
+from shared.domain.instant import Day
+from shared.domain.tally import Measures, Tally, TallyKey
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_MERGE = statement("merge_tallies")
+# One range of an int4multirange literal such as {[1,3),[7,8)}.
+_STRETCH = re.compile(r"\[(\d+),(\d+)\)")
+
+
+class MergedTally(NamedTuple):
+    """A stored tally's measures before and after a merge."""
+
+    key: TallyKey
+    before: Measures
+    after: Measures
+    days_before: frozenset[Day]
+    """The days that were there before; read only where a day was added, empty elsewhere."""
+
+
+def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[MergedTally]:
+    """Add these tallies to the stored ones. The rows stay locked until the transaction ends.
+
+    Merging the identity `Tally()` locks a row, makes it where it is missing, and changes nothing that it counts.
+    """
+    keys = sorted(tallies)
+    values = [tallies[key] for key in keys]
+    rows = _MERGE.rows(
+        connection,
+        text_array([key.user_id for key in keys]),
+        text_array([key.stat.source for key in keys]),
+        text_array([key.stat.code for key in keys]),
+        text_array([key.schedule for key in keys]),
+        int_array([key.period_start for key in keys]),
+        int_array([tally.sum for tally in values]),
+        int_array([tally.events for tally in values]),
+        nullable_int_array([tally.latest for tally in values]),
+        nullable_int_array([tally.latest_time for tally in values]),
+        nullable_int_array([tally.highest for tally in values]),
+        text_array([_day_set(tally.days) for tally in values]),
+        int_array([len(tally.days) for tally in values]),
+    )
+    return [
+        MergedTally(
+            TallyKey(user_id, stat_of(source, code), schedule, period_start),
+            Measures(*measures[:4]),
+            Measures(*measures[4:]),
+            _parse_days(days_before) if days_before else frozenset(),
+        )
+        for user_id, source, code, schedule, period_start, *measures, days_before in rows
+    ]
+
+
+def stat_of(source: str, code: str) -> Stat:
+    """The stat of a stored source and code."""
+    return Stat(Source(source), code)
+
+
+def _parse_days(literal: str) -> frozenset[Day]:
+    return frozenset(day for start, end in _STRETCH.findall(literal) for day in range(int(start), int(end)))
+
+
+def _day_set(days: Iterable[Day]) -> str:
+    return "{" + ",".join([f"[{day},{day + 1})" for day in days]) + "}"

@@ -1,0 +1,61 @@
+"""One transaction on one connection, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import psycopg
+
+from shared.postgres.connection import Connection
+from shared.postgres.errors import Failure, classify
+from shared.postgres.statements import statement
+
+_T = TypeVar("_T")
+
+_STATUS = statement("transaction_status")
+
+
+class CommitUnknown(Exception):
+    """The answer to COMMIT was lost: the transaction is committed, aborted or still in progress."""
+
+    def __init__(self, transaction_id: int, result: Any) -> None:
+        super().__init__(f"the outcome of transaction {transaction_id} is unknown")
+        self.transaction_id = transaction_id
+        self.result = result
+
+
+def run_transaction(connection: Connection, work: Callable[[Connection], _T]) -> _T:
+    """Do the work between BEGIN and COMMIT on a connection in autocommit.
+
+    Raises `CommitUnknown` if the connection was lost at COMMIT; after any other error nothing is committed.
+    """
+    transaction_id = _begin(connection)
+    try:
+        result = work(connection)
+    except BaseException:
+        # If the connection is gone, so is the transaction, and the error that says why is the one to keep.
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        raise
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT):
+            raise CommitUnknown(transaction_id, result) from error
+        raise
+    return result
+
+
+def _begin(connection: Connection) -> int:
+    """Begin, and answer the transaction's id: two statements in one round trip."""
+    cursor = connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text")
+    cursor.nextset()
+    return int(cursor.fetchall()[0][0])
+
+
+def in_progress(connection: Connection, transaction_id: int) -> bool:
+    """Whether the transaction can still commit."""
+    row = _STATUS.row(connection, str(transaction_id))
+    return row is not None and row[0] == "in progress"

@@ -1,0 +1,108 @@
+"""The one place where the system's own errors become gRPC statuses.
+
+Each status carries `google.rpc.ErrorInfo` (the reason and its metadata), `BadRequest` where fields are at fault and
+`RetryInfo` where coming again later helps: https://google.aip.dev/193. What is no `ChallengeError` is a bug: the caller
+gets INTERNAL and an opaque id, the log gets the traceback under that id.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from shared.domain import errors
+
+log = logging.getLogger(__name__)
+
+DOMAIN = "challenge.v1"
+
+CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.ChallengeNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.GoalNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.OccurrenceNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.GoalInactive: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.GoalNotCompleted: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.GoalLocked: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.AlreadyClaimed: grpc.StatusCode.ALREADY_EXISTS,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+# A status travels in HTTP/2 trailers, which gRPC clients may refuse from 8 KiB on. The message travels twice, once in
+# percent-encoding (three bytes for one), and details in base64 (four for three): these bounds add up to 7 KiB.
+MESSAGE_BYTES_MAX = 512
+METADATA_BYTES_MAX = 512
+METADATA_MAX = 4
+VIOLATIONS_MAX = 8
+VIOLATION_BYTES_MAX = 192
+
+
+def status_of(error: Exception, method: str) -> grpc.Status:
+    """The status that a call of `method` ends in because of `error`."""
+    code = CODES.get(type(error)) if isinstance(error, errors.ChallengeError) else None
+    if code is None or not isinstance(error, errors.ChallengeError):
+        return _internal(error, method)
+    details: list[Message] = [_error_info(error.reason, error.metadata)]
+    if isinstance(error, errors.InvalidRequest):
+        details.append(_bad_request(error.violations[:VIOLATIONS_MAX]))
+    if isinstance(error, errors.Overloaded | errors.DatabaseUnavailable | errors.ShuttingDown):
+        details.append(RetryInfo(retry_delay=_duration(error.retry_after_s)))
+    return _status(code, error.message, details)
+
+
+def _internal(error: Exception, method: str) -> grpc.Status:
+    error_id = secrets.token_hex(8)
+    log.error("bug", extra={"error_id": error_id, "method": method}, exc_info=error)
+    message = f"internal error {error_id}"
+    return _status(grpc.StatusCode.INTERNAL, message, [_error_info("INTERNAL", {"error_id": error_id})])
+
+
+def _status(code: grpc.StatusCode, message: str, details: Iterable[Message]) -> grpc.Status:
+    packed = []
+    for detail in details:
+        packed.append(Any())
+        packed[-1].Pack(detail)
+    number: int = code.value[0]
+    return rpc_status.to_status(Status(code=number, message=_cut(message, MESSAGE_BYTES_MAX), details=packed))
+
+
+def _error_info(reason: str, metadata: Mapping[str, str]) -> ErrorInfo:
+    bounded = {name: _cut(value, METADATA_BYTES_MAX) for name, value in list(metadata.items())[:METADATA_MAX]}
+    return ErrorInfo(reason=reason, domain=DOMAIN, metadata=bounded)
+
+
+def _bad_request(violations: Iterable[errors.FieldViolation]) -> BadRequest:
+    return BadRequest(
+        field_violations=[
+            BadRequest.FieldViolation(
+                field=_cut(violation.field, VIOLATION_BYTES_MAX),
+                description=_cut(violation.description, VIOLATION_BYTES_MAX),
+            )
+            for violation in violations
+        ]
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    return Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    """The text as valid UTF-8 of at most so many bytes, never half a character."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= bytes_max:
+        return encoded.decode()
+    return encoded[: bytes_max - 3].decode("utf-8", "ignore") + "…"

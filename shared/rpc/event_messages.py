@@ -1,0 +1,63 @@
+"""Events and their outcomes as messages."""
+
+from __future__ import annotations
+
+from challenge.v1 import event_service_pb2
+
+from shared.domain.catalogue import LOGIN, Catalogue, Source, Stat
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.instant import SECOND
+
+VERDICTS = {
+    Verdict.APPLIED: event_service_pb2.VERDICT_APPLIED,
+    Verdict.DUPLICATE: event_service_pb2.VERDICT_DUPLICATE,
+    Verdict.NO_MATCHING_GOAL: event_service_pb2.VERDICT_NO_MATCHING_GOAL,
+    Verdict.TOO_OLD: event_service_pb2.VERDICT_TOO_OLD,
+    Verdict.INVALID: event_service_pb2.VERDICT_INVALID,
+}
+
+# The range of google.protobuf.Timestamp: the years 1 to 9999.
+_SECONDS_MIN = -62_135_596_800
+_SECONDS_MAX = 253_402_300_799
+
+
+def read_event(message: event_service_pb2.Event) -> Event | Outcome:
+    """The event that a message holds, or why it holds none. `shared.domain.acceptance` judges its content."""
+    if not message.HasField("event_time"):
+        return Outcome(Verdict.INVALID, reason="event_time: is required")
+    seconds, nanos = message.event_time.seconds, message.event_time.nanos
+    if not (_SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos < 1_000_000_000):
+        return Outcome(Verdict.INVALID, reason="event_time: is not a valid timestamp")
+    time = seconds * SECOND + nanos // 1_000
+    payload = message.WhichOneof("payload")
+    if payload == "logged_in":
+        return Event(message.event_id, message.user_id, time, LOGIN)
+    if payload == "stat_updated":
+        stat = message.stat_updated
+        return Event(
+            message.event_id,
+            message.user_id,
+            time,
+            Stat(Source.STAT, stat.stat_code),
+            stat.delta if stat.HasField("delta") else None,
+            stat.value if stat.HasField("value") else None,
+        )
+    return Outcome(Verdict.INVALID, reason="payload: logged_in or stat_updated is required")
+
+
+def result_message(event_id: str, outcome: Outcome, catalogue: Catalogue) -> event_service_pb2.EventResult:
+    """The answer for one event."""
+    return event_service_pb2.EventResult(
+        event_id=event_id,
+        verdict=VERDICTS[outcome.verdict],
+        reason=outcome.reason,
+        completions=[_completion(key, catalogue) for key in outcome.completions],
+    )
+
+
+def _completion(key: CompletionKey, catalogue: Catalogue) -> event_service_pb2.Completion:
+    return event_service_pb2.Completion(
+        challenge_id=catalogue.goals[key.goal_id].challenge_id,
+        goal_id=key.goal_id,
+        occurrence=key.occurrence,
+    )

@@ -1,0 +1,69 @@
+"""The standard health service, `grpc.health.v1.Health`.
+
+Not `grpc_health.v1.health.HealthServicer`: there `set` holds a lock while it waits for gRPC's polling thread to have
+sent to each watcher, and the polling thread takes that lock when a watcher goes away; when both happen at once the
+whole server stands still. And its watches end only when the caller ends them, so each would hold up the end of the
+process for the whole grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from shared.domain.errors import InvalidRequest
+from shared.rpc.errors import status_of
+from shared.rpc.health import Health
+from shared.rpc.side_pool import SidePool
+from shared.rpc.unary import parsed
+
+SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+class HealthService:
+    """Answers from what `Health` knows; it asks nothing itself."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def handler(self, pool: SidePool) -> grpc.GenericRpcHandler:
+        """The service's methods, run in `pool`."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE_NAME,
+            {
+                "Check": grpc.unary_unary_rpc_method_handler(
+                    pool.unary(self.check), None, HealthCheckResponse.SerializeToString
+                ),
+                "Watch": grpc.unary_stream_rpc_method_handler(
+                    pool.stream(self.watch), None, HealthCheckResponse.SerializeToString
+                ),
+            },
+        )
+
+    def check(self, raw: bytes, context: grpc.ServicerContext) -> HealthCheckResponse:
+        """Whether the named service serves; NOT_FOUND for a name that nobody knows."""
+        serving = self._health.serving(_requested(raw, context))
+        if serving is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+        return _response(serving)
+
+    def watch(self, raw: bytes, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
+        """Whether the named service serves, now and at every change, until the process leaves."""
+        for serving in self._health.changes(_requested(raw, context), context.is_active):
+            yield _response(serving)
+
+
+def _requested(raw: bytes, context: grpc.ServicerContext) -> str:
+    try:
+        return parsed(HealthCheckRequest, raw).service
+    except InvalidRequest as error:
+        context.abort_with_status(status_of(error, SERVICE_NAME))
+
+
+def _response(serving: bool | None) -> HealthCheckResponse:
+    if serving is None:
+        return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
+    return HealthCheckResponse(status=HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING)

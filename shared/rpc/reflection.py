@@ -1,0 +1,38 @@
+"""Server reflection: callers such as grpcurl learn the contract from the server itself.
+
+The Python package only has the protocol's older name; the newer one has the same messages under the same numbers
+(https://github.com/grpc/grpc/blob/master/doc/server-reflection.md), so one servicer answers both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME, ReflectionServicer
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+
+from shared.rpc.side_pool import SidePool
+
+NEWER_SERVICE_NAME = "grpc.reflection.v1.ServerReflection"
+
+
+def reflection_handlers(services: Sequence[str], pool: SidePool) -> list[grpc.GenericRpcHandler]:
+    """Reflection of `services` (full names), and of itself, run in `pool`."""
+    servicer = ReflectionServicer([*services, SERVICE_NAME])
+    method = grpc.stream_stream_rpc_method_handler(
+        pool.stream(servicer.ServerReflectionInfo), _parsed, ServerReflectionResponse.SerializeToString
+    )
+    return [
+        grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method})
+        for name in (SERVICE_NAME, NEWER_SERVICE_NAME)
+    ]
+
+
+def _parsed(raw: bytes) -> ServerReflectionRequest:
+    """Malformed bytes read as a request that asks for nothing, which the servicer answers as an invalid argument."""
+    try:
+        return ServerReflectionRequest.FromString(raw)
+    except DecodeError:
+        return ServerReflectionRequest()

@@ -1,0 +1,116 @@
+"""The gRPC server of a process: its services, health and reflection on one port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from shared.rpc import health_service
+from shared.rpc.admission import RESERVE_THREADS, Admission
+from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.health import PROBE_INTERVAL_S, Health
+from shared.rpc.health_service import HealthService
+from shared.rpc.reflection import reflection_handlers
+from shared.rpc.side_pool import SidePool
+from shared.rpc.unary import unary_method
+from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
+from shared.runtime.ports import Endpoint, require_free
+from shared.runtime.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+REQUEST_BYTES_MAX = 4 * 1024 * 1024
+"""The largest call of the contract, 1,000 events with the longest ids in four-byte characters, is 1.4 MB."""
+
+STREAMS_PER_CONNECTION_MAX = 1_000
+"""Calls under way on one connection; the caller's library holds back the rest."""
+
+_OPTIONS: Mapping[str, int] = {
+    "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
+    "grpc.max_concurrent_streams": STREAMS_PER_CONNECTION_MAX,
+    # A caller that vanished without a word is found within a minute and a half, and its parked calls end.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.keepalive_permit_without_calls": 1,
+    # Callers may look for us as often.
+    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+}
+
+
+@dataclass(frozen=True)
+class Servicing:
+    """A service of the contract and the object that has a method for each of its RPCs."""
+
+    descriptor: ServiceDescriptor
+    servicer: object
+
+
+class Server:
+    """A synchronous gRPC server whose calls are admitted, measured and mapped as `shared.rpc.unary` says."""
+
+    def __init__(
+        self, endpoint: Endpoint, servicings: Sequence[Servicing], *, threads: int, health: Health, telemetry: Telemetry
+    ) -> None:
+        """`threads` calls are worked on at once."""
+        self._endpoint = endpoint
+        self._admission = Admission(threads)
+        telemetry.gauge("rpc_calls_in_progress", "Calls being worked on.", lambda: self._admission.in_use)
+        self._pool = ThreadPoolExecutor(threads + RESERVE_THREADS, thread_name_prefix="call")
+        self._side_pool = SidePool()
+        options = {**_OPTIONS, "grpc.so_reuseport": int(endpoint.shared)}
+        names = [servicing.descriptor.full_name for servicing in servicings]
+        calls = CallTelemetry(telemetry)
+        handlers = [self._handler(servicing, calls) for servicing in servicings]
+        handlers.append(HealthService(health).handler(self._side_pool))
+        handlers += reflection_handlers([*names, health_service.SERVICE_NAME], self._side_pool)
+        self._server = grpc.server(self._pool, handlers, options=list(options.items()))
+
+    def start(self) -> int:
+        """Listens, and answers the port; raises `PortUnavailable`."""
+        if not self._endpoint.shared:
+            require_free(self._endpoint)
+        try:
+            port = self._server.add_insecure_port(str(self._endpoint))
+        except RuntimeError:
+            raise self._endpoint.unavailable() from None
+        self._server.start()
+        return port
+
+    def stop(self, grace_s: float) -> None:
+        """Takes no new calls, gives those under way `grace_s` to end, cancels the rest, and waits for all threads."""
+        self._server.stop(grace_s).wait()
+        self._pool.shutdown()
+        self._side_pool.close()
+
+    def _handler(self, servicing: Servicing, calls: CallTelemetry) -> grpc.GenericRpcHandler:
+        service = servicing.descriptor.full_name
+        return grpc.method_handlers_generic_handler(
+            service,
+            {
+                method.name: grpc.unary_unary_rpc_method_handler(
+                    unary_method(
+                        f"{service}/{method.name}",
+                        getattr(servicing.servicer, method.name),
+                        GetMessageClass(method.input_type),
+                        self._admission,
+                        calls,
+                    )
+                )
+                for method in servicing.descriptor.methods
+            },
+        )
+
+
+def serve(server: Server, health: Health, lifecycle: Lifecycle, grace_s: float) -> int:
+    """Starts the server; when the process ends, it first reports NOT_SERVING and then lets calls end for `grace_s`."""
+    port = server.start()
+    lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + STEP_TIMEOUT_S)
+    lifecycle.on_stop("health", health.leave)
+    log.info("serving", extra={"port": port})
+    return port

@@ -1,0 +1,61 @@
+"""Checks of what callers send, all problems of a request together."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable
+from functools import cache
+
+from shared.domain.acceptance import id_problem
+from shared.domain.errors import FieldViolation, InvalidRequest
+
+TIME_ZONE_LENGTH_MAX = 64
+CHALLENGE_IDS_MAX = 1_000
+PAGE_SIZE_MAX = 1_000
+
+
+class Violations:
+    """Collects what is wrong with a request."""
+
+    def __init__(self) -> None:
+        self._found: list[FieldViolation] = []
+
+    def add(self, field: str, description: str) -> None:
+        """Note that a field is at fault."""
+        self._found.append(FieldViolation(field, description))
+
+    def check_id(self, field: str, text: str) -> None:
+        """A required id."""
+        problem = id_problem(text)
+        if problem is not None:
+            self.add(field, problem)
+
+    def check_optional_id(self, field: str, text: str) -> None:
+        """An id, or nothing."""
+        if text:
+            self.check_id(field, text)
+
+    def check_ids(self, field: str, texts: Iterable[str]) -> None:
+        """Ids in a repeated field."""
+        for index, text in enumerate(texts):
+            self.check_id(f"{field}[{index}]", text)
+
+    def check_time_zone(self, field: str, name: str) -> None:
+        """An IANA time zone, or nothing."""
+        if name and (len(name) > TIME_ZONE_LENGTH_MAX or name not in _time_zones()):
+            self.add(field, "is not an IANA time zone")
+
+    def check_range(self, field: str, number: int, low: int, high: int) -> None:
+        """A number between two bounds, both included."""
+        if not low <= number <= high:
+            self.add(field, f"is not between {low} and {high:,}")
+
+    def raise_if_any(self) -> None:
+        """Raise `InvalidRequest` with everything that was found."""
+        if self._found:
+            raise InvalidRequest(self._found)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())

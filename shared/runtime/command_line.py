@@ -1,0 +1,33 @@
+"""The command line that both services have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the command line said. `worker` is the index that a parent process gives its workers."""
+
+    show_settings: bool
+    workers: int | None
+    worker: int | None
+
+
+def parse(program: str, description: str, argv: Sequence[str]) -> Arguments:
+    """The arguments; exits with 2 and the usage if they are wrong, with 0 after `--help`."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("--settings", action="store_true", help="print every setting with its value, and exit")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="processes that share the port")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parsed = parser.parse_args(argv)
+    return Arguments(parsed.settings, parsed.workers, parsed.worker)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

@@ -1,0 +1,52 @@
+"""Logs: one JSON object a line on standard error.
+
+Written with the standard library's loggers; `extra={"port": 50051}` adds fields. Player ids belong in the field
+`user_id`, which is only shown at level DEBUG: logs live longer and travel further than the data they speak of.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+PERSONAL_FIELDS = frozenset({"user_id"})
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as JSON: time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, extra fields,
+    and the traceback under `exception`."""
+
+    def __init__(self, *, worker: int | None, personal: bool) -> None:
+        super().__init__()
+        self._worker = worker
+        self._left_out = _STANDARD_FIELDS if personal else _STANDARD_FIELDS | PERSONAL_FIELDS
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, object] = {
+            "time": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": record.process,
+        }
+        if self._worker is not None:
+            line["worker"] = self._worker
+        for name, value in vars(record).items():
+            if name not in self._left_out:
+                line.setdefault(name, value)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        # ASCII only: a lone surrogate in a message must not break the line that reports it.
+        return json.dumps(line, default=str)
+
+
+def log_to_stderr(level: str, *, worker: int | None = None) -> None:
+    """Sends all logs of the process to standard error from `level` up; `worker` is the index among several."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)

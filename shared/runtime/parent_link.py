@@ -1,0 +1,59 @@
+"""The line between a worker and the process that started it: a socket pair on the worker's standard input.
+
+The worker says once where its metrics are. When the line ends the parent is gone, however it ended, and the worker
+stops as if it had got SIGTERM: this needs nothing of the operating system that only some have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+from shared.runtime.signals import ask_to_stop
+
+
+class ParentLink:
+    """The worker's end."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+        threading.Thread(target=self._watch, name="parent link", daemon=True).start()
+
+    def tell_metrics_port(self, port: int) -> None:
+        """Says where this worker's metrics are read, on the loopback interface."""
+        self._socket.sendall(b"%d\n" % port)
+
+    def _watch(self) -> None:
+        # The parent sends nothing; a parent that died before it read our line resets the connection.
+        with contextlib.suppress(ConnectionResetError):
+            self._socket.recv(1)
+        ask_to_stop()
+
+
+class WorkerLink:
+    """The parent's end, and the process at the other."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            # A session of its own: Ctrl-C in a terminal is for the parent, which then stops its workers.
+            self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=dict(environ), start_new_session=True)
+
+    def read_metrics_port(self) -> int | None:
+        """Waits until the worker says where its metrics are; None if it ended before."""
+        line = b""
+        while not line.endswith(b"\n"):
+            received = self._socket.recv(16)
+            if not received:
+                return None
+            line += received
+        return int(line)
+
+    def close(self) -> None:
+        """Ends the line. Only for a worker that has ended: one that lives would stop."""
+        self._socket.close()

@@ -1,0 +1,73 @@
+"""Ports: where a process listens, and a plain sentence when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass, replace
+
+from shared.runtime.errors import PortUnavailable
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address to listen on.
+
+    `setting` is the environment variable that moves the port. `shared` says that several processes listen on it
+    together (SO_REUSEPORT); otherwise the port must be free. Port 0 means any free one.
+    """
+
+    host: str
+    port: int
+    setting: str
+    shared: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def unavailable(self, error: OSError | None = None) -> PortUnavailable:
+        """The error that says that this endpoint cannot be listened on, and what to set instead."""
+        if error is None or error.errno == errno.EADDRINUSE:
+            return PortUnavailable(f"port {self.port} is in use: set {self.setting}")
+        if error.errno == errno.EACCES:
+            return PortUnavailable(f"port {self.port} may not be opened by this account: set {self.setting}")
+        return PortUnavailable(f"cannot listen on {self}: {error.strerror or error}: set BIND_ADDRESS")
+
+
+def require_free(endpoint: Endpoint) -> None:
+    """Raises `PortUnavailable` unless nobody listens there, not even a process that would share the port."""
+    try:
+        _bound(endpoint, share=False).close()
+    except OSError as error:
+        raise endpoint.unavailable(error) from None
+
+
+def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
+    """Takes a free port for several processes of this account to listen on together.
+
+    Answers a socket that is bound and never listens: while it is open nobody else can take the port, even when all
+    workers happen to be between two lives. The endpoint that comes back says which port it is and that it is shared.
+    """
+    require_free(endpoint)
+    try:
+        held = _bound(endpoint, share=True)
+    except OSError as error:
+        raise endpoint.unavailable(error) from None
+    return held, replace(endpoint, port=held.getsockname()[1], shared=True)
+
+
+def _bound(endpoint: Endpoint, *, share: bool) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        # Connections of the process before us that linger in TIME_WAIT are no reason to call the port busy.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened

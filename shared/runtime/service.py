@@ -1,0 +1,159 @@
+"""A service's process from its first line to its exit code; what is particular to a service is its `compose`.
+
+def main() -> int:
+    return run_service(Service("event_handler", "Turns events into progress.", EventSettings, compose))
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from shared.runtime import command_line
+from shared.runtime.duties import Duties
+from shared.runtime.errors import EXIT_REFUSED, StartRefused
+from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.logs import log_to_stderr
+from shared.runtime.metrics_port import serve_metrics
+from shared.runtime.parent_link import ParentLink
+from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.settings import load, variable_name
+from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
+from shared.runtime.settings_report import text_table
+from shared.runtime.signals import hold_stop_signals
+from shared.runtime.telemetry import Telemetry
+from shared.runtime.worker_metrics import WorkerMetrics
+from shared.runtime.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class ServiceSettings(Protocol):
+    """The groups that every service's settings class nests under these names."""
+
+    @property
+    def process(self) -> ProcessSettings: ...
+    @property
+    def server(self) -> ServerSettings: ...
+    @property
+    def telemetry(self) -> TelemetrySettings: ...
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a composition root builds on. Whatever it starts, it registers with `lifecycle`."""
+
+    endpoint: Endpoint
+    """Where to serve gRPC."""
+    telemetry: Telemetry
+    lifecycle: Lifecycle
+    duties: Duties
+    grace_s: float
+    """How long calls under way may take to end."""
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """A program: `python -m MODULE`. `compose` starts all its parts and returns; it may raise `StartRefused`."""
+
+    module: str
+    description: str
+    settings: type[S]
+    compose: Callable[[S, Process], None]
+
+
+def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs until a signal asks to stop; answers the exit code.
+
+    0: stopped in order. 1: a part failed to stop in time. 2: refused to start, with the reason on standard error.
+    Call it in the main thread, before any other thread is started.
+    """
+    arguments = command_line.parse(service.module, service.description, argv)
+    try:
+        settings = load(service.settings, environ)
+        if arguments.show_settings:
+            sys.stdout.write(text_table(service.settings, settings))
+            return 0
+        hold_stop_signals()
+        log_to_stderr(settings.process.log_level, worker=arguments.worker)
+        workers = arguments.workers or settings.server.workers
+        if arguments.worker is None and workers > 1:
+            return _run_workers(service, settings, workers, environ)
+        return _run_alone(service, settings, arguments.worker)
+    except StartRefused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return EXIT_REFUSED
+
+
+def _run_alone(service: Service[S], settings: S, worker: int | None) -> int:
+    """The service in this process: the only one, or one of several workers."""
+    with Lifecycle() as lifecycle:
+        telemetry, duties = _telemetry(service, settings, worker, lifecycle)
+        endpoint = _endpoint(service, settings, "port", shared=worker is not None)
+        if worker is None:
+            require_free(endpoint)
+            serve_at = _endpoint(service, settings, "metrics_port")
+        else:
+            parent = ParentLink()
+            serve_at = Endpoint("127.0.0.1", 0, setting="")
+        metrics_port, stop_metrics = serve_metrics(telemetry.registry, serve_at)
+        lifecycle.on_stop("metrics port", stop_metrics)
+        service.compose(settings, Process(endpoint, telemetry, lifecycle, duties, settings.process.grace_s))
+        if worker is not None:
+            parent.tell_metrics_port(metrics_port)
+        log.info("started", extra={"service": service.module, "metrics_port": metrics_port})
+        lifecycle.run_until_signalled()
+    if not lifecycle.stopped_cleanly:
+        # A part that hangs may hold a thread that the interpreter would wait for without end.
+        logging.shutdown()
+        os._exit(1)
+    return 0
+
+
+def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[str, str]) -> int:
+    """The parent of several workers: holds the port, keeps them running, and shows their metrics together."""
+    held, endpoint = reserve(_endpoint(service, settings, "port"))
+    telemetry = Telemetry()
+    restarts = telemetry.counter("worker_restarts", "Workers that died and were replaced.", labels=("worker",))
+    # The port that was given out for port 0 is the workers' setting.
+    workers = Workers(service.module, count, {**environ, endpoint.setting: str(endpoint.port)}, restarts)
+    telemetry.registry.register(WorkerMetrics(workers.metrics_ports))
+    with held, Lifecycle() as lifecycle:
+        metrics_port, stop_metrics = serve_metrics(telemetry.registry, _endpoint(service, settings, "metrics_port"))
+        lifecycle.on_stop("metrics port", stop_metrics)
+        log.info(
+            "started workers",
+            extra={"service": service.module, "workers": count, "port": endpoint.port, "metrics_port": metrics_port},
+        )
+        return workers.run(settings.process.grace_s)
+
+
+def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = False) -> Endpoint:
+    variable = variable_name(service.settings, f"server.{field}")
+    return Endpoint(settings.process.bind_address, getattr(settings.server, field), variable, shared)
+
+
+def _telemetry(service: Service[S], settings: S, worker: int | None, lifecycle: Lifecycle) -> tuple[Telemetry, Duties]:
+    """Metrics, and traces if there is a collector to send them to. Registered first: it ends last."""
+    collector = settings.telemetry.otlp_endpoint
+    if collector is None:
+        telemetry = Telemetry()
+        return telemetry, Duties(lifecycle, telemetry)
+    from shared.runtime import otlp  # loaded only where it is used: see there
+
+    resource = otlp.resource_of(service.module, worker)
+    tracing = otlp.tracing_to(collector, resource, settings.telemetry.trace_sample_ratio)
+    telemetry = Telemetry(tracing)
+    duties = Duties(lifecycle, telemetry)
+    export = otlp.MetricsExport(collector, telemetry.registry, resource)
+    lifecycle.on_stop("traces", tracing.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
+    lifecycle.on_stop("metrics", export.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
+    duties.start("send metrics", otlp.EXPORT_INTERVAL_S, export.one_pass, timeout_s=otlp.CLOSE_TIMEOUT_S)
+    return telemetry, duties

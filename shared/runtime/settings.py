@@ -1,0 +1,182 @@
+"""Settings: frozen dataclasses whose fields say which environment variable they come from.
+
+    @dataclass(frozen=True, kw_only=True)
+    class DatabaseSettings:
+        url: str = setting("DATABASE_URL", help="PostgreSQL to use.", secret=True)
+        pool_size: int = setting("DATABASE_POOL_SIZE", default=8, unit="connections", minimum=1, help="…")
+
+    @dataclass(frozen=True, kw_only=True)
+    class EventSettings:
+        database: DatabaseSettings
+        server: ServerSettings = prefixed("EVENT_", port=50052)
+
+`load` reads them once, in `main`; nothing else in a process looks at the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from shared.runtime.errors import SettingsInvalid
+
+S = TypeVar("S")
+
+_DECLARATION = "setting"
+_PREFIX = "prefix"
+_DEFAULTS = "defaults"
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What `setting` was told about one field."""
+
+    env: str
+    help: str
+    unit: str
+    secret: bool
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable of a settings class: `path` is its place in the class, such as `server.port`."""
+
+    path: str
+    name: str
+    declared: Declaration
+    kind: type
+    optional: bool
+    default: object
+    """`dataclasses.MISSING` when the variable is required."""
+
+
+def setting(
+    env: str,
+    *,
+    help: str,  # noqa: A002 - reads as the word that `--settings` prints
+    default: object = dataclasses.MISSING,
+    unit: str = "",
+    secret: bool = False,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[str] = (),
+) -> Any:
+    """A field read from the environment variable `env`: str, int, float, bool, Path, or one of these `| None`.
+
+    Without `default` the variable is required, unless the type is optional. Bounds are inclusive. A variable that is
+    set to nothing counts as not set, so that compose files can pass variables through.
+    """
+    declaration = Declaration(env, help, unit, secret, minimum, maximum, tuple(choices))
+    return dataclasses.field(default=default, metadata={_DECLARATION: declaration})
+
+
+def prefixed(prefix: str, **defaults: object) -> Any:
+    """A nested settings class whose variables carry a prefix, with `defaults` by field name in place of its own."""
+    return dataclasses.field(metadata={_PREFIX: prefix, _DEFAULTS: defaults})
+
+
+def load(cls: type[S], environ: Mapping[str, str]) -> S:
+    """The settings that the environment says; raises `SettingsInvalid` with all problems at once."""
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for variable in variables(cls):
+        try:
+            values[variable.path] = _value(variable, environ.get(variable.name, "").strip())
+        except ValueError as error:
+            problems.append(f"{variable.name} {error}")
+    if problems:
+        raise SettingsInvalid(problems)
+    return _build(cls, values, "")
+
+
+def variables(
+    cls: type, *, path: str = "", prefix: str = "", defaults: Mapping[str, object] = {}
+) -> Iterator[Variable]:
+    """Every variable of a settings class and of the classes nested in it, in the order of declaration."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            yield from variables(
+                cast(type, hint),
+                path=f"{path}{field.name}.",
+                prefix=prefix + field.metadata.get(_PREFIX, ""),
+                defaults=field.metadata.get(_DEFAULTS, {}),
+            )
+        else:
+            kind, optional = _kind(hint)
+            declared: Declaration = field.metadata[_DECLARATION]
+            default = defaults.get(field.name, field.default)
+            if optional and default is dataclasses.MISSING:
+                default = None
+            yield Variable(f"{path}{field.name}", prefix + declared.env, declared, kind, optional, default)
+
+
+def variable_name(cls: type, path: str) -> str:
+    """The environment variable behind a field, such as `server.port`, for messages that say what to set."""
+    return next(variable.name for variable in variables(cls) if variable.path == path)
+
+
+def _kind(hint: object) -> tuple[type, bool]:
+    if get_origin(hint) in (Union, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return kinds[0], True
+    return cast(type, hint), False
+
+
+def _build(cls: type[S], values: Mapping[str, object], path: str) -> S:
+    hints = get_type_hints(cls)
+    arguments: dict[str, object] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        here = f"{path}{field.name}"
+        nested = hints[field.name]
+        if dataclasses.is_dataclass(nested):
+            arguments[field.name] = _build(cast(type, nested), values, f"{here}.")
+        else:
+            arguments[field.name] = values[here]
+    return cls(**arguments)
+
+
+def _value(variable: Variable, text: str) -> object:
+    """The variable's value; raises ValueError with the end of a sentence that begins with the variable's name."""
+    declared = variable.declared
+    if not text:
+        if variable.default is dataclasses.MISSING:
+            raise ValueError(f"is not set: {declared.help}")
+        return variable.default
+    value = _parsed(variable.kind, text, declared.secret)
+    if declared.choices and value not in declared.choices:
+        raise ValueError(f"is {text!r}, must be one of {', '.join(declared.choices)}")
+    if isinstance(value, int | float):
+        if declared.minimum is not None and value < declared.minimum:
+            raise ValueError(f"is {text}, must be at least {declared.minimum:g}")
+        if declared.maximum is not None and value > declared.maximum:
+            raise ValueError(f"is {text}, must be at most {declared.maximum:g}")
+    return value
+
+
+def _parsed(kind: type, text: str, secret: bool) -> object:
+    shown = "given" if secret else repr(text)
+    if kind is bool:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise ValueError(f"is {shown}, must be true or false")
+    if kind is str or kind is Path:
+        return kind(text)
+    try:
+        value: int | float = kind(text)
+    except ValueError:
+        raise ValueError(f"is {shown}, must be {'a whole number' if kind is int else 'a number'}") from None
+    if not math.isfinite(value):
+        raise ValueError(f"is {shown}, must be a finite number")
+    return value

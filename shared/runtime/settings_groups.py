@@ -1,0 +1,102 @@
+"""The groups of settings that processes share; each process nests those that it needs in its own settings class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.runtime.settings import setting
+
+PORT_MAX = 65_535
+"""Port 0 asks the system for any free port; the log line `serving` names the one that was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """PostgreSQL, the truth."""
+
+    url: str = setting("DATABASE_URL", help="PostgreSQL: a URL or a libpq connection string.")
+    pool_size: int = setting(
+        "DATABASE_POOL_SIZE",
+        default=8,
+        unit="connections",
+        minimum=1,
+        maximum=1_000,
+        help="Connections to PostgreSQL that each worker keeps.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisSettings:
+    """Redis or Valkey, a hint."""
+
+    url: str | None = setting("REDIS_URL", help="Redis or Valkey. Not set: do without.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueSettings:
+    """The definitions of challenges and goals."""
+
+    path: Path = setting(  # noqa: RUF009 - `setting` makes a dataclass field
+        "CATALOGUE", help="The catalogue: a YAML or JSON file, or a folder of them."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TelemetrySettings:
+    """Where metrics and traces are sent, beside the Prometheus port."""
+
+    otlp_endpoint: str | None = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        help="OpenTelemetry collector (OTLP over gRPC, such as http://localhost:4317). Not set: nothing is sent.",
+    )
+    trace_sample_ratio: float = setting(
+        "TRACE_SAMPLE_RATIO",
+        default=0.01,
+        unit="share of calls",
+        minimum=0,
+        maximum=1,
+        help="Calls that are traced, of those whose caller does not say so in `traceparent`.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings:
+    """How a process listens, logs and ends."""
+
+    bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
+    grace_s: float = setting(
+        "GRACE_S",
+        default=5.0,
+        unit="seconds",
+        minimum=0,
+        maximum=600,
+        help="How long calls under way may take to end after SIGTERM.",
+    )
+    log_level: str = setting(
+        "LOG_LEVEL",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        help="The least level that is logged. DEBUG also shows player ids.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """One service's ports and size; nest it with `prefixed("CHALLENGE_", port=…, metrics_port=…, threads=…)`."""
+
+    port: int = setting("PORT", minimum=0, maximum=PORT_MAX, help="Port for gRPC. 0: any free one.")
+    metrics_port: int = setting(
+        "METRICS_PORT", minimum=0, maximum=PORT_MAX, help="Port for Prometheus metrics over HTTP. 0: any free one."
+    )
+    workers: int = setting(
+        "WORKERS", default=1, unit="processes", minimum=1, maximum=256, help="Processes that share the port."
+    )
+    threads: int = setting(
+        "THREADS",
+        default=32,
+        unit="calls",
+        minimum=1,
+        maximum=1_000,
+        help="Calls that each worker works on at once. One more is answered RESOURCE_EXHAUSTED.",
+    )

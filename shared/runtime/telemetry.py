@@ -1,0 +1,62 @@
+"""Metrics and traces of a process: one object, built in the composition root and handed down.
+
+The instruments are those of `prometheus_client`, because they are cheap: with labels resolved beforehand a histogram
+takes 1.3 µs and a counter 0.6 µs, where OpenTelemetry's take 10.6 and 12.8 µs (Python 3.11, one core). Two of the
+latter would be a tenth of an empty gRPC call, of about 200 µs. `shared.runtime.otlp` translates them into
+OpenTelemetry's data model when a collector is set. A metric has the same name wherever it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+if TYPE_CHECKING:
+    # The tracing library is loaded only where calls are traced.
+    from shared.runtime.tracing import Tracing
+
+LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Upper bounds for durations in seconds: from half a millisecond, a read by primary key, to the default deadline."""
+
+SIZE_BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0)
+"""Upper bounds for numbers of things, such as the events of a batch."""
+
+
+class Registry(CollectorRegistry):
+    """The metrics of one process, without the `_created` series that would double their number."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+class Telemetry:
+    """Makes instruments and decides which calls are traced.
+
+    On a path that is taken often, resolve labels once (`instrument.labels("OK")`) and keep what comes back. No label
+    carries an id of a player, an event or a goal: each value is a time series of its own.
+    """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self.registry = Registry()
+        self.tracing = tracing
+        """None: no call is traced."""
+        ProcessCollector(registry=self.registry)
+
+    def counter(self, name: str, help_text: str, *, labels: Sequence[str] = ()) -> Counter:
+        """A number that only grows; its series is called `name` with `_total` added."""
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def histogram(
+        self, name: str, help_text: str, *, buckets: Sequence[float] = LATENCY_BUCKETS_S, labels: Sequence[str] = ()
+    ) -> Histogram:
+        """How often values up to each bound occurred; `buckets` are upper bounds in the metric's unit, ascending."""
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+
+    def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        """A number that is read when somebody looks, such as the depth of a buffer; `read` must not block."""
+        Gauge(name, help_text, registry=self.registry).set_function(read)

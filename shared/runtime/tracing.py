@@ -1,0 +1,80 @@
+"""Which calls are traced, and their spans.
+
+The decision comes before anything is created: an OpenTelemetry span that its own sampler throws away costs 11 µs, a
+call that is passed over here costs less than one.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+Metadata = Sequence[tuple[str, str | bytes]]
+"""What a caller sends beside the request: pairs of lower-case name and value."""
+
+
+class CallSpan:
+    """The span of one call."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def ended(self, code: int, *, server_fault: bool) -> None:
+        """Notes the gRPC status code that the call ended in, and whether that is a fault of ours."""
+        self._span.set_attribute("rpc.grpc.status_code", code)
+        if server_fault:
+            self._span.set_status(StatusCode.ERROR)
+
+
+class Tracing:
+    """Traces the calls whose caller says so in `traceparent` (W3C Trace Context), passes over those whose caller says
+    otherwise, and takes a share of the rest."""
+
+    def __init__(
+        self, provider: TracerProvider, *, sample_ratio: float, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._tracer = provider.get_tracer("challenge.rpc")
+        self._provider = provider
+        self._sample_ratio = sample_ratio
+        self._chance = chance
+
+    def parent_of(self, metadata: Metadata) -> SpanContext | bool:
+        """The caller's span if it is traced, True for a call that is to begin a trace, False for all others."""
+        for name, value in metadata:
+            if name == "traceparent" and (found := _TRACEPARENT.fullmatch(str(value))):
+                trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+                if not flags & TraceFlags.SAMPLED:
+                    return False
+                return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+        return self._chance() < self._sample_ratio
+
+    @contextmanager
+    def span(self, name: str, parent: SpanContext | bool) -> Iterator[CallSpan]:
+        """The span of a call that `parent_of` chose; current in this thread, so spans inside it become its children.
+
+        `name` is the method's full name, such as `challenge.v1.EventService/ReportEvent`.
+        """
+        context = set_span_in_context(NonRecordingSpan(parent)) if isinstance(parent, SpanContext) else None
+        service, _, method = name.partition("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        with self._tracer.start_as_current_span(name, context, SpanKind.SERVER, attributes) as span:
+            yield CallSpan(span)
+
+    def close(self) -> None:
+        """Sends the spans that wait."""
+        self._provider.shutdown()

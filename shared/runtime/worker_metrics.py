@@ -1,0 +1,58 @@
+"""The metrics of several workers on one port: each worker's own, told apart by the label `worker`."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+log = logging.getLogger(__name__)
+
+SCRAPE_TIMEOUT_S = 1.0
+"""A worker that does not answer by then is left out, so that the others' metrics still arrive within a scrape."""
+
+
+class WorkerMetrics(Collector):
+    """Asks every worker when it is asked; `ports` answers where each worker's metrics are, None while it starts."""
+
+    def __init__(self, ports: Callable[[], Mapping[int, int | None]]) -> None:
+        self._ports = ports
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("worker_up", "Whether the worker answers with its metrics.", labels=["worker"])
+        scrapes: dict[int, str] = {}
+        for worker, port in self._ports().items():
+            text = None if port is None else _scrape(port)
+            up.add_metric([str(worker)], float(text is not None))
+            if text is not None:
+                scrapes[worker] = text
+        yield up
+        yield from merged(scrapes.items())
+
+
+def merged(scrapes: Iterable[tuple[int, str]]) -> Iterable[Metric]:
+    """The metrics of several workers, given as pairs of worker and Prometheus text, as one set."""
+    families: dict[str, Metric] = {}
+    for worker, text in scrapes:
+        for family in text_string_to_metric_families(text):
+            target = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            for sample in family.samples:
+                target.add_sample(sample.name, {**sample.labels, "worker": str(worker)}, sample.value)
+    return families.values()
+
+
+def _scrape(port: int) -> str | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SCRAPE_TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        log.warning("a worker's metrics cannot be read", extra={"metrics_port": port, "reason": str(error)})
+        return None
+    finally:
+        connection.close()

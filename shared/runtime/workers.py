@@ -1,0 +1,139 @@
+"""Several processes that share one port.
+
+Each is started by exec, never forked: gRPC's threads do not survive a fork. The kernel spreads connections over the
+workers (SO_REUSEPORT); a worker that dies is replaced; the parent serves nobody itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from prometheus_client import Counter
+
+from shared.runtime.errors import EXIT_REFUSED
+from shared.runtime.parent_link import WorkerLink
+from shared.runtime.restarts import Restarts
+from shared.runtime.signals import let_next_signal_kill, wait_for_stop_signal
+
+log = logging.getLogger(__name__)
+
+STOP_MARGIN_S = 5.0
+"""What a worker may take to stop beyond the grace for its calls: its other steps, and the exit of the interpreter."""
+
+
+@dataclass(frozen=True)
+class _Exited:
+    worker: int
+    link: WorkerLink
+    lived_s: float
+
+
+@dataclass(frozen=True)
+class _StartAgain:
+    worker: int
+
+
+class _StopAsked:
+    pass
+
+
+class Workers:
+    """The workers of one service: `python -m MODULE --worker INDEX`, with `environ` as their environment."""
+
+    def __init__(self, module: str, count: int, environ: Mapping[str, str], restarts: Counter) -> None:
+        self._module = module
+        self._environ = dict(environ)
+        self._restarts_total = restarts
+        self._restarts = {worker: Restarts() for worker in range(count)}
+        self._links: dict[int, WorkerLink] = {}
+        self._metrics_ports: dict[int, int | None] = dict.fromkeys(range(count))
+        self._events: SimpleQueue[_Exited | _StartAgain | _StopAsked] = SimpleQueue()
+
+    def metrics_ports(self) -> dict[int, int | None]:
+        """Where each worker's metrics are read; None while a worker starts."""
+        return dict(self._metrics_ports)
+
+    def run(self, grace_s: float) -> int:
+        """Keeps the workers running until a signal asks to stop; answers the exit code of the parent.
+
+        0: all workers ended well within `grace_s` and a margin. 1: one did not, or could not be kept running.
+        2: a worker refused to start, which another start would not change.
+        """
+        threading.Thread(target=self._wait_for_signal, name="signals", daemon=True).start()
+        for worker in self._restarts:
+            self._start(worker)
+        code = self._replace_until_stopped()
+        let_next_signal_kill()
+        ended_well = self._stop(grace_s + STOP_MARGIN_S)
+        return code or int(not ended_well)
+
+    def _replace_until_stopped(self) -> int:
+        while True:
+            event = self._events.get()
+            if isinstance(event, _StopAsked):
+                return 0
+            if isinstance(event, _StartAgain):
+                self._start(event.worker)
+                continue
+            code = self._after_exit(event)
+            if code is not None:
+                return code
+
+    def _after_exit(self, exited: _Exited) -> int | None:
+        """Sees to a worker that ended; answers the exit code if the parent is to end as well."""
+        worker, code = exited.worker, exited.link.process.returncode
+        del self._links[worker]
+        delay_s = None if code == EXIT_REFUSED else self._restarts[worker].delay_after(exited.lived_s)
+        if delay_s is None:
+            log.error("giving up: a worker does not start", extra={"exited_worker": worker, "exit_code": code})
+            return EXIT_REFUSED if code == EXIT_REFUSED else 1
+        log.error(
+            "a worker died and is replaced",
+            extra={"exited_worker": worker, "exit_code": code, "lived_s": round(exited.lived_s, 1), "delay_s": delay_s},
+        )
+        self._restarts_total.labels(str(worker)).inc()
+        again = threading.Timer(delay_s, self._events.put, [_StartAgain(worker)])
+        again.daemon = True
+        again.start()
+        return None
+
+    def _start(self, worker: int) -> None:
+        link = WorkerLink([sys.executable, "-m", self._module, "--worker", str(worker)], self._environ)
+        self._links[worker] = link
+        threading.Thread(target=self._watch, args=(worker, link), name=f"worker {worker}", daemon=True).start()
+
+    def _watch(self, worker: int, link: WorkerLink) -> None:
+        started = time.monotonic()
+        self._metrics_ports[worker] = link.read_metrics_port()
+        link.process.wait()
+        self._metrics_ports[worker] = None
+        link.close()
+        self._events.put(_Exited(worker, link, time.monotonic() - started))
+
+    def _stop(self, timeout_s: float) -> bool:
+        """Stops all workers; answers whether all ended by themselves, with exit code 0, in time."""
+        deadline = time.monotonic() + timeout_s
+        ended_well = True
+        for link in self._links.values():
+            link.process.terminate()
+        for worker, link in self._links.items():
+            try:
+                ended_well &= link.process.wait(max(0.0, deadline - time.monotonic())) == 0
+            except subprocess.TimeoutExpired:
+                log.error("a worker did not stop in time and is killed", extra={"exited_worker": worker})
+                link.process.kill()
+                link.process.wait()
+                ended_well = False
+        return ended_well
+
+    def _wait_for_signal(self) -> None:
+        number = wait_for_stop_signal()
+        log.info("stopping", extra={"signal": number.name})
+        self._events.put(_StopAsked())

@@ -1,0 +1,127 @@
+"""Catalogue documents as plain data, and how tests turn them into files."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from shared.catalogue.loader import load
+from shared.catalogue.problem import CatalogueInvalid, Problem
+from shared.domain.catalogue import AMOUNT_MAX, Catalogue
+
+Mapping = dict[str, Any]
+
+# Few enough that two documents drawn independently share challenges, goals and stats.
+CHALLENGE_IDS = ["arena", "league", "dungeon \U0001f409"]
+GOAL_IDS = ["win", "lose", "draw", "'; drop table goal", "no", "1"]
+STATS = ["wins", "losses", "on"]
+
+
+def goal(goal_id: str = "win", **differing: Any) -> Mapping:
+    """A goal as a document writes it; a key that is given None is left out."""
+    reward = {"type": "WALLET", "id": "GEMS", "quantity": 10}
+    written = {"id": goal_id, "name": "Win", "source": "stat", "stat": "wins", "count": "sum", "target": 3}
+    return {key: value for key, value in {**written, "reward": reward, **differing}.items() if value is not None}
+
+
+def document(*goals: Mapping, **further: Any) -> Mapping:
+    """A document with one challenge of these goals."""
+    return {"challenges": [{"id": "arena", "name": "Arena", "goals": list(goals)}], **further}
+
+
+def loaded(content: Mapping) -> Catalogue:
+    """The catalogue in a document, by way of a file."""
+    return loaded_text(json.dumps(content), "catalogue.json")
+
+
+def loaded_text(text: str, name: str = "catalogue.yaml") -> Catalogue:
+    """The catalogue in a file of this name with this text."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, name)
+        file.write_text(text, "utf-8")
+        return load(file)
+
+
+def problems_in(path: Path) -> tuple[Problem, ...]:
+    """What is wrong with the catalogue at `path`; nothing if it loads."""
+    try:
+        load(path)
+    except CatalogueInvalid as invalid:
+        return invalid.problems
+    return ()
+
+
+def write_json(path: Path, content: object) -> Path:
+    """The file, written."""
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+amounts = st.integers(1, 3) | st.just(AMOUNT_MAX)
+texts = st.sampled_from(["Win", "null", "Gewinne \u2764", "two\twords: and a 'quote'"])
+
+
+@st.composite
+def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
+    """A valid goal that may require earlier ones."""
+    written: Mapping = {"id": goal_id, "name": draw(st.sampled_from(["Win", "Lose"])), "target": draw(amounts)}
+    written["source"] = draw(st.sampled_from(["login", "stat"]))
+    if written["source"] == "stat":
+        written["stat"] = draw(st.sampled_from(STATS))
+        written["count"] = draw(st.sampled_from(["latest", "highest", "sum", "events", "days"]))
+    else:
+        written["count"] = draw(st.sampled_from(["events", "days"]))
+    reward_type = draw(st.sampled_from(["ITEM", "WALLET"]))
+    written["reward"] = {"type": reward_type, "id": draw(st.sampled_from(["GEMS", "BOX"])), "quantity": draw(amounts)}
+    optional = {
+        "description": texts,
+        "default_assigned": st.booleans(),
+        "requires": st.lists(st.sampled_from(earlier), unique=True) if earlier else st.just([]),
+    }
+    return written | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Mapping:
+    """A valid document."""
+    goal_ids = draw(st.lists(st.sampled_from(GOAL_IDS), min_size=1, unique=True))
+    challenge_ids = draw(st.lists(st.sampled_from(CHALLENGE_IDS), min_size=1, max_size=len(goal_ids), unique=True))
+    challenges: list[Mapping] = [{"id": each, "name": draw(st.sampled_from(["A", "B"]))} for each in challenge_ids]
+    written = [draw(goals(goal_id, goal_ids[:index])) for index, goal_id in enumerate(goal_ids)]
+    for index, challenge in enumerate(challenges):
+        challenge["goals"] = written[index :: len(challenges)]
+        if draw(st.booleans()):
+            challenge["description"] = draw(texts)
+    content: Mapping = {"challenges": challenges}
+    if draw(st.booleans()):
+        content["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
+    return content
+
+
+@st.composite
+def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
+    """Two valid documents that differ in one place, or by chance not at all."""
+    one = draw(documents())
+    other: Mapping = copy.deepcopy(one)
+    challenge = draw(st.sampled_from(other["challenges"]))
+    place = draw(st.integers(0, len(challenge["goals"]) - 1))
+    change = draw(st.sampled_from(["challenges", "goals", "goal", "field", "challenge", "stats"]))
+    if change == "challenges":
+        other["challenges"] = draw(st.permutations(other["challenges"]))
+    elif change == "goals":
+        challenge["goals"] = draw(st.permutations(challenge["goals"]))
+    elif change == "goal":
+        challenge["goals"][place] = draw(goals(challenge["goals"][place]["id"], []))
+    elif change == "field":
+        optional = st.sampled_from([("target", 7), ("name", "Other"), ("description", ""), ("default_assigned", True)])
+        challenge["goals"][place].update([draw(optional)])
+    elif change == "challenge":
+        challenge["description"] = draw(texts)
+    else:
+        other["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
+    return one, other

@@ -1,0 +1,84 @@
+"""`python -m admin catalogue check`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from admin.__main__ import main
+from shared.catalogue.loader import load
+
+from .documents import document, goal, write_json
+
+
+def test_a_good_catalogue_is_summed_up_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_json(tmp_path / "catalogue.json", document(goal("win"), goal("lose")))
+    assert main(["catalogue", "check", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"ok: 1 challenge, 2 goals, version {load(file).version}\n"
+    assert err == ""
+
+
+def test_problems_go_to_standard_error_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_json(tmp_path / "catalogue.json", document(goal(target=0, count="Sum")))
+    assert main(["catalogue", "check", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"{file}: challenges[0].goals[0].count: must be 'latest', 'highest', 'sum', 'events' or 'days'",
+        f"{file}: challenges[0].goals[0].target: must be at least 1",
+    ]
+
+
+def test_against_an_old_catalogue_changes_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = write_json(tmp_path / "old.json", document(goal(target=3)))
+    new = write_json(tmp_path / "new.json", document(goal(target=4)))
+    assert main(["catalogue", "check", str(new), "--against", str(old)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["goal 'win': target changes from 3 to 4"]
+    assert main(["catalogue", "check", str(new), "--against", str(new)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["nothing changes"]
+
+
+def test_what_may_not_change_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = write_json(tmp_path / "old.json", document(goal(count="sum")))
+    new = write_json(tmp_path / "new.json", document(goal(count="highest")))
+    assert main(["catalogue", "check", str(new), "--against", str(old)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("goal 'win': count changes from sum to highest: ")
+
+
+def test_problems_of_both_catalogues_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["catalogue", "check", str(tmp_path / "new"), "--against", str(tmp_path / "old")]) == 1
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == [
+        str(tmp_path / "new"),
+        str(tmp_path / "old"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["catalogue"], ["catalogue", "check"], ["catalog"], ["catalogue", "check", "a", "b"]]
+)
+def test_wrong_usage_leaves_with_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: python -m admin")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["catalogue", "--help"], ["catalogue", "check", "--help"]])
+def test_help_is_at_every_level(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 0
+    assert "check" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "admin", "catalogue", "check", str(tmp_path / "none.yaml")]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr == f"{tmp_path / 'none.yaml'}: cannot be read: No such file or directory\n"

@@ -1,0 +1,121 @@
+"""What may follow what, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.catalogue.compatibility import changes, incompatibilities
+from shared.catalogue.problem import Problem
+
+from .documents import Mapping, document, documents, goal, loaded, neighbours
+
+
+def compared(old: Mapping, new: Mapping) -> tuple[list[Problem], list[str]]:
+    before, after = loaded(old), loaded(new)
+    return incompatibilities(before, after), changes(before, after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ({}, {"stat": "losses"}, "stat changes from 'wins' to 'losses'"),
+        ({}, {"count": "highest"}, "count changes from sum to highest"),
+        ({"count": "days"}, {"source": "login", "stat": None, "count": "days"}, "source changes from stat to login"),
+    ],
+)
+def test_source_stat_and_count_are_for_ever(old: Mapping, new: Mapping, change: str) -> None:
+    problems, _ = compared(document(goal(**old)), document(goal(**new)))
+    assert problems[0] == Problem(
+        "goal 'win'", f"{change}: a goal id is for ever, give the changed goal an id of its own"
+    )
+
+
+def test_every_change_of_identity_is_told() -> None:
+    old = document(goal("win"), goal("lose"))
+    new = document(goal("lose", stat="losses", count="latest"), goal("win", count="events"))
+    problems, _ = compared(old, new)
+    assert [(problem.path, problem.message.split()[0]) for problem in problems] == [
+        ("goal 'lose'", "stat"),
+        ("goal 'lose'", "count"),
+        ("goal 'win'", "count"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("differing", "change"),
+    [
+        ({"target": 5_000}, "target changes from 3 to 5,000"),
+        ({"name": "Gewinne"}, "name changes from 'Win' to 'Gewinne'"),
+        ({"description": "Win!"}, "description changes"),
+        (
+            {"reward": {"type": "ITEM", "id": "BOX", "quantity": 1}},
+            "reward changes from WALLET 'GEMS' x 10 to ITEM 'BOX' x 1",
+        ),
+        ({"default_assigned": True}, "default_assigned changes from false to true"),
+        ({"requires": ["lose"]}, "requires changes from none to 'lose'"),
+    ],
+)
+def test_all_else_about_a_goal_may_change(differing: dict[str, Any], change: str) -> None:
+    assert compared(document(goal(), goal("lose")), document(goal(**differing), goal("lose"))) == (
+        [],
+        [f"goal 'win': {change}"],
+    )
+
+
+def test_goals_may_come_go_and_move() -> None:
+    old = {
+        "challenges": [
+            {"id": "arena", "name": "Arena", "goals": [goal("win"), goal("lose")]},
+            {"id": "league", "name": "League", "goals": [goal("climb")]},
+        ]
+    }
+    new = {
+        "challenges": [
+            {"id": "cup", "name": "Cup", "goals": [goal("reach-final")]},
+            {"id": "arena", "name": "The Arena", "description": "Big", "goals": [goal("climb"), goal("win")]},
+        ]
+    }
+    assert compared(old, new) == (
+        [],
+        [
+            "challenge 'league' is removed",
+            "challenge 'cup' is added",
+            "challenge 'arena': name changes from 'Arena' to 'The Arena'",
+            "challenge 'arena': description changes",
+            "goal 'lose' is removed from challenge 'arena'",
+            "goal 'reach-final' is added to challenge 'cup'",
+            "goal 'climb' moves from challenge 'league' to 'arena'",
+        ],
+    )
+
+
+def test_what_is_tallied_from_now_on_and_no_longer_is_told() -> None:
+    old = document(goal("win"), goal("lose", stat="losses"), stats=["draws"])
+    new = document(goal("win"), goal("win-daily", count="days"), stats=["kicks"])
+    _, told = compared(old, new)
+    assert told[-6:] == [
+        "stat 'draws' is no longer declared under stats",
+        "stat 'kicks' is declared under stats",
+        "events of stat 'kicks' are tallied from now on",
+        "events of stat 'draws' are no longer tallied: nothing is recorded of them",
+        "events of stat 'losses' are no longer tallied: nothing is recorded of them",
+        "events of stat 'wins' are counted by day from now on: earlier days are not known",
+    ]
+
+
+@given(neighbours() | st.tuples(documents(), documents()))
+def test_there_are_changes_exactly_when_the_versions_differ(pair: tuple[Mapping, Mapping]) -> None:
+    old, new = map(loaded, pair)
+    assert bool(changes(old, new)) == (old.version != new.version)
+    assert changes(old, old) == []
+
+
+@given(neighbours() | st.tuples(documents(), documents()))
+def test_what_may_not_follow_may_not_be_followed_either(pair: tuple[Mapping, Mapping]) -> None:
+    old, new = map(loaded, pair)
+    there, back = incompatibilities(old, new), incompatibilities(new, old)
+    assert sorted(problem.path for problem in there) == sorted(problem.path for problem in back)

@@ -1,0 +1,46 @@
+"""Cycles are found, each once, and none is made up."""
+
+from __future__ import annotations
+
+import graphlib
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.catalogue.cycles import cycles
+
+graphs = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdefgh"), unique=True))
+
+
+def has_cycle(edges: dict[str, list[str]]) -> bool:
+    try:
+        graphlib.TopologicalSorter(edges).prepare()
+    except graphlib.CycleError:
+        return True
+    return False
+
+
+@given(graphs)
+def test_what_is_reported_are_cycles_without_a_node_in_common(edges: dict[str, list[str]]) -> None:
+    found = list(cycles(edges))
+    for cycle in found:
+        assert all(there in edges[here] for here, there in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    nodes = [node for cycle in found for node in cycle]
+    assert len(nodes) == len(set(nodes))
+
+
+@given(graphs)
+def test_without_the_nodes_of_the_reported_cycles_there_is_none_left(edges: dict[str, list[str]]) -> None:
+    reported = {node for cycle in cycles(edges) for node in cycle}
+    assert bool(reported) == has_cycle(edges)
+    left = {node: [to for to in ends if to not in reported] for node, ends in edges.items() if node not in reported}
+    assert not has_cycle(left)
+
+
+def test_a_long_chain_neither_overflows_nor_takes_long() -> None:
+    chain = {str(n): [str(m) for m in range(n - 1, n + 32)] for n in range(10_000)}
+    started = time.perf_counter()
+    assert sum(len(cycle) for cycle in cycles(chain)) == 10_000
+    assert [len(cycle) for cycle in cycles({str(n): [str((n + 1) % 10_000)] for n in range(10_000)})] == [10_000]
+    assert time.perf_counter() - started < 5

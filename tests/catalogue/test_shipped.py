@@ -1,0 +1,90 @@
+"""The catalogues that come with the project are what they are described as."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.catalogue.loader import load
+from shared.domain.catalogue import LOGIN, Counting, Reward, RewardType, Source, Stat
+
+from .documents import loaded_text
+
+ROOT = Path(__file__).parents[2]
+CATALOGUES = ROOT / "catalogues"
+GENERATOR = CATALOGUES / "generate_load.py"
+
+
+def generated(*arguments: str | Path) -> str:
+    command = [sys.executable, str(GENERATOR), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+
+
+def test_the_demo_uses_all_there_is() -> None:
+    demo = load(CATALOGUES / "demo.yaml")
+    goals = demo.goals.values()
+    assert {goal.counting for goal in goals} == set(Counting)
+    assert {goal.stat.source for goal in goals} == set(Source)
+    assert {goal.reward.type for goal in goals} == set(RewardType)
+    assert {goal.default_assigned for goal in goals} == {True, False}
+    assert any(demo.goals[required].challenge_id != goal.challenge_id for goal in goals for required in goal.requires)
+    assert all(goal.description for goal in goals)
+    assert demo.declared_stats
+
+
+def test_the_load_catalogue_is_what_its_script_writes() -> None:
+    assert (CATALOGUES / "load.yaml").read_text("utf-8") == generated()
+
+
+def test_the_load_catalogue_follows_its_rule() -> None:
+    load_catalogue = load(CATALOGUES / "load.yaml")
+    stats = ["enemy_kills", "games_played", "headshots", "wins"]
+    kinds = [(LOGIN, Counting.EVENTS, 1)]
+    kinds += [(Stat(Source.STAT, code), Counting.LATEST, step) for code, step in zip(stats, (10, 2, 5, 1), strict=True)]
+    assert [challenge.id for challenge in load_catalogue.challenges] == [f"challenge-{n:03}" for n in range(1, 11)]
+    for index, challenge in enumerate(load_catalogue.challenges):
+        assert [goal.id for goal in challenge.goals] == [f"{challenge.id}-goal-{g:02}" for g in range(1, 51)]
+        stat, counting, step = kinds[index % 5]
+        for g, goal in enumerate(challenge.goals, start=1):
+            assert (goal.stat, goal.counting, goal.target) == (stat, counting, step * g)
+            assert goal.default_assigned == (g == 1)
+            assert goal.requires == ()
+    assert len(load_catalogue.default_goals) == 10
+
+
+@pytest.mark.parametrize(
+    ("g", "reward"),
+    [
+        (1, Reward(RewardType.WALLET, "GEMS", 10)),
+        (5, Reward(RewardType.ITEM, "LOOTBOX_SILVER", 1)),
+        (10, Reward(RewardType.WALLET, "GEMS", 500)),
+        (45, Reward(RewardType.ITEM, "LOOTBOX_SILVER", 1)),
+        (49, Reward(RewardType.WALLET, "GEMS", 490)),
+        (50, Reward(RewardType.WALLET, "GEMS", 2_500)),
+    ],
+)
+def test_the_load_catalogue_rewards_by_rule(g: int, reward: Reward) -> None:
+    for challenge in load(CATALOGUES / "load.yaml").challenges:
+        assert challenge.goals[g - 1].reward == reward
+
+
+def test_the_script_writes_other_sizes_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    generated("--challenges", "2", "--goals", "120", "--default-assigned", "3", "--output", file)
+    large = load(file)
+    assert [len(challenge.goals) for challenge in large.challenges] == [120, 120]
+    assert len(large.default_goals) == 6
+    assert large.challenges[1].goals[-1].id == "challenge-002-goal-120"
+
+
+def test_the_documented_example_loads() -> None:
+    page = (ROOT / "docs" / "catalogue.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(challenges:.*?)```", page, re.DOTALL)
+    catalogue = loaded_text(example)
+    assert {goal.stat.source for goal in catalogue.goals.values()} == set(Source)
+    assert any(goal.requires for goal in catalogue.goals.values())
+    assert len(page.splitlines()) < 120

@@ -1,0 +1,20 @@
+"""Waiting for something to become true, instead of sleeping and hoping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+POLL_S = 0.01
+
+
+def wait_until(condition: Callable[[], T], deadline_s: float = 10.0) -> T:
+    """Poll until `condition` answers something true, and return that; fail the test after `deadline_s` seconds."""
+    deadline = time.monotonic() + deadline_s
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not so after {deadline_s:g} s; the last answer was {answer!r}"
+        time.sleep(POLL_S)
+    return answer
