@@ -8,6 +8,7 @@ import grpc
 from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.group_commit import GroupCommit
+from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import Window, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import InvalidRequest
@@ -22,11 +23,14 @@ EVENTS_PER_CALL_MAX = 1_000
 class EventServicer:
     """Judges events, lets the good ones be committed, and reports what became of each."""
 
-    def __init__(self, group_commit: GroupCommit, catalogue: Catalogue, window: Window, clock: Clock) -> None:
+    def __init__(
+        self, group_commit: GroupCommit, catalogue: Catalogue, window: Window, clock: Clock, telemetry: EventTelemetry
+    ) -> None:
         self._group_commit = group_commit
         self._catalogue = catalogue
         self._window = window
         self._clock = clock
+        self._telemetry = telemetry
 
     def ReportEvent(self, request: rpc.ReportEventRequest, context: grpc.ServicerContext) -> rpc.ReportEventResponse:
         """Report one event."""
@@ -49,10 +53,12 @@ class EventServicer:
             event = read_event(message)
             refusal = event if isinstance(event, Outcome) else judge(event, self._catalogue, self._window, now)
             outcomes.append(refusal)
-            if refusal is None:
+            if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
         committed = iter(self._group_commit.submit(accepted, deadline).wait() if accepted else ())
+        settled = [next(committed) if outcome is None else outcome for outcome in outcomes]
+        self._telemetry.count(settled)
         return [
-            result_message(message.event_id, outcome or next(committed), self._catalogue)
-            for message, outcome in zip(messages, outcomes, strict=True)
+            result_message(message.event_id, outcome, self._catalogue)
+            for message, outcome in zip(messages, settled, strict=True)
         ]

@@ -6,36 +6,42 @@ Nothing is coerced: `"5"`, `5.0` and `true` are no whole numbers. What values mu
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import AMOUNT_MAX, Counting, RewardType, Source
 
-ID_LENGTH_MAX = 128
 NAME_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 2_000
 PREREQUISITES_MAX = 32
 
+_LAYOUT = str.maketrans("\n\t", "  ")
 
-def _without_control_characters(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise PydanticCustomError("control_characters", "must not contain control characters")
+
+def _id(text: str) -> str:
+    return _unless(id_problem(text), text)
+
+
+def _name(text: str) -> str:
+    return _unless(id_problem(text, NAME_LENGTH_MAX), text)
+
+
+def _description(text: str) -> str:
+    return _unless(id_problem(text.translate(_LAYOUT), DESCRIPTION_LENGTH_MAX) if text else None, text)
+
+
+def _unless(problem: str | None, text: str) -> str:
+    if problem is not None:
+        raise PydanticCustomError("text", "{problem}", {"problem": problem})
     return text
 
 
-def _without_control_characters_but_layout(text: str) -> str:
-    _without_control_characters(text.replace("\n", "").replace("\t", ""))
-    return text
-
-
-Id = Annotated[str, Field(min_length=1, max_length=ID_LENGTH_MAX), AfterValidator(_without_control_characters)]
-Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX), AfterValidator(_without_control_characters)]
-Description = Annotated[
-    str, Field(max_length=DESCRIPTION_LENGTH_MAX), AfterValidator(_without_control_characters_but_layout)
-]
+Id = Annotated[str, AfterValidator(_id)]
+Name = Annotated[str, AfterValidator(_name)]
+Description = Annotated[str, AfterValidator(_description)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 
 

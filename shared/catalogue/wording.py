@@ -21,14 +21,12 @@ _WORDS = {
     "list_type": "must be a list",
     "missing": "is required",
     "model_type": "must be a mapping",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_too_short": "must not be empty",
     "string_type": "must be text",
     "string_unicode": "must be valid Unicode text",
     "too_long": "must have at most {max_length} entries",
     "too_short": "must have at least {min_length} entry",
 }
-"""By pydantic's type of error. Types that are not here carry words of our own (`schema`)."""
+"""By pydantic's type of error. A type that is not here is one of our own and carries its words."""
 
 
 def examine(document: Document) -> CatalogueForm | list[Problem]:

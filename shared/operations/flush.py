@@ -5,6 +5,7 @@ The cost depends on the number of events and on what they complete, not on how m
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,11 +18,15 @@ from shared.domain.tally import fold
 from shared.postgres import assignments, completions, ledger, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.errors import ContentRefused
 from shared.postgres.ledger import LedgerKey, ledger_key
 from shared.postgres.tallies import MergedTally
 
+log = logging.getLogger(__name__)
+
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
+_REFUSED = Outcome(Verdict.INVALID, reason="event: is refused by the database")
 
 
 class Flushed(NamedTuple):
@@ -36,12 +41,24 @@ class Flushed(NamedTuple):
 def flush(database: Database, catalogue: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome]:
     """Apply events in one transaction. When this returns, what it says is committed.
 
-    `events` are judged and wanted (`shared.domain.acceptance`). Raises `DatabaseUnavailable`, `DeadlineExceeded` or
-    `Overloaded`, and then the outcome is unknown until the same events are sent again.
+    `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, the
+    batch is halved until each of them stands alone; it is INVALID then, and all others are applied. Raises
+    `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown until the same events are
+    sent again.
     """
-    flushed = database.transact(
-        lambda connection: apply_events(connection, catalogue, events), deadline, written=_is_written
-    )
+    try:
+        flushed = database.transact(
+            lambda connection: apply_events(connection, catalogue, events), deadline, written=_is_written
+        )
+    except ContentRefused as refusal:
+        if len(events) == 1:
+            log.warning("the database refuses an event for its content", exc_info=refusal)
+            return [_REFUSED]
+        middle = len(events) // 2
+        return [
+            *flush(database, catalogue, events[:middle], deadline),
+            *flush(database, catalogue, events[middle:], deadline),
+        ]
     return flushed.outcomes
 
 

@@ -6,6 +6,9 @@ from shared.domain.instant import Instant, day_of
 from shared.postgres import partitions
 from shared.postgres.database import Database
 
+KEEP_INTERVAL_S = 600.0
+PASS_DEADLINE_S = 5.0
+
 DAYS_AHEAD = 3
 """Partitions made ahead: so long may every handler be away without an event missing its partition."""
 

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
 from shared.postgres.connection import Connection, configure, connect_arguments
-from shared.postgres.errors import Failure, classify, to_domain
+from shared.postgres.errors import ContentRefused, Failure, classify, to_domain
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
 
 _T = TypeVar("_T")
@@ -75,7 +75,7 @@ class Database:
         result)` says whether its rows are there: then the result stands, else the work is done again. Without
         `written` the work must be such that repeating it does no harm.
 
-        Raises as `autocommit` does, and `psycopg.Error` where the values themselves are refused.
+        Raises as `autocommit` does, and `ContentRefused` where the values themselves are refused.
         """
         while True:
             try:
@@ -113,7 +113,9 @@ class Database:
                 return result
             except psycopg.Error as error:
                 failure = classify(error)
-                if failure is Failure.CONTENT or failure is Failure.BUG:
+                if failure is Failure.CONTENT:
+                    raise ContentRefused(str(error)) from error
+                if failure is Failure.BUG:
                     raise
                 domain_error = to_domain(error)
                 conflicts += failure is Failure.CONFLICT

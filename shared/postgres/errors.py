@@ -14,6 +14,10 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineEx
 from shared.postgres.connection import AnswerTimeout
 
 
+class ContentRefused(Exception):
+    """The database refuses the values themselves; the same work would fail again."""
+
+
 class Failure(Enum):
     """What can be done about a failed statement."""
 

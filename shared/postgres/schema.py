@@ -25,6 +25,7 @@ _ADVISORY_LOCK = 0x6368616C
 
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
+_IS_READ_ONLY = statement("is_read_only")
 
 
 def migrate(url: str) -> list[str]:
@@ -52,6 +53,12 @@ def missing(connection: Connection) -> list[str]:
         return needed
     applied = {name for (name,) in _APPLIED.rows(connection)}
     return [name for name in needed if name not in applied]
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the server refuses writes, as a replica does."""
+    row = _IS_READ_ONLY.row(connection)
+    return row is not None and bool(row[0])
 
 
 @contextmanager

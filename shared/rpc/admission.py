@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 
-RESERVE_THREADS = 4
+RESERVE_THREADS = 2
 """Threads beyond the admitted calls. A refusal takes some 0.3 ms of CPU and waits for nothing, so a few threads keep
 up with whatever one interpreter can take in."""
 

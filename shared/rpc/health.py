@@ -1,7 +1,7 @@
 """Whether the process can serve: probes, and what they mean for each name that callers ask for.
 
-A name is a service, a single probe, or "" for the process as a whole. Probes run as duties, each in its own loop. Asking
-never waits for one: the answer is what the probe found last, and a decisive probe that has found nothing for a while
+A name is a service, a single probe, or "" for the process as a whole. Probes run as duties, each in its own loop.
+Asking never waits for one: the answer is what the probe found last, and a probe that has found nothing for a while
 counts as unwell.
 """
 
@@ -81,8 +81,9 @@ class Health:
             if leaving:
                 return
             with self._changed:
-                # Looks again by itself, because a probe that hangs and a caller that went away tell nobody.
-                self._changed.wait_for(lambda seen=version: self._version != seen, PROBE_INTERVAL_S)
+                if self._version == version:
+                    # Looks again by itself, because a probe that hangs and a caller that went away tell nobody.
+                    self._changed.wait(PROBE_INTERVAL_S)
 
     def leave(self) -> None:
         """From here on nothing serves any more."""

@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from shared.rpc import health_service
 from shared.rpc.admission import RESERVE_THREADS, Admission
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.health import PROBE_INTERVAL_S, Health
+from shared.rpc.health import Health
 from shared.rpc.health_service import HealthService
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.side_pool import SidePool

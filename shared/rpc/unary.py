@@ -78,9 +78,9 @@ def unary_method(
 
     def call(raw: bytes, context: grpc.ServicerContext) -> bytes:
         result = traced(raw, context)
-        if isinstance(result, bytes):
-            return result
-        context.abort_with_status(result)
+        if not isinstance(result, bytes):
+            context.abort_with_status(result)
+        return result
 
     return call
 

@@ -1,0 +1,47 @@
+"""The challenge service: `python -m challenge_service`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from challenge.v1 import challenge_service_pb2
+
+from challenge_service.servicer import ChallengeServicer
+from challenge_service.settings import ChallengeSettings
+from shared.operations.backing_services import load_catalogue, open_cache, open_database
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.health import Health
+from shared.rpc.server import Server, Servicing, serve
+from shared.runtime.clock import system_clock
+from shared.runtime.service import Process, Service, run_service
+
+NAME = "challenge_service"
+CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
+
+
+def compose(settings: ChallengeSettings, process: Process) -> None:
+    """Start all parts; what is started last is stopped first."""
+    catalogue = load_catalogue(settings.catalogue.path)
+    health = Health([CONTRACT.full_name])
+    open_cache(settings.redis, process, health)
+    database = open_database(settings.database, NAME, process, health)
+    servicer = ChallengeServicer(database, EncodedCatalogue(catalogue), system_clock)
+    server = Server(
+        process.endpoint,
+        [Servicing(CONTRACT, servicer)],
+        threads=settings.server.threads,
+        health=health,
+        telemetry=process.telemetry,
+    )
+    serve(server, health, process.lifecycle, process.grace_s)
+
+
+def main() -> int:
+    """Run the service until a signal ends it."""
+    service = Service(NAME, "Shows players their challenges and takes their claims.", ChallengeSettings, compose)
+    return run_service(service, sys.argv[1:], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""What the challenge service is told by its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.runtime.settings import prefixed
+from shared.runtime.settings_groups import (
+    CatalogueSettings,
+    DatabaseSettings,
+    ProcessSettings,
+    RedisSettings,
+    ServerSettings,
+    TelemetrySettings,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChallengeSettings:
+    """All settings of the challenge service."""
+
+    server: ServerSettings = prefixed("CHALLENGE_", port=50051, metrics_port=9101)
+    catalogue: CatalogueSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    process: ProcessSettings
+    telemetry: TelemetrySettings

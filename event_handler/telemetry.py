@@ -1,0 +1,61 @@
+"""What is measured of events."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from event_handler.group_commit import Flush, GroupCommit
+from shared.domain.events import Event, Outcome, Verdict
+from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
+
+
+class EventTelemetry:
+    """The instruments of the event handler."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        verdicts = telemetry.counter("events", "Events by verdict.", labels=("verdict",))
+        self._verdicts = {verdict: verdicts.labels(verdict.name) for verdict in Verdict}
+        self._batch_size = telemetry.histogram("flush_events", "Events in one flush.", buckets=SIZE_BUCKETS)
+        self._flush_seconds = telemetry.histogram("flush_seconds", "Flushes, from first statement to COMMIT.")
+        self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error.")
+        self.days_without_partition = 0
+        telemetry.gauge(
+            "ledger_days_without_partition",
+            "Days whose events lie in the ledger's default partition.",
+            lambda: self.days_without_partition,
+        )
+
+    def watch(self, group_commit: GroupCommit) -> None:
+        """Show how full the buffer is."""
+        self._telemetry.gauge(
+            "buffered_events", "Events that wait or are being committed.", lambda: group_commit.buffered_events
+        )
+        self._telemetry.gauge(
+            "oldest_event_wait_seconds",
+            "How long the oldest waiting event has waited.",
+            lambda: group_commit.oldest_wait_s,
+        )
+
+    def measured(self, flush: Flush) -> Flush:
+        """The same flush, measured."""
+
+        def measured_flush(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+            started = time.monotonic()
+            try:
+                outcomes = flush(events, deadline)
+            except Exception:
+                self._failures.inc()
+                raise
+            self._batch_size.observe(len(events))
+            self._flush_seconds.observe(time.monotonic() - started)
+            return outcomes
+
+        return measured_flush
+
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Count what callers are told."""
+        for verdict, number in Counter(outcome.verdict for outcome in outcomes).items():
+            self._verdicts[verdict].inc(number)

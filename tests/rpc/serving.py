@@ -1,0 +1,74 @@
+"""A real server around scripted methods, for tests of what surrounds a servicer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import grpc
+from challenge.v1 import challenge_service_pb2
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceServicer
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from shared.rpc.health import Health
+from shared.rpc.server import Server, Servicing
+from shared.runtime.ports import Endpoint
+from shared.runtime.telemetry import Telemetry
+
+SERVICE = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
+METHOD = f"/{SERVICE.full_name}/InitializePlayer"
+
+Method: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
+
+
+class Scripted(ChallengeServiceServicer):
+    """A servicer whose methods are given to it; `answer` is that of `InitializePlayer`."""
+
+    def __init__(self, answer: Method) -> None:
+        self._answer = answer
+
+    def InitializePlayer(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - as generated
+        return self._answer(request, context)
+
+
+def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    """The method that does nothing."""
+    return b""
+
+
+@contextmanager
+def running(
+    answer: Method = empty, *, threads: int = 8, health: Health | None = None, telemetry: Telemetry | None = None
+) -> Iterator[grpc.Channel]:
+    """A server on a free port, and a channel to it."""
+    server = Server(
+        Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT"),
+        [Servicing(SERVICE, Scripted(answer))],
+        threads=threads,
+        health=health or Health([SERVICE.full_name]),
+        telemetry=telemetry or Telemetry(),
+    )
+    port = server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+    finally:
+        server.stop(0)
+
+
+def initialize(channel: grpc.Channel, raw: bytes = b"", timeout: float | None = 5.0, **options: Any) -> bytes:
+    """One call of `InitializePlayer`, raw bytes in and out."""
+    return channel.unary_unary(METHOD)(raw, timeout=timeout, **options)
+
+
+def details_of(error: grpc.RpcError) -> Mapping[type, Any]:
+    """The details of a status, by their type."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an RpcError of a client is a Call too
+    found = {}
+    for kind in (ErrorInfo, BadRequest, RetryInfo):
+        for packed in status.details:
+            if packed.Is(kind.DESCRIPTOR):
+                found[kind] = kind.FromString(packed.value)
+    return found
