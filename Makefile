@@ -1,37 +1,102 @@
-# `make help` lists the targets.
+# `make help` lists the targets. Everything is installed into .venv and .tools; nothing outside of this folder changes.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-SHELL := /bin/sh
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PROTO_SOURCES := $(wildcard protos/challenge/*/*.proto protos/challenge/*/*/*.proto)
-GENERATED := generated/.stamp
+PROTOS := $(shell find protos -name '*.proto')
+GENERATED := generated/.made
+READY := $(INSTALLED) $(GENERATED)
+
+# Versions of the Go programs that `make tools` builds.
+GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+GHZ := github.com/bojand/ghz/cmd/ghz@v0.93.0
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-$(INSTALLED): requirements-dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "generated.pth").write_text(str(pathlib.Path("generated").resolve()) + "\n")'
-	@touch $@
+.PHONY: run
+run: $(READY) ## Start Postgres, Valkey and both services with the demo catalogue; Ctrl-C stops all
+	@$(BIN)/python -m devstack run
 
-.PHONY: install
-install: $(INSTALLED) $(GENERATED) ## Create the virtual environment with the locked dependencies
+.PHONY: demo
+demo: $(READY) ## Watch a scripted player against running services
+	@$(BIN)/python -m demo
+
+.PHONY: test
+test: $(READY) ## Run the tests, under five minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run the fault and load tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: bench
+bench: $(READY) ## Measure, and hold the figures against their targets; under two minutes
+	@$(BIN)/python -m bench
+
+.PHONY: bench-full
+bench-full: $(READY) ## Measure everything
+	@$(BIN)/python -m bench --full
+
+.PHONY: lint
+lint: $(READY) ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(READY) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: contract
+contract: $(READY) ## Check the contract: style, and that no version on record is broken
+	$(BIN)/buf lint protos
+	@for commit in $$(git rev-list HEAD -- protos); do \
+		$(BIN)/buf breaking protos --against ".git#ref=$$commit,subdir=protos" || exit 1; \
+	done
 
 .PHONY: proto
 proto: $(GENERATED) ## Generate the Python code of the contract
-$(GENERATED): $(PROTO_SOURCES) $(INSTALLED)
-	@rm -rf generated && mkdir -p generated
+
+.PHONY: migrate
+migrate: $(READY) ## Bring the schema of the database at DATABASE_URL up to date
+	@$(BIN)/python -m admin migrate
+
+.PHONY: tools
+tools: ## Build grpcurl and ghz into .tools/bin, where Go is
+	@command -v go >/dev/null || { echo "Go is needed to build grpcurl and ghz; without it, use $(BIN)/buf curl"; exit 1; }
+	GOBIN=$(CURDIR)/.tools/bin go install $(GRPCURL)
+	GOBIN=$(CURDIR)/.tools/bin go install $(GHZ)
+
+.PHONY: lock
+lock: $(READY) ## Pin the newest versions of all dependencies
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove what was installed and generated; the data of `make run` stays
+	rm -rf $(VENV) .tools generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "generated.pth").write_text(str(pathlib.Path("generated").resolve()) + "\n")'
+	@touch $@
+
+$(GENERATED): $(PROTOS) $(INSTALLED)
+	@rm -rf generated && mkdir generated
 	$(BIN)/python -m grpc_tools.protoc -I protos \
 		--plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
 		--python_out=generated --grpc_python_out=generated --mypy_out=quiet:generated --mypy_grpc_out=quiet:generated \
-		$(PROTO_SOURCES)
+		$(PROTOS)
 	@find generated -mindepth 1 -type d -exec touch {}/__init__.py \;
 	@touch $@

@@ -116,21 +116,18 @@ class Child:
     def wait_until(
         self, ready: Callable[[], bool], deadline_s: float, pause: Callable[[float], None] = time.sleep
     ) -> None:
-        """Wait until the process is ready; if it ends first or takes longer it is killed and StartFailed is raised.
+        """Wait until the process is ready; StartFailed if it ends first, or takes longer and is killed.
 
         `pause` waits for some seconds between two looks; it may raise to give up.
         """
         deadline = time.monotonic() + deadline_s
-        try:
-            while not ready():
-                if not self.is_running:
-                    raise self._failed(f"ended with status {self.exit_status} before it was ready")
-                if time.monotonic() > deadline:
-                    raise self._failed(f"was not ready after {deadline_s:g} s")
-                pause(POLL_S)
-        except BaseException:
-            self.kill()
-            raise
+        while not ready():
+            if not self.is_running:
+                raise self._failed(f"ended with status {self.exit_status} before it was ready")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise self._failed(f"was not ready after {deadline_s:g} s")
+            pause(POLL_S)
 
     def _failed(self, what: str) -> StartFailed:
         return StartFailed(f"{self.name} {what}; its last lines:\n{self.tail() or '(none)'}")

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NoReturn
 
 from devstack.errors import StartFailed
-from devstack.output import Lines, prefixed
 from devstack.postgres import EmbeddedPostgres
-from devstack.process import Child
-from devstack.services import CYAN, MAGENTA, YELLOW, Service
+from devstack.services import CYAN, MAGENTA, YELLOW, program, wait_until_serving
 from devstack.settings import DEMO_CATALOGUE, DevstackSettings
 from devstack.story import Addresses, story
 from devstack.supervisor import Supervisor
 from devstack.valkey import EmbeddedValkey
-
-EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 
 def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
     """Servers, migrations, services; then the commands to try them with. Ends by StopRequested or PartEnded."""
     with Supervisor() as supervisor:
         database_url, redis_url = _servers(supervisor, settings)
-        env = {
-            **environment,
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "CATALOGUE": str(settings.catalogue),
-            "BIND_ADDRESS": settings.bind_address,
-            "CHALLENGE_PORT": str(settings.challenge.port),
-            "CHALLENGE_METRICS_PORT": str(settings.challenge.metrics_port),
-            "EVENT_PORT": str(settings.event.port),
-            "EVENT_METRICS_PORT": str(settings.event.metrics_port),
-        }
-        _migrate(supervisor, env)
-        services = [
-            supervisor.start(Service(module, env, colour=colour, grace_s=settings.grace_s))
-            for module, colour in (("challenge_service", CYAN), ("event_handler", MAGENTA))
-        ]
-        for service in services:
-            service.wait_until_serving(supervisor.pause)
+        env = {**environment, **settings.for_services(), "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+        migrate = supervisor.start(program("admin migrate", env, colour=YELLOW, grace_s=0))
+        supervisor.finish(migrate)
+        if migrate.exit_status != 0:
+            raise StartFailed(f"the migrations failed; their last lines:\n{migrate.tail()}")
+
+        challenge = supervisor.start(program("challenge_service", env, colour=CYAN, grace_s=settings.grace_s))
+        event = supervisor.start(program("event_handler", env, colour=MAGENTA, grace_s=settings.grace_s))
+        wait_until_serving(challenge, settings.reach_at, settings.challenge.port, supervisor.pause)
+        wait_until_serving(event, settings.reach_at, settings.event.port, supervisor.pause)
         _say(_welcome(settings, database_url, redis_url))
         supervisor.watch()
 
@@ -59,40 +46,25 @@ def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[str, s
     database_url, redis_url = settings.database_url, settings.redis_url
     if database_url is None:
         postgres = supervisor.start(EmbeddedPostgres(settings.directory / "postgres-18"))
-        _say(f"postgres: PostgreSQL {postgres.version}, data in {postgres.data}")
+        _say(f"# PostgreSQL {postgres.version}, data in {postgres.data}")
         database_url = postgres.url
     if redis_url is None:
         redis_url = supervisor.start(EmbeddedValkey(settings.directory / "valkey")).url
-        _say("valkey: an empty cache")
     return database_url, redis_url
 
 
-def _migrate(supervisor: Supervisor, env: Mapping[str, str]) -> None:
-    migrate = Child(
-        "migrate",
-        [sys.executable, "-m", "admin", "migrate"],
-        output=Lines(prefixed("migrate", YELLOW)),
-        env=env,
-        cwd=Path.cwd(),
-    )
-    supervisor.start(migrate)
-    supervisor.finish(migrate)
-    if migrate.exit_status != 0:
-        raise StartFailed(f"the migrations failed; the last lines:\n{migrate.tail()}")
-
-
 def _welcome(settings: DevstackSettings, database_url: str, redis_url: str) -> str:
-    host = "127.0.0.1" if settings.bind_address in EVERY_ADDRESS else settings.bind_address
-    addresses = Addresses(f"{host}:{settings.challenge.port}", f"{host}:{settings.event.port}")
+    host, challenge, event = settings.reach_at, settings.challenge, settings.event
+    addresses = Addresses(f"{host}:{challenge.port}", f"{host}:{event.port}")
     demo = settings.catalogue.resolve() == DEMO_CATALOGUE.resolve()
     return f"""
-challenge service  {addresses.challenge}  metrics http://{host}:{settings.challenge.metrics_port}/metrics
-event handler      {addresses.event}  metrics http://{host}:{settings.event.metrics_port}/metrics
+challenge service  {addresses.challenge}, metrics http://{host}:{challenge.metrics_port}/metrics
+event handler      {addresses.event}, metrics http://{host}:{event.metrics_port}/metrics
 database           {database_url}
 cache              {redis_url}
 catalogue          {settings.catalogue}
 
-Paste these lines into another terminal, in this folder, one after the other. Ctrl-C stops everything.
+Ctrl-C stops everything. Paste these lines into another terminal, in this folder, one after the other.
 
 {story(addresses, demo=demo)}
 """

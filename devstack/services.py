@@ -1,17 +1,17 @@
-"""The two services, and what else of the project runs as a process, as supervised children."""
+"""The project's own programs as supervised children."""
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from devstack.health import is_serving
 from devstack.output import Lines, prefixed
 from devstack.process import Child
 
-MAGENTA, CYAN, YELLOW = 35, 36, 33
+CYAN, MAGENTA, YELLOW = 36, 35, 33
 
 SERVING_S = 60
 """A service imports, loads its catalogue and connects in 2 s; a busy machine takes longer."""
@@ -19,35 +19,22 @@ STOP_MARGIN_S = 10
 """What a service may take to stop beyond the grace for its calls: the last batch, the pool, telemetry."""
 
 
-class Service(Child):
-    """`python -m MODULE` with its output on the terminal; its calls under way have `grace_s` to end."""
+def program(arguments: str, env: Mapping[str, str], *, colour: int, grace_s: float) -> Child:
+    """`python -m ARGUMENTS` in the working directory, with its output on the terminal behind its name.
 
-    def __init__(self, module: str, env: Mapping[str, str], *, colour: int, grace_s: float) -> None:
-        self._serving = threading.Event()
-        self._show = prefixed(module, colour)
-        super().__init__(
-            module,
-            [sys.executable, "-m", module],
-            output=Lines(self._read),
-            env=env,
-            cwd=Path.cwd(),
-            grace_s=grace_s + STOP_MARGIN_S,
-        )
-
-    def _read(self, line: str) -> None:
-        self._show(line)
-        if says_serving(line):
-            self._serving.set()
-
-    def wait_until_serving(self, pause: Callable[[float], None]) -> None:
-        """Wait for the log line that says so. Raises StartFailed if the service ends first or takes too long."""
-        self.wait_until(self._serving.is_set, SERVING_S, pause)
+    Its calls under way have `grace_s` to end when it is stopped.
+    """
+    name, *_ = words = arguments.split()
+    return Child(
+        name,
+        [sys.executable, "-m", *words],
+        output=Lines(prefixed(name, colour)),
+        env=env,
+        cwd=Path.cwd(),
+        grace_s=grace_s + STOP_MARGIN_S,
+    )
 
 
-def says_serving(line: str) -> bool:
-    """Whether a line of a service's log is the one that it writes when it takes calls."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(entry, dict) and entry.get("message") == "serving"
+def wait_until_serving(service: Child, host: str, port: int, pause: Callable[[float], None]) -> None:
+    """Wait until the service takes calls. Raises StartFailed if it ends first or is not ready after `SERVING_S`."""
+    service.wait_until(partial(is_serving, host, port), SERVING_S, pause)

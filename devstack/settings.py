@@ -9,6 +9,8 @@ from pathlib import Path
 from shared.runtime.ports import Endpoint
 from shared.runtime.settings import prefixed, setting
 
+_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not listened on
+
 DEMO_CATALOGUE = Path("catalogues/demo.yaml")
 
 
@@ -32,6 +34,19 @@ class DevstackSettings:
     grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="How long a service may drain.")
     challenge: PortSettings = prefixed("CHALLENGE_", port=50_051, metrics_port=9_101)
     event: PortSettings = prefixed("EVENT_", port=50_052, metrics_port=9_102)
+
+    @property
+    def reach_at(self) -> str:
+        """The address to call the services at."""
+        return "127.0.0.1" if self.bind_address in _ALL_ADDRESSES else self.bind_address
+
+    def for_services(self) -> dict[str, str]:
+        """The variables that make the services listen where this stack expects them."""
+        return {
+            "CATALOGUE": str(self.catalogue),
+            "BIND_ADDRESS": self.bind_address,
+            **{endpoint.setting: str(endpoint.port) for endpoint in self.endpoints()},
+        }
 
     def endpoints(self) -> Iterator[Endpoint]:
         """Every port that the services will open, with the setting that moves it."""

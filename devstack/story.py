@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+
+from devstack.tools import find_tool
 
 CHALLENGE = "combat"
 GOAL = "win-3-matches"
@@ -105,12 +104,3 @@ def story(addresses: Addresses, *, demo: bool) -> str:
         for number, step in enumerate(steps(player, demo=demo), 1):
             paragraphs.append(f"# {number}. {step.caption}\n{line(command, step, addresses)}")
     return "\n\n".join(paragraphs)
-
-
-def find_tool(name: str) -> str | None:
-    """How to call a tool from here: from `make tools`, from the virtual environment, or by its bare name."""
-    for folder in (Path(".tools/bin"), Path(sys.executable).parent):
-        if (folder / name).is_file():
-            path = folder / name
-            return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    return name if shutil.which(name) else None

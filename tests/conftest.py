@@ -12,6 +12,7 @@ import redis
 
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
+from tests.scratch import scratch_folder
 from tests.servers import QUICK, PostgresServer
 
 
@@ -21,25 +22,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         choices=(16, 18),
         default=18,
-        help="version of the embedded PostgreSQL; with TEST_DATABASE_URL in the environment that server is used instead",
+        help="version of the embedded PostgreSQL; TEST_DATABASE_URL in the environment names another server instead",
     )
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def server_folder() -> Iterator[Path]:
+    """Where servers keep their files; each takes a folder of its own in it."""
+    with scratch_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[PostgresServer]:
     """The server that tests use unless they say otherwise."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         with PostgresServer(url) as server:
             yield server
         return
     version = cast(Version, request.config.getoption("postgres"))
-    yield from _embedded(version, tmp_path_factory.mktemp("postgres"))
+    yield from _embedded(version, server_folder / "postgres")
 
 
 @pytest.fixture(scope="session")
-def postgres_16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_16(server_folder: Path) -> Iterator[PostgresServer]:
     """The oldest PostgreSQL that is supported."""
-    yield from _embedded(16, tmp_path_factory.mktemp("postgres-16"))
+    yield from _embedded(16, server_folder / "postgres-16")
 
 
 @pytest.fixture
@@ -57,9 +65,9 @@ def either_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A running server, without migrations, that the test may stop and kill. Costs 1.5 s."""
-    server = EmbeddedPostgres(tmp_path / "postgres", settings=QUICK)
+def own_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A running server, without migrations, that the test may stop and kill. Costs a second."""
+    server = EmbeddedPostgres(server_folder / "own-postgres", settings=QUICK)
     try:
         server.start()
         yield server
@@ -68,9 +76,9 @@ def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """The Valkey that tests share."""
-    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
+    with EmbeddedValkey(server_folder / "valkey") as server:
         yield server
 
 
@@ -83,9 +91,9 @@ def redis_url(valkey_server: EmbeddedValkey) -> str:
 
 
 @pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+def own_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """A running Valkey that the test may stop and kill."""
-    with EmbeddedValkey(tmp_path / "valkey") as server:
+    with EmbeddedValkey(server_folder / "own-valkey") as server:
         yield server
 
 

@@ -6,6 +6,7 @@ Nothing is coerced: `"5"`, `5.0` and `true` are no whole numbers. What values mu
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -19,21 +20,26 @@ DESCRIPTION_LENGTH_MAX = 2_000
 PREREQUISITES_MAX = 32
 
 _LAYOUT = str.maketrans("\n\t", "  ")
+"""What a description may have although it is control characters."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can write these, and neither protobuf nor Postgres can hold them."""
 
 
 def _id(text: str) -> str:
-    return _unless(id_problem(text), text)
+    return _checked(text, id_problem(text))
 
 
 def _name(text: str) -> str:
-    return _unless(id_problem(text, NAME_LENGTH_MAX), text)
+    return _checked(text, id_problem(text, NAME_LENGTH_MAX))
 
 
 def _description(text: str) -> str:
-    return _unless(id_problem(text.translate(_LAYOUT), DESCRIPTION_LENGTH_MAX) if text else None, text)
+    return _checked(text, id_problem(text.translate(_LAYOUT), DESCRIPTION_LENGTH_MAX) if text else None)
 
 
-def _unless(problem: str | None, text: str) -> str:
+def _checked(text: str, problem: str | None) -> str:
+    if _SURROGATE.search(text):
+        problem = "is not valid Unicode: half of a surrogate pair"
     if problem is not None:
         raise PydanticCustomError("text", "{problem}", {"problem": problem})
     return text

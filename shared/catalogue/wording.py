@@ -22,7 +22,6 @@ _WORDS = {
     "missing": "is required",
     "model_type": "must be a mapping",
     "string_type": "must be text",
-    "string_unicode": "must be valid Unicode text",
     "too_long": "must have at most {max_length} entries",
     "too_short": "must have at least {min_length} entry",
 }

@@ -4,8 +4,8 @@ From the outside in, in this order and for all methods alike:
 
 1. trace: a call that is sampled gets a span, whatever becomes of it;
 2. measure: every call is counted by its code and duration;
-3. errors: whatever is raised inside becomes a status (`shared.rpc.errors`);
-4. admission: a call beyond the bound is refused before anything is spent on it;
+3. admission: a call beyond the bound is refused before anything is spent on it;
+4. errors: whatever is raised inside becomes a status (`shared.rpc.errors`);
 5. deadline: a call whose caller has stopped listening is not begun;
 6. parsing: bytes that are not such a message are the caller's fault;
 7. the servicer's method, which returns a message, or its encoding if it has that already.
@@ -32,6 +32,9 @@ M = TypeVar("M", bound=Message)
 RawMethod = Callable[[bytes, grpc.ServicerContext], bytes]
 """A method as gRPC calls it: encoded request in, encoded response out."""
 
+SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE})
+"""Of the codes that we send, those that make a span an error; the rest is the caller's doing."""
+
 
 def unary_method(
     name: str,
@@ -44,19 +47,20 @@ def unary_method(
     tracing = telemetry.tracing
     measured = telemetry.of_method(name)
 
+    # Built once: of what refusing a call costs, this would be a tenth.
+    refused = status_of(Overloaded("too many calls at once"), name)
+
     def answered(raw: bytes, context: grpc.ServicerContext) -> bytes:
-        if not admission.enter():
-            raise Overloaded("too many calls at once")
-        try:
-            if context.time_remaining() == 0:
-                raise DeadlineExceeded("the deadline passed before the call was begun")
-            response = method(parsed(request_type, raw), context)
-            return response if isinstance(response, bytes) else response.SerializeToString()
-        finally:
-            admission.leave()
+        if context.time_remaining() == 0:
+            raise DeadlineExceeded("the deadline passed before the call was begun")
+        response = method(parsed(request_type, raw), context)
+        return response if isinstance(response, bytes) else response.SerializeToString()
 
     def outcome(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
         started = time.monotonic()
+        if not admission.enter():
+            measured.failed(refused.code, time.monotonic() - started)
+            return refused
         try:
             response = answered(raw, context)
         except Exception as error:
@@ -64,6 +68,8 @@ def unary_method(
         else:
             measured.succeeded(time.monotonic() - started)
             return response
+        finally:
+            admission.leave()
         measured.failed(failure.code, time.monotonic() - started)
         return failure
 
@@ -83,16 +89,6 @@ def unary_method(
         return result
 
     return call
-
-
-SERVER_FAULTS = frozenset(
-    {
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-    }
-)
-"""Of the codes that we send, those that make a span an error; the rest is the caller's doing."""
 
 
 def parsed(request_type: type[M], raw: bytes) -> M:

@@ -35,9 +35,10 @@ class Endpoint:
 
 
 def require_free(endpoint: Endpoint) -> None:
-    """Raises `PortUnavailable` unless nobody listens there, not even a process that would share the port."""
+    """Raises `PortUnavailable` unless nobody has the port, not even a process that would share it."""
     try:
-        _bound(endpoint, share=False).close()
+        # Connections of the process before us may linger in TIME_WAIT; they are no reason to call the port busy.
+        _bound(endpoint, socket.SO_REUSEADDR).close()
     except OSError as error:
         raise endpoint.unavailable(error) from None
 
@@ -50,22 +51,31 @@ def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
     """
     require_free(endpoint)
     try:
-        held = _bound(endpoint, share=True)
+        held = _reservation(endpoint)
     except OSError as error:
         raise endpoint.unavailable(error) from None
     return held, replace(endpoint, port=held.getsockname()[1], shared=True)
 
 
-def _bound(endpoint: Endpoint, *, share: bool) -> socket.socket:
+def _reservation(endpoint: Endpoint) -> socket.socket:
+    try:
+        # Two sockets that both have SO_REUSEADDR share a port as long as neither listens; so this one goes without.
+        return _bound(endpoint, socket.SO_REUSEPORT)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # What lingers there belongs to a process that did not share the port: one worker then, several now.
+        return _bound(endpoint, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
+
+
+def _bound(endpoint: Endpoint, *options: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     opened = socket.socket(family, kind, protocol)
     try:
-        # Connections of the process before us that linger in TIME_WAIT are no reason to call the port busy.
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if share:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for option in options:
+            opened.setsockopt(socket.SOL_SOCKET, option, 1)
         opened.bind(address)
     except OSError:
         opened.close()

@@ -103,8 +103,7 @@ def _run_alone(service: Service[S], settings: S, worker: int | None) -> int:
         else:
             parent = ParentLink()
             serve_at = Endpoint("127.0.0.1", 0, setting="")
-        metrics_port, stop_metrics = serve_metrics(telemetry.registry, serve_at)
-        lifecycle.on_stop("metrics port", stop_metrics)
+        metrics_port = serve_metrics(telemetry.registry, serve_at)
         service.compose(settings, Process(endpoint, telemetry, lifecycle, duties, settings.process.grace_s))
         if worker is not None:
             parent.tell_metrics_port(metrics_port)
@@ -125,13 +124,10 @@ def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[
     # The port that was given out for port 0 is the workers' setting.
     workers = Workers(service.module, count, {**environ, endpoint.setting: str(endpoint.port)}, restarts)
     telemetry.registry.register(WorkerMetrics(workers.metrics_ports))
-    with held, Lifecycle() as lifecycle:
-        metrics_port, stop_metrics = serve_metrics(telemetry.registry, _endpoint(service, settings, "metrics_port"))
-        lifecycle.on_stop("metrics port", stop_metrics)
-        log.info(
-            "started workers",
-            extra={"service": service.module, "workers": count, "port": endpoint.port, "metrics_port": metrics_port},
-        )
+    with held:
+        metrics_port = serve_metrics(telemetry.registry, _endpoint(service, settings, "metrics_port"))
+        about = {"service": service.module, "port": endpoint.port, "metrics_port": metrics_port}
+        log.info("started workers", extra={**about, "workers": count})
         return workers.run(settings.process.grace_s)
 
 

@@ -37,9 +37,7 @@ class RedisSettings:
 class CatalogueSettings:
     """The definitions of challenges and goals."""
 
-    path: Path = setting(  # noqa: RUF009 - `setting` makes a dataclass field
-        "CATALOGUE", help="The catalogue: a YAML or JSON file, or a folder of them."
-    )
+    path: Path = setting("CATALOGUE", help="The catalogue: a YAML or JSON file, or a folder of them.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,6 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
         ("[" * 17 + "]" * 17, None, "nested more than 16 levels deep"),
         ("[" * 200_000, None, "nested more than 16 levels deep"),
         ("1" * 5_000, None, "not JSON that can be read: a number has too many digits"),
-        ('{"stats": ["\\ud800"]}', None, "stats[0]: must be valid Unicode text"),
         ("NaN", None, "must be a mapping"),
         ('"a" # no comments', 1, "not JSON: Extra data"),
     ],
@@ -85,6 +84,13 @@ def test_faulty_json_is_a_problem(tmp_path: Path, text: str, line: int | None, p
     file.write_text(text)
     first = problems_in(file)[0]
     assert (str(first._replace(file="", line=None)), first.line) == (problem, line)
+
+
+@pytest.mark.parametrize("key", ["id", "name", "description", "stat"])
+def test_half_a_surrogate_pair_is_a_problem(tmp_path: Path, key: str) -> None:
+    file = write_json(tmp_path / "catalogue.json", document(goal(**{"goal_id": "win", key: "\ud800"})))
+    message = "is not valid Unicode: half of a surrogate pair"
+    assert problems_in(file) == (Problem(f"challenges[0].goals[0].{key}", message, str(file)),)
 
 
 def test_a_great_number_in_yaml_is_a_problem(tmp_path: Path) -> None:

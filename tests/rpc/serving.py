@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import grpc
 from challenge.v1 import challenge_service_pb2
-from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceServicer
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
@@ -23,14 +22,12 @@ METHOD = f"/{SERVICE.full_name}/InitializePlayer"
 Method: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
 
 
-class Scripted(ChallengeServiceServicer):
-    """A servicer whose methods are given to it; `answer` is that of `InitializePlayer`."""
+class Scripted:
+    """A servicer whose `InitializePlayer` is given to it; its other methods do nothing."""
 
     def __init__(self, answer: Method) -> None:
-        self._answer = answer
-
-    def InitializePlayer(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - as generated
-        return self._answer(request, context)
+        self.InitializePlayer = answer
+        self.ListChallenges = self.GetChallenge = self.SetGoalActive = self.ClaimReward = empty
 
 
 def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
@@ -60,7 +57,9 @@ def running(
 
 def initialize(channel: grpc.Channel, raw: bytes = b"", timeout: float | None = 5.0, **options: Any) -> bytes:
     """One call of `InitializePlayer`, raw bytes in and out."""
-    return channel.unary_unary(METHOD)(raw, timeout=timeout, **options)
+    call: Any = channel.unary_unary(METHOD)
+    response: bytes = call(raw, timeout=timeout, **options)
+    return response
 
 
 def details_of(error: grpc.RpcError) -> Mapping[type, Any]:

@@ -1,0 +1,26 @@
+# One image for both services and the operators' command: `docker run IMAGE python -m event_handler`.
+FROM python:3.13-slim AS build
+WORKDIR /app
+COPY requirements.txt requirements-dev.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+# The compiler of the contract is needed here only.
+RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.txt
+COPY protos protos
+RUN mkdir generated \
+    && /tools/bin/python -m grpc_tools.protoc -I protos --python_out=generated --grpc_python_out=generated \
+        $(find protos -name '*.proto')
+
+FROM python:3.13-slim
+RUN useradd --system --no-create-home challenge
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=build /app/generated generated
+COPY shared shared
+COPY challenge_service challenge_service
+COPY event_handler event_handler
+COPY admin admin
+COPY migrations migrations
+COPY catalogues catalogues
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/generated PYTHONUNBUFFERED=1 BIND_ADDRESS=0.0.0.0 \
+    CATALOGUE=catalogues/demo.yaml
+USER challenge

@@ -1,0 +1,102 @@
+"""A service as a process of its own: what it logs, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from tests.waiting import wait_until
+
+
+class ServiceProcess:
+    """A running `tests.runtime.tiny_service`; its standard error is read as JSON lines, other lines are kept apart."""
+
+    def __init__(self, *arguments: str, **environ: str) -> None:
+        command = [sys.executable, "-m", "tests.runtime.tiny_service", *arguments]
+        # A session of its own, as a shell gives each job: signals of the test run are not for it.
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.logs: list[dict[str, Any]] = []
+        self.other_lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def logged(self, message: str, **fields: object) -> list[dict[str, Any]]:
+        """The log lines so far with that message and these fields."""
+        return [line for line in list(self.logs) if {**line, "message": message, **fields} == line]
+
+    def wait_for(self, message: str, count: int = 1) -> dict[str, Any]:
+        """Waits until the message was logged so many times; answers the last of them."""
+        return wait_until(lambda: self.logged(message)[count - 1 : count])[0]
+
+    def wait(self, deadline_s: float = 15.0) -> int:
+        """Waits until the process and all its workers have ended, and answers its exit code.
+
+        Workers share its standard error, which ends with the last of them.
+        """
+        code = self.process.wait(deadline_s)
+        self._reader.join(deadline_s)
+        assert not self._reader.is_alive(), "a worker outlived the service"
+        return code
+
+    def close(self) -> None:
+        """Ends the process however it is."""
+        self.process.kill()
+        self.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            try:
+                self.logs.append(json.loads(line))
+            except json.JSONDecodeError:
+                self.other_lines.append(line)
+
+
+@contextmanager
+def started(*arguments: str, **environ: str) -> Iterator[ServiceProcess]:
+    """A service that is started with this command line and environment, and ended at the latest with the block."""
+    service = ServiceProcess(*arguments, **environ)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def is_serving(port: int) -> bool:
+    """Whether whoever answers on the port says that it serves."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+        )
+        try:
+            response = check(HealthCheckRequest(), timeout=2, wait_for_ready=True)
+        except grpc.RpcError:
+            return False
+        return response.status == HealthCheckResponse.SERVING
+
+
+def metrics_at(port: int) -> str:
+    """The Prometheus text on the port."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+        text: str = response.read().decode()
+        return text
+
+
+def samples(text: str, name: str) -> Mapping[str, float]:
+    """The samples of one series in Prometheus text: its labels as they stand there, and the value."""
+    lines = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+    return {line.rsplit(" ", 1)[0].removeprefix(name): float(line.rsplit(" ", 1)[1]) for line in lines}

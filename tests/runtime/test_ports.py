@@ -1,0 +1,60 @@
+"""Ports that are taken, shared, or lingering."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from shared.runtime.errors import PortUnavailable
+from shared.runtime.ports import Endpoint, require_free, reserve
+
+
+def endpoint(port: int = 0) -> Endpoint:
+    return Endpoint("127.0.0.1", port, setting="TINY_PORT")
+
+
+def linger(*options: int) -> int:
+    """A port on which a closed connection of a former server lingers in TIME_WAIT."""
+    with socket.socket() as server:
+        for option in options:
+            server.setsockopt(socket.SOL_SOCKET, option, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port: int = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()
+        return port
+
+
+def test_a_reserved_port_is_nobody_elses_although_nobody_listens_yet() -> None:
+    held, shared = reserve(endpoint())
+    with held:
+        with pytest.raises(PortUnavailable, match=f"port {shared.port} is in use: set TINY_PORT"):
+            require_free(endpoint(shared.port))
+        with pytest.raises(PortUnavailable):
+            reserve(endpoint(shared.port))
+    require_free(endpoint(shared.port))
+
+
+def test_workers_listen_on_a_reserved_port() -> None:
+    held, shared = reserve(endpoint())
+    address = (shared.host, shared.port)
+    with held, socket.create_server(address, reuse_port=True), socket.create_server(address, reuse_port=True):
+        assert shared.shared
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(socket.SO_REUSEADDR,), (socket.SO_REUSEADDR, socket.SO_REUSEPORT)],
+    ids=["after one worker", "after several"],
+)
+def test_what_lingers_of_a_former_server_does_not_make_the_port_busy(options: tuple[int, ...]) -> None:
+    port = linger(*options)
+    require_free(endpoint(port))
+    held, _ = reserve(endpoint(port))
+    held.close()
+
+
+def test_an_ipv6_address_is_written_in_brackets() -> None:
+    assert str(Endpoint("::1", 50051, setting="")) == "[::1]:50051"

@@ -1,0 +1,105 @@
+"""A service that runs as several processes on one port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from shared.runtime.restarts import FAILURES_MAX, YOUNG_S, Restarts
+from tests.runtime.processes import ServiceProcess, is_serving, metrics_at, samples, started
+from tests.waiting import wait_until
+
+
+def workers_of(service: ServiceProcess) -> dict[int, int]:
+    """The processes that say they serve, by worker index; the last to say so counts."""
+    return {line["worker"]: line["pid"] for line in service.logged("serving")}
+
+
+def test_all_workers_serve_on_one_port_and_stop_together() -> None:
+    with started("--workers", "2") as service:
+        port = service.wait_for("started workers")["port"]
+        wait_until(lambda: len(workers_of(service)) == 2)
+        assert {line["port"] for line in service.logged("serving")} == {port}
+        wait_until(lambda: is_serving(port))
+        service.process.terminate()
+        assert service.wait() == 0
+    assert len(service.logged("stopped", step="calls")) == 2
+
+
+def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("started", count=2)
+        victim = workers_of(service)[1]
+        os.kill(victim, signal.SIGKILL)
+        killed = time.monotonic()
+        replaced = service.wait_for("a worker died and is replaced")
+        assert time.monotonic() - killed < 0.5
+        assert (replaced["exited_worker"], replaced["exit_code"], replaced["delay_s"]) == (1, -signal.SIGKILL, 0)
+        wait_until(lambda: workers_of(service)[1] != victim)
+
+
+def test_a_worker_that_keeps_dying_ends_the_service() -> None:
+    with started("--workers", "1", TINY_MISHAP="crash at start") as alone:
+        assert alone.wait() == 70
+    with started("--workers", "2", TINY_MISHAP="crash at start") as service:
+        assert service.wait() == 1
+    assert service.wait_for("giving up: a worker does not start")["exit_code"] == 70
+    assert len(service.logged("a worker died and is replaced")) >= FAILURES_MAX - 1
+
+
+def test_a_worker_that_refuses_to_start_ends_the_service_with_its_sentence() -> None:
+    with started("--workers", "2", TINY_MISHAP="refuse to start") as service:
+        assert service.wait() == 2
+    assert "there is no catalogue: set CATALOGUE\n" in service.other_lines
+
+
+def test_workers_stop_when_their_parent_is_killed() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("started", count=2)
+        service.process.kill()
+        service.wait()
+    assert len(service.logged("stopped", step="calls")) == 2
+
+
+def test_a_second_signal_kills_the_workers_too() -> None:
+    with started("--workers", "2", TINY_MISHAP="hang at stop") as service:
+        service.wait_for("started", count=2)
+        service.process.terminate()
+        wait_until(lambda: len(service.logged("stopped", step="probe")) == 2)
+        service.process.terminate()
+        assert service.wait() == -signal.SIGTERM
+
+
+def test_one_metrics_port_shows_all_workers() -> None:
+    with started("--workers", "2") as service:
+        port = service.wait_for("started workers")["metrics_port"]
+        both = {'{worker="0"}': 1.0, '{worker="1"}': 1.0}
+        wait_until(lambda: samples(metrics_at(port), "worker_up") == both)
+        text = metrics_at(port)
+        passes = samples(text, "duty_passes_total")
+        assert {'{duty="probe",outcome="done",worker="0"}', '{duty="probe",outcome="done",worker="1"}'} <= set(passes)
+        assert text.count("# TYPE duty_passes_total") == 1
+
+
+def test_restarts_are_counted() -> None:
+    with started("--workers", "2") as service:
+        port = service.wait_for("started workers")["metrics_port"]
+        service.wait_for("started", count=2)
+        os.kill(workers_of(service)[0], signal.SIGKILL)
+        wait_until(lambda: samples(metrics_at(port), "worker_restarts_total") == {'{worker="0"}': 1.0})
+
+
+def test_restarts_wait_longer_each_time_and_then_give_up() -> None:
+    restarts = Restarts()
+    assert [restarts.delay_after(0.1) for _ in range(FAILURES_MAX)] == [0.0, 0.1, 0.2, 0.4, None]
+
+
+def test_a_worker_that_lived_a_while_starts_again_at_once() -> None:
+    restarts = Restarts()
+    for _ in range(FAILURES_MAX - 1):
+        restarts.delay_after(0.1)
+    assert restarts.delay_after(YOUNG_S) == 0.0
+    assert restarts.delay_after(0.1) == pytest.approx(0.0)

@@ -1,0 +1,49 @@
+"""The smallest service that the framework can run: health and reflection, and settings that make it misbehave."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+from shared.rpc.health import PROBE_INTERVAL_S, Health
+from shared.rpc.server import Server, serve
+from shared.runtime.errors import StartRefused
+from shared.runtime.service import Process, Service, run_service
+from shared.runtime.settings import prefixed, setting
+from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinySettings:
+    """Port 0 by default, so that tests run beside each other."""
+
+    process: ProcessSettings
+    server: ServerSettings = prefixed("TINY_", port=0, metrics_port=0, threads=2)
+    telemetry: TelemetrySettings
+    mishap: str = setting(
+        "TINY_MISHAP",
+        default="none",
+        choices=("none", "crash at start", "refuse to start", "hang at stop"),
+        help="What goes wrong.",
+    )
+
+
+def compose(settings: TinySettings, process: Process) -> None:
+    if settings.mishap == "crash at start":
+        os._exit(70)
+    if settings.mishap == "refuse to start":
+        raise StartRefused("there is no catalogue: set CATALOGUE")
+    if settings.mishap == "hang at stop":
+        process.lifecycle.on_stop("hanging part", threading.Event().wait, timeout_s=60)
+    health = Health(["tiny"])
+    process.duties.start("probe", PROBE_INTERVAL_S, health.add_probe("database", lambda: None))
+    server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)
+    serve(server, health, process.lifecycle, process.grace_s)
+
+
+SERVICE = Service("tests.runtime.tiny_service", "Answers health checks.", TinySettings, compose)
+
+if __name__ == "__main__":
+    sys.exit(run_service(SERVICE, sys.argv[1:], os.environ))
