@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -77,8 +78,10 @@ def prefixed(name: str, colour: int) -> Callable[[str], None]:
         prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
 
     def write(line: str) -> None:
-        # One write a line, so that lines of several children do not mix.
-        sys.stdout.write(f"{prefix}{line}\n")
-        sys.stdout.flush()
+        # Nobody may read any more; a child must not stand still because of that.
+        with suppress(BrokenPipeError):
+            # One write a line, so that lines of several children do not mix.
+            sys.stdout.write(f"{prefix}{line}\n")
+            sys.stdout.flush()
 
     return write

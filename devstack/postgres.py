@@ -22,6 +22,8 @@ Version = Literal[16, 18]
 
 STOP_S = 30
 """A fast stop writes a checkpoint; on a slow disk that takes a while."""
+KILL_S = 6
+"""An immediate stop gives the server's own processes 5 s to quit."""
 LEAVING_S = 1
 """How long a server whose supervisor was just killed may take to notice."""
 
@@ -63,7 +65,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @cached_property
     def _cluster(self) -> Cluster:
-        return Cluster.at(self._directory, self.version, self._account)
+        return Cluster.at(self.directory, self.version, self._account)
 
     @cached_property
     def _binaries(self) -> Path:
@@ -110,7 +112,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def kill(self) -> None:
         """End the server at once, as a crash would; the next start recovers from the write-ahead log."""
-        self.stop("immediate")
+        if self._child is not None:
+            self._child.stop(_STOP_SIGNALS["immediate"], KILL_S)
 
     def remove(self) -> None:
         """Stop the server and delete its data and password."""

@@ -132,7 +132,7 @@ class Child:
     def _failed(self, what: str) -> StartFailed:
         return StartFailed(f"{self.name} {what}; its last lines:\n{self.tail() or '(none)'}")
 
-    def stop(self, signals: Sequence[signal.Signals] = (signal.SIGTERM,)) -> None:
+    def stop(self, signals: Sequence[signal.Signals] = (signal.SIGTERM,), grace_s: float | None = None) -> None:
         """Send the signals one after the other, giving each its time to work, and in the end kill."""
         if self._process is None:
             return
@@ -140,7 +140,7 @@ class Child:
             if self.is_running:
                 self._process.send_signal(number)
                 try:
-                    self._process.wait(self._grace_s)
+                    self._process.wait(self._grace_s if grace_s is None else grace_s)
                 except subprocess.TimeoutExpired:
                     continue
         self.kill()

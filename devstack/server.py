@@ -25,7 +25,7 @@ class EmbeddedServer(ABC):
 
     def __init__(self, directory: Path, port: int) -> None:
         """`directory` is made if it is not there. Port 0: a free one, picked at the first start."""
-        self._directory = directory
+        self.directory = directory
         self._log = LogFile(directory / "server.log")
         self._port = port
         self._child: Child | None = None
@@ -34,7 +34,7 @@ class EmbeddedServer(ABC):
         """Start the server and wait until it answers. Raises StartFailed, with the end of its log, if it does not."""
         if self.is_running:
             raise StartFailed(f"{self.name} runs already")
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             port = self._port or free_port()
             child = self._child = self._child_on(port)
@@ -45,6 +45,9 @@ class EmbeddedServer(ABC):
                 taken = not self._port and not is_free(port)
                 if taken and attempt < PORT_ATTEMPTS:
                     continue
+                raise
+            except BaseException:
+                child.kill()
                 raise
             self._port = port
             return

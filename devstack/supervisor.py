@@ -77,6 +77,7 @@ class Supervisor:
         time.sleep(seconds)
         if signal.sigpending() & STOP_SIGNALS:
             wait_for_stop_signal()
+            print("stopping; a second signal kills", flush=True)
             raise StopRequested
         for part in self._parts:
             if not part.is_running:
@@ -89,8 +90,8 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         threading.Thread(target=self._kill_on_signal, name="kill", daemon=True).start()
-        while self._parts:
-            self._parts.pop().stop()
+        for part in reversed(self._parts):
+            part.stop()
 
     def _kill_on_signal(self) -> None:
         wait_for_stop_signal()

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from challenge.v1 import event_service_pb2
 
-from event_handler.group_commit import GroupCommit
+from event_handler.completion_listeners import CompletionListener, tell
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
+from event_handler.writers import Writers
 from shared.domain.acceptance import Window
 from shared.domain.events import Event, Outcome
 from shared.domain.instant import HOUR, SECOND
@@ -43,23 +44,33 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
 
     process.duties.start("keep ledger partitions", KEEP_INTERVAL_S, keep_partitions)
 
-    def commit(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
-        return flush(database, catalogue, events, deadline)
+    listeners: list[CompletionListener] = [telemetry.completed]
 
-    group_commit = GroupCommit(telemetry.measured(commit), buffer_events_max=settings.events.buffer_events_max)
-    telemetry.watch(group_commit)
-    group_commit.start()
-    process.lifecycle.on_stop(
-        "group commit", lambda: group_commit.close(process.grace_s), timeout_s=process.grace_s + 1
+    def commit(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+        outcomes = flush(database, catalogue, events, deadline, telemetry.bisected)
+        tell(listeners, outcomes)
+        return outcomes
+
+    writers = Writers(
+        telemetry.measured(commit),
+        count=settings.events.writers,
+        buffer_events_max=settings.events.buffer_events_max,
+        linger_s=settings.events.linger_ms / 1_000,
     )
+    telemetry.watch(writers)
+    writers.start()
+    process.lifecycle.on_stop("writers", lambda: writers.close(process.grace_s), timeout_s=process.grace_s + 1)
+    servicer = EventServicer(writers, catalogue, window, system_clock, telemetry)
     server = Server(
         process.endpoint,
-        [Servicing(CONTRACT, EventServicer(group_commit, catalogue, window, system_clock, telemetry))],
+        [Servicing(CONTRACT, servicer)],
         threads=settings.server.threads,
+        streams=settings.events.streams,
         health=health,
         telemetry=process.telemetry,
     )
     serve(server, health, process.lifecycle, process.grace_s)
+    process.lifecycle.on_stop("streams", servicer.streams.stop)
 
 
 def main() -> int:

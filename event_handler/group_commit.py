@@ -1,7 +1,8 @@
-"""Group commit: one writer commits together whatever has arrived while it was committing.
+"""Group commit: a writer commits together whatever has arrived while it was committing.
 
 There is no timer. A lone event is committed at once; under load, batches grow by themselves until the database is the
-limit. The buffer between callers and writer is bounded, and what does not fit is refused at once.
+limit. The buffer between callers and writer is bounded, and what does not fit is refused at once, or waits if its
+caller would rather be held up than refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from event_handler.submission import Submission
-from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded, ShuttingDown
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome
 
 log = logging.getLogger(__name__)
@@ -30,37 +31,47 @@ FLUSH_DEADLINE_MAX_S = 10.0
 class GroupCommit:
     """A bounded buffer and the writer thread that empties it."""
 
-    def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
+    def __init__(self, flush: Flush, *, buffer_events_max: int, linger_s: float = 0.0) -> None:
+        """With `linger_s`, a batch that is not full waits so long for more: fewer commits, later answers."""
         self._flush = flush
         self._buffer_events_max = buffer_events_max
+        self._linger_s = linger_s
         self._buffer: deque[Submission] = deque()
         self._buffered_events = 0
         self._closing = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._drained = threading.Condition(self._lock)
         self._writer = threading.Thread(target=self._write_until_closed, name="writer", daemon=True)
 
     def start(self) -> None:
         """Start the writer."""
         self._writer.start()
 
-    def submit(self, events: Sequence[Event], deadline: float) -> Submission:
-        """Put events into the buffer. Raises `Overloaded` if they do not fit, `ShuttingDown` after `close`."""
+    def submit(self, events: Sequence[Event], deadline: float, *, patient: bool = False) -> Submission:
+        """Put events into the buffer, to be committed by `deadline`, in monotonic seconds.
+
+        Raises `ShuttingDown` after `close`, and `Overloaded` if the events do not fit; a patient caller waits for room
+        until the deadline.
+        """
         submission = Submission(events, deadline)
-        with self._changed:
+        with self._lock:
+            while not self._closing and self._buffered_events + len(events) > self._buffer_events_max:
+                if not patient or not self._drained.wait(deadline - time.monotonic()):
+                    raise Overloaded("the event buffer is full")
             if self._closing:
                 raise ShuttingDown
-            if self._buffered_events + len(events) > self._buffer_events_max:
-                raise Overloaded("the event buffer is full")
             self._buffered_events += len(events)
             self._buffer.append(submission)
-            self._changed.notify()
+            self._arrived.notify()
         return submission
 
     def close(self, timeout_s: float) -> None:
         """Take no more events, and commit and answer what was accepted."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify()
+            self._arrived.notify()
+            self._drained.notify_all()
         self._writer.join(timeout_s)
 
     @property
@@ -71,44 +82,57 @@ class GroupCommit:
     @property
     def oldest_wait_s(self) -> float:
         """How long the oldest submission in the buffer has waited, in seconds; 0 if it is empty."""
-        with self._changed:
+        with self._lock:
             return time.monotonic() - self._buffer[0].submit_time if self._buffer else 0.0
 
     def _write_until_closed(self) -> None:
         while batch := self._next_batch():
             self._commit(batch)
-            with self._changed:
+            with self._lock:
                 self._buffered_events -= sum(len(submission.events) for submission in batch)
+                self._drained.notify_all()
 
     def _next_batch(self) -> list[Submission]:
         """Everything that waits, up to FLUSH_EVENTS_MAX; waits for the first. Empty when closed."""
         batch: list[Submission] = []
         size = 0
-        with self._changed:
+        with self._lock:
             while not self._buffer and not self._closing:
-                self._changed.wait()
+                self._arrived.wait()
+            if self._linger_s:
+                self._arrived.wait_for(self._is_worth_flushing, self._linger_s)
             while self._buffer and (not batch or size + len(self._buffer[0].events) <= FLUSH_EVENTS_MAX):
                 submission = self._buffer.popleft()
                 size += len(submission.events)
                 batch.append(submission)
         return batch
 
+    def _is_worth_flushing(self) -> bool:
+        return self._closing or self._buffered_events >= FLUSH_EVENTS_MAX
+
     def _commit(self, batch: Sequence[Submission]) -> None:
-        events = [event for submission in batch for event in submission.events]
-        latest = max(submission.deadline for submission in batch)
+        now = time.monotonic()
+        awaited = [submission for submission in batch if submission.deadline > now]
+        for submission in batch:
+            if submission.deadline <= now:
+                submission.fail(DeadlineExceeded("the events were not committed in time"))
+        if not awaited:
+            return
+        events = [event for submission in awaited for event in submission.events]
+        latest = max(submission.deadline for submission in awaited)
         try:
-            outcomes = self._flush(events, min(latest, time.monotonic() + FLUSH_DEADLINE_MAX_S))
+            outcomes = self._flush(events, min(latest, now + FLUSH_DEADLINE_MAX_S))
         except ChallengeError as error:
-            for submission in batch:
+            for submission in awaited:
                 submission.fail(error)
         except Exception:
             # The writer outlives a bug: these callers hear that the outcome is unknown, the next batch gets its turn.
             log.exception("a flush failed", extra={"events": len(events)})
-            for submission in batch:
+            for submission in awaited:
                 submission.fail(DatabaseUnavailable("the events could not be committed"))
         else:
             start = 0
-            for submission in batch:
+            for submission in awaited:
                 end = start + len(submission.events)
                 submission.resolve(outcomes[start:end])
                 start = end

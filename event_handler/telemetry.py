@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from event_handler.group_commit import Flush, GroupCommit
-from shared.domain.events import Event, Outcome, Verdict
+from event_handler.group_commit import Flush
+from event_handler.writers import Writers
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
 
 
@@ -21,6 +22,10 @@ class EventTelemetry:
         self._batch_size = telemetry.histogram("flush_events", "Events in one flush.", buckets=SIZE_BUCKETS)
         self._flush_seconds = telemetry.histogram("flush_seconds", "Flushes, from first statement to COMMIT.")
         self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error.")
+        self._completions = telemetry.counter("completions", "Goals that events completed.")
+        self.bisected: Callable[[], None] = telemetry.counter(
+            "flush_bisections", "Batches that were halved because the database refused some of their content."
+        ).inc
         self.days_without_partition = 0
         telemetry.gauge(
             "ledger_days_without_partition",
@@ -28,15 +33,15 @@ class EventTelemetry:
             lambda: self.days_without_partition,
         )
 
-    def watch(self, group_commit: GroupCommit) -> None:
-        """Show how full the buffer is."""
+    def watch(self, writers: Writers) -> None:
+        """Show how full the buffers are."""
         self._telemetry.gauge(
-            "buffered_events", "Events that wait or are being committed.", lambda: group_commit.buffered_events
+            "buffered_events", "Events that wait or are being committed.", lambda: writers.buffered_events
         )
         self._telemetry.gauge(
             "oldest_event_wait_seconds",
             "How long the oldest waiting event has waited.",
-            lambda: group_commit.oldest_wait_s,
+            lambda: writers.oldest_wait_s,
         )
 
     def measured(self, flush: Flush) -> Flush:
@@ -54,6 +59,10 @@ class EventTelemetry:
             return outcomes
 
         return measured_flush
+
+    def completed(self, completions: Sequence[CompletionKey]) -> None:
+        """Count what was completed."""
+        self._completions.inc(len(completions))
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
         """Count what callers are told."""

@@ -90,7 +90,7 @@ CREATE TABLE event_seen (
     CONSTRAINT event_seen_hash_is_16_bytes CHECK (octet_length(event_hash) = 16)
 ) PARTITION BY RANGE (event_day);
 
-COMMENT ON COLUMN event_seen.event_hash IS 'BLAKE2b of the event id, 16 bytes.';
+COMMENT ON COLUMN event_seen.event_hash IS 'BLAKE2b of player, day and event id, 16 bytes.';
 
 -- Catches a day whose partition was not made in time; the duty that makes partitions raises a gauge while it has rows.
 CREATE TABLE event_seen_default PARTITION OF event_seen DEFAULT;

@@ -1,4 +1,4 @@
-"""The rules by definition: keeps every distinct event and works everything out anew. Slow, and too plain to be wrong."""
+"""The rules by definition: keep every distinct event, work everything out anew. Slow, and too plain to be wrong."""
 
 from __future__ import annotations
 

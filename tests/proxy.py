@@ -63,6 +63,8 @@ class Hop:
         """Refuse new connections, as if no server listened; current ones go on."""
         with self._state:
             if refusing and not self._refusing:
+                # Closing alone takes effect only when the thread that accepts looks up from it.
+                self._listener.shutdown(socket.SHUT_RDWR)
                 self._listener.close()
             elif self._refusing and not refusing:
                 self._listener = _listener(self.port)
@@ -121,14 +123,19 @@ class Hop:
             with suppress(OSError), socket.create_connection(self._target) as server:
                 connection = _Connection(client, server)
                 with self._state:
+                    if self._closed:
+                        return
                     self._connections.add(connection)
                 answers = threading.Thread(target=self._pass_answers, args=(connection,), name="hop", daemon=True)
                 answers.start()
-                self._pass_requests(connection)
-                answers.join()
-                with self._state:
-                    self._connections.remove(connection)
-                    self._state.notify_all()
+                try:
+                    self._pass_requests(connection)
+                finally:
+                    connection.cut()
+                    answers.join()
+                    with self._state:
+                        self._connections.remove(connection)
+                        self._state.notify_all()
 
     def _pass_requests(self, connection: _Connection) -> None:
         while chunk := connection.receive(connection.client):
@@ -138,18 +145,19 @@ class Hop:
                     connection.swallow_until = self._lost_reply[1]
                     self._lost_reply = None
             connection.send(connection.server, chunk)
-        connection.cut()
 
     def _pass_answers(self, connection: _Connection) -> None:
-        while chunk := connection.receive(connection.server):
-            self._hold_back(connection)
-            if connection.swallow_until is None:
-                connection.send(connection.client, chunk)
-            elif connection.swallow_until(chunk):
-                with self._state:
-                    self.dropped += 1
-                break
-        connection.cut()
+        try:
+            while chunk := connection.receive(connection.server):
+                self._hold_back(connection)
+                if connection.swallow_until is None:
+                    connection.send(connection.client, chunk)
+                elif connection.swallow_until(chunk):
+                    with self._state:
+                        self.dropped += 1
+                    return
+        finally:
+            connection.cut()
 
     def _hold_back(self, connection: _Connection) -> None:
         with self._state:

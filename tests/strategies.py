@@ -1,9 +1,14 @@
-"""Catalogues, events and players' views for property tests: few ids and small numbers, so that things meet."""
+"""Catalogues, events and players' views for property tests: few ids and small numbers, so that things meet.
+
+Strategies are built once and mapped to values: building them anew inside each draw takes longer than most tests.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 
@@ -27,108 +32,123 @@ from shared.domain.tally import SUM_MAX, Measures, Tally
 FIRST_DAY: Day = 19_781
 """2024-02-28: the days drawn from here on cross a leap day and the end of a month."""
 DAYS = 5
+GOALS_MAX = 7
 
 KILLS = Stat(Source.STAT, "kills")
-WINS = Stat(Source.STAT, "wins \"by:it's\"")
+QUOTED = Stat(Source.STAT, "\"it's: {won}\\")
 LOGIN_STAT = Stat(Source.STAT, "login")
 """A stat that shares its name with a source."""
-STATS = (LOGIN, KILLS, WINS, LOGIN_STAT)
-
-_LOGIN_COUNTINGS = (Counting.EVENTS, Counting.DAYS)
+STATS = (LOGIN, KILLS, QUOTED, LOGIN_STAT)
+STAT_CODES = frozenset(stat.code for stat in STATS if stat.source is Source.STAT)
 
 # The edges of days, and few enough moments that events tie.
 _MOMENTS = (0, 1, 7 * HOUR, DAY - SECOND, DAY - 1)
 
-instants: st.SearchStrategy[Instant] = st.builds(
-    lambda day, moment: (FIRST_DAY + day) * DAY + moment, st.integers(0, DAYS - 1), st.sampled_from(_MOMENTS)
-)
-deltas = st.one_of(st.none(), st.integers(0, 4), st.sampled_from((0, AMOUNT_MAX)))
-values = st.one_of(st.none(), st.integers(-3, 9), st.sampled_from((-AMOUNT_MAX, AMOUNT_MAX)))
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 """Anything that the contract and Postgres can carry."""
+instants: st.SearchStrategy[Instant] = st.tuples(st.integers(0, DAYS - 1), st.sampled_from(_MOMENTS)).map(
+    lambda drawn: (FIRST_DAY + drawn[0]) * DAY + drawn[1]
+)
+_no_words = st.just("as it is called")
+_maybe_instants = st.none() | instants
+_small = st.integers(0, 12)
 
 
-@st.composite
-def goals(draw: st.DrawFn, goal_id: str, challenge_id: str, earlier: Sequence[str]) -> Goal:
-    """A goal whose prerequisites are earlier ones, so that there is no circle."""
-    stat = draw(st.sampled_from(STATS))
-    return Goal(
-        id=goal_id,
-        challenge_id=challenge_id,
-        name=draw(texts),
-        description=draw(texts),
-        stat=stat,
-        counting=draw(st.sampled_from(_LOGIN_COUNTINGS if stat == LOGIN else tuple(Counting))),
-        target=draw(st.one_of(st.integers(1, 8), st.just(AMOUNT_MAX))),
-        reward=Reward(draw(st.sampled_from(RewardType)), draw(texts), draw(st.integers(1, AMOUNT_MAX))),
-        default_assigned=draw(st.booleans()),
-        requires=tuple(draw(st.lists(st.sampled_from(earlier), unique=True, max_size=2))) if earlier else (),
+# Events
+
+_deltas = st.none() | st.integers(0, 4) | st.sampled_from((0, AMOUNT_MAX))
+_values = st.none() | st.integers(-3, 9) | st.sampled_from((-AMOUNT_MAX, AMOUNT_MAX))
+_changes = st.tuples(st.sampled_from(STATS[1:]), _deltas, _values).filter(lambda drawn: drawn[1:] != (None, None))
+_payloads = st.just((LOGIN, None, None)) | _changes
+_unlikely_ids = st.integers(0, 2**128).map(hex)
+
+
+def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ()) -> st.SearchStrategy[Event]:
+    """Accepted events. Without `event_ids` to choose from, an event's id is unlikely to be another's."""
+    ids = st.sampled_from(event_ids) if event_ids else _unlikely_ids
+    return st.tuples(ids, st.sampled_from(user_ids), instants, _payloads).map(
+        lambda drawn: Event(*drawn[:3], *drawn[3])
     )
 
 
-@st.composite
-def catalogues(draw: st.DrawFn, goals_max: int = 7) -> Catalogue:
-    """One to three challenges; prerequisites cross them. Every stat is wanted, if only because it is declared."""
-    ids = [f"goal '{number}': \U0001f3c6" for number in range(draw(st.integers(1, goals_max)))]
-    owners = [draw(st.integers(0, 2)) for _ in ids]
-    made = [
-        draw(goals(goal_id, f"challenge-{owner}", ids[:index]))
-        for index, (goal_id, owner) in enumerate(zip(ids, owners, strict=True))
-    ]
-    challenges = tuple(
-        Challenge(
-            challenge_id,
-            draw(texts),
-            draw(texts),
-            tuple(goal for goal in made if goal.challenge_id == challenge_id),
+# Tallies
+
+_sums = st.sampled_from((0, 1, SUM_MAX - 1, SUM_MAX)) | st.integers(0, SUM_MAX)
+_amounts = st.integers(-AMOUNT_MAX, AMOUNT_MAX) | st.integers(-2, 2)
+_extremes = st.none() | st.tuples(_amounts, _amounts, instants)
+_day_sets = st.sets(st.integers(FIRST_DAY, FIRST_DAY + DAYS))
+
+
+def _tally(total: int, count: int, extremes: tuple[int, int, Instant] | None, days: set[Day]) -> Tally:
+    if extremes is None:
+        return Tally(total, count, days=days)
+    latest, other, latest_time = extremes
+    return Tally(total, count, latest, latest_time, max(latest, other), days)
+
+
+tallies = st.builds(_tally, _sums, st.integers(0, 2**40), _extremes, _day_sets)
+"""What events may add up to, also beyond what few of them can."""
+
+
+# Catalogues
+
+
+class _Draft(NamedTuple):
+    challenge: int
+    watched: tuple[Stat, Counting]
+    target: int
+    reward: tuple[RewardType, int]
+    default_assigned: bool
+    requires: set[int]
+    words: tuple[str, str, str]
+
+
+_watched = st.sampled_from(
+    [(stat, counting) for stat in STATS[1:] for counting in Counting]
+    + [(LOGIN, counting) for counting in (Counting.EVENTS, Counting.DAYS)]
+)
+_targets = st.integers(1, 8) | st.just(AMOUNT_MAX)
+_rewards = st.tuples(st.sampled_from(RewardType), st.sampled_from((1, AMOUNT_MAX)))
+_requires = st.sets(st.integers(0, GOALS_MAX), max_size=2)
+
+
+def catalogues(goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words) -> st.SearchStrategy[Catalogue]:
+    """One to three challenges, their texts drawn from `wording`; prerequisites cross them. All stats are declared, so
+    that each is tallied whether a goal watches it or not.
+    """
+    words = st.tuples(wording, wording, wording)
+    draft = st.builds(_Draft, st.integers(0, 2), _watched, _targets, _rewards, st.booleans(), _requires, words)
+    return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
+
+
+def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
+    goals: dict[int, list[Goal]] = {}
+    for number, draft in enumerate(drafts):
+        name, description, reward_id = draft.words
+        goals.setdefault(draft.challenge, []).append(
+            Goal(
+                id=_goal_id(number),
+                challenge_id=f"challenge {draft.challenge}",
+                name=name,
+                description=description,
+                stat=draft.watched[0],
+                counting=draft.watched[1],
+                target=draft.target,
+                reward=Reward(draft.reward[0], reward_id, draft.reward[1]),
+                default_assigned=draft.default_assigned,
+                # Only goals before this one, so that there is no circle.
+                requires=tuple(_goal_id(required) for required in sorted(draft.requires) if required < number),
+            )
         )
-        for challenge_id in sorted({goal.challenge_id for goal in made})
+    challenges = tuple(
+        Challenge(of_one[0].challenge_id, of_one[0].name, of_one[0].description, tuple(of_one))
+        for _, of_one in sorted(goals.items())
     )
-    return Catalogue("drawn", challenges, frozenset(stat.code for stat in STATS if stat.source is Source.STAT))
+    return Catalogue("drawn", challenges, STAT_CODES)
 
 
-@st.composite
-def events(draw: st.DrawFn, user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ()) -> Event:
-    """An accepted event. Without `event_ids` to choose from, its id is unlikely to be another's."""
-    ids = st.sampled_from(event_ids) if event_ids else st.uuids().map(str)
-    stat = draw(st.sampled_from(STATS))
-    amounts = (None, None) if stat == LOGIN else draw(st.tuples(deltas, values).filter(lambda pair: pair != (None, None)))
-    return Event(draw(ids), draw(st.sampled_from(user_ids)), draw(instants), stat, *amounts)
-
-
-@st.composite
-def tallies(draw: st.DrawFn) -> Tally:
-    """What events may add up to, also beyond what few of them can."""
-    value = draw(st.integers(-AMOUNT_MAX, AMOUNT_MAX) | st.none())
-    return Tally(
-        sum=draw(st.sampled_from((0, 1, SUM_MAX - 1, SUM_MAX)) | st.integers(0, SUM_MAX)),
-        events=draw(st.integers(0, 2**40)),
-        latest=value,
-        latest_time=None if value is None else draw(instants),
-        highest=None if value is None else draw(st.integers(value, AMOUNT_MAX)),
-        days=draw(st.sets(st.integers(FIRST_DAY, FIRST_DAY + DAYS))),
-    )
-
-
-@st.composite
-def tally_views(draw: st.DrawFn) -> TallyView:
-    """What a stored tally may tell: nothing of it is greater than what no value exceeds."""
-    small = st.integers(0, 12)
-    latest = draw(st.none() | st.integers(-3, 12))
-    highest = None if latest is None else draw(st.integers(latest, 12))
-    return TallyView(Measures(draw(small), draw(small), highest, draw(small)), latest)
-
-
-@st.composite
-def views(draw: st.DrawFn, catalogue: Catalogue) -> PlayerView:
-    """Anything that may be stored of a player, also of goals that the catalogue no longer has."""
-    goal_ids = st.sampled_from([*catalogue.goals, "a goal of the past"])
-    assignments = st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 12))
-    return PlayerView(
-        draw(st.dictionaries(st.sampled_from(STATS), tally_views())),
-        draw(st.dictionaries(goal_ids, assignments)),
-        draw(st.dictionaries(goal_ids, st.builds(Completion, st.none() | instants, st.none() | instants))),
-    )
+def _goal_id(number: int) -> str:
+    return f"goal '{number}': \U0001f3c6"
 
 
 def goal_of(catalogue: Catalogue) -> st.SearchStrategy[Goal]:
@@ -143,3 +163,52 @@ def with_goal(catalogue: Catalogue, goal: Goal) -> Catalogue:
         for challenge in catalogue.challenges
     )
     return replace(catalogue, challenges=challenges)
+
+
+# Players
+
+
+def _tally_view(measures: Measures, latest: int | None) -> TallyView:
+    """Coherent: no value is greater than the highest."""
+    highest = latest if measures.highest is None or latest is None else max(measures.highest, latest)
+    return TallyView(measures._replace(highest=highest), latest)
+
+
+_tally_views = st.builds(
+    _tally_view, st.builds(Measures, _small, _small, st.integers(-3, 12), _small), st.none() | st.integers(-3, 12)
+)
+_kept_tallies = st.fixed_dictionaries({}, optional=dict.fromkeys(STATS, _tally_views))
+_assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small)
+_completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instants)
+_stored = st.tuples(_kept_tallies, st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1))
+
+
+def views(catalogue: Catalogue) -> st.SearchStrategy[PlayerView]:
+    """Anything that may be stored of a player, also of a goal that the catalogue no longer has."""
+    goal_ids = [*catalogue.goals, "a goal of the past"]
+
+    def view(stored: tuple[dict[Stat, TallyView], list[tuple[Assignment | None, Completion | None]]]) -> PlayerView:
+        kept, choices = stored
+        by_goal = [(goal_id, choice) for goal_id, choice in zip_longest(goal_ids, choices) if goal_id and choice]
+        return PlayerView(
+            kept,
+            {goal_id: assignment for goal_id, (assignment, _) in by_goal if assignment is not None},
+            {goal_id: completion for goal_id, (_, completion) in by_goal if completion is not None},
+        )
+
+    return _stored.map(view)
+
+
+class Situation(NamedTuple):
+    """A goal of a catalogue, and a player who may have it."""
+
+    catalogue: Catalogue
+    goal: Goal
+    view: PlayerView
+
+
+def situations() -> st.SearchStrategy[Situation]:
+    """Any goal and any player."""
+    return catalogues(goals_max=4).flatmap(
+        lambda catalogue: st.builds(Situation, st.just(catalogue), goal_of(catalogue), views(catalogue))
+    )

@@ -17,6 +17,8 @@ from shared.domain.tally import SUM_MAX, Measures
 
 def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Iterator[Goal]:
     """The goals whose target lies in (before, after]."""
+    if before == after:
+        return
     for counting, targets, goals in ladders:
         low, high = before.judged_by(counting), after.judged_by(counting)
         if low < high:

@@ -10,6 +10,7 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.operations.probe import probe_database
 from shared.postgres.database import Database
+from shared.postgres.telemetry import DatabaseTelemetry
 from shared.rpc.health import PROBE_INTERVAL_S, Health
 from shared.runtime.errors import StartRefused
 from shared.runtime.service import Process
@@ -28,7 +29,8 @@ def load_catalogue(path: Path) -> Catalogue:
 
 def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
     """Connect to Postgres in the background. Health follows it and its schema."""
-    database = Database(settings.url, pool_size=settings.pool_size, application_name=name)
+    telemetry = DatabaseTelemetry(process.telemetry)
+    database = Database(settings.url, pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()
     process.lifecycle.on_stop("database", database.close)
     probe = health.add_probe("database", lambda: probe_database(database))

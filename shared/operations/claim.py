@@ -49,7 +49,12 @@ def claim_reward(
         grants.insert(connection, claim, _FIRST_CLAIM)
         return claim
 
-    return database.transact(store_claim, deadline)
+    return database.transact(store_claim, deadline, written=_is_written)
+
+
+def _is_written(connection: Connection, _: int, claim: Claim) -> bool:
+    # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
+    return grants.find(connection, claim.key) == claim
 
 
 def _concurrent_claim(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:

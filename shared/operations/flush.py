@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal, Stat
@@ -38,13 +38,19 @@ class Flushed(NamedTuple):
     """A ledger row that this transaction wrote, by which it can be recognised; None if all events were duplicates."""
 
 
-def flush(database: Database, catalogue: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome]:
+def flush(
+    database: Database,
+    catalogue: Catalogue,
+    events: Sequence[Event],
+    deadline: float,
+    bisected: Callable[[], None] = lambda: None,
+) -> list[Outcome]:
     """Apply events in one transaction. When this returns, what it says is committed.
 
     `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, the
-    batch is halved until each of them stands alone; it is INVALID then, and all others are applied. Raises
-    `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown until the same events are
-    sent again.
+    batch is halved until each of them stands alone; it is INVALID then, and all others are applied. `bisected` is told
+    of each halving. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown
+    until the same events are sent again.
     """
     try:
         flushed = database.transact(
@@ -54,11 +60,10 @@ def flush(database: Database, catalogue: Catalogue, events: Sequence[Event], dea
         if len(events) == 1:
             log.warning("the database refuses an event for its content", exc_info=refusal)
             return [_REFUSED]
+        bisected()
         middle = len(events) // 2
-        return [
-            *flush(database, catalogue, events[:middle], deadline),
-            *flush(database, catalogue, events[middle:], deadline),
-        ]
+        halves = (events[:middle], events[middle:])
+        return [outcome for half in halves for outcome in flush(database, catalogue, half, deadline, bisected)]
     return flushed.outcomes
 
 
@@ -66,23 +71,22 @@ def apply_events(connection: Connection, catalogue: Catalogue, events: Sequence[
     """The statements of a flush, in the order in which all transactions lock: ledger, tally, assignment, completion."""
     keys = [ledger_key(event) for event in events]
     unseen = ledger.insert_unseen(connection, keys)
-    if not unseen:
-        return Flushed([_DUPLICATE] * len(events), None)
-    evidence = next(iter(unseen))
     outcomes = [_DUPLICATE] * len(events)
     fresh: list[int] = []
     for index, key in enumerate(keys):
-        if key in unseen:
-            unseen.remove(key)
-            fresh.append(index)
+        if key.event_hash in unseen:
+            unseen.remove(key.event_hash)
             outcomes[index] = _APPLIED
+            fresh.append(index)
+    if not fresh:
+        return Flushed(outcomes, None)
 
     merged = tallies.merge(connection, fold([events[index] for index in fresh], catalogue.day_counted))
     crossings = _crossings(catalogue, merged)
     if crossings:
         for index, completed in _complete(connection, crossings, events, fresh).items():
             outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
-    return Flushed(outcomes, evidence)
+    return Flushed(outcomes, evidence=keys[fresh[0]])
 
 
 def _is_written(connection: Connection, transaction_id: int, flushed: Flushed) -> bool:
@@ -97,7 +101,7 @@ class _Crossing(NamedTuple):
 
     @property
     def completion(self) -> CompletionKey:
-        return CompletionKey(self.tally.key.user_id, self.goal.id, self.tally.key.period_start, 1)
+        return CompletionKey(self.tally.user_id, self.goal.id, self.tally.period_start, 1)
 
 
 def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Crossing]:
@@ -105,7 +109,7 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Cro
     return [
         _Crossing(tally, goal)
         for tally in merged
-        for goal in crossed(ladders.get(tally.key.stat, ()), tally.before, tally.after)
+        for goal in crossed(ladders.get(tally.stat, ()), tally.before, tally.after)
     ]
 
 
@@ -114,7 +118,7 @@ def _complete(
 ) -> dict[int, list[CompletionKey]]:
     """Store the completions of goals that are active, and answer which event completed which."""
     choices = assignments.read_choices(
-        connection, [(crossing.tally.key.user_id, crossing.goal.id) for crossing in crossings]
+        connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
     )
     by_tally: dict[tuple[str, Stat], list[int]] = defaultdict(list)
     for index in fresh:
@@ -123,7 +127,7 @@ def _complete(
     completed_by: dict[CompletionKey, int] = {}
     for crossing in crossings:
         tally, goal = crossing
-        user_id, stat = tally.key.user_id, tally.key.stat
+        user_id, stat = tally.user_id, tally.stat
         if is_active(goal, choices.get((user_id, goal.id)), completion=None):
             indices = by_tally[user_id, stat]
             walked = [events[index] for index in indices]

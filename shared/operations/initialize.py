@@ -32,7 +32,9 @@ def initialize_player(
         created = database.autocommit(
             lambda connection: players.insert(connection, user_id, time_zone or DEFAULT_TIME_ZONE, now), deadline
         )
-        return Initialized(stored.view, created)
+        if created:
+            return Initialized(stored.view, created=True)
+    # Also for a player whom another call has stored in the meantime.
     if time_zone is not None and time_zone != stored.time_zone:
         database.autocommit(lambda connection: players.update_time_zone(connection, user_id, time_zone), deadline)
     return Initialized(stored.view, created=False)

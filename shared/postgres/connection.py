@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -45,6 +46,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     deadline: float | None = None
     """Monotonic seconds; None waits as long as it takes. Whoever borrows the connection sets it."""
 
+    took: Callable[[str, float], None] = staticmethod(lambda _statement, _seconds: None)
+    """Told each statement's name, and its seconds until its rows were there."""
+
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
         """Wait for the server; `AnswerTimeout` at the deadline."""
         if self.deadline is not None:
@@ -55,11 +59,6 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except _WaitTimeout as error:
             self.pgconn.finish()
             raise AnswerTimeout("the database did not answer in time") from error
-
-
-def configure(connection: Connection) -> None:
-    """Prepare a new connection for use."""
-    connection.adapters.register_loader("timestamptz", InstantLoader)
 
 
 SESSION_OPTIONS = {

@@ -13,9 +13,10 @@ from typing import TypeVar, cast
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
-from shared.postgres.connection import Connection, configure, connect_arguments
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
+from shared.postgres.connection import Connection, InstantLoader, connect_arguments
 from shared.postgres.errors import ContentRefused, Failure, classify, to_domain
+from shared.postgres.telemetry import DatabaseTelemetry
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
 
 _T = TypeVar("_T")
@@ -27,19 +28,24 @@ RECONNECT_MAX_S = 2.0
 """Longest pause between the pool's attempts to connect: a server that is back is used again within this."""
 CONFLICT_ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.02
+WORTH_STARTING_S = 0.002
+"""Less time than a round trip takes: a statement that is abandoned costs its connection, so it is not begun."""
 
 
 class Database:
     """A pool of connections to the one database."""
 
-    def __init__(self, url: str, *, pool_size: int, application_name: str) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int, application_name: str, telemetry: DatabaseTelemetry | None = None
+    ) -> None:
         """`url` is a libpq URL. At most `pool_size` connections are open; they are opened in the background."""
         self._well = False
+        self._telemetry = telemetry
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
             kwargs=connect_arguments(CONNECT_TIMEOUT_S, application_name),
-            configure=configure,
+            configure=self._configure,
             min_size=pool_size,
             max_size=pool_size,
             open=False,
@@ -54,6 +60,11 @@ class Database:
     def close(self, timeout_s: float = 5.0) -> None:
         """Close all connections."""
         self._pool.close(timeout=timeout_s)
+
+    def _configure(self, connection: Connection) -> None:
+        connection.adapters.register_loader("timestamptz", InstantLoader)
+        if self._telemetry is not None:
+            connection.took = self._telemetry.took
 
     def autocommit(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do work that is safe to repeat, each statement on its own.
@@ -100,7 +111,10 @@ class Database:
             return False
         # That the id is committed would not be proof: after a crash of the server, the id of a transaction that was
         # lost may be given again. Its rows are.
-        return self._attempt(lambda connection: written(connection, transaction_id, result), deadline)
+        found = self._attempt(lambda connection: written(connection, transaction_id, result), deadline)
+        if self._telemetry is not None:
+            self._telemetry.resolved(found)
+        return found
 
     def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do the work, again after lost connections and conflicts, until it succeeds, fails or the deadline passes."""
@@ -117,21 +131,24 @@ class Database:
                     raise ContentRefused(str(error)) from error
                 if failure is Failure.BUG:
                     raise
-                domain_error = to_domain(error)
                 conflicts += failure is Failure.CONFLICT
+                self._well = self._well and failure is Failure.CONFLICT
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )
                 if not again or time.monotonic() + RETRY_PAUSE_S >= deadline:
-                    self._well = self._well and failure is Failure.CONFLICT
-                    raise domain_error or error from error
+                    raise to_domain(error) or error from error
+            if self._telemetry is not None:
+                self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
 
     @contextmanager
     def _borrow(self, deadline: float) -> Iterator[Connection]:
-        wait_s = min(POOL_WAIT_MAX_S, deadline - time.monotonic())
+        remaining_s = deadline - time.monotonic()
+        if remaining_s < WORTH_STARTING_S:
+            raise DeadlineExceeded("there is no time left to ask the database")
         try:
-            connection = self._pool.getconn(timeout=wait_s)
+            connection = self._pool.getconn(timeout=min(POOL_WAIT_MAX_S, remaining_s))
         except PoolTimeout as error:
             raise self._nothing_to_lend() from error
         connection.deadline = deadline

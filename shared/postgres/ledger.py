@@ -24,28 +24,30 @@ class LedgerKey(NamedTuple):
     day: Day
     user_id: str
     event_hash: bytes
+    """BLAKE2b of player, day and event id: different for any two events, whoever they belong to."""
 
 
 def ledger_key(event: Event) -> LedgerKey:
     """The key of an event."""
-    digest = blake2b(event.event_id.encode(), digest_size=HASH_BYTES).digest()
-    return LedgerKey(event.time // DAY, event.user_id, digest)
+    day = event.time // DAY
+    # The length says where the player's id ends, whatever characters it has.
+    text = f"{day} {len(event.user_id)} {event.user_id} {event.event_id}"
+    return LedgerKey(day, event.user_id, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
 
 
-def insert_unseen(connection: Connection, keys: Sequence[LedgerKey]) -> set[LedgerKey]:
-    """Note these events as seen, and answer which of them were not seen before. Repetitions among `keys` do no harm."""
+def insert_unseen(connection: Connection, keys: Sequence[LedgerKey]) -> set[bytes]:
+    """Note these events as seen, and answer the hashes of those that were not seen before.
+
+    Repetitions among `keys` do no harm.
+    """
     ordered = sorted(keys)
-    return set(
-        map(
-            LedgerKey._make,
-            _INSERT.rows(
-                connection,
-                int_array([key.day for key in ordered]),
-                text_array([key.user_id for key in ordered]),
-                text_array(["\\x" + key.event_hash.hex() for key in ordered]),
-            ),
-        )
+    rows = _INSERT.rows(
+        connection,
+        int_array([key.day for key in ordered]),
+        text_array([key.user_id for key in ordered]),
+        text_array(["\\x" + key.event_hash.hex() for key in ordered]),
     )
+    return {event_hash for (event_hash,) in rows}
 
 
 def seen_by_transaction(connection: Connection, key: LedgerKey, transaction_id: int) -> bool:

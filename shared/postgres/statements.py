@@ -7,6 +7,7 @@ Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,15 +30,21 @@ class Statement:
 
     def rows(self, connection: Connection, *parameters: object) -> list[tuple[Any, ...]]:
         """Execute, and fetch all rows."""
-        return connection.execute(self.text, parameters, prepare=True, binary=True).fetchall()
+        started = time.monotonic()
+        rows = connection.execute(self.text, parameters, prepare=True, binary=True).fetchall()
+        connection.took(self.name, time.monotonic() - started)
+        return rows
 
     def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
         """Execute, and fetch the first row, or None where there is none."""
-        return connection.execute(self.text, parameters, prepare=True, binary=True).fetchone()
+        rows = self.rows(connection, *parameters)
+        return rows[0] if rows else None
 
-    def run(self, connection: Connection, *parameters: object) -> int:
-        """Execute a statement without a result, and answer how many rows it wrote."""
-        return connection.execute(self.text, parameters, prepare=True).rowcount
+    def run(self, connection: Connection, *parameters: object) -> None:
+        """Execute a statement that has no rows."""
+        started = time.monotonic()
+        connection.execute(self.text, parameters, prepare=True)
+        connection.took(self.name, time.monotonic() - started)
 
 
 def _read(path: Path) -> Iterator[Statement]:

@@ -7,25 +7,55 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from shared.domain.catalogue import Source, Stat
-from shared.domain.instant import Day
+from shared.domain.instant import Day, Instant
 from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _MERGE = statement("merge_tallies")
+_SOURCES = {source.value: source for source in Source}
 # One range of an int4multirange literal such as {[1,3),[7,8)}.
 _STRETCH = re.compile(r"\[(\d+),(\d+)\)")
 
 
 class MergedTally(NamedTuple):
-    """A stored tally's measures before and after a merge."""
+    """A row of merge_tallies: a stored tally's measures before and after the merge."""
 
-    key: TallyKey
-    before: Measures
-    after: Measures
-    days_before: frozenset[Day]
-    """The days that were there before; read only where a day was added, empty elsewhere."""
+    user_id: str
+    source: str
+    stat_code: str
+    schedule: str
+    period_start: Instant
+    prev_sum: int
+    prev_events: int
+    prev_highest: int | None
+    prev_day_count: int
+    sum: int
+    events: int
+    highest: int | None
+    day_count: int
+    prev_days: str | None
+
+    @property
+    def stat(self) -> Stat:
+        """The stat that the tally is of."""
+        return stat_of(self.source, self.stat_code)
+
+    @property
+    def before(self) -> Measures:
+        """The measures before the merge."""
+        return Measures(self.prev_sum, self.prev_events, self.prev_highest, self.prev_day_count)
+
+    @property
+    def after(self) -> Measures:
+        """The measures after the merge."""
+        return Measures(self.sum, self.events, self.highest, self.day_count)
+
+    @property
+    def days_before(self) -> frozenset[Day]:
+        """The days that were there before, where a day was added; empty elsewhere."""
+        return _parse_days(self.prev_days or "")
 
 
 def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[MergedTally]:
@@ -50,20 +80,13 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
         text_array([_day_set(tally.days) for tally in values]),
         int_array([len(tally.days) for tally in values]),
     )
-    return [
-        MergedTally(
-            TallyKey(user_id, stat_of(source, code), schedule, period_start),
-            Measures(*measures[:4]),
-            Measures(*measures[4:]),
-            _parse_days(days_before) if days_before else frozenset(),
-        )
-        for user_id, source, code, schedule, period_start, *measures, days_before in rows
-    ]
+    # Rows stay as they are: of a thousand, hardly any completes something.
+    return list(map(MergedTally._make, rows))
 
 
 def stat_of(source: str, code: str) -> Stat:
     """The stat of a stored source and code."""
-    return Stat(Source(source), code)
+    return Stat(_SOURCES[source], code)
 
 
 def _parse_days(literal: str) -> frozenset[Day]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -40,7 +41,9 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
             connection.execute("ROLLBACK")
         raise
     try:
+        started = time.monotonic()
         connection.execute("COMMIT")
+        connection.took("commit", time.monotonic() - started)
     except psycopg.Error as error:
         if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT):
             raise CommitUnknown(transaction_id, result) from error
@@ -56,6 +59,10 @@ def _begin(connection: Connection) -> int:
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:
-    """Whether the transaction can still commit."""
-    row = _STATUS.row(connection, str(transaction_id))
+    """Whether the transaction can still commit. On a connection in autocommit."""
+    try:
+        row = _STATUS.row(connection, str(transaction_id))
+    except psycopg.errors.InvalidParameterValue:
+        # "In the future": the server crashed, and nothing in its log had told it that the id was given.
+        return False
     return row is not None and row[0] == "in progress"

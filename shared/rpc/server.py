@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from shared.rpc import health_service
@@ -18,6 +18,7 @@ from shared.rpc.health import Health
 from shared.rpc.health_service import HealthService
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.side_pool import SidePool
+from shared.rpc.streaming import StreamPool
 from shared.rpc.unary import unary_method
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 from shared.runtime.ports import Endpoint, require_free
@@ -55,13 +56,22 @@ class Server:
     """A synchronous gRPC server whose calls are admitted, measured and mapped as `shared.rpc.unary` says."""
 
     def __init__(
-        self, endpoint: Endpoint, servicings: Sequence[Servicing], *, threads: int, health: Health, telemetry: Telemetry
+        self,
+        endpoint: Endpoint,
+        servicings: Sequence[Servicing],
+        *,
+        threads: int,
+        streams: int = 0,
+        health: Health,
+        telemetry: Telemetry,
     ) -> None:
-        """`threads` calls are worked on at once."""
+        """`threads` calls are worked on at once, beside `streams` open streams."""
         self._endpoint = endpoint
         self._admission = Admission(threads)
         telemetry.gauge("rpc_calls_in_progress", "Calls being worked on.", lambda: self._admission.in_use)
         self._pool = ThreadPoolExecutor(threads + RESERVE_THREADS, thread_name_prefix="call")
+        self._stream_pool = StreamPool(streams)
+        telemetry.gauge("rpc_streams_open", "Streams that are open.", lambda: self._stream_pool.open)
         self._side_pool = SidePool()
         options = {**_OPTIONS, "grpc.so_reuseport": int(endpoint.shared)}
         names = [servicing.descriptor.full_name for servicing in servicings]
@@ -86,24 +96,27 @@ class Server:
         """Takes no new calls, gives those under way `grace_s` to end, cancels the rest, and waits for all threads."""
         self._server.stop(grace_s).wait()
         self._pool.shutdown()
+        self._stream_pool.close()
         self._side_pool.close()
 
     def _handler(self, servicing: Servicing, calls: CallTelemetry) -> grpc.GenericRpcHandler:
-        service = servicing.descriptor.full_name
         return grpc.method_handlers_generic_handler(
-            service,
-            {
-                method.name: grpc.unary_unary_rpc_method_handler(
-                    unary_method(
-                        f"{service}/{method.name}",
-                        getattr(servicing.servicer, method.name),
-                        GetMessageClass(method.input_type),
-                        self._admission,
-                        calls,
-                    )
-                )
-                for method in servicing.descriptor.methods
-            },
+            servicing.descriptor.full_name,
+            {method.name: self._method_handler(servicing, method, calls) for method in servicing.descriptor.methods},
+        )
+
+    def _method_handler(
+        self, servicing: Servicing, method: MethodDescriptor, calls: CallTelemetry
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        name = f"{servicing.descriptor.full_name}/{method.name}"
+        implementation = getattr(servicing.servicer, method.name)
+        request_type = GetMessageClass(method.input_type)
+        if method.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream_pool.method(name, implementation, request_type, calls)
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            unary_method(name, implementation, request_type, self._admission, calls)
         )
 
 

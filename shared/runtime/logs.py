@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
+
+_uncaught = logging.getLogger("uncaught")
 
 PERSONAL_FIELDS = frozenset({"user_id"})
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -45,8 +48,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: str, *, worker: int | None = None) -> None:
-    """Sends all logs of the process to standard error from `level` up; `worker` is the index among several."""
+    """Sends all logs of the process to standard error from `level` up; `worker` is the index among several.
+
+    Warnings of Python and exceptions that nobody catches, in any thread, become lines like all others.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    sys.excepthook = lambda kind, error, trace: _uncaught.critical("uncaught", exc_info=(kind, error, trace))
+    threading.excepthook = lambda uncaught: _uncaught.critical("uncaught in a thread", exc_info=uncaught.exc_value)

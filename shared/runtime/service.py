@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from prometheus_client import Counter
+
 from shared.runtime import command_line
 from shared.runtime.duties import Duties
 from shared.runtime.errors import EXIT_REFUSED, StartRefused
@@ -25,7 +27,7 @@ from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
 from shared.runtime.signals import hold_stop_signals
-from shared.runtime.telemetry import Telemetry
+from shared.runtime.telemetry import Registry, Telemetry
 from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
 
@@ -119,13 +121,13 @@ def _run_alone(service: Service[S], settings: S, worker: int | None) -> int:
 def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[str, str]) -> int:
     """The parent of several workers: holds the port, keeps them running, and shows their metrics together."""
     held, endpoint = reserve(_endpoint(service, settings, "port"))
-    telemetry = Telemetry()
-    restarts = telemetry.counter("worker_restarts", "Workers that died and were replaced.", labels=("worker",))
+    registry = Registry()
+    restarts = Counter("worker_restarts", "Workers that died and were replaced.", ["worker"], registry=registry)
     # The port that was given out for port 0 is the workers' setting.
     workers = Workers(service.module, count, {**environ, endpoint.setting: str(endpoint.port)}, restarts)
-    telemetry.registry.register(WorkerMetrics(workers.metrics_ports))
+    registry.register(WorkerMetrics(workers.metrics_ports))
     with held:
-        metrics_port = serve_metrics(telemetry.registry, _endpoint(service, settings, "metrics_port"))
+        metrics_port = serve_metrics(registry, _endpoint(service, settings, "metrics_port"))
         about = {"service": service.module, "port": endpoint.port, "metrics_port": metrics_port}
         log.info("started workers", extra={**about, "workers": count})
         return workers.run(settings.process.grace_s)

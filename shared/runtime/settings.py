@@ -104,6 +104,8 @@ def variables(
 ) -> Iterator[Variable]:
     """Every variable of a settings class and of the classes nested in it, in the order of declaration."""
     hints = get_type_hints(cls)
+    if unknown := defaults.keys() - hints.keys():
+        raise TypeError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):

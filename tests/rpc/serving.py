@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import grpc
+import pytest
 from challenge.v1 import challenge_service_pb2
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
@@ -55,16 +56,36 @@ def running(
         server.stop(0)
 
 
-def initialize(channel: grpc.Channel, raw: bytes = b"", timeout: float | None = 5.0, **options: Any) -> bytes:
+def start(channel: grpc.Channel, method: str, raw: bytes = b"", *, timeout: float | None = 5.0, **options: Any) -> Any:
+    """Starts a call, raw bytes in and out; answers its future."""
+    call: Any = channel.unary_unary(method)
+    return call.future(raw, timeout=timeout, **options)
+
+
+def code_of(channel: grpc.Channel, method: str, raw: bytes = b"", **options: Any) -> grpc.StatusCode:
+    """The status that a call ends in."""
+    call = start(channel, method, raw, **options)
+    call.exception()
+    code: grpc.StatusCode = call.code()
+    return code
+
+
+def initialize(channel: grpc.Channel, raw: bytes = b"", **options: Any) -> bytes:
     """One call of `InitializePlayer`, raw bytes in and out."""
-    call: Any = channel.unary_unary(METHOD)
-    response: bytes = call(raw, timeout=timeout, **options)
+    response: bytes = start(channel, METHOD, raw, **options).result()
     return response
 
 
-def details_of(error: grpc.RpcError) -> Mapping[type, Any]:
+def failure_of(channel: grpc.Channel, raw: bytes = b"", **options: Any) -> Any:
+    """The error that a call of `InitializePlayer` ends in."""
+    with pytest.raises(grpc.RpcError) as raised:
+        initialize(channel, raw, **options)
+    return raised.value
+
+
+def details_of(error: Any) -> Mapping[type, Any]:
     """The details of a status, by their type."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an RpcError of a client is a Call too
+    status = rpc_status.from_call(error)
     found = {}
     for kind in (ErrorInfo, BadRequest, RetryInfo):
         for packed in status.details:

@@ -84,6 +84,13 @@ def test_a_refusal_of_the_service_itself_is_one_sentence_and_exit_code_2() -> No
     assert service.other_lines == ["there is no catalogue: set CATALOGUE\n"]
 
 
+def test_a_bug_at_the_start_is_logged_like_everything_else() -> None:
+    with started(TINY_MISHAP="bug at start") as service:
+        assert service.wait() == 1
+    assert service.wait_for("uncaught")["exception"].endswith("RuntimeError: a bug")
+    assert service.other_lines == []
+
+
 def test_invalid_settings_are_listed_together() -> None:
     with started(TINY_PORT="lots", GRACE_S="-1", LOG_LEVEL="LOUD") as service:
         assert service.wait() == 2

@@ -25,12 +25,14 @@ class TinySettings:
     mishap: str = setting(
         "TINY_MISHAP",
         default="none",
-        choices=("none", "crash at start", "refuse to start", "hang at stop"),
+        choices=("none", "bug at start", "crash at start", "refuse to start", "hang at stop"),
         help="What goes wrong.",
     )
 
 
 def compose(settings: TinySettings, process: Process) -> None:
+    if settings.mishap == "bug at start":
+        raise RuntimeError("a bug")
     if settings.mishap == "crash at start":
         os._exit(70)
     if settings.mishap == "refuse to start":

@@ -1,11 +1,11 @@
 -- name: insert_events_seen
--- Notes events as seen; answers those that were not seen before, each once. Keys must be sorted: the order is the order
+-- Notes events as seen; answers the hashes of those that were not seen before, each once. Keys must be sorted: the order is the order
 -- of the locks.
 INSERT INTO event_seen (event_day, user_id, event_hash)
 SELECT date 'epoch' + event_day, user_id, event_hash
 FROM unnest($1::integer[], $2::text[], $3::bytea[]) AS arrived (event_day, user_id, event_hash)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
-RETURNING event_day - date 'epoch' AS event_day, user_id, event_hash;
+RETURNING event_hash;
 
 -- name: event_seen_by_transaction
 -- Whether this event was noted by this transaction: tells after a lost connection what became of its COMMIT. xmin holds

@@ -1,0 +1,76 @@
+"""Several connections to one server, over which calls are spread in turn."""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+
+from bench.generator.connection import CONNECTION_LOST, Call, Connection
+from bench.generator.headers import encoded
+
+
+def request_headers(method: str, authority: str, timeout_s: float) -> bytes:
+    """The header block of a call of `method`, which carries a deadline."""
+    return encoded(
+        [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", f"/{method}"),
+            (":authority", authority),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", f"{round(timeout_s * 1_000)}m"),
+        ]
+    )
+
+
+class Exchange:
+    """Begins calls and waits for what comes back."""
+
+    def __init__(self, address: tuple[str, int], connections: int) -> None:
+        self._connections = [Connection(address) for _ in range(connections)]
+        self._turn = 0
+        self._waiting: deque[tuple[bytes, bytes, Call]] = deque()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any connection is left."""
+        return any(connection.is_open for connection in self._connections)
+
+    def call(self, headers: bytes, message: bytes, call: Call) -> None:
+        """Begin a unary call. One for which no connection has room waits until one has."""
+        connection = self._with_room()
+        if connection is not None:
+            connection.send(connection.open(headers, call), message, last=True)
+        elif self.is_open:
+            self._waiting.append((headers, message, call))
+        else:
+            call.ended(CONNECTION_LOST)
+
+    def step(self, wait_s: float) -> None:
+        """Send what waits, then receive for at most `wait_s` seconds, and tell the calls."""
+        for connection in self._connections:
+            connection.flush()
+        open_ones = [connection for connection in self._connections if connection.is_open]
+        with_output = [connection for connection in open_ones if connection.has_output]
+        # `select` counts in microseconds; `epoll` in milliseconds, which is as long as a call takes.
+        readable, writable, _ = select.select(open_ones, with_output, [], max(0.0, wait_s))
+        for connection in writable:
+            connection.flush()
+        for connection in readable:
+            connection.read()
+        while self._waiting and self._with_room() is not None:
+            self.call(*self._waiting.popleft())
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()
+
+    def _with_room(self) -> Connection | None:
+        for _ in self._connections:
+            self._turn = (self._turn + 1) % len(self._connections)
+            connection = self._connections[self._turn]
+            if not connection.is_full:
+                return connection
+        return None

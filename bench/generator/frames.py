@@ -1,0 +1,92 @@
+"""Frames of HTTP/2 (RFC 9113, sections 4 and 6), as far as a gRPC caller needs them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+DATA = 0x0
+HEADERS = 0x1
+RST_STREAM = 0x3
+SETTINGS = 0x4
+PING = 0x6
+GOAWAY = 0x7
+WINDOW_UPDATE = 0x8
+CONTINUATION = 0x9
+
+END_STREAM = 0x1
+ACK = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
+PRIORITY = 0x20
+
+HEADER_TABLE_SIZE = 0x1
+ENABLE_PUSH = 0x2
+MAX_CONCURRENT_STREAMS = 0x3
+INITIAL_WINDOW_SIZE = 0x4
+MAX_FRAME_SIZE = 0x5
+
+WINDOW_DEFAULT = 65_535
+WINDOW_MAX = 2**31 - 1
+FRAME_BYTES_DEFAULT = 16_384
+
+_HEADER = struct.Struct(">BHBBI")
+_SETTING = struct.Struct(">HI")
+_STREAM_MASK = 2**31 - 1
+
+
+class Frame(NamedTuple):
+    """One frame; stream 0 is the connection itself."""
+
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """An encoded frame; the payload has at most what the receiver allows, 16 KiB unless it said otherwise."""
+    length = len(payload)
+    return _HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream) + payload
+
+
+def settings(values: dict[int, int]) -> bytes:
+    """A SETTINGS frame."""
+    return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(*item) for item in values.items()))
+
+
+def read_settings(payload: bytes) -> dict[int, int]:
+    """What a SETTINGS frame holds."""
+    return dict(_SETTING.iter_unpack(payload))
+
+
+def window_update(stream: int, increment: int) -> bytes:
+    """Allows the other side to send `increment` more bytes."""
+    return frame(WINDOW_UPDATE, 0, stream, increment.to_bytes(4, "big"))
+
+
+def take_frames(buffer: bytearray) -> Iterator[Frame]:
+    """Takes all whole frames off the front of what was received."""
+    start = 0
+    while len(buffer) - start >= _HEADER.size:
+        high, low, kind, flags, stream = _HEADER.unpack_from(buffer, start)
+        begin = start + _HEADER.size
+        end = begin + (high << 16 | low)
+        if end > len(buffer):
+            break
+        yield Frame(kind, flags, stream & _STREAM_MASK, bytes(buffer[begin:end]))
+        start = end
+    del buffer[:start]
+
+
+def content(received: Frame) -> bytes:
+    """The payload of a DATA or HEADERS frame without padding and priority."""
+    payload = received.payload
+    if received.flags & PADDED:
+        payload = payload[1 : len(payload) - payload[0]]
+    if received.kind == HEADERS and received.flags & PRIORITY:
+        payload = payload[5:]
+    return payload

@@ -1,0 +1,95 @@
+"""One run: warm up, measure, and wait for the last answers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.cpu import cpu_seconds
+from bench.generator import tape
+from bench.generator.exchange import Exchange, request_headers
+from bench.generator.pace import ClosedLoop, OpenLoop, Pace
+from bench.generator.plan import GENERATOR, Plan, Played
+from bench.generator.record import Record
+
+_NS = 1_000_000_000
+
+
+class Mark(NamedTuple):
+    """How far a run has come at one instant."""
+
+    instant: int
+    sent: int
+    succeeded: int
+    answer_bytes: int
+    cpu_s: dict[str, float]
+
+
+def play(plan: Plan) -> Played:
+    """Play a plan to its end."""
+    run = _Run(plan)
+    begin = run.start + round(plan.warm_up_s * _NS)
+    has_more = run.pace.run_until(begin)
+    before = run.mark()
+    if has_more:
+        run.pace.run_until(begin + round(plan.measured_s * _NS))
+    after = run.mark()
+    run.await_answers()
+    record = run.record
+    tape.write(Path(plan.answers), record.answers)
+    return Played(
+        codes=record.codes.tolist(),
+        latencies_us=record.latencies_us.tolist(),
+        first=before.sent,
+        last=after.sent,
+        interval_s=(after.instant - before.instant) / _NS,
+        succeeded=after.succeeded - before.succeeded,
+        cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
+        late_us=record.late_us[before.sent : after.sent].tolist(),
+        answer_bytes=after.answer_bytes - before.answer_bytes,
+        messages=record.messages,
+    )
+
+
+class _Run:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._requests = tape.read(Path(plan.requests))
+        authority = f"{plan.host}:{plan.port}"
+        self._headers = [request_headers(method, authority, plan.timeout_s) for method in plan.methods]
+        self._exchange = Exchange((plan.host, plan.port), plan.connections)
+        self.record = Record(plan.keep_every, self._answered)
+        self.start = time.monotonic_ns()
+        self.pace = self._paced()
+
+    def _paced(self) -> Pace:
+        if self._plan.rate is not None:
+            return OpenLoop(self._exchange, self._send, self._plan.rate, self.start)
+        if self._plan.in_flight is not None:
+            return ClosedLoop(self._exchange, self._send, self._plan.in_flight)
+        raise ValueError("a plan needs a rate or a number of calls in flight")
+
+    def _send(self, due: int) -> bool:
+        number = self.record.sent
+        if number >= len(self._requests) and not self._plan.repeat:
+            return False
+        method, message = self._requests[number % len(self._requests)]
+        self._exchange.call(self._headers[method], message, self.record.begin(due))
+        return True
+
+    def _answered(self) -> None:
+        self.pace.answered()
+
+    def mark(self) -> Mark:
+        """Note how far the run has come."""
+        record = self.record
+        cpu_s = {name: cpu_seconds(pid) for name, pid in self._plan.processes.items()}
+        cpu_s[GENERATOR] = time.process_time()
+        return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.answer_bytes, cpu_s)
+
+    def await_answers(self) -> None:
+        """Wait until every call has ended, but not longer than a call may take."""
+        deadline = time.monotonic() + self._plan.timeout_s
+        while self.record.under_way and (remaining := deadline - time.monotonic()) > 0:
+            self._exchange.step(remaining)

@@ -1,0 +1,149 @@
+"""Playing load against a server, and reading what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.generator import tape
+from bench.generator.plan import CODE_NAMES, GENERATOR, Plan, Played
+from bench.processes import ROOT
+from bench.samples import percentile
+from devstack.ports import LOOPBACK
+
+CALL_TIMEOUT_S = 10.0
+SERVER = "server"
+POSTGRES = "postgres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLoop:
+    """Calls at a fixed rate, whether earlier ones were answered or not."""
+
+    rate: float
+    connections: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosedLoop:
+    """A fixed number of calls under way, enough to saturate the server."""
+
+    in_flight: int
+    connections: int = 4
+
+
+class Stretch(NamedTuple):
+    """How long a run lasts, in seconds."""
+
+    warm_up_s: float
+    measured_s: float
+
+
+class Run:
+    """What came of one run of the generator."""
+
+    def __init__(self, played: Played, answers: Mapping[int, bytes]) -> None:
+        self.played = played
+        self.answers = answers
+        """The answers that were kept, by the position of their request among those that were sent."""
+
+    @property
+    def rate(self) -> float:
+        """Calls that ended well, a second."""
+        return self.played.succeeded / self.played.interval_s
+
+    def cpu_us(self, process: str = SERVER) -> float:
+        """CPU time of a process for each call that ended well, in microseconds."""
+        return 1e6 * self.played.cpu_s[process] / max(self.played.succeeded, 1)
+
+    @property
+    def rate_per_core(self) -> float:
+        """Calls for each second of the server's CPU time."""
+        return 1e6 / self.cpu_us()
+
+    @property
+    def busy_generator(self) -> float:
+        """The share of a core that the generator took: near 1 it, and not the server, is what was measured."""
+        return self.played.cpu_s[GENERATOR] / self.played.interval_s
+
+    def latency_ms(self, share: float) -> float:
+        """A percentile of the latency from the due instant, in milliseconds; a call that failed counts as well."""
+        played = self.played
+        return percentile(played.latencies_us[played.first : played.last], share) / 1e3
+
+    def late_ms(self, share: float) -> float:
+        """A percentile of how late the generator itself was, in milliseconds."""
+        return percentile(self.played.late_us, share) / 1e3
+
+    @property
+    def answer_bytes(self) -> int:
+        """Mean length of an answer."""
+        return round(self.played.answer_bytes / max(self.played.succeeded, 1))
+
+    @property
+    def failed(self) -> int:
+        """Calls that did not end well, over the whole run."""
+        return sum(code != 0 for code in self.played.codes)
+
+    @property
+    def failures(self) -> str:
+        """How calls failed: how many by status, and what the first of each said. Empty if none did."""
+        counted = Counter(code for code in self.played.codes if code != 0)
+        return "; ".join(
+            f"{count} {CODE_NAMES.get(code, str(code))}: {self.played.messages.get(str(code), 'no answer came')}"
+            for code, count in counted.most_common()
+        )
+
+
+def play(
+    port: int,
+    methods: Sequence[str],
+    requests: Iterable[tuple[int, bytes]],
+    pace: OpenLoop | ClosedLoop,
+    stretch: Stretch,
+    *,
+    repeat: bool,
+    processes: Mapping[str, int],
+    cores: Sequence[int],
+    keep_every: int,
+) -> Run:
+    """Play requests (pairs of an index into `methods` and an encoded message) against a server on this machine."""
+    with tempfile.TemporaryDirectory(prefix="bench-load-") as name:
+        requests_file, answers_file = Path(name) / "requests", Path(name) / "answers"
+        if not tape.write(requests_file, requests):
+            raise ValueError("there is nothing to send")
+        plan = Plan(
+            host=LOOPBACK,
+            port=port,
+            methods=list(methods),
+            requests=str(requests_file),
+            repeat=repeat,
+            connections=pace.connections,
+            rate=pace.rate if isinstance(pace, OpenLoop) else None,
+            in_flight=pace.in_flight if isinstance(pace, ClosedLoop) else None,
+            warm_up_s=stretch.warm_up_s,
+            measured_s=stretch.measured_s,
+            timeout_s=CALL_TIMEOUT_S,
+            processes=dict(processes),
+            answers=str(answers_file),
+            keep_every=keep_every,
+            cores=list(cores),
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.generator"],
+            input=plan.to_json(),
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            timeout=stretch.warm_up_s + stretch.measured_s + CALL_TIMEOUT_S + 60,
+            check=True,
+            # Ctrl-C reaches this process alone, which then ends the generator.
+            start_new_session=True,
+        )
+        return Run(Played.from_json(done.stdout), dict(tape.read(answers_file)))

@@ -1,0 +1,46 @@
+"""The servers under test, as processes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devstack.output import Lines
+from devstack.process import Child
+
+ROOT = Path(__file__).parents[1]
+START_S = 60.0
+STOP_S = 15.0
+
+
+class ServerProcess(Child):
+    """`python -m MODULE`, which says in a line of JSON that it serves, and at which port."""
+
+    def __init__(self, module: str, arguments: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+        """`env` is all that the process sees of the environment."""
+        self._serving = threading.Event()
+        self._port = 0
+        command = [sys.executable, "-m", module, *arguments]
+        super().__init__(module, command, output=Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
+
+    @property
+    def port(self) -> int:
+        """Where it takes calls, once it serves."""
+        return self._port
+
+    def serve(self) -> None:
+        """Start, and wait until calls are taken. Raises `StartFailed` with its last lines if that does not come."""
+        self.start()
+        self.wait_until(self._serving.is_set, START_S)
+
+    def _read(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(entry, dict) and entry.get("message") == "serving":
+            self._port = int(entry["port"])
+            self._serving.set()

@@ -1,0 +1,23 @@
+"""What is told of many measurements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The least sample that at least `share` (0 to 1) of all do not exceed; not a number if there is none."""
+    if not samples:
+        return math.nan
+    ordered = sorted(samples)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def median(samples: Sequence[float]) -> float:
+    """The middle sample; of two the mean; not a number if there is none."""
+    if not samples:
+        return math.nan
+    ordered = sorted(samples)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,0 +1,147 @@
+"""The player's deeds, one function for each kind of step: make the call, hold the answer against the step, word it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from challenge.v1 import challenge_pb2
+from challenge.v1 import event_service_pb2 as event_rpc
+
+from demo.client import Client, Refusal, Reply
+from demo.errors import PlayerNotNew, Unexpected
+from demo.picture import Picture
+from demo.steps import Activate, Claim, Initialize, ListActive, Report, Step
+from demo.words import reward_words, verdict_word
+
+R = TypeVar("R")
+
+
+class Tone(Enum):
+    """What kind of answer it is."""
+
+    DONE = auto()
+    REPEATED = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a call answered, and what the player's goals must look like after it."""
+
+    reply: Reply[Any]
+    words: str
+    tone: Tone = Tone.DONE
+    activated: frozenset[str] = frozenset()
+    completed: frozenset[str] = frozenset()
+    claimed: Mapping[str, challenge_pb2.Claim] = field(default_factory=dict)
+    """The claim that is new, by goal id."""
+
+
+def perform(step: Step, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]) -> Outcome:
+    """Do what the step says; `picture` and `claims`, by goal id, are how things are before.
+
+    Raises Unexpected if the answer is not the step's.
+    """
+    match step:
+        case Initialize():
+            return _initialize(client, picture)
+        case ListActive():
+            return _list_active(client, picture)
+        case Report():
+            return _report(step, client, picture)
+        case Activate():
+            return _activate(step, client, picture)
+        case Claim() if step.refused:
+            return _claim_in_vain(step, client, picture)
+        case Claim():
+            return _claim(step, client, picture, claims)
+    raise TypeError(f"no such kind of step: {step!r}")
+
+
+def _initialize(client: Client, picture: Picture) -> Outcome:
+    reply = client.initialize()
+    response = _accepted(reply)
+    if not response.created:
+        raise PlayerNotNew(client.player)
+    _expect("the active goals", sorted(picture.active), sorted(goal.goal_id for goal in response.goals))
+    _expect("new_assignments", len(picture.active), response.new_assignments)
+    return Outcome(reply=reply, words=f"created, {len(response.goals)} goals active")
+
+
+def _list_active(client: Client, picture: Picture) -> Outcome:
+    reply = client.list_challenges(active_only=True)
+    listed = Picture(_accepted(reply))
+    _expect("the active goals", sorted(picture.active), sorted(listed.goals))
+    return Outcome(reply=reply, words=f"{len(listed.listed.challenges)} challenges, {len(listed.goals)} active goals")
+
+
+def _report(step: Report, client: Client, picture: Picture) -> Outcome:
+    reply: Reply[Any]
+    if len(step.events) == 1:
+        reply = one = client.report_one(step.events[0])
+        results = [_accepted(one).result]
+    else:
+        reply = several = client.report_all(step.events)
+        results = list(_accepted(several).results)
+    wanted = event_rpc.VERDICT_DUPLICATE if step.again else event_rpc.VERDICT_APPLIED
+    _expect(
+        "the results",
+        [(event.name, verdict_word(wanted)) for event in step.events],
+        [(result.event_id, verdict_word(result.verdict)) for result in results],
+    )
+    completed = [completion.goal_id for result in results for completion in result.completions]
+    words = verdict_word(wanted) if len(results) == 1 else f"{len(results)} {verdict_word(wanted)}"
+    if len(completed) == 1:
+        words += f", completes {picture.goals[completed[0]].name}"
+    elif completed:
+        words += f", completes {len(completed)} goals"
+    tone = Tone.REPEATED if step.again else Tone.DONE
+    return Outcome(reply=reply, words=words, tone=tone, completed=frozenset(completed))
+
+
+def _activate(step: Activate, client: Client, picture: Picture) -> Outcome:
+    reply = client.activate(picture.goals[step.goal_id].challenge_id, step.goal_id)
+    goal = _accepted(reply).goal
+    _expect("the goal", (step.goal_id, "active"), (goal.goal_id, "active" if goal.active else "inactive"))
+    already = f" with {goal.progress:,} of {goal.target:,} already" if goal.progress else ""
+    completed = {step.goal_id} if goal.state == challenge_pb2.GOAL_STATE_COMPLETED else frozenset()
+    return Outcome(
+        reply=reply, words=f"active{already}", activated=frozenset({step.goal_id}), completed=frozenset(completed)
+    )
+
+
+def _claim(step: Claim, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]) -> Outcome:
+    goal = picture.goals[step.goal_id]
+    reply = client.claim(goal.challenge_id, goal.goal_id, step.request_id)
+    claim = _accepted(reply).claim
+    if step.again:
+        _expect("the grant", claims[goal.goal_id].grant_id, claim.grant_id)
+        return Outcome(reply=reply, words=f"the same grant {claim.grant_id}", tone=Tone.REPEATED)
+    _expect("the reward", reward_words(goal.reward), reward_words(claim.reward))
+    if claim.grant_id in {"", *(earlier.grant_id for earlier in claims.values())}:
+        raise Unexpected(f"the grant id {claim.grant_id!r} is not a new one")
+    words = f"{reward_words(claim.reward)}, grant {claim.grant_id}"
+    return Outcome(reply=reply, words=words, claimed={goal.goal_id: claim})
+
+
+def _claim_in_vain(step: Claim, client: Client, picture: Picture) -> Outcome:
+    reply = client.claim(picture.goals[step.goal_id].challenge_id, step.goal_id, step.request_id)
+    if not isinstance(reply.answer, Refusal):
+        raise Unexpected(f"{reply.method} granted what was to be refused with {step.refused}")
+    if reply.answer.reason != step.refused:
+        raise Unexpected(f"{reply.method} was to be refused with {step.refused}, but answered {reply.answer}")
+    return Outcome(reply=reply, words=step.refused, tone=Tone.REFUSED)
+
+
+def _accepted(reply: Reply[R]) -> R:
+    if isinstance(reply.answer, Refusal):
+        raise Unexpected(f"{reply.method} answered {reply.answer}")
+    return reply.answer
+
+
+def _expect(what: str, expected: object, answered: object) -> None:
+    if answered != expected:
+        raise Unexpected(f"{what}: expected {expected}, but it is {answered}")

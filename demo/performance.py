@@ -1,0 +1,92 @@
+"""The script, played: each step's call, then a look at all goals, held against what the step says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from challenge.v1 import challenge_pb2
+
+from demo.client import Client, Refusal
+from demo.deeds import Outcome, perform
+from demo.errors import OtherCatalogue, PlayerNotNew, Unexpected
+from demo.picture import Changes, Picture
+from demo.steps import Chapter, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A step that went as it should."""
+
+    number: int
+    """From 1, of all steps of the script."""
+    chapter: Chapter
+    caption: str
+    outcome: Outcome
+    before: Picture
+    after: Picture
+
+
+class Performance:
+    """One player's way through a script. The client's first call is made here."""
+
+    def __init__(self, client: Client, script: Sequence[Chapter]) -> None:
+        """Raises OtherCatalogue or PlayerNotNew if the script cannot be played, Unexpected if the first call fails."""
+        self.script = script
+        self.picture = _look(client)
+        """The goals as they are now."""
+        self._client = client
+        self._claims: dict[str, challenge_pb2.Claim] = {}
+        if missing := frozenset().union(*(chapter.goal_ids() for chapter in script)) - self.picture.goals.keys():
+            raise OtherCatalogue(missing)
+        if any(goal.progress for goal in self.picture.goals.values()):
+            raise PlayerNotNew(client.player)
+
+    @property
+    def claims(self) -> Mapping[str, challenge_pb2.Claim]:
+        """What was claimed so far, by goal id."""
+        return self._claims
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return sum(len(chapter.steps) for chapter in self.script)
+
+    def play(self) -> Iterator[Moment]:
+        """Step by step. Raises Unexpected, naming the step, when a service does something else than the script says."""
+        steps = ((chapter, step) for chapter in self.script for step in chapter.steps)
+        for number, (chapter, step) in enumerate(steps, start=1):
+            caption = self._caption(step)
+            before = self.picture
+            try:
+                outcome = perform(step, self._client, before, self._claims)
+                self.picture = _look(self._client)
+                _check(step, outcome, Changes.between(before, self.picture))
+            except Unexpected as error:
+                raise Unexpected(f"step {number} of {self.steps}, “{caption}”: {error}") from None
+            self._claims.update(outcome.claimed)
+            yield Moment(
+                number=number, chapter=chapter, caption=caption, outcome=outcome, before=before, after=self.picture
+            )
+
+    def _caption(self, step: Step) -> str:
+        goal_id = getattr(step, "goal_id", None)
+        return step.caption.format(goal=self.picture.goals[goal_id].name) if goal_id else step.caption
+
+
+def _look(client: Client) -> Picture:
+    answer = client.list_challenges().answer
+    if isinstance(answer, Refusal):
+        raise Unexpected(f"ListChallenges answered {answer}")
+    return Picture(answer)
+
+
+def _check(step: Step, outcome: Outcome, seen: Changes) -> None:
+    expected = Changes(
+        moved=step.moves,
+        activated=outcome.activated,
+        completed=outcome.completed,
+        claimed=frozenset(outcome.claimed),
+    )
+    if seen != expected:
+        raise Unexpected(f"ListChallenges was to show {expected}; it shows {seen}")

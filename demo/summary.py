@@ -1,0 +1,62 @@
+"""What a demo comes to: goals, rewards with their grants, calls with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from statistics import median
+from typing import Any
+
+from challenge.v1 import challenge_pb2
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from demo.client import Reply
+from demo.performance import Performance
+from demo.words import duration_words, reward_words
+
+
+def summary(performance: Performance, replies: Sequence[Reply[Any]]) -> Group:
+    """The last thing that a demo prints."""
+    goals = performance.picture.goals
+    done = (challenge_pb2.GOAL_STATE_COMPLETED, challenge_pb2.GOAL_STATE_CLAIMED)
+    completed = sum(goal.state in done for goal in goals.values())
+    return Group(
+        Text(
+            f"\n{completed} of {len(goals)} goals completed, {len(performance.claims)} rewards claimed, "
+            f"{len(replies)} calls made; every answer was as expected.",
+            "bold green",
+        ),
+        _rewards(performance),
+        _calls(replies),
+    )
+
+
+def _rewards(performance: Performance) -> Table:
+    table = _table("Goal", "Reward", "Grant")
+    for goal_id, claim in performance.claims.items():
+        table.add_row(performance.picture.goals[goal_id].name, reward_words(claim.reward), claim.grant_id)
+    return table
+
+
+def _calls(replies: Iterable[Reply[Any]]) -> Table:
+    table = _table("Call")
+    for heading in ("Times", "Median", "Slowest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for method, calls in groupby(sorted(replies, key=_method), _method):
+        seconds = [reply.seconds for reply in calls]
+        table.add_row(method, str(len(seconds)), duration_words(median(seconds)), duration_words(max(seconds)))
+    return table
+
+
+def _method(reply: Reply[Any]) -> str:
+    return reply.method
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), header_style="bold", border_style="bright_black")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table

@@ -1,0 +1,106 @@
+"""A stream's batches on their way: taken in one after the other, several under way at once, answered in order.
+
+A stream reads a batch, submits it and goes on to the next without waiting for the commit; answers follow in order. At
+most `BATCHES_IN_FLIGHT_MAX` batches are unanswered: then nothing more is read, and gRPC's flow control holds the
+sender back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from shared.domain.errors import ShuttingDown
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+BATCHES_IN_FLIGHT_MAX = 8
+"""Enough to keep the writer busy while an answer travels; with 1,000 events each it bounds what a stream can hold."""
+
+Answer = Callable[[], B]
+"""Waits for a batch, and answers it."""
+
+
+class _End:
+    """Nothing follows: the sender is done, or is told why it cannot go on."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+
+class Pipeline(Generic[A, B]):
+    """One stream, between its batches and their answers."""
+
+    def __init__(self, take_in: Callable[[A], Answer[B]]) -> None:
+        """`take_in` submits a batch and answers how to wait for it; an error of it ends the stream."""
+        self._take_in = take_in
+        self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
+        self._answers: SimpleQueue[Answer[B] | _End] = SimpleQueue()
+        self._taking_in = threading.Lock()
+        self._stopped = False
+
+    def run(self, batches: Iterable[A]) -> Iterator[B]:
+        """The answers, in order; after them, the error that ended the stream."""
+        threading.Thread(target=self._read, args=(batches,), name="stream reader", daemon=True).start()
+        try:
+            while not isinstance(answer := self._answers.get(), _End):
+                yield answer()
+                self._room.release()
+            if answer.error is not None:
+                raise answer.error
+        finally:
+            # The reader may wait for room that nobody makes any more.
+            self._stopped = True
+            self._room.release()
+
+    def stop(self) -> None:
+        """Take nothing more in; what was taken in is still answered."""
+        with self._taking_in:
+            self._stopped = True
+            self._answers.put(_End(ShuttingDown()))
+
+    def _read(self, batches: Iterable[A]) -> None:
+        try:
+            for batch in batches:
+                with self._taking_in:
+                    if self._stopped:
+                        return
+                    self._answers.put(self._take_in(batch))
+                self._room.acquire()
+            self._answers.put(_End())
+        except Exception as error:
+            # Also what gRPC raises here when the sender goes away: then nobody reads the answers, and the run ends too.
+            self._answers.put(_End(error))
+
+
+class Pipelines:
+    """All open streams, so that they can be ended together."""
+
+    def __init__(self) -> None:
+        self._open: set[Pipeline[Any, Any]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, take_in: Callable[[A], Answer[B]], batches: Iterable[A]) -> Iterator[B]:
+        """Run a stream. Raises `ShuttingDown` after `stop`."""
+        pipeline = Pipeline(take_in)
+        with self._lock:
+            if self._stopped:
+                raise ShuttingDown
+            self._open.add(pipeline)
+        try:
+            yield from pipeline.run(batches)
+        finally:
+            with self._lock:
+                self._open.discard(pipeline)
+
+    def stop(self) -> None:
+        """End all streams: each answers what it has taken in."""
+        with self._lock:
+            self._stopped = True
+            streams = list(self._open)
+        for pipeline in streams:
+            pipeline.stop()

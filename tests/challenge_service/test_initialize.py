@@ -1,0 +1,112 @@
+"""Initializing a player."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import psycopg
+import pytest
+from challenge.v1.challenge_service_pb2 import InitializePlayerRequest, InitializePlayerResponse
+
+from shared.domain.instant import HOUR, to_datetime
+from tests.arena import DEFAULT_GOALS
+from tests.refusals import refusal
+from tests.reported import stat
+from tests.services import NOW, Game
+from tests.stored import contents, written
+from tests.waiting import wait_until
+
+
+def initialize(game: Game, time_zone: str = "", user_id: str = "player") -> InitializePlayerResponse:
+    return game.challenges.InitializePlayer(InitializePlayerRequest(user_id=user_id, time_zone=time_zone))
+
+
+def stored_time_zone(game: Game) -> str:
+    [(time_zone,)] = game.rows("SELECT time_zone FROM player WHERE user_id = 'player'")
+    return str(time_zone)
+
+
+def test_a_new_player_costs_one_row_and_gets_the_default_goals(arena_game: Game) -> None:
+    response = initialize(arena_game)
+    assert response.created
+    assert response.new_assignments == len(DEFAULT_GOALS)
+    assert [goal.goal_id for goal in response.goals] == DEFAULT_GOALS
+    assert all(goal.active for goal in response.goals)
+    assert written(contents(arena_game.database_url)) == {"player": 1}
+    [(initialize_time,)] = arena_game.rows("SELECT initialize_time FROM player")
+    assert initialize_time == to_datetime(NOW)
+
+
+def test_initializing_again_writes_nothing(arena_game: Game) -> None:
+    initialize(arena_game, "Europe/Paris")
+    before = contents(arena_game.database_url)
+    arena_game.clock.now += HOUR
+    for time_zone in ("", "Europe/Paris"):
+        response = initialize(arena_game, time_zone)
+        assert not response.created
+        assert response.new_assignments == 0
+        assert [goal.goal_id for goal in response.goals] == DEFAULT_GOALS
+    assert contents(arena_game.database_url) == before
+
+
+def test_the_answer_shows_the_active_goals_as_lists_do(arena_game: Game) -> None:
+    arena_game.report(stat("wins", delta=2))
+    arena_game.set_active("warm-up", False)
+    arena_game.set_active("chests", True)
+    shown = [goal for goal in arena_game.goals().values() if goal.active]
+    assert list(initialize(arena_game).goals) == shown
+    assert [goal.goal_id for goal in shown] == ["high-score", "veteran", "welcome", "regular", "chests"]
+
+
+def test_a_player_of_whom_events_are_known_is_created_all_the_same(arena_game: Game) -> None:
+    arena_game.report(stat("wins", delta=2))
+    response = initialize(arena_game)
+    assert response.created
+    assert response.goals[0].progress == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (["", ""], "UTC"),
+        (["Asia/Tokyo", ""], "Asia/Tokyo"),
+        (["", "Asia/Tokyo"], "Asia/Tokyo"),
+        (["Asia/Tokyo", "America/Argentina/Buenos_Aires"], "America/Argentina/Buenos_Aires"),
+        (["Asia/Tokyo", "UTC"], "UTC"),
+    ],
+)
+def test_a_time_zone_is_kept_until_another_is_named(arena_game: Game, given: list[str], stored: str) -> None:
+    for time_zone in given:
+        initialize(arena_game, time_zone)
+    assert stored_time_zone(arena_game) == stored
+    assert written(contents(arena_game.database_url)) == {"player": 1}
+
+
+@pytest.mark.parametrize(
+    "time_zone",
+    ["Mars/Olympus_Mons", "europe/paris", "+02:00", " UTC", "../../etc/passwd", "Europe/Paris\0", "x" * 65, "é" * 1_000],
+)
+def test_what_is_no_time_zone_is_refused_and_nothing_is_stored(arena_game: Game, time_zone: str) -> None:
+    refused = refusal(lambda: initialize(arena_game, time_zone))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refused.fields) == {"time_zone"}
+    assert written(contents(arena_game.database_url)) == {}
+
+
+def test_one_of_many_first_calls_at_once_creates_the_player(arena_game: Game) -> None:
+    with ThreadPoolExecutor(16) as callers:
+        responses = list(callers.map(lambda _: initialize(arena_game), range(16)))
+    assert sum(response.created for response in responses) == 1
+    assert {response.new_assignments for response in responses} == {0, len(DEFAULT_GOALS)}
+    assert written(contents(arena_game.database_url)) == {"player": 1}
+
+
+def test_a_time_zone_is_kept_although_another_call_creates_the_player_meanwhile(arena_game: Game) -> None:
+    with psycopg.connect(arena_game.database_url) as other, ThreadPoolExecutor(1) as caller:
+        other.execute("INSERT INTO player VALUES ('player', 'UTC', now())")
+        answer = caller.submit(initialize, arena_game, "Asia/Tokyo")
+        wait_until(lambda: arena_game.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        other.commit()
+        assert not answer.result().created
+    assert stored_time_zone(arena_game) == "Asia/Tokyo"

@@ -1,0 +1,58 @@
+"""Ways to a test's database: a connection as the system uses it, and the system's own pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.progress import GoalStatus, goal_status
+from shared.operations.view import view_player
+from shared.postgres.connection import Connection, InstantLoader, connect_arguments
+from shared.postgres.database import Database
+from tests.proxy import LOOPBACK, Hop
+
+PATIENCE_S = 20.0
+"""Longer than anything takes that works."""
+
+
+def soon(seconds: float = PATIENCE_S) -> float:
+    """A deadline in monotonic seconds."""
+    return time.monotonic() + seconds
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A connection like those of the pool, in autocommit."""
+    with Connection.connect(url, **connect_arguments(5, "tests")) as connection:
+        connection.adapters.register_loader("timestamptz", InstantLoader)
+        yield connection
+
+
+@contextmanager
+def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
+    """The system's pool."""
+    database = Database(url, pool_size=pool_size, application_name="tests")
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def hop_to(url: str) -> Iterator[tuple[Hop, str]]:
+    """A hop on the way to the database, and the URL that leads through it."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    with Hop(parts.hostname, parts.port) as hop:
+        account, _, _ = parts.netloc.rpartition("@")
+        yield hop, urlunsplit(parts._replace(netloc=f"{account}@{LOOPBACK}:{hop.port}"))
+
+
+def status_of(database: Database, catalogue: Catalogue, user_id: str, goal: Goal) -> GoalStatus:
+    """The goal as the player has it now."""
+    return goal_status(goal, view_player(database, user_id, soon()), catalogue)

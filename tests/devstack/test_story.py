@@ -1,0 +1,71 @@
+"""`make run`, and the lines that it prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from devstack.settings import DEMO_CATALOGUE
+from devstack.story import CHALLENGE, GOAL, STAT, WINS, quoted
+from devstack.tools import find_tool
+from shared.catalogue.loader import load
+from shared.domain.catalogue import Counting
+from tests.devstack.command import PROJECT, devstack
+
+
+def paste(line: str) -> subprocess.CompletedProcess[str]:
+    """Run a printed line as a developer's shell would."""
+    return subprocess.run(["/bin/sh", "-c", line], cwd=PROJECT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def printed_lines(output: str, tool: str) -> list[str]:
+    """The commands of one tool's story, in order."""
+    return re.findall(rf"^# \d\. .*\n(\S*{tool} .*)$", output, flags=re.MULTILINE)
+
+
+def state_of_goal(listing: str) -> str:
+    """The state of the story's goal in what ListChallenges answered."""
+    goals = [goal for challenge in json.loads(listing)["challenges"] for goal in challenge["goals"]]
+    return next(str(goal["state"]) for goal in goals if goal["goalId"] == GOAL)
+
+
+def test_the_printed_lines_tell_the_whole_story(folder: Path) -> None:
+    with devstack("run", folder) as command:
+        command.wait_for("Claim it again")
+        for tool in ("grpcurl", "buf"):
+            if find_tool(tool) is None:
+                continue
+            lines = printed_lines(command.output, tool)
+            initialize, listing, login, wins, progress, claim, again = map(paste, lines)
+            assert json.loads(initialize.stdout)["created"] is True, initialize
+            assert state_of_goal(listing.stdout) == "GOAL_STATE_NOT_STARTED"
+            assert json.loads(login.stdout)["result"]["verdict"] == "VERDICT_APPLIED", login
+            results = json.loads(wins.stdout)["results"]
+            assert [result["verdict"] for result in results] == ["VERDICT_APPLIED", "VERDICT_APPLIED"]
+            assert results[-1]["completions"][0]["goalId"] == GOAL
+            assert state_of_goal(progress.stdout) == "GOAL_STATE_COMPLETED"
+            assert json.loads(claim.stdout)["claim"]["state"] == "CLAIM_STATE_PENDING", claim
+            assert again.returncode != 0
+            assert "ALREADY_CLAIMED" in again.stderr + again.stdout
+        command.send(signal.SIGINT)
+        assert command.wait() == 0
+        assert "Traceback" not in command.output
+
+
+def test_the_story_is_about_a_goal_of_the_demo_catalogue() -> None:
+    goal = load(PROJECT / DEMO_CATALOGUE).goals[GOAL]
+    assert goal.challenge_id == CHALLENGE
+    assert (goal.stat.code, goal.counting, goal.target) == (STAT, Counting.SUM, sum(WINS))
+    assert goal.default_assigned
+    assert not goal.requires
+
+
+@pytest.mark.parametrize("text", ["plain", 'quoted "twice"', "$HOME `id` \\n", "a b"])
+def test_a_request_passes_through_the_shell_letter_for_letter(text: str) -> None:
+    shown = paste(f"printf %s {quoted({'user_id': text})}").stdout
+    assert json.loads(shown) == {"user_id": text}

@@ -1,0 +1,63 @@
+"""The embedded Valkey server."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+
+import devstack.server
+from devstack.errors import StartFailed
+from devstack.ports import LOOPBACK, free_port
+from devstack.valkey import EmbeddedValkey
+
+
+def test_it_is_a_bounded_cache_behind_a_password(own_valkey: EmbeddedValkey) -> None:
+    with redis.Redis.from_url(own_valkey.url) as client:
+        settings = client.config_get("maxmemory", "maxmemory-policy", "save", "appendonly", "bind")
+    assert settings == {
+        "maxmemory": str(256 * 2**20),
+        "maxmemory-policy": "allkeys-lru",
+        "save": "",
+        "appendonly": "no",
+        "bind": LOOPBACK,
+    }
+    port = urlsplit(own_valkey.url).port
+    assert port is not None
+    with socket.create_connection((LOOPBACK, port)) as stranger:
+        stranger.sendall(b"PING\r\n")
+        assert stranger.recv(64).startswith(b"-NOAUTH")
+
+
+def test_it_comes_back_empty_under_the_same_url(own_valkey: EmbeddedValkey) -> None:
+    url = own_valkey.url
+    with redis.Redis.from_url(url) as client:
+        client.set("key", "value")
+    own_valkey.kill()
+    assert not own_valkey.is_running
+    own_valkey.start()
+    assert own_valkey.url == url
+    with redis.Redis.from_url(url) as client:
+        assert client.get("key") is None
+
+
+def test_a_picked_port_that_somebody_takes_is_replaced(
+    own_valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_valkey.stop()
+    fresh = EmbeddedValkey(own_valkey.directory)
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        picks = iter([taken.getsockname()[1], free_port()])
+        monkeypatch.setattr(devstack.server, "free_port", lambda: next(picks))
+        with fresh:
+            assert fresh.is_running
+    assert next(picks, None) is None
+
+
+def test_a_wanted_port_that_is_taken_fails_the_start(own_valkey: EmbeddedValkey) -> None:
+    port = urlsplit(own_valkey.url).port
+    assert port is not None
+    with pytest.raises(StartFailed, match="Address already in use"):
+        EmbeddedValkey(own_valkey.directory / "second", port=port).start()

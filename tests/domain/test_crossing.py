@@ -1,0 +1,63 @@
+"""Which goals a change completes, and by which event: bisection against looking at every goal and every event."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Stat
+from shared.domain.crossing import crossed, crossing_position
+from shared.domain.tally import Measures, Tally
+from tests.strategies import STATS, catalogues, events, goal_of
+
+measures = st.builds(
+    Measures,
+    st.integers(0, 10),
+    st.integers(0, 10),
+    st.one_of(st.none(), st.integers(-3, 10), st.just(AMOUNT_MAX)),
+    st.integers(0, 10),
+)
+
+
+@given(catalogues(), st.sampled_from(STATS), measures, measures)
+def test_what_is_crossed_are_the_goals_with_a_target_above_before_and_up_to_after(
+    catalogue: Catalogue, stat: Stat, before: Measures, after: Measures
+) -> None:
+    by_looking_at_all = {
+        goal.id
+        for goal in catalogue.goals.values()
+        if goal.stat == stat and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
+    }
+    found = [goal.id for goal in crossed(catalogue.ladders.get(stat, ()), before, after)]
+    assert set(found) == by_looking_at_all
+    assert len(found) == len(by_looking_at_all)
+
+
+@given(st.data())
+def test_the_crossing_event_is_the_first_after_which_the_target_is_reached(data: st.DataObject) -> None:
+    goal = data.draw(catalogues(goals_max=1).flatmap(goal_of))
+    of_the_stat = events().map(lambda event: event._replace(stat=goal.stat))
+    tally = Tally()
+    for event in data.draw(st.lists(of_the_stat, max_size=3)):
+        tally.add(event, by_day=True)
+    before, days_before = tally.measures, frozenset(tally.days)
+    fresh = data.draw(st.lists(of_the_stat, max_size=8))
+
+    expected = None
+    for position, event in enumerate(fresh):
+        tally.add(event, by_day=True)
+        if tally.measures.judged_by(goal.counting) >= goal.target:
+            expected = position
+            break
+    if expected is None:
+        with pytest.raises(ValueError, match="no event reaches"):
+            crossing_position(goal, before, days_before, fresh)
+    else:
+        assert crossing_position(goal, before, days_before, fresh) == expected
+
+
+@given(catalogues(), measures)
+def test_measures_that_stay_as_they_are_cross_nothing(catalogue: Catalogue, unchanged: Measures) -> None:
+    for ladders in catalogue.ladders.values():
+        assert list(crossed(ladders, unchanged, unchanged)) == []

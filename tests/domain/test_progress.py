@@ -1,0 +1,136 @@
+"""How far a player is with a goal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Catalogue, Counting, Goal
+from shared.domain.events import Event
+from shared.domain.progress import (
+    Assignment,
+    Completion,
+    GoalState,
+    PlayerView,
+    TallyView,
+    goal_status,
+    is_completed,
+)
+from shared.domain.tally import Measures, Tally
+from tests.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
+
+
+def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:
+    """A player of whom this tally is stored, and this choice."""
+    assignments = {} if assignment is None else {goal.id: assignment}
+    return PlayerView({goal.stat: TallyView(tally.measures, tally.latest)}, assignments, {})
+
+
+def changed(catalogue: Catalogue, goal: Goal, **differing: object) -> tuple[Goal, Catalogue]:
+    """The goal and its catalogue with another definition of it."""
+    other = replace(goal, **differing)  # type: ignore[arg-type]  # the names of fields, each with its own type
+    return other, with_goal(catalogue, other)
+
+
+@given(situations())
+def test_progress_lies_between_nothing_and_the_target(situation: Situation) -> None:
+    catalogue, goal, view = situation
+    status = goal_status(goal, view, catalogue)
+    assert 0 <= status.progress <= goal.target
+    assert (status.state is GoalState.NOT_STARTED) == (status.progress == 0)
+    if status.completed:
+        assert status.progress == goal.target
+
+
+@given(situations())
+def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(situation: Situation) -> None:
+    catalogue, goal, view = situation
+    required = [goal_status(catalogue.goals[goal_id], view, catalogue) for goal_id in goal.requires]
+    assert goal_status(goal, view, catalogue).locked == (not all(status.completed for status in required))
+
+
+@given(situations())
+def test_a_goal_is_claimed_exactly_when_its_completion_is(situation: Situation) -> None:
+    catalogue, goal, view = situation
+    status = goal_status(goal, view, catalogue)
+    completion = view.completions.get(goal.id)
+    assert (status.state is GoalState.CLAIMED) == (completion is not None and completion.claim_time is not None)
+    assert (status.complete_time, status.claim_time) == (completion or (None, None))
+
+
+@given(situations(), st.lists(events(), max_size=8))
+def test_more_events_never_take_completedness_away(situation: Situation, reported: list[Event]) -> None:
+    catalogue, goal, view = situation
+    tally, completed = Tally(), False
+    for event in reported:
+        tally.add(event, by_day=True)
+        seen = view._replace(tallies={goal.stat: TallyView(tally.measures, tally.latest)})
+        assert goal_status(goal, seen, catalogue).completed or not completed
+        completed = goal_status(goal, seen, catalogue).completed
+
+
+@given(situations(), instants)
+def test_turning_the_default_off_strands_no_completed_goal(situation: Situation, complete_time: int) -> None:
+    catalogue, goal, view = situation
+    completed = view._replace(assignments={}, completions={goal.id: Completion(complete_time)})
+    for default in (True, False):
+        other, other_catalogue = changed(catalogue, goal, default_assigned=default)
+        status = goal_status(other, completed, other_catalogue)
+        assert status.active
+        assert status.state is GoalState.COMPLETED
+
+
+@given(situations(), st.integers(0, 12), st.lists(events(), max_size=6))
+def test_a_deactivated_goal_shows_what_it_had_whatever_happens(
+    situation: Situation, frozen: int, reported: list[Event]
+) -> None:
+    catalogue, goal, _ = situation
+    choice = Assignment(active=False, active_since=None, frozen_progress=frozen)
+    tally = Tally()
+    before = goal_status(goal, view_of(goal, tally, choice), catalogue)
+    for event in reported:
+        tally.add(event, by_day=True)
+    status = goal_status(goal, view_of(goal, tally, choice), catalogue)
+    assert status == before
+    assert status.progress == min(frozen, goal.target)
+    assert not status.active
+    assert not status.completed
+
+
+@given(situations())
+def test_a_goal_that_was_never_active_shows_nothing(situation: Situation) -> None:
+    catalogue, goal, view = situation
+    optional, catalogue = changed(catalogue, goal, default_assigned=False)
+    status = goal_status(optional, view._replace(assignments={}, completions={}), catalogue)
+    assert (status.active, status.state, status.progress) == (False, GoalState.NOT_STARTED, 0)
+
+
+@given(situations())
+def test_an_active_goal_shows_all_that_the_tally_holds(situation: Situation) -> None:
+    catalogue, goal, view = situation
+    choice = Assignment(active=True, active_since=5)
+    active = view._replace(assignments={goal.id: choice}, completions={})
+    tally = view.tallies.get(goal.stat, TallyView(Measures()))
+    reached = tally.measures.judged_by(goal.counting)
+    status = goal_status(goal, active, catalogue)
+    assert is_completed(goal, active) == (reached >= goal.target)
+    if reached < goal.target:
+        shown = (tally.latest or 0) if goal.counting is Counting.LATEST else reached
+        assert status.progress == max(0, shown)
+    assert status.assign_time == 5
+
+
+@given(catalogues(goals_max=1))
+def test_the_latest_value_may_fall_and_a_completed_goal_does_not(catalogue: Catalogue) -> None:
+    (only,) = catalogue.goals.values()
+    goal, catalogue = changed(
+        catalogue, only, stat=KILLS, counting=Counting.LATEST, target=10, default_assigned=True, requires=()
+    )
+    below = PlayerView({KILLS: TallyView(Measures(events=2, highest=9), latest=4)}, {}, {})
+    reached = PlayerView({KILLS: TallyView(Measures(events=2, highest=10), latest=4)}, {}, {})
+    negative = PlayerView({KILLS: TallyView(Measures(events=2, highest=9), latest=-4)}, {}, {})
+    assert goal_status(goal, below, catalogue)[2:4] == (GoalState.IN_PROGRESS, 4)
+    assert goal_status(goal, reached, catalogue)[2:4] == (GoalState.COMPLETED, 10)
+    assert goal_status(goal, negative, catalogue)[2:4] == (GoalState.NOT_STARTED, 0)

@@ -1,0 +1,35 @@
+"""A server of its own process whose calls wait until a file appears: for many callers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from shared.rpc.health import Health
+from shared.rpc.server import Server, Servicing
+from shared.runtime.ports import Endpoint
+from shared.runtime.telemetry import Telemetry
+from tests.rpc.serving import SERVICE, Scripted
+from tests.waiting import wait_until
+
+
+def main(threads: int, released: Path) -> None:
+    """Serves until standard input ends; the first line of output is the port."""
+
+    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+        wait_until(released.exists, deadline_s=60)
+        return b""
+
+    endpoint = Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT")
+    health = Health([SERVICE.full_name])
+    server = Server(
+        endpoint, [Servicing(SERVICE, Scripted(answer))], threads=threads, health=health, telemetry=Telemetry()
+    )
+    sys.stdout.write(f"{server.start()}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    server.stop(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,67 @@
+"""How long a call may wait."""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.rpc.deadlines import ANSWER_MARGIN_S, DEFAULT_S, LONGEST_S, deadline_of
+from tests.rpc.serving import initialize, running
+
+YEAR_S = 365 * 86_400
+
+
+@dataclass
+class Call:
+    """The time that a call has left."""
+
+    remaining_s: float | None
+
+    def time_remaining(self) -> float | None:
+        return self.remaining_s
+
+
+def wait_of(remaining_s: float | None) -> float:
+    """How long a call with so much time left may wait, in seconds."""
+    return deadline_of(Call(remaining_s)) - time.monotonic()
+
+
+def wait_over_the_wire(timeout: float | None) -> float:
+    """How long a call with this deadline may wait, told by a real server."""
+
+    def answer(request: object, context: grpc.ServicerContext) -> bytes:  # noqa: ARG001 - the signature of a method
+        return struct.pack("d", deadline_of(context) - time.monotonic())
+
+    with running(answer) as channel:
+        seconds: float
+        (seconds,) = struct.unpack("d", initialize(channel, timeout=timeout))
+        return seconds
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expected"), [(None, DEFAULT_S), (YEAR_S, LONGEST_S), (5.0, 5.0 - ANSWER_MARGIN_S)]
+)
+def test_a_wait_ends_before_its_caller_stops_listening(timeout: float | None, expected: float) -> None:
+    assert wait_over_the_wire(timeout) == pytest.approx(expected, abs=0.5)
+
+
+def test_no_deadline_means_ten_seconds() -> None:
+    assert wait_of(None) == pytest.approx(10, abs=0.1)
+
+
+@given(st.floats(0, 2 * YEAR_S))
+def test_a_wait_always_leaves_time_to_answer(remaining_s: float) -> None:
+    wait = wait_of(remaining_s)
+    assert wait <= LONGEST_S
+    assert wait <= remaining_s - min(ANSWER_MARGIN_S, remaining_s / 2) + 1e-6
+    assert wait >= min(remaining_s / 2, LONGEST_S) - 0.1
+
+
+def test_a_caller_in_a_hurry_gets_half_of_its_time() -> None:
+    assert wait_of(0.040) == pytest.approx(0.020, abs=0.005)

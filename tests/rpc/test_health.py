@@ -1,0 +1,161 @@
+"""Health follows the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from shared.rpc import side_pool
+from shared.rpc.health import STALE_S, Health
+from tests.rpc.serving import SERVICE, running
+from tests.waiting import wait_until
+
+NAMES = ("", SERVICE.full_name)
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+
+
+class Outside:
+    """Database and Redis as the probes find them, and the clock, in seconds."""
+
+    def __init__(self) -> None:
+        self.database: str | None = None
+        self.redis: str | None = None
+        self.now = 0.0
+        self.health = Health([SERVICE.full_name], lambda: self.now)
+        self.probe_database = self.health.add_probe("database", lambda: self.database)
+        self.probe_redis = self.health.add_probe("redis", lambda: self.redis, decisive=False)
+
+    def probe(self) -> None:
+        self.probe_database()
+        self.probe_redis()
+
+    def serving(self, *names: str) -> list[bool | None]:
+        return [self.health.serving(name) for name in names]
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+@pytest.fixture
+def stub(outside: Outside) -> Iterator[Any]:
+    with running(health=outside.health) as channel:
+        yield HealthStub(channel)
+
+
+def check(stub: Any, name: str) -> int:
+    status: int = stub.Check(HealthCheckRequest(service=name), timeout=5).status
+    return status
+
+
+def test_nothing_serves_before_the_first_probe(outside: Outside) -> None:
+    assert outside.serving(*NAMES, "database", "redis") == [False] * 4
+
+
+def test_a_well_process_serves_under_all_its_names(outside: Outside, stub: Any) -> None:
+    outside.probe()
+    assert [check(stub, name) for name in (*NAMES, "database", "redis")] == [SERVING] * 4
+
+
+def test_the_process_follows_its_database(outside: Outside, stub: Any, caplog: pytest.LogCaptureFixture) -> None:
+    outside.probe()
+    outside.database = "the schema is behind: run make migrate"
+    outside.probe()
+    outside.probe()
+    assert [check(stub, name) for name in (*NAMES, "database", "redis")] == [NOT_SERVING] * 3 + [SERVING]
+    outside.database = None
+    outside.probe()
+    assert check(stub, "") == SERVING
+    # Told once, not every second.
+    assert [record.__dict__["reason"] for record in caplog.records] == ["the schema is behind: run make migrate"]
+
+
+def test_a_hint_that_is_away_affects_only_its_own_name(outside: Outside) -> None:
+    outside.redis = "connection refused"
+    outside.probe()
+    assert outside.serving(*NAMES, "database", "redis") == [True, True, True, False]
+
+
+def test_a_probe_that_raises_is_not_well(outside: Outside) -> None:
+    def probe() -> str | None:
+        raise ConnectionError("refused")
+
+    one_pass = outside.health.add_probe("schema", probe)
+    outside.probe()
+    with pytest.raises(ConnectionError):
+        one_pass()
+    assert outside.serving("", "schema", "database") == [False, False, True]
+
+
+def test_a_probe_that_hangs_counts_as_not_well(outside: Outside) -> None:
+    outside.probe()
+    outside.now = STALE_S
+    outside.probe_redis()
+    assert outside.serving("", "database", "redis") == [False, False, True]
+
+
+def test_an_unknown_name_is_not_found(stub: Any) -> None:
+    call = stub.Check.future(HealthCheckRequest(service="challenge.v1.Unknown"), timeout=5)
+    assert isinstance(call.exception(), grpc.RpcError)
+    assert call.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_watch_sees_every_change_and_ends_when_the_process_leaves(outside: Outside, stub: Any) -> None:
+    outside.probe()
+    seen = (response.status for response in stub.Watch(HealthCheckRequest(), timeout=10))
+    assert next(seen) == SERVING
+    outside.database = "away"
+    outside.probe()
+    assert next(seen) == NOT_SERVING
+    outside.database = None
+    outside.probe()
+    assert next(seen) == SERVING
+    outside.health.leave()
+    assert list(seen) == [NOT_SERVING]
+
+
+def test_a_watch_sees_that_a_probe_hangs(outside: Outside, stub: Any) -> None:
+    outside.probe()
+    seen = (response.status for response in stub.Watch(HealthCheckRequest(), timeout=10))
+    assert next(seen) == SERVING
+    outside.now = STALE_S
+    assert next(seen) == NOT_SERVING
+
+
+def test_a_process_that_leaves_does_not_come_back(outside: Outside) -> None:
+    outside.probe()
+    outside.health.leave()
+    outside.probe()
+    assert outside.serving(*NAMES, "database", "redis") == [False] * 4
+
+
+def test_watches_are_bounded_and_checks_answer_beside_them(outside: Outside, stub: Any) -> None:
+    outside.probe()
+    watches = [stub.Watch(HealthCheckRequest(), timeout=30) for _ in range(side_pool.STREAMS_MAX)]
+    for watch in watches:
+        assert next(watch).status == SERVING
+    one_more = stub.Watch(HealthCheckRequest(), timeout=5)
+    with pytest.raises(grpc.RpcError):
+        next(one_more)
+    assert one_more.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert check(stub, "") == SERVING
+    for watch in watches:
+        watch.cancel()
+    # Their places come back.
+    wait_until(lambda: _is_watched(stub))
+
+
+def _is_watched(stub: Any) -> bool:
+    watch = stub.Watch(HealthCheckRequest(), timeout=5)
+    try:
+        next(watch)
+    except grpc.RpcError:
+        return False
+    watch.cancel()
+    return True

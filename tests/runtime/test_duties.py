@@ -1,0 +1,73 @@
+"""Background duties: passes, failures, the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from shared.runtime.duties import Duties, every
+from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.telemetry import Telemetry
+from tests.waiting import wait_until
+
+SOON_S = 0.001
+
+
+def passes(telemetry: Telemetry, outcome: str) -> float:
+    return telemetry.registry.get_sample_value("duty_passes_total", {"duty": "tidy", "outcome": outcome}) or 0
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+@pytest.fixture
+def duties(telemetry: Telemetry) -> Iterator[Duties]:
+    with Lifecycle() as lifecycle:
+        yield Duties(lifecycle, telemetry)
+    assert lifecycle.stopped_cleanly
+
+
+def test_a_pass_is_done_at_once_and_then_again(duties: Duties, telemetry: Telemetry) -> None:
+    done: SimpleQueue[None] = SimpleQueue()
+    duties.start("tidy", SOON_S, lambda: done.put(None))
+    for _ in range(3):
+        done.get(timeout=5)
+    wait_until(lambda: passes(telemetry, "done") >= 3)
+
+
+def test_a_pass_that_fails_is_counted_and_the_next_one_comes(
+    duties: Duties, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes = iter([OSError("away"), OSError("away"), None])
+
+    def one_pass() -> None:
+        if (outcome := next(outcomes, None)) is not None:
+            raise outcome
+
+    caplog.set_level("INFO")
+    duties.start("tidy", SOON_S, one_pass)
+    wait_until(lambda: passes(telemetry, "done") >= 1)
+    assert passes(telemetry, "failed") == 2
+    # Failures in a row are logged once, with the traceback, and once more when they are over.
+    wait_until(lambda: len(caplog.records) >= 2)
+    assert [record.message for record in caplog.records] == ["duty failed", "duty works again"]
+    assert caplog.records[0].exc_info is not None
+
+
+def test_a_duty_that_waits_for_its_next_pass_stops_at_once() -> None:
+    with Lifecycle() as lifecycle:
+        first = threading.Event()
+        Duties(lifecycle, Telemetry()).start("tidy", 3_600, first.set)
+        assert first.wait(5)
+    assert lifecycle.stopped_cleanly
+
+
+def test_the_loop_does_no_pass_after_it_was_stopped() -> None:
+    stopping = threading.Event()
+    stopping.set()
+    every(SOON_S, pytest.fail, stopping)

@@ -1,0 +1,60 @@
+"""The form of log lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime
+from typing import Any
+
+from shared.runtime.logs import JsonFormatter
+
+
+def line(
+    *, worker: int | None = None, personal: bool = False, message: str = "serving", **extra: Any
+) -> dict[str, Any]:
+    record = logging.getLogger("shared.example").makeRecord(
+        "shared.example", logging.INFO, "example.py", 1, message, (), extra.pop("exc_info", None), extra=extra
+    )
+    text = JsonFormatter(worker=worker, personal=personal).format(record)
+    assert "\n" not in text
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def test_a_line_says_when_how_grave_where_and_what() -> None:
+    shown = line(port=50051)
+    assert datetime.fromisoformat(shown["time"]).utcoffset() is not None
+    assert shown["time"].endswith("Z")
+    assert (shown["level"], shown["logger"], shown["message"]) == ("INFO", "shared.example", "serving")
+    assert shown["port"] == 50051
+    assert "worker" not in shown
+
+
+def test_a_worker_says_which_one_it_is() -> None:
+    assert line(worker=0)["worker"] == 0
+
+
+def test_a_traceback_stays_on_the_line_of_its_message() -> None:
+    try:
+        raise ValueError("no\nsuch thing")
+    except ValueError:
+        shown = line(exc_info=sys.exc_info())
+    assert shown["exception"].startswith("Traceback")
+    assert "no\nsuch thing" in shown["exception"]
+
+
+def test_player_ids_are_left_out_unless_asked_for() -> None:
+    assert "user_id" not in line(user_id="player-1")
+    assert line(user_id="player-1", personal=True)["user_id"] == "player-1"
+
+
+def test_fields_cannot_replace_what_every_line_has() -> None:
+    shown = line(time="yesterday", level="NONE", worker=None)
+    assert shown["level"] == "INFO"
+    assert shown["time"] != "yesterday"
+
+
+def test_whatever_is_logged_is_valid_json() -> None:
+    assert line(message="\ud800 \x00 \u202e", thing=object())["message"] == "\ud800 \x00 \u202e"

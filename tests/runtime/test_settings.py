@@ -1,0 +1,131 @@
+"""Settings read from the environment, and shown to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.runtime.errors import SettingsInvalid
+from shared.runtime.settings import load, prefixed, setting, variable_name
+from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
+from shared.runtime.settings_report import describe, markdown_table, masked, text_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One field of each type."""
+
+    name: str = setting("NAME", help="A name.")
+    count: int = setting("COUNT", default=3, unit="things", minimum=1, maximum=10, help="How many.")
+    ratio: float = setting("RATIO", default=0.5, minimum=0, maximum=1, help="A share.")
+    on: bool = setting("ON", default=False, help="Whether.")
+    folder: Path = setting("FOLDER", default=Path("data"), help="Where.")
+    limit: int | None = setting("LIMIT", minimum=0, help="A limit, if there is one.")
+    key: str | None = setting("KEY", secret=True, help="A key.")
+    server: ServerSettings = prefixed("EXAMPLE_", port=4_000, metrics_port=4_001)
+
+
+def test_values_come_from_the_environment_and_else_from_defaults() -> None:
+    example = load(
+        Example,
+        {"NAME": "a", "COUNT": "7", "ON": "yes", "FOLDER": "elsewhere", "LIMIT": "0", "EXAMPLE_THREADS": "5"},
+    )
+    assert (example.name, example.count, example.ratio, example.on) == ("a", 7, 0.5, True)
+    assert (example.folder, example.limit, example.key) == (Path("elsewhere"), 0, None)
+    assert (example.server.port, example.server.metrics_port, example.server.threads) == (4_000, 4_001, 5)
+
+
+def test_all_problems_are_reported_together() -> None:
+    environ = {
+        "COUNT": "eleven",
+        "RATIO": "1.5",
+        "ON": "maybe",
+        "LIMIT": "-1",
+        "EXAMPLE_PORT": "70000",
+        "EXAMPLE_WORKERS": "0",
+    }
+    with pytest.raises(SettingsInvalid) as raised:
+        load(Example, environ)
+    assert raised.value.problems == (
+        "NAME is not set: A name.",
+        "COUNT is 'eleven', must be a whole number",
+        "RATIO is 1.5, must be at most 1",
+        "ON is 'maybe', must be true or false",
+        "LIMIT is -1, must be at least 0",
+        "EXAMPLE_PORT is 70000, must be at most 65535",
+        "EXAMPLE_WORKERS is 0, must be at least 1",
+    )
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
+def test_a_number_must_be_finite(text: str) -> None:
+    with pytest.raises(SettingsInvalid, match="RATIO"):
+        load(Example, {"NAME": "a", "RATIO": text})
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
+    assert load(Example, {"NAME": "a", "COUNT": "", "LIMIT": " "}).count == 3
+    with pytest.raises(SettingsInvalid, match="NAME is not set"):
+        load(Example, {"NAME": ""})
+
+
+def test_secrets_and_passwords_are_masked() -> None:
+    shown = text_table(Example, load(Example, {"NAME": "postgresql://me:hunter2@db/x", "KEY": "hunter2"}))
+    assert "hunter2" not in shown
+    assert "postgresql://me:***@db/x" in shown
+
+
+def test_a_malformed_secret_is_not_repeated() -> None:
+    @dataclass(frozen=True)
+    class Pin:
+        pin: int = setting("PIN", secret=True, help="A pin.")
+
+    with pytest.raises(SettingsInvalid) as raised:
+        load(Pin, {"PIN": "hunter2"})
+    assert raised.value.problems == ("PIN is given, must be a whole number",)
+
+
+@given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=8))
+def test_no_password_in_a_url_is_ever_shown(password: str) -> None:
+    encoded = quote(password, safe="")
+    assert masked(f"postgresql://player:{encoded}@db:5432/x?sslmode=require") == (
+        "postgresql://player:***@db:5432/x?sslmode=require"
+    )
+    assert masked(f"redis://:{encoded}@cache:6379/0") == "redis://:***@cache:6379/0"
+    assert masked(f"postgresql://db/x?password={encoded}&user=a") == "postgresql://db/x?password=***&user=a"
+
+
+@pytest.mark.parametrize("quoted", ["hunter2", "'hunter 2'", r"'hunt\'er2'"])
+def test_no_password_in_a_connection_string_is_shown(quoted: str) -> None:
+    assert masked(f"host=db password={quoted} user=a") == "host=db password=*** user=a"
+
+
+def test_each_variable_is_shown_with_value_default_unit_and_meaning() -> None:
+    rows = {row.name: row for row in describe(Example, load(Example, {"NAME": "a", "COUNT": "7"}))}
+    count = rows["COUNT"]
+    assert (count.value, count.default, count.unit) == ("7", "3", "things")
+    assert count.meaning == "How many. At least 1 and at most 10."
+    assert rows["NAME"].default == "required"
+    assert rows["EXAMPLE_PORT"].default == "4000"
+
+
+def test_the_markdown_table_has_each_variable_once() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Other:
+        database: DatabaseSettings
+        server: ServerSettings = prefixed("EXAMPLE_", port=4_000, metrics_port=4_001)
+
+    lines = markdown_table(Example, Other).splitlines()
+    names = [line.split("`")[1] for line in lines[2:]]
+    assert len(names) == len(set(names))
+    assert {"NAME", "EXAMPLE_PORT", "DATABASE_URL"} <= set(names)
+    assert {line.count("|") for line in lines} == {5}
+
+
+def test_a_message_can_name_the_variable_behind_a_field() -> None:
+    assert variable_name(Example, "server.metrics_port") == "EXAMPLE_METRICS_PORT"

@@ -1,0 +1,132 @@
+"""Metrics in both forms, and several workers' on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from shared.runtime import otlp
+from shared.runtime.telemetry import Telemetry
+from shared.runtime.worker_metrics import WorkerMetrics, merged
+from tests.runtime.processes import samples
+
+
+def recorded() -> Telemetry:
+    """Telemetry as an event handler would fill it."""
+    telemetry = Telemetry()
+    telemetry.counter("events", "Events by verdict.", labels=("verdict",)).labels("APPLIED").inc(3)
+    batch = telemetry.histogram("batch_events", "Events of a batch.", buckets=(1, 10, 100))
+    for size in (1, 7, 8, 200):
+        batch.observe(size)
+    telemetry.gauge("buffer_events", "Events that wait.", lambda: 42)
+    return telemetry
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, SimpleQueue[bytes], SimpleQueue[bytes]]]:
+    """An OpenTelemetry collector that keeps what it is sent: its address, metrics, traces."""
+    metrics: SimpleQueue[bytes] = SimpleQueue()
+    traces: SimpleQueue[bytes] = SimpleQueue()
+
+    def keep(queue: SimpleQueue[bytes]) -> Any:
+        def export(request: bytes, context: object) -> bytes:  # noqa: ARG001 - gRPC's signature
+            queue.put(request)
+            return ExportMetricsServiceResponse().SerializeToString()
+
+        return grpc.unary_unary_rpc_method_handler(export)
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    base = "opentelemetry.proto.collector"
+    server.add_generic_rpc_handlers(
+        [
+            grpc.method_handlers_generic_handler(f"{base}.metrics.v1.MetricsService", {"Export": keep(metrics)}),
+            grpc.method_handlers_generic_handler(f"{base}.trace.v1.TraceService", {"Export": keep(traces)}),
+        ]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}", metrics, traces
+    finally:
+        server.stop(0).wait()
+
+
+def test_metrics_read_as_prometheus_text() -> None:
+    text = generate_latest(recorded().registry).decode()
+    assert samples(text, "events_total") == {'{verdict="APPLIED"}': 3}
+    assert samples(text, "buffer_events") == {"": 42}
+    assert samples(text, "batch_events_bucket") == {
+        '{le="1.0"}': 1,
+        '{le="10.0"}': 3,
+        '{le="100.0"}': 3,
+        '{le="+Inf"}': 4,
+    }
+    assert "_created" not in text
+    assert samples(text, "process_resident_memory_bytes")
+
+
+def test_the_same_metrics_reach_an_opentelemetry_collector() -> None:
+    with collector() as (endpoint, metrics, _):
+        export = otlp.MetricsExport(endpoint, recorded().registry, otlp.resource_of("event_handler", None))
+        export.close()
+        request = ExportMetricsServiceRequest.FromString(metrics.get(timeout=5))
+    (resource,) = request.resource_metrics
+    assert {"service.name": "event_handler"}.items() <= {
+        attribute.key: attribute.value.string_value for attribute in resource.resource.attributes
+    }.items()
+    by_name = {metric.name: metric for metric in resource.scope_metrics[0].metrics}
+    events = by_name["events_total"].sum
+    assert events.is_monotonic
+    assert [(point.as_double, point.attributes[0].value.string_value) for point in events.data_points] == [
+        (3, "APPLIED")
+    ]
+    batch = by_name["batch_events"].histogram.data_points[0]
+    assert (batch.count, batch.sum) == (4, 216)
+    assert list(batch.explicit_bounds) == [1, 10, 100]
+    assert list(batch.bucket_counts) == [1, 2, 0, 1]
+    assert by_name["buffer_events"].gauge.data_points[0].as_double == 42
+
+
+def test_spans_reach_an_opentelemetry_collector() -> None:
+    with collector() as (endpoint, _, traces):
+        tracing = otlp.tracing_to(endpoint, otlp.resource_of("event_handler", 1), sample_ratio=1)
+        with tracing.span("challenge.v1.EventService/ReportEvent", parent=True):
+            pass
+        tracing.close()
+        request = ExportTraceServiceRequest.FromString(traces.get(timeout=5))
+    (span,) = request.resource_spans[0].scope_spans[0].spans
+    assert span.name == "challenge.v1.EventService/ReportEvent"
+
+
+def test_a_collector_that_is_away_does_not_hold_up_the_end() -> None:
+    export = otlp.MetricsExport("http://127.0.0.1:1", recorded().registry, otlp.resource_of("event_handler", None))
+    export.close()
+
+
+def test_the_metrics_of_workers_stand_side_by_side() -> None:
+    texts = [(worker, generate_latest(recorded().registry).decode()) for worker in (0, 1)]
+    families = list(merged(texts))
+    assert len({family.name for family in families}) == len(families)
+    events = next(family for family in families if family.name == "events")
+    assert [(sample.name, sample.labels, sample.value) for sample in events.samples] == [
+        ("events_total", {"verdict": "APPLIED", "worker": "0"}, 3),
+        ("events_total", {"verdict": "APPLIED", "worker": "1"}, 3),
+    ]
+
+
+def test_a_worker_that_does_not_answer_is_shown_as_down() -> None:
+    registry = CollectorRegistry()
+    registry.register(WorkerMetrics(lambda: {0: None, 1: 1}))
+    text = generate_latest(registry).decode()
+    assert samples(text, "worker_up") == {'{worker="0"}': 0, '{worker="1"}': 0}

@@ -1,0 +1,177 @@
+"""Both services in this process: real servers on free ports, real databases, and the stubs that callers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import psycopg
+from challenge.v1 import challenge_pb2, event_service_pb2
+from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+
+from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
+from challenge_service.servicer import ChallengeServicer
+from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
+from event_handler.group_commit import GroupCommit
+from event_handler.servicer import EventServicer
+from event_handler.telemetry import EventTelemetry
+from shared.domain.acceptance import Window
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Instant, to_instant
+from shared.operations.flush import flush
+from shared.postgres.database import Database
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.health import Health
+from shared.rpc.server import Server, Servicing
+from shared.runtime.clock import Clock
+from shared.runtime.ports import Endpoint
+from shared.runtime.telemetry import Telemetry
+
+NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
+"""The present, for tests that do not move it."""
+
+POOL_SIZE = 4
+
+
+class SetClock:
+    """A clock that stands where it is set."""
+
+    def __init__(self, now: Instant = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> Instant:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Game:
+    """Both services on one database, as a game sees them."""
+
+    challenges: ChallengeServiceStub
+    events: EventServiceStub
+    clock: SetClock
+    database_url: str
+
+    def report(self, *events: event_service_pb2.Event) -> list[event_service_pb2.EventResult]:
+        """Report events in one call, and answer what became of each."""
+        return list(self.events.ReportEvents(event_service_pb2.ReportEventsRequest(events=events)).results)
+
+    def goals(self, user_id: str = "player") -> dict[str, challenge_pb2.Goal]:
+        """All goals as the player sees them, by their ids."""
+        response = self.challenges.ListChallenges(rpc.ListChallengesRequest(user_id=user_id))
+        return {goal.goal_id: goal for challenge in response.challenges for goal in challenge.goals}
+
+    def goal(self, goal_id: str, user_id: str = "player") -> challenge_pb2.Goal:
+        """One goal as the player sees it."""
+        return self.goals(user_id)[goal_id]
+
+    def set_active(self, goal_id: str, active: bool, user_id: str = "player") -> challenge_pb2.Goal:
+        """Activate or deactivate a goal, whatever challenge it is in."""
+        challenge_id = self.goal(goal_id, user_id).challenge_id
+        request = rpc.SetGoalActiveRequest(user_id=user_id, challenge_id=challenge_id, goal_id=goal_id, active=active)
+        return self.challenges.SetGoalActive(request).goal
+
+    def claim(self, goal_id: str, user_id: str = "player", request_id: str = "") -> challenge_pb2.Claim:
+        """Claim a goal's reward, whatever challenge it is in."""
+        challenge_id = self.goal(goal_id, user_id).challenge_id
+        request = rpc.ClaimRewardRequest(
+            user_id=user_id, challenge_id=challenge_id, goal_id=goal_id, request_id=request_id
+        )
+        return self.challenges.ClaimReward(request).claim
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        return rows(self.database_url, query, *parameters)
+
+
+def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """The rows that a query answers, `%s` standing for parameters."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return connection.execute(query, parameters).fetchall()
+
+
+@contextmanager
+def game(
+    database_url: str, catalogue: Catalogue, *, clock: SetClock | None = None, window: Window | None = None
+) -> Iterator[Game]:
+    """Both services, with one clock that the test may set."""
+    clock = clock or SetClock()
+    with (
+        challenge_service(database_url, catalogue, clock=clock) as challenges,
+        event_service(database_url, catalogue, clock=clock, window=window or Window()) as events,
+    ):
+        yield Game(challenges, events, clock, database_url)
+
+
+@contextmanager
+def challenge_service(
+    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = 32, pool_size: int = POOL_SIZE
+) -> Iterator[ChallengeServiceStub]:
+    """A challenge service, and its caller's stub."""
+    with _database(database_url, pool_size) as database:
+        servicer = ChallengeServicer(database, EncodedCatalogue(catalogue), clock)
+        with _serving(Servicing(CHALLENGE_CONTRACT, servicer), Telemetry(), threads) as channel:
+            yield ChallengeServiceStub(channel)
+
+
+@contextmanager
+def event_service(
+    database_url: str,
+    catalogue: Catalogue,
+    *,
+    clock: Clock,
+    window: Window = Window(),  # noqa: B008 - a value that cannot change
+    buffer_events_max: int = 10_000,
+    threads: int = 32,
+    pool_size: int = POOL_SIZE,
+) -> Iterator[EventServiceStub]:
+    """An event handler, and its caller's stub."""
+    telemetry = Telemetry()
+    with ExitStack() as parts:
+        database = parts.enter_context(_database(database_url, pool_size))
+        group_commit = GroupCommit(
+            lambda events, deadline: flush(database, catalogue, events, deadline), buffer_events_max=buffer_events_max
+        )
+        group_commit.start()
+        parts.callback(group_commit.close, 10)
+        servicer = EventServicer(group_commit, catalogue, window, clock, EventTelemetry(telemetry))
+        channel = parts.enter_context(_serving(Servicing(EVENT_CONTRACT, servicer), telemetry, threads))
+        yield EventServiceStub(channel)
+
+
+@contextmanager
+def _database(url: str, pool_size: int) -> Iterator[Database]:
+    database = Database(url, pool_size=pool_size, application_name="test")
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _serving(servicing: Servicing, telemetry: Telemetry, threads: int) -> Iterator[grpc.Channel]:
+    endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
+    health = Health([servicing.descriptor.full_name])
+    server = Server(endpoint, [servicing], threads=threads, health=health, telemetry=telemetry)
+    port = server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:
+            yield channel
+    finally:
+        server.stop(0)
+
+
+CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
+    # A connection of its own, as another caller in another process would have.
+    ("grpc.use_local_subchannel_pool", 1),
+    # After a server was away, look for it again soon.
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+)
