@@ -86,14 +86,12 @@ def _report(step: Report, client: Client, picture: Picture) -> Outcome:
     else:
         reply = several = client.report_all(step.events)
         results = list(_accepted(several).results)
-    wanted = event_rpc.VERDICT_DUPLICATE if step.again else event_rpc.VERDICT_APPLIED
-    _expect(
-        "the results",
-        [(event.name, verdict_word(wanted)) for event in step.events],
-        [(result.event_id, verdict_word(result.verdict)) for result in results],
-    )
+    verdict = verdict_word(event_rpc.VERDICT_DUPLICATE if step.again else event_rpc.VERDICT_APPLIED)
+    _expect("the results", [event.name for event in step.events], [result.event_id for result in results])
+    for result in results:
+        _expect(f"event {result.event_id}", verdict, f"{verdict_word(result.verdict)} {result.reason}".rstrip())
     completed = [completion.goal_id for result in results for completion in result.completions]
-    words = verdict_word(wanted) if len(results) == 1 else f"{len(results)} {verdict_word(wanted)}"
+    words = verdict if len(results) == 1 else f"{len(results)} {verdict}"
     if len(completed) == 1:
         words += f", completes {picture.goals[completed[0]].name}"
     elif completed:
@@ -106,7 +104,7 @@ def _activate(step: Activate, client: Client, picture: Picture) -> Outcome:
     reply = client.activate(picture.goals[step.goal_id].challenge_id, step.goal_id)
     goal = _accepted(reply).goal
     _expect("the goal", (step.goal_id, "active"), (goal.goal_id, "active" if goal.active else "inactive"))
-    already = f" with {goal.progress:,} of {goal.target:,} already" if goal.progress else ""
+    already = f", at {goal.progress:,} of {goal.target:,}" if goal.progress else ""
     completed = {step.goal_id} if goal.state == challenge_pb2.GOAL_STATE_COMPLETED else frozenset()
     return Outcome(
         reply=reply, words=f"active{already}", activated=frozenset({step.goal_id}), completed=frozenset(completed)

@@ -39,7 +39,7 @@ class PlainDisplay:
             self._say(f"\n{self._chapter}")
         reply = moment.outcome.reply
         answer = f"{reply.method}: {moment.outcome.words}"
-        self._say(f"{moment.number:>3}  {moment.caption:<32}  {answer} ({duration_words(reply.seconds)})")
+        self._say(f"{moment.number:>3}  {moment.caption:<29}  {answer} ({duration_words(reply.seconds)})")
         changed = moment.after.changed_since(moment.before)
         for goal_id, goal in moment.after.goals.items():
             if goal_id in changed:

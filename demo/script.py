@@ -59,14 +59,14 @@ SCRIPT = (
     Chapter(
         "Into the arena",
         [
-            Activate("Takes on {goal}", REGULAR),
+            Activate("Picks {goal}", REGULAR),
             Report("Plays for 640 points", [_match("match-1", 640)], moves={HIGH_SCORE: 640, REGULAR: 1}),
             Report("Wins that match", [FIRST_WIN], moves={WARM_UP: 1}),
-            Report("The game sends that win again", [FIRST_WIN], again=True),
+            Report("Same win, sent again", [FIRST_WIN], again=True),
             Report("Reaches level 2", [_level(2)], moves={SEASONED: 2}),
             Report("Plays for 1,180 points", [_match("match-2", 1_180)], moves={HIGH_SCORE: 1_000, REGULAR: 2}),
             Report("Wins that match", [_wins("win-2")], moves={WARM_UP: 2}),
-            Activate("Takes on {goal}", CHAMPION, moves={CHAMPION: 2}),
+            Activate("Picks {goal}", CHAMPION, moves={CHAMPION: 2}),
             Report("Plays for 910 points", [_match("match-3", 910)], moves={REGULAR: 3}),
             Report("Wins that match", [_wins("win-3")], moves={WARM_UP: 3, CHAMPION: 3}),
         ],
@@ -75,16 +75,16 @@ SCRIPT = (
         "A reward is granted once",
         [
             Claim("Claims {goal}", HIGH_SCORE, request_id="claim-1"),
-            Claim("The game sends that claim again", HIGH_SCORE, request_id="claim-1", again=True),
+            Claim("Same claim, sent again", HIGH_SCORE, request_id="claim-1", again=True),
             Claim("Tries to claim it twice", HIGH_SCORE, refused="ALREADY_CLAIMED"),
         ],
     ),
     Chapter(
         "Out on the island",
         [
-            Activate("Takes on {goal}", TREASURE_HUNTER),
-            Activate("Takes on {goal}", LONG_WAY),
-            Activate("Takes on {goal}", VOLCANO),
+            Activate("Picks {goal}", TREASURE_HUNTER),
+            Activate("Picks {goal}", LONG_WAY),
+            Activate("Picks {goal}", VOLCANO),
             Report("Walks 1,900 metres", [_walk("walk-1", 1_900)], moves={LONG_WAY: 1_900}),
             Report("Walks 3,400 metres", [_walk("walk-2", 3_400)], moves={LONG_WAY: 5_000}),
             Report(
@@ -100,7 +100,7 @@ SCRIPT = (
     Chapter(
         "Yesterday was offline",
         [
-            Activate("Takes on {goal}", WINNING_HABIT, moves={WINNING_HABIT: 1}),
+            Activate("Picks {goal}", WINNING_HABIT, moves={WINNING_HABIT: 1}),
             Report("Yesterday's login arrives", [_login("offline-login", days_ago=1)], moves={SEE_YOU_AGAIN: 2}),
             Report(
                 "Yesterday's matches arrive",

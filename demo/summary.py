@@ -29,13 +29,16 @@ def summary(performance: Performance, replies: Sequence[Reply[Any]]) -> Group:
             f"{len(replies)} calls made; every answer was as expected.",
             "bold green",
         ),
+        "",
         _rewards(performance),
+        "",
         _calls(replies),
     )
 
 
 def _rewards(performance: Performance) -> Table:
-    table = _table("Goal", "Reward", "Grant")
+    table = _table("Goal", "Reward")
+    table.add_column("Grant", no_wrap=True)
     for goal_id, claim in performance.claims.items():
         table.add_row(performance.picture.goals[goal_id].name, reward_words(claim.reward), claim.grant_id)
     return table
@@ -56,7 +59,7 @@ def _method(reply: Reply[Any]) -> str:
 
 
 def _table(*headings: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), header_style="bold", border_style="bright_black")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, border_style="bright_black")
     for heading in headings:
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)
     return table

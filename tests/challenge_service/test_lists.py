@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, ListChallengesRequest, ListChallengesResponse
@@ -13,6 +15,9 @@ from tests.catalogue.documents import goal, loaded
 from tests.refusals import refusal
 from tests.reported import login, stat, timestamp
 from tests.services import NOW, Game, game
+
+
+LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 
 
 def listed(game: Game, **request: object) -> ListChallengesResponse:
@@ -60,7 +65,7 @@ def test_goals_show_what_the_catalogue_says(arena_game: Game) -> None:
 
 
 def test_a_list_of_ten_times_fifty_goals_is_complete(database_url: str) -> None:
-    catalogue = load("catalogues/load.yaml")
+    catalogue = load(LOAD)
     with game(database_url, catalogue) as running:
         running.report(stat("enemy_kills", value=55), login())
         shown = running.goals()

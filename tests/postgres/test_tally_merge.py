@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.instant import DAY
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.postgres import tallies as stored_tallies
 from shared.postgres.connection import Connection
@@ -30,9 +29,10 @@ batches = st.lists(
 def stored(connection: Connection, key: TallyKey) -> Tally:
     """Everything that a stored tally counts."""
     row = connection.execute(
-        "SELECT sum, events, latest, (extract(epoch FROM latest_time) * 1000000)::bigint, highest, days::text, day_count"
+        "SELECT sum, events, latest, latest_time, highest, days::text, day_count"
         " FROM tally WHERE user_id = $1 AND source = $2 AND stat_code = $3",
         (key.user_id, key.stat.source, key.stat.code),
+        binary=True,
     ).fetchone()
     assert row is not None
     *numbers, days, day_count = row
@@ -105,7 +105,7 @@ def test_merging_nothing_changes_nothing(either_connection: Connection, tally: T
 def test_merging_nothing_locks_the_row(connection: Connection, database_url: str, is_there: bool) -> None:
     key = TallyKey("player", KILLS)
     if is_there:
-        stored_tallies.merge(connection, {key: Tally(sum=1, events=1, days={DAY})})
+        stored_tallies.merge(connection, {key: Tally(sum=1, events=1, days={FIRST_DAY})})
     with connected(database_url) as other:
         other.execute("SET lock_timeout = '50ms'")
         connection.execute("BEGIN")

@@ -1,0 +1,108 @@
+"""Whether the database holds what callers were told: every acknowledged event, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from challenge.v1 import event_service_pb2 as rpc
+
+from bench.database import connected
+from bench.figures import Table
+from bench.load import Run
+from bench.statements import statement
+from shared.domain.events import Event
+from shared.domain.tally import Tally, TallyKey, fold
+from shared.postgres.arrays import int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.ledger import ledger_key
+from shared.postgres.tallies import stat_of
+
+_IN_LEDGER = statement("acknowledged_in_ledger")
+_TALLIES = statement("tallies")
+_CHUNK = 10_000
+
+Tallies = dict[TallyKey, Tally]
+
+
+class Reported(NamedTuple):
+    """What callers were told about the events that they sent."""
+
+    applied: list[Event]
+    refused: int
+    """Answered, and not with APPLIED, which fresh events that are in order never are."""
+    unknown: list[Event]
+    """The call failed: they may be applied or not."""
+    completions: int
+
+
+def reported(run: Run, calls: Sequence[Sequence[Event]], response: type[rpc.ReportEventResponse | rpc.ReportEventsResponse]) -> Reported:
+    """Hold the answers of a run, all of which were kept, against the events of its calls."""
+    told = Reported([], 0, [], 0)
+    applied, unknown = told.applied, told.unknown
+    refused = completions = 0
+    for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):
+        if code != 0:
+            unknown += events
+            continue
+        for event, result in zip(events, _results(response.FromString(run.answers[number])), strict=True):
+            completions += len(result.completions)
+            if result.event_id == event.event_id and result.verdict == rpc.VERDICT_APPLIED:
+                applied.append(event)
+            else:
+                refused += 1
+    return Reported(applied, refused, unknown, completions)
+
+
+def _results(response: rpc.ReportEventResponse | rpc.ReportEventsResponse) -> Sequence[rpc.EventResult]:
+    return [response.result] if isinstance(response, rpc.ReportEventResponse) else response.results
+
+
+def read_tallies(url: str) -> Tallies:
+    """All tallies that are stored."""
+    with connected(url) as connection:
+        return {
+            TallyKey(user_id, stat_of(source, code)): Tally(sum_, events, latest, latest_time, highest)
+            for user_id, source, code, sum_, events, latest, latest_time, highest in _TALLIES.rows(connection)
+        }
+
+
+def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reported]) -> None:
+    """Add to the table whether every acknowledged event is in the database, and counts once.
+
+    `before` are the tallies as they were before the first of these events.
+    """
+    every = list(told)
+    applied = [event for part in every for event in part.applied]
+    unknown = {(event.user_id, event.stat) for part in every for event in part.unknown}
+    with connected(url) as connection:
+        found = sum(_count_in_ledger(connection, chunk) for chunk in _chunks(applied))
+    expected = before
+    for key, tally in fold(applied, ()).items():
+        expected.setdefault(key, Tally()).merge(tally)
+    stored = read_tallies(url)
+    wrong = sum(
+        stored.get(key) != tally for key, tally in expected.items() if (key.user_id, key.stat) not in unknown
+    )
+    of_all = f"of {len(applied):,} acknowledged"
+    table.check("events that were not applied", sum(part.refused for part in every), of_all)
+    table.check("acknowledged events that the ledger lacks", len(applied) - found, of_all)
+    table.check("tallies that differ from the sum of acknowledged events", wrong, f"of {len(expected):,}")
+
+
+def _count_in_ledger(connection: Connection, events: Sequence[Event]) -> int:
+    keys = [ledger_key(event) for event in events]
+    row = _IN_LEDGER.row(
+        connection,
+        int_array([key.day for key in keys]),
+        text_array([key.user_id for key in keys]),
+        text_array(["\\x" + key.event_hash.hex() for key in keys]),
+    )
+    return int(row[0]) if row is not None else 0
+
+
+def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
+    iterator = iter(events)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk

@@ -1,0 +1,76 @@
+"""What players do while they are watched: events with rising values, and their messages."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from challenge.v1 import event_service_pb2 as rpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from shared.domain.catalogue import LOGIN, Source, Stat
+from shared.domain.events import Event
+from shared.domain.instant import SECOND, Instant
+
+LOGIN_SHARE = 0.2
+
+
+class Measured(NamedTuple):
+    """A stat of the load catalogue, and how a player gets on with it."""
+
+    stat: Stat
+    start_max: int
+    """Players begin anywhere from 0 to this, some beyond the greatest target."""
+    rise_max: int
+    """An event raises the value by 1 to this."""
+
+
+MEASURED = (
+    Measured(Stat(Source.STAT, "enemy_kills"), 600, 3),
+    Measured(Stat(Source.STAT, "games_played"), 120, 1),
+    Measured(Stat(Source.STAT, "headshots"), 300, 2),
+    Measured(Stat(Source.STAT, "wins"), 60, 1),
+)
+
+
+class Play:
+    """An endless game of many players; the same seed and the same calls give the same game."""
+
+    def __init__(self, players: Sequence[str], seed: int, values: Mapping[tuple[str, Stat], int] | None = None) -> None:
+        """`values` is where each player stands with each stat; 0 where it says nothing."""
+        self.players = players
+        self.values: dict[tuple[str, Stat], int] = defaultdict(int, values or {})
+        self.random = random.Random(seed)
+
+    def event(self, player: str, stat: Stat, value: int | None, time: Instant) -> Event:
+        """An event with a fresh id."""
+        event_id = f"{self.random.getrandbits(128):032x}"
+        return Event(event_id, player, time, stat, value=value)
+
+    def events(self, now: Instant) -> Iterator[Event]:
+        """Without end: a fifth are logins, the rest a rising value of a random stat, each of a random player."""
+        while True:
+            player = self.players[int(self.random.random() * len(self.players))]
+            if self.random.random() < LOGIN_SHARE:
+                yield self.event(player, LOGIN, None, now)
+                continue
+            measured = MEASURED[int(self.random.random() * len(MEASURED))]
+            key = (player, measured.stat)
+            self.values[key] += 1 + int(self.random.random() * measured.rise_max)
+            # A microsecond apart, so that the newest value is the highest.
+            now += 1
+            yield self.event(player, measured.stat, self.values[key], now)
+
+
+def message(event: Event) -> rpc.Event:
+    """The event as a caller sends it."""
+    seconds, microseconds = divmod(event.time, SECOND)
+    time = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
+    if event.stat == LOGIN:
+        return rpc.Event(
+            event_id=event.event_id, user_id=event.user_id, event_time=time, logged_in=rpc.LoggedIn()
+        )
+    update = rpc.StatUpdated(stat_code=event.stat.code, delta=event.delta, value=event.value)
+    return rpc.Event(event_id=event.event_id, user_id=event.user_id, event_time=time, stat_updated=update)

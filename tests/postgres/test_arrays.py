@@ -1,0 +1,45 @@
+"""What goes into an array literal comes out of Postgres letter for letter."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
+from shared.postgres.connection import Connection
+from tests.strategies import texts
+
+on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+bigints = st.integers(-(2**63), 2**63 - 1)
+
+
+@on_one_database
+@given(st.lists(texts | st.text(st.sampled_from('"\\{},NUL \n\t'), max_size=8)))
+@example([""])
+@example(["", ""])
+@example(["NULL", "null", "{}", '"', "\\", '\\"', "{a,b}", "'; DROP TABLE player; --", "\U0001f409", " a ", "\u202e"])
+def test_any_texts_survive(connection: Connection, sent: list[str]) -> None:
+    row = connection.execute("SELECT $1::text[]", (text_array(sent),)).fetchone()
+    assert row == (sent,)
+
+
+@on_one_database
+@given(st.lists(st.binary(max_size=16)))
+def test_any_bytes_survive_in_hex(connection: Connection, sent: list[bytes]) -> None:
+    literal = text_array(["\\x" + each.hex() for each in sent])
+    row = connection.execute("SELECT $1::bytea[]", (literal,), binary=True).fetchone()
+    assert row == (sent,)
+
+
+@on_one_database
+@given(st.lists(bigints))
+@example([])
+def test_any_integers_survive(connection: Connection, sent: list[int]) -> None:
+    assert connection.execute("SELECT $1::bigint[]", (int_array(sent),)).fetchone() == (sent,)
+
+
+@on_one_database
+@given(st.lists(st.none() | bigints))
+def test_missing_integers_stay_missing(connection: Connection, sent: list[int | None]) -> None:
+    assert connection.execute("SELECT $1::bigint[]", (nullable_int_array(sent),)).fetchone() == (sent,)

@@ -1,0 +1,120 @@
+"""Every statement on the path of players and events finds its rows by the index that is made for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statements
+from tests.databases import connected
+from tests.servers import PostgresServer
+
+PLAYERS = 20_000
+
+# A table each as a game of that size has it after a while. Statistics as autovacuum keeps them.
+FILL = [
+    "INSERT INTO player SELECT 'player ' || p, 'UTC', timestamptz 'epoch' FROM generate_series(1, {players}) p",
+    "INSERT INTO tally SELECT 'player ' || p, 'stat', 'stat ' || s, 'lifetime', timestamptz 'epoch',"
+    " 0, 0, NULL, NULL, NULL, '{{}}', 0 FROM generate_series(1, {players}) p, generate_series(1, 4) s",
+    "INSERT INTO assignment SELECT 'player ' || p, 'goal ' || g, true, NULL, 0"
+    " FROM generate_series(1, {players}) p, generate_series(1, 2) g",
+    "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch',"
+    " CASE WHEN g = 1 THEN 'request' END FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO reward_outbox SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, 1, gen_random_uuid(),"
+    " 'PENDING', 'ITEM', 'sword', 1, 0, 0, timestamptz 'epoch', timestamptz 'epoch'"
+    " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "SELECT make_event_seen_partition(date '2024-02-28' + d) FROM generate_series(0, 4) d",
+    "INSERT INTO event_seen SELECT date '2024-02-28' + d, 'player ' || p, decode(md5(p::text), 'hex')"
+    " FROM generate_series(1, {players}) p, generate_series(0, 4) d",
+    "ANALYZE",
+]
+
+# Which indexes each statement scans; a name of the ledger stands for the index of each of its partitions.
+SCANS = {
+    "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "update_time_zone": {"player_pkey"},
+    "read_assignments_of_goals": {"assignment_pkey"},
+    "mark_claimed": {"completion_pkey"},
+    "find_claim": {"completion_pkey", "reward_outbox_pkey"},
+    "find_claim_by_request": {"completion_claim_request_id", "reward_outbox_pkey"},
+    "event_seen_by_transaction": {"event_seen"},
+}
+
+# By which index each statement notices that a row is there already.
+ARBITERS = {
+    "insert_player": "player_pkey",
+    "merge_tallies": "tally_pkey",
+    "store_assignment": "assignment_pkey",
+    "insert_completions": "completion_pkey",
+    "insert_events_seen": "event_seen_pkey",
+}
+
+
+@pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
+def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A connection to a database with many players."""
+    server: PostgresServer = request.getfixturevalue(request.param)
+    with server.fresh_database() as url, connected(url) as connection:
+        for statement in FILL:
+            connection.execute(statement.format(players=PLAYERS).encode())
+        yield connection
+
+
+def plan_nodes(connection: Connection, name: str) -> list[dict[str, Any]]:
+    """Every node of the plan that is made once for all parameters."""
+    row = connection.execute(b"EXPLAIN (GENERIC_PLAN, FORMAT JSON) " + statements()[name].text).fetchone()
+    assert row is not None
+    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    waiting, nodes = [plan[0]["Plan"]], []
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, name: str) -> None:
+    scans = [node for node in plan_nodes(crowded, name) if "Relation Name" in node and "Scan" in node["Node Type"]]
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}
+    found = {"event_seen" if node["Index Name"].startswith("event_seen_") else node["Index Name"] for node in scans}
+    assert found == SCANS[name]
+    assert all("user_id" in node["Index Cond"] for node in scans)
+
+
+@pytest.mark.parametrize("name", ARBITERS)
+def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection, name: str) -> None:
+    nodes = plan_nodes(crowded, name)
+    assert [node["Conflict Arbiter Indexes"] for node in nodes if "Conflict Arbiter Indexes" in node] == [
+        [ARBITERS[name]]
+    ]
+    assert not [node for node in nodes if node["Node Type"] == "Seq Scan"]
+
+
+def test_every_index_serves_a_statement(crowded: Connection) -> None:
+    indexes = crowded.execute(
+        "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
+        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'reward_outbox')"
+    ).fetchall()
+    used = set().union(*SCANS.values(), ARBITERS.values())
+    assert {name for (name,) in indexes} <= used
+
+
+def test_the_statements_that_find_rows_are_all_looked_at() -> None:
+    about_the_schema_itself = {
+        "has_migrations",
+        "applied_migrations",
+        "is_read_only",
+        "transaction_status",
+        "lock_partition_duty",
+        "limit_lock_wait",
+        "make_ledger_partitions",
+        "drop_ledger_partitions",
+        "days_without_partition",
+    }
+    writes_without_looking = {"insert_grant"}
+    assert statements().keys() == SCANS.keys() | ARBITERS.keys() | about_the_schema_itself | writes_without_looking

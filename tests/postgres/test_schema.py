@@ -1,0 +1,90 @@
+"""Migrations forward and back, and what a database lacks."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from shared.postgres import schema
+from tests.databases import connected
+from tests.servers import PostgresServer
+
+ALL = sorted(path.stem for path in schema.MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+
+# What is ours in the schema; yoyo keeps its own records in tables whose names it begins with its own.
+OBJECTS = """
+SELECT 'relation', relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relname !~ 'yoyo'
+UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'type', typname FROM pg_type
+WHERE typnamespace = 'public'::regnamespace AND typname !~ 'yoyo'
+"""
+
+
+@pytest.fixture(params=["postgres_server", "postgres_16"])
+def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without any migration."""
+    server: PostgresServer = request.getfixturevalue(request.param)
+    name = f"empty_{secrets.token_hex(4)}"
+    with psycopg.connect(server.url, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield urlunsplit(urlsplit(server.url)._replace(path=f"/{name}"))
+        administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def objects(url: str) -> set[tuple[str, str]]:
+    """What is there that the migrations made."""
+    with connected(url) as connection:
+        return {(kind, name) for kind, name in connection.execute(OBJECTS).fetchall()}
+
+
+def missing(url: str) -> list[str]:
+    """What the services would miss."""
+    with connected(url) as connection:
+        return schema.missing(connection)
+
+
+def test_migrations_go_forward_and_back_and_leave_nothing_behind(empty_url: str) -> None:
+    assert schema.migrate(empty_url) == ALL
+    made = objects(empty_url)
+    assert ("relation", "tally") in made
+    assert sorted(schema.roll_back(empty_url, len(ALL))) == ALL
+    assert objects(empty_url) == set()
+    assert schema.migrate(empty_url) == ALL
+    assert objects(empty_url) == made
+
+
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    schema.migrate(empty_url)
+    assert schema.migrate(empty_url) == []
+
+
+def test_what_is_missing_is_named(empty_url: str) -> None:
+    assert missing(empty_url) == ALL
+    schema.migrate(empty_url)
+    assert missing(empty_url) == []
+    schema.roll_back(empty_url, 1)
+    assert missing(empty_url) == ALL[-1:]
+
+
+def test_two_migrations_at_once_both_succeed(empty_url: str) -> None:
+    applied: list[list[str]] = []
+    runs = [threading.Thread(target=lambda: applied.append(schema.migrate(empty_url))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert sorted(applied, key=len) == [[], ALL]
+    assert missing(empty_url) == []
+
+
+def test_every_migration_can_be_undone() -> None:
+    for name in ALL:
+        assert (schema.MIGRATIONS / f"{name}.rollback.sql").is_file()
