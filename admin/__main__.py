@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import catalogue, migrate
+from admin import audit, catalogue, migrate
 
-FAMILIES = (catalogue.register, migrate.register)
+FAMILIES = (audit.register, catalogue.register, migrate.register)
 """Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""
 
 

@@ -24,6 +24,7 @@ _TALLIES = statement("tallies")
 _CHUNK = 10_000
 
 Tallies = dict[TallyKey, Tally]
+Response = type[rpc.ReportEventResponse] | type[rpc.ReportEventsResponse]
 
 
 class Reported(NamedTuple):
@@ -37,11 +38,12 @@ class Reported(NamedTuple):
     completions: int
 
 
-def reported(run: Run, calls: Sequence[Sequence[Event]], response: type[rpc.ReportEventResponse | rpc.ReportEventsResponse]) -> Reported:
+def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> Reported:
     """Hold the answers of a run, all of which were kept, against the events of its calls."""
-    told = Reported([], 0, [], 0)
-    applied, unknown = told.applied, told.unknown
+    applied: list[Event] = []
+    unknown: list[Event] = []
     refused = completions = 0
+    # The run may have ended before all calls were made.
     for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):
         if code != 0:
             unknown += events

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from devstack.postgres import EmbeddedPostgres
-from shared.postgres.connection import Connection, configure, connect_arguments
+from shared.postgres.connection import Connection, InstantLoader, connect_arguments
 from shared.postgres.schema import migrate
 
 _CONNECT_TIMEOUT_S = 5
@@ -18,7 +18,7 @@ _CONNECT_TIMEOUT_S = 5
 def connected(url: str) -> Iterator[Connection]:
     """A connection as the services have it."""
     with Connection.connect(url, **connect_arguments(_CONNECT_TIMEOUT_S, "bench")) as connection:
-        configure(connection)
+        connection.adapters.register_loader("timestamptz", InstantLoader)
         yield connection
 
 

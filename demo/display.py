@@ -24,6 +24,6 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 def display_on(console: Console, player: str, performance: Performance) -> Display:
     """A picture that moves where the terminal can show one, lines of text elsewhere."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    if console.is_interactive and console.file.isatty():
         return LiveDisplay(console, player, performance)
     return PlainDisplay(console, player)

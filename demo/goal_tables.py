@@ -28,8 +28,8 @@ LOOKS = {
     "not started": Look("○", "default"),
     "in progress": Look("◐", "cyan"),
     "locked": Look("◇", "yellow"),
-    "completed": Look("●", "bold green"),
-    "claimed": Look("✔", "green"),
+    "completed": Look("●", "bold bright_green"),
+    "claimed": Look("✔", "dim green"),
 }
 """By `standing_word`."""
 
@@ -55,12 +55,14 @@ def goal_tables(picture: Picture, progress: Mapping[str, float], changed: Set[st
             emphasis = "bold " if goal.goal_id in changed else ""
             table.add_row(
                 Text.assemble((look.mark, look.style), " ", (goal.name, f"{emphasis}{_text_style(word)}")),
-                ProgressBar(goal.target, shown, complete_style=look.style, finished_style=look.style, style="grey23"),
+                ProgressBar(
+                    goal.target, shown, complete_style=look.style, finished_style=look.style, style="bright_black"
+                ),
                 Text(_amount(goal, round(shown)), _text_style(word)),
                 Text(word, look.style),
-                Text(reward_words(goal.reward), "green" if word == "claimed" else _text_style(word)),
+                Text(reward_words(goal.reward), look.style if word == "claimed" else _text_style(word)),
             )
-        title = Text(f" {challenge.name} ", "bold")
+        title = Text(f" {challenge.name} ", "bold default")
         panels.append(Panel(table, box=ROUNDED, title=title, title_align="left", border_style="bright_black"))
     return panels
 

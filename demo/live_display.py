@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,8 @@ FRAME_S = 1 / 20
 FILL_S = 0.35
 """How long a bar takes to its new length."""
 
+COLUMNS_MAX = 120
+"""Wider, and the eye loses the line."""
 LOG_LINES_MIN = 3
 OTHER_LINES = 3
 """The header, the empty line above the log, and the line that the cursor stands on."""
@@ -78,7 +81,8 @@ class LiveDisplay:
         }
         changed = self._moments[-1].after.changed_since(self._moments[-1].before) if self._moments else frozenset()
         tables = goal_tables(self._picture, progress, changed)
-        self._live.update(Group(self._header(), *tables, "", self._log()), refresh=True)
+        picture = Group(self._header(), *tables, "", self._log())
+        self._live.update(Constrain(picture, COLUMNS_MAX), refresh=True)
 
     def _header(self) -> Table:
         header = Table.grid(expand=True)

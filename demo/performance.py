@@ -11,7 +11,7 @@ from demo.client import Client, Refusal
 from demo.deeds import Outcome, perform
 from demo.errors import OtherCatalogue, PlayerNotNew, Unexpected
 from demo.picture import Changes, Picture
-from demo.steps import Chapter, Step
+from demo.steps import Activate, Chapter, Claim, Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +70,9 @@ class Performance:
             )
 
     def _caption(self, step: Step) -> str:
-        goal_id = getattr(step, "goal_id", None)
-        return step.caption.format(goal=self.picture.goals[goal_id].name) if goal_id else step.caption
+        if isinstance(step, Activate | Claim):
+            return step.caption.format(goal=self.picture.goals[step.goal_id].name)
+        return step.caption
 
 
 def _look(client: Client) -> Picture:

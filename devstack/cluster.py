@@ -12,12 +12,11 @@ from pathlib import Path
 from devstack.account import Account
 from devstack.errors import StartFailed
 from devstack.process import handed_over
+from devstack.server import ENVIRONMENT
 from devstack.shelter import key, shelter
 
 ROLE = "challenge"
 DATABASE = "challenge"
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""All that the server sees of the environment: a stray PGDATA or PGPORT would change what it does."""
 
 INITDB_S = 120
 """Takes a second; minutes only on a disk that is very slow to sync."""

@@ -38,7 +38,9 @@ class LogFile:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def tail(self) -> str:
-        """The last lines of the log."""
+        """The last lines of the log; empty if there is none yet."""
+        if not self.path.exists():
+            return ""
         return "\n".join(self.path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 
@@ -64,7 +66,7 @@ class Lines:
                 self._on_line(self._last[-1])
 
     def tail(self) -> str:
-        """The last lines, all of them if the child has ended."""
+        """The last lines, up to the very last one if the child has ended."""
         if self._reader is not None:
             # A grandchild may still hold the pipe open, so the end of the output is waited for, but not for long.
             self._reader.join(timeout=1)

@@ -11,12 +11,12 @@ from typing import Literal
 
 from devstack.account import Account, server_account
 from devstack.binaries import postgres_installation
-from devstack.cluster import DATABASE, ENVIRONMENT, ROLE, Cluster
+from devstack.cluster import DATABASE, ROLE, Cluster
 from devstack.errors import AlreadyRunning
 from devstack.ports import LOOPBACK
 from devstack.postmaster import Postmaster
 from devstack.process import POLL_S, Child
-from devstack.server import EmbeddedServer
+from devstack.server import ENVIRONMENT, EmbeddedServer
 
 Version = Literal[16, 18]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,9 @@ from devstack.errors import StartFailed
 from devstack.output import LogFile
 from devstack.ports import free_port, is_free
 from devstack.process import Child
+
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+"""All that a server sees of the environment: a stray PGDATA or PGPORT would change what it does."""
 
 PORT_ATTEMPTS = 5
 """How often another free port is tried when somebody takes the one that was picked."""

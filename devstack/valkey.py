@@ -7,10 +7,9 @@ import socket
 from pathlib import Path
 
 from devstack.binaries import valkey_server
-from devstack.cluster import ENVIRONMENT
 from devstack.ports import LOOPBACK
 from devstack.process import Child
-from devstack.server import EmbeddedServer
+from devstack.server import ENVIRONMENT, EmbeddedServer
 
 STOP_S = 5
 PROBE_S = 1

@@ -47,7 +47,14 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     listeners: list[CompletionListener] = [telemetry.completed]
 
     def commit(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
-        outcomes = flush(database, catalogue, events, deadline, telemetry.bisected)
+        outcomes = flush(
+            database,
+            catalogue,
+            events,
+            deadline,
+            keep_content=settings.events.keep_content,
+            bisected=telemetry.bisected,
+        )
         tell(listeners, outcomes)
         return outcomes
 

@@ -59,6 +59,11 @@ class EventSettings:
         maximum=720,
         help="How old an event may be. So long, and a day more, the ledger remembers event ids.",
     )
+    keep_content: bool = setting(
+        "EVENT_KEEP_CONTENT",
+        default=False,
+        help="Whether the ledger keeps events whole, so that `python -m admin audit` can replay them.",
+    )
     skew_s: int = setting(
         "EVENT_SKEW_S",
         default=300,

@@ -86,10 +86,17 @@ CREATE TABLE event_seen (
     event_day  date NOT NULL,
     user_id    text COLLATE "C" NOT NULL,
     event_hash bytea NOT NULL,
+    event_id   text COLLATE "C",
+    event_time timestamptz,
+    source     text COLLATE "C",
+    stat_code  text COLLATE "C",
+    delta      bigint,
+    value      bigint,
     CONSTRAINT event_seen_pkey PRIMARY KEY (event_day, user_id, event_hash),
     CONSTRAINT event_seen_hash_is_16_bytes CHECK (octet_length(event_hash) = 16)
 ) PARTITION BY RANGE (event_day);
 
+COMMENT ON COLUMN event_seen.event_id IS 'From here on: the event''s content, where a setting says that it is kept.';
 COMMENT ON COLUMN event_seen.event_hash IS 'BLAKE2b of player, day and event id, 16 bytes.';
 
 -- Catches a day whose partition was not made in time; the duty that makes partitions raises a gauge while it has rows.

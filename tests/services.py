@@ -18,9 +18,9 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
 from challenge_service.servicer import ChallengeServicer
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
-from event_handler.group_commit import GroupCommit
 from event_handler.servicer import EventServicer
 from event_handler.telemetry import EventTelemetry
+from event_handler.writers import Writers
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
@@ -135,13 +135,16 @@ def event_service(
     telemetry = Telemetry()
     with ExitStack() as parts:
         database = parts.enter_context(_database(database_url, pool_size))
-        group_commit = GroupCommit(
-            lambda events, deadline: flush(database, catalogue, events, deadline), buffer_events_max=buffer_events_max
+        writers = Writers(
+            lambda events, deadline: flush(database, catalogue, events, deadline),
+            count=1,
+            buffer_events_max=buffer_events_max,
         )
-        group_commit.start()
-        parts.callback(group_commit.close, 10)
-        servicer = EventServicer(group_commit, catalogue, window, clock, EventTelemetry(telemetry))
+        writers.start()
+        parts.callback(writers.close, 10)
+        servicer = EventServicer(writers, catalogue, window, clock, EventTelemetry(telemetry))
         channel = parts.enter_context(_serving(Servicing(EVENT_CONTRACT, servicer), telemetry, threads))
+        parts.callback(servicer.streams.stop)
         yield EventServiceStub(channel)
 
 
@@ -159,7 +162,7 @@ def _database(url: str, pool_size: int) -> Iterator[Database]:
 def _serving(servicing: Servicing, telemetry: Telemetry, threads: int) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
     health = Health([servicing.descriptor.full_name])
-    server = Server(endpoint, [servicing], threads=threads, health=health, telemetry=telemetry)
+    server = Server(endpoint, [servicing], threads=threads, streams=8, health=health, telemetry=telemetry)
     port = server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:

@@ -43,18 +43,24 @@ def flush(
     catalogue: Catalogue,
     events: Sequence[Event],
     deadline: float,
+    *,
+    keep_content: bool = False,
     bisected: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """Apply events in one transaction. When this returns, what it says is committed.
 
     `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, the
     batch is halved until each of them stands alone; it is INVALID then, and all others are applied. `bisected` is told
-    of each halving. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown
-    until the same events are sent again.
+    of each halving. With `keep_content` the ledger keeps the events for audit.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown until the same
+    events are sent again.
     """
     try:
         flushed = database.transact(
-            lambda connection: apply_events(connection, catalogue, events), deadline, written=_is_written
+            lambda connection: apply_events(connection, catalogue, events, keep_content=keep_content),
+            deadline,
+            written=_is_written,
         )
     except ContentRefused as refusal:
         if len(events) == 1:
@@ -63,14 +69,22 @@ def flush(
         bisected()
         middle = len(events) // 2
         halves = (events[:middle], events[middle:])
-        return [outcome for half in halves for outcome in flush(database, catalogue, half, deadline, bisected)]
+        return [
+            outcome
+            for half in halves
+            for outcome in flush(database, catalogue, half, deadline, keep_content=keep_content, bisected=bisected)
+        ]
     return flushed.outcomes
 
 
-def apply_events(connection: Connection, catalogue: Catalogue, events: Sequence[Event]) -> Flushed:
+def apply_events(
+    connection: Connection, catalogue: Catalogue, events: Sequence[Event], *, keep_content: bool = False
+) -> Flushed:
     """The statements of a flush, in the order in which all transactions lock: ledger, tally, assignment, completion."""
     keys = [ledger_key(event) for event in events]
-    unseen = ledger.insert_unseen(connection, keys)
+    # Of several events with one key the first counts: its content is what is kept.
+    content = dict(zip(reversed(keys), reversed(events), strict=True)) if keep_content else None
+    unseen = ledger.insert_unseen(connection, keys, content)
     outcomes = [_DUPLICATE] * len(events)
     fresh: list[int] = []
     for index, key in enumerate(keys):

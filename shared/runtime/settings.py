@@ -161,9 +161,9 @@ def _value(variable: Variable, text: str) -> object:
         raise ValueError(f"is {text!r}, must be one of {', '.join(declared.choices)}")
     if isinstance(value, int | float):
         if declared.minimum is not None and value < declared.minimum:
-            raise ValueError(f"is {text}, must be at least {declared.minimum:g}")
+            raise ValueError(f"is {text}, must be at least {declared.minimum:,}")
         if declared.maximum is not None and value > declared.maximum:
-            raise ValueError(f"is {text}, must be at most {declared.maximum:g}")
+            raise ValueError(f"is {text}, must be at most {declared.maximum:,}")
     return value
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from shared.runtime.settings import Variable, variables
 
 _MASK = "***"
-# scheme://user:password@host, and the password=… of a connection string or URL query.
-_URL_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):[^/?#]*@")
+# scheme://user:password@host, up to the last @, because people put characters into passwords that a URL does not allow;
+# and the password=… of a connection string or URL query.
+_URL_PASSWORD = re.compile(r"(?<=://)([^/?#@:]*):\S*@")
 _NAMED_PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
 
@@ -87,9 +88,10 @@ def _meaning(variable: Variable) -> str:
     declared = variable.declared
     if declared.choices:
         return f"{declared.help} One of {', '.join(declared.choices)}."
-    bounds = [
-        f"{word} {bound:g}"
-        for word, bound in (("at least", declared.minimum), ("at most", declared.maximum))
-        if bound is not None
-    ]
-    return f"{declared.help} {' and '.join(bounds).capitalize()}." if bounds else declared.help
+    if declared.minimum is not None and declared.maximum is not None:
+        return f"{declared.help} {declared.minimum:,} to {declared.maximum:,}."
+    if declared.minimum is not None:
+        return f"{declared.help} At least {declared.minimum:,}."
+    if declared.maximum is not None:
+        return f"{declared.help} At most {declared.maximum:,}."
+    return declared.help

@@ -15,7 +15,7 @@ from tests.servers import PostgresServer
 
 PLAYERS = 20_000
 
-# A table each as a game of that size has it after a while. Statistics as autovacuum keeps them.
+# Tables as a game of that size has them after a while, and statistics as autovacuum keeps them.
 FILL = [
     "INSERT INTO player SELECT 'player ' || p, 'UTC', timestamptz 'epoch' FROM generate_series(1, {players}) p",
     "INSERT INTO tally SELECT 'player ' || p, 'stat', 'stat ' || s, 'lifetime', timestamptz 'epoch',"
@@ -27,9 +27,10 @@ FILL = [
     "INSERT INTO reward_outbox SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, 1, gen_random_uuid(),"
     " 'PENDING', 'ITEM', 'sword', 1, 0, 0, timestamptz 'epoch', timestamptz 'epoch'"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    # The sixth day has no partition of its own.
     "SELECT make_event_seen_partition(date '2024-02-28' + d) FROM generate_series(0, 4) d",
     "INSERT INTO event_seen SELECT date '2024-02-28' + d, 'player ' || p, decode(md5(p::text), 'hex')"
-    " FROM generate_series(1, {players}) p, generate_series(0, 4) d",
+    " FROM generate_series(1, {players}) p, generate_series(0, 5) d",
     "ANALYZE",
 ]
 
@@ -42,6 +43,7 @@ SCANS = {
     "find_claim": {"completion_pkey", "reward_outbox_pkey"},
     "find_claim_by_request": {"completion_claim_request_id", "reward_outbox_pkey"},
     "event_seen_by_transaction": {"event_seen"},
+    "read_events_seen": {"event_seen"},
 }
 
 # By which index each statement notices that a row is there already.
@@ -79,8 +81,9 @@ def plan_nodes(connection: Connection, name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", SCANS)
 def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, name: str) -> None:
-    scans = [node for node in plan_nodes(crowded, name) if "Relation Name" in node and "Scan" in node["Node Type"]]
-    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}
+    nodes = plan_nodes(crowded, name)
+    assert not [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
+    scans = [node for node in nodes if "Index Name" in node]
     found = {"event_seen" if node["Index Name"].startswith("event_seen_") else node["Index Name"] for node in scans}
     assert found == SCANS[name]
     assert all("user_id" in node["Index Cond"] for node in scans)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.domain.catalogue import Stat
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.postgres import tallies as stored_tallies
 from shared.postgres.connection import Connection
@@ -35,8 +36,8 @@ def stored(connection: Connection, key: TallyKey) -> Tally:
         binary=True,
     ).fetchone()
     assert row is not None
-    *numbers, days, day_count = row
-    tally = Tally(*numbers, days=days_in(days))
+    total, count, latest, latest_time, highest, days, day_count = row
+    tally = Tally(total, count, latest, latest_time, highest, days_in(days))
     assert day_count == len(tally.days)
     return tally
 
@@ -51,7 +52,7 @@ def days_in(multirange: str) -> set[int]:
 @on_one_database
 @given(batches)
 def test_merging_in_the_database_adds_up_as_it_does_in_memory(
-    either_connection: Connection, drawn: list[dict[tuple[int, tuple[str, str]], Tally]]
+    either_connection: Connection, drawn: list[dict[tuple[int, Stat], Tally]]
 ) -> None:
     names = [next(players), next(players)]
     expected: dict[TallyKey, Tally] = {}

@@ -57,7 +57,7 @@ def test_all_problems_are_reported_together() -> None:
         "RATIO is 1.5, must be at most 1",
         "ON is 'maybe', must be true or false",
         "LIMIT is -1, must be at least 0",
-        "EXAMPLE_PORT is 70000, must be at most 65535",
+        "EXAMPLE_PORT is 70000, must be at most 65,535",
         "EXAMPLE_WORKERS is 0, must be at least 1",
     )
 
@@ -100,6 +100,11 @@ def test_no_password_in_a_url_is_ever_shown(password: str) -> None:
     assert masked(f"postgresql://db/x?password={encoded}&user=a") == "postgresql://db/x?password=***&user=a"
 
 
+@pytest.mark.parametrize("password", ["a/b", "a@b", "a?b#c", "a:b"])
+def test_a_password_that_no_url_allows_is_masked_all_the_same(password: str) -> None:
+    assert masked(f"redis://me:{password}@cache:6379/0") == "redis://me:***@cache:6379/0"
+
+
 @pytest.mark.parametrize("quoted", ["hunter2", "'hunter 2'", r"'hunt\'er2'"])
 def test_no_password_in_a_connection_string_is_shown(quoted: str) -> None:
     assert masked(f"host=db password={quoted} user=a") == "host=db password=*** user=a"
@@ -109,7 +114,7 @@ def test_each_variable_is_shown_with_value_default_unit_and_meaning() -> None:
     rows = {row.name: row for row in describe(Example, load(Example, {"NAME": "a", "COUNT": "7"}))}
     count = rows["COUNT"]
     assert (count.value, count.default, count.unit) == ("7", "3", "things")
-    assert count.meaning == "How many. At least 1 and at most 10."
+    assert count.meaning == "How many. 1 to 10."
     assert rows["NAME"].default == "required"
     assert rows["EXAMPLE_PORT"].default == "4000"
 
@@ -125,6 +130,15 @@ def test_the_markdown_table_has_each_variable_once() -> None:
     assert len(names) == len(set(names))
     assert {"NAME", "EXAMPLE_PORT", "DATABASE_URL"} <= set(names)
     assert {line.count("|") for line in lines} == {5}
+
+
+def test_a_default_for_a_field_that_does_not_exist_is_a_mistake() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Misspelt:
+        server: ServerSettings = prefixed("EXAMPLE_", prot=4_000)
+
+    with pytest.raises(TypeError, match="ServerSettings has no prot"):
+        load(Misspelt, {})
 
 
 def test_a_message_can_name_the_variable_behind_a_field() -> None:

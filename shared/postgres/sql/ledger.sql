@@ -1,9 +1,14 @@
 -- name: insert_events_seen
 -- Notes events as seen; answers the hashes of those that were not seen before, each once. Keys must be sorted: the order is the order
--- of the locks.
-INSERT INTO event_seen (event_day, user_id, event_hash)
-SELECT date 'epoch' + event_day, user_id, event_hash
-FROM unnest($1::integer[], $2::text[], $3::bytea[]) AS arrived (event_day, user_id, event_hash)
+-- of the locks. The arrays of the content are empty where it is not kept: unnest fills them up with nulls.
+INSERT INTO event_seen (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
+SELECT
+    date 'epoch' + event_day, user_id, event_hash,
+    event_id, timestamptz 'epoch' + event_time * interval '1 microsecond', source, stat_code, delta, value
+FROM unnest(
+    $1::integer[], $2::text[], $3::bytea[],
+    $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
+) AS arrived (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
 
@@ -16,3 +21,9 @@ WHERE event_day = date 'epoch' + $1::integer
     AND user_id = $2
     AND event_hash = $3
     AND xmin::text::bigint = $4::bigint % 4294967296;
+
+-- name: read_events_seen
+-- What the ledger holds of a player on these days; the content is null where it was not kept.
+SELECT event_id, event_time, source, stat_code, delta, value
+FROM event_seen
+WHERE event_day = ANY ($2::date[]) AND user_id = $1;

@@ -1,0 +1,71 @@
+"""`python -m admin audit`: replays what the ledger kept of a player."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from shared.domain.errors import ChallengeError
+from shared.domain.instant import HOUR
+from shared.operations.audit import PlayerAudit, StatAudit, audit_player
+from shared.postgres.database import Database
+from shared.runtime.clock import system_clock
+
+DEADLINE_S = 30.0
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "audit",
+        help="replay a player's kept events and compare them with the tallies",
+        description="Replays the events that the ledger kept (EVENT_KEEP_CONTENT) and compares them with the tallies.",
+        epilog="Exit status: 0 nothing is missing from the tallies, 1 something is, or the database is away.",
+    )
+    parser.add_argument("player", metavar="PLAYER", help="the player's id")
+    parser.add_argument("--horizon-h", type=int, default=72, metavar="H", help="the ledger's horizon (EVENT_HORIZON_H)")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        print("DATABASE_URL is not set", file=sys.stderr)
+        return 2
+    database = Database(url, pool_size=1, application_name="admin audit")
+    database.open()
+    try:
+        audit = audit_player(
+            database, arguments.player, arguments.horizon_h * HOUR, system_clock(), time.monotonic() + DEADLINE_S
+        )
+    except ChallengeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        database.close()
+    _show(audit)
+    return 1 if any(stat.lost for stat in audit.stats) else 0
+
+
+def _show(audit: PlayerAudit) -> None:
+    table = Table("source", "stat", "events", "sum", "highest", "finding", title="kept / stored")
+    for stat in audit.stats:
+        pairs = zip(stat.replayed[:3], stat.stored[:3], strict=True)
+        total, events, highest = (f"{replayed} / {stored}" for replayed, stored in pairs)
+        table.add_row(stat.stat.source, stat.stat.code, events, total, highest, _finding(stat))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{audit.kept} events replayed, {audit.without_content} seen without content, {audit.stored} in the tallies"
+    )
+
+
+def _finding(stat: StatAudit) -> str:
+    if stat.lost:
+        return "[red]the tally lacks events[/red]"
+    return "exact" if stat.exact else "more in the tally than was kept"

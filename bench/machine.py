@@ -1,0 +1,73 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.samples import median
+
+_LIBRARIES = ("grpcio", "protobuf", "psycopg", "prometheus_client")
+_SYNCS = 50
+_PAGE = 8_192
+"""What Postgres writes at least."""
+
+
+def machine() -> dict[str, str]:
+    """Processor, memory and system, and what else is running."""
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": f"{_processor()}, {cores} cores",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "load before the start": f"{os.getloadavg()[0]:.2f} (processes that ran or wanted to, in the last minute)",
+    }
+
+
+def versions(postgres: str) -> dict[str, str]:
+    """Versions of the interpreter and of the libraries that matter."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return {"versions": f"Python {platform.python_version()}, PostgreSQL {postgres}, {libraries}"}
+
+
+def disk(directory: Path) -> dict[str, str]:
+    """The file system under a folder, and how long it takes to make one page durable there."""
+    kind = _file_system(directory)
+    told = f"{kind}, {_sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
+    if kind == "tmpfs":
+        told += "; in memory: commits cost nothing here, so no figure is comparable"
+    return {"disk": told}
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()
+
+
+def _file_system(directory: Path) -> str:
+    """The kind of the mount that the folder lies in: of those above it the deepest."""
+    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    above = [(point, kind) for point, kind in mounts if directory.resolve().is_relative_to(point)]
+    return max(above, key=lambda mount: len(mount[0]))[1] if above else "unknown"
+
+
+def _sync_ms(directory: Path) -> float:
+    path = directory / "bench-sync"
+    times = []
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(_SYNCS):
+                started = time.perf_counter()
+                file.write(bytes(_PAGE))
+                os.fdatasync(file.fileno())
+                times.append(1e3 * (time.perf_counter() - started))
+    finally:
+        path.unlink(missing_ok=True)
+    return median(times)

@@ -1,0 +1,187 @@
+"""What every table measures with: databases, servers, load, and the terms on which they run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bench.cores import Cores, pin
+from bench.database import Databases
+from bench.events import Play
+from bench.load import POSTGRES, SERVER, ClosedLoop, OpenLoop, Run, Stretch, play
+from bench.players import give_history, player_ids
+from bench.processes import ROOT, ServerProcess
+from devstack.ports import LOOPBACK
+from shared.catalogue.loader import load
+from shared.domain.catalogue import Catalogue
+from shared.runtime.clock import system_clock
+
+T = TypeVar("T")
+
+LOAD_CATALOGUE = ROOT / "catalogues" / "load.yaml"
+CHALLENGE_SERVICE = "challenge_service"
+EVENT_HANDLER = "event_handler"
+SEED = 20_240_229
+"""The game is the same in every report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How much is measured."""
+
+    seconds: float
+    """Of each measured interval."""
+    rounds: int
+    """How often things that are compared are measured in turn."""
+    players: int
+
+    @property
+    def stretch(self) -> Stretch:
+        """A measured interval behind a warm-up in which connections, plans and caches come to be."""
+        return Stretch(warm_up_s=min(1.0, self.seconds / 2), measured_s=self.seconds)
+
+    @property
+    def turn(self) -> Stretch:
+        """The same for one of many turns: half as long."""
+        return Stretch(warm_up_s=min(0.5, self.seconds / 4), measured_s=self.seconds / 2)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A database of players with a history, and the game that goes on from there."""
+
+    url: str
+    catalogue: Catalogue
+    catalogue_path: Path
+    play: Play
+
+
+class Workplace:
+    """Everything runs on this machine; the server under test on a core of its own (`bench.cores`)."""
+
+    def __init__(self, terms: Terms, directory: Path, databases: Databases, say: Callable[[str], None]) -> None:
+        """`directory` is for scratch files; `say` tells the reader what is going on."""
+        self.terms = terms
+        self.directory = directory
+        self.cores = Cores.of_this_machine()
+        self.say = say
+        self.threads = _default_threads()
+        self._databases = databases
+        self._seeded: tuple[str, Play] | None = None
+        pin(databases.pid, self.cores.others)
+
+    @contextmanager
+    def ground(self) -> Iterator[Ground]:
+        """A fresh copy of the players with history, and the game at that point."""
+        catalogue = load(LOAD_CATALOGUE)
+        if self._seeded is None:
+            self.say(f"giving {self.terms.players:,} players a history")
+            url = self._databases.migrated()
+            play = Play(player_ids(self.terms.players), SEED)
+            give_history(url, catalogue, play, system_clock())
+            self._seeded = url, play
+        url, begun = self._seeded
+        with self._databases.copy_of(url) as copy:
+            yield Ground(copy, catalogue, LOAD_CATALOGUE, Play(begun.players, SEED + 1, begun.values))
+
+    def empty_database(self) -> str:
+        """The URL of a new database with all migrations and no rows."""
+        return self._databases.migrated()
+
+    @contextmanager
+    def service(self, module: str, url: str, catalogue: Path) -> Iterator[ServerProcess]:
+        """A service at its defaults, on the server's core."""
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "DATABASE_URL": url,
+            "CATALOGUE": str(catalogue),
+            "BIND_ADDRESS": LOOPBACK,
+            **{f"{service}_{port}": "0" for service in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")},
+        }
+        with self._serving(ServerProcess(module, env=env)) as server:
+            yield server
+
+    @contextmanager
+    def bare(self, answer_bytes: int) -> Iterator[ServerProcess]:
+        """The empty handler: gRPC alone, with as many threads as a service, that answers so many bytes."""
+        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(self.threads)]
+        with self._serving(ServerProcess("bench.empty", arguments)) as server:
+            yield server
+
+    @contextmanager
+    def admitted(self, telemetry: str, collector: str = "") -> Iterator[ServerProcess]:
+        """The services' server around an empty servicer, with this telemetry (`bench.empty.admitted`)."""
+        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(self.threads)]
+        with self._serving(ServerProcess("bench.empty", arguments)) as server:
+            yield server
+
+    @contextmanager
+    def _serving(self, server: ServerProcess) -> Iterator[ServerProcess]:
+        try:
+            server.serve()
+            if server.pid is not None:
+                pin(server.pid, self.cores.server)
+            yield server
+        finally:
+            server.stop()
+
+    def play(
+        self,
+        server: ServerProcess,
+        method: str,
+        requests: Iterable[bytes],
+        pace: OpenLoop | ClosedLoop,
+        stretch: Stretch | None = None,
+        *,
+        repeat: bool = False,
+        keep_every: int = 0,
+    ) -> Run:
+        """Play requests of one method against a server; see `bench.load.play`."""
+        assert server.pid is not None
+        return play(
+            server.port,
+            [method],
+            ((0, request) for request in requests),
+            pace,
+            stretch or self.terms.stretch,
+            repeat=repeat,
+            processes={SERVER: server.pid, POSTGRES: self._databases.pid},
+            cores=self.cores.others,
+            keep_every=keep_every,
+        )
+
+    def in_turns(self, what: str, *measures: Callable[[], T], rounds: int | None = None) -> list[tuple[T, ...]]:
+        """Measure things one after the other, and that again and again, so that what disturbs one disturbs all."""
+        count = rounds or self.terms.rounds
+        results = []
+        for turn in range(1, count + 1):
+            self.say(f"{what}: round {turn} of {count}")
+            results.append(tuple(measure() for measure in measures))
+        return results
+
+
+def calls_for(stretch: Stretch, rate: float) -> int:
+    """How many calls are made, or can be made at the most, in a run at this rate."""
+    return int(rate * (stretch.warm_up_s + stretch.measured_s)) + 1
+
+
+def shuffled(play: Play) -> Sequence[str]:
+    """All players in random order."""
+    return play.random.sample(play.players, len(play.players))
+
+
+def deadline() -> float:
+    """For operations in this process, in monotonic seconds."""
+    return time.monotonic() + 60
+
+
+def _default_threads() -> int:
+    from challenge_service.settings import ChallengeSettings
+    from shared.runtime.settings import load as load_settings
+
+    return load_settings(ChallengeSettings, {"DATABASE_URL": "unused", "CATALOGUE": "unused"}).server.threads

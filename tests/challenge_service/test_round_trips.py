@@ -1,0 +1,77 @@
+"""How often a call asks the database."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from challenge.v1.challenge_service_pb2 import GetChallengeRequest, InitializePlayerRequest, ListChallengesRequest
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+
+from tests.arena import arena
+from tests.proxy import Hop
+from tests.reported import stat
+from tests.services import SetClock, challenge_service, game
+
+SYNC = ord("S")
+
+
+class RoundTrips:
+    """Counts how often a client waits for the server, in the bytes that it sends: each wait begins with a Sync message.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._begun = b""
+
+    def __call__(self, chunk: bytes) -> bool:
+        """A rule of a hop that looks at everything and never applies. Begins between two messages."""
+        self._begun += chunk
+        while len(self._begun) >= 5:
+            kind, length = struct.unpack_from(">BI", self._begun)
+            if len(self._begun) <= length:
+                break
+            self.count += kind == SYNC
+            self._begun = self._begun[length + 1 :]
+        return False
+
+
+@pytest.fixture
+def hop(database_url: str) -> Iterator[Hop]:
+    """The way of the service to its database."""
+    address = urlsplit(database_url)
+    assert address.hostname is not None
+    assert address.port is not None
+    with Hop(address.hostname, address.port) as hop:
+        yield hop
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="player")),
+        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="player", active_only=True, page_size=1)),
+        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="nobody")),
+        lambda stub: stub.GetChallenge(GetChallengeRequest(user_id="player", challenge_id="arena")),
+        lambda stub: stub.InitializePlayer(InitializePlayerRequest(user_id="player")),
+    ],
+    ids=["list", "page", "list of an unknown player", "one challenge", "initialize again"],
+)
+def test_a_read_is_one_round_trip(hop: Hop, database_url: str, ask: Callable[[ChallengeServiceStub], object]) -> None:
+    with game(database_url, arena()) as running:
+        running.challenges.InitializePlayer(InitializePlayerRequest(user_id="player"))
+        running.report(stat("wins", delta=5))
+        running.set_active("chests", True)
+    address = urlsplit(database_url)
+    through_hop = address._replace(netloc=f"{address.username}:{address.password}@127.0.0.1:{hop.port}").geturl()
+    with challenge_service(through_hop, arena(), clock=SetClock(), pool_size=1) as stub:
+        ask(stub)  # The first call on a connection prepares the statement.
+        round_trips = RoundTrips()
+        hop.drop_reply(after=round_trips)
+        for calls in range(1, 4):
+            ask(stub)
+            assert round_trips.count == calls

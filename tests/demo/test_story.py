@@ -1,0 +1,103 @@
+"""The story that a demo tells when all is well: in a pipe and on a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+
+from demo.script import SCRIPT
+from demo.steps import Claim
+from shared.catalogue.loader import load
+from tests.demo.conftest import DEMO_S, ROOT, demo_command, run_demo
+
+STORY = (
+    r"A new player",
+    r"InitializePlayer: created, 5 goals active",
+    r"ReportEvent: APPLIED, completes Welcome",
+    r"Wins that match +ReportEvent: APPLIED",
+    r"Warm-up .* 1 of 3, in progress",
+    r"Same win, sent again +ReportEvent: DUPLICATE",
+    r"Warm-up .* 2 of 3, in progress",
+    r"Picks Champion of the Arena +SetGoalActive: active, at 2 of 10",
+    r"Warm-up .* 3 of 3, completed",
+    r"Claims High Score +ClaimReward: 1 SILVER_CHEST, grant (?P<grant>[0-9a-f-]{36})",
+    r"High Score .* claimed",
+    r"Same claim, sent again +ClaimReward: the same grant (?P=grant)",
+    r"ClaimReward: ALREADY_CLAIMED",
+    r"Yesterday's matches arrive +ReportEvents: 9 APPLIED, completes 3 goals",
+    r"Champion of the Arena .* 10 of 10, locked",
+    r"Wants Champion of the Arena +ClaimReward: GOAL_LOCKED",
+    r"Reaches level 5 +ReportEvent: APPLIED, completes Seasoned",
+    r"Champion of the Arena .* 10 of 10, completed",
+    r"Claims Champion of the Arena +ClaimReward: 1 CHAMPION_BANNER, grant",
+    r"11 of 11 goals completed, 11 rewards claimed, 81 calls made",
+    r"High Score +1 SILVER_CHEST +(?P=grant)",
+    r"ReportEvent +16 +[\d.,]+ ms +[\d.,]+ ms",
+)
+"""What stands in the output, in this order."""
+
+
+def test_the_output_tells_the_story(targets: Mapping[str, str]) -> None:
+    demo = run_demo(targets)
+    assert (demo.returncode, demo.stderr) == (0, "")
+    assert "\x1b" not in demo.stdout
+    for end in range(1, len(STORY) + 1):
+        assert re.search(".*".join(STORY[:end]), demo.stdout, re.DOTALL), f"{STORY[end - 1]!r} is not where it belongs"
+
+
+def test_every_grant_is_another_one(targets: Mapping[str, str]) -> None:
+    summary = run_demo(targets).stdout.partition("rewards claimed")[2]
+    assert len(set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", summary))) == 11
+
+
+def test_the_script_claims_every_goal_of_the_demo_catalogue_once() -> None:
+    granted = [
+        step.goal_id
+        for chapter in SCRIPT
+        for step in chapter.steps
+        if isinstance(step, Claim) and not step.refused and not step.again
+    ]
+    assert sorted(granted) == sorted(load(ROOT / "catalogues" / "demo.yaml").goals)
+
+
+def test_a_terminal_of_80_columns_shows_a_picture_that_moves(targets: Mapping[str, str], tmp_path: Path) -> None:
+    status, shown = _on_terminal(targets, tmp_path, columns=80, rows=24)
+    assert status == 0
+    assert "\x1b[1A" in shown, "the cursor never goes back up"
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
+    assert max(map(len, lines)) <= 80
+    for words in ("Arena", "The Island", "Every Day", "step 40 of 40", "GOAL_LOCKED", "11 of 11 goals completed"):
+        assert any(words in line for line in lines), words
+
+
+def _on_terminal(targets: Mapping[str, str], folder: Path, *, columns: int, rows: int) -> tuple[int, str]:
+    """The exit status of a demo whose output is a terminal of this size, and all that it wrote there."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    env = {"PATH": os.defpath, "LANG": "C.UTF-8", "TERM": "xterm-256color", **targets}
+    with (folder / "stderr").open("w") as stderr:
+        demo = subprocess.Popen(demo_command(), env=env, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=stderr)
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := _read(ours):
+            written += chunk
+        return demo.wait(DEMO_S), written.decode()
+    finally:
+        demo.kill()
+        demo.wait()
+        os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        # On Linux the end of a terminal is an error (EIO).
+        return b""
