@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import grpc
 from challenge.v1 import challenge_service_pb2 as rpc
 
@@ -56,17 +58,14 @@ class ChallengeServicer:
         start = page_position(request.page_token, *binding)
         view = view_player(self._database, request.user_id, deadline_of(context))
 
-        page: list[bytes] = []
+        asked_for = _asked_for(encoded.catalogue, asked)
+        shown = encoded.challenges(asked_for[start:], encoded.statuses(view), request.active_only)
+        page = list(islice(shown, request.page_size or None))
+        following = next(shown, None)
         next_page_token = ""
-        statuses = encoded.statuses(view)
-        for position, challenge in enumerate(_asked_for(encoded.catalogue, asked)):
-            message = encoded.challenge(challenge, statuses, request.active_only) if position >= start else b""
-            if message and request.page_size and len(page) == request.page_size:
-                next_page_token = page_token(position, *binding)
-                break
-            if message:
-                page.append(message)
-        return responses.listed(page, next_page_token, encoded.catalogue.version)
+        if following is not None:
+            next_page_token = page_token(asked_for.index(following[0]), *binding)
+        return responses.listed([message for _, message in page], next_page_token, encoded.catalogue.version)
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
         """Answer one challenge with all its goals."""
@@ -77,7 +76,8 @@ class ChallengeServicer:
         encoded = self._encoded
         challenge = _challenge(encoded.catalogue, request.challenge_id)
         view = view_player(self._database, request.user_id, deadline_of(context))
-        return responses.challenge(encoded.challenge(challenge, encoded.statuses(view)))
+        ((_, message),) = encoded.challenges([challenge], encoded.statuses(view), active_only=False)
+        return responses.challenge(message)
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
         """Activate or deactivate a goal for the player."""

@@ -16,6 +16,7 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from demo.errors import Unexpected
 from demo.steps import Happening
 
 CALL_TIMEOUT_S = 5.0
@@ -44,7 +45,7 @@ class Refusal:
         return cls(error.code().name, reason, error.details() or "")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.reason}: {self.message}"
+        return f"{' '.join(filter(None, (self.code, self.reason)))}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Reply(Generic[R]):
     seconds: float
     """From sending the request until the answer was there."""
     answer: R | Refusal
+
+    def accepted(self) -> R:
+        """The response. Raises Unexpected if the call ended in an error."""
+        if isinstance(self.answer, Refusal):
+            raise Unexpected(f"{self.method} answered {self.answer}")
+        return self.answer
 
 
 class Client:

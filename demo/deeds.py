@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any
 
 from challenge.v1 import challenge_pb2
 from challenge.v1 import event_service_pb2 as event_rpc
@@ -15,8 +15,6 @@ from demo.errors import PlayerNotNew, Unexpected
 from demo.picture import Picture
 from demo.steps import Activate, Claim, Initialize, ListActive, Report, Step
 from demo.words import reward_words, verdict_word
-
-R = TypeVar("R")
 
 
 class Tone(Enum):
@@ -63,7 +61,7 @@ def perform(step: Step, client: Client, picture: Picture, claims: Mapping[str, c
 
 def _initialize(client: Client, picture: Picture) -> Outcome:
     reply = client.initialize()
-    response = _accepted(reply)
+    response = reply.accepted()
     if not response.created:
         raise PlayerNotNew(client.player)
     _expect("the active goals", sorted(picture.active), sorted(goal.goal_id for goal in response.goals))
@@ -73,7 +71,7 @@ def _initialize(client: Client, picture: Picture) -> Outcome:
 
 def _list_active(client: Client, picture: Picture) -> Outcome:
     reply = client.list_challenges(active_only=True)
-    listed = Picture(_accepted(reply))
+    listed = Picture(reply.accepted())
     _expect("the active goals", sorted(picture.active), sorted(listed.goals))
     return Outcome(reply=reply, words=f"{len(listed.listed.challenges)} challenges, {len(listed.goals)} active goals")
 
@@ -82,10 +80,10 @@ def _report(step: Report, client: Client, picture: Picture) -> Outcome:
     reply: Reply[Any]
     if len(step.events) == 1:
         reply = one = client.report_one(step.events[0])
-        results = [_accepted(one).result]
+        results = [one.accepted().result]
     else:
         reply = several = client.report_all(step.events)
-        results = list(_accepted(several).results)
+        results = list(several.accepted().results)
     verdict = verdict_word(event_rpc.VERDICT_DUPLICATE if step.again else event_rpc.VERDICT_APPLIED)
     _expect("the results", [event.name for event in step.events], [result.event_id for result in results])
     for result in results:
@@ -102,7 +100,7 @@ def _report(step: Report, client: Client, picture: Picture) -> Outcome:
 
 def _activate(step: Activate, client: Client, picture: Picture) -> Outcome:
     reply = client.activate(picture.goals[step.goal_id].challenge_id, step.goal_id)
-    goal = _accepted(reply).goal
+    goal = reply.accepted().goal
     _expect("the goal", (step.goal_id, "active"), (goal.goal_id, "active" if goal.active else "inactive"))
     already = f", at {goal.progress:,} of {goal.target:,}" if goal.progress else ""
     completed = {step.goal_id} if goal.state == challenge_pb2.GOAL_STATE_COMPLETED else frozenset()
@@ -114,7 +112,7 @@ def _activate(step: Activate, client: Client, picture: Picture) -> Outcome:
 def _claim(step: Claim, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]) -> Outcome:
     goal = picture.goals[step.goal_id]
     reply = client.claim(goal.challenge_id, goal.goal_id, step.request_id)
-    claim = _accepted(reply).claim
+    claim = reply.accepted().claim
     if step.again:
         _expect("the grant", claims[goal.goal_id].grant_id, claim.grant_id)
         return Outcome(reply=reply, words=f"the same grant {claim.grant_id}", tone=Tone.REPEATED)
@@ -132,12 +130,6 @@ def _claim_in_vain(step: Claim, client: Client, picture: Picture) -> Outcome:
     if reply.answer.reason != step.refused:
         raise Unexpected(f"{reply.method} was to be refused with {step.refused}, but answered {reply.answer}")
     return Outcome(reply=reply, words=step.refused, tone=Tone.REFUSED)
-
-
-def _accepted(reply: Reply[R]) -> R:
-    if isinstance(reply.answer, Refusal):
-        raise Unexpected(f"{reply.method} answered {reply.answer}")
-    return reply.answer
 
 
 def _expect(what: str, expected: object, answered: object) -> None:

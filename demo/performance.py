@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from challenge.v1 import challenge_pb2
 
-from demo.client import Client, Refusal
+from demo.client import Client
 from demo.deeds import Outcome, perform
 from demo.errors import OtherCatalogue, PlayerNotNew, Unexpected
 from demo.picture import Changes, Picture
@@ -33,7 +33,7 @@ class Performance:
     def __init__(self, client: Client, script: Sequence[Chapter]) -> None:
         """Raises OtherCatalogue or PlayerNotNew if the script cannot be played, Unexpected if the first call fails."""
         self.script = script
-        self.picture = _look(client)
+        self.picture = Picture(client.list_challenges().accepted())
         """The goals as they are now."""
         self._client = client
         self._claims: dict[str, challenge_pb2.Claim] = {}
@@ -60,7 +60,7 @@ class Performance:
             before = self.picture
             try:
                 outcome = perform(step, self._client, before, self._claims)
-                self.picture = _look(self._client)
+                self.picture = Picture(self._client.list_challenges().accepted())
                 _check(step, outcome, Changes.between(before, self.picture))
             except Unexpected as error:
                 raise Unexpected(f"step {number} of {self.steps}, “{caption}”: {error}") from None
@@ -73,13 +73,6 @@ class Performance:
         if isinstance(step, Activate | Claim):
             return step.caption.format(goal=self.picture.goals[step.goal_id].name)
         return step.caption
-
-
-def _look(client: Client) -> Picture:
-    answer = client.list_challenges().answer
-    if isinstance(answer, Refusal):
-        raise Unexpected(f"ListChallenges answered {answer}")
-    return Picture(answer)
 
 
 def _check(step: Step, outcome: Outcome, seen: Changes) -> None:

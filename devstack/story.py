@@ -59,7 +59,8 @@ def steps(player: str, *, demo: bool) -> Iterator[Step]:
     if not demo:
         return
     wins = [
-        _event(f"win-{n}", player, {"stat_updated": {"stat_code": STAT, "delta": d}}) for n, d in enumerate(WINS, 1)
+        _event(f"win-{number}", player, {"stat_updated": {"stat_code": STAT, "delta": delta}})
+        for number, delta in enumerate(WINS, 1)
     ]
     yield Step("Win three matches", EVENT_SERVICE, "ReportEvents", {"events": wins})
     yield Step("See the progress", CHALLENGE_SERVICE, "ListChallenges", {**who, "active_only": True})
@@ -74,7 +75,7 @@ def _event(name: str, player: str, payload: dict[str, object]) -> dict[str, obje
 
 def quoted(request: dict[str, object]) -> str:
     """The request as one shell word of JSON, with the shell's own substitutions in it."""
-    text = json.dumps(request)
+    text = json.dumps(request).replace("'", "\\u0027")
     for placeholder, command in _SUBSTITUTIONS.items():
         text = text.replace(placeholder, f"'\"$({command})\"'")
     return f"'{text}'"

@@ -26,6 +26,8 @@ from shared.runtime.clock import system_clock
 from shared.runtime.service import Process, Service, run_service
 
 NAME = "event_handler"
+LAST_BATCH_S = 2.0
+"""For what is still in the buffer when all calls have ended: nobody waits for it any more, so it is seldom anything."""
 CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 
@@ -66,7 +68,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     )
     telemetry.watch(writers)
     writers.start()
-    process.lifecycle.on_stop("writers", lambda: writers.close(process.grace_s), timeout_s=process.grace_s + 1)
+    process.lifecycle.on_stop("writers", lambda: writers.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
     servicer = EventServicer(writers, catalogue, window, system_clock, telemetry)
     server = Server(
         process.endpoint,
@@ -76,8 +78,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         health=health,
         telemetry=process.telemetry,
     )
-    serve(server, health, process.lifecycle, process.grace_s)
-    process.lifecycle.on_stop("streams", servicer.streams.stop)
+    serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
 
 
 def main() -> int:

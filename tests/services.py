@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +37,9 @@ NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
 """The present, for tests that do not move it."""
 
 POOL_SIZE = 4
+STREAMS = 8
+CLOSE_S = 10.0
+"""How long a writer may take for its last batch."""
 
 
 class SetClock:
@@ -114,10 +117,11 @@ def challenge_service(
     database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = 32, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServiceStub]:
     """A challenge service, and its caller's stub."""
-    with _database(database_url, pool_size) as database:
-        servicer = ChallengeServicer(database, EncodedCatalogue(catalogue), clock)
-        with _serving(Servicing(CHALLENGE_CONTRACT, servicer), Telemetry(), threads) as channel:
-            yield ChallengeServiceStub(channel)
+    with (
+        challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
+        _serving(Servicing(CHALLENGE_CONTRACT, servicer), threads) as channel,
+    ):
+        yield ChallengeServiceStub(channel)
 
 
 @contextmanager
@@ -132,20 +136,54 @@ def event_service(
     pool_size: int = POOL_SIZE,
 ) -> Iterator[EventServiceStub]:
     """An event handler, and its caller's stub."""
-    telemetry = Telemetry()
-    with ExitStack() as parts:
-        database = parts.enter_context(_database(database_url, pool_size))
+    with (
+        event_servicer(
+            database_url,
+            catalogue,
+            clock=clock,
+            window=window,
+            buffer_events_max=buffer_events_max,
+            pool_size=pool_size,
+        ) as servicer,
+        _serving(Servicing(EVENT_CONTRACT, servicer), threads) as channel,
+    ):
+        try:
+            yield EventServiceStub(channel)
+        finally:
+            servicer.streams.stop()
+
+
+@contextmanager
+def challenge_servicer(
+    database_url: str, catalogue: Catalogue, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[ChallengeServicer]:
+    """The methods of the challenge service, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield ChallengeServicer(database, EncodedCatalogue(catalogue), clock)
+
+
+@contextmanager
+def event_servicer(
+    database_url: str,
+    catalogue: Catalogue,
+    *,
+    clock: Clock,
+    window: Window = Window(),  # noqa: B008 - a value that cannot change
+    buffer_events_max: int = 10_000,
+    pool_size: int = POOL_SIZE,
+) -> Iterator[EventServicer]:
+    """The methods of the event handler, with their writer, without a server around them."""
+    with _database(database_url, pool_size) as database:
         writers = Writers(
             lambda events, deadline: flush(database, catalogue, events, deadline),
             count=1,
             buffer_events_max=buffer_events_max,
         )
         writers.start()
-        parts.callback(writers.close, 10)
-        servicer = EventServicer(writers, catalogue, window, clock, EventTelemetry(telemetry))
-        channel = parts.enter_context(_serving(Servicing(EVENT_CONTRACT, servicer), telemetry, threads))
-        parts.callback(servicer.streams.stop)
-        yield EventServiceStub(channel)
+        try:
+            yield EventServicer(writers, catalogue, window, clock, EventTelemetry(Telemetry()))
+        finally:
+            writers.close(CLOSE_S)
 
 
 @contextmanager
@@ -159,10 +197,10 @@ def _database(url: str, pool_size: int) -> Iterator[Database]:
 
 
 @contextmanager
-def _serving(servicing: Servicing, telemetry: Telemetry, threads: int) -> Iterator[grpc.Channel]:
+def _serving(servicing: Servicing, threads: int) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
     health = Health([servicing.descriptor.full_name])
-    server = Server(endpoint, [servicing], threads=threads, streams=8, health=health, telemetry=telemetry)
+    server = Server(endpoint, [servicing], threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
     port = server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from shared.domain.catalogue import Stat
@@ -30,7 +30,7 @@ class Event(NamedTuple):
         return self.time // DAY
 
 
-class Verdict(Enum):
+class Verdict(IntEnum):
     """What became of an event; the contract explains each."""
 
     APPLIED = auto()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Counting, Goal, Stat
@@ -11,7 +11,7 @@ from shared.domain.instant import Instant
 from shared.domain.tally import Measures
 
 
-class GoalState(Enum):
+class GoalState(IntEnum):
     """Derived from progress and completion, stored nowhere."""
 
     NOT_STARTED = auto()
@@ -109,10 +109,11 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion)
-    if is_completed(goal, view):
-        progress = goal.target
-        claimed = completion is not None and completion.claim_time is not None
-        state = GoalState.CLAIMED if claimed else GoalState.COMPLETED
+    claimed = completion is not None and completion.claim_time is not None
+    if claimed:
+        state, progress = GoalState.CLAIMED, goal.target
+    elif is_completed(goal, view):
+        state, progress = GoalState.COMPLETED, goal.target
     else:
         if active:
             shown = shown_measure(goal, view.tallies.get(goal.stat))
@@ -121,11 +122,11 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         progress = max(0, min(shown, goal.target))
         state = GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED
     return GoalStatus(
-        active=active,
-        locked=any(not is_completed(catalogue.goals[required], view) for required in goal.requires),
-        state=state,
-        progress=progress,
-        assign_time=assignment.active_since if assignment is not None else None,
-        complete_time=completion.complete_time if completion is not None else None,
-        claim_time=completion.claim_time if completion is not None else None,
+        active,
+        bool(goal.requires) and not all(is_completed(catalogue.goals[required], view) for required in goal.requires),
+        state,
+        progress,
+        assignment.active_since if assignment is not None else None,
+        completion.complete_time if completion is not None else None,
+        completion.claim_time if completion is not None else None,
     )

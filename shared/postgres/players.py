@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Stat
 from shared.domain.instant import Instant
@@ -27,22 +28,39 @@ class StoredPlayer(NamedTuple):
 
 def read(connection: Connection, user_id: str) -> StoredPlayer:
     """Everything about one player, in one round trip."""
-    time_zone: str | None = None
-    tallies: dict[Stat, TallyView] = {}
-    assignments: dict[str, Assignment] = {}
-    completions: dict[str, Completion] = {}
-    for kind, key, code, flag, first_time, second_time, *numbers in _READ.rows(connection, user_id):
-        match kind:
-            case "tally":
-                *measures, latest = numbers
-                tallies[stat_of(key, code)] = TallyView(Measures(*measures), latest)
-            case "assignment":
-                assignments[key] = Assignment(flag, first_time, numbers[0])
-            case "completion":
-                completions[key] = Completion(first_time, second_time)
-            case "player":
-                time_zone = key
-    return StoredPlayer(time_zone, PlayerView(tallies, assignments, completions))
+    row = _READ.row(connection, user_id)
+    if row is None:
+        raise LookupError("read_player answers one row")
+    time_zone, *columns = row
+    return StoredPlayer(
+        time_zone,
+        PlayerView(
+            _tallies(*_filled(columns[:7])),
+            _assignments(*_filled(columns[7:11])),
+            _completions(*_filled(columns[11:])),
+        ),
+    )
+
+
+def _filled(columns: Sequence[Sequence[Any] | None]) -> Sequence[Sequence[Any]]:
+    """The arrays of one table, which are null together where it has no row of the player."""
+    return [column or () for column in columns]
+
+
+def _tallies(
+    sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
+) -> dict[Stat, TallyView]:
+    *measures, latest = measures_and_latest
+    stats = map(stat_of, sources, codes)
+    return dict(zip(stats, map(TallyView, map(Measures, *measures), latest), strict=True))
+
+
+def _assignments(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
+    return dict(zip(goal_ids, map(Assignment, *columns), strict=True))
+
+
+def _completions(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
+    return dict(zip(goal_ids, map(Completion, *columns), strict=True))
 
 
 def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -> bool:

@@ -8,7 +8,9 @@ to the goals that differ. All goals are answered this way; a property test holds
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 from challenge.v1 import challenge_pb2
 
@@ -75,14 +77,24 @@ class EncodedCatalogue:
         for goal in catalogue.goals.values():
             for required in goal.requires:
                 self._dependents[required].append(goal)
-
         self._untouched = {
-            goal.id: nested(_GOAL_OF_CHALLENGE, self._encode(goal, goal_status(goal, _UNTOUCHED, catalogue)))
-            for goal in catalogue.goals.values()
+            goal.id: self._encode(goal, goal_status(goal, _UNTOUCHED, catalogue)) for goal in catalogue.goals.values()
         }
-        self._heads = {challenge.id: _head(challenge) for challenge in catalogue.challenges}
-        self._untouched_challenges = {
-            (challenge.id, active_only): self._splice(challenge, {}, active_only)
+        self._places = {
+            goal.id: (challenge.id, position)
+            for challenge in catalogue.challenges
+            for position, goal in enumerate(challenge.goals)
+        }
+        self._templates = {
+            (challenge.id, active_only): _Template(
+                _head(challenge),
+                [
+                    nested(_GOAL_OF_CHALLENGE, self._untouched[goal.id])
+                    if goal.default_assigned or not active_only
+                    else b""
+                    for goal in challenge.goals
+                ],
+            )
             for challenge in catalogue.challenges
             for active_only in (False, True)
         }
@@ -97,48 +109,64 @@ class EncodedCatalogue:
             goal = catalogue.goals.get(goal_id)
             if goal is not None:
                 touched[goal_id] = goal
-        for goal_id in tuple(touched):
-            for dependent in self._dependents.get(goal_id, ()):
+        for goal_id in self._dependents.keys() & touched.keys():
+            for dependent in self._dependents[goal_id]:
                 touched[dependent.id] = dependent
         return {goal_id: goal_status(goal, view, catalogue) for goal_id, goal in touched.items()}
 
-    def challenge(self, challenge: Challenge, statuses: Statuses, active_only: bool = False) -> bytes:
-        """A `Challenge` message; with `active_only` without inactive goals, and empty if it has no active one."""
-        if any(goal.id in statuses for goal in challenge.goals):
-            return self._splice(challenge, statuses, active_only)
-        return self._untouched_challenges[challenge.id, active_only]
+    def challenges(
+        self, challenges: Iterable[Challenge], statuses: Statuses, active_only: bool
+    ) -> Iterator[tuple[Challenge, bytes]]:
+        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
+        goals = self.catalogue.goals
+        patches: dict[str, dict[int, bytes]] = defaultdict(dict)
+        for goal_id, status in statuses.items():
+            challenge_id, position = self._places[goal_id]
+            shown = status.active or not active_only
+            patches[challenge_id][position] = (
+                nested(_GOAL_OF_CHALLENGE, self._encode(goals[goal_id], status)) if shown else b""
+            )
+        for challenge in challenges:
+            template = self._templates[challenge.id, active_only]
+            message = template.patched(patches.get(challenge.id, {}))
+            if len(message) > template.head_length:
+                yield challenge, message
 
     def goal(self, goal: Goal, statuses: Statuses) -> bytes:
         """A `Goal` message."""
         status = statuses.get(goal.id)
-        return self._encode(goal, status if status is not None else goal_status(goal, _UNTOUCHED, self.catalogue))
+        return self._encode(goal, status) if status is not None else self._untouched[goal.id]
 
     def active_goals(self, statuses: Statuses) -> list[bytes]:
         """The player's active goals as `Goal` messages, in the catalogue's order."""
-        return [
-            self.goal(goal, statuses)
-            for goal in self.catalogue.goals.values()
-            if _is_active(goal, statuses.get(goal.id))
-        ]
-
-    def _splice(self, challenge: Challenge, statuses: Statuses, active_only: bool) -> bytes:
-        pieces = [self._heads[challenge.id]]
-        for goal in challenge.goals:
-            status = statuses.get(goal.id)
-            if active_only and not _is_active(goal, status):
-                continue
-            if status is None:
-                pieces.append(self._untouched[goal.id])
-            else:
-                pieces.append(nested(_GOAL_OF_CHALLENGE, self._encode(goal, status)))
-        return b"".join(pieces) if len(pieces) > 1 else b""
+        active = {goal.id for goal in self.catalogue.default_goals if goal.id not in statuses}
+        active.update(goal_id for goal_id, status in statuses.items() if status.active)
+        goals = self.catalogue.goals
+        return [self.goal(goals[goal_id], statuses) for goal_id in goals if goal_id in active]
 
     def _encode(self, goal: Goal, status: GoalStatus) -> bytes:
         return self._fixed[goal.id] + _player_fields(status)
 
 
-def _is_active(goal: Goal, status: GoalStatus | None) -> bool:
-    return status.active if status is not None else goal.default_assigned
+class _Template:
+    """An encoded challenge in which goals can be replaced: what lies between the replaced ones is copied as a whole."""
+
+    def __init__(self, head: bytes, goals: Sequence[bytes]) -> None:
+        """`goals` are encoded fields of the challenge, in order; an empty one stands for a goal that is left out."""
+        self.head_length = len(head)
+        """A challenge of this length has no goal."""
+        self._whole = head + b"".join(goals)
+        self._starts = list(accumulate(map(len, goals), initial=len(head)))
+
+    def patched(self, patches: Mapping[int, bytes]) -> bytes:
+        """The challenge with other goals at these positions."""
+        pieces: list[bytes] = []
+        copied = 0
+        for position in sorted(patches):
+            pieces += (self._whole[copied : self._starts[position]], patches[position])
+            copied = self._starts[position + 1]
+        pieces.append(self._whole[copied:])
+        return b"".join(pieces)
 
 
 def _head(challenge: Challenge) -> bytes:
@@ -166,6 +194,11 @@ def _fixed_fields(goal: Goal) -> bytes:
     ).SerializeToString()
 
 
+PLAYER_FIELDS_CACHED_MAX = 65_536
+"""Of players who look at their list again, encoded statuses are kept: some 10 MB."""
+
+
+@lru_cache(maxsize=PLAYER_FIELDS_CACHED_MAX)
 def _player_fields(status: GoalStatus) -> bytes:
     """The fields of a goal that are the player's, in the order of their numbers."""
     return b"".join(

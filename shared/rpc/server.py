@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -120,10 +120,21 @@ class Server:
         )
 
 
-def serve(server: Server, health: Health, lifecycle: Lifecycle, grace_s: float) -> int:
-    """Starts the server; when the process ends, it first reports NOT_SERVING and then lets calls end for `grace_s`."""
+def serve(
+    server: Server,
+    health: Health,
+    lifecycle: Lifecycle,
+    grace_s: float,
+    end_streams: Callable[[], None] = lambda: None,
+) -> int:
+    """Starts the server.
+
+    When the process ends, it first reports NOT_SERVING, then asks open streams to end, then lets calls end for
+    `grace_s`.
+    """
     port = server.start()
     lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + STEP_TIMEOUT_S)
+    lifecycle.on_stop("streams", end_streams)
     lifecycle.on_stop("health", health.leave)
     log.info("serving", extra={"port": port})
     return port

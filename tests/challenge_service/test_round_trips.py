@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
 import pytest
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, InitializePlayerRequest, ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
 from tests.arena import arena
-from tests.proxy import Hop
+from tests.hops import hop_to
 from tests.reported import stat
 from tests.services import SetClock, challenge_service, game
 
@@ -40,16 +39,6 @@ class RoundTrips:
         return False
 
 
-@pytest.fixture
-def hop(database_url: str) -> Iterator[Hop]:
-    """The way of the service to its database."""
-    address = urlsplit(database_url)
-    assert address.hostname is not None
-    assert address.port is not None
-    with Hop(address.hostname, address.port) as hop:
-        yield hop
-
-
 @pytest.mark.parametrize(
     "ask",
     [
@@ -61,14 +50,15 @@ def hop(database_url: str) -> Iterator[Hop]:
     ],
     ids=["list", "page", "list of an unknown player", "one challenge", "initialize again"],
 )
-def test_a_read_is_one_round_trip(hop: Hop, database_url: str, ask: Callable[[ChallengeServiceStub], object]) -> None:
+def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[ChallengeServiceStub], object]) -> None:
     with game(database_url, arena()) as running:
         running.challenges.InitializePlayer(InitializePlayerRequest(user_id="player"))
         running.report(stat("wins", delta=5))
         running.set_active("chests", True)
-    address = urlsplit(database_url)
-    through_hop = address._replace(netloc=f"{address.username}:{address.password}@127.0.0.1:{hop.port}").geturl()
-    with challenge_service(through_hop, arena(), clock=SetClock(), pool_size=1) as stub:
+    with (
+        hop_to(database_url) as (hop, url_through_hop),
+        challenge_service(url_through_hop, arena(), clock=SetClock(), pool_size=1) as stub,
+    ):
         ask(stub)  # The first call on a connection prepares the statement.
         round_trips = RoundTrips()
         hop.drop_reply(after=round_trips)

@@ -13,7 +13,7 @@ from shared.postgres.statements import statements
 from tests.databases import connected
 from tests.servers import PostgresServer
 
-PLAYERS = 20_000
+PLAYERS = 5_000
 
 # Tables as a game of that size has them after a while, and statistics as autovacuum keeps them.
 FILL = [

@@ -1,27 +1,35 @@
 -- name: read_player
--- Everything that a player's goals are judged by, in one round trip: four lookups by primary key. A row's kind says
--- which columns it fills: 'player' (key: time zone), 'tally' (key: source, code: stat code, numbers: sum, events, highest,
--- day count, latest), 'assignment' (key: goal, flag: active, first_time: active since, numbers: frozen progress),
--- 'completion' (key: goal, first_time: completed, second_time: claimed).
+-- Everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key, a column of
+-- theirs an array here. Arrays are null where there is nothing; instants are integers.
 SELECT
-    'player' AS kind, time_zone AS key, NULL AS code, NULL::boolean AS flag,
-    NULL::timestamptz AS first_time, NULL::timestamptz AS second_time,
-    NULL::bigint AS number_1, NULL::bigint AS number_2, NULL::bigint AS number_3, NULL::bigint AS number_4,
-    NULL::bigint AS number_5
-FROM player
-WHERE user_id = $1
-UNION ALL
-SELECT 'tally', source, stat_code, NULL, NULL, NULL, sum, events, highest, day_count, latest
-FROM tally
-WHERE user_id = $1 AND schedule = 'lifetime'
-UNION ALL
-SELECT 'assignment', goal_id, NULL, active, active_since, NULL, frozen_progress, NULL, NULL, NULL, NULL
-FROM assignment
-WHERE user_id = $1
-UNION ALL
-SELECT 'completion', goal_id, NULL, NULL, complete_time, claim_time, NULL, NULL, NULL, NULL, NULL
-FROM completion
-WHERE user_id = $1 AND period_start = timestamptz 'epoch';
+    (SELECT time_zone FROM player WHERE user_id = $1),
+    tallies.*,
+    assignments.*,
+    completions.*
+FROM (
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest)
+    FROM tally
+    WHERE user_id = $1 AND schedule = 'lifetime'
+) AS tallies,
+(
+    SELECT
+        array_agg(goal_id), array_agg(active),
+        -- Exact: an instant in seconds, as a double, is off by less than half a microsecond.
+        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
+        array_agg(frozen_progress)
+    FROM assignment
+    WHERE user_id = $1
+) AS assignments,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(round(date_part('epoch', complete_time) * 1000000)::bigint),
+        array_agg(round(date_part('epoch', claim_time) * 1000000)::bigint)
+    FROM completion
+    WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+) AS completions;
 
 -- name: insert_player
 -- Stores a new player; answers a row exactly when this call stored it.

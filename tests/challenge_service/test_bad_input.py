@@ -1,0 +1,177 @@
+"""Every field of every request of the challenge service, with everything in it that must be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import grpc
+import pytest
+from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, ListChallengesRequest
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from challenge_service.__main__ import CONTRACT
+from shared.rpc.validation import CHALLENGE_IDS_MAX
+from tests.arena import arena
+from tests.bad_ids import bad_ids, bad_optional_ids
+from tests.contract_fields import request_fields
+from tests.refusals import Refusal, refusal
+from tests.reported import stat
+from tests.services import Game, game
+from tests.servers import PostgresServer
+from tests.stored import contents
+
+INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+
+VALID: dict[str, dict[str, Any]] = {
+    "InitializePlayerRequest": {"user_id": "player", "time_zone": "Europe/Paris"},
+    "ListChallengesRequest": {"user_id": "player"},
+    "GetChallengeRequest": {"user_id": "player", "challenge_id": "arena"},
+    "SetGoalActiveRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "active": False},
+    "ClaimRewardRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "request_id": "request"},
+}
+"""A request of each kind that would change something if it were let through."""
+
+
+class Bad(NamedTuple):
+    """A value that must be refused, and how."""
+
+    problem: str
+    value: Any
+    code: grpc.StatusCode = INVALID_ARGUMENT
+    reason: str = "INVALID_REQUEST"
+    violation: str = ""
+    """The field that the refusal names; empty: the very field that holds the value."""
+
+
+def _ids(ids: dict[str, str]) -> list[Bad]:
+    return [Bad(problem, value) for problem, value in ids.items()]
+
+
+REQUIRED_ID = _ids(bad_ids())
+CHALLENGE_ID = [*REQUIRED_ID, Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND")]
+GOAL_ID = [
+    *REQUIRED_ID,
+    Bad("unknown", "warm-up ", NOT_FOUND, "GOAL_NOT_FOUND"),
+    Bad("of another challenge", "veteran", NOT_FOUND, "GOAL_NOT_FOUND"),
+]
+TIME_ZONE = [*_ids(bad_optional_ids(64)), Bad("unknown", "Mars/Olympus_Mons"), Bad("a path", "../Europe/Paris")]
+NOTHING: list[Bad] = []
+"""For a field whose every value means something."""
+
+BAD: dict[str, list[Bad]] = {
+    "InitializePlayerRequest.user_id": REQUIRED_ID,
+    "InitializePlayerRequest.time_zone": TIME_ZONE,
+    "ListChallengesRequest.user_id": REQUIRED_ID,
+    "ListChallengesRequest.active_only": NOTHING,
+    "ListChallengesRequest.challenge_ids": [
+        *(Bad(f"second is {bad.problem}", ["arena", bad.value], violation="challenge_ids[1]") for bad in REQUIRED_ID),
+        Bad("too many", ["arena"] * (CHALLENGE_IDS_MAX + 1)),
+        Bad("far too many", [str(number) for number in range(100_000)]),
+    ],
+    "ListChallengesRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
+    "ListChallengesRequest.page_token": [
+        Bad("foreign", "AAAAAAAAAAAAAAAA"),
+        Bad("no token", "2"),
+        Bad("NUL", "\0"),
+        Bad("a megabyte", "A" * 1_000_000),
+    ],
+    "GetChallengeRequest.user_id": REQUIRED_ID,
+    "GetChallengeRequest.challenge_id": CHALLENGE_ID,
+    "SetGoalActiveRequest.user_id": REQUIRED_ID,
+    "SetGoalActiveRequest.challenge_id": CHALLENGE_ID,
+    "SetGoalActiveRequest.goal_id": GOAL_ID,
+    "SetGoalActiveRequest.active": NOTHING,
+    "ClaimRewardRequest.user_id": REQUIRED_ID,
+    "ClaimRewardRequest.challenge_id": CHALLENGE_ID,
+    "ClaimRewardRequest.goal_id": GOAL_ID,
+    "ClaimRewardRequest.period_start": [
+        Bad(problem, Timestamp(seconds=seconds, nanos=nanos), NOT_FOUND, "OCCURRENCE_NOT_FOUND")
+        for problem, seconds, nanos in [
+            ("the epoch", 0, 0),
+            ("year 1", -62_135_596_800, 0),
+            ("year 9999", 253_402_300_799, 999_999_999),
+            ("after all years", 2**63 - 1, 0),
+            ("before all years", -(2**63), 0),
+            ("negative nanos", 0, -1),
+            ("too many nanos", 0, 2**31 - 1),
+        ]
+    ],
+    "ClaimRewardRequest.occurrence": [
+        Bad("negative", -1),
+        Bad("least", -(2**31)),
+        Bad("second", 2, NOT_FOUND, "OCCURRENCE_NOT_FOUND"),
+        Bad("greatest", 2**31 - 1, NOT_FOUND, "OCCURRENCE_NOT_FOUND"),
+    ],
+    "ClaimRewardRequest.request_id": _ids(bad_optional_ids()),
+}
+
+
+@pytest.fixture(scope="module")
+def running(postgres_server: PostgresServer) -> Iterator[Game]:
+    """A game whose player could claim a reward."""
+    with postgres_server.fresh_database() as database_url, game(database_url, arena()) as running:
+        running.report(stat("wins", delta=3))
+        yield running
+
+
+def call(running: Game, message: str, **changes: Any) -> object:
+    """The RPC that takes such a message, with a valid one but for the changes."""
+    method = next(method for method in CONTRACT.methods if method.input_type.name == message)
+    request = GetMessageClass(method.input_type)(**{**VALID[message], **changes})
+    return getattr(running.challenges, method.name)(request)
+
+
+def test_the_table_has_every_field_of_every_request() -> None:
+    assert set(BAD) == request_fields(CONTRACT)
+
+
+@pytest.mark.parametrize(
+    ("path", "bad"),
+    [
+        pytest.param(path, bad, id=f"{path}, {bad.problem}".encode("ascii", "replace").decode())
+        for path, cases in BAD.items()
+        for bad in cases
+    ],
+)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(running: Game, path: str, bad: Bad) -> None:
+    message, field = path.split(".")
+    before = contents(running.database_url)
+    refused = refusal(lambda: call(running, message, **{field: bad.value}))
+    assert (refused.code, refused.reason) == (bad.code, bad.reason)
+    if bad.code is INVALID_ARGUMENT:
+        assert set(refused.fields) == {bad.violation or field}
+    assert contents(running.database_url) == before
+
+
+def test_all_that_is_wrong_with_a_request_is_said_at_once(running: Game) -> None:
+    refused = refusal(
+        lambda: running.challenges.ClaimReward(
+            ClaimRewardRequest(user_id="a\0b", goal_id="x" * 129, request_id="\n", occurrence=-1)
+        )
+    )
+    assert refused.fields == {
+        "user_id": "contains a control character",
+        "challenge_id": "is required",
+        "goal_id": "is longer than 128 characters",
+        "request_id": "contains a control character",
+        "occurrence": "is negative",
+    }
+
+
+def test_what_is_at_the_bounds_is_accepted(running: Game) -> None:
+    longest = "\U0001f3ae" * 128
+    request = ListChallengesRequest(
+        user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000
+    )
+    assert not running.challenges.ListChallenges(request).challenges
+
+
+def test_a_refusal_stays_small_however_much_is_wrong(running: Game) -> None:
+    refused: Refusal = refusal(
+        lambda: call(running, "ListChallengesRequest", challenge_ids=["\0" * 1_000] * CHALLENGE_IDS_MAX)
+    )
+    assert len(refused.message) <= 512
+    assert 1 <= len(refused.fields) <= 8

@@ -1,0 +1,147 @@
+"""The whole against a model that keeps every event and works everything out by definition.
+
+Random catalogues with every counting and prerequisites; batches with repetitions, collisions of ids, in any order and
+over several days; activations, deactivations and claims between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import NamedTuple, TypeAlias
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.errors import ChallengeError
+from shared.domain.events import CompletionKey, Event
+from shared.domain.instant import DAY
+from shared.domain.progress import goal_status
+from shared.domain.tally import LIFETIME_START
+from shared.operations.activate import set_goal_active
+from shared.operations.claim import claim_reward
+from shared.operations.flush import flush
+from shared.operations.view import view_player
+from shared.postgres.database import Database
+from tests.databases import soon
+from tests.naive_model import NaiveModel
+from tests.strategies import FIRST_DAY, catalogues, events, goal_of
+
+PLAYERS = ("ann", "bob")
+# Few enough that an id comes again: as a repetition, with another content, and on another day.
+EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
+NOW = (FIRST_DAY + 10) * DAY
+
+histories = (f"history {number}, " for number in count())
+"""Each example has players of its own, so that all share one database."""
+
+
+class Report(NamedTuple):
+    """A batch of events."""
+
+    events: list[Event]
+
+
+class Switch(NamedTuple):
+    """A player switches a goal on or off."""
+
+    player: str
+    goal: Goal
+    active: bool
+
+
+class Take(NamedTuple):
+    """A player claims."""
+
+    player: str
+    goal: Goal
+
+
+Step: TypeAlias = Report | Switch | Take
+
+_players = st.sampled_from(PLAYERS)
+_batches = st.lists(events(PLAYERS, EVENT_IDS), min_size=1, max_size=8)
+_reports = st.builds(Report, _batches)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
+    """A catalogue, and what two players do under it."""
+    catalogue = draw(catalogues())
+    goals = goal_of(catalogue)
+    step = _reports | _reports | st.builds(Switch, _players, goals, st.booleans()) | st.builds(Take, _players, goals)
+    return catalogue, draw(st.lists(step, min_size=1, max_size=12))
+
+
+class System:
+    """The operations, with the players of one history."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self.database = database
+        self.catalogue = catalogue
+        self.prefix = next(histories)
+        self.named: list[CompletionKey] = []
+        self.granted: list[str] = []
+
+    def report(self, batch: Sequence[Event]) -> tuple[list[object], set[tuple[str, str]]]:
+        """The verdicts, and what was completed."""
+        sent = [event._replace(user_id=self.prefix + event.user_id) for event in batch]
+        outcomes = flush(self.database, self.catalogue, sent, soon())
+        completed = [key for outcome in outcomes for key in outcome.completions]
+        for event, outcome in zip(sent, outcomes, strict=True):
+            assert all(key.user_id == event.user_id for key in outcome.completions)
+            assert all(self.catalogue.goals[key.goal_id].stat == event.stat for key in outcome.completions)
+        self.named += completed
+        return [outcome.verdict for outcome in outcomes], {
+            (key.user_id.removeprefix(self.prefix), key.goal_id) for key in completed
+        }
+
+    def set_active(self, player: str, goal: Goal, active: bool) -> None:
+        set_goal_active(self.database, self.catalogue, self.prefix + player, goal, active, NOW, soon())
+
+    def claim(self, player: str, goal: Goal) -> type[ChallengeError] | None:
+        """Why the claim is refused; None if it is granted."""
+        try:
+            claim = claim_reward(self.database, self.catalogue, self.prefix + player, goal, None, NOW, soon())
+        except ChallengeError as refusal:
+            return type(refusal)
+        assert claim.key == CompletionKey(self.prefix + player, goal.id, LIFETIME_START, 1)
+        self.granted.append(claim.grant_id)
+        return None
+
+    def statuses(self, player: str) -> dict[str, tuple[object, ...]]:
+        """Active, locked, state and progress of every goal."""
+        view = view_player(self.database, self.prefix + player, soon())
+        return {goal.id: goal_status(goal, view, self.catalogue)[:4] for goal in self.catalogue.goals.values()}
+
+
+def compare(system: System, model: NaiveModel, step: Step) -> None:
+    """Do a step in both, and find the same everywhere."""
+    completed_before = set(model.completed)
+    match step:
+        case Report(batch):
+            verdicts, completed = system.report(batch)
+            assert verdicts == model.report(batch)
+            assert completed == model.completed - completed_before
+        case Switch(player, goal, active):
+            system.set_active(player, goal, active)
+            model.set_active(player, goal, active)
+        case Take(player, goal):
+            assert system.claim(player, goal) == model.claim(player, goal)
+    for player in PLAYERS:
+        expected = {goal.id: model.status(player, goal) for goal in model.goals}
+        assert system.statuses(player) == expected
+
+
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stories())
+def test_every_goal_of_every_player_is_as_the_definition_says(
+    one_connection: Database, story: tuple[Catalogue, list[Step]]
+) -> None:
+    catalogue, steps = story
+    system, model = System(one_connection, catalogue), NaiveModel(catalogue)
+    for step in steps:
+        compare(system, model, step)
+    assert len(set(system.named)) == len(system.named)
+    assert len(set(system.granted)) == len(system.granted) == len(model.claimed)

@@ -1,0 +1,91 @@
+"""The answer to COMMIT is lost: what was done stands, and is answered as it was done."""
+
+from __future__ import annotations
+
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.instant import DAY
+from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.operations.claim import claim_reward
+from shared.operations.flush import flush
+from shared.postgres import players, tallies
+from shared.postgres.connection import Connection
+from shared.postgres.transaction import in_progress
+from tests.databases import connected, hop_to, opened, soon
+from tests.goals import catalogue_of, goal
+from tests.proxy import Hop
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY
+ROUNDS = 20
+
+
+def drop_next_commit(hop: Hop) -> None:
+    """Let the next COMMIT reach the server, and its answer nobody."""
+    hop.drop_reply(after=lambda chunk: b"COMMIT\0" in chunk)
+
+
+def test_a_flush_counts_once_and_answers_what_it_did(database_url: str) -> None:
+    rising = catalogue_of(*(goal(f"kill {target}", target=target) for target in range(1, 2 * ROUNDS + 1)))
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+        for number in range(ROUNDS):
+            batch = [Event(f"{number}-{part}", "player", NOW + part, KILLS, delta=1) for part in range(2)]
+            drop_next_commit(hop)
+            outcomes = flush(database, rising, [*batch, batch[0]], soon())
+            assert hop.dropped == number + 1
+            completed = [CompletionKey("player", f"kill {2 * number + part}", LIFETIME_START, 1) for part in (1, 2)]
+            assert outcomes == [
+                Outcome(Verdict.APPLIED, (completed[0],)),
+                Outcome(Verdict.APPLIED, (completed[1],)),
+                Outcome(Verdict.DUPLICATE),
+            ]
+            assert flush(database, rising, batch, soon()) == [Outcome(Verdict.DUPLICATE)] * 2
+        view = database.autocommit(lambda connection: players.read(connection, "player"), soon()).view
+    assert view.tallies[KILLS].measures.sum == 2 * ROUNDS
+    assert len(view.completions) == 2 * ROUNDS
+
+
+def test_a_claim_is_answered_to_the_caller_who_made_it(database_url: str) -> None:
+    goals = [goal(f"kill {number}", target=1) for number in range(4)]
+    catalogue = catalogue_of(*goals)
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+        flush(database, catalogue, [Event("id", "player", NOW, KILLS, delta=1)], soon())
+        for number, each in enumerate(goals):
+            drop_next_commit(hop)
+            request_id = f"request {number}" if number % 2 else None
+            claim = claim_reward(database, catalogue, "player", each, request_id, NOW + number, soon())
+            assert hop.dropped == number + 1
+            assert claim.key.goal_id == each.id
+            assert claim.claim_time == NOW + number
+    with connected(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (4,)
+
+
+def test_a_commit_that_never_arrived_is_done_again(database_url: str) -> None:
+    key = TallyKey("player", KILLS)
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+        attempts = []
+
+        def work(connection: Connection) -> int:
+            attempts.append(connection)
+            (merged,) = tallies.merge(connection, {key: Tally(events=1)})
+            if len(attempts) == 1:
+                hop.cut()
+            return merged.after.events
+
+        def written(connection: Connection, _: int, events: int) -> bool:
+            stored = players.read(connection, "player").view.tallies
+            return KILLS in stored and stored[KILLS].measures.events == events
+
+        assert database.transact(work, soon(), written) == 1
+        assert len(attempts) == 2
+
+
+def test_a_transaction_is_in_progress_until_it_ends(database_url: str) -> None:
+    with connected(database_url) as connection, connected(database_url) as observer:
+        for end in ("COMMIT", "ROLLBACK"):
+            connection.execute("BEGIN")
+            row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+            assert row is not None
+            assert in_progress(observer, int(row[0]))
+            connection.execute(end)
+            assert not in_progress(observer, int(row[0]))

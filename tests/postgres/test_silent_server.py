@@ -1,0 +1,82 @@
+"""Postgres takes everything and answers nothing: calls end by their deadline, and all is well once it answers again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
+from shared.postgres import players
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from tests.databases import hop_to, opened, soon
+from tests.waiting import wait_until
+
+MARGIN_S = 0.1
+
+
+def read(database: Database, deadline: float) -> None:
+    """A read."""
+    database.autocommit(lambda connection: players.read(connection, "player"), deadline)
+
+
+def answers(database: Database) -> bool:
+    """Whether a read succeeds."""
+    try:
+        read(database, soon(0.5))
+    except ChallengeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("wait_s", [0.05, 0.4])
+def test_a_read_ends_by_its_deadline(database_url: str, wait_s: float) -> None:
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+        read(database, soon())
+        hop.freeze()
+        deadline = soon(wait_s)
+        with pytest.raises(DeadlineExceeded):
+            read(database, deadline)
+        assert 0 <= time.monotonic() - deadline < MARGIN_S
+        hop.thaw()
+
+
+@pytest.mark.parametrize("at", ["statement", "commit"])
+def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+        read(database, soon())
+
+        def work(connection: Connection) -> None:
+            players.insert(connection, "player", "UTC", 0)
+            hop.freeze()
+            if at == "statement":
+                players.update_time_zone(connection, "player", "Europe/Paris")
+
+        deadline = soon(0.4)
+        with pytest.raises(DeadlineExceeded):
+            database.transact(work, deadline)
+        assert 0 <= time.monotonic() - deadline < MARGIN_S
+        hop.thaw()
+
+
+def test_while_nothing_answers_nobody_hears_that_there_is_too_much_to_do(database_url: str) -> None:
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+        read(database, soon())
+        hop.freeze()
+        for _ in range(3):
+            with pytest.raises((DeadlineExceeded, DatabaseUnavailable)):
+                read(database, soon(0.2))
+        hop.thaw()
+
+
+def test_it_works_again_by_itself(database_url: str) -> None:
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+        read(database, soon())
+        hop.freeze()
+        for _ in range(2):
+            with pytest.raises(ChallengeError):
+                read(database, soon(0.1))
+        hop.thaw()
+        wait_until(lambda: answers(database))
+        wait_until(lambda: answers(database))

@@ -1,0 +1,120 @@
+"""Postgres is away, full or read-only: callers hear so in time, and it works again by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from devstack.ports import free_port
+from devstack.postgres import EmbeddedPostgres
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
+from shared.postgres import players
+from shared.postgres.connection import Connection
+from shared.postgres.database import POOL_WAIT_MAX_S, Database
+from shared.postgres.transaction import in_progress
+from tests.databases import connected, hop_to, opened, soon
+from tests.waiting import wait_until
+
+AT_MOST_S = POOL_WAIT_MAX_S + 0.2
+
+
+def ask(connection: Connection) -> object:
+    """The least that can be asked."""
+    return connection.execute("SELECT 1").fetchone()
+
+
+def answers(database: Database) -> bool:
+    """Whether the database does what it is asked."""
+    try:
+        return database.autocommit(ask, soon(0.5)) == (1,)
+    except ChallengeError:
+        return False
+
+
+def test_when_all_connections_are_in_use_callers_hear_that_it_is_too_much(database_url: str) -> None:
+    lent, give_back = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> object:
+        lent.set()
+        give_back.wait()
+        return ask(connection)
+
+    with opened(database_url, pool_size=1) as database:
+        holder = threading.Thread(target=database.autocommit, args=(hold, soon()))
+        assert database.autocommit(ask, soon()) == (1,)
+        holder.start()
+        lent.wait()
+        deadline = soon(0.2)
+        with pytest.raises(Overloaded) as refusal:
+            database.autocommit(ask, deadline)
+        assert time.monotonic() - deadline < 0.1
+        assert refusal.value.retry_after_s > 0
+        give_back.set()
+        holder.join()
+        assert database.autocommit(ask, soon()) == (1,)
+
+
+def test_a_server_that_was_never_there_is_unavailable() -> None:
+    with opened(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", pool_size=1) as database:
+        started = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            database.autocommit(ask, soon())
+        assert time.monotonic() - started < AT_MOST_S
+
+
+def test_a_server_that_went_away_is_unavailable_until_it_is_back(database_url: str) -> None:
+    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+        assert database.autocommit(ask, soon()) == (1,)
+        hop.refuse(True)
+        hop.cut()
+        for _ in range(2):
+            started = time.monotonic()
+            with pytest.raises(DatabaseUnavailable) as refusal:
+                database.autocommit(ask, soon())
+            assert time.monotonic() - started < AT_MOST_S
+            assert refusal.value.retry_after_s > 0
+        hop.refuse(False)
+        wait_until(lambda: answers(database))
+
+
+def test_a_read_only_database_is_unavailable_to_writers_until_it_is_not(database_url: str) -> None:
+    name = sql.Identifier(urlsplit(database_url).path.lstrip("/"))
+
+    def write(user_id: str) -> bool:
+        return database.transact(lambda connection: players.insert(connection, user_id, "UTC", 0), soon())
+
+    with psycopg.connect(database_url, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        with opened(database_url, pool_size=1) as database, pytest.raises(DatabaseUnavailable):
+            write("one")
+        administrator.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+    with opened(database_url, pool_size=1) as database:
+        assert write("one")
+
+
+def test_a_server_that_crashed_serves_again_by_itself(own_postgres: EmbeddedPostgres) -> None:
+    with opened(own_postgres.url, pool_size=2) as database:
+        assert database.autocommit(ask, soon()) == (1,)
+        own_postgres.kill()
+        with pytest.raises(DatabaseUnavailable):
+            database.autocommit(ask, soon())
+        own_postgres.start()
+        wait_until(lambda: answers(database))
+
+
+def test_a_transaction_that_a_crashed_server_knows_nothing_of_is_over(own_postgres: EmbeddedPostgres) -> None:
+    with connected(own_postgres.url) as lost:
+        lost.execute("BEGIN")
+        row = lost.execute("SELECT pg_current_xact_id()::text").fetchone()
+        assert row is not None
+        own_postgres.kill()
+        lost.close()
+    own_postgres.start()
+    with connected(own_postgres.url) as connection:
+        assert not in_progress(connection, int(row[0]))
+        assert not in_progress(connection, int(row[0]) + 1_000_000)
