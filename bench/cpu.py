@@ -27,6 +27,13 @@ def cpu_seconds(pid: int) -> float:
     return own + sum(cpu_seconds(child) for child in children)
 
 
+def busy_seconds() -> float:
+    """Time that all cores together were not idle, in seconds, with what the hypervisor took away."""
+    with Path("/proc/stat").open() as file:
+        user, nice, system, _idle, _wait, *interrupts_and_steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + sum(interrupts_and_steal)) / _TICKS
+
+
 def family(pid: int) -> list[int]:
     """A process, its threads, and the same of all that it has started and that still runs."""
     threads: list[int] = []

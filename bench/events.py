@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as rpc
@@ -21,17 +21,19 @@ class Measured(NamedTuple):
     """A stat of the load catalogue, and how a player gets on with it."""
 
     stat: Stat
+    start_min: int
+    """The least target: whoever has a history has completed the goals that are assigned by default."""
     start_max: int
-    """Players begin anywhere from 0 to this, some beyond the greatest target."""
+    """A fifth beyond the greatest target: players begin anywhere in between."""
     rise_max: int
     """An event raises the value by 1 to this."""
 
 
 MEASURED = (
-    Measured(Stat(Source.STAT, "enemy_kills"), 600, 3),
-    Measured(Stat(Source.STAT, "games_played"), 120, 1),
-    Measured(Stat(Source.STAT, "headshots"), 300, 2),
-    Measured(Stat(Source.STAT, "wins"), 60, 1),
+    Measured(Stat(Source.STAT, "enemy_kills"), 10, 600, 3),
+    Measured(Stat(Source.STAT, "games_played"), 2, 120, 1),
+    Measured(Stat(Source.STAT, "headshots"), 5, 300, 2),
+    Measured(Stat(Source.STAT, "wins"), 1, 60, 1),
 )
 
 
@@ -62,6 +64,14 @@ class Play:
             # A microsecond apart, so that the newest value is the highest.
             now += 1
             yield self.event(player, measured.stat, self.values[key], now)
+
+    def take_back(self, calls: Iterable[Sequence[Event]]) -> None:
+        """The last events of the game were not sent: it goes on from where it stood before them."""
+        for events in calls:
+            for event in events:
+                if event.value is not None:
+                    key = (event.user_id, event.stat)
+                    self.values[key] = min(self.values[key], event.value - 1)
 
 
 def message(event: Event) -> rpc.Event:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.generator import tape
-from bench.generator.plan import CODE_NAMES, GENERATOR, Plan, Played
+from bench.generator.plan import CODE_NAMES, GENERATOR, MACHINE, Plan, Played
 from bench.processes import ROOT
 from bench.samples import percentile
 from devstack.ports import LOOPBACK
@@ -71,6 +71,12 @@ class Run:
     def busy_generator(self) -> float:
         """The share of a core that the generator took: near 1 it, and not the server, is what was measured."""
         return self.played.cpu_s[GENERATOR] / self.played.interval_s
+
+    @property
+    def strangers(self) -> float:
+        """How many cores were busy with anything that is no part of the measurement."""
+        cpu_s = dict(self.played.cpu_s)
+        return max(0.0, cpu_s.pop(MACHINE) - sum(cpu_s.values())) / self.played.interval_s
 
     def latency_ms(self, share: float) -> float:
         """A percentile of the latency from the due instant, in milliseconds; a call that failed counts as well."""

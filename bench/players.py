@@ -1,38 +1,40 @@
 """Players with a history: where every measurement begins.
 
-Everything is stored by the library's own operations, so the data is such as the services themselves would have left.
+What is stored is what the services would have left, had all of it happened through them; but a player's first events
+come in one leap here, and in bulk, because ten thousand players would take the services a minute.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple
 
 from bench.database import connected
 from bench.events import MEASURED, Play
+from bench.statements import statement
 from shared.domain.catalogue import LOGIN, Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import DAY, HOUR, Instant, day_of
-from shared.domain.progress import Assignment
-from shared.domain.tally import LIFETIME_START
-from shared.operations.flush import apply_events
+from shared.domain.tally import LIFETIME_START, fold
 from shared.operations.partitions import DAYS_AHEAD
-from shared.postgres import assignments, completions, grants, partitions, players
+from shared.postgres import completions, grants, ledger, partitions, tallies
+from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
-
-T = TypeVar("T")
 
 LOGINS_MAX = 4
 CHOSEN_GOALS = 3
 """Goals that each player has activated beyond those that are assigned by default."""
+CLAIMING = 4
+"""Every so many-th player has claimed a reward."""
 HISTORY: Instant = 48 * HOUR
 """How far back the history goes; events of that age are still accepted."""
-_BATCH = 2_000
+
+_PLAYERS_AT_ONCE = 500
+_STORE_PLAYERS = statement("store_players")
+_STORE_CHOICES = statement("store_choices")
 
 
 def player_ids(count: int) -> list[str]:
@@ -40,60 +42,73 @@ def player_ids(count: int) -> list[str]:
     return [blake2b(f"player {index}".encode(), digest_size=16).hexdigest() for index in range(count)]
 
 
+def claimable_goals(catalogue: Catalogue) -> list[Goal]:
+    """The goals that every player with a history has completed, by the first login."""
+    return [goal for goal in catalogue.default_goals if goal.stat == LOGIN and goal.target == 1]
+
+
 def give_history(url: str, catalogue: Catalogue, play: Play, now: Instant) -> None:
-    """Store every player with logins, a value of each stat, chosen goals and what these complete; half have claimed."""
-    claimed = _first_goal_completed_by_login(catalogue)
+    """Store every player, with logins, a value of each stat, some chosen goals, and what these have completed.
+
+    Some have claimed the last of `claimable_goals`.
+    """
     with connected(url) as connection:
         connection.execute("SET statement_timeout = 0")
         first, last = day_of(now - HISTORY) - 1, day_of(now) + DAYS_AHEAD
         run_transaction(connection, lambda connection: partitions.keep_partitions(connection, first, last))
-        for some in _chunks(play.players):
-            run_transaction(connection, _stored(some, catalogue, play, now))
-        for events in _chunks(_history(play, now)):
-            run_transaction(connection, lambda connection, events=events: apply_events(connection, catalogue, events))
-        for some in _chunks(play.players[::2]):
-            run_transaction(connection, _claimed(some, claimed, now))
+        for start in range(0, len(play.players), _PLAYERS_AT_ONCE):
+            some = _History(play.players[start : start + _PLAYERS_AT_ONCE], catalogue, play, now)
+            run_transaction(connection, some.store)
         connection.execute("VACUUM (ANALYZE)")
 
 
-def _stored(some: Sequence[str], catalogue: Catalogue, play: Play, now: Instant) -> Callable[[Connection], None]:
-    goals = list(catalogue.goals)
+class _History(NamedTuple):
+    """The history of some players."""
 
-    def store(connection: Connection) -> None:
-        for player in some:
-            players.insert(connection, player, "UTC", now - HISTORY)
-            for goal_id in play.random.sample(goals, CHOSEN_GOALS):
-                assignments.store(connection, player, goal_id, Assignment(True, now - HISTORY))
+    players: Sequence[str]
+    catalogue: Catalogue
+    play: Play
+    now: Instant
 
-    return store
+    def store(self, connection: Connection) -> None:
+        _STORE_PLAYERS.run(connection, text_array(self.players), self.now - HISTORY)
+        goals = list(self.catalogue.goals.values())
+        chosen = {player: self.play.random.sample(goals, CHOSEN_GOALS) for player in self.players}
+        pairs = [(player, goal.id) for player, some in chosen.items() for goal in some]
+        _STORE_CHOICES.run(
+            connection,
+            text_array([player for player, _ in pairs]),
+            text_array([goal_id for _, goal_id in pairs]),
+            self.now - HISTORY,
+        )
+        events = list(self._events())
+        ledger.insert_unseen(connection, [ledger.ledger_key(event) for event in events])
+        merged = tallies.merge(connection, fold(events, self.catalogue.day_counted))
+        completions.insert_missing(
+            connection,
+            {
+                CompletionKey(tally.user_id, goal.id, LIFETIME_START, 1): self.now - HOUR
+                for tally in merged
+                for goal in (*self.catalogue.default_goals, *chosen[tally.user_id])
+                if goal.stat == tally.stat and tally.after.judged_by(goal.counting) >= goal.target
+            },
+        )
+        for player in self.players[::CLAIMING]:
+            self._claim(connection, player)
 
+    def _events(self) -> Iterator[Event]:
+        play, now = self.play, self.now
+        for player in self.players:
+            for _ in range(play.random.randint(1, LOGINS_MAX)):
+                yield play.event(player, LOGIN, None, now - play.random.randrange(HISTORY))
+            for measured in MEASURED:
+                value = play.random.randint(measured.start_min, measured.start_max)
+                play.values[player, measured.stat] = value
+                yield play.event(player, measured.stat, value, now - play.random.randrange(DAY))
 
-def _history(play: Play, now: Instant) -> Iterator[Event]:
-    for player in play.players:
-        for _ in range(play.random.randint(1, LOGINS_MAX)):
-            yield play.event(player, LOGIN, None, now - play.random.randrange(HISTORY))
-        for measured in MEASURED:
-            value = play.random.randint(0, measured.start_max)
-            play.values[player, measured.stat] = value
-            yield play.event(player, measured.stat, value, now - play.random.randrange(DAY))
-
-
-def _claimed(some: Sequence[str], goal: Goal, now: Instant) -> Callable[[Connection], None]:
-    def claim(connection: Connection) -> None:
-        for player in some:
-            key = CompletionKey(player, goal.id, LIFETIME_START, 1)
-            completions.mark_claimed(connection, key, now, None)
-            grant = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), now)
-            grants.insert(connection, grant, 1)
-
-    return claim
-
-
-def _first_goal_completed_by_login(catalogue: Catalogue) -> Goal:
-    return next(goal for goal in reversed(catalogue.default_goals) if goal.stat == LOGIN)
-
-
-def _chunks(items: Sequence[T] | Iterator[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, _BATCH)):
-        yield chunk
+    def _claim(self, connection: Connection, player: str) -> None:
+        goal = claimable_goals(self.catalogue)[-1]
+        key = CompletionKey(player, goal.id, LIFETIME_START, 1)
+        completions.mark_claimed(connection, key, self.now, None)
+        grant = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
+        grants.insert(connection, grant, 1)

@@ -63,13 +63,15 @@ class Pipeline(Generic[A, B]):
             self._answers.put(_End(ShuttingDown()))
 
     def _read(self, batches: Iterable[A]) -> None:
+        waiting = iter(batches)
         try:
-            for batch in batches:
+            while self._room.acquire():
+                batch = next(waiting)
                 with self._taking_in:
                     if self._stopped:
                         return
                     self._answers.put(self._take_in(batch))
-                self._room.acquire()
+        except StopIteration:
             self._answers.put(_End())
         except Exception as error:
             # Also what gRPC raises here when the sender goes away: then nobody reads the answers, and the run ends too.

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.progress import GoalStatus, goal_status
 from shared.operations.view import view_player
 from shared.postgres.connection import Connection, InstantLoader, connect_arguments
 from shared.postgres.database import Database
-from tests.proxy import LOOPBACK, Hop
 
 PATIENCE_S = 20.0
 """Longer than anything takes that works."""
@@ -40,17 +38,6 @@ def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-@contextmanager
-def hop_to(url: str) -> Iterator[tuple[Hop, str]]:
-    """A hop on the way to the database, and the URL that leads through it."""
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    with Hop(parts.hostname, parts.port) as hop:
-        account, _, _ = parts.netloc.rpartition("@")
-        yield hop, urlunsplit(parts._replace(netloc=f"{account}@{LOOPBACK}:{hop.port}"))
 
 
 def status_of(database: Database, catalogue: Catalogue, user_id: str, goal: Goal) -> GoalStatus:

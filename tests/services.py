@@ -36,8 +36,11 @@ from shared.runtime.telemetry import Telemetry
 NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
 """The present, for tests that do not move it."""
 
-POOL_SIZE = 4
+WINDOW = Window()
+BUFFER_EVENTS_MAX = 10_000
+THREADS = 32
 STREAMS = 8
+POOL_SIZE = 4
 CLOSE_S = 10.0
 """How long a writer may take for its last batch."""
 
@@ -101,27 +104,36 @@ def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, 
 
 @contextmanager
 def game(
-    database_url: str, catalogue: Catalogue, *, clock: SetClock | None = None, window: Window | None = None
+    database_url: str, catalogue: Catalogue, *, clock: SetClock | None = None, window: Window = WINDOW
 ) -> Iterator[Game]:
     """Both services, with one clock that the test may set."""
     clock = clock or SetClock()
     with (
         challenge_service(database_url, catalogue, clock=clock) as challenges,
-        event_service(database_url, catalogue, clock=clock, window=window or Window()) as events,
+        event_service(database_url, catalogue, clock=clock, window=window) as events,
     ):
         yield Game(challenges, events, clock, database_url)
 
 
 @contextmanager
 def challenge_service(
-    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = 32, pool_size: int = POOL_SIZE
+    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServiceStub]:
     """A challenge service, and its caller's stub."""
+    with challenge_channel(database_url, catalogue, clock=clock, threads=threads, pool_size=pool_size) as channel:
+        yield ChallengeServiceStub(channel)
+
+
+@contextmanager
+def challenge_channel(
+    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+) -> Iterator[grpc.Channel]:
+    """A challenge service, and its caller's connection."""
     with (
         challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
-        _serving(Servicing(CHALLENGE_CONTRACT, servicer), threads) as channel,
+        serving(Servicing(CHALLENGE_CONTRACT, servicer), threads) as channel,
     ):
-        yield ChallengeServiceStub(channel)
+        yield channel
 
 
 @contextmanager
@@ -130,25 +142,36 @@ def event_service(
     catalogue: Catalogue,
     *,
     clock: Clock,
-    window: Window = Window(),  # noqa: B008 - a value that cannot change
-    buffer_events_max: int = 10_000,
-    threads: int = 32,
-    pool_size: int = POOL_SIZE,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
+    threads: int = THREADS,
 ) -> Iterator[EventServiceStub]:
     """An event handler, and its caller's stub."""
+    with event_channel(
+        database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max, threads=threads
+    ) as channel:
+        yield EventServiceStub(channel)
+
+
+@contextmanager
+def event_channel(
+    database_url: str,
+    catalogue: Catalogue,
+    *,
+    clock: Clock,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
+    threads: int = THREADS,
+) -> Iterator[grpc.Channel]:
+    """An event handler, and its caller's connection."""
     with (
         event_servicer(
-            database_url,
-            catalogue,
-            clock=clock,
-            window=window,
-            buffer_events_max=buffer_events_max,
-            pool_size=pool_size,
+            database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
         ) as servicer,
-        _serving(Servicing(EVENT_CONTRACT, servicer), threads) as channel,
+        serving(Servicing(EVENT_CONTRACT, servicer), threads) as channel,
     ):
         try:
-            yield EventServiceStub(channel)
+            yield channel
         finally:
             servicer.streams.stop()
 
@@ -168,12 +191,11 @@ def event_servicer(
     catalogue: Catalogue,
     *,
     clock: Clock,
-    window: Window = Window(),  # noqa: B008 - a value that cannot change
-    buffer_events_max: int = 10_000,
-    pool_size: int = POOL_SIZE,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
 ) -> Iterator[EventServicer]:
     """The methods of the event handler, with their writer, without a server around them."""
-    with _database(database_url, pool_size) as database:
+    with _database(database_url, POOL_SIZE) as database:
         writers = Writers(
             lambda events, deadline: flush(database, catalogue, events, deadline),
             count=1,
@@ -197,7 +219,7 @@ def _database(url: str, pool_size: int) -> Iterator[Database]:
 
 
 @contextmanager
-def _serving(servicing: Servicing, threads: int) -> Iterator[grpc.Channel]:
+def serving(servicing: Servicing, threads: int) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
     health = Health([servicing.descriptor.full_name])
     server = Server(endpoint, [servicing], threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())

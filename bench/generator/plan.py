@@ -63,7 +63,8 @@ class Played:
     succeeded: int
     """Calls that ended well within the interval, whenever they began."""
     cpu_s: dict[str, float]
-    """CPU time in the interval: of the plan's processes with all that they started, and of the generator itself."""
+    """CPU time in the interval: of the plan's processes with all that they started, of the generator itself, and of
+    everything on the machine."""
     late_us: list[int]
     """How much later than due each request of the interval was sent: the generator's own share of the latency."""
     answer_bytes: int
@@ -83,6 +84,8 @@ class Played:
 
 GENERATOR = "generator"
 """The name in `cpu_s` of the generator's own CPU time."""
+MACHINE = "machine"
+"""The name in `cpu_s` of the time that all cores together were busy."""
 
 UNANSWERED = -3
 """The code of a call that had no answer when the run ended."""

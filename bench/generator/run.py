@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.cpu import cpu_seconds
+from bench.cpu import busy_seconds, cpu_seconds
 from bench.generator import tape
 from bench.generator.exchange import Exchange, request_headers
 from bench.generator.pace import ClosedLoop, OpenLoop, Pace
-from bench.generator.plan import GENERATOR, Plan, Played
+from bench.generator.plan import GENERATOR, MACHINE, Plan, Played
 from bench.generator.record import Record
 
 _NS = 1_000_000_000
@@ -85,7 +85,7 @@ class _Run:
         """Note how far the run has come."""
         record = self.record
         cpu_s = {name: cpu_seconds(pid) for name, pid in self._plan.processes.items()}
-        cpu_s[GENERATOR] = time.process_time()
+        cpu_s |= {GENERATOR: time.process_time(), MACHINE: busy_seconds()}
         return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.answer_bytes, cpu_s)
 
     def await_answers(self) -> None:

@@ -7,7 +7,7 @@ from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
 from shared.domain.errors import AlreadyClaimed, RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.domain.progress import goal_status
+from shared.domain.progress import GoalState, goal_status
 from shared.domain.tally import LIFETIME_START
 from shared.postgres import completions, grants, players
 from shared.postgres.connection import Connection
@@ -39,12 +39,15 @@ def claim_reward(
                 raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id)
             return earlier
         view = players.read(connection, user_id).view
-        check_claimable(goal_status(goal, view, catalogue))
+        status = goal_status(goal, view, catalogue)
+        if status.state is GoalState.CLAIMED:
+            return _claim_of_another_call(connection, key, request_id)
+        check_claimable(status)
         if goal.id not in view.completions:
             # Satisfied without an event: the claim is the first to say so.
             completions.insert_missing(connection, {key: None})
         if not completions.mark_claimed(connection, key, now, request_id):
-            return _concurrent_claim(connection, key, request_id)
+            return _claim_of_another_call(connection, key, request_id)
         claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, _FIRST_CLAIM), now)
         grants.insert(connection, claim, _FIRST_CLAIM)
         return claim
@@ -57,8 +60,8 @@ def _is_written(connection: Connection, _: int, claim: Claim) -> bool:
     return grants.find(connection, claim.key) == claim
 
 
-def _concurrent_claim(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:
-    """The claim that another call has made in the meantime, if it was made under the same request id."""
+def _claim_of_another_call(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:
+    """The claim that another call has made, if it was made under the same request id: perhaps since this one looked."""
     claim = grants.find(connection, key)
     if claim is not None and request_id is not None and claim.request_id == request_id:
         return claim

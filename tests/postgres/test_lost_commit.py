@@ -10,8 +10,9 @@ from shared.operations.flush import flush
 from shared.postgres import players, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import in_progress
-from tests.databases import connected, hop_to, opened, soon
+from tests.databases import connected, opened, soon
 from tests.goals import catalogue_of, goal
+from tests.hops import hop_to
 from tests.proxy import Hop
 from tests.strategies import FIRST_DAY, KILLS
 

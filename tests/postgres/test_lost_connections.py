@@ -14,7 +14,8 @@ from shared.postgres import players, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.database import CONFLICT_ATTEMPTS_MAX, Database
 from shared.postgres.errors import ContentRefused
-from tests.databases import hop_to, opened, soon
+from tests.databases import opened, soon
+from tests.hops import hop_to
 from tests.strategies import KILLS
 
 KEY = TallyKey("player", KILLS)

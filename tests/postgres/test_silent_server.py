@@ -10,7 +10,8 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineEx
 from shared.postgres import players
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from tests.databases import hop_to, opened, soon
+from tests.databases import opened, soon
+from tests.hops import hop_to
 from tests.waiting import wait_until
 
 MARGIN_S = 0.1

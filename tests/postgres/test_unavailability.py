@@ -17,7 +17,8 @@ from shared.postgres import players
 from shared.postgres.connection import Connection
 from shared.postgres.database import POOL_WAIT_MAX_S, Database
 from shared.postgres.transaction import in_progress
-from tests.databases import connected, hop_to, opened, soon
+from tests.databases import connected, opened, soon
+from tests.hops import hop_to
 from tests.waiting import wait_until
 
 AT_MOST_S = POOL_WAIT_MAX_S + 0.2

@@ -1,0 +1,52 @@
+"""The servicer alone, through gRPC's own testing library: no server, no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import grpc_testing
+import pytest
+from challenge.v1 import challenge_pb2
+from challenge.v1 import challenge_service_pb2 as rpc
+from google.protobuf.message_factory import GetMessageClass
+
+from challenge_service.__main__ import CONTRACT
+from tests.arena import arena
+from tests.reported import stat
+from tests.services import SetClock, challenge_servicer, game
+
+REQUESTS = {
+    "InitializePlayer": rpc.InitializePlayerRequest(user_id="player"),
+    "ListChallenges": rpc.ListChallengesRequest(user_id="player"),
+    "GetChallenge": rpc.GetChallengeRequest(user_id="player", challenge_id="arena"),
+    "SetGoalActive": rpc.SetGoalActiveRequest(
+        user_id="player", challenge_id="arena", goal_id="champion", active=True
+    ),
+    "ClaimReward": rpc.ClaimRewardRequest(user_id="player", challenge_id="arena", goal_id="warm-up"),
+}
+EXPECTED: dict[str, Any] = {
+    "InitializePlayer": lambda answer: answer.created and len(answer.goals) == answer.new_assignments,
+    "ListChallenges": lambda answer: [each.challenge_id for each in answer.challenges] == ["arena", "career", "island"],
+    "GetChallenge": lambda answer: answer.challenge.goals[0].state == challenge_pb2.GOAL_STATE_COMPLETED,
+    "SetGoalActive": lambda answer: answer.goal.active and answer.goal.progress == 3,
+    "ClaimReward": lambda answer: answer.claim.state == challenge_pb2.CLAIM_STATE_PENDING,
+}
+
+
+def test_there_is_a_request_for_every_method() -> None:
+    assert set(REQUESTS) == {method.name for method in CONTRACT.methods}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_method_answers_its_own_response(database_url: str, name: str) -> None:
+    with game(database_url, arena()) as running:
+        running.report(stat("wins", delta=3))
+    with challenge_servicer(database_url, arena(), clock=SetClock()) as servicer:
+        server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
+        method = CONTRACT.methods_by_name[name]
+        call = server.invoke_unary_unary(method, (), REQUESTS[name], timeout=5)
+        response, _, code, details = call.termination()
+    assert (code, details) == (grpc.StatusCode.OK, "")
+    encoded = response if isinstance(response, bytes) else response.SerializeToString()
+    assert EXPECTED[name](GetMessageClass(method.output_type).FromString(encoded))

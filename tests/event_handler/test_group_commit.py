@@ -1,0 +1,254 @@
+"""One writer commits together what has arrived meanwhile, and answers after the commit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+
+from event_handler.group_commit import FLUSH_DEADLINE_MAX_S, FLUSH_EVENTS_MAX, GroupCommit
+from event_handler.submission import Submission
+from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
+from shared.domain.events import Event, Outcome, Verdict
+from tests.databases import PATIENCE_S, soon
+from tests.strategies import KILLS
+from tests.waiting import wait_until
+
+BUFFER = 100
+REFUSED_ID = "refused"
+
+
+class Store:
+    """What the writer commits to: keeps the batches, and waits before each commit while it is held up."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.deadlines: list[float] = []
+        self.committing: SimpleQueue[int] = SimpleQueue()
+        """Told the size of each batch before it is committed."""
+        self.open = threading.Event()
+        self.open.set()
+        self.failures: list[Exception] = []
+        """Raised one after the other, instead of committing."""
+
+    def flush(self, events: Sequence[Event], deadline: float) -> list[Outcome]:
+        self.deadlines.append(deadline)
+        self.committing.put(len(events))
+        assert self.open.wait(PATIENCE_S)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.batches.append([event.event_id for event in events])
+        return [
+            Outcome(Verdict.INVALID if event.event_id == REFUSED_ID else Verdict.APPLIED, reason=event.event_id)
+            for event in events
+        ]
+
+    def hold_up(self, group_commit: GroupCommit) -> Submission:
+        """Let the writer begin a commit and not end it; answers what is in it."""
+        self.open.clear()
+        first = group_commit.submit(events_named("first"), soon())
+        assert self.committing.get(timeout=PATIENCE_S) == 1
+        return first
+
+
+def events_named(*ids: str) -> list[Event]:
+    """Events with these ids."""
+    return [Event(event_id, "player", 0, KILLS, delta=1) for event_id in ids]
+
+
+@contextmanager
+def writing(store: Store, buffer_events_max: int = BUFFER, linger_s: float = 0.0) -> Iterator[GroupCommit]:
+    """A group commit with a running writer."""
+    group_commit = GroupCommit(store.flush, buffer_events_max=buffer_events_max, linger_s=linger_s)
+    group_commit.start()
+    try:
+        yield group_commit
+    finally:
+        store.open.set()
+        group_commit.close(PATIENCE_S)
+
+
+def reasons(submission: Submission) -> list[str]:
+    """The ids that the outcomes were made for."""
+    return [outcome.reason for outcome in submission.wait()]
+
+
+def waiting(submission: Submission, callers: ThreadPoolExecutor) -> Future[Sequence[Outcome]]:
+    """A caller that waits for its outcomes."""
+    return callers.submit(submission.wait)
+
+
+def test_a_lone_event_is_committed_at_once_and_answered_after_the_commit() -> None:
+    store = Store()
+    with writing(store) as group_commit, ThreadPoolExecutor(1) as callers:
+        submission = store.hold_up(group_commit)
+        caller = waiting(submission, callers)
+        assert not caller.done()
+        assert store.batches == []
+        store.open.set()
+        assert [outcome.reason for outcome in caller.result(PATIENCE_S)] == ["first"]
+        assert store.batches == [["first"]]
+
+
+def test_what_arrives_during_a_commit_is_committed_together_in_the_order_of_arrival() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        first = store.hold_up(group_commit)
+        later = [group_commit.submit(events_named(f"{n}a", REFUSED_ID, f"{n}b"), soon()) for n in range(5)]
+        assert group_commit.buffered_events == 16
+        store.open.set()
+        assert reasons(first) == ["first"]
+        for number, submission in enumerate(later):
+            assert reasons(submission) == [f"{number}a", REFUSED_ID, f"{number}b"]
+        assert [len(batch) for batch in store.batches] == [1, 15]
+        wait_until(lambda: group_commit.buffered_events == 0)
+
+
+def test_a_batch_is_bounded_and_no_call_is_split() -> None:
+    store = Store()
+    with writing(store, buffer_events_max=10 * FLUSH_EVENTS_MAX) as group_commit:
+        store.hold_up(group_commit)
+        size = FLUSH_EVENTS_MAX // 2 + 1
+        calls = [group_commit.submit(events_named(*["id"] * size), soon()) for _ in range(3)]
+        too_large = group_commit.submit(events_named(*["id"] * (FLUSH_EVENTS_MAX + 1)), soon())
+        store.open.set()
+        for submission in (*calls, too_large):
+            submission.wait()
+        assert [len(batch) for batch in store.batches] == [1, size, size, size, FLUSH_EVENTS_MAX + 1]
+
+
+def test_what_does_not_fit_into_the_buffer_is_refused_at_once() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        first = store.hold_up(group_commit)
+        fits = group_commit.submit(events_named(*["id"] * (BUFFER - 1)), soon())
+        started = time.monotonic()
+        with pytest.raises(Overloaded) as refusal:
+            group_commit.submit(events_named("one too many"), soon())
+        assert time.monotonic() - started < 0.1
+        assert refusal.value.retry_after_s > 0
+        store.open.set()
+        first.wait()
+        fits.wait()
+        wait_until(lambda: group_commit.buffered_events == 0)
+        assert reasons(group_commit.submit(events_named("fits again"), soon())) == ["fits again"]
+
+
+def test_a_patient_caller_waits_for_room_until_its_deadline() -> None:
+    store = Store()
+    with writing(store) as group_commit, ThreadPoolExecutor(1) as callers:
+        store.hold_up(group_commit)
+        group_commit.submit(events_named(*["id"] * (BUFFER - 1)), soon())
+        with pytest.raises(Overloaded):
+            group_commit.submit(events_named("too late"), soon(0.1), patient=True)
+        caller = callers.submit(group_commit.submit, events_named("in time"), soon(), patient=True)
+        store.open.set()
+        assert reasons(caller.result(PATIENCE_S)) == ["in time"]
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable(), DeadlineExceeded("too slow")], ids=lambda error: error.reason)
+def test_a_commit_that_fails_fails_its_own_callers_alone(error: DatabaseUnavailable | DeadlineExceeded) -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        first = store.hold_up(group_commit)
+        others = [group_commit.submit(events_named(f"{number}"), soon()) for number in range(3)]
+        store.failures.append(error)
+        store.open.set()
+        with pytest.raises(type(error)):
+            first.wait()
+        assert [reasons(submission) for submission in others] == [["0"], ["1"], ["2"]]
+
+
+def test_a_bug_in_a_commit_leaves_the_writer_alive(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        store.failures.append(KeyError("a bug"))
+        with caplog.at_level(logging.CRITICAL, "event_handler"), pytest.raises(DatabaseUnavailable):
+            group_commit.submit(events_named("unlucky"), soon()).wait()
+        assert reasons(group_commit.submit(events_named("lucky"), soon())) == ["lucky"]
+
+
+def test_a_callers_deadline_ends_its_wait_while_the_commit_goes_on() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        store.open.clear()
+        deadline = soon(0.1)
+        with pytest.raises(DeadlineExceeded):
+            group_commit.submit(events_named("impatient"), deadline).wait()
+        assert time.monotonic() - deadline < 0.1
+        store.open.set()
+        wait_until(lambda: store.batches == [["impatient"]])
+
+
+def test_events_whose_callers_have_left_are_not_committed() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        first = store.hold_up(group_commit)
+        abandoned = group_commit.submit(events_named("abandoned"), soon(0.05))
+        awaited = group_commit.submit(events_named("awaited"), soon())
+        with pytest.raises(DeadlineExceeded):
+            abandoned.wait()
+        store.open.set()
+        first.wait()
+        assert reasons(awaited) == ["awaited"]
+        assert store.batches == [["first"], ["awaited"]]
+
+
+def test_a_commit_may_last_until_the_latest_deadline_of_its_callers_within_bounds() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        store.hold_up(group_commit)
+        deadlines = [soon(3), soon(5), soon(4)]
+        waits = [group_commit.submit(events_named("id"), deadline) for deadline in deadlines]
+        store.open.set()
+        for submission in waits:
+            submission.wait()
+        group_commit.submit(events_named("id"), soon(1_000)).wait()
+        assert store.deadlines[1] == max(deadlines)
+        assert store.deadlines[2] <= time.monotonic() + FLUSH_DEADLINE_MAX_S
+
+
+def test_closing_commits_and_answers_everything_that_was_accepted() -> None:
+    store = Store()
+    with writing(store) as group_commit, ThreadPoolExecutor(2) as callers:
+        store.hold_up(group_commit)
+        accepted = [group_commit.submit(events_named(f"{number}"), soon()) for number in range(5)]
+        group_commit.submit(events_named(*["id"] * (BUFFER - 6)), soon())
+        held_back = callers.submit(group_commit.submit, events_named("late"), soon(), patient=True)
+        closing = callers.submit(group_commit.close, PATIENCE_S)
+        with pytest.raises(ShuttingDown):
+            held_back.result(PATIENCE_S)
+        with pytest.raises(ShuttingDown):
+            group_commit.submit(events_named("too late"), soon())
+        store.open.set()
+        closing.result(PATIENCE_S)
+        assert [reasons(submission) for submission in accepted] == [[f"{number}"] for number in range(5)]
+        assert group_commit.buffered_events == 0
+
+
+def test_the_oldest_wait_is_told_while_something_waits() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        assert group_commit.oldest_wait_s == 0
+        store.hold_up(group_commit)
+        group_commit.submit(events_named("waits"), soon())
+        assert wait_until(lambda: group_commit.oldest_wait_s > 0.02)
+        store.open.set()
+        wait_until(lambda: group_commit.buffered_events == 0)
+        assert group_commit.oldest_wait_s == 0
+
+
+def test_a_batch_that_lingers_takes_in_what_arrives_soon_after_and_ends_when_it_is_full() -> None:
+    store = Store()
+    with writing(store, buffer_events_max=2 * FLUSH_EVENTS_MAX, linger_s=PATIENCE_S) as group_commit:
+        one = group_commit.submit(events_named("one"), soon())
+        rest = group_commit.submit(events_named(*["id"] * (FLUSH_EVENTS_MAX - 1)), soon())
+        assert reasons(one) == ["one"]
+        rest.wait()
+        assert [len(batch) for batch in store.batches] == [FLUSH_EVENTS_MAX]

@@ -1,0 +1,117 @@
+"""A stream's batches: several under way, answered in order, bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from event_handler.pipeline import BATCHES_IN_FLIGHT_MAX, Pipelines
+from shared.domain.errors import InvalidRequest, ShuttingDown
+from tests.waiting import wait_until
+
+WAIT_S = 10
+
+
+class Commits:
+    """Stands where the writers stand: takes batches in, and lets each be answered when the test says so."""
+
+    def __init__(self) -> None:
+        self.taken_in: list[int] = []
+        self.released = threading.Semaphore(0)
+
+    def take_in(self, batch: int) -> Callable[[], int]:
+        if batch < 0:
+            raise InvalidRequest.of("events", "is negative")
+        self.taken_in.append(batch)
+
+        def answer() -> int:
+            assert self.released.acquire(timeout=WAIT_S)
+            return batch
+
+        return answer
+
+    def release(self, count: int) -> None:
+        self.released.release(count)
+
+
+@pytest.fixture
+def commits() -> Commits:
+    return Commits()
+
+
+@pytest.fixture
+def pipelines() -> Pipelines:
+    return Pipelines()
+
+
+def test_answers_come_in_the_order_of_the_batches(commits: Commits, pipelines: Pipelines) -> None:
+    commits.release(100)
+    assert list(pipelines.run(commits.take_in, iter(range(100)))) == list(range(100))
+
+
+def test_several_batches_are_under_way_and_no_more_than_the_bound(commits: Commits, pipelines: Pipelines) -> None:
+    answers = pipelines.run(commits.take_in, iter(range(3 * BATCHES_IN_FLIGHT_MAX)))
+    reader = threading.Thread(target=lambda: list(answers))
+    reader.start()
+    wait_until(lambda: len(commits.taken_in) == BATCHES_IN_FLIGHT_MAX)
+    commits.release(1)
+    wait_until(lambda: len(commits.taken_in) == BATCHES_IN_FLIGHT_MAX + 1)
+    commits.release(3 * BATCHES_IN_FLIGHT_MAX)
+    reader.join(WAIT_S)
+    assert commits.taken_in == list(range(3 * BATCHES_IN_FLIGHT_MAX))
+
+
+def test_a_refused_batch_ends_the_stream_after_all_answers_before_it(commits: Commits, pipelines: Pipelines) -> None:
+    commits.release(10)
+    answers = pipelines.run(commits.take_in, iter([1, 2, -1, 3]))
+    assert [next(answers), next(answers)] == [1, 2]
+    with pytest.raises(InvalidRequest):
+        next(answers)
+    assert commits.taken_in == [1, 2]
+
+
+def test_a_stopped_stream_answers_what_it_has_taken_in_and_takes_nothing_more(
+    commits: Commits, pipelines: Pipelines
+) -> None:
+    sent_last = threading.Event()
+
+    def batches() -> Iterator[int]:
+        yield from (1, 2)
+        assert sent_last.wait(WAIT_S)
+        yield 3
+
+    answered: list[int] = []
+    errors: list[Exception] = []
+
+    def read() -> None:
+        try:
+            answered.extend(pipelines.run(commits.take_in, batches()))
+        except ShuttingDown as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    wait_until(lambda: commits.taken_in == [1, 2])
+    pipelines.stop()
+    commits.release(2)
+    reader.join(WAIT_S)
+    sent_last.set()
+    assert (answered, len(errors), commits.taken_in) == ([1, 2], 1, [1, 2])
+
+
+def test_no_stream_begins_after_the_stop(commits: Commits, pipelines: Pipelines) -> None:
+    pipelines.stop()
+    with pytest.raises(ShuttingDown):
+        next(pipelines.run(commits.take_in, iter([1])))
+
+
+def test_an_error_of_the_sender_ends_the_stream(commits: Commits, pipelines: Pipelines) -> None:
+    def batches() -> Iterator[int]:
+        yield 1
+        raise ConnectionError("the sender went away")
+
+    commits.release(1)
+    with pytest.raises(ConnectionError):
+        list(pipelines.run(commits.take_in, batches()))

@@ -1,0 +1,149 @@
+"""Callers that wait as long as they like, or go away: a call is done or not, never in part."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import pytest
+from challenge.v1 import event_service_pb2 as rpc
+from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, ListChallengesRequest
+
+from tests.arena import arena
+from tests.hops import hop_to
+from tests.refusals import refusal
+from tests.reported import stat
+from tests.services import POOL_SIZE, Game, game, rows
+from tests.waiting import wait_until
+
+YEAR_S = 365 * 24 * 3_600
+ANSWER_MARGIN_S = 0.1
+"""How much later than its deadline a call may end."""
+BATCH = 50
+
+
+def batch(who: str) -> rpc.ReportEventsRequest:
+    return rpc.ReportEventsRequest(
+        events=[stat("wins", who, delta=1, event_id=f"{who} {number}") for number in range(BATCH)]
+    )
+
+
+def lose_patience(call: grpc.CallFuture[Any], patience_s: float) -> None:
+    """Wait a little, and go away."""
+    with suppress(grpc.FutureTimeoutError, grpc.FutureCancelledError, grpc.RpcError):
+        call.result(timeout=patience_s)
+    call.cancel()
+
+
+def assert_pools_are_whole(running: Game) -> None:
+    """All connections are there and idle, and are lent to callers again."""
+    states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'"
+    wait_until(lambda: running.rows(states) == [("idle",)] * (2 * POOL_SIZE))
+    with ThreadPoolExecutor(16) as callers:
+        assert len(set(callers.map(lambda _: len(running.goals()), range(64)))) == 1
+    assert len(running.rows(states)) == 2 * POOL_SIZE
+
+
+@pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])
+def test_a_long_deadline_or_none_is_good(arena_game: Game, timeout_s: float | None) -> None:
+    response = arena_game.events.ReportEvents(batch("player"), timeout=timeout_s)
+    assert {result.verdict for result in response.results} == {rpc.VERDICT_APPLIED}
+
+
+def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(arena_game: Game) -> None:
+    chance = random.Random(25)
+    players = [f"player-{number}" for number in range(60)]
+    for who in players:
+        call = arena_game.events.ReportEvents.future(batch(who), timeout=chance.choice([None, 0.001, 0.01]))
+        lose_patience(call, chance.uniform(0, 0.05))
+    assert_pools_are_whole(arena_game)
+    counted = dict(arena_game.rows("SELECT user_id, events FROM tally"))
+    assert set(counted.values()) <= {BATCH}
+    for who in players:
+        verdicts = {result.verdict for result in arena_game.events.ReportEvents(batch(who)).results}
+        assert verdicts == {rpc.VERDICT_DUPLICATE if who in counted else rpc.VERDICT_APPLIED}
+    assert set(arena_game.rows("SELECT events FROM tally")) == {(BATCH,)}
+
+
+def test_claims_of_callers_who_go_away_are_granted_or_not(arena_game: Game) -> None:
+    chance = random.Random(25)
+    players = [f"player-{number}" for number in range(60)]
+    arena_game.report(*[stat("wins", who, delta=3) for who in players])
+
+    def claim(who: str) -> ClaimRewardRequest:
+        return ClaimRewardRequest(user_id=who, challenge_id="arena", goal_id="warm-up", request_id="request")
+
+    for who in players:
+        call = arena_game.challenges.ClaimReward.future(claim(who), timeout=chance.choice([None, 0.001, 0.005]))
+        lose_patience(call, chance.uniform(0, 0.02))
+    assert_pools_are_whole(arena_game)
+    granted = dict(arena_game.rows("SELECT user_id, grant_id::text FROM reward_outbox"))
+    claimed = {who for (who,) in arena_game.rows("SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
+    assert set(granted) == claimed
+    for who in players:
+        grant_id = arena_game.challenges.ClaimReward(claim(who)).claim.grant_id
+        assert granted.get(who, grant_id) == grant_id
+    assert arena_game.rows("SELECT count(*) FROM reward_outbox") == [(len(players),)]
+
+
+CALLS: dict[str, Callable[[Game, float | None], object]] = {
+    "list": lambda running, timeout_s: running.challenges.ListChallenges(
+        ListChallengesRequest(user_id="player"), timeout=timeout_s
+    ),
+    "claim": lambda running, timeout_s: running.challenges.ClaimReward(
+        ClaimRewardRequest(user_id="player", challenge_id="arena", goal_id="warm-up"), timeout=timeout_s
+    ),
+    "event": lambda running, timeout_s: running.events.ReportEvent(
+        rpc.ReportEventRequest(event=stat("wins", delta=1)), timeout=timeout_s
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str, call: str) -> None:
+    with hop_to(database_url) as (hop, url_through_hop), game(url_through_hop, arena()) as running:
+        running.report(stat("wins", delta=3))
+        running.goals()
+        hop.freeze()
+        for timeout_s in (0.2, 0.5, 1.0):
+            started = time.monotonic()
+            refused = refusal(lambda timeout_s=timeout_s: CALLS[call](running, timeout_s))  # type: ignore[misc]
+            assert time.monotonic() - started < timeout_s + ANSWER_MARGIN_S
+            assert refused.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        hop.thaw()
+        wait_until(lambda: _serves(running, call))
+        assert len(rows(database_url, "SELECT 1 FROM reward_outbox")) == (call == "claim")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 11), (YEAR_S, 31)], ids=["none", "a year"])
+def test_calls_do_not_wait_for_ever_while_the_database_hangs(
+    database_url: str, timeout_s: float | None, ended_within_s: float
+) -> None:
+    with (
+        hop_to(database_url) as (hop, url_through_hop),
+        game(url_through_hop, arena()) as running,
+        ThreadPoolExecutor(len(CALLS)) as callers,
+    ):
+        running.report(stat("wins", delta=3))
+        running.goals()
+        hop.freeze()
+        started = time.monotonic()
+        for refused in callers.map(lambda call: refusal(lambda: call(running, timeout_s)), CALLS.values()):
+            assert refused.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
+        assert time.monotonic() - started < ended_within_s
+        hop.thaw()
+
+
+def _serves(running: Game, call: str) -> bool:
+    try:
+        CALLS[call](running, 5)
+    except grpc.RpcError as error:
+        assert isinstance(error, grpc.Call)
+        return error.code() is grpc.StatusCode.ALREADY_EXISTS
+    return True

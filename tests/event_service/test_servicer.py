@@ -1,0 +1,45 @@
+"""The servicer alone, through gRPC's own testing library: no server, no network."""
+
+from __future__ import annotations
+
+import grpc
+import grpc_testing
+from challenge.v1 import event_service_pb2 as rpc
+
+from event_handler.__main__ import CONTRACT
+from tests.arena import arena
+from tests.reported import login, stat
+from tests.services import SetClock, event_servicer
+
+APPLIED = rpc.VERDICT_APPLIED
+
+
+def test_every_method_answers_one_result_per_event(database_url: str) -> None:
+    events = [login(), stat("wins", delta=1)]
+    with event_servicer(database_url, arena(), clock=SetClock()) as servicer:
+        server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
+        methods = CONTRACT.methods_by_name
+
+        one = server.invoke_unary_unary(
+            methods["ReportEvent"], (), rpc.ReportEventRequest(event=login()), timeout=5
+        )
+        response, _, code, _ = one.termination()
+        assert code is grpc.StatusCode.OK
+        assert response.result.verdict == APPLIED
+
+        many = server.invoke_unary_unary(
+            methods["ReportEvents"], (), rpc.ReportEventsRequest(events=events), timeout=5
+        )
+        response, _, code, _ = many.termination()
+        assert code is grpc.StatusCode.OK
+        assert [result.verdict for result in response.results] == [APPLIED, APPLIED]
+
+        stream = server.invoke_stream_stream(methods["StreamEvents"], (), timeout=5)
+        for batch in (events, events[:1]):
+            stream.send_request(rpc.StreamEventsRequest(events=batch))
+            verdicts = [result.verdict for result in stream.take_response().results]
+            assert verdicts == [rpc.VERDICT_DUPLICATE] * len(batch)
+        stream.requests_closed()
+        _, code, _ = stream.termination()
+        assert code is grpc.StatusCode.OK
+    assert set(methods) == {"ReportEvent", "ReportEvents", "StreamEvents"}

@@ -1,0 +1,117 @@
+"""StreamEvents as callers see it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+
+import grpc
+import pytest
+from challenge.v1 import event_service_pb2 as rpc
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+
+from event_handler.__main__ import CONTRACT
+from shared.rpc.server import Servicing
+from tests.arena import arena
+from tests.refusals import refusal
+from tests.reported import stat
+from tests.services import STREAMS, Game, SetClock, event_service, event_servicer, rows, serving
+from tests.waiting import wait_until
+
+TIMEOUT_S = 20
+
+
+def batch(*events: rpc.Event) -> rpc.StreamEventsRequest:
+    return rpc.StreamEventsRequest(events=events)
+
+
+def test_batches_are_answered_in_order_with_a_result_for_each_event(arena_game: Game) -> None:
+    batches = [
+        batch(*(stat("wins", f"player {n % 7}", delta=1, event_id=f"{b}-{n}") for n in range(1 + b % 3)))
+        for b in range(50)
+    ]
+    responses = arena_game.events.StreamEvents(iter(batches), timeout=TIMEOUT_S)
+    answered = [[result.event_id for result in response.results] for response in responses]
+    assert answered == [[event.event_id for event in sent.events] for sent in batches]
+    assert arena_game.rows("SELECT sum(sum) FROM tally") == [(sum(len(sent.events) for sent in batches),)]
+
+
+def test_a_redelivered_batch_counts_once(arena_game: Game) -> None:
+    sent = batch(*(stat("wins", delta=1, event_id=str(number)) for number in range(10)))
+    first, again = arena_game.events.StreamEvents(iter([sent, sent]), timeout=TIMEOUT_S)
+    assert {result.verdict for result in first.results} == {rpc.VERDICT_APPLIED}
+    assert {result.verdict for result in again.results} == {rpc.VERDICT_DUPLICATE}
+    assert arena_game.goal("warm-up").progress == 3
+    assert arena_game.rows("SELECT sum FROM tally") == [(10,)]
+
+
+def test_a_faulty_event_gets_its_verdict_and_the_stream_goes_on(arena_game: Game) -> None:
+    faulty, good = stat("wins", user_id="", delta=1), stat("wins", delta=1)
+    first, second = arena_game.events.StreamEvents(iter([batch(faulty, good), batch(good)]), timeout=TIMEOUT_S)
+    assert [result.verdict for result in first.results] == [rpc.VERDICT_INVALID, rpc.VERDICT_APPLIED]
+    assert [result.verdict for result in second.results] == [rpc.VERDICT_DUPLICATE]
+
+
+@pytest.mark.parametrize("size", [0, 1_001])
+def test_a_faulty_batch_ends_the_stream_after_the_answers_before_it(arena_game: Game, size: int) -> None:
+    good, faulty = batch(stat("wins", delta=1)), batch(*(stat("wins", delta=1) for _ in range(size)))
+    responses = arena_game.events.StreamEvents(iter([good, faulty, good]), timeout=TIMEOUT_S)
+    assert next(responses).results[0].verdict == rpc.VERDICT_APPLIED
+    refused = refusal(lambda: next(responses))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert "events" in refused.fields
+    assert arena_game.rows("SELECT sum FROM tally") == [(1,)]
+
+
+def test_streams_are_bounded_and_starve_no_unary_call(database_url: str) -> None:
+    done = threading.Event()
+
+    def one_batch_and_then_nothing() -> Iterator[rpc.StreamEventsRequest]:
+        yield batch(stat("wins", delta=1))
+        done.wait(TIMEOUT_S)
+
+    with event_service(database_url, arena(), clock=SetClock(), threads=2) as handler:
+        streams = [handler.StreamEvents(one_batch_and_then_nothing(), timeout=TIMEOUT_S) for _ in range(STREAMS)]
+        for stream in streams:
+            assert len(next(stream).results) == 1
+        refused = refusal(lambda: next(handler.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S)))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+        assert refused.retry_after_s
+        unary = handler.ReportEvent(rpc.ReportEventRequest(event=stat("wins", delta=1)), timeout=TIMEOUT_S)
+        assert unary.result.verdict == rpc.VERDICT_APPLIED
+        done.set()
+        for stream in streams:
+            assert list(stream) == []
+
+
+def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(database_url: str) -> None:
+    done = threading.Event()
+
+    def batches() -> Iterator[rpc.StreamEventsRequest]:
+        for number in range(5):
+            yield batch(stat("wins", delta=1, event_id=str(number)))
+        done.wait(TIMEOUT_S)
+
+    with (
+        event_servicer(database_url, arena(), clock=SetClock()) as servicer,
+        serving(Servicing(CONTRACT, servicer), threads=1) as channel,
+    ):
+        stream = EventServiceStub(channel).StreamEvents(batches(), timeout=TIMEOUT_S)
+        answered = [next(stream)]
+        wait_until(lambda: rows(database_url, "SELECT sum FROM tally") == [(5,)])
+        servicer.streams.stop()
+        answered += islice(stream, 4)
+        refused = refusal(lambda: next(stream))
+        done.set()
+    assert [response.results[0].event_id for response in answered] == ["0", "1", "2", "3", "4"]
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+
+
+def test_a_caller_that_goes_away_leaves_no_thread_and_no_slot(database_url: str) -> None:
+    with event_service(database_url, arena(), clock=SetClock()) as handler:
+        for _ in range(3 * STREAMS):
+            stream = handler.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S)
+            next(stream)
+            stream.cancel()
+            wait_until(lambda: not [t for t in threading.enumerate() if t.name == "stream reader"])

@@ -1,0 +1,7 @@
+"""Fixtures of this folder."""
+
+from __future__ import annotations
+
+from tests.arena import arena_game
+
+__all__ = ["arena_game"]

@@ -1,0 +1,44 @@
+"""Calls that are too large are refused before anything is spent on them, and the servers live on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
+
+from tests.refusals import refusal
+from tests.reported import login, stat
+from tests.services import Game
+
+METADATA_BYTES = 20_000
+MESSAGE_BYTES = 5 * 1024 * 1024
+
+OVERSIZED: dict[str, Callable[[Game], object]] = {
+    "a message of 5 MB": lambda running: running.report(login("x" * MESSAGE_BYTES)),
+    "a list request of 5 MB": lambda running: running.challenges.ListChallenges(
+        ListChallengesRequest(user_id="player", page_token="x" * MESSAGE_BYTES)
+    ),
+    "metadata of 20 KB": lambda running: running.challenges.ListChallenges(
+        ListChallengesRequest(user_id="player"), metadata=[("x-much", "x" * METADATA_BYTES)]
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OVERSIZED)
+def test_what_is_too_large_is_refused_and_the_next_call_is_served(arena_game: Game, what: str) -> None:
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError) as raised:
+            OVERSIZED[what](arena_game)
+        assert isinstance(raised.value, grpc.Call)
+        assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    arena_game.report(stat("wins", delta=2))
+    assert arena_game.goal("warm-up").progress == 2
+
+
+def test_one_event_more_than_a_thousand_is_refused(arena_game: Game) -> None:
+    refused = refusal(lambda: arena_game.report(*[login() for _ in range(1_001)]))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.fields == {"events": "has 1,001 items, not 1 to 1,000"}
+    assert not arena_game.rows("SELECT 1 FROM event_seen")

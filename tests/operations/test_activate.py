@@ -1,0 +1,94 @@
+"""Goals are switched on and off."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.domain.catalogue import Counting
+from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.progress import GoalState
+from shared.operations.activate import set_goal_active
+from shared.operations.flush import flush
+from shared.operations.view import view_player
+from shared.postgres.database import Database
+from tests.databases import connected, soon, status_of
+from tests.goals import catalogue_of, goal
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY
+OPTIONAL = goal("optional", target=3, default_assigned=False)
+CATALOGUE = catalogue_of(OPTIONAL, goal("default", target=3, counting=Counting.EVENTS))
+
+
+def kill(database: Database, number: int) -> list[str]:
+    """One event; the goals that it completed."""
+    (outcome,) = flush(database, CATALOGUE, [Event(f"{number}", "player", NOW, KILLS, delta=1)], soon())
+    return [key.goal_id for key in outcome.completions]
+
+
+def rows(database_url: str, table: str) -> int:
+    """How many rows a table has."""
+    counts = {
+        "assignment": "SELECT count(*) FROM assignment",
+        "completion": "SELECT count(*) FROM completion",
+        "tally": "SELECT count(*) FROM tally",
+    }
+    with connected(database_url) as connection:
+        row = connection.execute(counts[table]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_setting_what_is_already_so_writes_nothing(database: Database, database_url: str) -> None:
+    set_goal_active(database, CATALOGUE, "player", OPTIONAL, False, NOW, soon())
+    set_goal_active(database, CATALOGUE, "player", CATALOGUE.goals["default"], True, NOW, soon())
+    assert rows(database_url, "assignment") == rows(database_url, "tally") == 0
+    set_goal_active(database, CATALOGUE, "player", OPTIONAL, True, NOW, soon())
+    set_goal_active(database, CATALOGUE, "player", OPTIONAL, True, NOW + 5, soon())
+    assert status_of(database, CATALOGUE, "player", OPTIONAL).assign_time == NOW
+
+
+def test_an_activated_goal_counts_what_was_before_and_is_completed_if_that_is_enough(database: Database) -> None:
+    for number in range(3):
+        kill(database, number)
+    assert status_of(database, CATALOGUE, "player", OPTIONAL).state is GoalState.NOT_STARTED
+    set_goal_active(database, CATALOGUE, "player", OPTIONAL, True, NOW, soon())
+    status = status_of(database, CATALOGUE, "player", OPTIONAL)
+    assert (status.state, status.progress, status.complete_time) == (GoalState.COMPLETED, 3, None)
+    assert "optional" in view_player(database, "player", soon()).completions
+
+
+def test_a_deactivated_goal_freezes_and_completes_nothing(database: Database) -> None:
+    default = CATALOGUE.goals["default"]
+    kill(database, 0)
+    set_goal_active(database, CATALOGUE, "player", default, False, NOW, soon())
+    assert [kill(database, number) for number in range(1, 5)] == [[]] * 4
+    status = status_of(database, CATALOGUE, "player", default)
+    assert (status.active, status.state, status.progress) == (False, GoalState.IN_PROGRESS, 1)
+    set_goal_active(database, CATALOGUE, "player", default, True, NOW, soon())
+    assert status_of(database, CATALOGUE, "player", default).state is GoalState.COMPLETED
+
+
+def test_many_first_activations_at_once_all_succeed(database: Database, database_url: str) -> None:
+    def activate(number: int) -> bool:
+        view = set_goal_active(database, CATALOGUE, "player", OPTIONAL, True, NOW + number, soon())
+        return view.assignments["optional"].active
+
+    with ThreadPoolExecutor(8) as callers:
+        assert all(callers.map(activate, range(8)))
+    assert rows(database_url, "assignment") == 1
+
+
+def test_an_activation_and_the_event_that_reaches_the_target_never_miss_each_other(database: Database) -> None:
+    # Whichever comes first, the other one sees it: the goal is completed, and its completion stored.
+    for number in range(30):
+        user_id = f"player {number}"
+        before = [Event(f"{part}", user_id, NOW, KILLS, delta=1) for part in range(2)]
+        flush(database, CATALOGUE, before, soon())
+        last = Event("last", user_id, NOW, KILLS, delta=1)
+        with ThreadPoolExecutor(2) as callers:
+            callers.submit(set_goal_active, database, CATALOGUE, user_id, OPTIONAL, True, NOW, soon())
+            flushed = callers.submit(flush, database, CATALOGUE, [last], soon())
+        assert flushed.exception() is None
+        assert "optional" in view_player(database, user_id, soon()).completions

@@ -1,0 +1,108 @@
+"""Writers, claims and switches at once over the same players: nothing is lost, nothing counts twice, nobody waits for
+ever.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from shared.domain.catalogue import Counting
+from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalNotCompleted
+from shared.domain.events import Event, Verdict
+from shared.domain.instant import DAY
+from shared.operations.activate import set_goal_active
+from shared.operations.claim import claim_reward
+from shared.operations.flush import flush
+from shared.operations.view import view_player
+from shared.postgres.database import Database
+from tests.databases import connected, opened, soon
+from tests.goals import catalogue_of, goal
+from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
+
+WRITERS = 8
+PLAYERS = [f"player {number}" for number in range(20)]
+EVENTS_EACH = 10
+NOW = FIRST_DAY * DAY
+
+SUMS = [goal(f"sum {target}", target=target) for target in (5, 60, 100)]
+OPTIONAL = goal("optional", stat=LOGIN_STAT, counting=Counting.EVENTS, target=4, default_assigned=False)
+CATALOGUE = catalogue_of(*SUMS, OPTIONAL)
+
+
+def reported_events() -> list[Event]:
+    """For each player so many events of both stats; the deltas of a player add up to 55."""
+    return [
+        Event(f"event {number}", player, NOW + number % 3 * DAY, stat, delta=number + 1)
+        for player in PLAYERS
+        for stat, numbers in ((KILLS, range(EVENTS_EACH)), (LOGIN_STAT, range(EVENTS_EACH, 2 * EVENTS_EACH)))
+        for number in numbers
+    ]
+
+
+def at_once(tasks: list[Callable[[], None]]) -> None:
+    """Run each in a thread of its own, and raise the first error."""
+    start = threading.Barrier(len(tasks))
+
+    def run(task: Callable[[], None]) -> None:
+        start.wait()
+        task()
+
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        for future in [threads.submit(run, task) for task in tasks]:
+            future.result()
+
+
+def test_every_event_counts_once_whoever_writes_it_beside_claims_and_switches(database_url: str) -> None:
+    completions: Counter[tuple[str, str]] = Counter()
+    verdicts: Counter[Verdict] = Counter()
+    granted: Counter[tuple[str, str]] = Counter()
+
+    def write(database: Database, chance: random.Random) -> None:
+        # Every event goes to two writers, each in an order of its own.
+        mine = [event for event in reported_events() if chance.random() < 2 / WRITERS]
+        chance.shuffle(mine)
+        while mine:
+            size = chance.randint(1, 40)
+            for outcome in flush(database, CATALOGUE, mine[:size], soon()):
+                verdicts[outcome.verdict] += 1
+                completions.update((key.user_id, key.goal_id) for key in outcome.completions)
+            mine = mine[size:]
+
+    def switch(database: Database, chance: random.Random) -> None:
+        for player in chance.sample(PLAYERS, len(PLAYERS)):
+            for active in (True, False, True):
+                set_goal_active(database, CATALOGUE, player, OPTIONAL, active, NOW, soon())
+
+    def claim(database: Database, chance: random.Random) -> None:
+        for player in chance.sample(PLAYERS, len(PLAYERS)):
+            for each in (*SUMS, OPTIONAL):
+                try:
+                    claim_reward(database, CATALOGUE, player, each, None, NOW, soon())
+                except (AlreadyClaimed, GoalInactive, GoalNotCompleted):
+                    continue
+                granted[player, each.id] += 1
+
+    with opened(database_url, pool_size=WRITERS) as database:
+        doers = [write] * WRITERS + [switch, claim, claim]
+        at_once([partial(doer, database, random.Random(seed)) for seed, doer in enumerate(doers)])
+        # What chance left out, and everything else a third time.
+        for outcome in flush(database, CATALOGUE, reported_events(), soon()):
+            verdicts[outcome.verdict] += 1
+            completions.update((key.user_id, key.goal_id) for key in outcome.completions)
+        claim(database, random.Random(0))
+
+        for player in PLAYERS:
+            tallies = view_player(database, player, soon()).tallies
+            assert tallies[KILLS].measures.sum == sum(range(1, EVENTS_EACH + 1))
+            assert tallies[KILLS].measures.events == tallies[LOGIN_STAT].measures.events == EVENTS_EACH
+    assert verdicts[Verdict.APPLIED] == len(reported_events())
+    assert {key: times for key, times in completions.items() if times != 1} == {}
+    assert {key for key in completions if key[1] == "sum 5"} == {(player, "sum 5") for player in PLAYERS}
+    assert granted == Counter((player, goal_id) for player in PLAYERS for goal_id in ("sum 5", "optional"))
+    with connected(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (2 * len(PLAYERS),)

@@ -1,0 +1,103 @@
+"""A batch of events is applied whole, each event once."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain.catalogue import Counting, Source, Stat
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.instant import DAY
+from shared.domain.progress import GoalState
+from shared.domain.tally import LIFETIME_START
+from shared.operations.flush import flush
+from shared.operations.view import view_player
+from shared.postgres import ledger
+from shared.postgres.database import Database
+from tests.databases import soon, status_of
+from tests.goals import catalogue_of, goal
+from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
+
+NOW = FIRST_DAY * DAY
+WIN = goal("win", target=3)
+CATALOGUE = catalogue_of(WIN, goal("often", counting=Counting.EVENTS, target=2))
+
+POISON = Stat(Source.LOGIN, "a login has no code")
+"""No check at the edge lets this through; the table's own constraint refuses it."""
+
+
+def kill(number: int, user_id: str = "player", delta: int = 1) -> Event:
+    """An event with an id and a time of its own."""
+    return Event(f"{number}", user_id, NOW + number, KILLS, delta=delta)
+
+
+def completed(goal_id: str, user_id: str = "player") -> CompletionKey:
+    """What a flush says of a completed goal."""
+    return CompletionKey(user_id, goal_id, LIFETIME_START, 1)
+
+
+def test_a_completion_is_named_with_the_event_that_reached_the_target(database: Database) -> None:
+    outcomes = flush(database, CATALOGUE, [kill(1), kill(2), kill(3), kill(4)], soon())
+    assert outcomes == [
+        Outcome(Verdict.APPLIED),
+        Outcome(Verdict.APPLIED, (completed("often"),)),
+        Outcome(Verdict.APPLIED, (completed("win"),)),
+        Outcome(Verdict.APPLIED),
+    ]
+    status = status_of(database, CATALOGUE, "player", WIN)
+    assert (status.state, status.complete_time) == (GoalState.COMPLETED, NOW + 3)
+
+
+def test_an_event_that_comes_again_in_its_own_batch_counts_once(database: Database) -> None:
+    outcomes = flush(database, CATALOGUE, [kill(1), kill(1), kill(2), kill(1)], soon())
+    assert [outcome.verdict for outcome in outcomes] == [
+        Verdict.APPLIED,
+        Verdict.DUPLICATE,
+        Verdict.APPLIED,
+        Verdict.DUPLICATE,
+    ]
+    assert view_player(database, "player", soon()).tallies[KILLS].measures.events == 2
+
+
+def test_an_id_is_the_same_event_only_for_the_same_player_on_the_same_day(database: Database) -> None:
+    event = kill(1)
+    others = [event._replace(user_id="rival"), event._replace(time=event.time + DAY), event._replace(event_id="2")]
+    outcomes = flush(database, CATALOGUE, [event, *others], soon())
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.APPLIED] * 4
+
+
+@pytest.mark.parametrize("keep_content", [True, False])
+def test_of_two_events_with_one_id_the_first_counts_and_is_kept(database: Database, keep_content: bool) -> None:
+    first = kill(1, delta=2)
+    flush(database, CATALOGUE, [first, first._replace(delta=9)], soon(), keep_content=keep_content)
+    assert view_player(database, "player", soon()).tallies[KILLS].measures.sum == 2
+    seen = database.autocommit(lambda connection: ledger.read_seen(connection, "player", [FIRST_DAY]), soon())
+    assert seen.events == ([first] if keep_content else [])
+    assert seen.without_content == (0 if keep_content else 1)
+
+
+@pytest.mark.parametrize("position", [0, 7, 15])
+def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Database, position: int) -> None:
+    events = [kill(number, user_id=f"player {number % 3}") for number in range(16)]
+    events[position] = events[position]._replace(stat=POISON)
+    halvings: list[None] = []
+    outcomes = flush(database, CATALOGUE, events, soon(), bisected=lambda: halvings.append(None))
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts[position] is Verdict.INVALID
+    assert verdicts.count(Verdict.APPLIED) == 15
+    assert len(halvings) == 4
+    views = [view_player(database, f"player {number}", soon()) for number in range(3)]
+    assert sum(view.tallies[KILLS].measures.events for view in views) == 15
+
+
+def test_a_stat_without_goals_is_tallied(database: Database) -> None:
+    assert flush(database, CATALOGUE, [kill(1)._replace(stat=LOGIN_STAT)], soon()) == [Outcome(Verdict.APPLIED)]
+    assert view_player(database, "player", soon()).tallies[LOGIN_STAT].measures.sum == 1
+
+
+def test_events_around_midnight_belong_to_their_own_days_whenever_they_are_flushed(database: Database) -> None:
+    daily = goal("daily", counting=Counting.DAYS, target=2)
+    midnight = (FIRST_DAY + 1) * DAY
+    edges = [Event(f"{time}", "player", time, KILLS, delta=1) for time in (midnight - 1, midnight, midnight + DAY - 1)]
+    outcomes = flush(database, catalogue_of(daily), edges, soon())
+    assert [len(outcome.completions) for outcome in outcomes] == [0, 1, 0]
+    assert view_player(database, "player", soon()).tallies[KILLS].measures.day_count == 2

@@ -1,0 +1,96 @@
+"""Order, splitting and repetition of the same events make no difference to what players end up with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import count
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import CompletionKey, Event, Verdict
+from shared.domain.progress import GoalStatus, goal_status
+from shared.operations.flush import flush
+from shared.operations.view import view_player
+from shared.postgres.database import Database
+from tests.databases import soon
+from tests.strategies import catalogues, events
+
+PLAYERS = ("ann", "bob")
+numbers = count()
+
+on_one_database = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+distinct_events = st.lists(events(PLAYERS), min_size=1, max_size=15)
+
+
+class Schedule:
+    """One way in which the events arrive, for players of its own."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._prefix = f"schedule {next(numbers)}, "
+        self.completed: list[tuple[str, str]] = []
+        self.applied = 0
+
+    def report(self, batch: Sequence[Event]) -> None:
+        sent = [event._replace(user_id=self._prefix + event.user_id) for event in batch]
+        for outcome in flush(self._database, self._catalogue, sent, soon()):
+            self.completed += map(self._named, outcome.completions)
+            self.applied += outcome.verdict is Verdict.APPLIED
+
+    def _named(self, key: CompletionKey) -> tuple[str, str]:
+        return key.user_id.removeprefix(self._prefix), key.goal_id
+
+    def statuses(self) -> dict[str, list[GoalStatus]]:
+        """Every goal of every player; when it was completed depends on the order."""
+        views = {player: view_player(self._database, self._prefix + player, soon()) for player in PLAYERS}
+        return {
+            player: [
+                goal_status(goal, view, self._catalogue)._replace(complete_time=None)
+                for goal in self._catalogue.goals.values()
+            ]
+            for player, view in views.items()
+        }
+
+
+def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[list[Event]]:
+    """All events at least once, some again, in any order and any portions."""
+    arriving = [*reported, *chance.choices(reported, k=chance.randrange(len(reported) + 1))]
+    chance.shuffle(arriving)
+    batches = []
+    while arriving:
+        size = chance.randint(1, len(arriving))
+        batches.append(arriving[:size])
+        arriving = arriving[size:]
+    return batches
+
+
+@on_one_database
+@given(catalogues(), distinct_events, st.randoms(use_true_random=False))
+def test_two_schedules_of_the_same_events_end_the_same(
+    one_connection: Database, catalogue: Catalogue, reported: list[Event], chance: random.Random
+) -> None:
+    at_once, in_parts = Schedule(one_connection, catalogue), Schedule(one_connection, catalogue)
+    at_once.report(reported)
+    for batch in shuffled_batches(reported, chance):
+        in_parts.report(batch)
+    assert in_parts.statuses() == at_once.statuses()
+    assert sorted(in_parts.completed) == sorted(at_once.completed)
+    assert in_parts.applied == at_once.applied
+
+
+@on_one_database
+@given(catalogues(), distinct_events)
+def test_a_redelivered_batch_changes_nothing(
+    one_connection: Database, catalogue: Catalogue, reported: list[Event]
+) -> None:
+    schedule = Schedule(one_connection, catalogue)
+    schedule.report(reported)
+    before, applied, completed = schedule.statuses(), schedule.applied, list(schedule.completed)
+    schedule.report(reported)
+    schedule.report(reported[::-1])
+    assert schedule.statuses() == before
+    assert (schedule.applied, schedule.completed) == (applied, completed)

@@ -1,0 +1,94 @@
+"""What is stored of a player comes back as it was."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Stat
+from shared.domain.events import CompletionKey
+from shared.domain.instant import DAY, Instant
+from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.postgres import assignments, completions, players, tallies
+from shared.postgres.connection import Connection
+from tests.strategies import STATS
+from tests.strategies import tallies as any_tallies
+
+YEAR = 365 * DAY
+instants = st.integers(0, 200 * YEAR) | st.integers(50 * YEAR, 60 * YEAR)
+goal_ids = st.sampled_from(["win", "lose", "draw"])
+new_players = (f"player {number}" for number in count())
+
+on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@on_one_database
+@given(
+    st.dictionaries(st.sampled_from(STATS), any_tallies, max_size=3),
+    st.dictionaries(goal_ids, st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40))),
+    st.dictionaries(goal_ids, st.tuples(st.none() | instants, st.none() | instants)),
+)
+def test_everything_stored_is_read_in_one_view(
+    either_connection: Connection,
+    kept: dict[Stat, Tally],
+    chosen: dict[str, Assignment],
+    done: dict[str, tuple[Instant | None, Instant | None]],
+) -> None:
+    user_id = next(new_players)
+    if kept:
+        tallies.merge(either_connection, {TallyKey(user_id, stat): tally for stat, tally in kept.items()})
+    for goal_id, assignment in chosen.items():
+        assignments.store(either_connection, user_id, goal_id, assignment)
+    for goal_id, (complete_time, claim_time) in done.items():
+        key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
+        assert completions.insert_missing(either_connection, {key: complete_time}) == {key}
+        if claim_time is not None:
+            assert completions.mark_claimed(either_connection, key, claim_time, None)
+    assert players.read(either_connection, user_id).view == PlayerView(
+        {stat: TallyView(tally.measures, tally.latest) for stat, tally in kept.items()},
+        chosen,
+        {goal_id: Completion(*times) for goal_id, times in done.items()},
+    )
+
+
+@on_one_database
+@given(instants)
+@example(0)
+@example(200 * YEAR)
+def test_an_instant_is_exact_to_the_microsecond(connection: Connection, moment: Instant) -> None:
+    user_id = next(new_players)
+    assignments.store(connection, user_id, "win", Assignment(True, moment, 0))
+    assert players.read(connection, user_id).view.assignments["win"].active_since == moment
+    assert assignments.read_choices(connection, [(user_id, "win")])[user_id, "win"].active_since == moment
+
+
+def test_nothing_is_there_of_a_player_who_never_did_anything(connection: Connection) -> None:
+    assert players.read(connection, "nobody") == players.StoredPlayer(None, PlayerView({}, {}, {}))
+
+
+def test_an_activation_is_remembered_through_a_deactivation(connection: Connection) -> None:
+    assignments.store(connection, "player", "win", Assignment(True, 5, 0))
+    assignments.store(connection, "player", "win", Assignment(False, None, 3))
+    assert assignments.read_choices(connection, [("player", "win")])["player", "win"] == Assignment(False, 5, 3)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), goal_ids), unique=True))
+@on_one_database
+def test_choices_are_found_pair_by_pair(connection: Connection, asked: list[tuple[str, str]]) -> None:
+    stored = {("a", "win"): Assignment(True, 1, 2), ("b", "lose"): Assignment(False, None, 3)}
+    for (user_id, goal_id), assignment in stored.items():
+        assignments.store(connection, user_id, goal_id, assignment)
+    expected = {pair: stored[pair] for pair in asked if pair in stored}
+    assert assignments.read_choices(connection, asked) == expected
+
+
+def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None:
+    key, other = (CompletionKey("player", goal_id, LIFETIME_START, 1) for goal_id in ("win", "lose"))
+    assert completions.insert_missing(connection, {key: 5}) == {key}
+    assert completions.insert_missing(connection, {other: 7, key: 6}) == {other}
+    assert players.read(connection, "player").view.completions["win"] == Completion(5)
+    assert [completions.mark_claimed(connection, key, 8, None) for _ in range(2)] == [True, False]
+    assert not completions.mark_claimed(connection, key._replace(goal_id="draw"), 8, None)

@@ -1,0 +1,148 @@
+"""Spliced bytes are the messages that would have been built."""
+
+from __future__ import annotations
+
+import pytest
+from challenge.v1 import challenge_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Catalogue, Challenge, Goal
+from shared.domain.instant import SECOND, Instant
+from shared.domain.progress import GoalStatus, PlayerView, goal_status
+from shared.rpc.encoded_catalogue import (
+    COUNTINGS,
+    GOAL_STATES,
+    REWARD_TYPES,
+    SOURCES,
+    EncodedCatalogue,
+)
+from shared.rpc.wire import nested, nested_tag, number, number_tag, timestamp
+from tests.strategies import catalogues, texts, views
+
+GOAL = challenge_pb2.Goal.DESCRIPTOR
+
+players = catalogues(wording=texts).flatmap(lambda catalogue: st.tuples(st.just(catalogue), views(catalogue)))
+instants = st.integers(0, 253_402_300_799 * SECOND) | st.integers(0, 3 * SECOND)
+
+
+def time_message(instant: Instant | None) -> Timestamp | None:
+    """An instant as a message."""
+    if instant is None:
+        return None
+    return Timestamp(seconds=instant // SECOND, nanos=instant % SECOND * 1_000)
+
+
+def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
+    """A goal, built plainly."""
+    return challenge_pb2.Goal(
+        goal_id=goal.id,
+        challenge_id=goal.challenge_id,
+        name=goal.name,
+        description=goal.description,
+        requirement=challenge_pb2.Requirement(
+            source=SOURCES[goal.stat.source],
+            stat_code=goal.stat.code,
+            counting=COUNTINGS[goal.counting],
+            target=goal.target,
+        ),
+        reward=challenge_pb2.Reward(
+            type=REWARD_TYPES[goal.reward.type], reward_id=goal.reward.id, quantity=goal.reward.quantity
+        ),
+        prerequisite_goal_ids=goal.requires,
+        target=goal.target,
+        active=status.active,
+        locked=status.locked,
+        state=GOAL_STATES[status.state],
+        progress=status.progress,
+        assign_time=time_message(status.assign_time),
+        complete_time=time_message(status.complete_time),
+        claim_time=time_message(status.claim_time),
+        occurrence=1,
+    )
+
+
+def challenge_message(
+    challenge: Challenge, view: PlayerView, catalogue: Catalogue, active_only: bool
+) -> challenge_pb2.Challenge:
+    """A challenge with all its goals, or the active ones, built plainly."""
+    statuses = [(goal, goal_status(goal, view, catalogue)) for goal in challenge.goals]
+    return challenge_pb2.Challenge(
+        challenge_id=challenge.id,
+        name=challenge.name,
+        description=challenge.description,
+        goals=[goal_message(goal, status) for goal, status in statuses if status.active or not active_only],
+    )
+
+
+@given(players, st.booleans())
+def test_a_spliced_list_is_the_built_one(player: tuple[Catalogue, PlayerView], active_only: bool) -> None:
+    catalogue, view = player
+    encoded = EncodedCatalogue(catalogue)
+    built = [challenge_message(challenge, view, catalogue, active_only) for challenge in catalogue.challenges]
+    spliced = encoded.challenges(catalogue.challenges, encoded.statuses(view), active_only)
+    parsed = [(challenge.id, challenge_pb2.Challenge.FromString(message)) for challenge, message in spliced]
+    assert parsed == [(message.challenge_id, message) for message in built if message.goals]
+
+
+@given(players)
+def test_a_spliced_goal_is_the_built_one(player: tuple[Catalogue, PlayerView]) -> None:
+    catalogue, view = player
+    encoded = EncodedCatalogue(catalogue)
+    statuses = encoded.statuses(view)
+    built = {goal.id: goal_message(goal, goal_status(goal, view, catalogue)) for goal in catalogue.goals.values()}
+    for goal in catalogue.goals.values():
+        assert challenge_pb2.Goal.FromString(encoded.goal(goal, statuses)) == built[goal.id]
+    active = [challenge_pb2.Goal.FromString(message) for message in encoded.active_goals(statuses)]
+    assert active == [message for message in built.values() if message.active]
+
+
+@given(players, st.data())
+def test_one_player_leaves_no_trace_in_anothers_messages(
+    player: tuple[Catalogue, PlayerView], data: st.DataObject
+) -> None:
+    catalogue, view = player
+    encoded = EncodedCatalogue(catalogue)
+    before = list(encoded.challenges(catalogue.challenges, encoded.statuses(view), active_only=False))
+    other = data.draw(views(catalogue))
+    list(encoded.challenges(catalogue.challenges, encoded.statuses(other), active_only=False))
+    assert list(encoded.challenges(catalogue.challenges, encoded.statuses(view), active_only=False)) == before
+
+
+@given(players)
+def test_goals_that_are_not_looked_at_are_as_for_nobody(player: tuple[Catalogue, PlayerView]) -> None:
+    catalogue, view = player
+    looked_at = EncodedCatalogue(catalogue).statuses(view)
+    nobody = PlayerView({}, {}, {})
+    for goal in catalogue.goals.values():
+        status = goal_status(goal, view, catalogue)
+        assert looked_at.get(goal.id, goal_status(goal, nobody, catalogue)) == status
+
+
+@given(st.integers(0, 2**63 - 1) | st.integers(0, 300))
+def test_numbers_are_encoded_as_protobuf_does(value: int) -> None:
+    assert number(number_tag(GOAL, "progress"), value) == challenge_pb2.Goal(progress=value).SerializeToString()
+
+
+@settings(max_examples=200)
+@given(st.none() | instants)
+def test_instants_are_encoded_as_protobuf_does(instant: Instant | None) -> None:
+    built = challenge_pb2.Goal(claim_time=time_message(instant)).SerializeToString()
+    assert timestamp(nested_tag(GOAL, "claim_time"), instant) == built
+
+
+@given(texts)
+def test_texts_and_messages_are_encoded_as_protobuf_does(text: str) -> None:
+    reward = challenge_pb2.Reward(reward_id=text)
+    built = challenge_pb2.Goal(reward=reward).SerializeToString()
+    assert nested(nested_tag(GOAL, "reward"), reward.SerializeToString()) == built
+    if text:
+        assert nested(nested_tag(GOAL, "name"), text.encode()) == challenge_pb2.Goal(name=text).SerializeToString()
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16_383, 16_384, 100_000])
+def test_lengths_are_encoded_as_protobuf_does(length: int) -> None:
+    goal = challenge_pb2.Goal(name="x" * length)
+    built = challenge_pb2.Challenge(goals=[goal]).SerializeToString()
+    assert nested(nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals"), goal.SerializeToString()) == built
