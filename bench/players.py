@@ -16,6 +16,7 @@ from bench.statements import statement
 from shared.domain.catalogue import LOGIN, Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
+from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.domain.tally import LIFETIME_START, fold
 from shared.operations.partitions import DAYS_AHEAD
@@ -109,6 +110,6 @@ class _History(NamedTuple):
     def _claim(self, connection: Connection, player: str) -> None:
         goal = claimable_goals(self.catalogue)[-1]
         key = CompletionKey(player, goal.id, LIFETIME_START, 1)
-        completions.mark_claimed(connection, key, self.now, None)
+        completions.mark_claimed(connection, key, self.now)
         grant = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
-        grants.insert(connection, grant, 1)
+        grants.insert(connection, grant, NO_PROVIDER)

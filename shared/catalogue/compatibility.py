@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.catalogue.problem import Problem
-from shared.domain.catalogue import Catalogue, Challenge, Goal, Reward, Source, Stat
+from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Reward, Source, Stat
 
 _IDENTITY = ("source", "stat", "count")
 """What a goal's progress is made of. Under another one, stored completions and progress would speak of another goal."""
@@ -92,7 +92,8 @@ def _traits(goal: Goal) -> dict[str, str]:
 
 
 def _reward(reward: Reward) -> str:
-    return f"{reward.type} {reward.id!r} x {reward.quantity:,}"
+    priority = f", priority {reward.priority}" if reward.priority != PRIORITY_DEFAULT else ""
+    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}"
 
 
 def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:

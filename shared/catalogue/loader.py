@@ -70,7 +70,12 @@ def _goal(form: GoalForm, challenge_id: str) -> Goal:
         stat=Stat(form.source, form.stat),
         counting=form.count,
         target=form.target,
-        reward=Reward(type=form.reward.type, id=form.reward.id, quantity=form.reward.quantity),
+        reward=Reward(
+            type=form.reward.type,
+            id=form.reward.id,
+            quantity=form.reward.quantity,
+            priority=form.reward.priority,
+        ),
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
     )

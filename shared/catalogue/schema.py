@@ -13,7 +13,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.domain.acceptance import id_problem
-from shared.domain.catalogue import AMOUNT_MAX, Counting, RewardType, Source
+from shared.domain.catalogue import (
+    AMOUNT_MAX,
+    PRIORITY_DEFAULT,
+    PRIORITY_FIRST,
+    PRIORITY_LAST,
+    Counting,
+    RewardType,
+    Source,
+)
 
 NAME_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 2_000
@@ -67,6 +75,7 @@ class RewardForm(Form):
     type: Annotated[RewardType, Field(strict=False)]
     id: Id
     quantity: Amount
+    priority: Annotated[int, Field(ge=PRIORITY_FIRST, le=PRIORITY_LAST)] = PRIORITY_DEFAULT
 
 
 class GoalForm(Form):

@@ -23,6 +23,11 @@ class Source(StrEnum):
     STAT = "stat"
 
 
+PRIORITY_FIRST = 1
+PRIORITY_LAST = 9
+PRIORITY_DEFAULT = 5
+
+
 class Counting(StrEnum):
     """How events add up to progress; the rules are in `shared.domain.tally`."""
 
@@ -58,6 +63,8 @@ class Reward:
     type: RewardType
     id: str
     quantity: int
+    priority: int = PRIORITY_DEFAULT
+    """Which of the grants that wait is delivered first: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
 
 
 @dataclass(frozen=True, slots=True)

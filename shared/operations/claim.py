@@ -6,14 +6,13 @@ from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
 from shared.domain.errors import AlreadyClaimed, RequestIdReused
 from shared.domain.events import CompletionKey
+from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState, goal_status
 from shared.domain.tally import LIFETIME_START
 from shared.postgres import completions, grants, players
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-
-_FIRST_CLAIM = 1
 
 
 def claim_reward(
@@ -24,6 +23,8 @@ def claim_reward(
     request_id: str | None,
     now: Instant,
     deadline: float,
+    *,
+    routes: Routes = NO_ROUTES,
 ) -> Claim:
     """Claim the reward of a goal, or answer the claim that was made under the same request id.
 
@@ -46,10 +47,11 @@ def claim_reward(
         if goal.id not in view.completions:
             # Satisfied without an event: the claim is the first to say so.
             completions.insert_missing(connection, {key: None})
-        if not completions.mark_claimed(connection, key, now, request_id):
+        number = completions.mark_claimed(connection, key, now)
+        if number is None:
             return _claim_of_another_call(connection, key, request_id)
-        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, _FIRST_CLAIM), now)
-        grants.insert(connection, claim, _FIRST_CLAIM)
+        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
+        grants.insert(connection, claim, routes.get(goal.reward.type, NO_PROVIDER))
         return claim
 
     return database.transact(store_claim, deadline, written=_is_written)
@@ -57,7 +59,8 @@ def claim_reward(
 
 def _is_written(connection: Connection, _: int, claim: Claim) -> bool:
     # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
-    return grants.find(connection, claim.key) == claim
+    found = grants.find(connection, claim.key)
+    return found is not None and found.is_same_claim(claim)
 
 
 def _claim_of_another_call(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import psycopg
-
-from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.errors import violated_constraint
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_completions")
 _MARK_CLAIMED = statement("mark_claimed")
+_LOCK = statement("lock_completion")
+_RELEASE = statement("release_claim")
 
 
 def insert_missing(
@@ -34,14 +32,17 @@ def insert_missing(
     return set(map(CompletionKey._make, rows))
 
 
-def mark_claimed(connection: Connection, key: CompletionKey, claim_time: Instant, request_id: str | None) -> bool:
-    """Claim a completion; False if somebody has, or if it is not stored.
+def mark_claimed(connection: Connection, key: CompletionKey, claim_time: Instant) -> int | None:
+    """Claim a completion, and answer the number of the claim, from 1; None if it is claimed, or not stored."""
+    row = _MARK_CLAIMED.row(connection, *key, claim_time)
+    return None if row is None else int(row[0])
 
-    Raises `RequestIdReused` if the player claimed another completion under this request id.
-    """
-    try:
-        return _MARK_CLAIMED.row(connection, *key, claim_time, request_id) is not None
-    except psycopg.errors.UniqueViolation as error:
-        if violated_constraint(error) == "completion_claim_request_id":
-            raise RequestIdReused("the request id belongs to another claim") from error
-        raise
+
+def lock(connection: Connection, key: CompletionKey) -> None:
+    """Lock a completion, before a grant of it is settled and it may have to be released."""
+    _LOCK.row(connection, *key)
+
+
+def release(connection: Connection, key: CompletionKey, claim_number: int) -> bool:
+    """Make a completion claimable again; False if another claim holds it, or none."""
+    return _RELEASE.row(connection, *key, claim_number) is not None

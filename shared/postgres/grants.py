@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from shared.domain.catalogue import Reward, RewardType
-from shared.domain.claims import Claim, ClaimState
+from shared.domain.claims import Claim, ClaimState, RefusalReason
+from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.postgres.connection import Connection
+from shared.postgres.errors import violated_constraint
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_grant")
@@ -16,39 +20,55 @@ _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
 
 
-def insert(connection: Connection, claim: Claim, claim_number: int) -> None:
-    """Put the grant of a claim into the outbox, due at once."""
-    _INSERT.run(
-        connection,
-        *claim.key,
-        claim_number,
-        UUID(claim.grant_id),
-        claim.reward.type.value,
-        claim.reward.id,
-        claim.reward.quantity,
-        claim.claim_time,
-    )
+def insert(connection: Connection, claim: Claim, provider: str) -> None:
+    """Put a claim with its grant into the outbox, due at once, for this provider.
+
+    Raises `RequestIdReused` if the player made another claim under its request id.
+    """
+    try:
+        _INSERT.run(
+            connection,
+            *claim.key,
+            claim.claim_number,
+            UUID(claim.grant_id),
+            claim.request_id,
+            provider,
+            claim.reward.type.value,
+            claim.reward.id,
+            claim.reward.quantity,
+            claim.reward.priority,
+            claim.claim_time,
+        )
+    except psycopg.errors.UniqueViolation as error:
+        if violated_constraint(error) == "reward_outbox_request_id":
+            raise RequestIdReused("the request id belongs to another claim") from error
+        raise
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:
-    """The claim of a completion; None while it is not claimed."""
-    row = _FIND.row(connection, *key)
-    return None if row is None else _claim(key.user_id, row)
+    """The newest claim of a completion; None if there never was one."""
+    return _claim(_FIND.row(connection, *key))
 
 
 def find_by_request(connection: Connection, user_id: str, request_id: str) -> Claim | None:
     """The claim that the player made under this request id."""
-    row = _FIND_BY_REQUEST.row(connection, user_id, request_id)
-    return None if row is None else _claim(user_id, row)
+    return _claim(_FIND_BY_REQUEST.row(connection, user_id, request_id))
 
 
-def _claim(user_id: str, row: tuple[Any, ...]) -> Claim:
-    goal_id, period_start, occurrence, request_id, grant_id, state, reward_type, reward_id, quantity, claim_time = row
+def _claim(row: tuple[Any, ...] | None) -> Claim | None:
+    if row is None:
+        return None
+    *key, claim_number, request_id, grant_id, state = row[:8]
+    reward_type, *reward, attempts, refusal, claim_time, settle_time = row[8:]
     return Claim(
-        key=CompletionKey(user_id, goal_id, period_start, occurrence),
+        key=CompletionKey(*key),
         request_id=request_id,
         state=ClaimState(state),
-        reward=Reward(RewardType(reward_type), reward_id, quantity),
+        reward=Reward(RewardType(reward_type), *reward),
         grant_id=str(grant_id),
         claim_time=claim_time,
+        claim_number=claim_number,
+        attempts=attempts,
+        refusal=None if refusal is None else RefusalReason(refusal),
+        settle_time=settle_time,
     )

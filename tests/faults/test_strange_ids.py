@@ -42,10 +42,9 @@ def test_an_id_is_stored_letter_for_letter(database_url: str, strange: str) -> N
         assert running.rows("SELECT user_id FROM event_seen") == [(strange,)]
         assert running.rows("SELECT user_id, stat_code FROM tally") == [(strange, strange)]
         assert running.rows("SELECT user_id, goal_id FROM assignment") == [(strange, strange)]
-        stored = "SELECT user_id, goal_id, claim_request_id FROM completion"
-        assert running.rows(stored) == [(strange, strange, strange)]
-        stored = "SELECT user_id, goal_id, reward_id FROM reward_outbox"
-        assert running.rows(stored) == [(strange, strange, strange)]
+        assert running.rows("SELECT user_id, goal_id FROM completion") == [(strange, strange)]
+        stored = "SELECT user_id, goal_id, reward_id, request_id FROM reward_outbox"
+        assert running.rows(stored) == [(strange, strange, strange, strange)]
 
 
 def test_players_whose_ids_look_alike_are_different_players(database_url: str) -> None:

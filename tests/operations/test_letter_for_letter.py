@@ -51,8 +51,8 @@ def test_an_id_survives_everything_that_is_done_with_it(database: Database, data
     assert status_of(database, catalogue, text, chosen).state is GoalState.CLAIMED
     with connected(database_url) as connection:
         stored = connection.execute(
-            "SELECT user_id, goal_id, claim_request_id, stat_code, player.user_id"
-            " FROM completion JOIN tally USING (user_id) JOIN player USING (user_id)"
+            "SELECT user_id, reward_outbox.goal_id, request_id, stat_code, player.user_id"
+            " FROM reward_outbox JOIN tally USING (user_id) JOIN player USING (user_id)"
         ).fetchall()
     assert stored == [(text, text, text, text, text)]
 

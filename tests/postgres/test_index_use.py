@@ -22,10 +22,16 @@ FILL = [
     " 0, 0, NULL, NULL, NULL, '{{}}', 0 FROM generate_series(1, {players}) p, generate_series(1, 4) s",
     "INSERT INTO assignment SELECT 'player ' || p, 'goal ' || g, true, NULL, 0"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) g",
-    "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch',"
-    " CASE WHEN g = 1 THEN 'request' END FROM generate_series(1, {players}) p, generate_series(1, 3) g",
-    "INSERT INTO reward_outbox SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, 1, gen_random_uuid(),"
-    " 'PENDING', 'ITEM', 'sword', 1, 0, 0, timestamptz 'epoch', timestamptz 'epoch'"
+    "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch', 1"
+    " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    # The first claims wait for delivery, some of the second are under way, the rest is done.
+    "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id, state,"
+    " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time, lease_until)"
+    " SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, 1, gen_random_uuid(),"
+    " CASE WHEN g = 1 THEN 'request' END,"
+    " CASE WHEN g = 1 THEN 'PENDING' WHEN g = 2 AND p < 100 THEN 'DELIVERING' ELSE 'GRANTED' END,"
+    " 'webhook', 'ITEM', 'sword', 1, 1 + p % 9, 0, 0, timestamptz 'epoch', timestamptz 'epoch',"
+    " CASE WHEN g = 2 AND p < 100 THEN timestamptz 'epoch' END"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
     # The sixth day has no partition of its own.
     "SELECT make_event_seen_partition(date '2024-02-28' + d) FROM generate_series(0, 4) d",
@@ -40,10 +46,19 @@ SCANS = {
     "update_time_zone": {"player_pkey"},
     "read_assignments_of_goals": {"assignment_pkey"},
     "mark_claimed": {"completion_pkey"},
-    "find_claim": {"completion_pkey", "reward_outbox_pkey"},
-    "find_claim_by_request": {"completion_claim_request_id", "reward_outbox_pkey"},
+    "lock_completion": {"completion_pkey"},
+    "release_claim": {"completion_pkey"},
+    "find_claim": {"reward_outbox_pkey"},
+    "find_claim_by_request": {"reward_outbox_request_id"},
     "event_seen_by_transaction": {"event_seen"},
     "read_events_seen": {"event_seen"},
+}
+
+# The same of statements that look across players: the queue of grants is read by provider.
+SCANS_ACROSS_PLAYERS = {
+    "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
+    "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
+    "settle_grants": {"reward_outbox_grant_id"},
 }
 
 # By which index each statement notices that a row is there already.
@@ -89,6 +104,13 @@ def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, na
     assert all("user_id" in node["Index Cond"] for node in scans)
 
 
+@pytest.mark.parametrize("name", SCANS_ACROSS_PLAYERS)
+def test_the_queue_is_read_by_the_index_that_is_made_for_it(crowded: Connection, name: str) -> None:
+    nodes = plan_nodes(crowded, name)
+    assert not [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
+    assert {node["Index Name"] for node in nodes if "Index Name" in node} == SCANS_ACROSS_PLAYERS[name]
+
+
 @pytest.mark.parametrize("name", ARBITERS)
 def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection, name: str) -> None:
     nodes = plan_nodes(crowded, name)
@@ -103,7 +125,7 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
         " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'reward_outbox')"
     ).fetchall()
-    used = set().union(*SCANS.values(), ARBITERS.values())
+    used = set().union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
     assert {name for (name,) in indexes} <= used
 
 
@@ -120,4 +142,5 @@ def test_the_statements_that_find_rows_are_all_looked_at() -> None:
         "days_without_partition",
     }
     writes_without_looking = {"insert_grant"}
-    assert statements().keys() == SCANS.keys() | ARBITERS.keys() | about_the_schema_itself | writes_without_looking
+    looked_at = SCANS.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
+    assert statements().keys() == looked_at | about_the_schema_itself | writes_without_looking

@@ -46,7 +46,7 @@ def test_everything_stored_is_read_in_one_view(
         key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
         assert completions.insert_missing(either_connection, {key: complete_time}) == {key}
         if claim_time is not None:
-            assert completions.mark_claimed(either_connection, key, claim_time, None)
+            assert completions.mark_claimed(either_connection, key, claim_time)
     assert players.read(either_connection, user_id).view == PlayerView(
         {stat: TallyView(tally.measures, tally.latest) for stat, tally in kept.items()},
         chosen,
@@ -90,5 +90,5 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
     assert completions.insert_missing(connection, {key: 5}) == {key}
     assert completions.insert_missing(connection, {other: 7, key: 6}) == {other}
     assert players.read(connection, "player").view.completions["win"] == Completion(5)
-    assert [completions.mark_claimed(connection, key, 8, None) for _ in range(2)] == [True, False]
-    assert not completions.mark_claimed(connection, key._replace(goal_id="draw"), 8, None)
+    assert [completions.mark_claimed(connection, key, 8) for _ in range(2)] == [1, None]
+    assert not completions.mark_claimed(connection, key._replace(goal_id="draw"), 8)

@@ -13,12 +13,34 @@ ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
 -- name: mark_claimed
--- Claims a completion that nobody has claimed; answers a row exactly when this statement claimed it.
+-- Claims a completion that nobody has claimed; answers the number of the claim exactly when this statement claimed it.
 UPDATE completion
-SET claim_time = timestamptz 'epoch' + $5::bigint * interval '1 microsecond', claim_request_id = $6
+SET claim_time = timestamptz 'epoch' + $5::bigint * interval '1 microsecond', claim_number = claim_number + 1
 WHERE user_id = $1
     AND goal_id = $2
     AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
     AND occurrence = $4
     AND claim_time IS NULL
-RETURNING user_id;
+RETURNING claim_number;
+
+-- name: lock_completion
+-- Locks a completion before its grants, in the order of all transactions.
+SELECT claim_number
+FROM completion
+WHERE user_id = $1
+    AND goal_id = $2
+    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND occurrence = $4
+FOR UPDATE;
+
+-- name: release_claim
+-- Makes a completion claimable again, if this is the claim that holds it; answers a row exactly then.
+UPDATE completion
+SET claim_time = NULL
+WHERE user_id = $1
+    AND goal_id = $2
+    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND occurrence = $4
+    AND claim_number = $5
+    AND claim_time IS NOT NULL
+RETURNING claim_number;

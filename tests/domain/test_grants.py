@@ -1,0 +1,119 @@
+"""What follows from a provider's answer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.breaker import FAILURES_MAX, LONGEST_PAUSE, Breaker
+from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
+from shared.domain.grants import (
+    ERROR_LENGTH_MAX,
+    RETRY_AFTER_MAX,
+    Granted,
+    Refused,
+    RetryPolicy,
+    TryAgain,
+    Undetermined,
+    settle,
+)
+from shared.domain.instant import HOUR, SECOND
+
+NOW = 1_000 * HOUR
+POLICY = RetryPolicy()
+
+
+def test_a_grant_that_reached_the_player_is_granted_whatever_attempt_it_was() -> None:
+    for attempts in (1, POLICY.attempts_max, POLICY.attempts_max + 1):
+        assert settle(attempts, Granted(), POLICY, 0.5, NOW).state is ClaimState.GRANTED
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_a_refusal_is_final_and_its_reason_says_whether_the_goal_is_claimable_again(reason: RefusalReason) -> None:
+    settlement = settle(1, Refused(reason), POLICY, 0.5, NOW)
+    assert settlement.state is ClaimState.REFUSED
+    assert settlement.refusal is reason
+    assert settlement.claimable_again == (reason in CLAIMABLE_AGAIN)
+
+
+@given(attempts=st.integers(1, POLICY.attempts_max - 1), jitter=st.floats(0, 1))
+def test_pauses_double_up_to_the_longest_and_are_spread(attempts: int, jitter: float) -> None:
+    pause = POLICY.pause_after(attempts, jitter)
+    middle = min(POLICY.first_pause * 2 ** (attempts - 1), POLICY.longest_pause)
+    assert middle * 0.5 <= pause <= middle * 1.5
+    settlement = settle(attempts, TryAgain("away"), POLICY, jitter, NOW)
+    assert (settlement.state, settlement.due_time) == (ClaimState.PENDING, NOW + pause)
+
+
+def test_an_outage_of_an_hour_buries_nothing() -> None:
+    shortest = sum(POLICY.pause_after(attempts, 0.5) for attempts in range(1, POLICY.attempts_max))
+    assert shortest > HOUR
+
+
+def test_the_last_attempt_that_fails_ends_the_grant() -> None:
+    for answer in (TryAgain("away"), Undetermined("lost")):
+        settlement = settle(POLICY.attempts_max, answer, POLICY, 0.5, NOW)
+        assert (settlement.state, settlement.error) == (ClaimState.DEAD, answer.error)
+        assert not settlement.claimable_again
+
+
+@given(seconds=st.integers(0, 10_000_000))
+def test_a_provider_that_asks_for_time_gets_it_within_bounds(seconds: int) -> None:
+    settlement = settle(1, TryAgain("busy", seconds * SECOND), POLICY, 0.0, NOW)
+    assert settlement.due_time is not None
+    waited = settlement.due_time - NOW
+    assert waited >= min(seconds * SECOND, RETRY_AFTER_MAX)
+    assert waited <= max(RETRY_AFTER_MAX, POLICY.pause_after(1, 0.0))
+
+
+def test_an_attempt_whose_dispatcher_is_gone_is_repeated_at_once() -> None:
+    assert settle(1, Undetermined("lost"), POLICY, 0.5, NOW).due_time == NOW
+
+
+def test_an_error_is_kept_short() -> None:
+    assert settle(1, TryAgain("x" * 10_000), POLICY, 0.5, NOW).error == "x" * ERROR_LENGTH_MAX
+
+
+def test_the_breaker_opens_after_failures_in_a_row_and_then_tries_one_at_a_time() -> None:
+    breaker = Breaker()
+    for _ in range(FAILURES_MAX - 1):
+        breaker.failed(NOW)
+    breaker.succeeded()
+    for _ in range(FAILURES_MAX - 1):
+        breaker.failed(NOW)
+    assert breaker.admits(3, 10, NOW) == 10
+    breaker.failed(NOW)
+    assert breaker.is_open
+    assert breaker.admits(0, 10, NOW) == 0
+    later = NOW + LONGEST_PAUSE
+    assert breaker.admits(0, 10, later) == 1
+    assert breaker.admits(1, 10, later) == 0
+    breaker.succeeded()
+    assert breaker.admits(0, 10, later) == 10
+
+
+def test_failures_that_were_under_way_when_the_breaker_opened_are_one_with_it() -> None:
+    one, many = Breaker(), Breaker()
+    for _ in range(FAILURES_MAX):
+        one.failed(NOW)
+        many.failed(NOW)
+    for _ in range(100):
+        many.failed(NOW)
+    first = next(seconds for seconds in range(60) if one.admits(0, 1, NOW + seconds * SECOND))
+    assert many.admits(0, 1, NOW + first * SECOND) == 1
+
+
+def test_the_pause_grows_with_every_try_in_vain_up_to_a_bound() -> None:
+    breaker, now = Breaker(), NOW
+    pauses = []
+    for _ in range(FAILURES_MAX):
+        breaker.failed(now)
+    for _ in range(10):
+        begun = now
+        while not breaker.admits(0, 1, now):
+            now += SECOND
+        pauses.append(now - begun)
+        breaker.failed(now)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE
