@@ -10,6 +10,8 @@ from challenge.v1 import challenge_service_pb2
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from shared.operations.backing_services import load_catalogue, open_cache, open_database
+from shared.operations.reward_delivery import start_delivery
+from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing, serve
@@ -26,7 +28,11 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     health = Health([CONTRACT.full_name])
     open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
-    servicer = ChallengeServicer(database, EncodedCatalogue(catalogue), system_clock)
+    if settings.rewards.dispatch:
+        start_delivery(settings.rewards, database, process)
+    servicer = ChallengeServicer(
+        database, EncodedCatalogue(catalogue), system_clock, routes=routes_of(settings.rewards)
+    )
     server = Server(
         process.endpoint,
         [Servicing(CONTRACT, servicer)],

@@ -11,6 +11,7 @@ from challenge_service import responses
 from challenge_service.paging import page_position, page_token
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
+from shared.domain.grants import NO_ROUTES, Routes
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
 from shared.operations.initialize import initialize_player
@@ -25,8 +26,12 @@ from shared.runtime.clock import Clock
 class ChallengeServicer:
     """Answers goals as encoded bytes, which `shared.rpc.server` sends as they are."""
 
-    def __init__(self, database: Database, catalogue: EncodedCatalogue, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, catalogue: EncodedCatalogue, clock: Clock, *, routes: Routes = NO_ROUTES
+    ) -> None:
+        """`routes` says who delivers rewards."""
         self._database = database
+        self._routes = routes
         self._encoded = catalogue
         self._clock = clock
 
@@ -104,7 +109,14 @@ class ChallengeServicer:
             raise OccurrenceNotFound("the goal is not repeatable", goal_id=goal.id)
         now, deadline = self._clock(), deadline_of(context)
         claim = claim_reward(
-            self._database, encoded.catalogue, request.user_id, goal, request.request_id or None, now, deadline
+            self._database,
+            encoded.catalogue,
+            request.user_id,
+            goal,
+            request.request_id or None,
+            now,
+            deadline,
+            routes=self._routes,
         )
         return responses.claimed(claim)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.settings import prefixed
 from shared.runtime.settings_groups import (
     CatalogueSettings,
@@ -23,5 +24,6 @@ class ChallengeSettings:
     catalogue: CatalogueSettings
     database: DatabaseSettings
     redis: RedisSettings
+    rewards: RewardSettings
     process: ProcessSettings
     telemetry: TelemetrySettings

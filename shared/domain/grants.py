@@ -51,7 +51,8 @@ class Delivery(NamedTuple):
     lease_until: Instant
 
 
-class Granted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Granted:
     """The player has the reward, by this attempt or by an earlier one."""
 
 
@@ -99,8 +100,8 @@ class Provider(Protocol):
 class RetryPolicy:
     """How patient deliveries are."""
 
-    attempts_max: int = 20
-    """With the pauses below more than an hour: an outage of that length buries nothing."""
+    attempts_max: int = 40
+    """With the pauses below, however they are spread, more than an hour: an outage of that length buries nothing."""
     first_pause: Instant = SECOND
     longest_pause: Instant = 300 * SECOND
 
@@ -129,6 +130,12 @@ class Settlement(NamedTuple):
         return self.refusal in CLAIMABLE_AGAIN
 
 
+def _printable(error: str) -> str:
+    """What a provider said as a text that can be stored, whatever it sent: else its outcome could not be recorded."""
+    text = error[:ERROR_LENGTH_MAX].encode("utf-8", "replace").decode()
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def settle(attempts: int, answer: Answer, policy: RetryPolicy, jitter: float, now: Instant) -> Settlement:
     """What follows from the answer to a grant's latest attempt; `attempts` counts that one."""
     match answer:
@@ -136,7 +143,7 @@ def settle(attempts: int, answer: Answer, policy: RetryPolicy, jitter: float, no
             return Settlement(ClaimState.GRANTED)
         case Refused(reason):
             return Settlement(ClaimState.REFUSED, refusal=reason)
-    error = answer.error[:ERROR_LENGTH_MAX]
+    error = _printable(answer.error)
     if attempts >= policy.attempts_max:
         return Settlement(ClaimState.DEAD, error=error)
     if isinstance(answer, Undetermined):

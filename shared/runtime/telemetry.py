@@ -57,6 +57,10 @@ class Telemetry:
         """How often values up to each bound occurred; `buckets` are upper bounds in the metric's unit, ascending."""
         return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
 
+    def labelled_gauge(self, name: str, help_text: str, *, labels: Sequence[str]) -> Gauge:
+        """Numbers that are set when they are known, told apart by labels."""
+        return Gauge(name, help_text, labels, registry=self.registry)
+
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """A number that is read when somebody looks, such as the depth of a buffer; `read` must not block."""
         Gauge(name, help_text, registry=self.registry).set_function(read)

@@ -1,0 +1,34 @@
+"""The reward dispatcher: `python -m reward_dispatcher`. It delivers grants where the challenge service does not."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from reward_dispatcher.settings import DispatcherSettings
+from shared.operations.backing_services import open_database
+from shared.operations.reward_delivery import start_delivery
+from shared.rpc.health import Health
+from shared.rpc.server import Server, serve
+from shared.runtime.service import Process, Service, run_service
+
+NAME = "reward_dispatcher"
+
+
+def compose(settings: DispatcherSettings, process: Process) -> None:
+    """Start all parts; what is started last is stopped first. The server has nothing but health."""
+    health = Health([NAME])
+    database = open_database(settings.database, NAME, process, health)
+    start_delivery(settings.rewards, database, process)
+    server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)
+    serve(server, health, process.lifecycle, process.grace_s)
+
+
+def main() -> int:
+    """Run the dispatcher until a signal ends it."""
+    service = Service(NAME, "Delivers claimed rewards to their providers.", DispatcherSettings, compose)
+    return run_service(service, sys.argv[1:], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

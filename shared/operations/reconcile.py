@@ -1,0 +1,52 @@
+"""The duty that finds grants stuck in delivery: their dispatcher died, or could not record what the provider said.
+
+What became of such an attempt is unknown. A provider that can answer is asked; in any other case the grant is delivered
+again under the same idempotency key, which the provider makes one.
+"""
+
+from __future__ import annotations
+
+import time
+
+from shared.domain.grants import Undetermined, settle
+from shared.operations.dispatch import STATEMENT_S, Destination
+from shared.operations.reward_telemetry import RewardTelemetry
+from shared.operations.settle import record
+from shared.postgres import queue
+from shared.postgres.database import Database
+from shared.postgres.queue import Settled
+from shared.runtime.clock import Clock
+
+RECONCILE_INTERVAL_S = 5.0
+STALE_MAX = 100
+"""Grants that a pass takes up; while there are more, the next one follows at once."""
+
+_LOST = Undetermined("its dispatcher did not come back; what became of the attempt is unknown")
+
+
+def reconcile(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
+    """Take up what is stuck with this provider until nothing is; answers how many grants that were."""
+    found = 0
+    while stale := _one_round(database, destination, clock, telemetry):
+        found += stale
+        if stale < STALE_MAX:
+            break
+    return found
+
+
+def _one_round(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
+    now = clock()
+    lease = destination.lease(now)
+    deliveries = database.autocommit(
+        lambda connection: queue.take_stale(connection, lease, STALE_MAX, now), time.monotonic() + STATEMENT_S
+    )
+    measured = telemetry.of_provider(destination.name)
+    for delivery in deliveries:
+        if clock() + destination.timeout > delivery.lease_until:
+            # The provider takes its time: what is left is stuck once more, and found by a later pass.
+            break
+        answer = destination.provider.find(delivery)
+        settlement = settle(delivery.attempt, _LOST if answer is None else answer, destination.policy, 0.5, clock())
+        if record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_S):
+            measured.reconciled(settlement.state)
+    return len(deliveries)

@@ -1,0 +1,109 @@
+"""A provider that is the game's own gRPC service: `challenge.reward.v1`, whose comments are the contract."""
+
+from __future__ import annotations
+
+import grpc
+from challenge.reward.v1 import reward_provider_pb2 as rpc
+from challenge.reward.v1.reward_provider_pb2_grpc import RewardProviderServiceStub
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from shared.domain.catalogue import RewardType
+from shared.domain.claims import RefusalReason
+from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
+from shared.domain.instant import SECOND, Instant
+
+REWARD_TYPES = {
+    RewardType.ITEM: rpc.REWARD_TYPE_ITEM,
+    RewardType.WALLET: rpc.REWARD_TYPE_WALLET,
+}
+REFUSAL_REASONS = {
+    rpc.REFUSAL_REASON_INVENTORY_FULL: RefusalReason.INVENTORY_FULL,
+    rpc.REFUSAL_REASON_LIMIT_REACHED: RefusalReason.LIMIT_REACHED,
+    rpc.REFUSAL_REASON_PLAYER_UNKNOWN: RefusalReason.PLAYER_UNKNOWN,
+    rpc.REFUSAL_REASON_REWARD_UNKNOWN: RefusalReason.REWARD_UNKNOWN,
+    rpc.REFUSAL_REASON_NOT_ELIGIBLE: RefusalReason.NOT_ELIGIBLE,
+}
+
+_OPTIONS = (
+    # The queue tries again, later and counted.
+    ("grpc.enable_retries", 0),
+    # A provider that is back is noticed within the breaker's longest pause.
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+    ("grpc.max_receive_message_length", 64 * 1024),
+)
+
+
+class GameServiceProvider:
+    """Calls one service; the channel is shared by threads."""
+
+    def __init__(self, target: str, *, timeout_s: float) -> None:
+        """`target` is a host and port; `timeout_s` is for a whole attempt."""
+        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self._stub = RewardProviderServiceStub(self._channel)
+        self._timeout_s = timeout_s
+
+    def grant(self, delivery: Delivery) -> Answer:
+        """One attempt."""
+        try:
+            response = self._stub.Grant(_request(delivery), timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            return _failure(error)
+        answer = _outcome(response)
+        return TryAgain("the answer has no outcome, or an unknown reason") if answer is None else answer
+
+    def find(self, delivery: Delivery) -> Answer | None:
+        """What became of it, if the game knows and says so."""
+        try:
+            response = self._stub.GetGrant(rpc.GetGrantRequest(grant_id=delivery.grant_id), timeout=self._timeout_s)
+        except grpc.RpcError:
+            return None
+        return _outcome(response)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+
+def _request(delivery: Delivery) -> rpc.GrantRequest:
+    seconds, microseconds = divmod(delivery.claim_time, SECOND)
+    reward = delivery.reward
+    return rpc.GrantRequest(
+        grant_id=delivery.grant_id,
+        user_id=delivery.key.user_id,
+        goal_id=delivery.key.goal_id,
+        reward=rpc.Reward(type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity),
+        claim_time=Timestamp(seconds=seconds, nanos=microseconds * 1_000),
+        attempt=delivery.attempt,
+    )
+
+
+def _outcome(response: rpc.GrantResponse | rpc.GetGrantResponse) -> Answer | None:
+    match response.WhichOneof("outcome"):
+        case "granted":
+            return Granted()
+        case "refusal":
+            reason = REFUSAL_REASONS.get(response.refusal.reason)
+            return None if reason is None else Refused(reason)
+    return None
+
+
+def _failure(error: grpc.RpcError) -> TryAgain:
+    # A stub raises what is a Call too; the stubs' types do not say so.
+    assert isinstance(error, grpc.Call)  # noqa: S101
+    return TryAgain(f"{error.code().name}: {error.details()}", _retry_after(error))
+
+
+def _retry_after(error: grpc.Call) -> Instant:
+    """What the details ask for; 0 if they are not there, or make no sense."""
+    try:
+        status = rpc_status.from_call(error)
+    except ValueError:
+        return 0
+    for packed in status.details if status is not None else ():
+        if packed.Is(RetryInfo.DESCRIPTOR):
+            delay = RetryInfo.FromString(packed.value).retry_delay
+            asked: Instant = delay.seconds * SECOND + delay.nanos // 1_000
+            return max(0, min(asked, RETRY_AFTER_MAX))
+    return 0

@@ -1,0 +1,40 @@
+"""The providers that the settings name."""
+
+from __future__ import annotations
+
+from shared.domain.catalogue import RewardType
+from shared.domain.grants import Provider, Routes
+from shared.providers.game_service import GameServiceProvider
+from shared.providers.log_only import LogOnlyProvider
+from shared.providers.webhook import WebhookProvider
+from shared.runtime.clock import Clock
+from shared.runtime.errors import StartRefused
+from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings
+
+
+def routes_of(settings: RewardSettings) -> Routes:
+    """Who delivers rewards of each type. Raises `StartRefused` if a provider is named and not set up."""
+    routes = {RewardType.ITEM: settings.item_provider, RewardType.WALLET: settings.wallet_provider}
+    if WEBHOOK in routes.values() and not (settings.webhook_url and settings.webhook_secret):
+        raise StartRefused("the provider webhook needs REWARD_WEBHOOK_URL and REWARD_WEBHOOK_SECRET")
+    if GRPC in routes.values() and not settings.grpc_target:
+        raise StartRefused("the provider grpc needs REWARD_GRPC_TARGET")
+    return routes
+
+
+def open_providers(settings: RewardSettings, clock: Clock) -> dict[str, Provider]:
+    """Every provider that is set up, by its name: also one that no type is sent to any more may have grants waiting."""
+    providers: dict[str, Provider] = {}
+    if LOG in routes_of(settings).values():
+        providers[LOG] = LogOnlyProvider()
+    if settings.webhook_url and settings.webhook_secret:
+        providers[WEBHOOK] = WebhookProvider(
+            settings.webhook_url,
+            settings.webhook_secret,
+            timeout_s=settings.timeout_s,
+            connections=settings.concurrency,
+            clock=clock,
+        )
+    if settings.grpc_target:
+        providers[GRPC] = GameServiceProvider(settings.grpc_target, timeout_s=settings.timeout_s)
+    return providers

@@ -1,0 +1,149 @@
+"""A provider that is a signed HTTP webhook.
+
+    POST <url>
+    Content-Type: application/json
+    Idempotency-Key: <grant id>                       the same for every attempt of a grant
+    Challenge-Attempt: <number, from 1>
+    Challenge-Timestamp: <seconds since 1970>
+    Challenge-Signature: v1=<HMAC-SHA256, in hex>      of "<timestamp>.<body>" under the secret that both sides know
+
+    {"claim_time": "2024-02-29T12:00:00+00:00", "goal_id": "win-3", "grant_id": "6b0f6f3e-…",
+     "reward": {"id": "GEMS", "quantity": 10, "type": "WALLET"}, "user_id": "zoe"}
+
+Answers: 2xx granted. 4xx with `{"reason": "<RefusalReason>"}` is a definite no. Anything else is tried again: 408, 429
+and 5xx by their nature, honouring Retry-After, and a 4xx without a known reason because a proxy or a wrong address
+answers so too, and no claim may end by that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+import urllib3
+
+from shared.domain.claims import RefusalReason
+from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
+from shared.domain.instant import SECOND, Instant, to_datetime, to_instant
+from shared.runtime.clock import Clock
+
+ANSWER_BYTES_MAX = 16 * 1024
+"""Of an answer's body; a refusal takes 30 bytes."""
+
+_NOT_REFUSALS = frozenset({408, 425, 429})
+"""Of the 4xx, those that are about this attempt and not about the grant."""
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """What `Challenge-Signature` says. Receivers compute it too, compare in constant time, refuse old timestamps."""
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"v1={digest}"
+
+
+class WebhookProvider:
+    """Calls one URL; connections are kept and shared by threads."""
+
+    def __init__(self, url: str, secret: str, *, timeout_s: float, connections: int, clock: Clock) -> None:
+        """`timeout_s` is for the beginning of the answer to be there, and once more for the rest of it."""
+        self._url = url
+        self._secret = secret
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=connections,
+            timeout=urllib3.Timeout(total=timeout_s),
+            retries=False,  # the queue does that, later and counted
+        )
+
+    def grant(self, delivery: Delivery) -> Answer:
+        """One attempt."""
+        body = _body(delivery)
+        timestamp = str(self._clock() // SECOND)
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": delivery.grant_id,
+            "Challenge-Attempt": str(delivery.attempt),
+            "Challenge-Timestamp": timestamp,
+            "Challenge-Signature": signature(self._secret, timestamp, body),
+        }
+        try:
+            response = self._pool.request(
+                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            content = self._read(response)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return TryAgain(f"{type(error).__name__}: {error}")
+        return self._answer(response.status, response.headers.get("Retry-After"), content)
+
+    def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
+        """A webhook is not asked: sending the grant again under its key has the same effect."""
+        return None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """The body, or its beginning. The connection is kept if that was all of it."""
+        deadline = time.monotonic() + self._timeout_s
+        content = b""
+        try:
+            while len(content) < ANSWER_BYTES_MAX and (piece := response.read1(ANSWER_BYTES_MAX - len(content))):
+                content += piece
+                if time.monotonic() > deadline:
+                    # The library's timeout begins anew with every byte that trickles in.
+                    raise TimeoutError("the answer trickles")
+        finally:
+            response.close()
+        return content
+
+    def _answer(self, status: int, retry_after: str | None, content: bytes) -> Answer:
+        if 200 <= status < 300:
+            return Granted()
+        if 400 <= status < 500 and status not in _NOT_REFUSALS:
+            reason = _reason(content)
+            if reason is not None:
+                return Refused(reason)
+        said = content[:200].decode("utf-8", "replace")
+        return TryAgain(f"HTTP {status}: {said}", self._pause(retry_after))
+
+    def _pause(self, retry_after: str | None) -> Instant:
+        """What Retry-After asks for, in seconds or as a date; 0 if it says nothing that makes sense."""
+        if not retry_after:
+            return 0
+        try:
+            if retry_after.isascii() and retry_after.isdigit():
+                return min(int(retry_after[:10]) * SECOND, RETRY_AFTER_MAX)
+            moment: datetime = parsedate_to_datetime(retry_after)
+            return max(0, min(to_instant(moment) - self._clock(), RETRY_AFTER_MAX))
+        except (ValueError, TypeError, OverflowError):
+            return 0
+
+
+def _body(delivery: Delivery) -> bytes:
+    """The same bytes for every attempt of a grant, as receivers that compare repeated requests expect."""
+    reward = delivery.reward
+    return json.dumps(
+        {
+            "grant_id": delivery.grant_id,
+            "user_id": delivery.key.user_id,
+            "goal_id": delivery.key.goal_id,
+            "claim_time": to_datetime(delivery.claim_time).isoformat(),
+            "reward": {"type": reward.type.value, "id": reward.id, "quantity": reward.quantity},
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    ).encode()
+
+
+def _reason(content: bytes) -> RefusalReason | None:
+    try:
+        answer = json.loads(content)
+        return RefusalReason(answer["reason"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None

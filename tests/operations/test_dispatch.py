@@ -1,0 +1,225 @@
+"""Grants reach their provider: once, in order, and whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from shared.domain.breaker import FAILURES_MAX
+from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
+from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
+from shared.domain.instant import HOUR, SECOND
+from shared.operations.dispatch import POLL_S
+from shared.operations.reconcile import reconcile
+from shared.operations.reward_telemetry import RewardTelemetry
+from shared.postgres.database import Database
+from shared.runtime.telemetry import Telemetry
+from tests.databases import connected, opened
+from tests.game_provider import GameProvider
+from tests.rewards import destination, dispatch_all, dispatcher_of, dispatching, outbox, pass_until, states, store_claim
+from tests.services import NOW, SetClock
+from tests.waiting import wait_until
+
+
+def test_a_claim_reaches_its_provider_and_is_granted(database: Database, database_url: str) -> None:
+    provider = GameProvider()
+    claim = store_claim(database, "player", NOW)
+    with dispatching(database, destination(provider), SetClock()) as dispatcher:
+        dispatch_all([dispatcher], database_url)
+    [delivery] = provider.asked
+    assert (delivery.grant_id, delivery.key, delivery.reward) == (claim.grant_id, claim.key, claim.reward)
+    assert (delivery.claim_time, delivery.attempt) == (NOW, 1)
+    [stored] = outbox(database_url)
+    assert (stored.state, stored.attempts) == (ClaimState.GRANTED, 1)
+
+
+def test_the_first_priority_goes_first_and_within_it_the_oldest(database: Database) -> None:
+    provider = GameProvider()
+    for number, (priority, age) in enumerate([(5, 1), (9, 9), (1, 2), (5, 3), (1, 4), (9, 5)]):
+        store_claim(database, f"{priority} {age} {number}", NOW - age * SECOND, priority=priority)
+    with dispatching(database, destination(provider, concurrency=1), SetClock()) as dispatcher:
+        pass_until([dispatcher], lambda: len(provider.ledger) == 6)
+    order = [delivery.key.user_id[:3] for delivery in provider.asked]
+    assert order == ["1 4", "1 2", "5 3", "5 1", "9 9", "9 5"]
+
+
+def test_several_dispatchers_share_the_work_and_do_nothing_twice(database: Database, database_url: str) -> None:
+    provider = GameProvider()
+    for number in range(200):
+        store_claim(database, f"player {number}", NOW)
+    to = destination(provider)
+    with dispatching(database, to, SetClock()) as one, dispatching(database, to, SetClock()) as other:
+        dispatch_all([one, other], database_url)
+    assert len(provider.asked) == len(provider.ledger) == 200
+    assert provider.most_under_way <= 2 * to.concurrency
+
+
+def test_grants_of_another_provider_are_left_alone(database: Database, database_url: str) -> None:
+    store_claim(database, "player", NOW)
+    with connected(database_url) as connection:
+        connection.execute("UPDATE reward_outbox SET provider = $1", [NO_PROVIDER])
+    provider = GameProvider()
+    with dispatching(database, destination(provider), SetClock()) as dispatcher:
+        for _ in range(3):
+            dispatcher.one_pass()
+    assert provider.asked == []
+    assert states(database_url) == {ClaimState.PENDING}
+
+
+def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: Database, database_url: str) -> None:
+    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("out of gems"))
+    policy = RetryPolicy(attempts_max=3, first_pause=10 * SECOND, longest_pause=HOUR)
+    store_claim(database, "player", NOW)
+    with dispatching(database, destination(provider, policy=policy), clock) as dispatcher:
+        for attempts, pause in ((1, 10), (2, 20)):
+            pass_until([dispatcher], lambda: states(database_url) == {ClaimState.PENDING})
+            clock.now += pause * SECOND - 1
+            for _ in range(3):
+                dispatcher.one_pass()
+            assert len(provider.asked) == attempts
+            clock.now += 1
+            pass_until([dispatcher], lambda: len(provider.asked) > attempts)  # noqa: B023 - at once
+        dispatch_all([dispatcher], database_url)
+    [stored] = outbox(database_url)
+    assert (stored.state, stored.attempts, stored.last_error) == (ClaimState.DEAD, 3, "out of gems")
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
+    database: Database, database_url: str, reason: RefusalReason
+) -> None:
+    clock, provider = SetClock(), GameProvider(lambda delivery: Refused(reason) if delivery.claim_number == 1 else None)
+    first = store_claim(database, "player", NOW)
+    with dispatching(database, destination(provider), clock) as dispatcher:
+        dispatch_all([dispatcher], database_url)
+        [stored] = outbox(database_url)
+        assert (stored.state, stored.refusal) == (ClaimState.REFUSED, reason)
+        if reason not in CLAIMABLE_AGAIN:
+            with pytest.raises(AssertionError, match="not claimable"):
+                store_claim(database, "player", NOW)
+            return
+        second = store_claim(database, "player", NOW + SECOND)
+        clock.now += SECOND
+        dispatch_all([dispatcher], database_url)
+    assert (second.claim_number, second.grant_id != first.grant_id) == (2, True)
+    assert set(provider.ledger) == {second.grant_id}
+    assert [stored.state for stored in outbox(database_url)] == [ClaimState.REFUSED, ClaimState.GRANTED]
+
+
+def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attempts(
+    database: Database, database_url: str
+) -> None:
+    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
+    for number in range(50):
+        store_claim(database, f"player {number}", NOW - number)
+    with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
+        pass_until([dispatcher], lambda: len(provider.asked) >= FAILURES_MAX)
+        for _ in range(5):
+            dispatcher.one_pass()
+        asked = len(provider.asked)
+        for _ in range(60):
+            clock.now += 60 * SECOND
+            pass_until([dispatcher], lambda: len(provider.asked) > asked)  # noqa: B023 - at once
+            for _ in range(2):
+                dispatcher.one_pass()
+            assert len(provider.asked) == asked + 1
+            asked += 1
+        assert states(database_url) <= {ClaimState.PENDING, ClaimState.DELIVERING}
+        provider.behaviour = lambda _: None
+        clock.now += HOUR
+        dispatch_all([dispatcher], database_url)
+    assert len(provider.ledger) == 50
+    assert states(database_url) == {ClaimState.GRANTED}
+
+
+def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> None:
+    let_go = threading.Event()
+
+    def hang(_: Delivery) -> None:
+        assert let_go.wait(20)
+
+    provider = GameProvider(hang)
+    with opened(database_url, pool_size=1) as one_connection:
+        store_claim(one_connection, "player", NOW)
+        with dispatching(one_connection, destination(provider), SetClock()) as dispatcher:
+            pass_until([dispatcher], lambda: provider.under_way)
+            started = time.monotonic()
+            store_claim(one_connection, "other", NOW)
+            assert time.monotonic() - started < 5
+            let_go.set()
+            dispatch_all([dispatcher], database_url)
+    assert len(provider.ledger) == 2
+
+
+def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
+    database: Database, database_url: str
+) -> None:
+    clock, provider = SetClock(), GameProvider()
+
+    def slow(_: Delivery) -> None:
+        clock.now += HOUR
+
+    provider.behaviour = slow
+    for number in range(4):
+        store_claim(database, f"player {number}", NOW)
+    with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
+        pass_until([dispatcher], lambda: len(provider.asked) == 1)
+        provider.behaviour = lambda _: None
+        dispatch_all([dispatcher], database_url)
+    assert [stored.attempts for stored in outbox(database_url)] == [1, 1, 1, 1]
+
+
+def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(database: Database, database_url: str) -> None:
+    let_go = threading.Event()
+
+    def hang(_: Delivery) -> None:
+        assert let_go.wait(20)
+
+    provider = GameProvider(hang)
+    for number in range(6):
+        store_claim(database, f"player {number}", NOW - number)
+    with dispatching(database, destination(provider, concurrency=2), SetClock()) as dispatcher:
+        pass_until([dispatcher], lambda: provider.under_way == 2)
+        closing = threading.Thread(target=dispatcher.close)
+        closing.start()
+        time.sleep(POLL_S)
+        let_go.set()
+        closing.join()
+        found = [stored.state for stored in outbox(database_url)]
+    assert found.count(ClaimState.GRANTED) == 2
+    assert found.count(ClaimState.PENDING) == 4
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["a provider that can say", "a provider that cannot"])
+@pytest.mark.parametrize("granted", [True, False], ids=["granted before", "not granted"])
+def test_a_grant_whose_dispatcher_died_is_taken_up(
+    database: Database, database_url: str, remembers: bool, granted: bool
+) -> None:
+    clock, provider = SetClock(), GameProvider(remembers=remembers)
+    store_claim(database, "player", NOW)
+    dispatcher = dispatcher_of(database, destination(provider), clock)
+
+    def die(delivery: Delivery) -> Answer | None:
+        if granted:
+            provider.give(delivery)
+        return TryAgain("nobody hears this")
+
+    provider.behaviour = die
+    # Leased and asked, and then no pass that would record the answer.
+    dispatcher.one_pass()
+    wait_until(lambda: provider.asked and not provider.under_way)
+    provider.behaviour = lambda _: None
+    telemetry = RewardTelemetry(Telemetry())
+    assert reconcile(database, destination(provider), clock, telemetry) == 0
+    clock.now += HOUR
+    assert reconcile(database, destination(provider), clock, telemetry) == 1
+    assert states(database_url) == {ClaimState.GRANTED if remembers and granted else ClaimState.PENDING}
+    clock.now += HOUR
+    with dispatching(database, destination(provider), clock) as successor:
+        dispatch_all([successor], database_url)
+    assert len(provider.ledger) == 1
+    # The dead one comes back with its old lease: it changes nothing.
+    dispatcher.close()
+    assert states(database_url) == {ClaimState.GRANTED}

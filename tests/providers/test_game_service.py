@@ -1,0 +1,161 @@
+"""The game's gRPC service, against a real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from challenge.reward.v1 import reward_provider_pb2 as rpc
+from challenge.reward.v1.reward_provider_pb2_grpc import (
+    RewardProviderServiceServicer,
+    add_RewardProviderServiceServicer_to_server,
+)
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from shared.domain.claims import RefusalReason
+from shared.domain.grants import RETRY_AFTER_MAX, Granted, Refused, TryAgain
+from shared.domain.instant import SECOND
+from shared.providers.game_service import REFUSAL_REASONS, GameServiceProvider
+from tests.providers.deliveries import DELIVERY
+from tests.reported import timestamp
+from tests.services import NOW
+
+TIMEOUT_S = 0.5
+GRANTED = rpc.Granted()
+
+
+class Game(RewardProviderServiceServicer):
+    """Answers as it is told. It does not implement `GetGrant` until it is given an answer."""
+
+    def __init__(self) -> None:
+        self.received: list[rpc.GrantRequest] = []
+        self.answer: Callable[[grpc.ServicerContext], rpc.GrantResponse] = lambda _: rpc.GrantResponse(granted=GRANTED)
+        self.found: rpc.GetGrantResponse | None = None
+
+    def Grant(self, request: rpc.GrantRequest, context: grpc.ServicerContext) -> rpc.GrantResponse:  # noqa: N802
+        self.received.append(request)
+        return self.answer(context)
+
+    def GetGrant(  # noqa: N802
+        self, request: rpc.GetGrantRequest, context: grpc.ServicerContext
+    ) -> rpc.GetGrantResponse:
+        if self.found is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+        assert request.grant_id == DELIVERY.grant_id
+        return self.found
+
+
+@pytest.fixture
+def game() -> Game:
+    return Game()
+
+
+@pytest.fixture
+def provider(game: Game) -> Iterator[GameServiceProvider]:
+    with ThreadPoolExecutor(4) as pool:
+        server = grpc.server(pool)
+        add_RewardProviderServiceServicer_to_server(game, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        connected = GameServiceProvider(f"127.0.0.1:{port}", timeout_s=TIMEOUT_S)
+        yield connected
+        connected.close()
+        server.stop(None).wait()
+
+
+def test_a_grant_is_sent_whole_and_under_its_key(game: Game, provider: GameServiceProvider) -> None:
+    assert provider.grant(DELIVERY) == Granted()
+    assert game.received == [
+        rpc.GrantRequest(
+            grant_id=DELIVERY.grant_id,
+            user_id=DELIVERY.key.user_id,
+            goal_id="win-3",
+            reward=rpc.Reward(type=rpc.REWARD_TYPE_WALLET, reward_id="GEMS", quantity=10),
+            claim_time=timestamp(NOW),
+            attempt=3,
+        )
+    ]
+
+
+@pytest.mark.parametrize("reason", REFUSAL_REASONS)
+def test_a_refusal_has_its_reason(game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType) -> None:
+    game.answer = lambda _: rpc.GrantResponse(refusal=rpc.Refusal(reason=reason))
+    assert provider.grant(DELIVERY) == Refused(REFUSAL_REASONS[reason])
+
+
+def test_every_reason_can_be_sent() -> None:
+    assert set(REFUSAL_REASONS.values()) == set(RefusalReason)
+    assert len(rpc.RefusalReason.keys()) == len(RefusalReason) + 1
+
+
+@pytest.mark.parametrize("answer", [rpc.GrantResponse(), rpc.GrantResponse(refusal=rpc.Refusal())])
+def test_an_answer_that_says_nothing_is_tried_again(
+    game: Game, provider: GameServiceProvider, answer: rpc.GrantResponse
+) -> None:
+    game.answer = lambda _: answer
+    assert isinstance(provider.grant(DELIVERY), TryAgain)
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_every_error_is_tried_again(game: Game, provider: GameServiceProvider, code: grpc.StatusCode) -> None:
+    def fail(context: grpc.ServicerContext) -> rpc.GrantResponse:
+        context.abort(code, "out of gems")
+
+    game.answer = fail
+    assert provider.grant(DELIVERY) == TryAgain(f"{code.name}: out of gems")
+    assert len(game.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "honoured"),
+    [
+        (Duration(seconds=30, nanos=5_000), 30 * SECOND + 5),
+        (Duration(seconds=-30), 0),
+        (Duration(seconds=315_576_000_000), RETRY_AFTER_MAX),
+    ],
+    ids=["half a minute", "negative", "for ever"],
+)
+def test_retry_info_is_honoured_within_bounds(
+    game: Game, provider: GameServiceProvider, asked: Duration, honoured: int
+) -> None:
+    packed = Any()
+    packed.Pack(RetryInfo(retry_delay=asked))
+    code: int = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    status = rpc_status.to_status(Status(code=code, message="busy", details=[packed]))
+
+    def fail(context: grpc.ServicerContext) -> rpc.GrantResponse:
+        context.abort_with_status(status)
+
+    game.answer = fail
+    assert provider.grant(DELIVERY) == TryAgain("RESOURCE_EXHAUSTED: busy", honoured)
+
+
+def test_a_game_that_is_slow_or_not_there_is_tried_again(game: Game, provider: GameServiceProvider) -> None:
+    def sleep(_: grpc.ServicerContext) -> rpc.GrantResponse:
+        time.sleep(2 * TIMEOUT_S)  # a game that is slow
+        return rpc.GrantResponse(granted=GRANTED)
+
+    game.answer = sleep
+    started = time.monotonic()
+    assert isinstance(provider.grant(DELIVERY), TryAgain)
+    assert time.monotonic() - started < 1.8 * TIMEOUT_S
+    nowhere = GameServiceProvider("127.0.0.1:1", timeout_s=TIMEOUT_S)
+    assert isinstance(nowhere.grant(DELIVERY), TryAgain)
+    nowhere.close()
+
+
+def test_a_game_may_say_what_became_of_a_grant(game: Game, provider: GameServiceProvider) -> None:
+    assert provider.find(DELIVERY) is None
+    game.found = rpc.GetGrantResponse()
+    assert provider.find(DELIVERY) is None
+    game.found = rpc.GetGrantResponse(granted=GRANTED)
+    assert provider.find(DELIVERY) == Granted()
+    game.found = rpc.GetGrantResponse(refusal=rpc.Refusal(reason=rpc.REFUSAL_REASON_LIMIT_REACHED))
+    assert provider.find(DELIVERY) == Refused(RefusalReason.LIMIT_REACHED)

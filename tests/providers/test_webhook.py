@@ -1,0 +1,207 @@
+"""The webhook, against a real HTTP server."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+import pytest
+
+from shared.domain.claims import RefusalReason
+from shared.domain.grants import RETRY_AFTER_MAX, Answer, Granted, Refused, TryAgain
+from shared.domain.instant import SECOND
+from shared.providers.webhook import WebhookProvider
+from tests.providers.deliveries import DELIVERY
+from tests.services import NOW, SetClock
+
+SECRET = "a secret that both sides know"
+TIMEOUT_S = 0.5
+
+
+class Received(NamedTuple):
+    """A request as it came in."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    connection: object
+
+
+class Receiver:
+    """A game's HTTP server, which answers as it is told."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.pause_s = 0.0
+        self.trickle = False
+        self.garbage = False
+        self.received: list[Received] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.received.append(Received(self.path, headers, body, self.client_address))
+                receiver.answer(self)
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/grants?game=1"
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(self.pause_s)  # a server that is slow
+        if self.garbage:
+            handler.wfile.write(b"\x00\xff nonsense\r\n\r\n")
+            handler.close_connection = True
+            return
+        handler.send_response(self.status)
+        for name, value in self.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(self.body)))
+        handler.end_headers()
+        try:
+            for index in range(len(self.body)) if self.trickle else ():
+                handler.wfile.write(self.body[index : index + 1])
+                time.sleep(TIMEOUT_S / 3)
+            if not self.trickle:
+                handler.wfile.write(self.body)
+        except OSError:
+            handler.close_connection = True
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiving = Receiver()
+    thread = threading.Thread(target=receiving.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield receiving
+    receiving.server.shutdown()
+    thread.join()
+    receiving.server.server_close()
+
+
+@pytest.fixture
+def webhook(receiver: Receiver) -> Iterator[WebhookProvider]:
+    provider = WebhookProvider(receiver.url, SECRET, timeout_s=TIMEOUT_S, connections=2, clock=SetClock())
+    yield provider
+    provider.close()
+
+
+def test_a_grant_is_sent_whole_signed_and_under_its_key(receiver: Receiver, webhook: WebhookProvider) -> None:
+    assert webhook.grant(DELIVERY) == Granted()
+    [request] = receiver.received
+    assert request.path == "/grants?game=1"
+    assert json.loads(request.body) == {
+        "grant_id": DELIVERY.grant_id,
+        "user_id": DELIVERY.key.user_id,
+        "goal_id": "win-3",
+        "claim_time": "2024-02-29T12:00:00+00:00",
+        "reward": {"type": "WALLET", "id": "GEMS", "quantity": 10},
+    }
+    assert request.headers["idempotency-key"] == DELIVERY.grant_id
+    assert request.headers["challenge-attempt"] == "3"
+    timestamp = request.headers["challenge-timestamp"]
+    assert timestamp == str(NOW // SECOND)
+    signed = hmac.new(SECRET.encode(), timestamp.encode() + b"." + request.body, hashlib.sha256).hexdigest()
+    assert request.headers["challenge-signature"] == f"v1={signed}"
+
+
+def test_every_attempt_has_the_same_body_and_connections_are_kept(receiver: Receiver, webhook: WebhookProvider) -> None:
+    receiver.body = b"thank you"
+    for attempt in range(1, 4):
+        webhook.grant(DELIVERY._replace(attempt=attempt, lease_token=attempt))
+    assert len({request.body for request in receiver.received}) == 1
+    assert len({request.connection for request in receiver.received}) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_success_is_granted(receiver: Receiver, webhook: WebhookProvider, status: int) -> None:
+    receiver.status = status
+    assert webhook.grant(DELIVERY) == Granted()
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+def test_a_4xx_with_a_reason_is_a_refusal(
+    receiver: Receiver, webhook: WebhookProvider, status: int, reason: RefusalReason
+) -> None:
+    receiver.status, receiver.body = status, json.dumps({"reason": reason.value}).encode()
+    assert webhook.grant(DELIVERY) == Refused(reason)
+
+
+def tried_again(answer: Answer) -> TryAgain:
+    assert isinstance(answer, TryAgain)
+    return answer
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"reason": "BAD_MOOD"}', b'{"reason": {}}', b"[" * 5_000, b"\xff"])
+def test_a_4xx_without_a_known_reason_ends_no_claim(receiver: Receiver, webhook: WebhookProvider, body: bytes) -> None:
+    receiver.status, receiver.body = 404, body
+    assert tried_again(webhook.grant(DELIVERY)).error.startswith("HTTP 404")
+
+
+@pytest.mark.parametrize("status", [301, 307, 408, 425, 429, 500, 502, 503, 504])
+def test_what_is_about_the_attempt_is_tried_again(receiver: Receiver, webhook: WebhookProvider, status: int) -> None:
+    receiver.status, receiver.body = status, b'{"reason": "PLAYER_UNKNOWN"}'
+    receiver.headers = {"Location": receiver.url}
+    tried_again(webhook.grant(DELIVERY))
+    assert len(receiver.received) == 1
+
+
+RETRY_AFTER = {
+    "": 0,
+    "0": 0,
+    "30": 30 * SECOND,
+    "Thu, 29 Feb 2024 12:02:00 GMT": 120 * SECOND,
+    "Thu, 29 Feb 2024 11:00:00 GMT": 0,
+    "99999999999999999999": RETRY_AFTER_MAX,
+    "-5": 0,
+    "soon": 0,
+    "Thu, 99 Feb 2024 12:02:00 GMT": 0,
+}
+
+
+@pytest.mark.parametrize("asked", RETRY_AFTER)
+def test_retry_after_is_honoured_within_bounds(receiver: Receiver, webhook: WebhookProvider, asked: str) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": asked}
+    assert tried_again(webhook.grant(DELIVERY)).retry_after == RETRY_AFTER[asked]
+
+
+def test_a_server_that_is_slow_trickles_talks_nonsense_or_is_not_there_is_tried_again(
+    receiver: Receiver, webhook: WebhookProvider
+) -> None:
+    receiver.pause_s = 2 * TIMEOUT_S
+    started = time.monotonic()
+    tried_again(webhook.grant(DELIVERY))
+    assert time.monotonic() - started < 1.8 * TIMEOUT_S
+    receiver.pause_s, receiver.trickle, receiver.body = 0, True, b"x" * 100
+    started = time.monotonic()
+    tried_again(webhook.grant(DELIVERY))
+    assert time.monotonic() - started < 3 * TIMEOUT_S
+    receiver.trickle, receiver.garbage = False, True
+    tried_again(webhook.grant(DELIVERY))
+    receiver.garbage = False
+    assert webhook.grant(DELIVERY) == Granted()
+    nowhere = WebhookProvider("http://127.0.0.1:1/", SECRET, timeout_s=TIMEOUT_S, connections=1, clock=SetClock())
+    tried_again(nowhere.grant(DELIVERY))
+    nowhere.close()
+
+
+def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver, webhook: WebhookProvider) -> None:
+    receiver.status, receiver.body = 500, b"x" * 10_000_000
+    assert len(tried_again(webhook.grant(DELIVERY)).error) < 1_000
+    receiver.status, receiver.body = 200, b""
+    assert webhook.grant(DELIVERY) == Granted()
