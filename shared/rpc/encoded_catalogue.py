@@ -52,6 +52,9 @@ _OCCURRENCE = number(number_tag(_GOAL, "occurrence"), 1)
 
 _GOAL_OF_CHALLENGE = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
+LISTED_GOALS_CACHED_MAX = 32_768
+"""Encoded goals that are kept for each catalogue version: at most some 15 MB."""
+
 _UNTOUCHED = PlayerView({}, {}, {})
 """A player of whom nothing is stored."""
 
@@ -80,6 +83,8 @@ class EncodedCatalogue:
         self._untouched = {
             goal.id: self._encode(goal, goal_status(goal, _UNTOUCHED, catalogue)) for goal in catalogue.goals.values()
         }
+        # A player who looks at the list again mostly sees what was there before.
+        self._listed_goal = lru_cache(LISTED_GOALS_CACHED_MAX)(self._encode_listed_goal)
         self._places = {
             goal.id: (challenge.id, position)
             for challenge in catalogue.challenges
@@ -118,14 +123,11 @@ class EncodedCatalogue:
         self, challenges: Iterable[Challenge], statuses: Statuses, active_only: bool
     ) -> Iterator[tuple[Challenge, bytes]]:
         """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
-        goals = self.catalogue.goals
         patches: dict[str, dict[int, bytes]] = defaultdict(dict)
         for goal_id, status in statuses.items():
             challenge_id, position = self._places[goal_id]
             shown = status.active or not active_only
-            patches[challenge_id][position] = (
-                nested(_GOAL_OF_CHALLENGE, self._encode(goals[goal_id], status)) if shown else b""
-            )
+            patches[challenge_id][position] = self._listed_goal(goal_id, status) if shown else b""
         for challenge in challenges:
             template = self._templates[challenge.id, active_only]
             message = template.patched(patches.get(challenge.id, {}))
@@ -143,6 +145,10 @@ class EncodedCatalogue:
         active.update(goal_id for goal_id, status in statuses.items() if status.active)
         goals = self.catalogue.goals
         return [self.goal(goals[goal_id], statuses) for goal_id in goals if goal_id in active]
+
+    def _encode_listed_goal(self, goal_id: str, status: GoalStatus) -> bytes:
+        """A goal as a field of a `Challenge`."""
+        return nested(_GOAL_OF_CHALLENGE, self._encode(self.catalogue.goals[goal_id], status))
 
     def _encode(self, goal: Goal, status: GoalStatus) -> bytes:
         return self._fixed[goal.id] + _player_fields(status)
@@ -194,11 +200,6 @@ def _fixed_fields(goal: Goal) -> bytes:
     ).SerializeToString()
 
 
-PLAYER_FIELDS_CACHED_MAX = 65_536
-"""Of players who look at their list again, encoded statuses are kept: some 10 MB."""
-
-
-@lru_cache(maxsize=PLAYER_FIELDS_CACHED_MAX)
 def _player_fields(status: GoalStatus) -> bytes:
     """The fields of a goal that are the player's, in the order of their numbers."""
     return b"".join(
