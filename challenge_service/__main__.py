@@ -31,7 +31,11 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
     servicer = ChallengeServicer(
-        database, EncodedCatalogue(catalogue), system_clock, routes=routes_of(settings.rewards)
+        database,
+        EncodedCatalogue(catalogue),
+        system_clock,
+        routes=routes_of(settings.rewards),
+        waits_max=max(1, settings.server.threads // 2),
     )
     server = Server(
         process.endpoint,

@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
+from uuid import UUID
 
 from shared.domain.errors import InvalidRequest
 
@@ -31,6 +32,24 @@ def page_position(token: str, *parameters: str | bool | Sequence[str]) -> int:
     if token != page_token(position, *parameters):
         raise InvalidRequest.of("page_token", "does not belong to this request")
     return int(position)
+
+
+def cursor_token(last: UUID, *parameters: str | bool | Sequence[str]) -> str:
+    """The token of the page that starts after the entry with this id, for a request with these parameters."""
+    return base64.urlsafe_b64encode(_fingerprint(parameters) + last.bytes).decode()
+
+
+def cursor(token: str, *parameters: str | bool | Sequence[str]) -> UUID | None:
+    """After which entry the page starts; None for the empty token. `InvalidRequest` for a token of another request."""
+    if not token:
+        return None
+    try:
+        last = UUID(bytes=base64.urlsafe_b64decode(token)[8:])
+    except (binascii.Error, ValueError):
+        last = None
+    if last is None or token != cursor_token(last, *parameters):
+        raise InvalidRequest.of("page_token", "does not belong to this request")
+    return last
 
 
 def _fingerprint(parameters: Sequence[str | bool | Sequence[str]]) -> bytes:

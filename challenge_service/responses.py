@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from shared.domain.claims import Claim, ClaimState
-from shared.domain.instant import SECOND
-from shared.rpc.encoded_catalogue import reward_message
+from challenge_service.claim_messages import claim_message
+from shared.domain.claims import Claim
 from shared.rpc.wire import nested, nested_tag
-
-_CLAIM_STATES = {ClaimState.PENDING: challenge_pb2.CLAIM_STATE_PENDING}
 
 _INITIALIZED_GOALS = nested_tag(rpc.InitializePlayerResponse.DESCRIPTOR, "goals")
 _LISTED_CHALLENGES = nested_tag(rpc.ListChallengesResponse.DESCRIPTOR, "challenges")
@@ -45,12 +40,4 @@ def goal(encoded: bytes) -> bytes:
 
 def claimed(claim: Claim) -> rpc.ClaimRewardResponse:
     """The response for a claim."""
-    seconds, microseconds = divmod(claim.claim_time, SECOND)
-    return rpc.ClaimRewardResponse(
-        claim=challenge_pb2.Claim(
-            state=_CLAIM_STATES[claim.state],
-            reward=reward_message(claim.reward),
-            grant_id=claim.grant_id,
-            claim_time=Timestamp(seconds=seconds, nanos=microseconds * 1_000),
-        )
-    )
+    return rpc.ClaimRewardResponse(claim=claim_message(claim))

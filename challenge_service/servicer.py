@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import time
 from itertools import islice
+from uuid import UUID
 
 import grpc
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
-from challenge_service.paging import page_position, page_token
+from challenge_service.claim_messages import STATES_OF_CLAIMS, claim_message, found_message, goal_claim_message
+from challenge_service.paging import cursor, cursor_token, page_position, page_token
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
+from shared.operations.claim_all import claim_all
+from shared.operations.find_claims import GrantWaits, find_claim, list_claims
 from shared.operations.initialize import initialize_player
 from shared.operations.view import view_player
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
+from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, STATES_MAX, Violations
 from shared.runtime.clock import Clock
+
+CLAIMS_PAGE_SIZE = 100
+"""Of a caller who does not say how many."""
+WAITS_MAX = 16
+"""Half of the threads that a service has by default: whoever waits leaves room for those who do not."""
 
 
 class ChallengeServicer:
     """Answers goals as encoded bytes, which `shared.rpc.server` sends as they are."""
 
     def __init__(
-        self, database: Database, catalogue: EncodedCatalogue, clock: Clock, *, routes: Routes = NO_ROUTES
+        self,
+        database: Database,
+        catalogue: EncodedCatalogue,
+        clock: Clock,
+        *,
+        routes: Routes = NO_ROUTES,
+        waits_max: int = WAITS_MAX,
     ) -> None:
-        """`routes` says who delivers rewards."""
+        """`routes` says who delivers rewards; at most `waits_max` calls wait for that at a time."""
         self._database = database
         self._routes = routes
+        self._waits = GrantWaits(database, waits_max)
         self._encoded = catalogue
         self._clock = clock
 
@@ -98,6 +115,7 @@ class ChallengeServicer:
         """Claim the reward of a completed goal."""
         violations = _check_goal_ids(request)
         violations.check_optional_id("request_id", request.request_id)
+        wait_s = violations.check_wait("wait", request.wait)
         if request.occurrence < 0:
             violations.add("occurrence", "is negative")
         violations.raise_if_any()
@@ -108,6 +126,7 @@ class ChallengeServicer:
         if request.occurrence > 1:
             raise OccurrenceNotFound("the goal is not repeatable", goal_id=goal.id)
         now, deadline = self._clock(), deadline_of(context)
+        until = min(time.monotonic() + wait_s, deadline)
         claim = claim_reward(
             self._database,
             encoded.catalogue,
@@ -118,7 +137,53 @@ class ChallengeServicer:
             deadline,
             routes=self._routes,
         )
-        return responses.claimed(claim)
+        return responses.claimed(self._waits.settled(claim, until) if wait_s else claim)
+
+    def ClaimAll(self, request: rpc.ClaimAllRequest, context: grpc.ServicerContext) -> rpc.ClaimAllResponse:
+        """Claim everything that can be claimed."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        violations.check_optional_id("challenge_id", request.challenge_id)
+        violations.raise_if_any()
+        catalogue = self._encoded.catalogue
+        if request.challenge_id:
+            goals = _challenge(catalogue, request.challenge_id).goals
+        else:
+            goals = tuple(catalogue.goals.values())
+        now, deadline = self._clock(), deadline_of(context)
+        results = claim_all(self._database, catalogue, request.user_id, goals, now, deadline, routes=self._routes)
+        return rpc.ClaimAllResponse(results=map(goal_claim_message, results))
+
+    def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:
+        """Answer a claim with its place in the queue."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        grant_id = violations.check_uuid("grant_id", request.grant_id)
+        violations.raise_if_any()
+        assert grant_id is not None  # noqa: S101 - or it would have been a violation
+        now, deadline = self._clock(), deadline_of(context)
+        return found_message(find_claim(self._database, request.user_id, grant_id, now, deadline))
+
+    def ListClaims(self, request: rpc.ListClaimsRequest, context: grpc.ServicerContext) -> rpc.ListClaimsResponse:
+        """List a player's claims."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        violations.check_range("page_size", request.page_size, 0, PAGE_SIZE_MAX)
+        violations.check_range("states", len(request.states), 0, STATES_MAX)
+        for index, number in enumerate(request.states[:STATES_MAX]):
+            if number not in STATES_OF_CLAIMS:
+                violations.add(f"states[{index}]", "is not a state of a claim")
+        violations.raise_if_any()
+        states = sorted({STATES_OF_CLAIMS[number] for number in request.states})
+        after = cursor(request.page_token, request.user_id, states)
+        page_size = request.page_size or CLAIMS_PAGE_SIZE
+        deadline = deadline_of(context)
+        # One more than asked for tells whether there is another page.
+        found = list_claims(self._database, request.user_id, states, after, page_size + 1, deadline)
+        token = ""
+        if len(found) > page_size:
+            token = cursor_token(UUID(found[page_size - 1].grant_id), request.user_id, states)
+        return rpc.ListClaimsResponse(claims=map(claim_message, found[:page_size]), next_page_token=token)
 
 
 def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) -> Violations:

@@ -55,7 +55,7 @@ CREATE UNIQUE INDEX reward_outbox_request_id ON reward_outbox (user_id, request_
 -- Serves whatever knows a grant by its id: settle_grants, find_claim_by_grant, and the operators.
 CREATE UNIQUE INDEX reward_outbox_grant_id ON reward_outbox (grant_id);
 
--- The queue. Serves lease_grants, queue_position and queue_marks.
+-- The queue. Serves lease_grants, queue_position and make_queue_marks.
 CREATE INDEX reward_outbox_queue ON reward_outbox (provider, priority, due_time, grant_id) WHERE state = 'PENDING';
 
 -- Serves take_stale_grants.
@@ -66,15 +66,18 @@ ALTER TABLE reward_outbox SET (fillfactor = 80, autovacuum_vacuum_scale_factor =
 
 -- Every 10,000th place of a long queue, counted now and then, so that a place further back is known without counting.
 CREATE TABLE reward_queue_mark (
-    provider   text COLLATE "C" NOT NULL,
-    place      bigint NOT NULL,
-    priority   integer NOT NULL,
-    due_time   timestamptz NOT NULL,
-    grant_id   uuid NOT NULL,
-    count_time timestamptz NOT NULL,
+    provider        text COLLATE "C" NOT NULL,
+    place           bigint NOT NULL,
+    priority        integer NOT NULL,
+    due_time        timestamptz NOT NULL,
+    grant_id        uuid NOT NULL,
+    count_time      timestamptz NOT NULL,
+    depth           bigint NOT NULL,
+    oldest_due_time timestamptz NOT NULL,
     CONSTRAINT reward_queue_mark_pkey PRIMARY KEY (provider, priority, due_time, grant_id)
 );
 
+COMMENT ON COLUMN reward_queue_mark.depth IS 'How many grants waited for this provider at count_time.';
 COMMENT ON COLUMN reward_queue_mark.place IS 'How many grants stood before this one at count_time.';
 
 -- What operators did to grants, for ever.

@@ -46,11 +46,16 @@ def store_claim(
 
 
 def destination(
-    provider: Provider, *, concurrency: int = 4, timeout_s: float = 1.0, policy: RetryPolicy = IMPATIENT
+    provider: Provider,
+    *,
+    name: str = PROVIDER,
+    concurrency: int = 4,
+    timeout_s: float = 1.0,
+    policy: RetryPolicy = IMPATIENT,
 ) -> Destination:
     """Where the claims of `store_claim` are to go."""
     return Destination(
-        name=PROVIDER, provider=provider, timeout_s=timeout_s, concurrency=concurrency, policy=policy, owner="tests"
+        name=name, provider=provider, timeout_s=timeout_s, concurrency=concurrency, policy=policy, owner="tests"
     )
 
 

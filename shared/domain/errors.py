@@ -70,6 +70,12 @@ class OccurrenceNotFound(ChallengeError):
     reason = "OCCURRENCE_NOT_FOUND"
 
 
+class ClaimNotFound(ChallengeError):
+    """The player has no such claim."""
+
+    reason = "CLAIM_NOT_FOUND"
+
+
 class GoalInactive(ChallengeError):
     """The goal is not active for the player."""
 

@@ -33,7 +33,7 @@ def claim_reward(
     """
     key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
 
-    def store_claim(connection: Connection) -> Claim:
+    def find_or_store(connection: Connection) -> Claim:
         earlier = grants.find_by_request(connection, user_id, request_id) if request_id is not None else None
         if earlier is not None:
             if earlier.key != key:
@@ -47,18 +47,27 @@ def claim_reward(
         if goal.id not in view.completions:
             # Satisfied without an event: the claim is the first to say so.
             completions.insert_missing(connection, {key: None})
-        number = completions.mark_claimed(connection, key, now)
-        if number is None:
-            return _claim_of_another_call(connection, key, request_id)
-        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
-        grants.insert(connection, claim, routes.get(goal.reward.type, NO_PROVIDER))
-        return claim
+        claim = store_claim(connection, key, goal, request_id, now, routes)
+        return _claim_of_another_call(connection, key, request_id) if claim is None else claim
 
-    return database.transact(store_claim, deadline, written=_is_written)
-
-
-def _is_written(connection: Connection, _: int, claim: Claim) -> bool:
     # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
+    return database.transact(find_or_store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+
+
+def store_claim(
+    connection: Connection, key: CompletionKey, goal: Goal, request_id: str | None, now: Instant, routes: Routes
+) -> Claim | None:
+    """Claim a completion that is stored, and put its grant into the queue; None if it is claimed already."""
+    number = completions.mark_claimed(connection, key, now)
+    if number is None:
+        return None
+    claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
+    grants.insert(connection, claim, routes.get(goal.reward.type, NO_PROVIDER))
+    return claim
+
+
+def is_stored(connection: Connection, claim: Claim) -> bool:
+    """Whether this very claim is stored, however far it is."""
     found = grants.find(connection, claim.key)
     return found is not None and found.is_same_claim(claim)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from shared.domain.grants import RetryPolicy
 from shared.operations.dispatch import PASS_INTERVAL_S, POLL_S, STATEMENT_S, Destination, Dispatcher
+from shared.operations.queue_position import COUNT_INTERVAL_S, COUNT_S, count_queue
 from shared.operations.reconcile import RECONCILE_INTERVAL_S, reconcile
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
@@ -25,6 +26,8 @@ def start_delivery(settings: RewardSettings, database: Database, process: Proces
     Raises `StartRefused` if a provider is named and not set up.
     """
     telemetry = RewardTelemetry(process.telemetry)
+    count = partial(count_queue, database, system_clock, telemetry)
+    process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_S)
     for name, provider in open_providers(settings, system_clock).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(

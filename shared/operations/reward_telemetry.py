@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shared.domain.claims import ClaimState
+from shared.domain.instant import SECOND, Instant
+from shared.postgres.queue_places import Depth
 from shared.runtime.telemetry import Telemetry
 
 ATTEMPT_BUCKETS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
@@ -35,7 +39,23 @@ class RewardTelemetry:
         self.breaker_open = telemetry.labelled_gauge(
             "reward_breaker_open", "1 while a provider is left alone because it keeps failing.", labels=("provider",)
         )
+        self._depth = telemetry.labelled_gauge(
+            "reward_queue_depth", "Grants that wait, when they were last counted.", labels=("provider",)
+        )
+        self._oldest = telemetry.labelled_gauge(
+            "reward_oldest_due_seconds", "How long the oldest grant that waits has been due.", labels=("provider",)
+        )
+        self._shown: set[str] = set()
         self._providers: dict[str, ProviderTelemetry] = {}
+
+    def show_queues(self, depths: Iterable[Depth], now: Instant) -> None:
+        """Show how long the queues are; a provider that is not named has none."""
+        waiting = {depth.provider: depth for depth in depths}
+        self._shown |= waiting.keys()
+        for provider in self._shown:
+            depth = waiting.get(provider)
+            self._depth.labels(provider).set(depth.grants if depth else 0)
+            self._oldest.labels(provider).set(max(0, now - depth.oldest_due_time) / SECOND if depth else 0)
 
     def of_provider(self, name: str) -> ProviderTelemetry:
         """The instruments of one provider."""

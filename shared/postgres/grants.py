@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
 from shared.postgres.errors import violated_constraint
 from shared.postgres.statements import statement
@@ -18,6 +20,9 @@ from shared.postgres.statements import statement
 _INSERT = statement("insert_grant")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
+_FIND_BY_GRANT = statement("find_claim_by_grant")
+_FIND_OF_GOALS = statement("find_claims_of_goals")
+_LIST = statement("list_claims")
 
 
 def insert(connection: Connection, claim: Claim, provider: str) -> None:
@@ -47,17 +52,40 @@ def insert(connection: Connection, claim: Claim, provider: str) -> None:
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:
     """The newest claim of a completion; None if there never was one."""
-    return _claim(_FIND.row(connection, *key))
+    return _claim_or_none(_FIND.row(connection, *key))
 
 
 def find_by_request(connection: Connection, user_id: str, request_id: str) -> Claim | None:
     """The claim that the player made under this request id."""
-    return _claim(_FIND_BY_REQUEST.row(connection, user_id, request_id))
+    return _claim_or_none(_FIND_BY_REQUEST.row(connection, user_id, request_id))
 
 
-def _claim(row: tuple[Any, ...] | None) -> Claim | None:
-    if row is None:
-        return None
+def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim | None:
+    """The player's claim with this grant."""
+    return _claim_or_none(_FIND_BY_GRANT.row(connection, user_id, grant_id))
+
+
+def find_of_goals(
+    connection: Connection, user_id: str, period_start: Instant, goal_ids: Sequence[str]
+) -> dict[str, Claim]:
+    """The newest claims of these goals in one period, by goal id."""
+    rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, list(goal_ids))
+    return {claim.key.goal_id: claim for claim in map(_claim, rows)}
+
+
+def page(
+    connection: Connection, user_id: str, states: Collection[ClaimState], after: UUID | None, count: int
+) -> list[Claim]:
+    """At most `count` of the player's claims in these states (none: in any), after the one with this grant."""
+    wanted = [state.value for state in states] or None
+    return [_claim(row) for row in _LIST.rows(connection, user_id, wanted, after, count)]
+
+
+def _claim_or_none(row: tuple[Any, ...] | None) -> Claim | None:
+    return None if row is None else _claim(row)
+
+
+def _claim(row: tuple[Any, ...]) -> Claim:
     *key, claim_number, request_id, grant_id, state = row[:8]
     reward_type, *reward, attempts, refusal, claim_time, settle_time = row[8:]
     return Claim(

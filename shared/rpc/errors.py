@@ -31,6 +31,7 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.ChallengeNotFound: grpc.StatusCode.NOT_FOUND,
     errors.GoalNotFound: grpc.StatusCode.NOT_FOUND,
     errors.OccurrenceNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.ClaimNotFound: grpc.StatusCode.NOT_FOUND,
     errors.GoalInactive: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalNotCompleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalLocked: grpc.StatusCode.FAILED_PRECONDITION,

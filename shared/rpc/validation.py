@@ -5,6 +5,9 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterable
 from functools import cache
+from uuid import UUID
+
+from google.protobuf.duration_pb2 import Duration
 
 from shared.domain.acceptance import id_problem
 from shared.domain.errors import FieldViolation, InvalidRequest
@@ -12,6 +15,8 @@ from shared.domain.errors import FieldViolation, InvalidRequest
 TIME_ZONE_LENGTH_MAX = 64
 CHALLENGE_IDS_MAX = 1_000
 PAGE_SIZE_MAX = 1_000
+WAIT_MAX_S = 10
+STATES_MAX = 16
 
 
 class Violations:
@@ -44,6 +49,24 @@ class Violations:
         """An IANA time zone, or nothing."""
         if name and (len(name) > TIME_ZONE_LENGTH_MAX or name not in _time_zones()):
             self.add(field, "is not an IANA time zone")
+
+    def check_uuid(self, field: str, text: str) -> UUID | None:
+        """A UUID as it is given out: 36 characters, small letters. None if it is none."""
+        try:
+            found = UUID(text)
+        except ValueError:
+            found = None
+        if found is None or str(found) != text:
+            self.add(field, "is not a UUID")
+            return None
+        return found
+
+    def check_wait(self, field: str, wait: Duration) -> float:
+        """How long a call is to wait, in seconds."""
+        seconds = wait.seconds + wait.nanos / 1e9
+        if not 0 <= seconds <= WAIT_MAX_S:
+            self.add(field, f"is not between 0 and {WAIT_MAX_S} seconds")
+        return seconds
 
     def check_range(self, field: str, number: int, low: int, high: int) -> None:
         """A number between two bounds, both included."""

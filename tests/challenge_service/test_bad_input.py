@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, ListChallengesRequest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,8 +19,8 @@ from tests.bad_ids import bad_ids, bad_optional_ids
 from tests.contract_fields import request_fields
 from tests.refusals import Refusal, refusal
 from tests.reported import stat
-from tests.services import Game, game
 from tests.servers import PostgresServer
+from tests.services import Game, game
 from tests.stored import contents
 
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
@@ -31,6 +32,9 @@ VALID: dict[str, dict[str, Any]] = {
     "GetChallengeRequest": {"user_id": "player", "challenge_id": "arena"},
     "SetGoalActiveRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "active": False},
     "ClaimRewardRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "request_id": "request"},
+    "ClaimAllRequest": {"user_id": "player"},
+    "GetClaimRequest": {"user_id": "player", "grant_id": "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"},
+    "ListClaimsRequest": {"user_id": "player"},
 }
 """A request of each kind that would change something if it were let through."""
 
@@ -106,6 +110,41 @@ BAD: dict[str, list[Bad]] = {
         Bad("greatest", 2**31 - 1, NOT_FOUND, "OCCURRENCE_NOT_FOUND"),
     ],
     "ClaimRewardRequest.request_id": _ids(bad_optional_ids()),
+    "ClaimRewardRequest.wait": [
+        Bad(problem, Duration(seconds=seconds, nanos=nanos))
+        for problem, seconds, nanos in [
+            ("negative", -1, 0),
+            ("a little negative", 0, -1),
+            ("a little too long", 10, 1),
+            ("for ever", 2**63 - 1, 0),
+        ]
+    ],
+    "ClaimAllRequest.user_id": REQUIRED_ID,
+    "ClaimAllRequest.challenge_id": [
+        *_ids(bad_optional_ids()),
+        Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
+    ],
+    "GetClaimRequest.user_id": REQUIRED_ID,
+    "GetClaimRequest.grant_id": [
+        *REQUIRED_ID,
+        Bad("no UUID", "grant"),
+        Bad("another spelling", "6B0F6F3E-6A0B-5A53-9B0C-0F2D3C7A9D11"),
+        Bad("in braces", "{6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11}"),
+        Bad("unknown", "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11", NOT_FOUND, "CLAIM_NOT_FOUND"),
+    ],
+    "ListClaimsRequest.user_id": REQUIRED_ID,
+    "ListClaimsRequest.states": [
+        Bad("unspecified", [0], violation="states[0]"),
+        Bad("second is unknown", [1, 99], violation="states[1]"),
+        Bad("too many", [1] * 17),
+    ],
+    "ListClaimsRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
+    "ListClaimsRequest.page_token": [
+        Bad("foreign", "AAAAAAAAAAAAAAAA"),
+        Bad("no token", "2"),
+        Bad("NUL", "\0"),
+        Bad("a megabyte", "A" * 1_000_000),
+    ],
 }
 
 
@@ -163,9 +202,7 @@ def test_all_that_is_wrong_with_a_request_is_said_at_once(running: Game) -> None
 
 def test_what_is_at_the_bounds_is_accepted(running: Game) -> None:
     longest = "\U0001f3ae" * 128
-    request = ListChallengesRequest(
-        user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000
-    )
+    request = ListChallengesRequest(user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000)
     assert not running.challenges.ListChallenges(request).challenges
 
 

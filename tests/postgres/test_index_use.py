@@ -33,6 +33,8 @@ FILL = [
     " 'webhook', 'ITEM', 'sword', 1, 1 + p % 9, 0, 0, timestamptz 'epoch', timestamptz 'epoch',"
     " CASE WHEN g = 2 AND p < 100 THEN timestamptz 'epoch' END"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO reward_queue_mark SELECT 'webhook', 0, 1, timestamptz 'epoch' + n * interval '1 second',"
+    " gen_random_uuid(), timestamptz 'epoch', 1, timestamptz 'epoch' FROM generate_series(1, 1000) n",
     # The sixth day has no partition of its own.
     "SELECT make_event_seen_partition(date '2024-02-28' + d) FROM generate_series(0, 4) d",
     "INSERT INTO event_seen SELECT date '2024-02-28' + d, 'player ' || p, decode(md5(p::text), 'hex')"
@@ -50,6 +52,7 @@ SCANS = {
     "release_claim": {"completion_pkey"},
     "find_claim": {"reward_outbox_pkey"},
     "find_claim_by_request": {"reward_outbox_request_id"},
+    "find_claims_of_goals": {"reward_outbox_pkey"},
     "event_seen_by_transaction": {"event_seen"},
     "read_events_seen": {"event_seen"},
 }
@@ -59,6 +62,9 @@ SCANS_ACROSS_PLAYERS = {
     "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
     "settle_grants": {"reward_outbox_grant_id"},
+    "find_claim_by_grant": {"reward_outbox_grant_id"},
+    "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
+    "queue_position": {"reward_outbox_queue", "reward_outbox_grant_id", "reward_queue_mark_pkey"},
 }
 
 # By which index each statement notices that a row is there already.
@@ -123,7 +129,7 @@ def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'reward_outbox')"
+        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'reward_outbox', 'reward_queue_mark')"
     ).fetchall()
     used = set().union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
     assert {name for (name,) in indexes} <= used
@@ -136,11 +142,15 @@ def test_the_statements_that_find_rows_are_all_looked_at() -> None:
         "is_read_only",
         "transaction_status",
         "lock_partition_duty",
+        "lock_queue_count",
         "limit_lock_wait",
         "make_ledger_partitions",
         "drop_ledger_partitions",
         "days_without_partition",
     }
     writes_without_looking = {"insert_grant"}
+    looks_at_the_whole_queue = {"drop_queue_marks", "make_queue_marks", "queue_depths"}
     looked_at = SCANS.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
-    assert statements().keys() == looked_at | about_the_schema_itself | writes_without_looking
+    assert (
+        statements().keys() == looked_at | about_the_schema_itself | writes_without_looking | looks_at_the_whole_queue
+    )

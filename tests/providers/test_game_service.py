@@ -85,7 +85,9 @@ def test_a_grant_is_sent_whole_and_under_its_key(game: Game, provider: GameServi
 
 
 @pytest.mark.parametrize("reason", REFUSAL_REASONS)
-def test_a_refusal_has_its_reason(game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType) -> None:
+def test_a_refusal_has_its_reason(
+    game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType
+) -> None:
     game.answer = lambda _: rpc.GrantResponse(refusal=rpc.Refusal(reason=reason))
     assert provider.grant(DELIVERY) == Refused(REFUSAL_REASONS[reason])
 

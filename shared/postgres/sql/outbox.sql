@@ -31,3 +31,41 @@ SELECT
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
 FROM reward_outbox
 WHERE user_id = $1 AND request_id = $2;
+
+-- name: find_claim_by_grant
+-- A player's claim by the id of its grant.
+SELECT
+    user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
+    reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
+FROM reward_outbox
+WHERE grant_id = $2 AND user_id = $1;
+
+-- name: find_claims_of_goals
+-- The newest claim of each of these goals of a player in one period, where there is one.
+SELECT DISTINCT ON (goal_id)
+    user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
+    reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
+FROM reward_outbox
+WHERE user_id = $1
+    AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND goal_id = ANY ($3::text[])
+ORDER BY goal_id, occurrence DESC, claim_number DESC;
+
+-- name: list_claims
+-- A page of a player's claims, backwards from the one after which the page before ended. Null for the states: any.
+SELECT
+    user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
+    reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
+FROM reward_outbox
+WHERE user_id = $1
+    AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
+    AND (
+        $3::uuid IS NULL
+        OR (period_start, goal_id, occurrence, claim_number) < (
+            SELECT last.period_start, last.goal_id, last.occurrence, last.claim_number
+            FROM reward_outbox AS last
+            WHERE last.grant_id = $3::uuid AND last.user_id = $1
+        )
+    )
+ORDER BY period_start DESC, goal_id DESC, occurrence DESC, claim_number DESC
+LIMIT $4::integer;

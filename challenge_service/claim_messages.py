@@ -1,0 +1,76 @@
+"""Claims as callers see them."""
+
+from __future__ import annotations
+
+from challenge.v1 import challenge_pb2
+from challenge.v1 import challenge_service_pb2 as rpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from shared.domain.claims import Claim, ClaimState, RefusalReason
+from shared.domain.instant import SECOND, Instant
+from shared.operations.claim_all import GoalClaim
+from shared.operations.find_claims import FoundClaim
+from shared.operations.queue_position import Position
+from shared.rpc.encoded_catalogue import reward_message
+
+CLAIM_STATES = {
+    ClaimState.PENDING: challenge_pb2.CLAIM_STATE_PENDING,
+    ClaimState.DELIVERING: challenge_pb2.CLAIM_STATE_DELIVERING,
+    ClaimState.GRANTED: challenge_pb2.CLAIM_STATE_GRANTED,
+    ClaimState.REFUSED: challenge_pb2.CLAIM_STATE_REFUSED,
+    ClaimState.DEAD: challenge_pb2.CLAIM_STATE_DEAD,
+    ClaimState.REFUNDED: challenge_pb2.CLAIM_STATE_REFUNDED,
+}
+STATES_OF_CLAIMS = {number: state for state, number in CLAIM_STATES.items()}
+REFUSAL_REASONS = {
+    None: challenge_pb2.REFUSAL_REASON_UNSPECIFIED,
+    RefusalReason.INVENTORY_FULL: challenge_pb2.REFUSAL_REASON_INVENTORY_FULL,
+    RefusalReason.LIMIT_REACHED: challenge_pb2.REFUSAL_REASON_LIMIT_REACHED,
+    RefusalReason.PLAYER_UNKNOWN: challenge_pb2.REFUSAL_REASON_PLAYER_UNKNOWN,
+    RefusalReason.REWARD_UNKNOWN: challenge_pb2.REFUSAL_REASON_REWARD_UNKNOWN,
+    RefusalReason.NOT_ELIGIBLE: challenge_pb2.REFUSAL_REASON_NOT_ELIGIBLE,
+}
+
+
+def claim_message(claim: Claim) -> challenge_pb2.Claim:
+    """A claim."""
+    return challenge_pb2.Claim(
+        state=CLAIM_STATES[claim.state],
+        reward=reward_message(claim.reward),
+        grant_id=claim.grant_id,
+        claim_time=_timestamp(claim.claim_time),
+        goal_id=claim.key.goal_id,
+        occurrence=claim.key.occurrence,
+        claim_number=claim.claim_number,
+        attempts=claim.attempts,
+        refusal_reason=REFUSAL_REASONS[claim.refusal],
+        settle_time=None if claim.settle_time is None else _timestamp(claim.settle_time),
+    )
+
+
+def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
+    """What became of one goal."""
+    return rpc.GoalClaim(
+        challenge_id=result.goal.challenge_id,
+        goal_id=result.goal.id,
+        claim=None if result.claim is None else claim_message(result.claim),
+        newly_claimed=result.newly_claimed,
+        reason="" if result.refusal is None else result.refusal.reason,
+    )
+
+
+def found_message(found: FoundClaim) -> rpc.GetClaimResponse:
+    """The response for a claim that was asked for."""
+    position = None if found.position is None else _position_message(found.position)
+    return rpc.GetClaimResponse(claim=claim_message(found.claim), position=position)
+
+
+def _position_message(position: Position) -> challenge_pb2.QueuePosition:
+    return challenge_pb2.QueuePosition(
+        ahead=position.ahead, error=position.error, count_time=_timestamp(position.count_time)
+    )
+
+
+def _timestamp(instant: Instant) -> Timestamp:
+    seconds, microseconds = divmod(instant, SECOND)
+    return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
