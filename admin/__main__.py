@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import audit, catalogue, migrate
+from admin import audit, catalogue, migrate, rewards
 
-FAMILIES = (audit.register, catalogue.register, migrate.register)
+FAMILIES = (audit.register, catalogue.register, migrate.register, rewards.register)
 """Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""
 
 

@@ -55,7 +55,7 @@ CREATE UNIQUE INDEX reward_outbox_request_id ON reward_outbox (user_id, request_
 -- Serves whatever knows a grant by its id: settle_grants, find_claim_by_grant, and the operators.
 CREATE UNIQUE INDEX reward_outbox_grant_id ON reward_outbox (grant_id);
 
--- The queue. Serves lease_grants, queue_position and make_queue_marks.
+-- The queue. Serves lease_grants, count_queue_ahead and make_queue_marks.
 CREATE INDEX reward_outbox_queue ON reward_outbox (provider, priority, due_time, grant_id) WHERE state = 'PENDING';
 
 -- Serves take_stale_grants.

@@ -23,7 +23,7 @@ from tests.databases import connected, soon
 from tests.waiting import wait_until
 
 PROVIDER = "game"
-IMPATIENT = RetryPolicy(attempts_max=20, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
+IMPATIENT = RetryPolicy(attempts_max=5, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
 """Tries again at once, so that tests take no longer than they must."""
 
 

@@ -19,9 +19,11 @@ from shared.postgres.database import Database
 from shared.runtime.clock import Clock
 
 EXACT = 10_000
+FAR = 10 * EXACT
+"""A grant that stood so far back when the queue was last counted is not among the first `EXACT` by now."""
 COUNT_INTERVAL_S = 15.0
 COUNT_S = 20.0
-"""Counting a million takes half a second."""
+"""Counting a million takes a second or two."""
 ALL = 2**31 - 1
 
 
@@ -35,13 +37,20 @@ class Position(NamedTuple):
 
 def position_of(connection: Connection, grant_id: str, now: Instant) -> Position | None:
     """The position of a grant; None if it does not wait."""
-    place = queue_places.place_of(connection, UUID(grant_id), EXACT + 1)
-    if place is not None and place.ahead > EXACT:
-        if place.mark is not None and place.mark_time is not None and place.mark >= EXACT:
-            return Position(place.mark + EXACT // 2, EXACT // 2, place.mark_time)
-        # The queue has grown so long since it was last counted.
-        place = queue_places.place_of(connection, UUID(grant_id), ALL)
-    return None if place is None else Position(place.ahead, 0, now)
+    asked = UUID(grant_id)
+    mark = queue_places.last_mark(connection, asked)
+    if mark is None:
+        return None
+    marked = Position(mark.place + EXACT // 2, EXACT // 2, mark.count_time)
+    if mark.place >= FAR:
+        return marked
+    ahead = queue_places.count_ahead(connection, asked, EXACT + 1)
+    if ahead <= EXACT:
+        return Position(ahead, 0, now)
+    if mark.place >= EXACT:
+        return marked
+    # The queue has grown so long since it was last counted.
+    return Position(queue_places.count_ahead(connection, asked, ALL), 0, now)
 
 
 def count_queue(database: Database, clock: Clock, telemetry: RewardTelemetry) -> None:

@@ -9,21 +9,20 @@ from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
-_POSITION = statement("queue_position")
+_LAST_MARK = statement("last_queue_mark")
+_COUNT_AHEAD = statement("count_queue_ahead")
 _LOCK = statement("lock_queue_count")
 _DROP_MARKS = statement("drop_queue_marks")
 _MAKE_MARKS = statement("make_queue_marks")
 _DEPTHS = statement("queue_depths")
 
 
-class Place(NamedTuple):
-    """Where a waiting grant stands."""
+class Mark(NamedTuple):
+    """The last place in front of a waiting grant that the whole queue was counted for."""
 
-    ahead: int
-    """Grants before it, counted up to the limit that was asked for."""
-    mark: int | None
-    """Grants before the last place in front of it that the whole queue was counted for."""
-    mark_time: Instant | None
+    place: int
+    """Grants before it then; -1 where nothing was counted."""
+    count_time: Instant
 
 
 class Depth(NamedTuple):
@@ -34,10 +33,18 @@ class Depth(NamedTuple):
     oldest_due_time: Instant
 
 
-def place_of(connection: Connection, grant_id: UUID, limit: int) -> Place | None:
-    """The grant's place; None if it does not wait."""
-    row = _POSITION.row(connection, grant_id, limit)
-    return None if row is None else Place(*row)
+def last_mark(connection: Connection, grant_id: UUID) -> Mark | None:
+    """The mark in front of the grant; None if it does not wait."""
+    row = _LAST_MARK.row(connection, grant_id)
+    if row is None:
+        return None
+    return Mark(-1, 0) if row[0] is None else Mark(*row)
+
+
+def count_ahead(connection: Connection, grant_id: UUID, limit: int) -> int:
+    """How many grants stand before this one, counted up to `limit`."""
+    row = _COUNT_AHEAD.row(connection, grant_id, limit)
+    return 0 if row is None else int(row[0])
 
 
 def make_marks(connection: Connection, interval: int, now: Instant) -> bool:

@@ -64,7 +64,11 @@ SCANS_ACROSS_PLAYERS = {
     "settle_grants": {"reward_outbox_grant_id"},
     "find_claim_by_grant": {"reward_outbox_grant_id"},
     "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
-    "queue_position": {"reward_outbox_queue", "reward_outbox_grant_id", "reward_queue_mark_pkey"},
+    "last_queue_mark": {"reward_outbox_grant_id", "reward_queue_mark_pkey"},
+    "count_queue_ahead": {"reward_outbox_queue", "reward_outbox_grant_id"},
+    "find_grant": {"reward_outbox_grant_id"},
+    "lock_grant": {"reward_outbox_grant_id"},
+    "change_grant": {"reward_outbox_grant_id"},
 }
 
 # By which index each statement notices that a row is there already.
@@ -148,9 +152,11 @@ def test_the_statements_that_find_rows_are_all_looked_at() -> None:
         "drop_ledger_partitions",
         "days_without_partition",
     }
-    writes_without_looking = {"insert_grant"}
+    writes_without_looking = {"insert_grant", "insert_audit"}
     looks_at_the_whole_queue = {"drop_queue_marks", "make_queue_marks", "queue_depths"}
+    for_operators = {"list_grants", "read_audit", "count_grants", "granted_not_claimed", "claimed_without_grant"}
     looked_at = SCANS.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
     assert (
-        statements().keys() == looked_at | about_the_schema_itself | writes_without_looking | looks_at_the_whole_queue
+        statements().keys()
+        == looked_at | about_the_schema_itself | writes_without_looking | looks_at_the_whole_queue | for_operators
     )

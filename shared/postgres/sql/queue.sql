@@ -73,25 +73,9 @@ WHERE reward_outbox.grant_id = outcome.grant_id
     AND lease_until IS NOT NULL
 RETURNING reward_outbox.grant_id;
 
--- name: queue_position
--- How many grants stand before this one in the queue of its provider, counted up to a limit, and the last place before it
--- that was counted for the whole queue. No row if it does not wait.
-SELECT
-    (
-        SELECT count(*)
-        FROM (
-            SELECT
-            FROM reward_outbox AS other
-            WHERE other.provider = asked.provider
-                AND other.state = 'PENDING'
-                AND (other.priority, other.due_time, other.grant_id) < (asked.priority, asked.due_time, asked.grant_id)
-            -- The order changes no count; it is the index's, which is to be walked.
-            ORDER BY other.priority, other.due_time, other.grant_id
-            LIMIT $2::integer
-        ) AS ahead
-    ),
-    mark.place,
-    mark.count_time
+-- name: last_queue_mark
+-- The last place in front of a grant that the whole queue was counted for; nulls if there is none, no row if it does not wait.
+SELECT mark.place, mark.count_time
 FROM reward_outbox AS asked
 LEFT JOIN LATERAL (
     SELECT place, count_time
@@ -103,6 +87,22 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS mark ON true
 WHERE asked.grant_id = $1 AND asked.state = 'PENDING';
+
+-- name: count_queue_ahead
+-- How many grants stand before this one in the queue of its provider, counted up to a limit.
+SELECT count(ahead.grant_id)
+FROM reward_outbox AS asked
+CROSS JOIN LATERAL (
+    SELECT other.grant_id
+    FROM reward_outbox AS other
+    WHERE other.provider = asked.provider
+        AND other.state = 'PENDING'
+        AND (other.priority, other.due_time, other.grant_id) < (asked.priority, asked.due_time, asked.grant_id)
+    -- The order changes no count; it is the index's, which is to be walked.
+    ORDER BY other.priority, other.due_time, other.grant_id
+    LIMIT $2::integer
+) AS ahead
+WHERE asked.grant_id = $1;
 
 -- name: lock_queue_count
 -- Whether this transaction is the one that counts the queue now; the lock ends with it.

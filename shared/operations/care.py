@@ -1,0 +1,99 @@
+"""What operators do to grants: each act alone in a transaction, and noted in the audit with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.domain.claims import ClaimState
+from shared.domain.grant_care import Act, ActRefused, GrantStatus
+from shared.domain.instant import Instant
+from shared.postgres import care, completions
+from shared.postgres.care import GrantCount, KeptGrant
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+
+EXAMPLES_MAX = 20
+
+Change = Callable[[GrantStatus], GrantStatus]
+"""What becomes of a grant; raises `ActRefused`."""
+
+
+class Order(NamedTuple):
+    """Who does what, and why."""
+
+    act: Act
+    change: Change
+    operator: str
+    reason: str
+    """Not empty."""
+
+
+def perform(
+    database: Database, grant_id: UUID, order: Order, now: Instant, deadline: float, *, dry: bool
+) -> GrantStatus:
+    """Do it, and answer the grant as it is then; with `dry` nothing is stored, and the answer is what it would be.
+
+    Raises `ActRefused`, also if there is no such grant, and what the database raises.
+    """
+
+    def work(connection: Connection) -> GrantStatus:
+        found = care.find(connection, grant_id)
+        if found is None:
+            raise ActRefused("there is no such grant")
+        # In the order of all transactions, and then looked at once more, because it may have changed meanwhile.
+        completions.lock(connection, found.key)
+        care.lock(connection, grant_id)
+        grant = care.find(connection, grant_id) or found
+        after = order.change(grant.status)
+        if dry:
+            return after
+        care.change(connection, grant_id, after)
+        if after.state is ClaimState.REFUNDED:
+            completions.release(connection, grant.key, grant.claim_number)
+        care.note(connection, now, order.operator, order.act, grant, order.reason)
+        return after
+
+    def noted(connection: Connection, _: int, after: GrantStatus) -> bool:
+        stored = care.find(connection, grant_id)
+        return dry or (stored is not None and stored.status == after)
+
+    return database.transact(work, deadline, written=noted)
+
+
+class Report(NamedTuple):
+    """How claims and grants agree."""
+
+    counts: list[GrantCount]
+    granted_not_claimed: list[UUID]
+    """At most `EXAMPLES_MAX`; there should be none."""
+    claimed_without_grant: list[tuple[str, str]]
+    """Player and goal; at most `EXAMPLES_MAX`, and there should be none."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every claim has its grant and every grant its claim."""
+        return not self.granted_not_claimed and not self.claimed_without_grant
+
+
+def report(database: Database, deadline: float) -> Report:
+    """Look at all claims and grants; takes seconds with millions."""
+    return database.autocommit(
+        lambda connection: Report(
+            care.count_grants(connection),
+            care.granted_not_claimed(connection, EXAMPLES_MAX),
+            care.claimed_without_grant(connection, EXAMPLES_MAX),
+        ),
+        deadline,
+    )
+
+
+def show(database: Database, grant_id: UUID, deadline: float) -> tuple[KeptGrant, list[care.AuditEntry]] | None:
+    """A grant, and what operators did to it."""
+
+    def read(connection: Connection) -> tuple[KeptGrant, list[care.AuditEntry]] | None:
+        grant = care.find(connection, grant_id)
+        return None if grant is None else (grant, care.read_audit(connection, grant_id))
+
+    return database.autocommit(read, deadline)

@@ -1,0 +1,163 @@
+"""Whatever dies between two steps, whatever the provider answers: never two grants, never a claim without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.claims import CLAIMABLE_AGAIN, Claim, ClaimState, RefusalReason
+from shared.domain.grants import (
+    FINAL,
+    Answer,
+    Delivery,
+    Granted,
+    Refused,
+    RetryPolicy,
+    TryAgain,
+    Undetermined,
+    settle,
+)
+from shared.domain.instant import HOUR
+from shared.operations.settle import record
+from shared.operations.view import view_player
+from shared.postgres import grants, queue
+from shared.postgres.database import Database
+from shared.postgres.queue import Lease, Settled
+from tests.databases import soon
+from tests.game_provider import GameProvider
+from tests.rewards import PROVIDER, store_claim
+from tests.services import NOW
+
+PLAYERS = count()
+POLICY = RetryPolicy(attempts_max=4)
+LEASE = HOUR
+
+ANSWERS = st.sampled_from(
+    [
+        "granted",
+        "granted, but nobody hears it",
+        "failed",
+        "nonsense",
+        *(f"refused {reason}" for reason in RefusalReason),
+    ]
+)
+DIES = st.sampled_from(["never", "never", "after the lease", "after the answer", "after recording"])
+STEPS = st.lists(st.tuples(st.sampled_from(["deliver", "come back late", "reconcile"]), ANSWERS, DIES), max_size=12)
+
+
+class Machine:
+    """A grant's way, one step at a time, with dispatchers that die wherever the test says."""
+
+    def __init__(self, database: Database, claim: Claim, provider: GameProvider) -> None:
+        self.database = database
+        self.claim = claim
+        self.provider = provider
+        self.now = NOW
+        self.late: list[tuple[Delivery, Answer]] = []
+        """What dead dispatchers would have recorded."""
+
+    def state(self) -> ClaimState:
+        return self.stored().state
+
+    def stored(self) -> Claim:
+        user_id, grant_id = self.claim.key.user_id, UUID(self.claim.grant_id)
+        found = self.database.autocommit(lambda connection: grants.find_by_grant(connection, user_id, grant_id), soon())
+        assert found is not None
+        return found
+
+    def deliver(self, answer: str, dies: str) -> None:
+        self.now += HOUR
+        lease = Lease(PROVIDER, "tests", self.now + LEASE)
+        for delivery in self.database.autocommit(
+            lambda connection: queue.lease_due(connection, lease, 10, self.now), soon()
+        ):
+            if delivery.grant_id != self.claim.grant_id or dies == "after the lease":
+                continue
+            said = self.ask(delivery, answer, self.provider)
+            if dies == "after the answer":
+                self.late.append((delivery, said))
+                continue
+            self.record(delivery, said)
+            if dies == "after recording":
+                self.late.append((delivery, said))
+
+    def reconcile(self, answer: str, dies: str) -> None:
+        self.now += 2 * LEASE
+        lease = Lease(PROVIDER, "tests", self.now + LEASE)
+        for delivery in self.database.autocommit(
+            lambda connection: queue.take_stale(connection, lease, 10, self.now), soon()
+        ):
+            if delivery.grant_id != self.claim.grant_id:
+                continue
+            found = self.provider.find(delivery) if answer == "granted" else None
+            said = Undetermined("lost") if found is None else found
+            if dies in ("never", "after recording"):
+                self.record(delivery, said)
+
+    def come_back_late(self) -> None:
+        """Those that were thought dead record what they heard."""
+        for delivery, said in self.late:
+            self.record(delivery, said)
+
+    def record(self, delivery: Delivery, answer: Answer) -> None:
+        settlement = settle(delivery.attempt, answer, POLICY, 0.5, self.now)
+        record(self.database, [Settled(delivery, settlement)], self.now, soon())
+
+    def ask(self, delivery: Delivery, answer: str, provider: GameProvider) -> Answer:
+        if delivery.grant_id in provider.ledger:
+            # The game has it in its books: whatever else goes wrong, it does not refuse what it gave.
+            return TryAgain("timed out") if answer != "granted" else Granted()
+        if answer == "granted":
+            return provider.give(delivery)
+        if answer == "granted, but nobody hears it":
+            provider.give(delivery)
+            return TryAgain("timed out")
+        if answer.startswith("refused "):
+            return Refused(RefusalReason(answer.removeprefix("refused ")))
+        return TryAgain(answer)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, remembers=st.booleans())
+def test_never_two_grants_and_never_a_claim_without_an_end(
+    one_connection: Database, steps: list[tuple[str, str, str]], remembers: bool
+) -> None:
+    provider = GameProvider(remembers=remembers)
+    machine = Machine(one_connection, store_claim(one_connection, f"player {next(PLAYERS)}", NOW), provider)
+    before = machine.state()
+    for step, answer, dies in steps:
+        perform: dict[str, Callable[[], None]] = {
+            "deliver": lambda: machine.deliver(answer, dies),  # noqa: B023 - called at once
+            "reconcile": lambda: machine.reconcile(answer, dies),  # noqa: B023 - called at once
+            "come back late": machine.come_back_late,
+        }
+        perform[step]()
+        after = machine.state()
+        assert before not in FINAL or after is before, "a final state is final"
+        before = after
+        assert len(provider.ledger) <= 1
+
+    # From wherever it is, it comes to an end, within the attempts that it has.
+    for _ in range(2 * POLICY.attempts_max + 2):
+        machine.reconcile("granted", "never")
+        machine.deliver("granted", "never")
+    machine.come_back_late()
+    ended = machine.stored()
+    assert ended.state in FINAL
+    assert ended.attempts <= POLICY.attempts_max
+    assert len(provider.ledger) <= 1
+    assert (ended.state is ClaimState.GRANTED) <= (ended.grant_id in provider.ledger)
+    if ended.state is ClaimState.REFUSED:
+        assert provider.ledger == {}
+        assert _claimable(one_connection, ended) == (ended.refusal in CLAIMABLE_AGAIN)
+    else:
+        assert not _claimable(one_connection, ended)
+
+
+def _claimable(database: Database, claim: Claim) -> bool:
+    completion = view_player(database, claim.key.user_id, soon()).completions[claim.key.goal_id]
+    return completion.claim_time is None
