@@ -9,7 +9,7 @@ from challenge.v1 import challenge_service_pb2
 
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
-from shared.operations.backing_services import load_catalogue, open_cache, open_database
+from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing, serve
@@ -22,11 +22,12 @@ CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
-    catalogue = load_catalogue(settings.catalogue.path)
+    catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
     health = Health([CONTRACT.full_name])
     open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
-    servicer = ChallengeServicer(database, EncodedCatalogue(catalogue), system_clock)
+    watch_catalogue(catalogue, database, process, health)
+    servicer = ChallengeServicer(database, catalogue.live, system_clock)
     server = Server(
         process.endpoint,
         [Servicing(CONTRACT, servicer)],

@@ -79,7 +79,9 @@ def measure_merge(place: Workplace) -> Table:
                 at_least(1.0),
                 f"all prepared: {min(correlated.prepared, join.prepared) / merge.prepared:.2f}",
             )
-    table.add(f"{size:,} rows: the correlated one", correlated.text / merge.prepared, Unit.RATIO, at_least(12.0))
+    table.add(
+        f"{rows[-1][0]:,.0f} rows: the correlated one", correlated.text / merge.prepared, Unit.RATIO, at_least(12.0)
+    )
     table.grid = Grid(["rows", *(f"{way}: {what}" for way in _WAYS for what in Times._fields)], rows)
     return table
 

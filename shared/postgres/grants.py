@@ -18,7 +18,7 @@ _FIND_BY_REQUEST = statement("find_claim_by_request")
 
 def insert(connection: Connection, claim: Claim, claim_number: int) -> None:
     """Put the grant of a claim into the outbox, due at once."""
-    _INSERT.run(
+    _INSERT.rows(
         connection,
         *claim.key,
         claim_number,

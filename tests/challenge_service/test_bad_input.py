@@ -18,8 +18,8 @@ from tests.bad_ids import bad_ids, bad_optional_ids
 from tests.contract_fields import request_fields
 from tests.refusals import Refusal, refusal
 from tests.reported import stat
-from tests.services import Game, game
 from tests.servers import PostgresServer
+from tests.services import Game, game
 from tests.stored import contents
 
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
@@ -78,6 +78,7 @@ BAD: dict[str, list[Bad]] = {
         Bad("NUL", "\0"),
         Bad("a megabyte", "A" * 1_000_000),
     ],
+    "ListChallengesRequest.catalogue_version": _ids(bad_optional_ids()),
     "GetChallengeRequest.user_id": REQUIRED_ID,
     "GetChallengeRequest.challenge_id": CHALLENGE_ID,
     "SetGoalActiveRequest.user_id": REQUIRED_ID,
@@ -163,9 +164,7 @@ def test_all_that_is_wrong_with_a_request_is_said_at_once(running: Game) -> None
 
 def test_what_is_at_the_bounds_is_accepted(running: Game) -> None:
     longest = "\U0001f3ae" * 128
-    request = ListChallengesRequest(
-        user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000
-    )
+    request = ListChallengesRequest(user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000)
     assert not running.challenges.ListChallenges(request).challenges
 
 

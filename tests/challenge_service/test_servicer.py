@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
-import grpc_testing
+import grpc_testing  # type: ignore[import-untyped]
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -20,9 +20,7 @@ REQUESTS = {
     "InitializePlayer": rpc.InitializePlayerRequest(user_id="player"),
     "ListChallenges": rpc.ListChallengesRequest(user_id="player"),
     "GetChallenge": rpc.GetChallengeRequest(user_id="player", challenge_id="arena"),
-    "SetGoalActive": rpc.SetGoalActiveRequest(
-        user_id="player", challenge_id="arena", goal_id="champion", active=True
-    ),
+    "SetGoalActive": rpc.SetGoalActiveRequest(user_id="player", challenge_id="arena", goal_id="champion", active=True),
     "ClaimReward": rpc.ClaimRewardRequest(user_id="player", challenge_id="arena", goal_id="warm-up"),
 }
 EXPECTED: dict[str, Any] = {

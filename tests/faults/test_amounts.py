@@ -9,11 +9,24 @@ from shared.domain.catalogue import AMOUNT_MAX
 from shared.domain.tally import SUM_MAX
 from tests.arena import challenge
 from tests.catalogue.documents import goal, loaded
-from tests.reported import stat
+from tests.reported import amount_event, stat
 from tests.services import Game, game, rows
 from tests.stored import contents, written
 
-AMOUNTS = [0, 1, -1, 2**31, 2**31 - 1, -(2**31), AMOUNT_MAX, AMOUNT_MAX + 1, -AMOUNT_MAX, 2**53 + 1, 2**63 - 1, -(2**63)]
+AMOUNTS = [
+    0,
+    1,
+    -1,
+    2**31,
+    2**31 - 1,
+    -(2**31),
+    AMOUNT_MAX,
+    AMOUNT_MAX + 1,
+    -AMOUNT_MAX,
+    2**53 + 1,
+    2**63 - 1,
+    -(2**63),
+]
 
 CATALOGUE = {
     "challenges": [
@@ -38,7 +51,7 @@ def test_an_amount_counts_as_it_is_or_is_refused(database_url: str, field: str, 
     least = 0 if field == "delta" else -AMOUNT_MAX
     accepted = least <= amount <= AMOUNT_MAX
     with game(database_url, loaded(CATALOGUE)) as running:
-        [result] = running.report(stat("wins", **{field: amount}))  # type: ignore[arg-type]
+        [result] = running.report(amount_event(field, amount))
         assert result.verdict == (rpc.VERDICT_APPLIED if accepted else rpc.VERDICT_INVALID)
         if not accepted:
             assert written(contents(database_url)) == {}

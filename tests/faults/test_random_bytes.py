@@ -108,9 +108,7 @@ def garbled(chance: random.Random, valid: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("calls", [CALLS, pytest.param(CALLS_SLOW, marks=pytest.mark.slow)])
-def test_garbled_messages_never_find_a_bug(
-    methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_garbled_messages_never_find_a_bug(methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(16)
 
     def call(number: int) -> grpc.StatusCode:

@@ -14,11 +14,6 @@ from tests.reported import stat
 from tests.services import Game, game
 
 
-def ids(strange: str) -> dict[str, str]:
-    """The same strange id in every place: what belongs to a player, and what to the catalogue."""
-    return {"user_id": strange, "challenge_id": strange, "goal_id": strange}
-
-
 @pytest.mark.parametrize("strange", STRANGE)
 def test_an_id_is_stored_letter_for_letter(database_url: str, strange: str) -> None:
     reward = {"type": "ITEM", "id": strange, "quantity": 1}
@@ -31,9 +26,10 @@ def test_an_id_is_stored_letter_for_letter(database_url: str, strange: str) -> N
         assert (result.verdict, result.event_id) == (rpc.VERDICT_APPLIED, strange)
         [again] = running.report(stat(strange, strange, delta=1, event_id=strange))
         assert again.verdict == rpc.VERDICT_DUPLICATE
-        activated = running.challenges.SetGoalActive(SetGoalActiveRequest(**ids(strange), active=True)).goal
+        switch = SetGoalActiveRequest(user_id=strange, challenge_id=strange, goal_id=strange, active=True)
+        activated = running.challenges.SetGoalActive(switch).goal
         assert (activated.goal_id, activated.challenge_id, activated.requirement.stat_code) == (strange,) * 3
-        request = ClaimRewardRequest(**ids(strange), request_id=strange)
+        request = ClaimRewardRequest(user_id=strange, challenge_id=strange, goal_id=strange, request_id=strange)
         claim = running.challenges.ClaimReward(request).claim
         assert claim.reward.reward_id == strange
         assert running.challenges.ClaimReward(request).claim == claim
