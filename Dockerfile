@@ -18,6 +18,7 @@ COPY --from=build /app/generated generated
 COPY shared shared
 COPY challenge_service challenge_service
 COPY event_handler event_handler
+COPY reward_dispatcher reward_dispatcher
 COPY admin admin
 COPY migrations migrations
 COPY catalogues catalogues

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 
 from shared.catalogue.compatibility import changes, incompatibilities
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Catalogue
+from shared.domain.errors import ChallengeError
+from shared.operations.catalogue_record import conflicts_with_record
+from shared.operations.probe import probe_database
+from shared.postgres.database import Database
+
+DEADLINE_S = 10.0
 
 
 def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +28,7 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     commands = family.add_subparsers(title="commands", metavar="COMMAND", required=True)
     command = commands.add_parser(
         "check",
-        help="check a catalogue, alone or against the one that it follows",
+        help="check a catalogue, alone or against those that it follows",
         description="Checks a catalogue exactly as the services do when they load it.",
         epilog="Problems go to standard error, one a line, and the exit status is then 1.",
     )
@@ -30,6 +38,11 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="OLD",
         type=Path,
         help="the catalogue that PATH is to follow: list what changes, and refuse what may not change",
+    )
+    command.add_argument(
+        "--database",
+        action="store_true",
+        help="refuse as well what contradicts the catalogues that have run on the database at DATABASE_URL",
     )
     command.set_defaults(run=check)
 
@@ -43,7 +56,9 @@ def check(arguments: argparse.Namespace) -> int:
         problems += problems_of_old
     if old is not None and new is not None:
         problems += incompatibilities(old, new)
-    for problem in problems:
+    if arguments.database and new is not None:
+        problems += _conflicts_with_record(new)
+    for problem in dict.fromkeys(problems):
         print(problem, file=sys.stderr)
     if problems or new is None:
         return 1
@@ -59,6 +74,24 @@ def _load(path: Path) -> tuple[Catalogue | None, list[Problem]]:
         return load(path), []
     except CatalogueInvalid as invalid:
         return None, list(invalid.problems)
+
+
+def _conflicts_with_record(catalogue: Catalogue) -> list[Problem]:
+    """Why the catalogue may not run on the database; what keeps us from knowing is a problem as well."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        return [Problem("", "is not set", "DATABASE_URL")]
+    database = Database(url, pool_size=1, application_name="admin catalogue")
+    database.open()
+    try:
+        unfit = probe_database(database)
+        if unfit is not None:
+            return [Problem("", unfit, "DATABASE_URL")]
+        return conflicts_with_record(database, catalogue, time.monotonic() + DEADLINE_S)
+    except ChallengeError as error:
+        return [Problem("", str(error), "DATABASE_URL")]
+    finally:
+        database.close()
 
 
 def _number(count: int, noun: str) -> str:

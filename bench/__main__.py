@@ -1,4 +1,7 @@
-"""`python -m bench`: measure, and print the report."""
+"""`python -m bench`: measure, and print the report.
+
+Without names: what takes under two minutes. With `--full`: everything, longer. With names: these tables.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,120 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
 
-from bench import machine
-from bench.database import Databases, connected
-from bench.figures import Table
+from bench import machine, services
+from bench.database import Databases
+from bench.figures import Table, Unit
+from bench.report import Report
 from bench.tables.batches import measure_batches
 from bench.tables.events import measure_events
+from bench.tables.goals import measure_goals
 from bench.tables.lists import measure_lists
+from bench.tables.merge import measure_merge
+from bench.tables.players import measure_players
+from bench.tables.telemetry import measure_telemetry
 from bench.terminal import Terminal
 from bench.workplace import Terms, Workplace
 
-TABLES: dict[str, Callable[[Workplace], Table]] = {
+TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "events": measure_events,
     "batches": measure_batches,
+    "merge": measure_merge,
+    "players": measure_players,
+    "telemetry": measure_telemetry,
+    "goals": measure_goals,
 }
+ONLY_FULL = frozenset({"goals"})
+"""What does not fit into two minutes."""
+
+SHORT = Terms(seconds=4.0, rounds=2, players=10_000)
+FULL = Terms(seconds=15.0, rounds=4, players=10_000)
+
+STRANGERS = "near 0 on a quiet machine; what others take is missing here, and moves every figure"
+
+ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
+"""Where the data goes: by custom a temporary folder on a disk, where `/tmp` may lie in memory."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0; 1 if anything was lost, wrong or failed; 130 after Ctrl-C. A target that is missed is only shown."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if unknown := [name for name in arguments.tables if name not in TABLES]:
+        parser.error(f"there is no table {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    default = FULL if arguments.full else SHORT
+    terms = Terms(
+        seconds=arguments.seconds or default.seconds,
+        rounds=default.rounds,
+        players=arguments.players or default.players,
+    )
+    names = arguments.tables or [name for name in TABLES if arguments.full or name not in ONLY_FULL]
+    # A supervisor's way to stop ends as tidily as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Terminal() as terminal:
+            report = _measure(names, terms, terminal)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+    return 0 if report.is_correct else 1
+
+
+def _measure(names: Sequence[str], terms: Terms, terminal: Terminal) -> Report:
+    with tempfile.TemporaryDirectory(prefix="challenge-bench-", dir=ON_DISK) as scratch:
+        databases = Databases(Path(scratch) / "postgres")
+        try:
+            databases.start()
+            place = Workplace(terms, Path(scratch), databases, terminal.say)
+            report = Report(_facts(place, databases))
+            terminal.show_header(report.facts)
+            for name in names:
+                started = time.monotonic()
+                table = TABLES[name](place)
+                table.add("cores busy with other things meanwhile", place.take_strangers(), note=STRANGERS)
+                table.add("time taken", time.monotonic() - started, Unit.SECONDS)
+                report.tables.append(table)
+                terminal.show(table)
+            return report
+        finally:
+            databases.remove()
+
+
+def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
+    terms, cores = place.terms, place.cores
+    return {
+        "command": shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+        **machine.machine(),
+        **machine.versions(databases.version),
+        **machine.disk(databases.data.parent),
+        "services": services.settings(),
+        "cores": f"{cores.server} for the server under test, {cores.others} for Postgres and the load generator",
+        "terms": f"{terms.seconds:g} s an interval, {terms.rounds} rounds where things are compared in turns",
+    }
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these: {', '.join(TABLES)}")
+    parser.add_argument("--full", action="store_true", help="everything, and longer")
+    parser.add_argument("--seconds", type=float, help="length of each measured interval")
+    parser.add_argument("--players", type=int, help="how many players have a history")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file as well, for machines")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as rpc
 
@@ -27,34 +27,34 @@ Tallies = dict[TallyKey, Tally]
 Response = type[rpc.ReportEventResponse] | type[rpc.ReportEventsResponse]
 
 
-class Reported(NamedTuple):
+@dataclass
+class Reported:
     """What callers were told about the events that they sent."""
 
-    applied: list[Event]
-    refused: int
+    applied: list[Event] = field(default_factory=list)
+    refused: int = 0
     """Answered, and not with APPLIED, which fresh events that are in order never are."""
-    unknown: list[Event]
+    unknown: list[Event] = field(default_factory=list)
     """The call failed: they may be applied or not."""
-    completions: int
+    completing: int = 0
+    """Events that completed a goal."""
 
 
 def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> Reported:
     """Hold the answers of a run, all of which were kept, against the events of its calls."""
-    applied: list[Event] = []
-    unknown: list[Event] = []
-    refused = completions = 0
+    told = Reported()
     # The run may have ended before all calls were made.
     for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):
         if code != 0:
-            unknown += events
+            told.unknown += events
             continue
         for event, result in zip(events, _results(response.FromString(run.answers[number])), strict=True):
-            completions += len(result.completions)
+            told.completing += bool(result.completions)
             if result.event_id == event.event_id and result.verdict == rpc.VERDICT_APPLIED:
-                applied.append(event)
+                told.applied.append(event)
             else:
-                refused += 1
-    return Reported(applied, refused, unknown, completions)
+                told.refused += 1
+    return told
 
 
 def _results(response: rpc.ReportEventResponse | rpc.ReportEventsResponse) -> Sequence[rpc.EventResult]:
@@ -84,9 +84,7 @@ def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reporte
     for key, tally in fold(applied, ()).items():
         expected.setdefault(key, Tally()).merge(tally)
     stored = read_tallies(url)
-    wrong = sum(
-        stored.get(key) != tally for key, tally in expected.items() if (key.user_id, key.stat) not in unknown
-    )
+    wrong = sum(stored.get(key) != tally for key, tally in expected.items() if (key.user_id, key.stat) not in unknown)
     of_all = f"of {len(applied):,} acknowledged"
     table.check("events that were not applied", sum(part.refused for part in every), of_all)
     table.check("acknowledged events that the ledger lacks", len(applied) - found, of_all)

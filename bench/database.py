@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from devstack.postgres import EmbeddedPostgres
-from shared.postgres.connection import Connection, InstantLoader, connect_arguments
+from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.schema import migrate
 
 _CONNECT_TIMEOUT_S = 5
@@ -18,7 +18,6 @@ _CONNECT_TIMEOUT_S = 5
 def connected(url: str) -> Iterator[Connection]:
     """A connection as the services have it."""
     with Connection.connect(url, **connect_arguments(_CONNECT_TIMEOUT_S, "bench")) as connection:
-        connection.adapters.register_loader("timestamptz", InstantLoader)
         yield connection
 
 
@@ -36,6 +35,12 @@ class Databases:
         if pid is None:
             raise RuntimeError("the server is not started")
         return pid
+
+    @property
+    def version(self) -> str:
+        """PostgreSQL's version."""
+        with connected(self._server.url) as connection:
+            return str(connection.execute("SHOW server_version").fetchall()[0][0])
 
     @property
     def data(self) -> Path:

@@ -51,11 +51,11 @@ class Play:
         event_id = f"{self.random.getrandbits(128):032x}"
         return Event(event_id, player, time, stat, value=value)
 
-    def events(self, now: Instant) -> Iterator[Event]:
-        """Without end: a fifth are logins, the rest a rising value of a random stat, each of a random player."""
+    def events(self, now: Instant, login_share: float = LOGIN_SHARE) -> Iterator[Event]:
+        """Without end: logins, and for the rest a rising value of a random stat, each of a random player."""
         while True:
             player = self.players[int(self.random.random() * len(self.players))]
-            if self.random.random() < LOGIN_SHARE:
+            if self.random.random() < login_share:
                 yield self.event(player, LOGIN, None, now)
                 continue
             measured = MEASURED[int(self.random.random() * len(MEASURED))]
@@ -79,8 +79,6 @@ def message(event: Event) -> rpc.Event:
     seconds, microseconds = divmod(event.time, SECOND)
     time = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
     if event.stat == LOGIN:
-        return rpc.Event(
-            event_id=event.event_id, user_id=event.user_id, event_time=time, logged_in=rpc.LoggedIn()
-        )
+        return rpc.Event(event_id=event.event_id, user_id=event.user_id, event_time=time, logged_in=rpc.LoggedIn())
     update = rpc.StatUpdated(stat_code=event.stat.code, delta=event.delta, value=event.value)
     return rpc.Event(event_id=event.event_id, user_id=event.user_id, event_time=time, stat_updated=update)

@@ -12,11 +12,12 @@ from typing import Any
 class Unit(StrEnum):
     """What a figure counts."""
 
+    SECONDS = "s"
     MILLISECONDS = "ms"
     MICROSECONDS = "µs"
     CALLS_A_SECOND = "calls/s"
     EVENTS_A_SECOND = "events/s"
-    RATIO = "×"
+    RATIO = "×"  # noqa: RUF001 - a factor
     PERCENT = "%"
     BYTES = "bytes"
     COUNT = ""
@@ -105,7 +106,9 @@ class Table:
     figures: list[Figure] = field(default_factory=list)
     grid: Grid | None = None
 
-    def add(self, name: str, value: float, unit: Unit = Unit.COUNT, target: Target | None = None, note: str = "") -> None:
+    def add(
+        self, name: str, value: float, unit: Unit = Unit.COUNT, target: Target | None = None, note: str = ""
+    ) -> None:
         """One more figure."""
         self.figures.append(Figure(name, value, unit, target, note))
 
@@ -127,7 +130,7 @@ class Table:
 def number(value: float) -> str:
     """A number with as many digits as it deserves: three, or all before the point."""
     if math.isnan(value):
-        return "–"
+        return "none"
     if float(value).is_integer():
         return f"{int(value):,}"
     if abs(value) >= 100:

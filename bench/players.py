@@ -72,11 +72,11 @@ class _History(NamedTuple):
     now: Instant
 
     def store(self, connection: Connection) -> None:
-        _STORE_PLAYERS.run(connection, text_array(self.players), self.now - HISTORY)
+        _STORE_PLAYERS.rows(connection, text_array(self.players), self.now - HISTORY)
         goals = list(self.catalogue.goals.values())
         chosen = {player: self.play.random.sample(goals, CHOSEN_GOALS) for player in self.players}
         pairs = [(player, goal.id) for player, some in chosen.items() for goal in some]
-        _STORE_CHOICES.run(
+        _STORE_CHOICES.rows(
             connection,
             text_array([player for player, _ in pairs]),
             text_array([goal_id for _, goal_id in pairs]),

@@ -31,6 +31,13 @@ class ServerProcess(Child):
         """Where it takes calls, once it serves."""
         return self._port
 
+    @property
+    def running_pid(self) -> int:
+        """The process id, once it is started."""
+        if self.pid is None:
+            raise RuntimeError(f"{self.name} is not started")
+        return self.pid
+
     def serve(self) -> None:
         """Start, and wait until calls are taken. Raises `StartFailed` with its last lines if that does not come."""
         self.start()

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from bench import services
 from bench.cores import Cores, pin
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, ClosedLoop, OpenLoop, Run, Stretch, play
 from bench.players import give_history, player_ids
 from bench.processes import ROOT, ServerProcess
-from devstack.ports import LOOPBACK
 from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
 from shared.runtime.clock import system_clock
 
-T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 
 LOAD_CATALOGUE = ROOT / "catalogues" / "load.yaml"
-CHALLENGE_SERVICE = "challenge_service"
-EVENT_HANDLER = "event_handler"
 SEED = 20_240_229
 """The game is the same in every report."""
 
@@ -70,7 +68,8 @@ class Workplace:
         self.directory = directory
         self.cores = Cores.of_this_machine()
         self.say = say
-        self.threads = _default_threads()
+        self._threads = services.threads()
+        self._strangers: list[float] = []
         self._databases = databases
         self._seeded: tuple[str, Play] | None = None
         pin(databases.pid, self.cores.others)
@@ -96,27 +95,20 @@ class Workplace:
     @contextmanager
     def service(self, module: str, url: str, catalogue: Path) -> Iterator[ServerProcess]:
         """A service at its defaults, on the server's core."""
-        env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "DATABASE_URL": url,
-            "CATALOGUE": str(catalogue),
-            "BIND_ADDRESS": LOOPBACK,
-            **{f"{service}_{port}": "0" for service in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")},
-        }
-        with self._serving(ServerProcess(module, env=env)) as server:
+        with self._serving(services.service(module, url, catalogue)) as server:
             yield server
 
     @contextmanager
     def bare(self, answer_bytes: int) -> Iterator[ServerProcess]:
         """The empty handler: gRPC alone, with as many threads as a service, that answers so many bytes."""
-        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(self.threads)]
+        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(self._threads)]
         with self._serving(ServerProcess("bench.empty", arguments)) as server:
             yield server
 
     @contextmanager
     def admitted(self, telemetry: str, collector: str = "") -> Iterator[ServerProcess]:
         """The services' server around an empty servicer, with this telemetry (`bench.empty.admitted`)."""
-        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(self.threads)]
+        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(self._threads)]
         with self._serving(ServerProcess("bench.empty", arguments)) as server:
             yield server
 
@@ -124,8 +116,7 @@ class Workplace:
     def _serving(self, server: ServerProcess) -> Iterator[ServerProcess]:
         try:
             server.serve()
-            if server.pid is not None:
-                pin(server.pid, self.cores.server)
+            pin(server.running_pid, self.cores.server)
             yield server
         finally:
             server.stop()
@@ -142,27 +133,43 @@ class Workplace:
         keep_every: int = 0,
     ) -> Run:
         """Play requests of one method against a server; see `bench.load.play`."""
-        assert server.pid is not None
-        return play(
+        run = play(
             server.port,
             [method],
             ((0, request) for request in requests),
             pace,
             stretch or self.terms.stretch,
             repeat=repeat,
-            processes={SERVER: server.pid, POSTGRES: self._databases.pid},
+            processes={SERVER: server.running_pid, POSTGRES: self._databases.pid},
             cores=self.cores.others,
             keep_every=keep_every,
         )
+        self._strangers.append(run.strangers)
+        return run
 
-    def in_turns(self, what: str, *measures: Callable[[], T], rounds: int | None = None) -> list[tuple[T, ...]]:
-        """Measure things one after the other, and that again and again, so that what disturbs one disturbs all."""
-        count = rounds or self.terms.rounds
-        results = []
-        for turn in range(1, count + 1):
-            self.say(f"{what}: round {turn} of {count}")
-            results.append(tuple(measure() for measure in measures))
-        return results
+    @contextmanager
+    def on_the_servers_core(self) -> Iterator[None]:
+        """What is measured runs in this very thread."""
+        os.sched_setaffinity(0, self.cores.server)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, self.cores.every)
+
+    def take_strangers(self) -> float:
+        """How many cores other processes took, on average over the runs since this was last asked."""
+        taken, self._strangers = self._strangers, []
+        return sum(taken) / max(len(taken), 1)
+
+    def in_turns(self, what: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
+        """Measure two things one after the other, and that again and again: what disturbs one disturbs both."""
+        return [(first(), second()) for _ in self.rounds(what, self.terms.rounds)]
+
+    def rounds(self, what: str, count: int) -> Iterator[int]:
+        """Count from 1, and tell the reader."""
+        for number in range(1, count + 1):
+            self.say(f"{what}: round {number} of {count}")
+            yield number
 
 
 def calls_for(stretch: Stretch, rate: float) -> int:
@@ -173,15 +180,3 @@ def calls_for(stretch: Stretch, rate: float) -> int:
 def shuffled(play: Play) -> Sequence[str]:
     """All players in random order."""
     return play.random.sample(play.players, len(play.players))
-
-
-def deadline() -> float:
-    """For operations in this process, in monotonic seconds."""
-    return time.monotonic() + 60
-
-
-def _default_threads() -> int:
-    from challenge_service.settings import ChallengeSettings
-    from shared.runtime.settings import load as load_settings
-
-    return load_settings(ChallengeSettings, {"DATABASE_URL": "unused", "CATALOGUE": "unused"}).server.threads

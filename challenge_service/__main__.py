@@ -9,7 +9,7 @@ from challenge.v1 import challenge_service_pb2
 
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
-from shared.operations.backing_services import load_catalogue, open_cache, open_database
+from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.operations.reward_delivery import start_delivery
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -24,15 +24,16 @@ CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
-    catalogue = load_catalogue(settings.catalogue.path)
+    catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
     health = Health([CONTRACT.full_name])
     open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
+    watch_catalogue(catalogue, database, process, health)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
     servicer = ChallengeServicer(
         database,
-        EncodedCatalogue(catalogue),
+        catalogue.live,
         system_clock,
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),

@@ -20,6 +20,7 @@ from shared.operations.claim import claim_reward
 from shared.operations.claim_all import claim_all
 from shared.operations.find_claims import GrantWaits, find_claim, list_claims
 from shared.operations.initialize import initialize_player
+from shared.operations.live_catalogue import LiveCatalogue
 from shared.operations.view import view_player
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
@@ -34,12 +35,15 @@ WAITS_MAX = 16
 
 
 class ChallengeServicer:
-    """Answers goals as encoded bytes, which `shared.rpc.server` sends as they are."""
+    """Answers goals as encoded bytes, which `shared.rpc.server` sends as they are.
+
+    Each method looks once which catalogue is current, and judges by that one to its end.
+    """
 
     def __init__(
         self,
         database: Database,
-        catalogue: EncodedCatalogue,
+        catalogue: LiveCatalogue[EncodedCatalogue],
         clock: Clock,
         *,
         routes: Routes = NO_ROUTES,
@@ -49,7 +53,7 @@ class ChallengeServicer:
         self._database = database
         self._routes = routes
         self._waits = GrantWaits(database, waits_max)
-        self._encoded = catalogue
+        self._catalogue = catalogue
         self._clock = clock
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:
@@ -58,7 +62,7 @@ class ChallengeServicer:
         violations.check_id("user_id", request.user_id)
         violations.check_time_zone("time_zone", request.time_zone)
         violations.raise_if_any()
-        encoded = self._encoded
+        encoded = self._catalogue.current
         initialized = initialize_player(
             self._database, request.user_id, request.time_zone or None, self._clock(), deadline_of(context)
         )
@@ -73,21 +77,24 @@ class ChallengeServicer:
         violations.check_ids("challenge_ids", request.challenge_ids[:CHALLENGE_IDS_MAX])
         violations.check_range("challenge_ids", len(request.challenge_ids), 0, CHALLENGE_IDS_MAX)
         violations.check_range("page_size", request.page_size, 0, PAGE_SIZE_MAX)
+        violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
-        encoded = self._encoded
+        encoded = self._catalogue.current
         asked = sorted(set(request.challenge_ids))
-        binding = (request.user_id, request.active_only, asked, encoded.catalogue.version)
+        version = encoded.catalogue.version
+        binding = (request.user_id, request.active_only, asked, request.catalogue_version, version)
         start = page_position(request.page_token, *binding)
         view = view_player(self._database, request.user_id, deadline_of(context))
 
         asked_for = _asked_for(encoded.catalogue, asked)
-        shown = encoded.challenges(asked_for[start:], encoded.statuses(view), request.active_only)
+        light = request.catalogue_version == version
+        shown = encoded.challenges(asked_for[start:], encoded.statuses(view), request.active_only, light=light)
         page = list(islice(shown, request.page_size or None))
         following = next(shown, None)
         next_page_token = ""
         if following is not None:
             next_page_token = page_token(asked_for.index(following[0]), *binding)
-        return responses.listed([message for _, message in page], next_page_token, encoded.catalogue.version)
+        return responses.listed([message for _, message in page], next_page_token, version)
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
         """Answer one challenge with all its goals."""
@@ -95,7 +102,7 @@ class ChallengeServicer:
         violations.check_id("user_id", request.user_id)
         violations.check_id("challenge_id", request.challenge_id)
         violations.raise_if_any()
-        encoded = self._encoded
+        encoded = self._catalogue.current
         challenge = _challenge(encoded.catalogue, request.challenge_id)
         view = view_player(self._database, request.user_id, deadline_of(context))
         ((_, message),) = encoded.challenges([challenge], encoded.statuses(view), active_only=False)
@@ -105,7 +112,7 @@ class ChallengeServicer:
         """Activate or deactivate a goal for the player."""
         violations = _check_goal_ids(request)
         violations.raise_if_any()
-        encoded = self._encoded
+        encoded = self._catalogue.current
         goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
         now, deadline = self._clock(), deadline_of(context)
         view = set_goal_active(self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline)
@@ -119,7 +126,7 @@ class ChallengeServicer:
         if request.occurrence < 0:
             violations.add("occurrence", "is negative")
         violations.raise_if_any()
-        encoded = self._encoded
+        encoded = self._catalogue.current
         goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
         if request.HasField("period_start"):
             raise OccurrenceNotFound("the goal has no periods", goal_id=goal.id)
@@ -145,7 +152,7 @@ class ChallengeServicer:
         violations.check_id("user_id", request.user_id)
         violations.check_optional_id("challenge_id", request.challenge_id)
         violations.raise_if_any()
-        catalogue = self._encoded.catalogue
+        catalogue = self._catalogue.current.catalogue
         if request.challenge_id:
             goals = _challenge(catalogue, request.challenge_id).goals
         else:

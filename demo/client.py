@@ -92,11 +92,15 @@ class Client:
         )
         return self._call("SetGoalActive", self._challenge.SetGoalActive, request)
 
-    def claim(self, challenge_id: str, goal_id: str, request_id: str) -> Reply[challenge_rpc.ClaimRewardResponse]:
-        """Claim a goal's reward; an empty `request_id` is none."""
+    def claim(
+        self, challenge_id: str, goal_id: str, request_id: str, *, wait_s: float = 0.0
+    ) -> Reply[challenge_rpc.ClaimRewardResponse]:
+        """Claim a goal's reward; an empty `request_id` is none. Waits so long, at most, until the player has it."""
         request = challenge_rpc.ClaimRewardRequest(
             user_id=self.player, challenge_id=challenge_id, goal_id=goal_id, request_id=request_id
         )
+        if wait_s:
+            request.wait.FromTimedelta(timedelta(seconds=wait_s))
         return self._call("ClaimReward", self._challenge.ClaimReward, request)
 
     def report_one(self, happening: Happening) -> Reply[event_rpc.ReportEventResponse]:

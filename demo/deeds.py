@@ -14,7 +14,7 @@ from demo.client import Client, Refusal, Reply
 from demo.errors import PlayerNotNew, Unexpected
 from demo.picture import Picture
 from demo.steps import Activate, Claim, Initialize, ListActive, Report, Step
-from demo.words import reward_words, verdict_word
+from demo.words import claim_word, reward_words, verdict_word
 
 
 class Tone(Enum):
@@ -111,7 +111,7 @@ def _activate(step: Activate, client: Client, picture: Picture) -> Outcome:
 
 def _claim(step: Claim, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]) -> Outcome:
     goal = picture.goals[step.goal_id]
-    reply = client.claim(goal.challenge_id, goal.goal_id, step.request_id)
+    reply = client.claim(goal.challenge_id, goal.goal_id, step.request_id, wait_s=step.wait_s)
     claim = reply.accepted().claim
     if step.again:
         _expect("the grant", claims[goal.goal_id].grant_id, claim.grant_id)
@@ -119,7 +119,7 @@ def _claim(step: Claim, client: Client, picture: Picture, claims: Mapping[str, c
     _expect("the reward", reward_words(goal.reward), reward_words(claim.reward))
     if claim.grant_id in {"", *(earlier.grant_id for earlier in claims.values())}:
         raise Unexpected(f"the grant id {claim.grant_id!r} is not a new one")
-    words = f"{reward_words(claim.reward)}, grant {claim.grant_id}"
+    words = f"{reward_words(claim.reward)}, {claim_word(claim)}, grant {claim.grant_id}"
     return Outcome(reply=reply, words=words, claimed={goal.goal_id: claim})
 
 

@@ -53,7 +53,7 @@ SCRIPT = (
             Initialize("Starts the game"),
             ListActive("Looks at the goals"),
             Report("Logs in", [_login("login")], moves={WELCOME: 1, SEE_YOU_AGAIN: 1}),
-            Claim("Claims {goal}", WELCOME),
+            Claim("Claims {goal} and waits for it", WELCOME, wait_s=2.0),
         ],
     ),
     Chapter(

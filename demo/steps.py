@@ -64,6 +64,8 @@ class Claim(Step):
     """It was claimed before under this `request_id`: the answer must be the same grant."""
     refused: str = field(default="", kw_only=True)
     """The reason with which the claim must be refused. Empty: it is granted."""
+    wait_s: float = field(default=0.0, kw_only=True)
+    """How long to wait until the reward has reached the player; at most 10 seconds."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,11 @@ def reward_words(reward: challenge_pb2.Reward) -> str:
     return f"{reward.quantity:,} {reward.reward_id}"
 
 
+def claim_word(claim: challenge_pb2.Claim) -> str:
+    """Such as `GRANTED`."""
+    return challenge_pb2.ClaimState.Name(claim.state).removeprefix("CLAIM_STATE_")
+
+
 def verdict_word(verdict: event_rpc.Verdict.ValueType) -> str:
     """Such as `APPLIED`."""
     return event_rpc.Verdict.Name(verdict).removeprefix("VERDICT_")

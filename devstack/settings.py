@@ -32,6 +32,8 @@ class DevstackSettings:
     redis_url: str | None = setting("REDIS_URL", help="Redis or Valkey to use. Not set: an embedded Valkey.")
     bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
     grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="How long a service may drain.")
+    item_provider: str = setting("REWARD_ITEM_PROVIDER", default="log", help="Who delivers items.")
+    wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="Who delivers currency.")
     challenge: PortSettings = prefixed("CHALLENGE_", port=50_051, metrics_port=9_101)
     event: PortSettings = prefixed("EVENT_", port=50_052, metrics_port=9_102)
 
@@ -45,6 +47,8 @@ class DevstackSettings:
         return {
             "CATALOGUE": str(self.catalogue),
             "BIND_ADDRESS": self.bind_address,
+            "REWARD_ITEM_PROVIDER": self.item_provider,
+            "REWARD_WALLET_PROVIDER": self.wallet_provider,
             **{endpoint.setting: str(endpoint.port) for endpoint in self.endpoints()},
         }
 

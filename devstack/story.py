@@ -65,7 +65,7 @@ def steps(player: str, *, demo: bool) -> Iterator[Step]:
     yield Step("Win three matches", EVENT_SERVICE, "ReportEvents", {"events": wins})
     yield Step("See the progress", CHALLENGE_SERVICE, "ListChallenges", {**who, "active_only": True})
     claim = {**who, "challenge_id": CHALLENGE, "goal_id": GOAL}
-    yield Step("Claim the reward", CHALLENGE_SERVICE, "ClaimReward", claim)
+    yield Step("Claim the reward, and wait for it", CHALLENGE_SERVICE, "ClaimReward", {**claim, "wait": "2s"})
     yield Step("Claim it again: ALREADY_EXISTS, and nothing is granted twice", CHALLENGE_SERVICE, "ClaimReward", claim)
 
 

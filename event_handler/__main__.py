@@ -15,14 +15,16 @@ from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
 from event_handler.writers import Writers
 from shared.domain.acceptance import Window
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
 from shared.domain.instant import HOUR, SECOND
-from shared.operations.backing_services import load_catalogue, open_cache, open_database
+from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.operations.flush import flush
 from shared.operations.partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
 from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing, serve
 from shared.runtime.clock import system_clock
+from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process, Service, run_service
 
 NAME = "event_handler"
@@ -33,7 +35,8 @@ CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 def compose(settings: EventHandlerSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
-    catalogue = load_catalogue(settings.catalogue.path)
+    # Events need no other form than the definitions themselves.
+    catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions)
     window = Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND)
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
@@ -44,14 +47,18 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         deadline = time.monotonic() + PASS_DEADLINE_S
         telemetry.days_without_partition = keep_ledger_partitions(database, window.horizon, system_clock(), deadline)
 
-    process.duties.start("keep ledger partitions", KEEP_INTERVAL_S, keep_partitions)
+    process.duties.start(
+        "keep ledger partitions", KEEP_INTERVAL_S, keep_partitions, timeout_s=PASS_DEADLINE_S + STEP_TIMEOUT_S
+    )
+
+    watch_catalogue(catalogue, database, process, health)
 
     listeners: list[CompletionListener] = [telemetry.completed]
 
-    def commit(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+    def commit(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
         outcomes = flush(
             database,
-            catalogue,
+            judged_by,
             events,
             deadline,
             keep_content=settings.events.keep_content,
@@ -69,7 +76,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     telemetry.watch(writers)
     writers.start()
     process.lifecycle.on_stop("writers", lambda: writers.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
-    servicer = EventServicer(writers, catalogue, window, system_clock, telemetry)
+    servicer = EventServicer(writers, catalogue.live, window, system_clock, telemetry)
     server = Server(
         process.endpoint,
         [Servicing(CONTRACT, servicer)],

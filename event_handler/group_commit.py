@@ -3,6 +3,9 @@
 There is no timer. A lone event is committed at once; under load, batches grow by themselves until the database is the
 limit. The buffer between callers and writer is bounded, and what does not fit is refused at once, or waits if its
 caller would rather be held up than refused.
+
+A batch belongs to one catalogue, the one that its events were accepted by, even if a newer one has taken its place
+since: a call is judged by one version from its acceptance to its answer.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from event_handler.submission import Submission
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome
 
 log = logging.getLogger(__name__)
 
-Flush = Callable[[Sequence[Event], float], Sequence[Outcome]]
-"""Commits events by a deadline in monotonic seconds; one outcome per event, in order."""
+Flush = Callable[[Catalogue, Sequence[Event], float], Sequence[Outcome]]
+"""Commits events, judged by a catalogue, by a deadline in monotonic seconds; one outcome per event, in order."""
 
 FLUSH_EVENTS_MAX = 2_000
 """Events in one transaction. Beyond this a longer batch saves nothing more and only holds its locks longer."""
@@ -48,13 +52,16 @@ class GroupCommit:
         """Start the writer."""
         self._writer.start()
 
-    def submit(self, events: Sequence[Event], deadline: float, *, patient: bool = False) -> Submission:
+    def submit(
+        self, judged_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
+    ) -> Submission:
         """Put events into the buffer, to be committed by `deadline`, in monotonic seconds.
 
+        `judged_by` is the catalogue that has accepted them.
         Raises `ShuttingDown` after `close`, and `Overloaded` if the events do not fit; a patient caller waits for room
         until the deadline.
         """
-        submission = Submission(events, deadline)
+        submission = Submission(judged_by, events, deadline)
         with self._lock:
             while not self._closing and self._buffered_events + len(events) > self._buffer_events_max:
                 if not patient or not self._drained.wait(deadline - time.monotonic()):
@@ -88,12 +95,9 @@ class GroupCommit:
     def _write_until_closed(self) -> None:
         while batch := self._next_batch():
             self._commit(batch)
-            with self._lock:
-                self._buffered_events -= sum(len(submission.events) for submission in batch)
-                self._drained.notify_all()
 
     def _next_batch(self) -> list[Submission]:
-        """Everything that waits, up to FLUSH_EVENTS_MAX; waits for the first. Empty when closed."""
+        """What waits for the same catalogue, up to FLUSH_EVENTS_MAX; waits for the first. Empty when closed."""
         batch: list[Submission] = []
         size = 0
         with self._lock:
@@ -101,11 +105,15 @@ class GroupCommit:
                 self._arrived.wait()
             if self._linger_s:
                 self._arrived.wait_for(self._is_worth_flushing, self._linger_s)
-            while self._buffer and (not batch or size + len(self._buffer[0].events) <= FLUSH_EVENTS_MAX):
+            while self._buffer and (not batch or self._next_fits(batch[0], size)):
                 submission = self._buffer.popleft()
                 size += len(submission.events)
                 batch.append(submission)
         return batch
+
+    def _next_fits(self, first: Submission, size: int) -> bool:
+        following = self._buffer[0]
+        return following.judged_by is first.judged_by and size + len(following.events) <= FLUSH_EVENTS_MAX
 
     def _is_worth_flushing(self) -> bool:
         return self._closing or self._buffered_events >= FLUSH_EVENTS_MAX
@@ -113,26 +121,38 @@ class GroupCommit:
     def _commit(self, batch: Sequence[Submission]) -> None:
         now = time.monotonic()
         awaited = [submission for submission in batch if submission.deadline > now]
+        outcome: Sequence[Outcome] | ChallengeError = ()
+        if awaited:
+            outcome = self._outcome(awaited, now)
+        # Room is made before anybody is answered: a caller that comes back at once finds it.
+        with self._lock:
+            self._buffered_events -= sum(len(submission.events) for submission in batch)
+            self._drained.notify_all()
         for submission in batch:
             if submission.deadline <= now:
                 submission.fail(DeadlineExceeded("the events were not committed in time"))
-        if not awaited:
-            return
-        events = [event for submission in awaited for event in submission.events]
-        latest = max(submission.deadline for submission in awaited)
+        _answer(awaited, outcome)
+
+    def _outcome(self, batch: Sequence[Submission], now: float) -> Sequence[Outcome] | ChallengeError:
+        """Flush, and answer the outcomes of all events, or why there are none."""
+        events = [event for submission in batch for event in submission.events]
+        latest = max(submission.deadline for submission in batch)
         try:
-            outcomes = self._flush(events, min(latest, now + FLUSH_DEADLINE_MAX_S))
+            return self._flush(batch[0].judged_by, events, min(latest, now + FLUSH_DEADLINE_MAX_S))
         except ChallengeError as error:
-            for submission in awaited:
-                submission.fail(error)
+            return error
         except Exception:
             # The writer outlives a bug: these callers hear that the outcome is unknown, the next batch gets its turn.
             log.exception("a flush failed", extra={"events": len(events)})
-            for submission in awaited:
-                submission.fail(DatabaseUnavailable("the events could not be committed"))
-        else:
-            start = 0
-            for submission in awaited:
-                end = start + len(submission.events)
-                submission.resolve(outcomes[start:end])
-                start = end
+            return DatabaseUnavailable("the events could not be committed")
+
+
+def _answer(batch: Sequence[Submission], outcome: Sequence[Outcome] | ChallengeError) -> None:
+    start = 0
+    for submission in batch:
+        if isinstance(outcome, ChallengeError):
+            submission.fail(outcome)
+            continue
+        end = start + len(submission.events)
+        submission.resolve(outcome[start:end])
+        start = end

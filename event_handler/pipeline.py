@@ -39,7 +39,8 @@ class Pipeline(Generic[A, B]):
         self._take_in = take_in
         self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
         self._answers: SimpleQueue[Answer[B] | _End] = SimpleQueue()
-        self._taking_in = threading.Lock()
+        self._lock = threading.Lock()
+        self._taking_in = False
         self._stopped = False
 
     def run(self, batches: Iterable[A]) -> Iterator[B]:
@@ -57,20 +58,28 @@ class Pipeline(Generic[A, B]):
             self._room.release()
 
     def stop(self) -> None:
-        """Take nothing more in; what was taken in is still answered."""
-        with self._taking_in:
+        """Take nothing more in; what was taken in is still answered. Waits for nothing."""
+        with self._lock:
             self._stopped = True
-            self._answers.put(_End(ShuttingDown()))
+            # A reader that is taking a batch in says itself that nothing follows, after the batch.
+            if not self._taking_in:
+                self._answers.put(_End(ShuttingDown()))
 
     def _read(self, batches: Iterable[A]) -> None:
         waiting = iter(batches)
         try:
             while self._room.acquire():
                 batch = next(waiting)
-                with self._taking_in:
+                with self._lock:
                     if self._stopped:
                         return
-                    self._answers.put(self._take_in(batch))
+                    self._taking_in = True
+                answer = self._take_in(batch)
+                with self._lock:
+                    self._taking_in = False
+                    self._answers.put(answer)
+                    if self._stopped:
+                        raise ShuttingDown
         except StopIteration:
             self._answers.put(_End())
         except Exception as error:

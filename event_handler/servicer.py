@@ -10,23 +10,27 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.pipeline import Answer, Pipelines
 from event_handler.telemetry import EventTelemetry
-from event_handler.writers import Writers
+from event_handler.writers import EVENTS_PER_CALL_MAX, Writers
 from shared.domain.acceptance import Window, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import InvalidRequest
 from shared.domain.events import Event, Outcome
+from shared.operations.live_catalogue import LiveCatalogue
 from shared.rpc.deadlines import DEFAULT_S, deadline_of
 from shared.rpc.event_messages import read_event, result_message
 from shared.runtime.clock import Clock
-
-EVENTS_PER_CALL_MAX = 1_000
 
 
 class EventServicer:
     """Judges events, lets the good ones be committed, and reports what became of each."""
 
     def __init__(
-        self, writers: Writers, catalogue: Catalogue, window: Window, clock: Clock, telemetry: EventTelemetry
+        self,
+        writers: Writers,
+        catalogue: LiveCatalogue[Catalogue],
+        window: Window,
+        clock: Clock,
+        telemetry: EventTelemetry,
     ) -> None:
         self._writers = writers
         self._catalogue = catalogue
@@ -64,24 +68,24 @@ class EventServicer:
     def _take_in(
         self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False
     ) -> Answer[list[rpc.EventResult]]:
-        """Judge events and submit the good ones; the answer waits for their commit."""
-        now = self._clock()
+        """Judge events by the current catalogue and submit the good ones; the answer waits for their commit."""
+        catalogue, now = self._catalogue.current, self._clock()
         outcomes: list[Outcome | None] = []
         accepted: list[Event] = []
         for message in messages:
             event = read_event(message)
-            refusal = event if isinstance(event, Outcome) else judge(event, self._catalogue, self._window, now)
+            refusal = event if isinstance(event, Outcome) else judge(event, catalogue, self._window, now)
             outcomes.append(refusal)
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
-        pending = self._writers.submit(accepted, deadline, patient=patient) if accepted else None
+        pending = self._writers.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
 
         def answer() -> list[rpc.EventResult]:
             committed = iter(pending.wait() if pending is not None else ())
             settled = [next(committed) if outcome is None else outcome for outcome in outcomes]
             self._telemetry.count(settled)
             return [
-                result_message(message.event_id, outcome, self._catalogue)
+                result_message(message.event_id, outcome, catalogue)
                 for message, outcome in zip(messages, settled, strict=True)
             ]
 

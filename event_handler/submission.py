@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from copy import copy
 
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError, DeadlineExceeded
 from shared.domain.events import Event, Outcome
 
@@ -13,10 +15,11 @@ from shared.domain.events import Event, Outcome
 class Submission:
     """Events that wait for their commit, and the thread that waits with them."""
 
-    __slots__ = ("_done", "_error", "_outcomes", "deadline", "events", "submit_time")
+    __slots__ = ("_done", "_error", "_outcomes", "deadline", "events", "judged_by", "submit_time")
 
-    def __init__(self, events: Sequence[Event], deadline: float) -> None:
-        """`deadline` is in monotonic seconds."""
+    def __init__(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> None:
+        """`judged_by` is the catalogue that has accepted the events; `deadline` is in monotonic seconds."""
+        self.judged_by = judged_by
         self.events = events
         self.deadline = deadline
         self.submit_time = time.monotonic()
@@ -44,5 +47,6 @@ class Submission:
         if not self._done.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
             raise DeadlineExceeded("the events were not committed in time; the outcome is unknown")
         if self._error is not None:
-            raise self._error
+            # Each caller raises one of its own: all callers of a batch share the error, and a traceback grows.
+            raise copy(self._error) from self._error
         return self._outcomes

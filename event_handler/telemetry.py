@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from event_handler.group_commit import Flush
 from event_handler.writers import Writers
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
 
@@ -47,10 +48,10 @@ class EventTelemetry:
     def measured(self, flush: Flush) -> Flush:
         """The same flush, measured."""
 
-        def measured_flush(events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+        def measured_flush(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
             started = time.monotonic()
             try:
-                outcomes = flush(events, deadline)
+                outcomes = flush(judged_by, events, deadline)
             except Exception:
                 self._failures.inc()
                 raise

@@ -7,7 +7,11 @@ from zlib import crc32
 
 from event_handler.group_commit import Flush, GroupCommit
 from event_handler.submission import Submission
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
+
+EVENTS_PER_CALL_MAX = 1_000
+"""The most that the contract lets one call bring."""
 
 
 class Split:
@@ -31,29 +35,30 @@ class Writers:
     """One or more group commits, one player always in the same."""
 
     def __init__(self, flush: Flush, *, count: int, buffer_events_max: int, linger_s: float = 0.0) -> None:
-        """`buffer_events_max` bounds the events of all writers together."""
-        self._writers = [
-            GroupCommit(flush, buffer_events_max=buffer_events_max // count, linger_s=linger_s) for _ in range(count)
-        ]
+        """`buffer_events_max` bounds the events of all writers together; each has room for one call at least."""
+        share = max(buffer_events_max // count, EVENTS_PER_CALL_MAX)
+        self._writers = [GroupCommit(flush, buffer_events_max=share, linger_s=linger_s) for _ in range(count)]
 
     def start(self) -> None:
         """Start all writers."""
         for writer in self._writers:
             writer.start()
 
-    def submit(self, events: Sequence[Event], deadline: float, *, patient: bool = False) -> Submission | Split:
+    def submit(
+        self, judged_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
+    ) -> Submission | Split:
         """As `GroupCommit.submit`; after an error some of the events may be committed nevertheless."""
         if len(self._writers) == 1:
-            return self._writers[0].submit(events, deadline, patient=patient)
+            return self._writers[0].submit(judged_by, events, deadline, patient=patient)
         positions: dict[int, list[int]] = {}
         for position, event in enumerate(events):
             positions.setdefault(crc32(event.user_id.encode()) % len(self._writers), []).append(position)
         if len(positions) == 1:
-            return self._writers[next(iter(positions))].submit(events, deadline, patient=patient)
+            return self._writers[next(iter(positions))].submit(judged_by, events, deadline, patient=patient)
         return Split(
             len(events),
             [
-                (part, self._writers[writer].submit([events[p] for p in part], deadline, patient=patient))
+                (part, self._writers[writer].submit(judged_by, [events[p] for p in part], deadline, patient=patient))
                 for writer, part in positions.items()
             ],
         )

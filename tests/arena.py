@@ -38,7 +38,9 @@ DOCUMENT: Mapping = {
         ),
         challenge(
             "island",
-            goal("chests", stat="chests", count="events", target=2, reward={"type": "ITEM", "id": "MAP", "quantity": 1}),
+            goal(
+                "chests", stat="chests", count="events", target=2, reward={"type": "ITEM", "id": "MAP", "quantity": 1}
+            ),
         ),
     ],
     "stats": ["losses"],

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 
 def request_fields(service: ServiceDescriptor) -> set[str]:
     """Every field that a caller of the service can set, as `Message.field`; a timestamp is one value."""
-    return {
-        f"{field.containing_type.name}.{field.name}"
-        for method in service.methods
-        for field in _fields(method.input_type)
-    }
+    return {name for method in service.methods for name in _fields(method.input_type)}
 
 
-def _fields(message: Descriptor) -> Iterator[FieldDescriptor]:
+def _fields(message: Descriptor) -> Iterator[str]:
     for field in message.fields:
-        yield field
+        yield f"{message.name}.{field.name}"
         nested = field.message_type
         if nested is not None and nested.file.package == message.file.package:
             yield from _fields(nested)

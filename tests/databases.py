@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.progress import GoalStatus, goal_status
 from shared.operations.view import view_player
-from shared.postgres.connection import Connection, InstantLoader, connect_arguments
+from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database import Database
 
 PATIENCE_S = 20.0
@@ -25,7 +25,6 @@ def soon(seconds: float = PATIENCE_S) -> float:
 def connected(url: str) -> Iterator[Connection]:
     """A connection like those of the pool, in autocommit."""
     with Connection.connect(url, **connect_arguments(5, "tests")) as connection:
-        connection.adapters.register_loader("timestamptz", InstantLoader)
         yield connection
 
 

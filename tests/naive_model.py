@@ -10,8 +10,6 @@ from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY
 from shared.domain.progress import GoalState
 
-SUM_MAX = 2**62
-
 
 class NaiveModel:
     """What the system must say, for any number of players."""
@@ -82,7 +80,7 @@ class NaiveModel:
         counted = self._counted(user_id, goal)
         match goal.counting:
             case Counting.SUM:
-                return min(SUM_MAX, sum(event.delta or 0 for event in counted))
+                return min(2**62, sum(event.delta or 0 for event in counted))
             case Counting.EVENTS:
                 return len(counted)
             case Counting.DAYS:

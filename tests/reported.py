@@ -13,9 +13,7 @@ from tests.services import NOW
 
 def login(user_id: str = "player", *, event_id: str | None = None, at: Instant = NOW) -> Event:
     """A login; without an id of its own it gets a new one."""
-    return Event(
-        event_id=_given_or_new(event_id), user_id=user_id, event_time=timestamp(at), logged_in=LoggedIn()
-    )
+    return Event(event_id=_given_or_new(event_id), user_id=user_id, event_time=timestamp(at), logged_in=LoggedIn())
 
 
 def stat(
@@ -34,6 +32,13 @@ def stat(
         event_time=timestamp(at),
         stat_updated=StatUpdated(stat_code=stat_code, delta=delta, value=value),
     )
+
+
+def amount_event(field: str, amount: int) -> Event:
+    """Something that changed the stat `wins`, with this amount as its `delta` or its `value`."""
+    event = stat("wins")
+    setattr(event.stat_updated, field, amount)
+    return event
 
 
 def timestamp(instant: Instant) -> Timestamp:

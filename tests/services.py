@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import psycopg
@@ -25,6 +25,7 @@ from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.operations.flush import flush
+from shared.operations.live_catalogue import LiveCatalogue
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.health import Health
@@ -43,6 +44,12 @@ STREAMS = 8
 POOL_SIZE = 4
 CLOSE_S = 10.0
 """How long a writer may take for its last batch."""
+
+
+T = TypeVar("T")
+
+Listed: TypeAlias = Catalogue | LiveCatalogue[EncodedCatalogue]
+Judging: TypeAlias = Catalogue | LiveCatalogue[Catalogue]
 
 
 class SetClock:
@@ -117,7 +124,7 @@ def game(
 
 @contextmanager
 def challenge_service(
-    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+    database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServiceStub]:
     """A challenge service, and its caller's stub."""
     with challenge_channel(database_url, catalogue, clock=clock, threads=threads, pool_size=pool_size) as channel:
@@ -126,7 +133,7 @@ def challenge_service(
 
 @contextmanager
 def challenge_channel(
-    database_url: str, catalogue: Catalogue, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+    database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[grpc.Channel]:
     """A challenge service, and its caller's connection."""
     with (
@@ -139,7 +146,7 @@ def challenge_channel(
 @contextmanager
 def event_service(
     database_url: str,
-    catalogue: Catalogue,
+    catalogue: Judging,
     *,
     clock: Clock,
     window: Window = WINDOW,
@@ -156,7 +163,7 @@ def event_service(
 @contextmanager
 def event_channel(
     database_url: str,
-    catalogue: Catalogue,
+    catalogue: Judging,
     *,
     clock: Clock,
     window: Window = WINDOW,
@@ -178,17 +185,17 @@ def event_channel(
 
 @contextmanager
 def challenge_servicer(
-    database_url: str, catalogue: Catalogue, *, clock: Clock, pool_size: int = POOL_SIZE
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServicer]:
     """The methods of the challenge service, without a server around them."""
     with _database(database_url, pool_size) as database:
-        yield ChallengeServicer(database, EncodedCatalogue(catalogue), clock)
+        yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
 
 
 @contextmanager
 def event_servicer(
     database_url: str,
-    catalogue: Catalogue,
+    catalogue: Judging,
     *,
     clock: Clock,
     window: Window = WINDOW,
@@ -197,15 +204,25 @@ def event_servicer(
     """The methods of the event handler, with their writer, without a server around them."""
     with _database(database_url, POOL_SIZE) as database:
         writers = Writers(
-            lambda events, deadline: flush(database, catalogue, events, deadline),
+            lambda judged_by, events, deadline: flush(database, judged_by, events, deadline),
             count=1,
             buffer_events_max=buffer_events_max,
         )
         writers.start()
         try:
-            yield EventServicer(writers, catalogue, window, clock, EventTelemetry(Telemetry()))
+            judging = live(catalogue, lambda definitions: definitions)
+            yield EventServicer(writers, judging, window, clock, EventTelemetry(Telemetry()))
         finally:
             writers.close(CLOSE_S)
+
+
+def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:
+    """The catalogue in use; one that is live already stays the test's own, to be changed while services run."""
+    if isinstance(catalogue, LiveCatalogue):
+        return catalogue
+    in_use = LiveCatalogue(prepare)
+    in_use.take(catalogue, NOW)
+    return in_use
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -75,7 +74,8 @@ def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ())
 
 _sums = st.sampled_from((0, 1, SUM_MAX - 1, SUM_MAX)) | st.integers(0, SUM_MAX)
 _amounts = st.integers(-AMOUNT_MAX, AMOUNT_MAX) | st.integers(-2, 2)
-_extremes = st.none() | st.tuples(_amounts, _amounts, instants)
+# So few instants that newest values tie.
+_extremes = st.none() | st.tuples(_amounts, _amounts, st.integers(FIRST_DAY * DAY, FIRST_DAY * DAY + 2))
 _day_sets = st.sets(st.integers(FIRST_DAY, FIRST_DAY + DAYS))
 
 
@@ -183,20 +183,29 @@ _completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instant
 _stored = st.tuples(_kept_tallies, st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1))
 
 
+_Stored = tuple[dict[Stat, TallyView], list[tuple[Assignment | None, Completion | None]]]
+
+
+def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
+    kept, choices = stored
+    by_goal = list(zip([*catalogue.goals, "a goal of the past"], choices, strict=False))
+    return PlayerView(
+        kept,
+        {goal_id: assignment for goal_id, (assignment, _) in by_goal if assignment is not None},
+        {goal_id: completion for goal_id, (_, completion) in by_goal if completion is not None},
+    )
+
+
 def views(catalogue: Catalogue) -> st.SearchStrategy[PlayerView]:
     """Anything that may be stored of a player, also of a goal that the catalogue no longer has."""
-    goal_ids = [*catalogue.goals, "a goal of the past"]
+    return _stored.map(lambda stored: _view(catalogue, stored))
 
-    def view(stored: tuple[dict[Stat, TallyView], list[tuple[Assignment | None, Completion | None]]]) -> PlayerView:
-        kept, choices = stored
-        by_goal = [(goal_id, choice) for goal_id, choice in zip_longest(goal_ids, choices) if goal_id and choice]
-        return PlayerView(
-            kept,
-            {goal_id: assignment for goal_id, (assignment, _) in by_goal if assignment is not None},
-            {goal_id: completion for goal_id, (_, completion) in by_goal if completion is not None},
-        )
 
-    return _stored.map(view)
+def catalogues_with_players(
+    goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words
+) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
+    """A catalogue, and somebody who plays under it."""
+    return st.tuples(catalogues(goals_max, wording), _stored).map(lambda drawn: (drawn[0], _view(*drawn)))
 
 
 class Situation(NamedTuple):
@@ -207,8 +216,10 @@ class Situation(NamedTuple):
     view: PlayerView
 
 
-def situations() -> st.SearchStrategy[Situation]:
-    """Any goal and any player."""
-    return catalogues(goals_max=4).flatmap(
-        lambda catalogue: st.builds(Situation, st.just(catalogue), goal_of(catalogue), views(catalogue))
-    )
+def _situation(catalogue: Catalogue, stored: _Stored, number: int) -> Situation:
+    goals = tuple(catalogue.goals.values())
+    return Situation(catalogue, goals[number % len(goals)], _view(catalogue, stored))
+
+
+situations = st.builds(_situation, catalogues(goals_max=4), _stored, st.integers(0, 3))
+"""Any goal and any player."""

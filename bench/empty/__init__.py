@@ -1,1 +1,1 @@
-"""Servers that do nothing with a call: the least that a call can cost in Python, which the services are held against."""
+"""Servers that do nothing with a call, which the services are held against: a call costs no less in Python."""

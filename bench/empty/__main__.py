@@ -25,14 +25,16 @@ def main() -> None:
     arguments = parser.parse_args()
 
     hold_stop_signals()
-    # The server must be held: one that is garbage stops.
-    if arguments.kind == "bare":
-        _server, port = start_bare(arguments.bytes, arguments.threads)
-    else:
-        _server, port = start_admitted(arguments.telemetry, arguments.collector, arguments.threads)
+    # The server is held while this waits: one that nobody holds stops.
+    server, port = (
+        start_bare(arguments.bytes, arguments.threads)
+        if arguments.kind == "bare"
+        else start_admitted(arguments.telemetry, arguments.collector, arguments.threads)
+    )
     sys.stdout.write(json.dumps({"message": "serving", "port": port}) + "\n")
     sys.stdout.flush()
     wait_for_stop_signal()
+    del server
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from challenge.v1 import event_service_pb2
+from challenge.v1 import challenge_service_pb2
 from prometheus_client import Histogram
 
 from devstack.ports import LOOPBACK
@@ -14,20 +14,22 @@ from shared.runtime import otlp
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import LATENCY_BUCKETS_S, Telemetry
 
-CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
+CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 
 SAMPLE_RATIO = 0.01
 """The services' default."""
 
 
 class EmptyServicer:
-    """Answers nothing at all."""
+    """Has every method of every contract, and none does anything."""
 
-    def ReportEvent(self, _request: object, _context: object) -> bytes:  # noqa: N802 - the contract's name
-        """An empty response."""
-        return b""
+    def __getattr__(self, name: str) -> Callable[[object, object], bytes]:
+        """The method of that name."""
+        return _answer_nothing
 
-    ReportEvents = ReportEvent
+
+def _answer_nothing(_request: object, _context: object) -> bytes:
+    return b""
 
 
 class DeafHistogram(Histogram):

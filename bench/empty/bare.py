@@ -13,9 +13,11 @@ class AnyMethod(grpc.GenericRpcHandler):
     """Answers every call of every unary method, whatever it asks."""
 
     def __init__(self, answer: bytes) -> None:
-        self._handler = grpc.unary_unary_rpc_method_handler(lambda _request, _context: answer)
+        self._handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+            lambda _request, _context: answer
+        )
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:  # noqa: ARG002
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:  # noqa: ARG002
         """The handler of a method: the same for all."""
         return self._handler
 

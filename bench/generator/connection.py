@@ -16,7 +16,7 @@ from bench.generator.headers import NO_STATUS, Status, status_of
 CONNECT_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 20
 _WINDOW_REFILL = 1 << 30
-"""When so much was received, the connection's window is filled up again. Each stream has all the window there can be."""
+"""When so much was received, the connection's window is filled up again; a stream has all the window there can be."""
 _PREFIX = struct.Struct(">BI")
 """Before each gRPC message: whether it is compressed, and its length."""
 

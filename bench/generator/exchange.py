@@ -59,7 +59,8 @@ class Exchange:
             connection.flush()
         for connection in readable:
             connection.read()
-        while self._waiting and self._with_room() is not None:
+        # When no connection is left, those that wait are called as well, to be told so.
+        while self._waiting and (not self.is_open or self._with_room() is not None):
             self.call(*self._waiting.popleft())
 
     def close(self) -> None:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Reward, Source, Stat
-
-_IDENTITY = ("source", "stat", "count")
-"""What a goal's progress is made of. Under another one, stored completions and progress would speak of another goal."""
+from shared.domain.identity import GoalIdentity, identity_of
 
 
 def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
-    """Why `new` may not follow `old`, in the order of `new`; empty if it may.
+    """Why `new` may not follow `old`, in the order of `new`; empty if it may."""
+    return identity_changes({goal.id: identity_of(goal) for goal in old.goals.values()}, new)
 
-    A goal id is for ever: source, stat and counting never change under it. All else may change. A goal may move to
-    another challenge: everything stored about it is stored under its own id and moves along, and calls that still name
-    the old challenge end in GOAL_NOT_FOUND.
+
+def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[Problem]:
+    """Why `new` may not follow catalogues whose goals had these identities, by goal id; empty if it may.
+
+    A goal id is for ever: source, stat, counting and schedule never change under it. All else may change. A goal may
+    move to another challenge: everything stored about it is stored under its own id and moves along, and calls that
+    still name the old challenge end in GOAL_NOT_FOUND.
     """
     return [
         Problem(f"goal {goal.id!r}", f"{change}: a goal id is for ever, give the changed goal an id of its own")
         for goal in new.goals.values()
-        if goal.id in old.goals
-        for trait, change in _trait_changes(old.goals[goal.id], goal)
-        if trait in _IDENTITY
+        if goal.id in known
+        for change in _differences(_identity_traits(known[goal.id]), _identity_traits(identity_of(goal)))
     ]
 
 
@@ -63,26 +65,31 @@ def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             continue
         if before.challenge_id != goal.challenge_id:
             yield f"goal {goal.id!r} moves from challenge {before.challenge_id!r} to {goal.challenge_id!r}"
-        for _, change in _trait_changes(before, goal):
+        for change in _differences(_traits(before), _traits(goal)):
             yield f"goal {goal.id!r}: {change}"
         if before.description != goal.description:
             yield f"goal {goal.id!r}: description changes"
 
 
-def _trait_changes(before: Goal, after: Goal) -> Iterator[tuple[str, str]]:
-    """The traits that differ, each with how."""
-    old, new = _traits(before), _traits(after)
-    for trait in old:
-        if old[trait] != new[trait]:
-            yield trait, f"{trait} changes from {old[trait]} to {new[trait]}"
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    """How each trait changes that does."""
+    return (f"{trait} changes from {old[trait]} to {new[trait]}" for trait in old if old[trait] != new[trait])
+
+
+def _identity_traits(identity: GoalIdentity) -> dict[str, str]:
+    """The identity under a document's keys, as text short enough to be shown."""
+    return {
+        "source": identity.source,
+        "stat": repr(identity.stat_code) if identity.stat_code else "none",
+        "count": identity.counting,
+        "schedule": identity.schedule,
+    }
 
 
 def _traits(goal: Goal) -> dict[str, str]:
-    """What a document says about a goal, under the document's keys, as text short enough to be shown."""
+    """What a document says about a goal, as `_identity_traits`."""
     return {
-        "source": goal.stat.source,
-        "stat": repr(goal.stat.code) if goal.stat.source is Source.STAT else "none",
-        "count": goal.counting,
+        **_identity_traits(identity_of(goal)),
         "target": f"{goal.target:,}",
         "name": repr(goal.name),
         "reward": _reward(goal.reward),

@@ -29,14 +29,19 @@ def read(path: Path) -> Iterator[Document | Problem]:
         yield _read_file(path)
         return
     try:
-        found = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")]
+        found = files_in(path)
     except OSError as error:
         yield Problem("", f"cannot be read: {error.strerror}", str(path))
         return
     if not found:
         yield Problem("", "the folder holds no .yaml, .yml or .json file", str(path))
-    for file in sorted(found):
+    for file in found:
         yield _read_file(file) if os.path.isfile(file) else Problem("", "is not a file", str(file))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files that make up the catalogue in a folder, in the order in which they are taken together."""
+    return sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
 
 
 def _read_file(path: Path) -> Document | Problem:

@@ -120,6 +120,16 @@ class DatabaseUnavailable(ChallengeError):
         self.retry_after_s = retry_after_s
 
 
+class CatalogueUnavailable(ChallengeError):
+    """No catalogue is in use yet: the one on disk waits for the database, or is refused."""
+
+    reason = "CATALOGUE_UNAVAILABLE"
+
+    def __init__(self, message: str = "no catalogue is in use yet", retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ShuttingDown(ChallengeError):
     """This process takes no more work; another one will."""
 

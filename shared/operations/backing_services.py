@@ -2,29 +2,75 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from shared.cache.redis import Cache
-from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
-from shared.operations.probe import probe_database
+from shared.domain.instant import SECOND
+from shared.operations.catalogue_watch import LOOK_INTERVAL_S, LOOK_MAX_S, CatalogueWatch
+from shared.operations.probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import Database
 from shared.postgres.telemetry import DatabaseTelemetry
 from shared.rpc.health import PROBE_INTERVAL_S, Health
+from shared.runtime.clock import system_clock
 from shared.runtime.errors import StartRefused
+from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
-from shared.runtime.settings_groups import DatabaseSettings, RedisSettings
+from shared.runtime.settings_groups import CatalogueSettings, DatabaseSettings, RedisSettings
+from shared.runtime.telemetry import Telemetry
+
+T = TypeVar("T")
 
 _CACHE_CONNECTIONS_MAX = 8
 
 
-def load_catalogue(path: Path) -> Catalogue:
-    """The catalogue to start with; `StartRefused` with all its problems if it is invalid."""
+def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
+    """Load the catalogue to start with; `StartRefused` with all its problems if it is invalid.
+
+    `prepare` makes of it what the service works with. It is in use once it is watched.
+    """
     try:
-        return load(path)
+        return CatalogueWatch(settings.path, prepare, system_clock)
     except CatalogueInvalid as invalid:
-        raise StartRefused(f"the catalogue {path} is invalid:\n{invalid}") from None
+        raise StartRefused(f"the catalogue {settings.path} is invalid:\n{invalid}") from None
+
+
+def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Process, health: Health) -> None:
+    """Take the catalogue into use, and from then on whatever it becomes on disk. Health is unwell while none is in use.
+
+    Returns when one is, or after a while. Raises `StartRefused` if it may not run and others can serve instead.
+    """
+    process.lifecycle.on_reload(watch.reload)
+    process.duties.start(
+        "watch catalogue", LOOK_INTERVAL_S, lambda: watch.look(database), timeout_s=LOOK_MAX_S + STEP_TIMEOUT_S
+    )
+    # Milliseconds; without a database as long as a probe waits for one.
+    watch.wait_for_first_look(LOOK_MAX_S)
+    reason = watch.unusable()
+    if process.endpoint.shared and watch.refused and reason is not None:
+        # A worker that listens gets its share of the connections, whether it can serve them or not.
+        raise StartRefused(reason)
+    probe = health.add_probe("catalogue", watch.unusable)
+    process.duties.start("probe catalogue", PROBE_INTERVAL_S, probe)
+    _measure(watch, process.telemetry)
+
+
+def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
+    live = watch.live
+
+    def info() -> Mapping[str, str]:
+        in_use = live.in_use
+        return {"version": in_use.version} if in_use is not None else {}
+
+    def loaded_s() -> float:
+        in_use = live.in_use
+        return in_use.since / SECOND if in_use is not None else 0.0
+
+    telemetry.info("catalogue_info", "The catalogue version in use.", info)
+    telemetry.gauge("catalogue_loaded_timestamp_seconds", "When it was taken into use, since 1970.", loaded_s)
+    telemetry.gauge("catalogue_refused", "1 while the catalogue on disk is refused.", lambda: float(watch.refused))
 
 
 def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
@@ -34,7 +80,7 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     database.open()
     process.lifecycle.on_stop("database", database.close)
     probe = health.add_probe("database", lambda: probe_database(database))
-    process.duties.start("probe database", PROBE_INTERVAL_S, probe)
+    process.duties.start("probe database", PROBE_INTERVAL_S, probe, timeout_s=PROBE_DEADLINE_S + STEP_TIMEOUT_S)
     return database
 
 

@@ -12,6 +12,7 @@ from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
 from shared.domain.grant_care import Act, GrantStatus
 from shared.domain.instant import Instant
+from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -65,7 +66,7 @@ def list_grants(
     connection: Connection, states: Collection[ClaimState], provider: str | None, user_id: str | None, count: int
 ) -> list[KeptGrant]:
     """At most `count` grants, the oldest claims first. No states: any."""
-    wanted = [state.value for state in states] or None
+    wanted = text_array([state.value for state in states]) if states else None
     return list(map(_grant, _LIST.rows(connection, wanted, provider, user_id, count)))
 
 
@@ -82,7 +83,7 @@ def lock(connection: Connection, grant_id: UUID) -> None:
 
 def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:
     """Store another status of a grant that is locked."""
-    _CHANGE.run(
+    _CHANGE.rows(
         connection,
         grant_id,
         status.state.value,
@@ -104,7 +105,7 @@ def note(connection: Connection, now: Instant, operator: str, act: Act, grant: K
         "priority": status.priority,
         "attempts": status.attempts,
     }
-    _INSERT_AUDIT.run(connection, now, operator, act.value, grant.grant_id, reason, json.dumps(before))
+    _INSERT_AUDIT.rows(connection, now, operator, act.value, grant.grant_id, reason, json.dumps(before))
 
 
 def read_audit(connection: Connection, grant_id: UUID) -> list[AuditEntry]:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
-from shared.postgres.connection import Connection, InstantLoader, connect_arguments
+from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.errors import ContentRefused, Failure, classify, to_domain
 from shared.postgres.telemetry import DatabaseTelemetry
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
@@ -62,7 +62,6 @@ class Database:
         self._pool.close(timeout=timeout_s)
 
     def _configure(self, connection: Connection) -> None:
-        connection.adapters.register_loader("timestamptz", InstantLoader)
         if self._telemetry is not None:
             connection.took = self._telemetry.took
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 import psycopg
-from psycopg_pool import PoolTimeout, TooManyRequests
 
-from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
+from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
 from shared.postgres.connection import AnswerTimeout
 
 
@@ -63,10 +62,6 @@ def violated_constraint(error: psycopg.Error) -> str | None:
 
 def to_domain(error: psycopg.Error) -> ChallengeError | None:
     """The error that callers see; None for a bug, which they see as such."""
-    if isinstance(error, TooManyRequests):
-        return Overloaded("all database connections are in use")
-    if isinstance(error, PoolTimeout):
-        return DatabaseUnavailable()
     match classify(error):
         case Failure.TIMEOUT:
             return DeadlineExceeded("the database did not answer in time; the outcome is unknown")

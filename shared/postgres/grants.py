@@ -13,6 +13,7 @@ from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
+from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.errors import violated_constraint
 from shared.postgres.statements import statement
@@ -31,7 +32,7 @@ def insert(connection: Connection, claim: Claim, provider: str) -> None:
     Raises `RequestIdReused` if the player made another claim under its request id.
     """
     try:
-        _INSERT.run(
+        _INSERT.rows(
             connection,
             *claim.key,
             claim.claim_number,
@@ -69,7 +70,7 @@ def find_of_goals(
     connection: Connection, user_id: str, period_start: Instant, goal_ids: Sequence[str]
 ) -> dict[str, Claim]:
     """The newest claims of these goals in one period, by goal id."""
-    rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, list(goal_ids))
+    rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, text_array(goal_ids))
     return {claim.key.goal_id: claim for claim in map(_claim, rows)}
 
 
@@ -77,7 +78,7 @@ def page(
     connection: Connection, user_id: str, states: Collection[ClaimState], after: UUID | None, count: int
 ) -> list[Claim]:
     """At most `count` of the player's claims in these states (none: in any), after the one with this grant."""
-    wanted = [state.value for state in states] or None
+    wanted = text_array([state.value for state in states]) if states else None
     return [_claim(row) for row in _LIST.rows(connection, user_id, wanted, after, count)]
 
 

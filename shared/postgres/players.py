@@ -70,4 +70,4 @@ def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -
 
 def update_time_zone(connection: Connection, user_id: str, time_zone: str) -> None:
     """Store another time zone."""
-    _UPDATE_TIME_ZONE.run(connection, user_id, time_zone)
+    _UPDATE_TIME_ZONE.rows(connection, user_id, time_zone)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from shared.domain.catalogue import Reward, RewardType
 from shared.domain.events import CompletionKey
 from shared.domain.grants import FINAL, Delivery, Settlement
 from shared.domain.instant import Instant
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -55,14 +55,14 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
     settlements = [outcome.settlement for outcome in ordered]
     rows = _SETTLE.rows(
         connection,
-        [UUID(outcome.delivery.grant_id) for outcome in ordered],
-        [outcome.delivery.lease_token for outcome in ordered],
-        [settlement.state.value for settlement in settlements],
-        [settlement.due_time for settlement in settlements],
-        [0 if outcome.begun else 1 for outcome in ordered],
-        [None if settlement.refusal is None else settlement.refusal.value for settlement in settlements],
-        [settlement.error for settlement in settlements],
-        [now if settlement.state in FINAL else None for settlement in settlements],
+        text_array([outcome.delivery.grant_id for outcome in ordered]),
+        int_array([outcome.delivery.lease_token for outcome in ordered]),
+        text_array([settlement.state.value for settlement in settlements]),
+        nullable_int_array([settlement.due_time for settlement in settlements]),
+        int_array([0 if outcome.begun else 1 for outcome in ordered]),
+        text_array(["" if settlement.refusal is None else settlement.refusal.value for settlement in settlements]),
+        text_array([settlement.error or "" for settlement in settlements]),
+        nullable_int_array([now if settlement.state in FINAL else None for settlement in settlements]),
     )
     return {str(grant_id) for (grant_id,) in rows}
 

@@ -55,8 +55,8 @@ def make_marks(connection: Connection, interval: int, now: Instant) -> bool:
     row = _LOCK.row(connection)
     if row is None or not row[0]:
         return False
-    _DROP_MARKS.run(connection)
-    _MAKE_MARKS.run(connection, interval, now)
+    _DROP_MARKS.rows(connection)
+    _MAKE_MARKS.rows(connection, interval, now)
     return True
 
 

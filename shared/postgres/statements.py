@@ -22,16 +22,17 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 class Statement:
     """One named statement, prepared on each connection at its first use there."""
 
-    __slots__ = ("name", "text")
+    __slots__ = ("_key", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text.encode()
+        self._key = name.encode()
 
     def rows(self, connection: Connection, *parameters: object) -> list[tuple[Any, ...]]:
-        """Execute, and fetch all rows."""
+        """Execute, and fetch all rows; a statement without rows answers none."""
         started = time.monotonic()
-        rows = connection.execute(self.text, parameters, prepare=True, binary=True).fetchall()
+        rows = connection.run_prepared(self._key, self.text, parameters)
         connection.took(self.name, time.monotonic() - started)
         return rows
 
@@ -39,12 +40,6 @@ class Statement:
         """Execute, and fetch the first row, or None where there is none."""
         rows = self.rows(connection, *parameters)
         return rows[0] if rows else None
-
-    def run(self, connection: Connection, *parameters: object) -> None:
-        """Execute a statement that has no rows."""
-        started = time.monotonic()
-        connection.execute(self.text, parameters, prepare=True)
-        connection.took(self.name, time.monotonic() - started)
 
 
 def _read(path: Path) -> Iterator[Statement]:

@@ -38,11 +38,11 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
     except BaseException:
         # If the connection is gone, so is the transaction, and the error that says why is the one to keep.
         with suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
+            connection.run_script(b"ROLLBACK")
         raise
     try:
         started = time.monotonic()
-        connection.execute("COMMIT")
+        connection.run_script(b"COMMIT")
         connection.took("commit", time.monotonic() - started)
     except psycopg.Error as error:
         if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT):
@@ -53,9 +53,8 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
 
 def _begin(connection: Connection) -> int:
     """Begin, and answer the transaction's id: two statements in one round trip."""
-    cursor = connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text")
-    cursor.nextset()
-    return int(cursor.fetchall()[0][0])
+    _, result = connection.run_script(b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()")
+    return int(result.get_value(0, 0) or 0)
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:

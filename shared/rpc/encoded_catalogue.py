@@ -8,15 +8,14 @@ to the goals that differ. All goals are answered this way; a property test holds
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Counting, Goal, Reward, RewardType, Source, Stat
 from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status
-from shared.rpc.wire import nested, nested_tag, number, number_tag, timestamp
+from shared.rpc.edition import Edition, Statuses
+from shared.rpc.wire import nested_tag, number, number_tag, timestamp
 
 SOURCES = {
     Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
@@ -50,16 +49,8 @@ _COMPLETE_TIME = nested_tag(_GOAL, "complete_time")
 _CLAIM_TIME = nested_tag(_GOAL, "claim_time")
 _OCCURRENCE = number(number_tag(_GOAL, "occurrence"), 1)
 
-_GOAL_OF_CHALLENGE = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
-
-LISTED_GOALS_CACHED_MAX = 32_768
-"""Encoded goals that are kept for each catalogue version: at most some 15 MB."""
-
 _UNTOUCHED = PlayerView({}, {}, {})
 """A player of whom nothing is stored."""
-
-Statuses = Mapping[str, GoalStatus]
-"""By goal id: the goals that may differ from an untouched player's."""
 
 
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
@@ -68,11 +59,10 @@ def reward_message(reward: Reward) -> challenge_pb2.Reward:
 
 
 class EncodedCatalogue:
-    """One catalogue version, encoded."""
+    """One catalogue version, encoded in two editions: everything, and without what the definitions say."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._fixed = {goal.id: _fixed_fields(goal) for goal in catalogue.goals.values()}
         self._default_goals: dict[Stat, list[Goal]] = defaultdict(list)
         for goal in catalogue.default_goals:
             self._default_goals[goal.stat].append(goal)
@@ -80,29 +70,21 @@ class EncodedCatalogue:
         for goal in catalogue.goals.values():
             for required in goal.requires:
                 self._dependents[required].append(goal)
-        self._untouched = {
-            goal.id: self._encode(goal, goal_status(goal, _UNTOUCHED, catalogue)) for goal in catalogue.goals.values()
-        }
-        # A player who looks at the list again mostly sees what was there before.
-        self._listed_goal = lru_cache(LISTED_GOALS_CACHED_MAX)(self._encode_listed_goal)
-        self._places = {
-            goal.id: (challenge.id, position)
-            for challenge in catalogue.challenges
-            for position, goal in enumerate(challenge.goals)
-        }
-        self._templates = {
-            (challenge.id, active_only): _Template(
-                _head(challenge),
-                [
-                    nested(_GOAL_OF_CHALLENGE, self._untouched[goal.id])
-                    if goal.default_assigned or not active_only
-                    else b""
-                    for goal in challenge.goals
-                ],
-            )
-            for challenge in catalogue.challenges
-            for active_only in (False, True)
-        }
+        untouched = {goal.id: goal_status(goal, _UNTOUCHED, catalogue) for goal in catalogue.goals.values()}
+        self._full = Edition(
+            catalogue,
+            challenge_fields=_challenge_fields,
+            goal_fields=_goal_fields,
+            player_fields=_player_fields,
+            untouched=untouched,
+        )
+        self._light = Edition(
+            catalogue,
+            challenge_fields=_challenge_id,
+            goal_fields=_goal_id,
+            player_fields=_player_fields,
+            untouched=untouched,
+        )
 
     def statuses(self, view: PlayerView) -> dict[str, GoalStatus]:
         """The goals on which what is stored of the player may bear. All others are as for an untouched player."""
@@ -120,68 +102,42 @@ class EncodedCatalogue:
         return {goal_id: goal_status(goal, view, catalogue) for goal_id, goal in touched.items()}
 
     def challenges(
-        self, challenges: Iterable[Challenge], statuses: Statuses, active_only: bool
+        self, challenges: Iterable[Challenge], statuses: Statuses, active_only: bool, *, light: bool = False
     ) -> Iterator[tuple[Challenge, bytes]]:
-        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
-        patches: dict[str, dict[int, bytes]] = defaultdict(dict)
-        for goal_id, status in statuses.items():
-            challenge_id, position = self._places[goal_id]
-            shown = status.active or not active_only
-            patches[challenge_id][position] = self._listed_goal(goal_id, status) if shown else b""
-        for challenge in challenges:
-            template = self._templates[challenge.id, active_only]
-            message = template.patched(patches.get(challenge.id, {}))
-            if len(message) > template.head_length:
-                yield challenge, message
+        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges.
+
+        The light edition is for callers who have this catalogue version: of a challenge it has the id and the goals, of
+        a goal the id and the fields that are the player's.
+        """
+        return (self._light if light else self._full).challenges(challenges, statuses, active_only)
 
     def goal(self, goal: Goal, statuses: Statuses) -> bytes:
         """A `Goal` message."""
-        status = statuses.get(goal.id)
-        return self._encode(goal, status) if status is not None else self._untouched[goal.id]
+        return self._full.goal(goal.id, statuses)
 
     def active_goals(self, statuses: Statuses) -> list[bytes]:
         """The player's active goals as `Goal` messages, in the catalogue's order."""
         active = {goal.id for goal in self.catalogue.default_goals if goal.id not in statuses}
         active.update(goal_id for goal_id, status in statuses.items() if status.active)
-        goals = self.catalogue.goals
-        return [self.goal(goals[goal_id], statuses) for goal_id in goals if goal_id in active]
-
-    def _encode_listed_goal(self, goal_id: str, status: GoalStatus) -> bytes:
-        """A goal as a field of a `Challenge`."""
-        return nested(_GOAL_OF_CHALLENGE, self._encode(self.catalogue.goals[goal_id], status))
-
-    def _encode(self, goal: Goal, status: GoalStatus) -> bytes:
-        return self._fixed[goal.id] + _player_fields(status)
+        return [self._full.goal(goal_id, statuses) for goal_id in self.catalogue.goals if goal_id in active]
 
 
-class _Template:
-    """An encoded challenge in which goals can be replaced: what lies between the replaced ones is copied as a whole."""
-
-    def __init__(self, head: bytes, goals: Sequence[bytes]) -> None:
-        """`goals` are encoded fields of the challenge, in order; an empty one stands for a goal that is left out."""
-        self.head_length = len(head)
-        """A challenge of this length has no goal."""
-        self._whole = head + b"".join(goals)
-        self._starts = list(accumulate(map(len, goals), initial=len(head)))
-
-    def patched(self, patches: Mapping[int, bytes]) -> bytes:
-        """The challenge with other goals at these positions."""
-        pieces: list[bytes] = []
-        copied = 0
-        for position in sorted(patches):
-            pieces += (self._whole[copied : self._starts[position]], patches[position])
-            copied = self._starts[position + 1]
-        pieces.append(self._whole[copied:])
-        return b"".join(pieces)
-
-
-def _head(challenge: Challenge) -> bytes:
+def _challenge_fields(challenge: Challenge) -> bytes:
+    """All fields but the goals."""
     return challenge_pb2.Challenge(
         challenge_id=challenge.id, name=challenge.name, description=challenge.description
     ).SerializeToString()
 
 
-def _fixed_fields(goal: Goal) -> bytes:
+def _challenge_id(challenge: Challenge) -> bytes:
+    return challenge_pb2.Challenge(challenge_id=challenge.id).SerializeToString()
+
+
+def _goal_id(goal: Goal) -> bytes:
+    return challenge_pb2.Goal(goal_id=goal.id).SerializeToString()
+
+
+def _goal_fields(goal: Goal) -> bytes:
     """What is the same for all players, and therefore nothing that may be absent for one of them."""
     return challenge_pb2.Goal(
         goal_id=goal.id,

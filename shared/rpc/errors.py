@@ -38,9 +38,13 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.AlreadyClaimed: grpc.StatusCode.ALREADY_EXISTS,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+
+_PASSING = (errors.Overloaded, errors.DatabaseUnavailable, errors.CatalogueUnavailable, errors.ShuttingDown)
+# What another attempt may not meet any more.
 
 # A status travels in HTTP/2 trailers, which gRPC clients may refuse from 8 KiB on. The message travels twice, once in
 # percent-encoding (three bytes for one), and details in base64 (four for three): these bounds add up to 7 KiB.
@@ -59,7 +63,7 @@ def status_of(error: Exception, method: str) -> grpc.Status:
     details: list[Message] = [_error_info(error.reason, error.metadata)]
     if isinstance(error, errors.InvalidRequest):
         details.append(_bad_request(error.violations[:VIOLATIONS_MAX]))
-    if isinstance(error, errors.Overloaded | errors.DatabaseUnavailable | errors.ShuttingDown):
+    if isinstance(error, _PASSING):
         details.append(RetryInfo(retry_delay=_duration(error.retry_after_s)))
     return _status(code, error.message, details)
 

@@ -1,8 +1,9 @@
-"""How a process ends: every part says, when it is started, how it is stopped; stopping runs backwards.
+"""What a process does when it is signalled: above all, how it ends.
 
-A composition root starts telemetry, then the pool, then the batch writer, then the server, and says that it is
-healthy last. So the process first reports NOT_SERVING, then takes no new calls and waits for those under way, then
-commits the last batch, closes the pool, and sends its last telemetry.
+Every part says, when it is started, how it is stopped; stopping runs backwards. A composition root starts telemetry,
+then the pool, then the batch writer, then the server, and says that it is healthy last. So the process first reports
+NOT_SERVING, then takes no new calls and waits for those under way, then commits the last batch, closes the pool, and
+sends its last telemetry. SIGHUP ends nothing: a part that can reload does so.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self._steps: list[_Step] = []
+        self._reloads: list[Callable[[], object]] = []
         self.stopped_cleanly = True
         """False once a step failed or overran its time."""
 
@@ -43,9 +45,13 @@ class Lifecycle:
         """Registers how a part is stopped. The part registered last is stopped first."""
         self._steps.append(_Step(name, stop, timeout_s))
 
+    def on_reload(self, reload: Callable[[], object]) -> None:
+        """Registers what SIGHUP asks for. It is called in the main thread and must neither wait nor raise."""
+        self._reloads.append(reload)
+
     def run_until_signalled(self) -> None:
         """Waits for SIGTERM or SIGINT. From then on a second signal kills the process at once. Main thread only."""
-        number = wait_for_stop_signal()
+        number = wait_for_stop_signal(self._reload)
         let_next_signal_kill()
         log.info("stopping", extra={"signal": number.name})
 
@@ -53,6 +59,11 @@ class Lifecycle:
         """Stops every part, the last one first, each within its time; a part that fails does not stop the rest."""
         while self._steps:
             self._run(self._steps.pop())
+
+    def _reload(self) -> None:
+        log.info("asked to reload")
+        for reload in self._reloads:
+            reload()
 
     def __enter__(self) -> Self:
         return self

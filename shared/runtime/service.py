@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from prometheus_client import Counter
 
 from shared.runtime import command_line
+from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
 from shared.runtime.errors import EXIT_REFUSED, StartRefused
 from shared.runtime.lifecycle import Lifecycle
@@ -26,7 +27,7 @@ from shared.runtime.ports import Endpoint, require_free, reserve
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
-from shared.runtime.signals import hold_stop_signals
+from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.telemetry import Registry, Telemetry
 from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
@@ -80,12 +81,18 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
     arguments = command_line.parse(service.module, service.description, argv)
     try:
         settings = load(service.settings, environ)
+        workers = arguments.workers or settings.server.workers
+        connections = connections_of(settings, workers)
+        if connections is not None:
+            connections.require_allowed()
         if arguments.show_settings:
             sys.stdout.write(text_table(service.settings, settings))
+            if connections is not None:
+                sys.stdout.write(f"\n{connections}\n")
             return 0
         hold_stop_signals()
+        hold_reload_signal()
         log_to_stderr(settings.process.log_level, worker=arguments.worker)
-        workers = arguments.workers or settings.server.workers
         if arguments.worker is None and workers > 1:
             return _run_workers(service, settings, workers, environ)
         return _run_alone(service, settings, arguments.worker)

@@ -24,6 +24,14 @@ class DatabaseSettings:
         maximum=1_000,
         help="Connections to PostgreSQL that each worker keeps.",
     )
+    connections_max: int = setting(
+        "DATABASE_CONNECTIONS_MAX",
+        default=100,
+        unit="connections",
+        minimum=1,
+        maximum=100_000,
+        help="Connections that all workers of one service may keep together. More: the service refuses to start.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,17 @@
-"""Signals that end a process: waited for, never handled.
+"""Signals that tell a process to end or to reload: waited for, never handled.
 
 A handler runs between two bytecodes of the main thread, where taking a lock can deadlock with the main thread itself.
-So SIGTERM and SIGINT are blocked in every thread, and one thread waits for them.
+So the signals are blocked in every thread, and one thread waits for them.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+RELOAD_SIGNAL = signal.SIGHUP
 
 
 def hold_stop_signals() -> None:
@@ -21,9 +23,22 @@ def hold_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def wait_for_stop_signal() -> signal.Signals:
-    """Waits until somebody asks the process to stop, and says by which signal."""
-    return signal.Signals(signal.sigwait(STOP_SIGNALS))
+def hold_reload_signal() -> None:
+    """Keeps SIGHUP pending in the same way. A process that does not hold it is ended by it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {RELOAD_SIGNAL})
+
+
+def wait_for_stop_signal(reload: Callable[[], object] | None = None) -> signal.Signals:
+    """Waits until somebody asks the process to stop, and says by which signal.
+
+    With `reload`, which must neither wait nor raise, SIGHUP is waited for as well, and calls it each time.
+    """
+    waited_for = STOP_SIGNALS if reload is None else STOP_SIGNALS | {RELOAD_SIGNAL}
+    while True:
+        number = signal.Signals(signal.sigwait(waited_for))
+        if reload is None or number in STOP_SIGNALS:
+            return number
+        reload()
 
 
 def let_next_signal_kill() -> None:

@@ -8,11 +8,13 @@ OpenTelemetry's data model when a collector is set. A metric has the same name w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     # The tracing library is loaded only where calls are traced.
@@ -64,3 +66,26 @@ class Telemetry:
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """A number that is read when somebody looks, such as the depth of a buffer; `read` must not block."""
         Gauge(name, help_text, registry=self.registry).set_function(read)
+
+    def info(self, name: str, help_text: str, read: Callable[[], Mapping[str, str]]) -> None:
+        """Text that is read when somebody looks, such as a version: the labels of a series whose value is 1.
+
+        There is no series while there are no labels; `read` must not block.
+        """
+        self.registry.register(_Info(name, help_text, read))
+
+
+class _Info(Collector):
+    """A gauge whose labels change."""
+
+    def __init__(self, name: str, help_text: str, read: Callable[[], Mapping[str, str]]) -> None:
+        self._name = name
+        self._help_text = help_text
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        labels = self._read()
+        family = GaugeMetricFamily(self._name, self._help_text, labels=list(labels))
+        if labels:
+            family.add_metric(list(labels.values()), 1.0)
+        yield family

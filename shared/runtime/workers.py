@@ -1,7 +1,7 @@
 """Several processes that share one port.
 
 Each is started by exec, never forked: gRPC's threads do not survive a fork. The kernel spreads connections over the
-workers (SO_REUSEPORT); a worker that dies is replaced; the parent serves nobody itself.
+workers (SO_REUSEPORT); a worker that dies is replaced; SIGHUP is passed on to all; the parent serves nobody itself.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from prometheus_client import Counter
 from shared.runtime.errors import EXIT_REFUSED
 from shared.runtime.parent_link import WorkerLink
 from shared.runtime.restarts import Restarts
-from shared.runtime.signals import let_next_signal_kill, wait_for_stop_signal
+from shared.runtime.signals import RELOAD_SIGNAL, let_next_signal_kill, wait_for_stop_signal
 
 log = logging.getLogger(__name__)
 
 STOP_MARGIN_S = 5.0
 """What a worker may take to stop beyond the grace for its calls: its other steps, and the exit of the interpreter."""
+
+REFUSED_DELAY_S = 5.0
+"""A worker that refuses to start while others serve is started again after this: what it was refused for, such as a
+catalogue that is broken at the moment, does the others no harm, and may be put right."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class _Exited:
 @dataclass(frozen=True)
 class _StartAgain:
     worker: int
+
+
+class _ReloadAsked:
+    pass
 
 
 class _StopAsked:
@@ -54,7 +62,7 @@ class Workers:
         self._restarts = {worker: Restarts() for worker in range(count)}
         self._links: dict[int, WorkerLink] = {}
         self._metrics_ports: dict[int, int | None] = dict.fromkeys(range(count))
-        self._events: SimpleQueue[_Exited | _StartAgain | _StopAsked] = SimpleQueue()
+        self._events: SimpleQueue[_Exited | _StartAgain | _ReloadAsked | _StopAsked] = SimpleQueue()
 
     def metrics_ports(self) -> dict[int, int | None]:
         """Where each worker's metrics are read; None while a worker starts."""
@@ -64,7 +72,7 @@ class Workers:
         """Keeps the workers running until a signal asks to stop; answers the exit code of the parent.
 
         0: all workers ended well within `grace_s` and a margin. 1: one did not, or could not be kept running.
-        2: a worker refused to start, which another start would not change.
+        2: a worker refused to start, and no other one serves.
         """
         threading.Thread(target=self._wait_for_signal, name="signals", daemon=True).start()
         for worker in self._restarts:
@@ -79,6 +87,9 @@ class Workers:
             event = self._events.get()
             if isinstance(event, _StopAsked):
                 return 0
+            if isinstance(event, _ReloadAsked):
+                self._pass_on_reload()
+                continue
             if isinstance(event, _StartAgain):
                 self._start(event.worker)
                 continue
@@ -90,7 +101,10 @@ class Workers:
         """Sees to a worker that ended; answers the exit code if the parent is to end as well."""
         worker, code = exited.worker, exited.link.process.returncode
         del self._links[worker]
-        delay_s = None if code == EXIT_REFUSED else self._restarts[worker].delay_after(exited.lived_s)
+        if code != EXIT_REFUSED:
+            delay_s = self._restarts[worker].delay_after(exited.lived_s)
+        else:
+            delay_s = REFUSED_DELAY_S if self._any_serves() else None
         if delay_s is None:
             log.error("giving up: a worker does not start", extra={"exited_worker": worker, "exit_code": code})
             return EXIT_REFUSED if code == EXIT_REFUSED else 1
@@ -103,6 +117,14 @@ class Workers:
         again.daemon = True
         again.start()
         return None
+
+    def _any_serves(self) -> bool:
+        return any(port is not None for port in self._metrics_ports.values())
+
+    def _pass_on_reload(self) -> None:
+        log.info("asking all workers to reload")
+        for link in self._links.values():
+            link.process.send_signal(RELOAD_SIGNAL)
 
     def _start(self, worker: int) -> None:
         link = WorkerLink([sys.executable, "-m", self._module, "--worker", str(worker)], self._environ)
@@ -134,6 +156,6 @@ class Workers:
         return ended_well
 
     def _wait_for_signal(self) -> None:
-        number = wait_for_stop_signal()
+        number = wait_for_stop_signal(lambda: self._events.put(_ReloadAsked()))
         log.info("stopping", extra={"signal": number.name})
         self._events.put(_StopAsked())

@@ -143,9 +143,7 @@ def test_activations_and_events_at_once_lose_no_completion(arena_game: Game) -> 
         ("career", "warm-up", "GOAL_NOT_FOUND"),
     ],
 )
-def test_goals_that_are_not_there_are_not_found(
-    arena_game: Game, challenge_id: str, goal_id: str, reason: str
-) -> None:
+def test_goals_that_are_not_there_are_not_found(arena_game: Game, challenge_id: str, goal_id: str, reason: str) -> None:
     request = SetGoalActiveRequest(user_id="player", challenge_id=challenge_id, goal_id=goal_id, active=False)
     assert refusal(lambda: arena_game.challenges.SetGoalActive(request)).reason == reason
     assert written(contents(arena_game.database_url)) == {}

@@ -82,6 +82,7 @@ BAD: dict[str, list[Bad]] = {
         Bad("NUL", "\0"),
         Bad("a megabyte", "A" * 1_000_000),
     ],
+    "ListChallengesRequest.catalogue_version": _ids(bad_optional_ids()),
     "GetChallengeRequest.user_id": REQUIRED_ID,
     "GetChallengeRequest.challenge_id": CHALLENGE_ID,
     "SetGoalActiveRequest.user_id": REQUIRED_ID,

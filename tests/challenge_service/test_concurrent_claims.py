@@ -103,9 +103,7 @@ def test_claims_and_activations_at_once_grant_once_at_most(
 ) -> None:
     arena_game.report(stat("wins", delta=3))
     with ThreadPoolExecutor(1) as switcher:
-        switching = switcher.submit(
-            lambda: [arena_game.set_active("warm-up", active) for active in [False, True] * 10]
-        )
+        switching = switcher.submit(lambda: [arena_game.set_active("warm-up", active) for active in [False, True] * 10])
         claims, refusals = claim_at_once(two_services, claims_of("player", "warm-up", lambda _: ""))
         switching.result()
     assert {refused.reason for refused in refusals} <= {"ALREADY_CLAIMED", "GOAL_INACTIVE"}

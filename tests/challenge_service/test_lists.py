@@ -16,7 +16,6 @@ from tests.refusals import refusal
 from tests.reported import login, stat, timestamp
 from tests.services import NOW, Game, game
 
-
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 
 
@@ -39,7 +38,9 @@ def test_a_player_who_never_did_anything_sees_everything(arena_game: Game) -> No
         assert shown.locked == (shown.goal_id in ("champion", "regular"))
         assert shown.state == challenge_pb2.GOAL_STATE_NOT_STARTED
         assert shown.progress == 0
-        assert not any(map(shown.HasField, ("assign_time", "complete_time", "claim_time")))
+        assert not shown.HasField("assign_time")
+        assert not shown.HasField("complete_time")
+        assert not shown.HasField("claim_time")
         assert shown.occurrence == 1
 
 

@@ -5,25 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
-import grpc_testing
+import grpc_testing  # type: ignore[import-untyped]
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 from google.protobuf.message_factory import GetMessageClass
 
 from challenge_service.__main__ import CONTRACT
+from shared.domain.claims import grant_id
+from shared.domain.events import CompletionKey
+from shared.domain.tally import LIFETIME_START
 from tests.arena import arena
-from tests.reported import stat
+from tests.reported import login, stat
 from tests.services import SetClock, challenge_servicer, game
+
+CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
+"""The grant of what the player has claimed before."""
 
 REQUESTS = {
     "InitializePlayer": rpc.InitializePlayerRequest(user_id="player"),
     "ListChallenges": rpc.ListChallengesRequest(user_id="player"),
     "GetChallenge": rpc.GetChallengeRequest(user_id="player", challenge_id="arena"),
-    "SetGoalActive": rpc.SetGoalActiveRequest(
-        user_id="player", challenge_id="arena", goal_id="champion", active=True
-    ),
+    "SetGoalActive": rpc.SetGoalActiveRequest(user_id="player", challenge_id="arena", goal_id="champion", active=True),
     "ClaimReward": rpc.ClaimRewardRequest(user_id="player", challenge_id="arena", goal_id="warm-up"),
+    "ClaimAll": rpc.ClaimAllRequest(user_id="player"),
+    "GetClaim": rpc.GetClaimRequest(user_id="player", grant_id=CLAIMED),
+    "ListClaims": rpc.ListClaimsRequest(user_id="player"),
 }
 EXPECTED: dict[str, Any] = {
     "InitializePlayer": lambda answer: answer.created and len(answer.goals) == answer.new_assignments,
@@ -31,6 +38,9 @@ EXPECTED: dict[str, Any] = {
     "GetChallenge": lambda answer: answer.challenge.goals[0].state == challenge_pb2.GOAL_STATE_COMPLETED,
     "SetGoalActive": lambda answer: answer.goal.active and answer.goal.progress == 3,
     "ClaimReward": lambda answer: answer.claim.state == challenge_pb2.CLAIM_STATE_PENDING,
+    "ClaimAll": lambda answer: [each.newly_claimed for each in answer.results] == [True, False],
+    "GetClaim": lambda answer: answer.claim.goal_id == "welcome" and answer.HasField("position"),
+    "ListClaims": lambda answer: [each.grant_id for each in answer.claims] == [CLAIMED],
 }
 
 
@@ -41,7 +51,8 @@ def test_there_is_a_request_for_every_method() -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_method_answers_its_own_response(database_url: str, name: str) -> None:
     with game(database_url, arena()) as running:
-        running.report(stat("wins", delta=3))
+        running.report(stat("wins", delta=3), login())
+        running.claim("welcome")
     with challenge_servicer(database_url, arena(), clock=SetClock()) as servicer:
         server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
         method = CONTRACT.methods_by_name[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.activation import is_so_already, switch
@@ -12,6 +12,9 @@ from tests.strategies import Situation, situations
 
 NOW = 1_700_000_000_000_000
 
+# Each example is a whole catalogue, 6 ms to draw.
+few = settings(max_examples=50)
+
 
 def switched(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue) -> PlayerView:
     """The view with everything stored that the switch says."""
@@ -20,7 +23,8 @@ def switched(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue) -
     return view._replace(assignments={**view.assignments, goal.id: assignment}, completions=completions)
 
 
-@given(situations(), st.booleans())
+@few
+@given(situations, st.booleans())
 def test_a_switched_goal_is_as_asked_for(situation: Situation, active: bool) -> None:
     catalogue, goal, view = situation
     after = switched(goal, active, view, catalogue)
@@ -29,7 +33,8 @@ def test_a_switched_goal_is_as_asked_for(situation: Situation, active: bool) -> 
     assert is_so_already(goal, active, view) == (goal_status(goal, view, catalogue).active == active)
 
 
-@given(situations())
+@few
+@given(situations)
 def test_deactivating_keeps_what_was_shown(situation: Situation) -> None:
     catalogue, goal, view = situation
     before = goal_status(goal, view, catalogue)
@@ -37,13 +42,15 @@ def test_deactivating_keeps_what_was_shown(situation: Situation) -> None:
     assert (after.state, after.progress) == (before.state, before.progress)
 
 
-@given(situations())
+@few
+@given(situations)
 def test_an_activated_goal_says_since_when(situation: Situation) -> None:
     catalogue, goal, view = situation
     assert goal_status(goal, switched(goal, True, view, catalogue), catalogue).assign_time == NOW
 
 
-@given(situations(), st.booleans())
+@few
+@given(situations, st.booleans())
 def test_a_completion_is_stored_exactly_when_the_goal_is_completed_and_has_none(
     situation: Situation, active: bool
 ) -> None:
@@ -54,7 +61,8 @@ def test_a_completion_is_stored_exactly_when_the_goal_is_completed_and_has_none(
         assert after.completions == view.completions
 
 
-@given(situations(), st.lists(st.booleans(), max_size=4))
+@few
+@given(situations, st.lists(st.booleans(), max_size=4))
 def test_no_switch_takes_a_completion_away(situation: Situation, switches: list[bool]) -> None:
     catalogue, goal, view = situation
     completed = False

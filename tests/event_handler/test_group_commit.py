@@ -14,12 +14,15 @@ import pytest
 
 from event_handler.group_commit import FLUSH_DEADLINE_MAX_S, FLUSH_EVENTS_MAX, GroupCommit
 from event_handler.submission import Submission
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome, Verdict
 from tests.databases import PATIENCE_S, soon
+from tests.goals import catalogue_of, goal
 from tests.strategies import KILLS
 from tests.waiting import wait_until
 
+CATALOGUE = catalogue_of(goal())
 BUFFER = 100
 REFUSED_ID = "refused"
 
@@ -29,6 +32,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.judged_by: list[Catalogue] = []
         self.deadlines: list[float] = []
         self.committing: SimpleQueue[int] = SimpleQueue()
         """Told the size of each batch before it is committed."""
@@ -37,7 +41,8 @@ class Store:
         self.failures: list[Exception] = []
         """Raised one after the other, instead of committing."""
 
-    def flush(self, events: Sequence[Event], deadline: float) -> list[Outcome]:
+    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome]:
+        self.judged_by.append(judged_by)
         self.deadlines.append(deadline)
         self.committing.put(len(events))
         assert self.open.wait(PATIENCE_S)
@@ -52,7 +57,7 @@ class Store:
     def hold_up(self, group_commit: GroupCommit) -> Submission:
         """Let the writer begin a commit and not end it; answers what is in it."""
         self.open.clear()
-        first = group_commit.submit(events_named("first"), soon())
+        first = group_commit.submit(CATALOGUE, events_named("first"), soon())
         assert self.committing.get(timeout=PATIENCE_S) == 1
         return first
 
@@ -100,7 +105,7 @@ def test_what_arrives_during_a_commit_is_committed_together_in_the_order_of_arri
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
-        later = [group_commit.submit(events_named(f"{n}a", REFUSED_ID, f"{n}b"), soon()) for n in range(5)]
+        later = [group_commit.submit(CATALOGUE, events_named(f"{n}a", REFUSED_ID, f"{n}b"), soon()) for n in range(5)]
         assert group_commit.buffered_events == 16
         store.open.set()
         assert reasons(first) == ["first"]
@@ -115,39 +120,61 @@ def test_a_batch_is_bounded_and_no_call_is_split() -> None:
     with writing(store, buffer_events_max=10 * FLUSH_EVENTS_MAX) as group_commit:
         store.hold_up(group_commit)
         size = FLUSH_EVENTS_MAX // 2 + 1
-        calls = [group_commit.submit(events_named(*["id"] * size), soon()) for _ in range(3)]
-        too_large = group_commit.submit(events_named(*["id"] * (FLUSH_EVENTS_MAX + 1)), soon())
+        calls = [group_commit.submit(CATALOGUE, events_named(*["id"] * size), soon()) for _ in range(3)]
+        too_large = group_commit.submit(CATALOGUE, events_named(*["id"] * (FLUSH_EVENTS_MAX + 1)), soon())
         store.open.set()
         for submission in (*calls, too_large):
             submission.wait()
         assert [len(batch) for batch in store.batches] == [1, size, size, size, FLUSH_EVENTS_MAX + 1]
 
 
+def test_a_batch_holds_events_of_one_catalogue_and_is_judged_by_it() -> None:
+    store = Store()
+    newer = catalogue_of(goal("newer"))
+    with writing(store) as group_commit:
+        store.hold_up(group_commit)
+        submissions = [
+            group_commit.submit(judged_by, events_named(event_id), soon())
+            for judged_by, event_id in [
+                (CATALOGUE, "1"),
+                (CATALOGUE, "2"),
+                (newer, "3"),
+                (newer, "4"),
+                (CATALOGUE, "5"),
+            ]
+        ]
+        store.open.set()
+        for submission in submissions:
+            submission.wait()
+    assert store.batches == [["first"], ["1", "2"], ["3", "4"], ["5"]]
+    assert store.judged_by == [CATALOGUE, CATALOGUE, newer, CATALOGUE]
+
+
 def test_what_does_not_fit_into_the_buffer_is_refused_at_once() -> None:
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
-        fits = group_commit.submit(events_named(*["id"] * (BUFFER - 1)), soon())
+        fits = group_commit.submit(CATALOGUE, events_named(*["id"] * (BUFFER - 1)), soon())
         started = time.monotonic()
         with pytest.raises(Overloaded) as refusal:
-            group_commit.submit(events_named("one too many"), soon())
+            group_commit.submit(CATALOGUE, events_named("one too many"), soon())
         assert time.monotonic() - started < 0.1
         assert refusal.value.retry_after_s > 0
         store.open.set()
         first.wait()
         fits.wait()
         wait_until(lambda: group_commit.buffered_events == 0)
-        assert reasons(group_commit.submit(events_named("fits again"), soon())) == ["fits again"]
+        assert reasons(group_commit.submit(CATALOGUE, events_named("fits again"), soon())) == ["fits again"]
 
 
 def test_a_patient_caller_waits_for_room_until_its_deadline() -> None:
     store = Store()
     with writing(store) as group_commit, ThreadPoolExecutor(1) as callers:
         store.hold_up(group_commit)
-        group_commit.submit(events_named(*["id"] * (BUFFER - 1)), soon())
+        group_commit.submit(CATALOGUE, events_named(*["id"] * (BUFFER - 1)), soon())
         with pytest.raises(Overloaded):
-            group_commit.submit(events_named("too late"), soon(0.1), patient=True)
-        caller = callers.submit(group_commit.submit, events_named("in time"), soon(), patient=True)
+            group_commit.submit(CATALOGUE, events_named("too late"), soon(0.1), patient=True)
+        caller = callers.submit(group_commit.submit, CATALOGUE, events_named("in time"), soon(), patient=True)
         store.open.set()
         assert reasons(caller.result(PATIENCE_S)) == ["in time"]
 
@@ -157,7 +184,7 @@ def test_a_commit_that_fails_fails_its_own_callers_alone(error: DatabaseUnavaila
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
-        others = [group_commit.submit(events_named(f"{number}"), soon()) for number in range(3)]
+        others = [group_commit.submit(CATALOGUE, events_named(f"{number}"), soon()) for number in range(3)]
         store.failures.append(error)
         store.open.set()
         with pytest.raises(type(error)):
@@ -170,8 +197,8 @@ def test_a_bug_in_a_commit_leaves_the_writer_alive(caplog: pytest.LogCaptureFixt
     with writing(store) as group_commit:
         store.failures.append(KeyError("a bug"))
         with caplog.at_level(logging.CRITICAL, "event_handler"), pytest.raises(DatabaseUnavailable):
-            group_commit.submit(events_named("unlucky"), soon()).wait()
-        assert reasons(group_commit.submit(events_named("lucky"), soon())) == ["lucky"]
+            group_commit.submit(CATALOGUE, events_named("unlucky"), soon()).wait()
+        assert reasons(group_commit.submit(CATALOGUE, events_named("lucky"), soon())) == ["lucky"]
 
 
 def test_a_callers_deadline_ends_its_wait_while_the_commit_goes_on() -> None:
@@ -180,7 +207,7 @@ def test_a_callers_deadline_ends_its_wait_while_the_commit_goes_on() -> None:
         store.open.clear()
         deadline = soon(0.1)
         with pytest.raises(DeadlineExceeded):
-            group_commit.submit(events_named("impatient"), deadline).wait()
+            group_commit.submit(CATALOGUE, events_named("impatient"), deadline).wait()
         assert time.monotonic() - deadline < 0.1
         store.open.set()
         wait_until(lambda: store.batches == [["impatient"]])
@@ -190,8 +217,8 @@ def test_events_whose_callers_have_left_are_not_committed() -> None:
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
-        abandoned = group_commit.submit(events_named("abandoned"), soon(0.05))
-        awaited = group_commit.submit(events_named("awaited"), soon())
+        abandoned = group_commit.submit(CATALOGUE, events_named("abandoned"), soon(0.05))
+        awaited = group_commit.submit(CATALOGUE, events_named("awaited"), soon())
         with pytest.raises(DeadlineExceeded):
             abandoned.wait()
         store.open.set()
@@ -205,11 +232,11 @@ def test_a_commit_may_last_until_the_latest_deadline_of_its_callers_within_bound
     with writing(store) as group_commit:
         store.hold_up(group_commit)
         deadlines = [soon(3), soon(5), soon(4)]
-        waits = [group_commit.submit(events_named("id"), deadline) for deadline in deadlines]
+        waits = [group_commit.submit(CATALOGUE, events_named("id"), deadline) for deadline in deadlines]
         store.open.set()
         for submission in waits:
             submission.wait()
-        group_commit.submit(events_named("id"), soon(1_000)).wait()
+        group_commit.submit(CATALOGUE, events_named("id"), soon(1_000)).wait()
         assert store.deadlines[1] == max(deadlines)
         assert store.deadlines[2] <= time.monotonic() + FLUSH_DEADLINE_MAX_S
 
@@ -218,14 +245,14 @@ def test_closing_commits_and_answers_everything_that_was_accepted() -> None:
     store = Store()
     with writing(store) as group_commit, ThreadPoolExecutor(2) as callers:
         store.hold_up(group_commit)
-        accepted = [group_commit.submit(events_named(f"{number}"), soon()) for number in range(5)]
-        group_commit.submit(events_named(*["id"] * (BUFFER - 6)), soon())
-        held_back = callers.submit(group_commit.submit, events_named("late"), soon(), patient=True)
+        accepted = [group_commit.submit(CATALOGUE, events_named(f"{number}"), soon()) for number in range(5)]
+        group_commit.submit(CATALOGUE, events_named(*["id"] * (BUFFER - 6)), soon())
+        held_back = callers.submit(group_commit.submit, CATALOGUE, events_named("late"), soon(), patient=True)
         closing = callers.submit(group_commit.close, PATIENCE_S)
         with pytest.raises(ShuttingDown):
             held_back.result(PATIENCE_S)
         with pytest.raises(ShuttingDown):
-            group_commit.submit(events_named("too late"), soon())
+            group_commit.submit(CATALOGUE, events_named("too late"), soon())
         store.open.set()
         closing.result(PATIENCE_S)
         assert [reasons(submission) for submission in accepted] == [[f"{number}"] for number in range(5)]
@@ -237,7 +264,7 @@ def test_the_oldest_wait_is_told_while_something_waits() -> None:
     with writing(store) as group_commit:
         assert group_commit.oldest_wait_s == 0
         store.hold_up(group_commit)
-        group_commit.submit(events_named("waits"), soon())
+        group_commit.submit(CATALOGUE, events_named("waits"), soon())
         assert wait_until(lambda: group_commit.oldest_wait_s > 0.02)
         store.open.set()
         wait_until(lambda: group_commit.buffered_events == 0)
@@ -247,8 +274,8 @@ def test_the_oldest_wait_is_told_while_something_waits() -> None:
 def test_a_batch_that_lingers_takes_in_what_arrives_soon_after_and_ends_when_it_is_full() -> None:
     store = Store()
     with writing(store, buffer_events_max=2 * FLUSH_EVENTS_MAX, linger_s=PATIENCE_S) as group_commit:
-        one = group_commit.submit(events_named("one"), soon())
-        rest = group_commit.submit(events_named(*["id"] * (FLUSH_EVENTS_MAX - 1)), soon())
+        one = group_commit.submit(CATALOGUE, events_named("one"), soon())
+        rest = group_commit.submit(CATALOGUE, events_named(*["id"] * (FLUSH_EVENTS_MAX - 1)), soon())
         assert reasons(one) == ["one"]
         rest.wait()
         assert [len(batch) for batch in store.batches] == [FLUSH_EVENTS_MAX]

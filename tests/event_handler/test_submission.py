@@ -11,20 +11,22 @@ from event_handler.submission import Submission
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded
 from shared.domain.events import Event, Outcome, Verdict
 from tests.databases import soon
+from tests.goals import catalogue_of, goal
 from tests.strategies import KILLS
 
+CATALOGUE = catalogue_of(goal())
 EVENTS = [Event("id", "player", 0, KILLS, delta=1)]
 OUTCOMES = [Outcome(Verdict.APPLIED)]
 
 
 def test_a_caller_gets_the_outcomes_of_its_events() -> None:
-    submission = Submission(EVENTS, soon())
+    submission = Submission(CATALOGUE, EVENTS, soon())
     threading.Thread(target=submission.resolve, args=(OUTCOMES,)).start()
     assert submission.wait() == OUTCOMES
 
 
 def test_a_caller_gets_what_the_commit_failed_with() -> None:
-    submission = Submission(EVENTS, soon())
+    submission = Submission(CATALOGUE, EVENTS, soon())
     threading.Thread(target=submission.fail, args=(DatabaseUnavailable(),)).start()
     with pytest.raises(DatabaseUnavailable):
         submission.wait()
@@ -33,7 +35,7 @@ def test_a_caller_gets_what_the_commit_failed_with() -> None:
 @pytest.mark.parametrize("wait_s", [-1.0, 0.0, 0.1])
 def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
     deadline = soon(wait_s)
-    submission = Submission(EVENTS, deadline)
+    submission = Submission(CATALOGUE, EVENTS, deadline)
     with pytest.raises(DeadlineExceeded):
         submission.wait()
     assert time.monotonic() - max(deadline, deadline - wait_s) < 0.1
@@ -42,6 +44,6 @@ def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
 
 
 def test_what_is_committed_before_the_wait_is_there_even_after_the_deadline() -> None:
-    submission = Submission(EVENTS, soon(-1))
+    submission = Submission(CATALOGUE, EVENTS, soon(-1))
     submission.resolve(OUTCOMES)
     assert submission.wait() == OUTCOMES

@@ -16,9 +16,9 @@ from tests.arena import arena
 from tests.bad_ids import bad_ids
 from tests.contract_fields import request_fields
 from tests.refusals import refusal
-from tests.reported import login, stat, timestamp
-from tests.services import NOW, Game, game
+from tests.reported import amount_event, login, stat, timestamp
 from tests.servers import PostgresServer
+from tests.services import NOW, Game, game
 from tests.stored import contents, written
 
 INVALID, TOO_OLD = rpc.VERDICT_INVALID, rpc.VERDICT_TOO_OLD
@@ -31,7 +31,7 @@ class Bad(NamedTuple):
     event: rpc.Event
     reason: str
     """What the reason begins with."""
-    verdict: rpc.Verdict = INVALID
+    verdict: rpc.Verdict.ValueType = INVALID
 
 
 class BadCall(NamedTuple):
@@ -49,14 +49,14 @@ def _without(*fields: str) -> rpc.Event:
     return event
 
 
-def _with_time(problem: str, time: Timestamp, verdict: rpc.Verdict = INVALID) -> Bad:
+def _with_time(problem: str, time: Timestamp, verdict: rpc.Verdict.ValueType = INVALID) -> Bad:
     event = login()
     event.event_time.CopyFrom(time)
     return Bad(problem, event, "event_time: ", verdict)
 
 
 def _amounts(field: str, *amounts: int) -> list[Bad]:
-    return [Bad(str(amount), stat("wins", **{field: amount}), f"stat_updated.{field}: ") for amount in amounts]
+    return [Bad(str(amount), amount_event(field, amount), f"stat_updated.{field}: ") for amount in amounts]
 
 
 TOO_MANY = [login()] * 1_001

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import grpc
-import grpc_testing
+import grpc_testing  # type: ignore[import-untyped]
 from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.__main__ import CONTRACT
@@ -20,16 +20,12 @@ def test_every_method_answers_one_result_per_event(database_url: str) -> None:
         server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
         methods = CONTRACT.methods_by_name
 
-        one = server.invoke_unary_unary(
-            methods["ReportEvent"], (), rpc.ReportEventRequest(event=login()), timeout=5
-        )
+        one = server.invoke_unary_unary(methods["ReportEvent"], (), rpc.ReportEventRequest(event=login()), timeout=5)
         response, _, code, _ = one.termination()
         assert code is grpc.StatusCode.OK
         assert response.result.verdict == APPLIED
 
-        many = server.invoke_unary_unary(
-            methods["ReportEvents"], (), rpc.ReportEventsRequest(events=events), timeout=5
-        )
+        many = server.invoke_unary_unary(methods["ReportEvents"], (), rpc.ReportEventsRequest(events=events), timeout=5)
         response, _, code, _ = many.termination()
         assert code is grpc.StatusCode.OK
         assert [result.verdict for result in response.results] == [APPLIED, APPLIED]

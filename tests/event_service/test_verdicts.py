@@ -19,7 +19,7 @@ APPLIED = rpc.VERDICT_APPLIED
 DUPLICATE = rpc.VERDICT_DUPLICATE
 
 
-def verdicts(results: list[rpc.EventResult]) -> list[rpc.Verdict]:
+def verdicts(results: list[rpc.EventResult]) -> list[rpc.Verdict.ValueType]:
     return [result.verdict for result in results]
 
 
@@ -111,7 +111,7 @@ def test_a_login_moves_no_stat_of_that_name(arena_game: Game) -> None:
         (NOW + 300 * SECOND + MICROSECOND, rpc.VERDICT_INVALID),
     ],
 )
-def test_the_accepted_window_is_exact(arena_game: Game, at: int, verdict: rpc.Verdict) -> None:
+def test_the_accepted_window_is_exact(arena_game: Game, at: int, verdict: rpc.Verdict.ValueType) -> None:
     assert verdicts(arena_game.report(login(at=at))) == [verdict]
     assert arena_game.goal("welcome").progress == (1 if verdict == APPLIED else 0)
 

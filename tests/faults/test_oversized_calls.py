@@ -21,7 +21,7 @@ OVERSIZED: dict[str, Callable[[Game], object]] = {
         ListChallengesRequest(user_id="player", page_token="x" * MESSAGE_BYTES)
     ),
     "metadata of 20 KB": lambda running: running.challenges.ListChallenges(
-        ListChallengesRequest(user_id="player"), metadata=[("x-much", "x" * METADATA_BYTES)]
+        ListChallengesRequest(user_id="player"), metadata=(("x-much", "x" * METADATA_BYTES),)
     ),
 }
 
@@ -31,7 +31,6 @@ def test_what_is_too_large_is_refused_and_the_next_call_is_served(arena_game: Ga
     for _ in range(3):
         with pytest.raises(grpc.RpcError) as raised:
             OVERSIZED[what](arena_game)
-        assert isinstance(raised.value, grpc.Call)
         assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     arena_game.report(stat("wins", delta=2))
     assert arena_game.goal("warm-up").progress == 2

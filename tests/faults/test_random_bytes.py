@@ -14,6 +14,7 @@ import pytest
 from challenge.v1 import challenge_service_pb2 as challenge_rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -36,16 +37,28 @@ FINE = {
     grpc.StatusCode.ALREADY_EXISTS,
 }
 
-PLAYER_AND_GOAL = {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up"}
 VALID: dict[str, Message] = {
     "InitializePlayer": challenge_rpc.InitializePlayerRequest(user_id="player", time_zone="Europe/Paris"),
     "ListChallenges": challenge_rpc.ListChallengesRequest(
         user_id="player", active_only=True, challenge_ids=["arena", "island"], page_size=1
     ),
     "GetChallenge": challenge_rpc.GetChallengeRequest(user_id="player", challenge_id="arena"),
-    "SetGoalActive": challenge_rpc.SetGoalActiveRequest(**PLAYER_AND_GOAL, active=True),
+    "SetGoalActive": challenge_rpc.SetGoalActiveRequest(
+        user_id="player", challenge_id="arena", goal_id="warm-up", active=True
+    ),
     "ClaimReward": challenge_rpc.ClaimRewardRequest(
-        **PLAYER_AND_GOAL, period_start=timestamp(NOW), occurrence=1, request_id="request"
+        user_id="player",
+        challenge_id="arena",
+        goal_id="warm-up",
+        period_start=timestamp(NOW),
+        occurrence=1,
+        request_id="request",
+        wait=Duration(nanos=1),
+    ),
+    "ClaimAll": challenge_rpc.ClaimAllRequest(user_id="player", challenge_id="arena"),
+    "GetClaim": challenge_rpc.GetClaimRequest(user_id="player", grant_id="6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"),
+    "ListClaims": challenge_rpc.ListClaimsRequest(
+        user_id="player", states=["CLAIM_STATE_PENDING", "CLAIM_STATE_GRANTED"], page_size=1
     ),
     "ReportEvent": event_rpc.ReportEventRequest(event=stat("wins", delta=3, value=5)),
     "ReportEvents": event_rpc.ReportEventsRequest(events=[login(), stat("level", "player", value=5), login("other")]),
@@ -108,9 +121,7 @@ def garbled(chance: random.Random, valid: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("calls", [CALLS, pytest.param(CALLS_SLOW, marks=pytest.mark.slow)])
-def test_garbled_messages_never_find_a_bug(
-    methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_garbled_messages_never_find_a_bug(methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(16)
 
     def call(number: int) -> grpc.StatusCode:

@@ -2,63 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, InitializePlayerRequest, SetGoalActiveRequest
 
-from tests.arena import challenge
+from tests.arena import assigned, challenge
 from tests.bad_ids import STRANGE
-from tests.catalogue.documents import goal, loaded
+from tests.catalogue.documents import Mapping, goal, loaded
 from tests.refusals import refusal
 from tests.reported import stat
+from tests.servers import PostgresServer
 from tests.services import Game, game
 
+ALIKE = "alike"
+"""A stat and a goal for the tests that are about players alone."""
 
-def ids(strange: str) -> dict[str, str]:
-    """The same strange id in every place: what belongs to a player, and what to the catalogue."""
-    return {"user_id": strange, "challenge_id": strange, "goal_id": strange}
+
+def strange_challenge(strange: str) -> Mapping:
+    """A challenge with a goal, a stat and a reward that all have this id."""
+    reward = {"type": "ITEM", "id": strange, "quantity": 1}
+    return challenge(strange, goal(strange, stat=strange, count="sum", target=1, reward=reward))
+
+
+@pytest.fixture(scope="module")
+def running(postgres_server: PostgresServer) -> Iterator[Game]:
+    """A game whose catalogue has every strange id in every place."""
+    challenges = [challenge(ALIKE, assigned(ALIKE, stat=ALIKE, target=1_000)), *map(strange_challenge, STRANGE)]
+    with (
+        postgres_server.fresh_database() as database_url,
+        game(database_url, loaded({"challenges": challenges})) as running,
+    ):
+        yield running
 
 
 @pytest.mark.parametrize("strange", STRANGE)
-def test_an_id_is_stored_letter_for_letter(database_url: str, strange: str) -> None:
-    reward = {"type": "ITEM", "id": strange, "quantity": 1}
-    catalogue = loaded(
-        {"challenges": [challenge(strange, goal(strange, stat=strange, count="sum", target=1, reward=reward))]}
-    )
-    with game(database_url, catalogue) as running:
-        running.challenges.InitializePlayer(InitializePlayerRequest(user_id=strange))
-        [result] = running.report(stat(strange, strange, delta=1, event_id=strange))
-        assert (result.verdict, result.event_id) == (rpc.VERDICT_APPLIED, strange)
-        [again] = running.report(stat(strange, strange, delta=1, event_id=strange))
-        assert again.verdict == rpc.VERDICT_DUPLICATE
-        activated = running.challenges.SetGoalActive(SetGoalActiveRequest(**ids(strange), active=True)).goal
-        assert (activated.goal_id, activated.challenge_id, activated.requirement.stat_code) == (strange,) * 3
-        request = ClaimRewardRequest(**ids(strange), request_id=strange)
-        claim = running.challenges.ClaimReward(request).claim
-        assert claim.reward.reward_id == strange
-        assert running.challenges.ClaimReward(request).claim == claim
+def test_an_id_is_stored_letter_for_letter(running: Game, strange: str) -> None:
+    running.challenges.InitializePlayer(InitializePlayerRequest(user_id=strange))
+    event = stat(strange, strange, delta=1, event_id=strange)
+    for verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE):
+        [result] = running.report(event)
+        assert (result.verdict, result.event_id) == (verdict, strange)
+    switch = SetGoalActiveRequest(user_id=strange, challenge_id=strange, goal_id=strange, active=True)
+    activated = running.challenges.SetGoalActive(switch).goal
+    assert (activated.goal_id, activated.challenge_id, activated.requirement.stat_code) == (strange,) * 3
+    request = ClaimRewardRequest(user_id=strange, challenge_id=strange, goal_id=strange, request_id=strange)
+    claim = running.challenges.ClaimReward(request).claim
+    assert claim.reward.reward_id == strange
+    assert running.challenges.ClaimReward(request).claim == claim
 
-        assert running.rows("SELECT user_id FROM player") == [(strange,)]
-        assert running.rows("SELECT user_id FROM event_seen") == [(strange,)]
-        assert running.rows("SELECT user_id, stat_code FROM tally") == [(strange, strange)]
-        assert running.rows("SELECT user_id, goal_id FROM assignment") == [(strange, strange)]
-        assert running.rows("SELECT user_id, goal_id FROM completion") == [(strange, strange)]
-        stored = "SELECT user_id, goal_id, reward_id, request_id FROM reward_outbox"
-        assert running.rows(stored) == [(strange, strange, strange, strange)]
+    for stored, expected in {
+        "SELECT user_id FROM player WHERE user_id = %s": (strange,),
+        "SELECT user_id FROM event_seen WHERE user_id = %s": (strange,),
+        "SELECT user_id, stat_code FROM tally WHERE user_id = %s": (strange, strange),
+        "SELECT user_id, goal_id FROM assignment WHERE user_id = %s": (strange, strange),
+        "SELECT user_id, goal_id FROM completion WHERE user_id = %s": (strange, strange),
+        "SELECT user_id, goal_id, reward_id, request_id FROM reward_outbox WHERE user_id = %s": (strange,) * 4,
+    }.items():
+        assert running.rows(stored, strange) == [expected]
 
 
-def test_players_whose_ids_look_alike_are_different_players(database_url: str) -> None:
-    catalogue = loaded({"challenges": [challenge("arena", goal("win", target=1_000, default_assigned=True))]})
-    with game(database_url, catalogue) as running:
-        events = [stat("wins", who, delta=number, event_id="same") for number, who in enumerate(STRANGE, 1)]
-        assert {result.verdict for result in running.report(*events)} == {rpc.VERDICT_APPLIED}
-        for number, who in enumerate(STRANGE, 1):
-            assert running.goal("win", who).progress == number
-        assert running.rows("SELECT user_id FROM tally ORDER BY sum") == [(who,) for who in STRANGE]
+def test_players_whose_ids_look_alike_are_different_players(running: Game) -> None:
+    events = [stat(ALIKE, who, delta=number, event_id="same") for number, who in enumerate(STRANGE, 1)]
+    assert {result.verdict for result in running.report(*events)} == {rpc.VERDICT_APPLIED}
+    for number, who in enumerate(STRANGE, 1):
+        assert running.goal(ALIKE, who).progress == number
+    stored = running.rows("SELECT user_id FROM tally WHERE stat_code = %s ORDER BY sum", ALIKE)
+    assert stored == [(who,) for who in STRANGE]
 
 
-def test_a_refusal_names_a_strange_id_letter_for_letter(arena_game: Game) -> None:
+def test_a_refusal_names_a_strange_id_letter_for_letter(running: Game) -> None:
     for strange in STRANGE:
-        request = SetGoalActiveRequest(user_id="player", challenge_id="arena", goal_id=strange)
-        refused = refusal(lambda request=request: arena_game.challenges.SetGoalActive(request))  # type: ignore[misc]
+        request = SetGoalActiveRequest(user_id="player", challenge_id=ALIKE, goal_id=strange)
+        refused = refusal(lambda request=request: running.challenges.SetGoalActive(request))  # type: ignore[misc]
         assert refused.metadata["goal_id"] == strange

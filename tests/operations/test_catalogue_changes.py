@@ -71,6 +71,14 @@ def test_a_completed_goal_stays_completed_when_its_target_rises_or_its_default_i
     claim_reward(database, catalogue_of(optional), "player", optional, None, NOW, soon())
 
 
+def test_a_completed_goal_whose_higher_target_is_reached_too_is_not_completed_again(database: Database) -> None:
+    kills(database, 3)
+    harder = catalogue_of(replace(WIN, target=5))
+    more = [Event(f"more {number}", "player", NOW + number, KILLS, delta=1) for number in range(3)]
+    assert [outcome.completions for outcome in flush(database, harder, more, soon())] == [()] * 3
+    assert status_of(database, harder, "player", harder.goals["win"]).complete_time == NOW
+
+
 def test_a_goal_with_a_target_that_falls_below_what_was_reached_is_completed(database: Database) -> None:
     kills(database, 2)
     easier = replace(WIN, target=2)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.domain.events import Event
+from shared.domain.errors import DatabaseUnavailable
+from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import DAY, HOUR, Day, to_date
+from shared.operations.flush import flush
 from shared.operations.partitions import DAYS_AHEAD, keep_ledger_partitions
 from shared.postgres import ledger
 from shared.postgres.connection import Connection
 from shared.postgres.ledger import ledger_key
 from shared.postgres.partitions import PartitionChanges, days_without_partition, keep_partitions
 from tests.databases import connected, opened, soon
+from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS
 
 HORIZON = 72 * HOUR
@@ -73,6 +76,18 @@ def test_of_two_processes_one_keeps_the_partitions(connection: Connection, datab
         assert keep_partitions(connection, FIRST_DAY, FIRST_DAY) == PartitionChanges(made=1, dropped=0)
         assert keep(other, FIRST_DAY, FIRST_DAY + 5) is None
     assert partitions(connection) == named(FIRST_DAY, FIRST_DAY)
+
+
+def test_an_event_that_finds_no_partition_is_our_fault_and_not_the_events(
+    connection: Connection, database_url: str
+) -> None:
+    connection.execute("ALTER TABLE event_seen DETACH PARTITION event_seen_default")
+    event = Event("id", "player", FIRST_DAY * DAY, KILLS, delta=1)
+    with opened(database_url, pool_size=1) as database:
+        with pytest.raises(DatabaseUnavailable):
+            flush(database, catalogue_of(goal()), [event], soon())
+        connection.execute("ALTER TABLE event_seen ATTACH PARTITION event_seen_default DEFAULT")
+        assert flush(database, catalogue_of(goal()), [event], soon()) == [Outcome(Verdict.APPLIED)]
 
 
 @pytest.mark.parametrize("moment", [0, HOUR, DAY - 1])

@@ -19,7 +19,7 @@ def test_it_serves_until_sigterm_and_then_stops_in_order() -> None:
         wait_until(lambda: is_serving(port))
         service.process.terminate()
         assert service.wait() == 0
-    assert [line["step"] for line in service.logged("stopped")] == ["health", "calls", "probe"]
+    assert [line["step"] for line in service.logged("stopped")] == ["health", "streams", "calls", "probe"]
     assert service.other_lines == []
 
 
@@ -27,6 +27,16 @@ def test_ctrl_c_stops_it_as_well() -> None:
     with started() as service:
         service.wait_for("started")
         service.process.send_signal(signal.SIGINT)
+        assert service.wait() == 0
+
+
+def test_sighup_asks_it_to_reload_and_ends_nothing() -> None:
+    with started() as service:
+        service.wait_for("started")
+        for count in (1, 2):
+            service.process.send_signal(signal.SIGHUP)
+            service.wait_for("asked to reload", count)
+        service.process.terminate()
         assert service.wait() == 0
 
 

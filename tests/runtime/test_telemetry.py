@@ -76,6 +76,17 @@ def test_metrics_read_as_prometheus_text() -> None:
     assert samples(text, "process_resident_memory_bytes")
 
 
+def test_text_that_changes_is_the_label_of_a_series_and_the_old_series_ends() -> None:
+    telemetry = Telemetry()
+    labels: dict[str, str] = {}
+    telemetry.info("build_info", "What runs.", lambda: labels)
+    assert samples(generate_latest(telemetry.registry).decode(), "build_info") == {}
+    for version in ("1", "2"):
+        labels["version"] = version
+        text = generate_latest(telemetry.registry).decode()
+        assert samples(text, "build_info") == {f'{{version="{version}"}}': 1}
+
+
 def test_the_same_metrics_reach_an_opentelemetry_collector() -> None:
     with collector() as (endpoint, metrics, _):
         export = otlp.MetricsExport(endpoint, recorded().registry, otlp.resource_of("event_handler", None))

@@ -73,6 +73,28 @@ def test_a_second_signal_kills_the_workers_too() -> None:
         assert service.wait() == -signal.SIGTERM
 
 
+def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("started", count=2)
+        before = workers_of(service)
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: {line["worker"] for line in service.logged("asked to reload")} == {0, 1})
+        service.process.terminate()
+        assert service.wait() == 0
+    assert workers_of(service) == before
+
+
+def test_a_reload_that_comes_while_a_worker_starts_does_not_end_it() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("started workers")
+        for _ in range(5):
+            service.process.send_signal(signal.SIGHUP)
+        service.wait_for("started", count=2)
+        service.process.terminate()
+        assert service.wait() == 0
+    assert not service.logged("a worker died and is replaced")
+
+
 def test_one_metrics_port_shows_all_workers() -> None:
     with started("--workers", "2") as service:
         port = service.wait_for("started workers")["metrics_port"]

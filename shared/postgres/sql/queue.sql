@@ -55,14 +55,14 @@ RETURNING
 
 -- name: settle_grants
 -- Records the outcomes of attempts, each only if its lease still holds; answers the grants whose outcome was recorded.
--- Without a due time it stays as it is.
+-- Without a due time it stays as it is. Empty texts stand for none.
 UPDATE reward_outbox
 SET
     state = outcome.state,
     due_time = coalesce(timestamptz 'epoch' + outcome.due_time * interval '1 microsecond', reward_outbox.due_time),
     attempts = reward_outbox.attempts - outcome.attempts_back,
-    refusal = outcome.refusal,
-    last_error = coalesce(outcome.error, last_error),
+    refusal = nullif(outcome.refusal, ''),
+    last_error = coalesce(nullif(outcome.error, ''), last_error),
     settle_time = timestamptz 'epoch' + outcome.settle_time * interval '1 microsecond',
     lease_owner = NULL,
     lease_until = NULL

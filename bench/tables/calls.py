@@ -1,0 +1,29 @@
+"""The rows that all tables of calls have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.figures import Table, Unit, at_most
+from bench.load import Run
+
+
+def add_latency(
+    table: Table, name: str, run: Run, *, p50: float | None = None, p95: float | None = None, p99: float | None = None
+) -> None:
+    """Add the percentiles of an open loop, in milliseconds, with their targets."""
+    for share, bound in ((0.5, p50), (0.95, p95), (0.99, p99)):
+        table.add(
+            f"latency {name}, p{share * 100:.0f}",
+            run.latency_ms(share),
+            Unit.MILLISECONDS,
+            None if bound is None else at_most(bound),
+            f"the generator itself was {run.late_ms(share):.2f} ms late",
+        )
+
+
+def add_failures(table: Table, runs: Iterable[Run]) -> None:
+    """Add how many calls failed, and why. None does, unless others take the machine's time."""
+    every = list(runs)
+    reasons = dict.fromkeys(run.failures for run in every if run.failed)
+    table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note="; ".join(reasons))

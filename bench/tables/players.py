@@ -1,0 +1,93 @@
+"""What players do on login and in the menus: `InitializePlayer`, `SetGoalActive`, `ClaimReward`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import count, cycle, islice
+
+from challenge.v1 import challenge_service_pb2 as rpc
+
+from bench.figures import Table, Unit, at_least
+from bench.load import POSTGRES, ClosedLoop, OpenLoop
+from bench.players import claimable_goals
+from bench.services import CHALLENGE_SERVICE
+from bench.tables.calls import add_failures, add_latency
+from bench.workplace import Ground, Workplace, calls_for, shuffled
+
+SERVICE = "challenge.v1.ChallengeService"
+INITIALIZE, ACTIVATE, CLAIM = (f"{SERVICE}/{method}" for method in ("InitializePlayer", "SetGoalActive", "ClaimReward"))
+INITIALIZE_RATE, ACTIVATE_RATE, CLAIM_RATE = 300.0, 100.0, 100.0
+SATURATION = ClosedLoop(in_flight=32, connections=8)
+"""As many calls as a worker works on at once."""
+SATURATED_RATE_MAX = 6_000.0
+"""More than a saturated service takes: so many new players are prepared for a second."""
+
+
+def measure_players(place: Workplace) -> Table:
+    """Latency at fixed rates, and how many new players a core takes."""
+    stretch = place.terms.stretch
+    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
+        table = Table(
+            "players",
+            "InitializePlayer, SetGoalActive, ClaimReward",
+            f"{len(ground.play.players):,} players with history. Every activation and every claim changes something. "
+            f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
+        )
+        new_players = map(_new_player, count())
+        runs = []
+        for name, method, rate, requests, p95 in (
+            ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0),
+            ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0),
+            ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0),
+            ("ClaimReward", CLAIM, CLAIM_RATE, _claims(ground), 15.0),
+        ):
+            place.say(f"players: {name} at {rate:g}/s")
+            some = islice(requests, calls_for(stretch, rate))
+            run = place.play(service, method, some, OpenLoop(rate=rate))
+            add_latency(table, f"of {name} at {rate:g}/s", run, p95=p95)
+            table.add(f"CPU per call, {name}", run.cpu_us(), Unit.MICROSECONDS)
+            runs.append(run)
+        place.say("players: InitializePlayer, new, saturated")
+        some = islice(new_players, calls_for(stretch, SATURATED_RATE_MAX))
+        run = place.play(service, INITIALIZE, some, SATURATION)
+        table.add("InitializePlayer, new, saturated", run.rate, Unit.CALLS_A_SECOND, at_least(1_000))
+        table.add("CPU per call, saturated", run.cpu_us(), Unit.MICROSECONDS)
+        table.add("CPU of Postgres per call, saturated", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
+        runs.append(run)
+        add_failures(table, runs)
+        return table
+
+
+def _new_player(number: int) -> bytes:
+    user_id = blake2b(f"new player {number}".encode(), digest_size=16).hexdigest()
+    return rpc.InitializePlayerRequest(user_id=user_id, time_zone="Europe/Berlin").SerializeToString()
+
+
+def _returning(ground: Ground) -> Iterator[bytes]:
+    return (rpc.InitializePlayerRequest(user_id=player).SerializeToString() for player in cycle(shuffled(ground.play)))
+
+
+def _activations(ground: Ground) -> Iterator[bytes]:
+    """Each player activates goals that are not assigned by default, one after the other: of those that the history
+    has active already there are so few that a call that changes nothing is rare."""
+    goals = [goal for goal in ground.catalogue.goals.values() if not goal.default_assigned]
+    players = shuffled(ground.play)
+    return (
+        rpc.SetGoalActiveRequest(
+            user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, active=True
+        ).SerializeToString()
+        for goal in ground.play.random.sample(goals, len(goals))
+        for player in players
+    )
+
+
+def _claims(ground: Ground) -> Iterator[bytes]:
+    """Every player has completed the goal, and none has claimed it."""
+    goal = claimable_goals(ground.catalogue)[0]
+    return (
+        rpc.ClaimRewardRequest(
+            user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, request_id=f"claim-{number}"
+        ).SerializeToString()
+        for number, player in enumerate(shuffled(ground.play))
+    )

@@ -1,0 +1,2 @@
+DROP TABLE goal_identity;
+DROP TABLE catalogue_version;

@@ -1,0 +1,33 @@
+"""The record of what catalogues defined, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shared.domain.identity import GoalIdentity
+from shared.domain.instant import Instant
+from shared.postgres.arrays import text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_INSERT_IDENTITIES = statement("insert_goal_identities")
+_READ_IDENTITIES = statement("read_goal_identities")
+_INSERT_VERSION = statement("insert_catalogue_version")
+
+
+def insert_missing_identities(connection: Connection, identities: Mapping[str, GoalIdentity]) -> None:
+    """Note what goal ids stand for; those that are known stay as they are."""
+    goal_ids = sorted(identities)
+    columns = zip(*(identities[goal_id] for goal_id in goal_ids), strict=True)
+    _INSERT_IDENTITIES.rows(connection, text_array(goal_ids), *map(text_array, columns))
+
+
+def read_identities(connection: Connection, goal_ids: Iterable[str]) -> dict[str, GoalIdentity]:
+    """What these goal ids stand for; an unknown one is left out."""
+    rows = _READ_IDENTITIES.rows(connection, text_array(list(goal_ids)))
+    return {goal_id: GoalIdentity(*identity) for goal_id, *identity in rows}
+
+
+def insert_version(connection: Connection, version: str, now: Instant) -> None:
+    """Note that a version runs; one that ran before keeps its time."""
+    _INSERT_VERSION.rows(connection, version, now)

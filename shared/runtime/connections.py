@@ -1,0 +1,47 @@
+"""How many connections to PostgreSQL all workers of a service keep together.
+
+Each worker has a pool of its own, so the number grows with the workers. When all connections of a PostgreSQL are taken
+it turns away whoever comes next, and that may be another service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.runtime.errors import SettingsInvalid
+from shared.runtime.settings import variable_name
+from shared.runtime.settings_groups import DatabaseSettings
+
+
+@dataclass(frozen=True)
+class Connections:
+    """What so many workers keep, and may keep. The texts are the settings that decide it."""
+
+    workers: int
+    pool_size: int
+    most: int
+    workers_setting: str
+    pool_size_setting: str
+    most_setting: str
+
+    def require_allowed(self) -> None:
+        """Raises `SettingsInvalid` for more than the settings allow."""
+        if self.workers * self.pool_size > self.most:
+            advice = f"lower {self.workers_setting} or {self.pool_size_setting}, or raise {self.most_setting}"
+            raise SettingsInvalid([f"{self}: {advice} if PostgreSQL has as many to give"])
+
+    def __str__(self) -> str:
+        return (
+            f"connections to PostgreSQL: {self.workers} x {self.pool_size} = {self.workers * self.pool_size:,}"
+            f" ({self.workers_setting} x {self.pool_size_setting}), at most {self.most:,} ({self.most_setting})"
+        )
+
+
+def connections_of(settings: object, workers: int) -> Connections | None:
+    """The connections of a service with these settings; None if it nests no `DatabaseSettings` as `database`."""
+    database = getattr(settings, "database", None)
+    if not isinstance(database, DatabaseSettings):
+        return None
+    paths = ("server.workers", "database.pool_size", "database.connections_max")
+    names = (variable_name(type(settings), path) for path in paths)
+    return Connections(workers, database.pool_size, database.connections_max, *names)

@@ -1,0 +1,105 @@
+"""Arrows point down only, and each library has one place that speaks to it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+
+from tests.architecture.imports import imports, is_within, sources
+
+# From the top down. A module imports its own package and what stands in lower rows; packages of one row are strangers.
+LAYERS = [
+    {"bench"},
+    {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack"},
+    {"shared.operations"},
+    {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers"},
+    {"shared.runtime"},
+    {"shared.domain"},
+]
+LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in packages}
+
+# Who speaks to which library. The demo and the benchmark are callers of the services, as any game is.
+CALLERS = {"demo", "bench"}
+GRPC = {"shared.rpc", "shared.providers.game_service", "challenge_service.servicer", "event_handler.servicer", *CALLERS}
+OWNERS = {
+    "grpc": GRPC,
+    "grpc_health": GRPC,
+    "grpc_reflection": GRPC,
+    "grpc_status": GRPC,
+    "psycopg": {"shared.postgres"},
+    "psycopg_pool": {"shared.postgres"},
+    "yoyo": {"shared.postgres"},
+    "redis": {"shared.cache"},
+    "urllib3": {"shared.providers"},
+    "yaml": {"shared.catalogue"},
+    "pydantic": {"shared.catalogue"},
+    "opentelemetry": {"shared.runtime"},
+}
+
+# Of the standard library, what reads a clock, draws lots, or touches the world outside.
+IMPURE = {
+    "asyncio",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+}
+
+
+def package_of(module: str) -> str | None:
+    """The package of ours that a module lies in."""
+    return next((package for package in LEVELS if is_within(module, package)), None)
+
+
+def test_every_module_has_its_place() -> None:
+    assert [module for module in sources() if package_of(module) is None and module != "shared"] == []
+
+
+def test_imports_point_down_only() -> None:
+    wrong = []
+    for module, target in imports():
+        ours, theirs = package_of(module), package_of(target)
+        if ours is None or theirs is None or ours == theirs:
+            continue
+        if LEVELS[ours] >= LEVELS[theirs]:
+            wrong.append(f"{module} imports {target}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_is_spoken_to_in_one_place(library: str) -> None:
+    users = {module for module, target in imports() if is_within(target, library)}
+    assert users, f"nobody imports {library}"
+    assert [user for user in sorted(users) if not any(is_within(user, owner) for owner in OWNERS[library])] == []
+
+
+def test_the_domain_is_pure() -> None:
+    foreign = []
+    for module, target in imports():
+        if not is_within(module, "shared.domain") or is_within(target, "shared.domain"):
+            continue
+        root = target.split(".")[0]
+        if root not in sys.stdlib_module_names or root in IMPURE:
+            foreign.append(f"{module} imports {target}")
+    assert foreign == []
+
+
+def test_no_rule_reads_a_clock_or_draws_lots() -> None:
+    world = {"now", "utcnow", "today", "uuid1", "uuid4"}
+    for module, tree in sources().items():
+        if is_within(module, "shared.domain"):
+            named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+            imported = {target.split(".")[-1] for importer, target in imports() if importer == module}
+            assert not (named | imported) & world, module

@@ -1,0 +1,76 @@
+"""SQL lives in `.sql` files: what is executed is a statement of those, or a constant."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tests.architecture.imports import ROOT, is_within, sources
+
+SQL = re.compile(
+    r"\b(SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|(CREATE|DROP|ALTER)\s+(TABLE|INDEX|FUNCTION)\s)"
+)
+
+
+def in_production() -> dict[str, ast.Module]:
+    """The modules that run in a service; the benchmark has statements of its own to compare with."""
+    return {module: tree for module, tree in sources().items() if not is_within(module, "bench")}
+
+
+def text_of(node: ast.AST) -> str | None:
+    """The constant text of an expression; of a formatted string, what is around the values."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "?".join(filter(None, map(text_of, node.values)))
+    return None
+
+
+def test_no_sql_is_put_together_from_strings() -> None:
+    wrong = []
+    for module, tree in in_production().items():
+        for node in (each for each in ast.walk(tree) if isinstance(each, ast.expr)):
+            joins = isinstance(node, ast.JoinedStr)
+            combines = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod)
+            formats = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+            if (joins or combines or formats) and any(SQL.search(text_of(part) or "") for part in ast.walk(node)):
+                wrong.append(f"{module}:{node.lineno}")
+    assert wrong == []
+
+
+def test_only_constants_and_named_statements_are_executed() -> None:
+    wrong = []
+    for module, tree in in_production().items():
+        if not is_within(module, "shared.postgres"):
+            continue
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr in ("execute", "executemany", "copy"):
+                what = node.args[0]
+                of_a_statement = isinstance(what, ast.Attribute) and what.attr == "text"
+                if not of_a_statement and not isinstance(what, ast.Constant):
+                    wrong.append(f"{module}:{node.lineno}")
+    assert wrong == []
+
+
+def test_outside_of_shared_postgres_there_is_no_sql() -> None:
+    wrong = []
+    for module, tree in in_production().items():
+        if is_within(module, "shared.postgres"):
+            continue
+        wrong += [
+            f"{module}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value)
+        ]
+    assert wrong == []
+
+
+def test_no_statement_reads_a_clock() -> None:
+    # The instant is a parameter: what a statement does is the same whenever it is done, and on every node.
+    clock = re.compile(
+        r"\b(now\(\)|current_(date|time|timestamp)|clock_timestamp|statement_timestamp|localtime)\b", re.IGNORECASE
+    )
+    for path in [*(ROOT / "shared" / "postgres" / "sql").glob("*.sql"), *(ROOT / "migrations").glob("*.sql")]:
+        assert not clock.search(path.read_text("utf-8")), path.name

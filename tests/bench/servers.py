@@ -1,0 +1,62 @@
+"""A gRPC server whose methods are given to it, for the load generator to play against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+
+from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
+
+SERVICE = "test.Service"
+
+Method = Callable[[bytes, grpc.ServicerContext], bytes]
+
+
+@contextmanager
+def serving(methods: Mapping[str, Method], *, threads: int = 8) -> Iterator[int]:
+    """A server on a free port; methods take and answer bytes."""
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()
+    }
+    handler = grpc.method_handlers_generic_handler(SERVICE, handlers)
+    pool = ThreadPoolExecutor(threads)
+    server = grpc.server(pool, [handler], options=[("grpc.max_receive_message_length", -1)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(0).wait()
+        pool.shutdown()
+
+
+def played(
+    port: int,
+    method: str,
+    requests: Sequence[bytes],
+    pace: OpenLoop | ClosedLoop,
+    *,
+    seconds: float = 5.0,
+    repeat: bool = False,
+) -> Run:
+    """What the generator, in a process of its own, makes of it; every answer is kept."""
+    return play(
+        port,
+        [f"{SERVICE}/{method}"],
+        ((0, request) for request in requests),
+        pace,
+        Stretch(warm_up_s=0.0, measured_s=seconds),
+        repeat=repeat,
+        processes={},
+        cores=[],
+        keep_every=1,
+    )
+
+
+def called(channel: grpc.Channel, method: str, request: bytes) -> bytes:
+    """What gRPC's own client makes of a call."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/{method}")
+    return call(request, timeout=10)

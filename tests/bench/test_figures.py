@@ -1,0 +1,72 @@
+"""Figures: their targets, their digits, and what they are drawn from."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.figures import Figure, Table, Unit, at_least, at_most, number
+from bench.ratios import ratio
+from bench.report import Report
+from bench.samples import median, percentile
+
+SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1)
+
+
+@given(SAMPLES, st.floats(0.01, 1.0))
+def test_at_least_the_share_of_samples_is_within_the_percentile_and_no_lesser_sample_will_do(
+    samples: list[float], share: float
+) -> None:
+    value = percentile(samples, share)
+    within = [sum(sample <= bound for sample in samples) for bound in samples]
+    assert sum(sample <= value for sample in samples) >= share * len(samples) - 1e-6
+    assert all(
+        bound >= value for bound, count in zip(samples, within, strict=True) if count >= share * len(samples) + 1e-6
+    )
+
+
+@given(SAMPLES)
+def test_half_of_the_samples_lie_on_each_side_of_the_median(samples: list[float]) -> None:
+    middle = median(samples)
+    assert sum(sample <= middle for sample in samples) * 2 >= len(samples)
+    assert sum(sample >= middle for sample in samples) * 2 >= len(samples)
+
+
+def test_nothing_is_known_of_no_samples() -> None:
+    assert math.isnan(median([]))
+    assert math.isnan(percentile([], 0.5))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (3.0, "3"), (0.126, "0.13"), (12.34, "12.3"), (1234.5, "1,234"), (20_000.0, "20,000")],
+)
+def test_a_number_has_as_many_digits_as_it_deserves(value: float, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_a_bound_itself_is_allowed_and_what_is_no_number_meets_nothing() -> None:
+    assert at_most(2.0).is_met_by(2.0)
+    assert at_least(2.0).is_met_by(2.0)
+    assert not at_most(2.0).is_met_by(2.1)
+    assert not at_least(2.0).is_met_by(1.9)
+    assert not at_most(2.0).is_met_by(math.nan)
+    assert not at_least(2.0).is_met_by(math.nan)
+    assert Figure("without a target", 5.0).met is None
+
+
+def test_a_missed_target_is_shown_and_a_wrong_answer_fails_the_report() -> None:
+    table = Table("name", "title", "conditions")
+    table.add("too slow", 9.0, Unit.MILLISECONDS, at_most(1.0))
+    table.check("lost", 0)
+    assert [figure.met for figure in table.figures] == [False, True]
+    assert Report({}, [table]).is_correct
+    table.check("wrong", 1)
+    assert not Report({}, [table]).is_correct
+
+
+def test_a_ratio_is_the_middle_of_the_rounds() -> None:
+    assert ratio([(1.0, 2.0), (3.0, 2.0), (2.0, 2.0)]) == (1.0, 0.5, 1.5)

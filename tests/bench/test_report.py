@@ -1,0 +1,76 @@
+"""The report itself, run as its reader runs it, on few players and for a moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.cpu import family
+from bench.processes import ROOT
+from tests.waiting import wait_until
+
+COMMAND = [sys.executable, "-m", "bench", "--players", "60", "--seconds", "0.3"]
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A report that takes a while, with its output in a file."""
+    with (tmp_path / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "telemetry"], cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path) -> None:
+    report_file = tmp_path / "report.json"
+    done = subprocess.run(
+        [*COMMAND, "--json", str(report_file), "events"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(report_file.read_text())
+    assert report["facts"]["command"].startswith("python -m bench --players 60")
+    (events,) = report["tables"]
+    figures = {figure["figure"]: figure for figure in events["figures"]}
+    assert figures["rate, saturated"]["measured"] > 0
+    assert figures["CPU per call, saturated"]["measured"] > 0
+    assert figures["acknowledged events that the ledger lacks"]["met"] is True
+    assert events["title"] in done.stdout
+
+
+def test_ctrl_c_ends_everything_that_was_started(interrupted: subprocess.Popen[bytes]) -> None:
+    # Postgres has some ten processes; more are there once the servers that are measured run as well.
+    started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 20 else None, 30)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(30) == 130
+    wait_until(lambda: not any(map(_is_running, started or ())), 10)
+
+
+def _is_running(thread: int) -> bool:
+    try:
+        os.kill(thread, 0)
+    except OSError:
+        return False
+    return True
+
+
+def test_an_unknown_table_is_named_before_anything_starts() -> None:
+    done = subprocess.run([*COMMAND, "lists", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there is no table nonsense" in done.stderr

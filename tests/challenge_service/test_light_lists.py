@@ -1,0 +1,113 @@
+"""Lists for callers who have the definitions already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from challenge.v1 import challenge_pb2
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest, ListChallengesResponse
+
+from shared.catalogue.loader import load
+from shared.operations.live_catalogue import LiveCatalogue
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from tests.arena import DOCUMENT, arena
+from tests.catalogue.documents import loaded
+from tests.refusals import refusal
+from tests.reported import login, stat
+from tests.services import NOW, Game, SetClock, challenge_service, game
+
+LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
+
+
+def listed(running: Game, **request: Any) -> ListChallengesResponse:
+    return running.challenges.ListChallenges(ListChallengesRequest(user_id="player", **request))
+
+
+def completed(light: ListChallengesResponse, kept: ListChallengesResponse) -> ListChallengesResponse:
+    """The light answer, with the definitions that the caller has kept, as a caller would put them together."""
+    definitions = {challenge.challenge_id: challenge for challenge in kept.challenges}
+    whole = ListChallengesResponse()
+    whole.CopyFrom(light)
+    for challenge in whole.challenges:
+        kept_challenge = definitions[challenge.challenge_id]
+        goals = {goal.goal_id: goal for goal in kept_challenge.goals}
+        challenge.name, challenge.description = kept_challenge.name, kept_challenge.description
+        for goal in challenge.goals:
+            goal.MergeFrom(definition(goals[goal.goal_id]))
+    return whole
+
+
+def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
+    """What is the same for all players."""
+    return challenge_pb2.Goal(
+        challenge_id=goal.challenge_id,
+        name=goal.name,
+        description=goal.description,
+        requirement=goal.requirement,
+        reward=goal.reward,
+        prerequisite_goal_ids=goal.prerequisite_goal_ids,
+        target=goal.target,
+    )
+
+
+@pytest.mark.parametrize("asked", [{}, {"active_only": True}, {"challenge_ids": ["career", "island"]}])
+def test_a_light_list_with_the_definitions_that_were_kept_is_the_list(arena_game: Game, asked: dict[str, Any]) -> None:
+    kept = listed(arena_game)
+    arena_game.report(stat("wins", delta=3), stat("level", value=5), login())
+    arena_game.set_active("chests", True)
+    arena_game.claim("warm-up")
+    light = listed(arena_game, **asked, catalogue_version=kept.catalogue_version)
+    assert completed(light, kept) == listed(arena_game, **asked)
+    for challenge in light.challenges:
+        assert {field.name for field, _ in challenge.ListFields()} <= {"challenge_id", "goals"}
+        for goal in challenge.goals:
+            assert {field.number for field, _ in goal.ListFields() if field.number < 16} == {1}
+
+
+@pytest.mark.parametrize("version", ["", "another", "0" * 32, arena().version.upper()])
+def test_with_another_version_the_list_has_everything(arena_game: Game, version: str) -> None:
+    assert listed(arena_game, catalogue_version=version) == listed(arena_game)
+
+
+def test_after_a_change_of_the_catalogue_the_list_has_everything_again(database_url: str) -> None:
+    catalogue = LiveCatalogue(EncodedCatalogue)
+    catalogue.take(arena(), NOW)
+    with challenge_service(database_url, catalogue, clock=SetClock()) as stub:
+        request = ListChallengesRequest(user_id="player", catalogue_version=arena().version)
+        assert not stub.ListChallenges(request).challenges[0].name
+        newer = loaded({**DOCUMENT, "stats": ["losses", "draws"]})
+        catalogue.take(newer, NOW)
+        answer = stub.ListChallenges(request)
+        assert answer.challenges[0].name
+        assert answer.catalogue_version == newer.version
+
+
+def test_pages_are_light_as_the_list_is(arena_game: Game) -> None:
+    version = arena().version
+    light: dict[str, Any] = {"catalogue_version": version, "page_size": 1}
+    whole = listed(arena_game, catalogue_version=version).challenges
+    first = listed(arena_game, **light)
+    second = listed(arena_game, **light, page_token=first.next_page_token)
+    assert [*first.challenges, *second.challenges] == whole[:2]
+
+
+def test_a_token_of_a_light_list_is_not_good_for_a_full_one_nor_the_other_way_round(arena_game: Game) -> None:
+    version = arena().version
+    for given_out, used in (("", version), (version, ""), (version, "another")):
+        token = listed(arena_game, page_size=1, catalogue_version=given_out).next_page_token
+        refused = refusal(
+            lambda token=token, used=used: listed(  # type: ignore[misc]
+                arena_game, page_token=token, catalogue_version=used
+            )
+        )
+        assert set(refused.fields) == {"page_token"}
+
+
+def test_a_light_list_of_500_goals_is_a_fraction_of_the_full_one(database_url: str) -> None:
+    with game(database_url, load(LOAD)) as running:
+        full = listed(running)
+        light = listed(running, catalogue_version=full.catalogue_version)
+    assert sum(len(challenge.goals) for challenge in light.challenges) == 500
+    assert light.ByteSize() < 0.4 * full.ByteSize()

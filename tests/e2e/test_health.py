@@ -1,0 +1,152 @@
+"""Health follows the database and its schema, and never Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import grpc
+import psycopg
+import pytest
+from challenge.v1.challenge_service_pb2 import InitializePlayerRequest, ListChallengesRequest
+from challenge.v1.event_service_pb2 import VERDICT_APPLIED, ReportEventRequest
+
+from devstack.postgres import EmbeddedPostgres
+from shared.postgres.schema import migrate
+from tests.hops import hop_to
+from tests.refusals import refusal
+from tests.reported import login
+from tests.service_process import ServiceProcess
+from tests.services import rows
+from tests.waiting import wait_until
+
+SHOWN_WITHIN_S = 5.0
+HEALED_WITHIN_S = 2.0
+BUSY_MACHINE_S = 3.0
+"""What is added where a machine runs other tests beside."""
+REDIS_MAY_COST_S = 0.2
+
+
+@contextmanager
+def both(database_url: str, **environ: str) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
+    """The challenge service and the event handler, started at the same time."""
+    with ExitStack() as started:
+        yield (
+            started.enter_context(ServiceProcess("challenge_service", database_url, **environ)),
+            started.enter_context(ServiceProcess("event_handler", database_url, **environ)),
+        )
+
+
+def wait_for_health(services: tuple[ServiceProcess, ...], state: str, within_s: float) -> None:
+    """All services are to say so, each for the process as a whole and for its service."""
+    names = ("challenge.v1.ChallengeService", "challenge.v1.EventService")
+    wait_until(
+        lambda: all(
+            service.health(name) == state
+            for service, own in zip(services, names, strict=True)
+            for name in ("", own, "database")
+        ),
+        within_s,
+    )
+
+
+def report_now(events: ServiceProcess) -> int:
+    event = login(at=time.time_ns() // 1_000)
+    return events.events.ReportEvent(ReportEventRequest(event=event), timeout=5).result.verdict
+
+
+def test_services_follow_their_database_down_and_up(own_postgres: EmbeddedPostgres) -> None:
+    migrate(own_postgres.url)
+    with both(own_postgres.url) as services:
+        challenges, events = services
+        for service in services:
+            service.wait_until_serving()
+        listing = ListChallengesRequest(user_id="player")
+        before = challenges.challenges.ListChallenges(listing)
+
+        own_postgres.kill()
+        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
+        for call in (lambda: challenges.challenges.ListChallenges(listing), lambda: report_now(events)):
+            refused = refusal(call)
+            assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+            assert refused.retry_after_s
+
+        own_postgres.start()
+        wait_for_health(services, "SERVING", HEALED_WITHIN_S + BUSY_MACHINE_S)
+        assert challenges.challenges.ListChallenges(listing) == before
+        assert report_now(events) == VERDICT_APPLIED
+        assert [service.stop() for service in services] == [0, 0]
+
+
+def test_services_serve_as_soon_as_the_schema_is_there(own_postgres: EmbeddedPostgres) -> None:
+    with both(own_postgres.url) as services:
+        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S + BUSY_MACHINE_S)
+        for service in services:
+            unwell = wait_until(lambda service=service: service.logged("unwell"))[-1]  # type: ignore[misc]
+            assert "make migrate" in unwell["reason"]
+        assert not rows(own_postgres.url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
+
+        migrate(own_postgres.url)
+        wait_for_health(services, "SERVING", HEALED_WITHIN_S + BUSY_MACHINE_S)
+        assert report_now(services[1]) == VERDICT_APPLIED
+
+
+def test_services_do_not_serve_on_a_database_that_is_read_only(database_url: str) -> None:
+    with both(database_url) as services, psycopg.connect(database_url, autocommit=True) as operator:
+        for service in services:
+            service.wait_until_serving()
+        [name] = operator.execute("SELECT quote_ident(current_database())").fetchone() or [""]
+        end_sessions = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        operator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        operator.execute(end_sessions)
+        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
+        initialize = InitializePlayerRequest(user_id="player")
+        for call in (
+            lambda: services[0].challenges.InitializePlayer(initialize),
+            lambda: report_now(services[1]),
+        ):
+            assert refusal(call).reason == "DATABASE_UNAVAILABLE"
+
+        operator.execute("SET default_transaction_read_only = off")
+        operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        operator.execute(end_sessions)
+        wait_for_health(services, "SERVING", HEALED_WITHIN_S + BUSY_MACHINE_S)
+        assert report_now(services[1]) == VERDICT_APPLIED
+
+
+def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_url: str) -> None:
+    with (
+        hop_to(redis_url) as (hop, redis_through_hop),
+        both(database_url, REDIS_URL=redis_through_hop) as services,
+    ):
+        challenges, events = services
+        for service in services:
+            service.wait_until_serving()
+            wait_until(lambda service=service: service.health("redis") == "SERVING")  # type: ignore[misc]
+        listing = ListChallengesRequest(user_id="player")
+        before = challenges.challenges.ListChallenges(listing)
+        for break_it in (hop.freeze, lambda: hop.refuse(True), hop.cut):
+            break_it()
+            for service in services:
+                wait_until(lambda service=service: service.health("redis") == "NOT_SERVING")  # type: ignore[misc]
+                assert service.health() == "SERVING"
+            started = time.monotonic()
+            assert challenges.challenges.ListChallenges(listing) == before
+            assert time.monotonic() - started < REDIS_MAY_COST_S
+        assert report_now(events) == VERDICT_APPLIED
+        hop.refuse(False)
+        hop.thaw()
+        for service in services:
+            wait_until(lambda service=service: service.health("redis") == "SERVING")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("module", ["challenge_service", "event_handler"])
+def test_a_service_starts_without_database_and_redis_and_waits_for_them(module: str) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    with ServiceProcess(module, nowhere, REDIS_URL="redis://127.0.0.1:1/0") as service:
+        wait_until(lambda: service.health() == "NOT_SERVING")
+        assert service.stop() == 0

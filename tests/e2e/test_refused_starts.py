@@ -1,0 +1,99 @@
+"""A service that is set up wrongly says everything that is wrong, and exits with 2."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from challenge_service.settings import ChallengeSettings
+from devstack.ports import LOOPBACK, free_port
+from event_handler.settings import EventHandlerSettings
+from shared.runtime.settings import variables
+from tests.service_process import DEMO, PREFIXES, run_to_the_end
+
+REFUSED = 2
+SETTINGS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing", "CATALOGUE": str(DEMO)}
+
+both_services = pytest.mark.parametrize("module", PREFIXES)
+
+
+def free_ports(module: str) -> dict[str, str]:
+    return {f"{PREFIXES[module]}_{kind}": str(free_port()) for kind in ("PORT", "METRICS_PORT")}
+
+
+@both_services
+def test_all_wrong_settings_are_named_together(module: str) -> None:
+    prefix = PREFIXES[module]
+    wrong = {
+        f"{prefix}_PORT": "70000",
+        f"{prefix}_THREADS": "many",
+        "DATABASE_POOL_SIZE": "0",
+        "LOG_LEVEL": "LOUD",
+        "GRACE_S": "nan",
+    }
+    ended = run_to_the_end(module, **wrong)
+    assert ended.returncode == REFUSED
+    for name in (*wrong, "DATABASE_URL", "CATALOGUE"):
+        assert len([line for line in ended.stderr.splitlines() if line.startswith(f"{name} ")]) == 1, name
+    assert "Traceback" not in ended.stderr
+
+
+@both_services
+def test_all_problems_of_the_catalogue_are_named_together(module: str, tmp_path: Path) -> None:
+    goal = {"id": "win", "name": "Win", "source": "stat", "stat": "wins", "count": "summ", "target": 0}
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text(
+        json.dumps({"challenges": [{"id": "arena", "name": "Arena", "goals": [goal]}], "colour": "blue"})
+    )
+    ended = run_to_the_end(module, **free_ports(module), **SETTINGS | {"CATALOGUE": str(catalogue)})
+    assert ended.returncode == REFUSED
+    for problem in ("colour", "count", "target", "reward"):
+        assert problem in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@both_services
+def test_a_catalogue_that_is_not_there_is_named(module: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nothing.yaml")
+    ended = run_to_the_end(module, **free_ports(module), **SETTINGS | {"CATALOGUE": missing})
+    assert ended.returncode == REFUSED
+    assert missing in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@both_services
+@pytest.mark.parametrize("kind", ["PORT", "METRICS_PORT"])
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["alone", "two workers"])
+def test_a_busy_port_is_named_with_the_setting_that_moves_it(
+    module: str, kind: str, arguments: tuple[str, ...]
+) -> None:
+    setting = f"{PREFIXES[module]}_{kind}"
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = run_to_the_end(module, *arguments, **SETTINGS, **free_ports(module) | {setting: str(port)})
+    assert ended.returncode == REFUSED
+    assert f"port {port} is in use: set {setting}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "settings"), [("challenge_service", ChallengeSettings), ("event_handler", EventHandlerSettings)]
+)
+def test_every_setting_is_printed_with_its_value(module: str, settings: type) -> None:
+    ended = run_to_the_end(module, "--settings", **SETTINGS)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for variable in variables(settings):
+        assert variable.name in ended.stdout
+    assert str(DEMO) in ended.stdout
+
+
+@both_services
+def test_an_unknown_argument_is_refused_with_the_usage(module: str) -> None:
+    ended = run_to_the_end(module, "--wokers", "2", **SETTINGS)
+    assert ended.returncode == REFUSED
+    assert f"usage: python -m {module}" in ended.stderr

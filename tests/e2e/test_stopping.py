@@ -1,0 +1,122 @@
+"""A service that is asked to stop first finishes what it has accepted."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import SimpleQueue
+
+import grpc
+import psycopg
+import pytest
+from challenge.v1 import event_service_pb2 as rpc
+
+from tests.refusals import refusal
+from tests.reported import stat
+from tests.runtime.processes import metrics_at, samples
+from tests.service_process import ServiceProcess, serving
+from tests.services import rows
+from tests.waiting import wait_until
+
+STOPPED_WITHIN_S = 10.0
+BUFFER = 10_000
+CALLERS = 8
+CALLS_BEFORE_STOP = 50
+
+
+def events(count: int) -> list[rpc.Event]:
+    now = time.time_ns() // 1_000
+    return [stat("matches_won", delta=1, at=now) for _ in range(count)]
+
+
+def committed(database_url: str) -> int:
+    """How many events count."""
+    [(count,)] = rows(database_url, "SELECT coalesce(sum(events), 0)::bigint FROM tally")
+    return int(count)
+
+
+def gauge(handler: ServiceProcess, name: str) -> float:
+    return samples(metrics_at(handler.wait_for("started")["metrics_port"]), name)[""]
+
+
+@pytest.mark.parametrize("held_up_s", [0.2, 2.5])
+def test_a_full_buffer_is_committed_and_answered(database_url: str, held_up_s: float) -> None:
+    with serving("event_handler", database_url) as handler, psycopg.connect(database_url) as holder:
+        holder.execute("LOCK TABLE event_seen IN ACCESS EXCLUSIVE MODE")
+        calls = [handler.events.ReportEvents.future(rpc.ReportEventsRequest(events=events(1_000))) for _ in range(10)]
+        wait_until(lambda: gauge(handler, "buffered_events") == BUFFER)
+        held_back = handler.events.StreamEvents(iter([rpc.StreamEventsRequest(events=events(10))]))
+        sender = SimpleQueue[rpc.StreamEventsRequest | None]()
+        silent = handler.events.StreamEvents(iter(sender.get, None))
+        wait_until(lambda: gauge(handler, "rpc_streams_open") == 2)
+
+        asked = time.monotonic()
+        handler.signal(signal.SIGTERM)
+        handler.wait_for("stopping")
+        release = threading.Timer(held_up_s, holder.rollback)
+        release.start()
+        code = handler.wait()
+        assert time.monotonic() - asked < STOPPED_WITHIN_S
+        release.join()
+        assert code == 0, handler.logs
+
+        refused = refusal(lambda: list(silent))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+        sender.put(None)
+        answered = [result for call in calls for result in call.result().results]
+        # Its batch is answered, if there was room for it in time; then the stream ends.
+        with suppress(grpc.RpcError):
+            for response in held_back:
+                answered += response.results
+    assert {result.verdict for result in answered} == {rpc.VERDICT_APPLIED}
+    assert committed(database_url) == len(answered) >= BUFFER
+
+
+def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url: str) -> None:
+    answered = 0
+    changed = threading.Condition()
+    stopping = threading.Event()
+
+    def call_until_stopped(handler: ServiceProcess) -> grpc.StatusCode:
+        nonlocal answered
+        request = rpc.ReportEventsRequest(events=events(20))
+        while True:
+            try:
+                results = handler.events.ReportEvents(request, timeout=10).results
+            except grpc.RpcError as error:
+                if stopping.is_set():
+                    return error.code()
+                continue
+            with changed:
+                answered += len(results)
+                changed.notify_all()
+            request = rpc.ReportEventsRequest(events=events(20))
+
+    with serving("event_handler", database_url) as handler, ThreadPoolExecutor(CALLERS) as callers:
+        calls = [callers.submit(call_until_stopped, handler) for _ in range(CALLERS)]
+        with changed:
+            assert changed.wait_for(lambda: answered >= CALLS_BEFORE_STOP * 20, timeout=20)
+        stopping.set()
+        asked = time.monotonic()
+        assert handler.stop() == 0
+        assert time.monotonic() - asked < STOPPED_WITHIN_S
+        codes = {call.result() for call in calls}
+    # A call that arrives at the very moment is cancelled by gRPC itself, before anything of it is begun.
+    assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    assert committed(database_url) == answered, "what was committed was answered, and the other way round"
+    assert not [line for line in handler.logs if line["level"] == "ERROR"]
+
+
+@pytest.mark.parametrize("module", ["challenge_service", "event_handler"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_service_stops_at_once(database_url: str, module: str, number: signal.Signals) -> None:
+    with serving(module, database_url) as service:
+        asked = time.monotonic()
+        service.signal(number)
+        assert service.wait() == 0
+        assert time.monotonic() - asked < STOPPED_WITHIN_S / 2
+        steps = [line["step"] for line in service.logged("stopped")]
+        assert steps.index("health") < steps.index("calls") < steps.index("database")

@@ -1,0 +1,100 @@
+"""Several workers on one port: one of them may die, and callers who come again lose nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from challenge.v1 import event_service_pb2 as rpc
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+
+from devstack.ports import LOOPBACK
+from tests.reported import login
+from tests.runtime.processes import metrics_at, samples
+from tests.service_process import ServiceProcess, serving
+from tests.services import CHANNEL_OPTIONS, rows
+
+CONNECTIONS = 16
+"""The kernel spreads connections over the workers; that one of two gets all of so many is a chance of 1 in 32,000."""
+EVENTS_EACH = 40
+
+
+@pytest.fixture(params=["challenge_service", "event_handler"])
+def service(request: pytest.FixtureRequest, database_url: str) -> Iterator[ServiceProcess]:
+    """A service of two workers."""
+    with serving(request.param, database_url, "--workers", "2") as service:
+        service.wait_for("started", count=2)
+        yield service
+
+
+def connected(port: int) -> grpc.Channel:
+    """Another caller's connection."""
+    return grpc.insecure_channel(f"{LOOPBACK}:{port}", options=CHANNEL_OPTIONS)
+
+
+def list_often(port: int) -> int:
+    """Many lists over one connection; the caller comes again when it is cut. Answers how often that was."""
+    request, repeated = ListChallengesRequest(user_id="player"), 0
+    with connected(port) as channel:
+        for _ in range(EVENTS_EACH):
+            while True:
+                try:
+                    assert len(ChallengeServiceStub(channel).ListChallenges(request, timeout=10).challenges) == 3
+                    break
+                except grpc.RpcError:
+                    repeated += 1
+    return repeated
+
+
+def report_often(port: int) -> int:
+    """Many logins over one connection, each sent again unchanged until it is answered. Answers how often that was."""
+    repeated = 0
+    with connected(port) as channel:
+        for _ in range(EVENTS_EACH):
+            request = rpc.ReportEventRequest(event=login(at=time.time_ns() // 1_000))
+            while True:
+                try:
+                    verdict = EventServiceStub(channel).ReportEvent(request, timeout=10).result.verdict
+                    assert verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE)
+                    break
+                except grpc.RpcError:
+                    repeated += 1
+    return repeated
+
+
+def test_a_killed_worker_is_replaced_and_its_callers_go_on(service: ServiceProcess, database_url: str) -> None:
+    module = service.wait_for("started workers")["service"]
+    call_often = report_often if module == "event_handler" else list_often
+    with ThreadPoolExecutor(CONNECTIONS) as callers:
+        calling = [callers.submit(call_often, service.port) for _ in range(CONNECTIONS)]
+        victim = service.wait_for("serving")["pid"]
+        os.kill(victim, signal.SIGKILL)
+        died = service.wait_for("a worker died and is replaced")
+        assert died["exit_code"] == -signal.SIGKILL
+        for each in calling:
+            each.result()
+    if module == "event_handler":
+        assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(CONNECTIONS * EVENTS_EACH,)]
+
+    service.wait_for("started", count=3)
+    call_often(service.port)
+    assert service.health() == "SERVING"
+    assert service.stop() == 0
+
+
+def test_both_workers_take_calls(service: ServiceProcess) -> None:
+    started = service.wait_for("started workers")
+    call_often = report_often if started["service"] == "event_handler" else list_often
+    with ThreadPoolExecutor(CONNECTIONS) as callers:
+        assert sum(callers.map(call_often, [service.port] * CONNECTIONS)) == 0
+    counted = samples(metrics_at(started["metrics_port"]), "rpc_call_seconds_count")
+    by_worker = {worker: sum(n for labels, n in counted.items() if f'worker="{worker}"' in labels) for worker in (0, 1)}
+    assert all(by_worker.values()), by_worker
+    assert sum(by_worker.values()) == CONNECTIONS * EVENTS_EACH

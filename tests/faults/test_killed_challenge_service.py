@@ -1,0 +1,127 @@
+"""The challenge service is killed at random points while rewards are claimed."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
+from challenge.v1.event_service_pb2 import ReportEventsRequest
+
+from tests.arena import assigned, challenge
+from tests.catalogue.documents import loaded, write_json
+from tests.reported import stat
+from tests.service_process import ServiceProcess
+from tests.services import SetClock, event_service, rows
+
+KILLS = 5
+KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
+"""`FAULT_KILLS=100` kills as often as it takes to be sure; three minutes."""
+CLAIMS_PER_KILL = 100
+CALLERS = 8
+CALL_TIMEOUT_S = 5.0
+TERMINAL_WITHIN_S = 30.0
+DOCUMENT = {"challenges": [challenge("arena", assigned("win", target=1))]}
+
+
+class Claims:
+    """The players who claim, each by one caller, and what they were answered."""
+
+    def __init__(self, players: int, service: ServiceProcess) -> None:
+        self._service = service
+        self._players: Iterator[int] = iter(range(players))
+        self._changed = threading.Condition()
+        self.granted: dict[str, str] = {}
+        """The grant that a player's claim was answered with."""
+        self.found_claimed: set[str] = set()
+        """Players without a request id whose first answer was lost."""
+        self.took_s: list[float] = []
+
+    def claim_all(self) -> None:
+        """Claim for one player after the other, until there are none left."""
+        while (number := self._next()) is not None:
+            player = f"player-{number}"
+            request_id = f"request-{number}" if number % 2 else ""
+            started = time.monotonic()
+            grant_id = self._claim(player, request_id)
+            with self._changed:
+                self.took_s.append(time.monotonic() - started)
+                if grant_id is None:
+                    self.found_claimed.add(player)
+                else:
+                    self.granted[player] = grant_id
+                self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many claims are answered."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.took_s) >= count, TERMINAL_WITHIN_S)
+
+    def _next(self) -> int | None:
+        with self._changed:
+            return next(self._players, None)
+
+    def _claim(self, player: str, request_id: str) -> str | None:
+        """Claim until there is an answer that will not change any more: the grant, or None if it is claimed already."""
+        request = ClaimRewardRequest(user_id=player, challenge_id="arena", goal_id="win", request_id=request_id)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                response = self._service.challenges.ClaimReward(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
+            except grpc.RpcError as error:
+                claimed = error.code() is grpc.StatusCode.ALREADY_EXISTS
+            else:
+                return response.claim.grant_id
+            if claimed:
+                assert attempts > 1, "nobody else claims for this player"
+                assert not request_id, "under its request id a claim is answered again"
+                return None
+
+
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(KILLS_SLOW, marks=pytest.mark.slow)])
+def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: Path, kills: int) -> None:
+    players = kills * CLAIMS_PER_KILL
+    complete(database_url, players)
+    chance = random.Random(kills)
+    catalogue = str(write_json(tmp_path / "catalogue.json", DOCUMENT))
+    with (
+        ServiceProcess("challenge_service", database_url, CATALOGUE=catalogue) as service,
+        ThreadPoolExecutor(CALLERS) as callers,
+    ):
+        service.wait_until_serving()
+        claims = Claims(players, service)
+        claiming = [callers.submit(claims.claim_all) for _ in range(CALLERS)]
+        for kill in range(kills):
+            claims.wait_for(kill * CLAIMS_PER_KILL + chance.randrange(CLAIMS_PER_KILL))
+            service.kill()
+            service.start()
+        for each in claiming:
+            each.result()
+        assert service.stop() == 0
+
+    grants = dict(rows(database_url, "SELECT user_id, grant_id::text FROM reward_outbox"))
+    claimed = {who for (who,) in rows(database_url, "SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
+    print(  # noqa: T201
+        f"\n{kills} kills: {players} claims, {len(claims.granted)} answered with their grant, "
+        f"{len(claims.found_claimed)} found claimed; the longest took {max(claims.took_s):.1f} s"
+    )
+    assert rows(database_url, "SELECT count(*) FROM reward_outbox") == [(players,)]
+    assert grants.keys() == claimed == claims.granted.keys() | claims.found_claimed
+    assert claims.granted.items() <= grants.items()
+    assert max(claims.took_s) < TERMINAL_WITHIN_S
+
+
+def complete(database_url: str, players: int) -> None:
+    """Let all players complete the goal."""
+    with event_service(database_url, loaded(DOCUMENT), clock=SetClock()) as stub:
+        for first in range(0, players, 1_000):
+            wins = [stat("wins", f"player-{number}", delta=1) for number in range(first, min(first + 1_000, players))]
+            stub.ReportEvents(ReportEventsRequest(events=wins))

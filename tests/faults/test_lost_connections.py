@@ -1,0 +1,89 @@
+"""Connections to the database end at any moment, also between a COMMIT and its answer."""
+
+from __future__ import annotations
+
+import random
+
+import psycopg
+import pytest
+from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
+
+from tests.arena import arena
+from tests.catalogue.documents import loaded
+from tests.event_callers import calling
+from tests.hops import hop_to
+from tests.oracle import DOCUMENT, Oracle
+from tests.refusals import refusal
+from tests.reported import stat
+from tests.services import SetClock, challenge_service, event_service, game, rows
+from tests.waiting import wait_until
+
+TERMINATED = 30
+TERMINATED_SLOW = 600
+EVENTS_BETWEEN_MAX = 200
+ERRORS_MAX = 0.01
+"""Share of calls that may fail while backends are terminated: the work is done again on another connection."""
+
+DROPPED = 20
+DROPPED_SLOW = 200
+
+
+@pytest.mark.parametrize("terminated", [TERMINATED, pytest.param(TERMINATED_SLOW, marks=pytest.mark.slow)])
+def test_terminated_backends_harm_no_event_and_hardly_any_call(database_url: str, terminated: int) -> None:
+    clock, chance = SetClock(), random.Random(terminated)
+    oracle = Oracle(clock.now, seed=terminated)
+    with (
+        psycopg.connect(database_url, autocommit=True) as operator,
+        event_service(database_url, loaded(DOCUMENT), clock=clock) as stub,
+        calling(oracle, [stub]),
+    ):
+        for _ in range(terminated):
+            oracle.wait_for_acknowledged(chance.randint(1, EVENTS_BETWEEN_MAX))
+            operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() ORDER BY state = 'active' DESC, random() LIMIT 1"
+            )
+    with challenge_service(database_url, loaded(DOCUMENT), clock=clock) as reader:
+        judgement = oracle.judge(reader)
+    print(f"\n{terminated} backends terminated: {judgement}")  # noqa: T201
+    judgement.assert_right()
+    assert judgement.failed_calls <= ERRORS_MAX * judgement.calls
+
+
+@pytest.mark.parametrize("dropped", [DROPPED, pytest.param(DROPPED_SLOW, marks=pytest.mark.slow)])
+def test_events_count_once_although_the_reply_to_commit_is_lost(database_url: str, dropped: int) -> None:
+    clock = SetClock()
+    oracle = Oracle(clock.now, seed=dropped)
+    with (
+        hop_to(database_url) as (hop, url_through_hop),
+        event_service(url_through_hop, loaded(DOCUMENT), clock=clock) as stub,
+        calling(oracle, [stub]),
+    ):
+        for count in range(dropped):
+            hop.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            wait_until(lambda count=count: hop.dropped > count)  # type: ignore[misc]
+            oracle.wait_for_acknowledged(1)
+    with challenge_service(database_url, loaded(DOCUMENT), clock=clock) as reader:
+        judgement = oracle.judge(reader)
+    print(f"\n{dropped} replies to COMMIT dropped: {judgement}")  # noqa: T201
+    judgement.assert_right()
+    assert judgement.failed_calls <= ERRORS_MAX * judgement.calls
+
+
+def test_a_claim_is_answered_with_its_grant_although_the_reply_to_commit_is_lost(database_url: str) -> None:
+    catalogue = arena()
+    players = [f"player-{number}" for number in range(DROPPED)]
+    with game(database_url, catalogue) as running:
+        running.report(*[stat("wins", who, delta=3) for who in players])
+    with (
+        hop_to(database_url) as (hop, url_through_hop),
+        challenge_service(url_through_hop, catalogue, clock=SetClock()) as stub,
+    ):
+        for count, who in enumerate(players, 1):
+            hop.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            request = ClaimRewardRequest(user_id=who, challenge_id="arena", goal_id="warm-up")
+            claim = stub.ClaimReward(request).claim
+            assert hop.dropped == count
+            stored = "SELECT grant_id::text FROM reward_outbox WHERE user_id = %s"
+            assert rows(database_url, stored, who) == [(claim.grant_id,)]
+            assert refusal(lambda request=request: stub.ClaimReward(request)).reason == "ALREADY_CLAIMED"  # type: ignore[misc]

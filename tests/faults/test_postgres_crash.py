@@ -1,0 +1,51 @@
+"""Postgres stops in the middle of flushes and comes back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from devstack.postgres import EmbeddedPostgres
+from shared.postgres.schema import migrate
+from tests.catalogue.documents import loaded
+from tests.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
+from tests.oracle import DOCUMENT, Oracle
+from tests.services import SetClock, challenge_service, event_service
+
+CRASHES = 1
+CRASHES_SLOW = 10
+EVENTS_BETWEEN = 500
+SERVING_AGAIN_S = 2.0
+CALLERS = UNARY_CALLERS + STREAM_CALLERS
+BUSY_MACHINE_S = 3.0
+"""What is added where a machine runs other tests beside."""
+
+
+@pytest.mark.parametrize("crashes", [CRASHES, pytest.param(CRASHES_SLOW, marks=pytest.mark.slow)])
+def test_nothing_is_lost_or_counted_twice_and_nothing_is_acknowledged_meanwhile(
+    own_postgres: EmbeddedPostgres, crashes: int
+) -> None:
+    migrate(own_postgres.url)
+    clock = SetClock()
+    oracle = Oracle(clock.now, seed=crashes)
+    serving_again_s = []
+    with event_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as stub, calling(oracle, [stub]):
+        for _ in range(crashes):
+            oracle.wait_for_acknowledged(EVENTS_BETWEEN)
+            own_postgres.kill()
+            # Answers to what was committed before may still be on their way until every caller has failed once.
+            oracle.wait_for_failed_calls(2 * CALLERS)
+            acknowledged = oracle.acknowledged
+            oracle.wait_for_failed_calls(1)
+            assert oracle.acknowledged == acknowledged
+            own_postgres.start()
+            started = time.monotonic()
+            oracle.wait_for_acknowledged(1)
+            serving_again_s.append(time.monotonic() - started)
+        oracle.wait_for_acknowledged(EVENTS_BETWEEN)
+    with challenge_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as reader:
+        judgement = oracle.judge(reader)
+    print(f"\n{crashes} crashes: {judgement}; serving again after {max(serving_again_s):.1f} s at most")  # noqa: T201
+    judgement.assert_right()
+    assert max(serving_again_s) < SERVING_AGAIN_S + BUSY_MACHINE_S

@@ -1,0 +1,128 @@
+"""Workers are restarted one after the other under load: callers with the shipped retry policy see no failed call."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+import pytest
+from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+
+from devstack.ports import LOOPBACK
+from tests.reported import login, stat
+from tests.service_process import PREFIXES, PROJECT, ServiceProcess, serving
+from tests.services import CHANNEL_OPTIONS, rows
+from tests.waiting import wait_until
+
+SERVICE_CONFIG = (PROJECT / "deploy" / "service_config.json").read_text("utf-8")
+WORKERS = 2
+CALLERS = 10
+"""Each with a connection of its own: that the kernel gives all to one worker of two is a chance of 1 in 512."""
+CALLS_PER_S = 200
+CALL_TIMEOUT_S = 10.0
+
+Call = Callable[[grpc.Channel, str], object]
+
+
+def challenge_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[], object]]:
+    """What a player does with the challenge service, again and again."""
+    stub = ChallengeServiceStub(channel)
+    initialize = rpc.InitializePlayerRequest(user_id=user_id)
+    listing = rpc.ListChallengesRequest(user_id=user_id)
+    looking = rpc.GetChallengeRequest(user_id=user_id, challenge_id="combat")
+    for number in itertools.count():
+        yield lambda: stub.InitializePlayer(initialize, timeout=CALL_TIMEOUT_S)
+        yield lambda: stub.ListChallenges(listing, timeout=CALL_TIMEOUT_S)
+        yield lambda: stub.GetChallenge(looking, timeout=CALL_TIMEOUT_S)
+        switching = rpc.SetGoalActiveRequest(
+            user_id=user_id, challenge_id="combat", goal_id="win-10-matches", active=number % 2 == 0
+        )
+        yield lambda: stub.SetGoalActive(switching, timeout=CALL_TIMEOUT_S)  # noqa: B023 - called before the next
+
+
+def event_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[], object]]:
+    """What a game reports of a player: two events in all with every two calls."""
+    stub = EventServiceStub(channel)
+    while True:
+        now = time.time_ns() // 1_000
+        one = event_rpc.ReportEventRequest(event=login(user_id, at=now))
+        several = event_rpc.ReportEventsRequest(events=[stat("matches_won", user_id, delta=1, at=now)])
+        yield lambda: stub.ReportEvent(one, timeout=CALL_TIMEOUT_S)  # noqa: B023 - called before the next
+        yield lambda: stub.ReportEvents(several, timeout=CALL_TIMEOUT_S)  # noqa: B023
+
+
+@contextmanager
+def called(port: int, calls_of: Callable[[grpc.Channel, str], Iterator[Callable[[], object]]]) -> Iterator[list[int]]:
+    """Callers call steadily while the block runs. Answers, once it has ended, how often each of them did.
+
+    The first call that fails for a caller fails the test.
+    """
+    over = threading.Event()
+    options = [*CHANNEL_OPTIONS, ("grpc.service_config", SERVICE_CONFIG)]
+    made: list[int] = []
+
+    def call(number: int) -> int:
+        with grpc.insecure_channel(f"{LOOPBACK}:{port}", options=options) as channel:
+            calls = calls_of(channel, f"player {number}")
+            for count in itertools.count():
+                if over.wait(CALLERS / CALLS_PER_S):
+                    return count
+                next(calls)()
+        raise AssertionError("calls do not end by themselves")
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        calling = [callers.submit(call, number) for number in range(CALLERS)]
+        try:
+            yield made
+        finally:
+            over.set()
+        made += [each.result() for each in calling]
+
+
+def restart(service: ServiceProcess, worker: int, number: signal.Signals) -> None:
+    """End a worker by a signal, and wait until the next one serves."""
+    before = len(service.logged("started"))
+    pid = [line["pid"] for line in service.logged("started") if line["worker"] == worker][-1]
+    os.kill(pid, number)
+    wait_until(lambda: len(service.logged("started")) > before, 20)
+
+
+@pytest.mark.parametrize("module", PREFIXES)
+def test_a_rolling_restart_and_killed_workers_fail_no_call(module: str, database_url: str) -> None:
+    calls_of = event_calls if module == "event_handler" else challenge_calls
+    with serving(module, database_url, "--workers", str(WORKERS)) as service:
+        service.wait_for("started", count=WORKERS)
+        with called(service.port, calls_of) as made:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                for worker in range(WORKERS):
+                    restart(service, worker, number)
+    assert min(made) > 0
+    if module == "event_handler":
+        assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(sum(made),)], "each counts once"
+
+
+def test_the_retry_policy_is_for_methods_of_the_contract_that_may_be_repeated() -> None:
+    config = json.loads(SERVICE_CONFIG)
+    named = {(name["service"], name["method"]) for entry in config["methodConfig"] for name in entry["name"]}
+    services = [
+        rpc.DESCRIPTOR.services_by_name["ChallengeService"],
+        event_rpc.DESCRIPTOR.services_by_name["EventService"],
+    ]
+    methods = {(service.full_name, method.name) for service in services for method in service.methods}
+    # A claim may be repeated only under a request id, and a stream sends again what was not answered by itself.
+    assert methods - named == {
+        ("challenge.v1.ChallengeService", "ClaimReward"),
+        ("challenge.v1.EventService", "StreamEvents"),
+    }
+    assert named <= methods

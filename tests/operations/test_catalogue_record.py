@@ -1,0 +1,133 @@
+"""What a goal id stood for once, it stands for for ever: also after a restart, and whoever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.catalogue.problem import CatalogueInvalid
+from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal
+from shared.operations.catalogue_record import conflicts_with_record, record_catalogue
+from shared.operations.catalogue_watch import RECORD_DEADLINE_S
+from shared.postgres.database import Database
+from tests.databases import opened, soon
+from tests.goals import catalogue_of, goal
+from tests.services import NOW, rows
+from tests.strategies import QUOTED
+
+WIN = goal("win", counting=Counting.SUM)
+OTHERWISE = goal("win", counting=Counting.HIGHEST)
+MANY = 10_000
+
+
+def version_of(name: str, *goals: Goal) -> Catalogue:
+    """A catalogue of these goals under a version of this name."""
+    return Catalogue(name, catalogue_of(*goals).challenges)
+
+
+def problems_of(database: Database, catalogue: Catalogue) -> list[str]:
+    """Why the catalogue is refused; empty if it was recorded."""
+    try:
+        record_catalogue(database, catalogue, NOW, soon())
+    except CatalogueInvalid as invalid:
+        return list(map(str, invalid.problems))
+    return []
+
+
+def versions(database_url: str) -> list[str]:
+    return [version for (version,) in rows(database_url, "SELECT version FROM catalogue_version ORDER BY 1")]
+
+
+def identities(database_url: str) -> dict[str, tuple[str, ...]]:
+    found = rows(database_url, "SELECT goal_id, source, stat_code, counting, schedule FROM goal_identity")
+    return {goal_id: tuple(identity) for goal_id, *identity in found}
+
+
+def test_a_version_and_its_goals_are_recorded_once(database: Database, database_url: str) -> None:
+    login = goal("login", stat=LOGIN, counting=Counting.DAYS)
+    quoted = goal("'\\\"{}", stat=QUOTED, counting=Counting.LATEST)
+    first = version_of("first", WIN, login, quoted)
+    record_catalogue(database, first, NOW, soon())
+    record_catalogue(database, first, NOW + 1, soon())
+    assert identities(database_url) == {
+        "win": ("stat", "kills", "sum", "lifetime"),
+        "login": ("login", "", "days", "lifetime"),
+        "'\\\"{}": ("stat", QUOTED.code, "latest", "lifetime"),
+    }
+    recorded = "SELECT version, (date_part('epoch', first_run_time) * 1000000)::bigint FROM catalogue_version"
+    assert rows(database_url, recorded) == [("first", NOW)]
+
+
+def test_a_goal_that_would_become_another_is_refused_and_nothing_is_recorded(
+    database: Database, database_url: str
+) -> None:
+    record_catalogue(database, version_of("first", WIN), NOW, soon())
+    wrong = version_of("wrong", goal("new", target=1), goal("win", stat=LOGIN, counting=Counting.DAYS))
+    before = identities(database_url)
+    expected = [
+        f"goal 'win': {change}: a goal id is for ever, give the changed goal an id of its own"
+        for change in (
+            "source changes from stat to login",
+            "stat changes from 'kills' to none",
+            "count changes from sum to days",
+        )
+    ]
+    assert [str(problem) for problem in conflicts_with_record(database, wrong, soon())] == expected
+    assert problems_of(database, wrong) == expected
+    assert (identities(database_url), versions(database_url)) == (before, ["first"])
+    put_right = version_of("right", goal("new", counting=Counting.DAYS), WIN)
+    assert problems_of(database, put_right) == [], "the id of a goal that never ran stays free"
+
+
+def test_all_but_the_identity_may_change(database: Database, database_url: str) -> None:
+    record_catalogue(database, version_of("first", WIN), NOW, soon())
+    changed = goal("win", target=99, default_assigned=False)
+    assert problems_of(database, version_of("second", changed)) == []
+    assert versions(database_url) == ["first", "second"]
+
+
+def test_a_goal_that_was_removed_keeps_its_identity(database: Database) -> None:
+    record_catalogue(database, version_of("first", WIN), NOW, soon())
+    record_catalogue(database, version_of("second", goal("other")), NOW, soon())
+    assert problems_of(database, version_of("third", goal("other"), OTHERWISE)) != []
+    assert problems_of(database, version_of("fourth", goal("other"), WIN)) == []
+
+
+def test_a_record_that_another_version_of_the_code_has_written_is_compared_as_it_stands(
+    database: Database, database_url: str
+) -> None:
+    record_catalogue(database, version_of("first", WIN), NOW, soon())
+    rows(database_url, "UPDATE goal_identity SET counting = 'streak', schedule = 'day/UTC' RETURNING goal_id")
+    assert [problem.split(":")[1].strip() for problem in problems_of(database, version_of("first", WIN))] == [
+        "count changes from streak to sum",
+        "schedule changes from day/UTC to lifetime",
+    ]
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_of_processes_that_start_at_once_all_with_one_catalogue_run_and_none_waits_for_ever(
+    database_url: str, round_number: int
+) -> None:
+    shared = [goal(f"goal {number}") for number in range(200)]
+    one = version_of("one", *shared, WIN)
+    other = version_of("other", *reversed(shared), OTHERWISE)
+
+    def start(catalogue: Catalogue) -> list[str]:
+        with opened(database_url, pool_size=1) as database:
+            return problems_of(database, catalogue)
+
+    starting: Sequence[Catalogue] = [one, other] * 4 if round_number % 2 else [one] * 4 + [other] * 4
+    with ThreadPoolExecutor(len(starting)) as processes:
+        refused = list(zip(starting, processes.map(start, starting), strict=True))
+    runs = {catalogue.version for catalogue, problems in refused if not problems}
+    assert len(runs) == 1
+    assert versions(database_url) == sorted(runs)
+    assert all((catalogue.version in runs) == (not problems) for catalogue, problems in refused)
+
+
+def test_the_largest_catalogue_is_recorded_within_the_time_that_a_look_has(database: Database) -> None:
+    catalogue = version_of("large", *(goal(f"goal {number}") for number in range(MANY)))
+    record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))
+    record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))

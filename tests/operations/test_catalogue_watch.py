@@ -1,0 +1,229 @@
+"""From a file that changes to the catalogue in use."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from shared.catalogue.loader import load
+from shared.catalogue.problem import CatalogueInvalid
+from shared.domain.catalogue import Catalogue
+from shared.domain.errors import CatalogueUnavailable
+from shared.operations.catalogue_watch import CatalogueWatch
+from shared.postgres.database import Database
+from shared.postgres.schema import migrate, roll_back
+from tests.catalogue.documents import Mapping, document, goal, write_json
+from tests.databases import opened
+from tests.services import NOW, SetClock, rows
+
+FIRST = document(goal("win"))
+SECOND = document(goal("win", target=4), goal("lose"))
+INCOMPATIBLE = document(goal("win", count="highest"), goal("lose"), goal("draw"))
+INVALID = document(goal("win", target=0), goal("win", count="often"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_json(tmp_path / "catalogue.json", FIRST)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def watch(file: Path, clock: SetClock, database: Database) -> CatalogueWatch[Catalogue]:
+    """A watch that has taken the first catalogue into use."""
+    watch = watching(file, clock)
+    watch.look(database)
+    return watch
+
+
+def watching(file: Path, clock: SetClock | None = None) -> CatalogueWatch[Catalogue]:
+    """A watch as at the start of a process."""
+    return CatalogueWatch(file, lambda definitions: definitions, clock or SetClock())
+
+
+def change(file: Path, content: Mapping) -> None:
+    write_json(file, content)
+
+
+def look_twice(watch: CatalogueWatch[Catalogue], database: Database) -> None:
+    """So that a change is seen, and then taken for finished."""
+    for _ in range(2):
+        watch.look(database)
+
+
+def versions(database_url: str) -> set[str]:
+    return {version for (version,) in rows(database_url, "SELECT version FROM catalogue_version")}
+
+
+def test_the_first_catalogue_is_in_use_after_the_first_look(file: Path, database: Database, database_url: str) -> None:
+    watch = watching(file)
+    with pytest.raises(CatalogueUnavailable):
+        _ = watch.live.current
+    assert watch.unusable()
+    watch.look(database)
+    assert (watch.unusable(), watch.refused) == (None, False)
+    assert watch.live.current.version == load(file).version
+    assert watch.live.in_use is not None
+    assert (watch.live.in_use.version, watch.live.in_use.since) == (load(file).version, NOW)
+    assert versions(database_url) == {load(file).version}
+
+
+def test_a_first_catalogue_that_is_invalid_is_refused_at_once(file: Path) -> None:
+    change(file, INVALID)
+    with pytest.raises(CatalogueInvalid):
+        watching(file)
+
+
+def test_a_change_takes_the_place_of_what_was_in_use(
+    watch: CatalogueWatch[Catalogue], file: Path, clock: SetClock, database: Database, database_url: str
+) -> None:
+    before = watch.live.current
+    change(file, SECOND)
+    clock.now += 5
+    look_twice(watch, database)
+    after = watch.live.current
+    assert after.version == load(file).version
+    assert watch.live.in_use is not None
+    assert watch.live.in_use.since == NOW + 5
+    assert (list(before.goals), list(after.goals)) == (["win"], ["win", "lose"]), "who holds a version keeps it whole"
+    assert versions(database_url) == {before.version, after.version}
+
+
+@pytest.mark.parametrize("content", [INVALID, INCOMPATIBLE], ids=["invalid", "incompatible"])
+def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
+    watch: CatalogueWatch[Catalogue],
+    file: Path,
+    database: Database,
+    database_url: str,
+    content: Mapping,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = watch.live.current
+    change(file, content)
+    look_twice(watch, database)
+    assert watch.live.current is before
+    assert watch.refused
+    assert watch.unusable() is None, "the old one goes on"
+    problems = [record.__dict__["problem"] for record in caplog.records if record.message.startswith("a problem")]
+    if content is INVALID:
+        with pytest.raises(CatalogueInvalid) as invalid:
+            load(file)
+        assert problems == list(map(str, invalid.value.problems))
+    else:
+        assert [problem.split(":")[0] for problem in problems] == ["goal 'win'"]
+    assert versions(database_url) == {before.version}
+
+    caplog.clear()
+    look_twice(watch, database)
+    assert not caplog.records, "what is refused is not looked at again until it changes"
+
+    change(file, FIRST)
+    look_twice(watch, database)
+    assert watch.live.current is before
+    assert not watch.refused
+
+
+def test_a_file_that_is_written_in_steps_does_no_harm(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database
+) -> None:
+    before = watch.live.current
+    whole = file.with_name("whole")
+    change(whole, SECOND)
+    content = whole.read_text("utf-8")
+    with file.open("w", encoding="utf-8") as editor:
+        for start in range(0, len(content), 50):
+            editor.write(content[start : start + 50])
+            editor.flush()
+            watch.look(database)
+            assert watch.live.current is before
+            assert not watch.refused
+    watch.look(database)
+    assert watch.live.current.version == load(file).version
+
+
+def test_a_half_written_file_that_stays_so_is_refused_and_then_taken_when_it_is_whole(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database
+) -> None:
+    before = watch.live.current
+    file.write_text('{"challenges": [', "utf-8")
+    look_twice(watch, database)
+    assert watch.refused
+    assert watch.live.current is before
+    change(file, SECOND)
+    look_twice(watch, database)
+    assert not watch.refused
+    assert "lose" in watch.live.current.goals
+
+
+def test_asked_to_reload_it_loads_at_the_next_look_whether_it_sees_a_change_or_not(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(file, SECOND)
+    watch.reload()
+    watch.look(database)
+    assert "lose" in watch.live.current.goals
+    in_use = watch.live.in_use
+    with caplog.at_level(logging.INFO):
+        watch.reload()
+        look_twice(watch, database)
+    assert [record.message for record in caplog.records] == ["the catalogue on disk is the one in use"]
+    assert watch.live.in_use is in_use
+
+
+def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_until_it_is_put_right(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database
+) -> None:
+    change(file, document(goal("lose")))
+    look_twice(watch, database)
+    assert "win" not in watch.live.current.goals, "that a goal is removed makes its id no freer"
+
+    change(file, INCOMPATIBLE)
+    restarted = watching(file)
+    look_twice(restarted, database)
+    reason = restarted.unusable()
+    assert reason is not None
+    assert reason.startswith("the catalogue is refused: goal 'win': count changes from sum to highest: ")
+    assert restarted.refused
+    with pytest.raises(CatalogueUnavailable):
+        _ = restarted.live.current
+
+    change(file, SECOND)
+    look_twice(restarted, database)
+    assert (restarted.unusable(), restarted.refused) == (None, False)
+    assert restarted.live.current.version == load(file).version
+
+
+def test_without_a_schema_it_waits_and_goes_on_by_itself(file: Path, database_url: str) -> None:
+    roll_back(database_url, 1)
+    watch = watching(file)
+    with opened(database_url, pool_size=1) as database:
+        look_twice(watch, database)
+        reason = watch.unusable()
+        assert reason is not None
+        assert reason.startswith("the catalogue waits for the database: the schema is behind")
+        assert not watch.refused
+        change(file, SECOND)
+        look_twice(watch, database)
+        migrate(database_url)
+        watch.look(database)
+    assert watch.unusable() is None
+    assert "lose" in watch.live.current.goals, "of what it waited with, the newest"
+
+
+def test_without_a_database_a_change_waits_and_what_is_in_use_goes_on(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database
+) -> None:
+    before = watch.live.current
+    change(file, SECOND)
+    with opened("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1) as nothing:
+        look_twice(watch, nothing)
+    assert watch.live.current is before
+    assert (watch.unusable(), watch.refused) == (None, False)
+    watch.look(database)
+    assert "lose" in watch.live.current.goals

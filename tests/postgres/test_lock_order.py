@@ -1,0 +1,62 @@
+"""Rows are locked in the order of their keys, in whatever order they are named: so no two transactions wait for each
+other in a circle.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import psycopg
+import pytest
+
+from shared.domain.events import CompletionKey, Event
+from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.postgres import completions, ledger, tallies
+from shared.postgres.connection import Connection
+from shared.postgres.ledger import ledger_key
+from tests.databases import connected
+from tests.strategies import KILLS
+from tests.waiting import wait_until
+
+LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
+    "ledger": lambda connection, user_ids: ledger.insert_unseen(
+        connection, [ledger_key(Event("id", user_id, 0, KILLS, delta=1)) for user_id in user_ids]
+    ),
+    "tally": lambda connection, user_ids: tallies.merge(
+        connection, {TallyKey(user_id, KILLS): Tally() for user_id in user_ids}
+    ),
+    "completion": lambda connection, user_ids: completions.insert_missing(
+        connection, {CompletionKey(user_id, "win", LIFETIME_START, 1): None for user_id in user_ids}
+    ),
+}
+
+
+def waits_for_a_lock(observer: Connection, connection: Connection) -> bool:
+    """Whether what the connection does is held up by another one."""
+    row = observer.execute(
+        "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1", (connection.info.backend_pid,)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=list(LOCKS))
+def test_the_row_with_the_lower_key_is_locked_first(
+    database_url: str, lock: Callable[[Connection, Sequence[str]], object]
+) -> None:
+    with connected(database_url) as blocker, connected(database_url) as second, connected(database_url) as third:
+        blocker.execute("BEGIN")
+        lock(blocker, ["b"])
+        second.execute("BEGIN")
+        waiting = threading.Thread(target=lock, args=(second, ["b", "a"]))
+        waiting.start()
+        try:
+            wait_until(lambda: waits_for_a_lock(third, second))
+            third.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                lock(third, ["a"])
+        finally:
+            blocker.execute("ROLLBACK")
+            waiting.join()
+        second.execute("ROLLBACK")
+        lock(third, ["a", "b"])
