@@ -56,7 +56,7 @@ def test_the_printed_lines_tell_the_whole_story(folder: Path) -> None:
             assert [result["verdict"] for result in results] == ["VERDICT_APPLIED", "VERDICT_APPLIED"]
             assert GOAL in [completion["goal_id"] for completion in results[-1]["completions"]]
             assert state_of_goal(progress) == "GOAL_STATE_COMPLETED"
-            assert answer(claim)["claim"]["state"] == "CLAIM_STATE_PENDING"
+            assert answer(claim)["claim"]["state"] == "CLAIM_STATE_GRANTED"
             assert again.returncode != 0
             assert re.search("already_?exists", again.stdout + again.stderr, re.IGNORECASE), again
         command.send(signal.SIGINT)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import grpc
 import pytest
+from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as challenge_rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 from google.protobuf.descriptor import MethodDescriptor
@@ -58,7 +59,7 @@ VALID: dict[str, Message] = {
     "ClaimAll": challenge_rpc.ClaimAllRequest(user_id="player", challenge_id="arena"),
     "GetClaim": challenge_rpc.GetClaimRequest(user_id="player", grant_id="6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"),
     "ListClaims": challenge_rpc.ListClaimsRequest(
-        user_id="player", states=["CLAIM_STATE_PENDING", "CLAIM_STATE_GRANTED"], page_size=1
+        user_id="player", states=[challenge_pb2.CLAIM_STATE_PENDING], page_size=1
     ),
     "ReportEvent": event_rpc.ReportEventRequest(event=stat("wins", delta=3, value=5)),
     "ReportEvents": event_rpc.ReportEventsRequest(events=[login(), stat("level", "player", value=5), login("other")]),
