@@ -28,7 +28,7 @@ demo: $(READY) ## Watch a scripted player against running services
 
 .PHONY: test
 test: $(READY) ## Run the tests, under five minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
 .PHONY: test-slow
 test-slow: $(READY) ## Run the fault and load tests that take minutes

@@ -20,6 +20,7 @@ from types import FrameType
 from bench import machine, services
 from bench.database import Databases
 from bench.figures import Table, Unit
+from bench.load import Run
 from bench.report import Report
 from bench.tables.batches import measure_batches
 from bench.tables.events import measure_events
@@ -43,17 +44,15 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
 ONLY_FULL = frozenset({"goals"})
 """What does not fit into two minutes."""
 
-SHORT = Terms(seconds=4.0, rounds=2, players=10_000)
+SHORT = Terms(seconds=3.0, rounds=2, players=10_000)
 FULL = Terms(seconds=15.0, rounds=4, players=10_000)
-
-STRANGERS = "near 0 on a quiet machine; what others take is missing here, and moves every figure"
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
 """Where the data goes: by custom a temporary folder on a disk, where `/tmp` may lie in memory."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0; 1 if anything was lost, wrong or failed; 130 after Ctrl-C. A target that is missed is only shown."""
+    """Returns 0; 1 if an answer or what is stored is wrong; 130 after Ctrl-C. A target that is missed is only shown."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.tables if name not in TABLES]:
@@ -89,7 +88,7 @@ def _measure(names: Sequence[str], terms: Terms, terminal: Terminal) -> Report:
             for name in names:
                 started = time.monotonic()
                 table = TABLES[name](place)
-                table.add("cores busy with other things meanwhile", place.take_strangers(), note=STRANGERS)
+                _add_circumstances(table, place.take_runs())
                 table.add("time taken", time.monotonic() - started, Unit.SECONDS)
                 report.tables.append(table)
                 terminal.show(table)
@@ -98,8 +97,17 @@ def _measure(names: Sequence[str], terms: Terms, terminal: Terminal) -> Report:
             databases.remove()
 
 
+def _add_circumstances(table: Table, runs: Sequence[Run]) -> None:
+    """Add what tells whether the figures can be believed."""
+    if runs:
+        busiest = max(run.busy_generator for run in runs)
+        strangers = sum(run.strangers for run in runs) / len(runs)
+        table.add("cores that the generator took at most", busiest, note="near 1: it is what was measured")
+        table.add("cores busy with other things", strangers, note="above 0.1: not a quiet machine, measure again")
+
+
 def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
-    terms, cores = place.terms, place.cores
+    terms = place.terms
     return {
         "command": shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,7 +115,7 @@ def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
         **machine.versions(databases.version),
         **machine.disk(databases.data.parent),
         "services": services.settings(),
-        "cores": f"{cores.server} for the server under test, {cores.others} for Postgres and the load generator",
+        "cores": str(place.cores),
         "terms": f"{terms.seconds:g} s an interval, {terms.rounds} rounds where things are compared in turns",
     }
 

@@ -20,6 +20,11 @@ class Cores(NamedTuple):
     server: tuple[int, ...]
     others: tuple[int, ...]
 
+    def __str__(self) -> str:
+        """The report's words."""
+        server, others = (", ".join(map(str, cores)) for cores in (self.server, self.others))
+        return f"{server} for the server under test, {others} for Postgres and the load generator"
+
     @classmethod
     def of_this_machine(cls) -> Cores:
         """The first core for the server, the rest for the others."""

@@ -41,7 +41,7 @@ class Terms:
     @property
     def stretch(self) -> Stretch:
         """A measured interval behind a warm-up in which connections, plans and caches come to be."""
-        return Stretch(warm_up_s=min(1.0, self.seconds / 2), measured_s=self.seconds)
+        return Stretch(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
 
     @property
     def turn(self) -> Stretch:
@@ -69,7 +69,7 @@ class Workplace:
         self.cores = Cores.of_this_machine()
         self.say = say
         self._threads = services.threads()
-        self._strangers: list[float] = []
+        self._runs: list[Run] = []
         self._databases = databases
         self._seeded: tuple[str, Play] | None = None
         pin(databases.pid, self.cores.others)
@@ -144,7 +144,7 @@ class Workplace:
             cores=self.cores.others,
             keep_every=keep_every,
         )
-        self._strangers.append(run.strangers)
+        self._runs.append(run)
         return run
 
     @contextmanager
@@ -156,10 +156,10 @@ class Workplace:
         finally:
             os.sched_setaffinity(0, self.cores.every)
 
-    def take_strangers(self) -> float:
-        """How many cores other processes took, on average over the runs since this was last asked."""
-        taken, self._strangers = self._strangers, []
-        return sum(taken) / max(len(taken), 1)
+    def take_runs(self) -> list[Run]:
+        """All runs since this was last asked."""
+        runs, self._runs = self._runs, []
+        return runs
 
     def in_turns(self, what: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
         """Measure two things one after the other, and that again and again: what disturbs one disturbs both."""

@@ -29,7 +29,7 @@ COMMENT ON COLUMN reward_outbox.provider IS 'Who delivers it, decided by the cla
 COMMENT ON COLUMN reward_outbox.priority IS '1 (first) to 9 (last).';
 COMMENT ON COLUMN reward_outbox.due_time IS 'When it may be delivered; within a priority the earliest goes first.';
 COMMENT ON COLUMN reward_outbox.attempts IS 'Deliveries that were begun since the claim or the last retry by an operator.';
-COMMENT ON COLUMN reward_outbox.lease_token IS 'Rises with every lease and never falls: an outcome counts only under the token it was leased with.';
+COMMENT ON COLUMN reward_outbox.lease_token IS 'Rises with every lease and its end, and never falls: an outcome counts only under the token it was leased with.';
 COMMENT ON COLUMN reward_outbox.settle_time IS 'When it reached a state that is final.';
 
 UPDATE reward_outbox AS outbox

@@ -63,11 +63,6 @@ class Exchange:
         while self._waiting and (not self.is_open or self._with_room() is not None):
             self.call(*self._waiting.popleft())
 
-    def close(self) -> None:
-        """Close all connections."""
-        for connection in self._connections:
-            connection.close()
-
     def _with_room(self) -> Connection | None:
         for _ in self._connections:
             self._turn = (self._turn + 1) % len(self._connections)

@@ -30,7 +30,7 @@ REPORT_BATCH = "challenge.v1.EventService/ReportEvents"
 BATCH = 1_000
 SATURATION = ClosedLoop(in_flight=4)
 """While the writer commits one or two batches, the next ones are read and the last ones answered."""
-RATE_MAX = 40_000.0
+RATE_MAX = 30_000.0
 """More events than a handler takes: so many are prepared for a second."""
 
 Batches = Sequence[Sequence[Event]]

@@ -10,17 +10,15 @@ from typing import Any, NamedTuple
 
 from bench.events import MEASURED, Play
 from bench.figures import Table, Unit, at_least
-from bench.load import ClosedLoop, Run
+from bench.load import Run
 from bench.players import player_ids
 from bench.ratios import ratio
 from bench.samples import median
 from bench.services import EVENT_HANDLER
-from bench.tables.batches import BATCH, REPORT_BATCH, batch_request, batches
+from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, batch_request, batches
 from bench.tables.calls import add_failures
 from bench.workplace import SEED, Workplace, calls_for
 
-SATURATION = ClosedLoop(in_flight=4)
-RATE_MAX = 40_000.0
 FAR = 2**30
 """Targets begin here, beyond every value that is sent."""
 

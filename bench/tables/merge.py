@@ -24,8 +24,8 @@ from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 
 SIZES = (1, 10, 25, 60, 100, 200, 500, 1_000)
-RUNS_MAX, RUNS_MIN = 30, 4
-ROWS_IN_ALL = 3_000
+RUNS_MAX, RUNS_MIN = 30, 3
+ROWS_IN_ALL = 1_500
 """A size is measured so often that about so many rows are written by each way, within the bounds above."""
 GOALS = 10
 """Rows that each player has in the classical design: as many as there are goals assigned by default."""

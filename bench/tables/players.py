@@ -31,7 +31,7 @@ def measure_players(place: Workplace) -> Table:
         table = Table(
             "players",
             "InitializePlayer, SetGoalActive, ClaimReward",
-            f"{len(ground.play.players):,} players with history. Every activation and every claim changes something. "
+            f"{len(ground.play.players):,} players with history. Claims and nearly all activations change something. "
             f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
         )
         new_players = map(_new_player, count())
@@ -69,8 +69,7 @@ def _returning(ground: Ground) -> Iterator[bytes]:
 
 
 def _activations(ground: Ground) -> Iterator[bytes]:
-    """Each player activates goals that are not assigned by default, one after the other: of those that the history
-    has active already there are so few that a call that changes nothing is rare."""
+    """Each player in turn activates a goal that is not assigned by default; few have activated it before."""
     goals = [goal for goal in ground.catalogue.goals.values() if not goal.default_assigned]
     players = shuffled(ground.play)
     return (

@@ -15,8 +15,8 @@ from devstack.ports import LOOPBACK
 
 METHOD = "challenge.v1.ChallengeService/GetChallenge"
 SATURATION = ClosedLoop(in_flight=8)
-TURN = Stretch(warm_up_s=0.2, measured_s=1.0)
-ROUNDS_MIN = 6
+TURN = Stretch(warm_up_s=0.2, measured_s=0.8)
+ROUNDS_MIN = 5
 """A few percent only show over many short rounds."""
 SAMPLED = f"{SAMPLE_RATIO:.0%} of calls"
 

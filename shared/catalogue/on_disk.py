@@ -1,7 +1,7 @@
 """A catalogue's files, and whether they have changed.
 
 They are looked at, not listened to: asking the file system for names, sizes and times works on every mount, and costs
-some 10 µs a file.
+less than 0.1 ms a file.
 """
 
 from __future__ import annotations

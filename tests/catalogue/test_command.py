@@ -10,6 +10,9 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
+from shared.operations.catalogue_record import record_catalogue
+from tests.databases import opened, soon
+from tests.services import NOW
 
 from .documents import document, goal, write_json
 
@@ -57,6 +60,45 @@ def test_problems_of_both_catalogues_are_told(tmp_path: Path, capsys: pytest.Cap
         str(tmp_path / "new"),
         str(tmp_path / "old"),
     ]
+
+
+def test_against_the_record_of_a_database_what_may_not_change_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    old = write_json(tmp_path / "old.json", document(goal(count="sum")))
+    new = write_json(tmp_path / "new.json", document(goal(count="highest")))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert main(["catalogue", "check", str(new), "--database"]) == 0, "nothing ran there yet"
+    with opened(database_url, pool_size=1) as database:
+        record_catalogue(database, load(old), NOW, soon())
+    capsys.readouterr()
+    assert main(["catalogue", "check", str(old), "--database"]) == 0
+    assert main(["catalogue", "check", str(new), "--database", "--against", str(old)]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("goal 'win': count changes from sum to highest: ")
+    assert len(err.splitlines()) == 1, "what both say is said once"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (None, "DATABASE_URL: is not set\n"),
+        ("postgresql://nobody@127.0.0.1:1/nothing", "DATABASE_URL: the database is not available\n"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_a_problem(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    url: str | None,
+    problem: str,
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    if url is not None:
+        monkeypatch.setenv("DATABASE_URL", url)
+    file = write_json(tmp_path / "catalogue.json", document(goal()))
+    assert main(["catalogue", "check", str(file), "--database"]) == 1
+    assert capsys.readouterr().err == problem
 
 
 @pytest.mark.parametrize(

@@ -55,22 +55,25 @@ def test_all_problems_of_the_catalogue_are_named_together(module: str, tmp_path:
     assert "Traceback" not in ended.stderr
 
 
-@both_services
-def test_a_catalogue_that_is_not_there_is_named(module: str, tmp_path: Path) -> None:
-    missing = str(tmp_path / "nothing.yaml")
+def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
+    module, missing = "challenge_service", str(tmp_path / "nothing.yaml")
     ended = run_to_the_end(module, **free_ports(module), **SETTINGS | {"CATALOGUE": missing})
     assert ended.returncode == REFUSED
     assert missing in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-@both_services
-@pytest.mark.parametrize("kind", ["PORT", "METRICS_PORT"])
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["alone", "two workers"])
-def test_a_busy_port_is_named_with_the_setting_that_moves_it(
-    module: str, kind: str, arguments: tuple[str, ...]
-) -> None:
-    setting = f"{PREFIXES[module]}_{kind}"
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        ("challenge_service", "CHALLENGE_PORT"),
+        ("challenge_service --workers 2", "CHALLENGE_METRICS_PORT"),
+        ("event_handler", "EVENT_METRICS_PORT"),
+        ("event_handler --workers 2", "EVENT_PORT"),
+    ],
+)
+def test_a_busy_port_is_named_with_the_setting_that_moves_it(command: str, setting: str) -> None:
+    module, *arguments = command.split()
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
@@ -92,8 +95,8 @@ def test_every_setting_is_printed_with_its_value(module: str, settings: type) ->
     assert str(DEMO) in ended.stdout
 
 
-@both_services
-def test_an_unknown_argument_is_refused_with_the_usage(module: str) -> None:
+def test_an_unknown_argument_is_refused_with_the_usage() -> None:
+    module = "event_handler"
     ended = run_to_the_end(module, "--wokers", "2", **SETTINGS)
     assert ended.returncode == REFUSED
     assert f"usage: python -m {module}" in ended.stderr

@@ -110,8 +110,9 @@ def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url:
     assert not [line for line in handler.logs if line["level"] == "ERROR"]
 
 
-@pytest.mark.parametrize("module", ["challenge_service", "event_handler"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("module", "number"), [("challenge_service", signal.SIGINT), ("event_handler", signal.SIGTERM)]
+)
 def test_an_idle_service_stops_at_once(database_url: str, module: str, number: signal.Signals) -> None:
     with serving(module, database_url) as service:
         asked = time.monotonic()

@@ -23,7 +23,7 @@ from tests.services import CHANNEL_OPTIONS, rows
 
 CONNECTIONS = 16
 """The kernel spreads connections over the workers; that one of two gets all of so many is a chance of 1 in 32,000."""
-EVENTS_EACH = 40
+CALLS_EACH = 40
 
 
 @pytest.fixture(params=["challenge_service", "event_handler"])
@@ -43,7 +43,7 @@ def list_often(port: int) -> int:
     """Many lists over one connection; the caller comes again when it is cut. Answers how often that was."""
     request, repeated = ListChallengesRequest(user_id="player"), 0
     with connected(port) as channel:
-        for _ in range(EVENTS_EACH):
+        for _ in range(CALLS_EACH):
             while True:
                 try:
                     assert len(ChallengeServiceStub(channel).ListChallenges(request, timeout=10).challenges) == 3
@@ -57,7 +57,7 @@ def report_often(port: int) -> int:
     """Many logins over one connection, each sent again unchanged until it is answered. Answers how often that was."""
     repeated = 0
     with connected(port) as channel:
-        for _ in range(EVENTS_EACH):
+        for _ in range(CALLS_EACH):
             request = rpc.ReportEventRequest(event=login(at=time.time_ns() // 1_000))
             while True:
                 try:
@@ -69,27 +69,7 @@ def report_often(port: int) -> int:
     return repeated
 
 
-def test_a_killed_worker_is_replaced_and_its_callers_go_on(service: ServiceProcess, database_url: str) -> None:
-    module = service.wait_for("started workers")["service"]
-    call_often = report_often if module == "event_handler" else list_often
-    with ThreadPoolExecutor(CONNECTIONS) as callers:
-        calling = [callers.submit(call_often, service.port) for _ in range(CONNECTIONS)]
-        victim = service.wait_for("serving")["pid"]
-        os.kill(victim, signal.SIGKILL)
-        died = service.wait_for("a worker died and is replaced")
-        assert died["exit_code"] == -signal.SIGKILL
-        for each in calling:
-            each.result()
-    if module == "event_handler":
-        assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(CONNECTIONS * EVENTS_EACH,)]
-
-    service.wait_for("started", count=3)
-    call_often(service.port)
-    assert service.health() == "SERVING"
-    assert service.stop() == 0
-
-
-def test_both_workers_take_calls(service: ServiceProcess) -> None:
+def test_both_workers_take_calls_and_one_that_is_killed_is_replaced(service: ServiceProcess, database_url: str) -> None:
     started = service.wait_for("started workers")
     call_often = report_often if started["service"] == "event_handler" else list_often
     with ThreadPoolExecutor(CONNECTIONS) as callers:
@@ -97,4 +77,18 @@ def test_both_workers_take_calls(service: ServiceProcess) -> None:
     counted = samples(metrics_at(started["metrics_port"]), "rpc_call_seconds_count")
     by_worker = {worker: sum(n for labels, n in counted.items() if f'worker="{worker}"' in labels) for worker in (0, 1)}
     assert all(by_worker.values()), by_worker
-    assert sum(by_worker.values()) == CONNECTIONS * EVENTS_EACH
+    assert sum(by_worker.values()) == CONNECTIONS * CALLS_EACH
+
+    with ThreadPoolExecutor(CONNECTIONS) as callers:
+        calling = [callers.submit(call_often, service.port) for _ in range(CONNECTIONS)]
+        os.kill(service.wait_for("serving")["pid"], signal.SIGKILL)
+        assert service.wait_for("a worker died and is replaced")["exit_code"] == -signal.SIGKILL
+        for each in calling:
+            each.result()
+    if call_often is report_often:
+        assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(2 * CONNECTIONS * CALLS_EACH,)]
+
+    service.wait_for("started", count=3)
+    call_often(service.port)
+    assert service.health() == "SERVING"
+    assert service.stop() == 0

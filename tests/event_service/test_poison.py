@@ -14,9 +14,9 @@ from tests.reported import stat
 from tests.services import Game, game
 
 BATCH = 1_000
-EXTRA_MAX_S = 0.5
-"""What one poisonous event may cost its batch. The target is 100 ms on an idle machine; the rest is for machines that
-run other tests beside."""
+TIMES_MAX = 6
+"""How many times as long as a clean batch one with poison may take. Halving applies a batch about two times more; that
+is less than 100 ms on an idle machine, while trying every event by itself would take thirty times as long."""
 
 POISONS = {
     "a constraint on the tally": ["ALTER TABLE tally ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')"],
@@ -49,8 +49,7 @@ def verdicts(results: Sequence[rpc.EventResult]) -> list[rpc.Verdict.ValueType]:
     return [result.verdict for result in results]
 
 
-@pytest.mark.parametrize("poison_at", [0, 500, 999])
-@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize(("poison", "poison_at"), list(zip(POISONS, [0, 333, 500, 999], strict=True)))
 def test_all_others_of_its_batch_are_applied(database_url: str, poison: str, poison_at: int) -> None:
     poisonable(database_url, poison)
     with game(database_url, arena()) as running:
@@ -93,7 +92,7 @@ def test_it_costs_its_batch_little_time(database_url: str) -> None:
         clean_s = min(_seconds(running, batch(poison_at=None)) for _ in range(3))
         poisoned_s = min(_seconds(running, batch(poison_at=333)) for _ in range(3))
     print(f"\na batch of {BATCH}: clean {1_000 * clean_s:.0f} ms, with poison {1_000 * poisoned_s:.0f} ms")  # noqa: T201
-    assert poisoned_s - clean_s < EXTRA_MAX_S
+    assert poisoned_s < TIMES_MAX * clean_s
 
 
 def _seconds(running: Game, events: Sequence[rpc.Event]) -> float:

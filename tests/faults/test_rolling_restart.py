@@ -29,13 +29,13 @@ SERVICE_CONFIG = (PROJECT / "deploy" / "service_config.json").read_text("utf-8")
 WORKERS = 2
 CALLERS = 10
 """Each with a connection of its own: that the kernel gives all to one worker of two is a chance of 1 in 512."""
-CALLS_PER_S = 200
 CALL_TIMEOUT_S = 10.0
 
-Call = Callable[[grpc.Channel, str], object]
+Calls = Iterator[Callable[[], object]]
+"""What a caller does, one call after the other."""
 
 
-def challenge_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[], object]]:
+def challenge_calls(channel: grpc.Channel, user_id: str) -> Calls:
     """What a player does with the challenge service, again and again."""
     stub = ChallengeServiceStub(channel)
     initialize = rpc.InitializePlayerRequest(user_id=user_id)
@@ -51,8 +51,8 @@ def challenge_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[]
         yield lambda: stub.SetGoalActive(switching, timeout=CALL_TIMEOUT_S)  # noqa: B023 - called before the next
 
 
-def event_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[], object]]:
-    """What a game reports of a player: two events in all with every two calls."""
+def event_calls(channel: grpc.Channel, user_id: str) -> Calls:
+    """What a game reports of a player: an event with each call."""
     stub = EventServiceStub(channel)
     while True:
         now = time.time_ns() // 1_000
@@ -63,8 +63,8 @@ def event_calls(channel: grpc.Channel, user_id: str) -> Iterator[Callable[[], ob
 
 
 @contextmanager
-def called(port: int, calls_of: Callable[[grpc.Channel, str], Iterator[Callable[[], object]]]) -> Iterator[list[int]]:
-    """Callers call steadily while the block runs. Answers, once it has ended, how often each of them did.
+def called(port: int, calls_per_s: int, calls_of: Callable[[grpc.Channel, str], Calls]) -> Iterator[list[int]]:
+    """Callers call steadily while the block runs. When it has ended, the list says how often each of them did.
 
     The first call that fails for a caller fails the test.
     """
@@ -76,7 +76,7 @@ def called(port: int, calls_of: Callable[[grpc.Channel, str], Iterator[Callable[
         with grpc.insecure_channel(f"{LOOPBACK}:{port}", options=options) as channel:
             calls = calls_of(channel, f"player {number}")
             for count in itertools.count():
-                if over.wait(CALLERS / CALLS_PER_S):
+                if over.wait(CALLERS / calls_per_s):
                     return count
                 next(calls)()
         raise AssertionError("calls do not end by themselves")
@@ -99,12 +99,21 @@ def restart(service: ServiceProcess, worker: int, number: signal.Signals) -> Non
 
 
 @pytest.mark.parametrize("module", PREFIXES)
-def test_a_rolling_restart_and_killed_workers_fail_no_call(module: str, database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("calls_per_s", "signals"),
+    [
+        (200, (signal.SIGTERM, signal.SIGKILL)),
+        pytest.param(500, (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL), marks=pytest.mark.slow),
+    ],
+)
+def test_a_rolling_restart_and_killed_workers_fail_no_call(
+    module: str, calls_per_s: int, signals: tuple[signal.Signals, ...], database_url: str
+) -> None:
     calls_of = event_calls if module == "event_handler" else challenge_calls
     with serving(module, database_url, "--workers", str(WORKERS)) as service:
         service.wait_for("started", count=WORKERS)
-        with called(service.port, calls_of) as made:
-            for number in (signal.SIGTERM, signal.SIGKILL):
+        with called(service.port, calls_per_s, calls_of) as made:
+            for number in signals:
                 for worker in range(WORKERS):
                     restart(service, worker, number)
     assert min(made) > 0

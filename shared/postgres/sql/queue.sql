@@ -61,6 +61,8 @@ SET
     state = outcome.state,
     due_time = coalesce(timestamptz 'epoch' + outcome.due_time * interval '1 microsecond', reward_outbox.due_time),
     attempts = reward_outbox.attempts - outcome.attempts_back,
+    -- The lease is over: whoever comes with its token once more finds it void.
+    lease_token = reward_outbox.lease_token + 1,
     refusal = nullif(outcome.refusal, ''),
     last_error = coalesce(nullif(outcome.error, ''), last_error),
     settle_time = timestamptz 'epoch' + outcome.settle_time * interval '1 microsecond',
@@ -70,7 +72,6 @@ FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $
     AS outcome (grant_id, lease_token, state, due_time, attempts_back, refusal, error, settle_time)
 WHERE reward_outbox.grant_id = outcome.grant_id
     AND reward_outbox.lease_token = outcome.lease_token
-    AND lease_until IS NOT NULL
 RETURNING reward_outbox.grant_id;
 
 -- name: last_queue_mark
