@@ -251,7 +251,8 @@ def serving(servicing: Servicing, threads: int) -> Iterator[grpc.Channel]:
 CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
     # A connection of its own, as another caller in another process would have.
     ("grpc.use_local_subchannel_pool", 1),
-    # After a server was away, look for it again soon.
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # After a server was away, look for it again soon. (The least backoff is the time that a connection may take to come
+    # about: on a busy machine it must not be short.)
+    ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
 )

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import generators
 from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import Loader, Transformer
 from psycopg.errors import _WaitTimeout, error_from_result
+from psycopg.generators import execute as receive
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
@@ -92,7 +92,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise AnswerTimeout("the database did not answer in time") from error
 
     def _results(self) -> list[PGresult]:
-        results: list[PGresult] = self.wait(generators.execute(self.pgconn))
+        results: list[PGresult] = self.wait(receive(self.pgconn))
         for result in results:
             if result.status not in _GOOD:
                 raise error_from_result(result)

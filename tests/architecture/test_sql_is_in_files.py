@@ -46,7 +46,7 @@ def test_only_constants_and_named_statements_are_executed() -> None:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if node.func.attr in ("execute", "executemany", "copy"):
+            if node.func.attr in ("execute", "executemany", "copy", "run_script"):
                 what = node.args[0]
                 of_a_statement = isinstance(what, ast.Attribute) and what.attr == "text"
                 if not of_a_statement and not isinstance(what, ast.Constant):

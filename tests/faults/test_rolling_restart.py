@@ -22,7 +22,7 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from devstack.ports import LOOPBACK
 from tests.reported import login, stat
 from tests.service_process import PREFIXES, PROJECT, ServiceProcess, serving
-from tests.services import CHANNEL_OPTIONS, rows
+from tests.services import rows
 from tests.waiting import wait_until
 
 SERVICE_CONFIG = (PROJECT / "deploy" / "service_config.json").read_text("utf-8")
@@ -69,7 +69,8 @@ def called(port: int, calls_per_s: int, calls_of: Callable[[grpc.Channel, str], 
     The first call that fails for a caller fails the test.
     """
     over = threading.Event()
-    options = [*CHANNEL_OPTIONS, ("grpc.service_config", SERVICE_CONFIG)]
+    # A connection for each caller; all else as it comes.
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.service_config", SERVICE_CONFIG)]
     made: list[int] = []
 
     def call(number: int) -> int:
