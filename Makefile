@@ -12,7 +12,7 @@ READY := $(INSTALLED) $(GENERATED)
 
 # Versions of the Go programs that `make tools` builds.
 GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
-GHZ := github.com/bojand/ghz/cmd/ghz@v0.93.0
+GHZ := github.com/bojand/ghz/cmd/ghz@v0.120.0
 
 .PHONY: help
 help: ## List the targets

@@ -50,8 +50,8 @@ def classify(error: psycopg.Error) -> Failure:
     if state[:2] == "22":
         return Failure.CONTENT
     if state[:2] == "23":
-        # A row without a partition violates no constraint by name: that is ours, not the row's.
-        return Failure.CONTENT if error.diag.constraint_name else Failure.UNAVAILABLE
+        # Only a row that meets a partition in the making violates a constraint without a name: next time it fits.
+        return Failure.CONTENT if error.diag.constraint_name else Failure.CONFLICT
     return Failure.BUG
 
 

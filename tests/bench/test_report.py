@@ -40,7 +40,7 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path) -> None
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -56,7 +56,7 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path) -> None
 
 def test_ctrl_c_ends_everything_that_was_started(interrupted: subprocess.Popen[bytes]) -> None:
     # Postgres has some ten processes; more are there once the servers that are measured run as well.
-    started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 20 else None, 30)
+    started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 20 else None, 60)
     interrupted.send_signal(signal.SIGINT)
     assert interrupted.wait(30) == 130
     wait_until(lambda: not any(map(_is_running, started or ())), 10)

@@ -27,8 +27,8 @@ MEANINGS = {
     "57P03": Failure.UNAVAILABLE,
     "58030": Failure.UNAVAILABLE,
     "XX001": Failure.UNAVAILABLE,
-    # A constraint is ours or the row's; without its name, as where a partition is missing, it is not the row's.
-    "23514": Failure.UNAVAILABLE,
+    # Without the name of a constraint: the row met a partition in the making.
+    "23514": Failure.CONFLICT,
     "42P01": Failure.BUG,
     "42703": Failure.BUG,
     "21000": Failure.BUG,
