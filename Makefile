@@ -30,9 +30,11 @@ demo: $(READY) ## Watch a scripted player against running services
 test: $(READY) ## Run the tests, under five minutes
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
+# Which of them: files or folders, all where it is empty.
+SLOW ?=
 .PHONY: test-slow
 test-slow: $(READY) ## Run the fault and load tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(SLOW)
 
 .PHONY: bench
 bench: $(READY) ## Measure, and hold the figures against their targets; under two minutes

@@ -105,6 +105,8 @@ def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: P
             service.start()
         for each in claiming:
             each.result()
+        # The last start may still be under way: a signal that comes before it is listened for ends any process.
+        service.wait_until_serving()
         assert service.stop() == 0
 
     grants = dict(rows(database_url, "SELECT user_id, grant_id::text FROM reward_outbox"))
