@@ -50,9 +50,10 @@ class _State(Enum):
     ACKNOWLEDGED = auto()
 
 
+_RECORDED = {rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE}
 _EXPECTED = {
     _State.NEW: {rpc.VERDICT_APPLIED},
-    _State.UNKNOWN: {rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE},
+    _State.UNKNOWN: _RECORDED,
     _State.ACKNOWLEDGED: {rpc.VERDICT_DUPLICATE},
 }
 
@@ -78,7 +79,8 @@ class Judgement:
     def __str__(self) -> str:
         return (
             f"{self.sent} events sent, {self.acknowledged} acknowledged, {self.applied} applied, "
-            f"{self.duplicates} duplicates, {len(self.lost)} lost, {len(self.counted_twice)} counted twice; "
+            f"{self.duplicates} duplicates, {len(self.lost)} lost, {len(self.counted_twice)} counted twice, "
+            f"{len(self.surprises)} surprises; "
             f"{self.failed_calls} of {self.calls} calls failed"
         )
 
@@ -132,8 +134,10 @@ class Oracle:
             for event, result in zip(batch, results, strict=True):
                 state = self._states[event.event_id]
                 if result.verdict not in _EXPECTED[state]:
-                    verdict = rpc.Verdict.Name(result.verdict)
-                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, and is answered {verdict}")
+                    answer = f"{rpc.Verdict.Name(result.verdict)} {result.reason}"
+                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, and is answered {answer}")
+                if result.verdict not in _RECORDED:
+                    continue
                 self._judgement.duplicates += result.verdict == rpc.VERDICT_DUPLICATE
                 if state is not _State.ACKNOWLEDGED:
                     self._states[event.event_id] = _State.ACKNOWLEDGED

@@ -25,6 +25,7 @@ STOPPED_WITHIN_S = 10.0
 BUFFER = 10_000
 CALLERS = 8
 CALLS_BEFORE_STOP = 50
+GIVE_UP_S = 60.0
 
 
 def events(count: int) -> list[rpc.Event]:
@@ -83,7 +84,8 @@ def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url:
     def call_until_stopped(handler: ServiceProcess) -> grpc.StatusCode:
         nonlocal answered
         request = rpc.ReportEventsRequest(events=events(20))
-        while True:
+        deadline = time.monotonic() + GIVE_UP_S
+        while time.monotonic() < deadline:
             try:
                 results = handler.events.ReportEvents(request, timeout=10).results
             except grpc.RpcError as error:
@@ -94,6 +96,7 @@ def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url:
                 answered += len(results)
                 changed.notify_all()
             request = rpc.ReportEventsRequest(events=events(20))
+        raise AssertionError("the handler went on after it was asked to stop")
 
     with serving("event_handler", database_url) as handler, ThreadPoolExecutor(CALLERS) as callers:
         calls = [callers.submit(call_until_stopped, handler) for _ in range(CALLERS)]

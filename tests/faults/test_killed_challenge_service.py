@@ -71,9 +71,10 @@ class Claims:
     def _claim(self, player: str, request_id: str) -> str | None:
         """Claim until there is an answer that will not change any more: the grant, or None if it is claimed already."""
         request = ClaimRewardRequest(user_id=player, challenge_id="arena", goal_id="win", request_id=request_id)
-        attempts = 0
+        attempts, started = 0, time.monotonic()
         while True:
             attempts += 1
+            assert time.monotonic() < started + TERMINAL_WITHIN_S, f"{attempts} attempts, and no answer"
             try:
                 response = self._service.challenges.ClaimReward(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
             except grpc.RpcError as error:
