@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.instant import Instant
+from shared.domain.instant import SECOND, Instant
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres import queue_places
 from shared.postgres.connection import Connection
@@ -23,7 +23,7 @@ FAR = 10 * EXACT
 """A grant that stood so far back when the queue was last counted is not among the first `EXACT` by now."""
 COUNT_INTERVAL_S = 15.0
 COUNT_S = 20.0
-"""Counting a million takes a second or two."""
+"""Counting a million takes two seconds, and four before vacuum has seen them."""
 ALL = 2**31 - 1
 
 
@@ -54,8 +54,12 @@ def position_of(connection: Connection, grant_id: str, now: Instant) -> Position
 
 
 def count_queue(database: Database, clock: Clock, telemetry: RewardTelemetry) -> None:
-    """The duty: mark places, unless another process does so just now, and show how long the queues are."""
+    """The duty: mark places and show how long the queues are.
+
+    However many processes do this, the queue is counted once in an interval: the others show what that one counted.
+    """
     now = clock()
+    since = now - int(COUNT_INTERVAL_S * SECOND / 2)
     deadline = time.monotonic() + COUNT_S
-    database.transact(lambda connection: queue_places.make_marks(connection, EXACT, now), deadline)
+    database.transact(lambda connection: queue_places.make_marks(connection, EXACT, now, since), deadline)
     telemetry.show_queues(database.autocommit(queue_places.depths, deadline), now)

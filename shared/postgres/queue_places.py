@@ -47,12 +47,12 @@ def count_ahead(connection: Connection, grant_id: UUID, limit: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def make_marks(connection: Connection, interval: int, now: Instant) -> bool:
+def make_marks(connection: Connection, interval: int, now: Instant, since: Instant) -> bool:
     """Count the queue and mark every `interval`-th place, in a transaction of its own.
 
-    False if another process is at it.
+    False if another process is at it, or has done it since `since`.
     """
-    row = _LOCK.row(connection)
+    row = _LOCK.row(connection, since)
     if row is None or not row[0]:
         return False
     _DROP_MARKS.rows(connection)

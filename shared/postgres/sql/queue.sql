@@ -106,8 +106,13 @@ CROSS JOIN LATERAL (
 WHERE asked.grant_id = $1;
 
 -- name: lock_queue_count
--- Whether this transaction is the one that counts the queue now; the lock ends with it.
-SELECT pg_try_advisory_xact_lock(1667785068, 2);
+-- Whether this transaction is to count the queue: nobody else is at it, or has done it since a given time. The lock ends
+-- with the transaction.
+SELECT
+    pg_try_advisory_xact_lock(1667785068, 2)
+    AND NOT EXISTS (
+        SELECT FROM reward_queue_mark WHERE count_time > timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+    );
 
 -- name: drop_queue_marks
 -- Drops what was counted before.

@@ -1,0 +1,1 @@
+ALTER TABLE reward_outbox RESET (autovacuum_vacuum_insert_scale_factor);

@@ -1,0 +1,124 @@
+"""Places in the queue: exact near the head, within the error that is told further back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from shared.domain.instant import SECOND
+from shared.operations.queue_position import COUNT_INTERVAL_S, EXACT, Position, count_queue, position_of
+from shared.operations.reward_telemetry import RewardTelemetry
+from shared.postgres.database import Database
+from shared.runtime.telemetry import Telemetry
+from tests.databases import connected, soon
+from tests.rewards import PROVIDER
+from tests.services import NOW, SetClock
+
+LONG = 12 * EXACT
+"""Long enough for places that are known from marks alone."""
+INTERVAL = int(COUNT_INTERVAL_S * SECOND)
+
+QUEUE_UP = b"""
+INSERT INTO reward_outbox (
+    user_id, goal_id, period_start, occurrence, claim_number, grant_id, state, provider,
+    reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time
+)
+SELECT
+    $1 || n, 'win', timestamptz 'epoch', 1, 1, gen_random_uuid(), 'PENDING', $2,
+    'WALLET', 'GEMS', 10, 1 + n % 3, 0, 0, due, due
+FROM generate_series(1, $3::integer) AS n
+CROSS JOIN LATERAL (SELECT timestamptz '2024-02-29 11:00Z' + n % 50 * interval '1 ms' AS due) AS times
+"""
+IN_ORDER = b"""
+SELECT grant_id FROM reward_outbox
+WHERE provider = $1 AND state = 'PENDING'
+ORDER BY priority, due_time, grant_id
+"""
+
+
+@pytest.fixture
+def queue_up(database_url: str) -> Callable[..., list[UUID]]:
+    """Put many grants of all priorities into a provider's queue, and answer all that wait there, in order."""
+
+    def put(count: int, provider: str = PROVIDER, prefix: str = "player ") -> list[UUID]:
+        with connected(database_url) as connection:
+            connection.execute(QUEUE_UP, [prefix, provider, count])
+            connection.execute("ANALYZE reward_outbox")
+            return [grant_id for (grant_id,) in connection.execute(IN_ORDER, [provider]).fetchall()]
+
+    return put
+
+
+def position(database: Database, grant_id: UUID) -> Position | None:
+    return database.autocommit(lambda connection: position_of(connection, str(grant_id), NOW + SECOND), soon())
+
+
+def count(database: Database, clock: SetClock) -> Telemetry:
+    telemetry = Telemetry()
+    count_queue(database, clock, RewardTelemetry(telemetry))
+    return telemetry
+
+
+def test_a_place_is_exact_near_the_head_and_within_its_error_everywhere(
+    database: Database, queue_up: Callable[..., list[UUID]]
+) -> None:
+    queue_up(3, "another", "other ")
+    order = queue_up(LONG)
+    count(database, SetClock())
+    for place in (0, 1, EXACT - 1, EXACT, EXACT + 1, 2 * EXACT, 5 * EXACT + 1, 10 * EXACT, 11 * EXACT, LONG - 1):
+        found = position(database, order[place])
+        assert found is not None
+        if place <= EXACT:
+            assert found == Position(place, 0, NOW + SECOND)
+        else:
+            assert abs(found.ahead - place) <= found.error <= EXACT // 2
+            assert found.count_time == NOW
+
+
+def test_without_a_count_every_place_is_exact(database: Database, queue_up: Callable[..., list[UUID]]) -> None:
+    order = queue_up(2 * EXACT)
+    for place in (0, EXACT, EXACT + 1, 2 * EXACT - 1):
+        assert position(database, order[place]) == Position(place, 0, NOW + SECOND)
+
+
+def test_what_has_come_near_since_the_count_is_exact(
+    database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
+) -> None:
+    order = queue_up(3 * EXACT)
+    count(database, SetClock())
+    with connected(database_url) as connection:
+        gone = "{" + ",".join(map(str, order[: 2 * EXACT])) + "}"
+        connection.execute("DELETE FROM reward_outbox WHERE grant_id = ANY ($1::uuid[])", [gone])
+    assert position(database, order[2 * EXACT + 7]) == Position(7, 0, NOW + SECOND)
+
+
+def test_what_does_not_wait_has_no_place(
+    database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
+) -> None:
+    [first, second] = queue_up(2)
+    with connected(database_url) as connection:
+        connection.execute("UPDATE reward_outbox SET state = 'DEAD' WHERE grant_id = $1", [first])
+    assert position(database, first) is None
+    assert position(database, second) == Position(0, 0, NOW + SECOND)
+
+
+def test_the_queue_is_counted_once_in_an_interval_however_many_do_it(
+    database: Database, queue_up: Callable[..., list[UUID]]
+) -> None:
+    clock = SetClock()
+    queue_up(5)
+    count(database, clock)
+    queue_up(4, prefix="later ")
+    clock.now += INTERVAL // 3
+    assert depth(count(database, clock)) == 5
+    clock.now += INTERVAL
+    assert depth(count(database, clock)) == 9
+
+
+def depth(telemetry: Telemetry) -> int:
+    """What is shown of the queue's length."""
+    value = telemetry.registry.get_sample_value("reward_queue_depth", {"provider": PROVIDER})
+    assert value is not None
+    return int(value)
