@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def busy_ports(settings: DevstackSettings) -> list[str]:
-    """A sentence for each port that the services cannot open, with the setting that moves it."""
+    """A sentence for each port that cannot be opened, with the setting that moves it."""
     sentences = []
-    for endpoint in settings.endpoints():
+    for endpoint in settings.all_endpoints():
         try:
             require_free(endpoint)
         except PortUnavailable as error:

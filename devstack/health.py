@@ -1,6 +1,6 @@
 """Whether a service serves, by the gRPC health protocol.
 
-`buf curl` asks, by reflection, as it does in the commands that are printed: nothing of the stack speaks gRPC itself.
+`buf curl` asks, by reflection, as it does in the commands that are printed: nothing of the stack calls by gRPC itself.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ CALL_S = 5
 
 def is_serving(host: str, port: int) -> bool:
     """Whether the process there reports SERVING for itself as a whole."""
-    return _listens(host, port) and _reports_serving(host, port)
+    return listens(host, port) and _reports_serving(host, port)
 
 
-def _listens(host: str, port: int) -> bool:
-    """Costs nothing, and keeps `buf` from being started again and again while the service is not there yet."""
+def listens(host: str, port: int) -> bool:
+    """Whether somebody listens there. Costs nothing: asked first, it keeps `buf` from being started in vain."""
     try:
         socket.create_connection((host, port), CONNECT_S).close()
     except OSError:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from devstack.errors import StartFailed
 from devstack.postgres import EmbeddedPostgres
-from devstack.services import CYAN, MAGENTA, YELLOW, program, wait_until_serving
+from devstack.services import CYAN, GREEN, MAGENTA, YELLOW, program, wait_until_listening, wait_until_serving
 from devstack.settings import DEMO_CATALOGUE, DevstackSettings
 from devstack.story import Addresses, story
 from devstack.supervisor import Supervisor
@@ -24,6 +24,12 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
         supervisor.finish(migrate)
         if migrate.exit_status != 0:
             raise StartFailed(f"the migrations failed; their last lines:\n{migrate.tail()}")
+
+        if settings.needs_game:
+            books = str(settings.directory / "game" / "books.jsonl")
+            game = supervisor.start(program("devstack.game", {"GAME_BOOKS": books, **env}, colour=GREEN, grace_s=0))
+            for port in (settings.game.grpc_port, settings.game.http_port):
+                wait_until_listening(game, settings.reach_at, port, supervisor.pause)
 
         challenge = supervisor.start(program("challenge_service", env, colour=CYAN, grace_s=settings.grace_s))
         event = supervisor.start(program("event_handler", env, colour=MAGENTA, grace_s=settings.grace_s))
@@ -63,11 +69,20 @@ event handler      {addresses.event}, metrics http://{host}:{event.metrics_port}
 database           {database_url}
 cache              {redis_url}
 catalogue          {settings.catalogue}
+{_rewards(settings)}
 
 Ctrl-C stops everything. Paste these lines into another terminal, in this folder, one after the other.
 
 {story(addresses, demo=demo)}
 """
+
+
+def _rewards(settings: DevstackSettings) -> str:
+    if not settings.needs_game:
+        return f"rewards            items by {settings.item_provider}, currency by {settings.wallet_provider}"
+    return f"""\
+game               {settings.game_url}/ledger: the rewards that it has given
+                   curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': lets it misbehave"""
 
 
 def _say(text: str) -> None:

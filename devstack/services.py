@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from devstack.health import is_serving
+from devstack.health import is_serving, listens
 from devstack.output import Lines, prefixed
 from devstack.process import Child
 
-CYAN, MAGENTA, YELLOW = 36, 35, 33
+CYAN, GREEN, MAGENTA, YELLOW = 36, 32, 35, 33
 
 SERVING_S = 60
 """A service imports, loads its catalogue and connects in 2 s; a busy machine takes longer."""
@@ -38,3 +38,8 @@ def program(arguments: str, env: Mapping[str, str], *, colour: int, grace_s: flo
 def wait_until_serving(service: Child, host: str, port: int, pause: Callable[[float], None]) -> None:
     """Wait until the service takes calls. Raises StartFailed if it ends first or is not ready after `SERVING_S`."""
     service.wait_until(partial(is_serving, host, port), SERVING_S, pause)
+
+
+def wait_until_listening(program: Child, host: str, port: int, pause: Callable[[float], None]) -> None:
+    """Wait until somebody listens on the port. Raises StartFailed as `wait_until_serving` does."""
+    program.wait_until(partial(listens, host, port), SERVING_S, pause)

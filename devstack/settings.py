@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from devstack.game.settings import GameSettings
 from shared.runtime.ports import Endpoint
 from shared.runtime.settings import prefixed, setting
 
@@ -34,6 +35,9 @@ class DevstackSettings:
     grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="How long a service may drain.")
     item_provider: str = setting("REWARD_ITEM_PROVIDER", default="log", help="Who delivers items.")
     wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="Who delivers currency.")
+    grpc_target: str | None = setting("REWARD_GRPC_TARGET", help="The provider `grpc`. Not set: the stack's game.")
+    webhook_url: str | None = setting("REWARD_WEBHOOK_URL", help="The provider `webhook`. Not set: the stack's game.")
+    game: GameSettings
     challenge: PortSettings = prefixed("CHALLENGE_", port=50_051, metrics_port=9_101)
     event: PortSettings = prefixed("EVENT_", port=50_052, metrics_port=9_102)
 
@@ -42,15 +46,43 @@ class DevstackSettings:
         """The address to call the services at."""
         return "127.0.0.1" if self.bind_address in _ALL_ADDRESSES else self.bind_address
 
+    @property
+    def needs_game(self) -> bool:
+        """Whether rewards are to be delivered by a provider of which nothing is said: the stack's own game then."""
+        providers = {self.item_provider, self.wallet_provider}
+        return ("grpc" in providers and not self.grpc_target) or ("webhook" in providers and not self.webhook_url)
+
+    @property
+    def game_url(self) -> str:
+        """Where people look at the stack's game."""
+        return f"http://{self.reach_at}:{self.game.http_port}"
+
     def for_services(self) -> dict[str, str]:
-        """The variables that make the services listen where this stack expects them."""
+        """The variables that make the services listen where this stack expects them, and find its game."""
         return {
+            **(self._for_deliveries() if self.needs_game else {}),
             "CATALOGUE": str(self.catalogue),
             "BIND_ADDRESS": self.bind_address,
             "REWARD_ITEM_PROVIDER": self.item_provider,
             "REWARD_WALLET_PROVIDER": self.wallet_provider,
             **{endpoint.setting: str(endpoint.port) for endpoint in self.endpoints()},
         }
+
+    def _for_deliveries(self) -> dict[str, str]:
+        variables = {}
+        if not self.grpc_target:
+            variables["REWARD_GRPC_TARGET"] = f"{self.reach_at}:{self.game.grpc_port}"
+        if not self.webhook_url:
+            variables["REWARD_WEBHOOK_URL"] = f"{self.game_url}/grants"
+            variables["REWARD_WEBHOOK_SECRET"] = self.game.secret
+        return variables
+
+    def all_endpoints(self) -> Iterator[Endpoint]:
+        """Every port that will be opened, with the setting that moves it."""
+        yield from self.endpoints()
+        if self.needs_game:
+            yield Endpoint(self.bind_address, self.game.grpc_port, "GAME_GRPC_PORT")
+            yield Endpoint(self.bind_address, self.game.http_port, "GAME_HTTP_PORT")
 
     def endpoints(self) -> Iterator[Endpoint]:
         """Every port that the services will open, with the setting that moves it."""

@@ -20,9 +20,10 @@ LAYERS = [
 ]
 LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 
-# Who speaks to which library. The demo and the benchmark are callers of the services, as any game is.
-CALLERS = {"demo", "bench"}
-GRPC = {"shared.rpc", "shared.providers.game_service", "challenge_service.servicer", "event_handler.servicer", *CALLERS}
+# Who speaks to which library. The demo and the benchmark call the services as any game does, and the stack has a game
+# that rewards are delivered to.
+GAMES = {"demo", "bench", "devstack.game.grpc_door"}
+GRPC = {"shared.rpc", "shared.providers.game_service", "challenge_service.servicer", "event_handler.servicer", *GAMES}
 OWNERS = {
     "grpc": GRPC,
     "grpc_health": GRPC,

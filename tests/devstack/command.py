@@ -14,8 +14,23 @@ from devstack.ports import free_port
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
-PORT_SETTINGS = ("CHALLENGE_PORT", "CHALLENGE_METRICS_PORT", "EVENT_PORT", "EVENT_METRICS_PORT")
-FROM_OUTSIDE = ("DATABASE_URL", "REDIS_URL", "CATALOGUE")
+PORT_SETTINGS = (
+    "CHALLENGE_PORT",
+    "CHALLENGE_METRICS_PORT",
+    "EVENT_PORT",
+    "EVENT_METRICS_PORT",
+    "GAME_GRPC_PORT",
+    "GAME_HTTP_PORT",
+)
+FROM_OUTSIDE = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CATALOGUE",
+    "REWARD_ITEM_PROVIDER",
+    "REWARD_WALLET_PROVIDER",
+    "REWARD_GRPC_TARGET",
+    "REWARD_WEBHOOK_URL",
+)
 
 
 class Command:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from devstack.settings import DEMO_CATALOGUE
 from devstack.story import CHALLENGE, GOAL, STAT, WINS, quoted
@@ -32,7 +33,7 @@ def printed_lines(output: str, tool: str) -> list[str]:
 def answer(call: subprocess.CompletedProcess[str]) -> Any:
     """What a call answered. One tool writes `goal_id`, the other `goalId`."""
     assert call.returncode == 0, call
-    return json.loads(call.stdout.replace("goalId", "goal_id"))
+    return json.loads(call.stdout.replace("goalId", "goal_id").replace("grantId", "grant_id"))
 
 
 def state_of_goal(listing: subprocess.CompletedProcess[str]) -> object:
@@ -41,8 +42,16 @@ def state_of_goal(listing: subprocess.CompletedProcess[str]) -> object:
     return next(goal["state"] for goal in goals if goal["goal_id"] == GOAL)
 
 
-def test_the_printed_lines_tell_the_whole_story(folder: Path) -> None:
-    with devstack("run", folder) as command:
+def given(output: str) -> list[str]:
+    """The grants that the stack's game has given."""
+    [url] = re.findall(r"^game +(\S+/ledger)", output, flags=re.MULTILINE)
+    ledger = json.loads(urllib3.request("GET", url).data)
+    return [gift["grant_id"] for gift in ledger["given"]]
+
+
+@pytest.mark.parametrize("provider", ["log", "grpc", "webhook"])
+def test_the_printed_lines_tell_the_whole_story(folder: Path, provider: str) -> None:
+    with devstack("run", folder, REWARD_WALLET_PROVIDER=provider) as command:
         command.wait_for("Claim it again")
         for tool in ("grpcurl", "buf"):
             if find_tool(tool) is None:
@@ -59,6 +68,8 @@ def test_the_printed_lines_tell_the_whole_story(folder: Path) -> None:
             assert answer(claim)["claim"]["state"] == "CLAIM_STATE_GRANTED"
             assert again.returncode != 0
             assert re.search("already_?exists", again.stdout + again.stderr, re.IGNORECASE), again
+            if provider != "log":
+                assert given(command.output).count(answer(claim)["claim"]["grant_id"]) == 1
         command.send(signal.SIGINT)
         assert command.wait() == 0
         assert "Traceback" not in command.output

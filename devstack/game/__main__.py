@@ -1,0 +1,56 @@
+"""`python -m devstack.game`: the game, until a signal. Says in a line of JSON that it serves, and at which ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+
+from devstack.game.books import Books
+from devstack.game.game import Game
+from devstack.game.grpc_door import grpc_door
+from devstack.game.http_door import http_door
+from devstack.game.mood import Mood, MoodInvalid
+from devstack.game.settings import GameSettings
+from shared.runtime.errors import SettingsInvalid
+from shared.runtime.settings import load
+
+STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+
+def main() -> int:
+    """Returns 0 after a signal, 2 if it cannot start."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        settings = load(GameSettings, os.environ)
+        mood = Mood(
+            delay_s=settings.delay_s,
+            errors=settings.errors,
+            silence=settings.silence,
+            nonsense=settings.nonsense,
+            refusals=settings.refusals,
+        )
+        _serve(settings, mood)
+    except (SettingsInvalid, MoodInvalid, OSError, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _serve(settings: GameSettings, mood: Mood) -> None:
+    books = Books(settings.books)
+    game = Game(books, mood, random.Random())  # noqa: S311 - moods are no secret
+    host = settings.bind_address
+    with (
+        grpc_door(game, host, settings.grpc_port) as port,
+        http_door(game, host, settings.http_port, settings.secret) as http_port,
+    ):
+        print(json.dumps({"message": "serving", "port": port, "http_port": http_port}), flush=True)
+        signal.sigwait(STOPPING)
+    books.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The development stack's game with both doors open, and the providers that deliver to it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from devstack.game.books import Books
+from devstack.game.game import Game
+from devstack.game.grpc_door import grpc_door
+from devstack.game.http_door import http_door
+from devstack.game.mood import Mood
+from devstack.ports import LOOPBACK
+from shared.domain.grants import Provider
+from shared.providers.game_service import GameServiceProvider
+from shared.providers.webhook import WebhookProvider
+from shared.runtime.clock import system_clock
+
+SECRET = "a secret that both sides know"
+CONNECTIONS = 32
+
+
+class OpenGame(NamedTuple):
+    """A game in this process."""
+
+    game: Game
+    grpc_target: str
+    http_url: str
+
+    def times_given(self) -> Counter[tuple[str, str]]:
+        """How often each player got the reward of each goal, by the game's own books."""
+        return Counter((gift.user_id, gift.goal_id) for gift in self.game.books.given())
+
+
+@contextmanager
+def open_game(mood: Mood | None = None, books: Books | None = None, seed: int = 23) -> Iterator[OpenGame]:
+    """A game whose moods come in the same order in every run."""
+    game = Game(books or Books(), mood or Mood(), random.Random(seed))
+    with grpc_door(game, LOOPBACK, 0) as port, http_door(game, LOOPBACK, 0, SECRET) as http_port:
+        yield OpenGame(game, f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{http_port}")
+
+
+@contextmanager
+def provider_to(opened: OpenGame, name: str, timeout_s: float) -> Iterator[Provider]:
+    """The provider `grpc` or `webhook`, as the services have it."""
+    provider: Provider
+    if name == "grpc":
+        provider = GameServiceProvider(opened.grpc_target, timeout_s=timeout_s)
+    else:
+        provider = WebhookProvider(
+            f"{opened.http_url}/grants", SECRET, timeout_s=timeout_s, connections=CONNECTIONS, clock=system_clock
+        )
+    try:
+        yield provider
+    finally:
+        provider.close()
