@@ -32,7 +32,11 @@ class _End:
 
 
 class Pipeline(Generic[A, B]):
-    """One stream, between its batches and their answers."""
+    """One stream, between its batches and their answers.
+
+    It leaves no circle of references, such as an error whose traceback leads back to it: until the next garbage
+    collection gRPC's part of the stream would live on, and count against the streams that its connection may open.
+    """
 
     def __init__(self, take_in: Callable[[A], Answer[B]]) -> None:
         """`take_in` submits a batch and answers how to wait for it; an error of it ends the stream."""
@@ -42,6 +46,7 @@ class Pipeline(Generic[A, B]):
         self._lock = threading.Lock()
         self._taking_in = False
         self._stopped = False
+        self._over = False
 
     def run(self, batches: Iterable[A]) -> Iterator[B]:
         """The answers, in order; after them, the error that ended the stream."""
@@ -50,11 +55,19 @@ class Pipeline(Generic[A, B]):
             while not isinstance(answer := self._answers.get(), _End):
                 yield answer()
                 self._room.release()
-            if answer.error is not None:
-                raise answer.error
+            error = answer.error
+            del answer
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    del error
         finally:
+            with self._lock:
+                self._stopped = self._over = True
+                # What nobody reads any more.
+                self._answers = SimpleQueue()
             # The reader may wait for room that nobody makes any more.
-            self._stopped = True
             self._room.release()
 
     def stop(self) -> None:
@@ -81,10 +94,15 @@ class Pipeline(Generic[A, B]):
                     if self._stopped:
                         raise ShuttingDown
         except StopIteration:
-            self._answers.put(_End())
+            self._end(_End())
         except Exception as error:
             # Also what gRPC raises here when the sender goes away: then nobody reads the answers, and the run ends too.
-            self._answers.put(_End(error))
+            self._end(_End(error))
+
+    def _end(self, end: _End) -> None:
+        with self._lock:
+            if not self._over:
+                self._answers.put(end)
 
 
 class Pipelines:

@@ -54,7 +54,7 @@ class StreamPool:
             if not self._admission.enter():
                 raise Overloaded("too many streams are open")
             try:
-                for response in method((parsed(request_type, message) for message in raw), context):
+                for response in method(_requests(request_type, raw), context):
                     yield response.SerializeToString()
             finally:
                 self._admission.leave()
@@ -74,3 +74,15 @@ class StreamPool:
             measured.succeeded(time.monotonic() - started)
 
         return Beside(call, self._pool)
+
+
+def _requests(request_type: type[M], raw: Iterator[bytes]) -> Iterator[M]:
+    """The requests as they arrive; `ConnectionAbortedError` when the sender goes away."""
+    try:
+        for message in raw:
+            yield parsed(request_type, message)
+    except grpc.RpcError as gone:
+        # gRPC keeps the error beside the call, and its traceback leads back to the call. Left like this, the call would
+        # live until the next garbage collection, and count against the streams that its connection may open.
+        gone.__traceback__ = None
+        raise ConnectionAbortedError("the sender went away") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import grpc
@@ -12,9 +13,9 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from event_handler.__main__ import CONTRACT
-from shared.rpc.server import Servicing
+from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, Servicing
 from tests.arena import arena
-from tests.refusals import refusal
+from tests.refusals import refusal, refusal_of
 from tests.reported import stat
 from tests.services import STREAMS, Game, SetClock, event_service, event_servicer, rows, serving
 from tests.waiting import wait_until
@@ -115,3 +116,48 @@ def test_a_caller_that_goes_away_leaves_no_thread_and_no_slot(database_url: str)
             next(stream)
             stream.cancel()
             wait_until(lambda: not [t for t in threading.enumerate() if t.name == "stream reader"])
+
+
+@pytest.fixture
+def without_garbage_collection() -> Iterator[None]:
+    """What is not freed by itself stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def faulty(handler: EventServiceStub) -> bool:
+    return "events" in refusal(lambda: list(handler.StreamEvents(iter([batch()]), timeout=TIMEOUT_S))).fields
+
+
+def broken_off(handler: EventServiceStub) -> bool:
+    gone = threading.Event()
+
+    def one_batch_and_then_nothing() -> Iterator[rpc.StreamEventsRequest]:
+        yield batch(stat("wins", delta=1))
+        gone.wait(TIMEOUT_S)
+
+    stream = handler.StreamEvents(one_batch_and_then_nothing(), timeout=TIMEOUT_S)
+    try:
+        return bool(next(stream).results)
+    except grpc.RpcError as error:
+        # The streams before it are still ending.
+        assert refusal_of(error).reason == "OVERLOADED"
+        return False
+    finally:
+        stream.cancel()
+        gone.set()
+
+
+@pytest.mark.usefixtures("without_garbage_collection")
+@pytest.mark.parametrize("end_badly", [faulty, broken_off])
+def test_streams_that_end_badly_do_not_count_against_their_connection(
+    database_url: str, end_badly: Callable[[EventServiceStub], bool]
+) -> None:
+    with event_service(database_url, arena(), clock=SetClock()) as handler:
+        ended = 0
+        while ended < STREAMS_PER_CONNECTION_MAX + 100:
+            ended += end_badly(handler)
+        good = rpc.ReportEventRequest(event=stat("wins", delta=1))
+        assert handler.ReportEvent(good, timeout=TIMEOUT_S).result.verdict == rpc.VERDICT_APPLIED
