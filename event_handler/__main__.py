@@ -55,7 +55,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
 
     listeners: list[CompletionListener] = [telemetry.completed]
 
-    def commit(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+    def commit(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
         outcomes = flush(
             database,
             judged_by,

@@ -13,9 +13,9 @@ CompletionListener = Callable[[Sequence[CompletionKey]], None]
 """Told of completions in the writer's thread, before the callers are answered: it must be quick, and never waits."""
 
 
-def tell(listeners: Iterable[CompletionListener], outcomes: Iterable[Outcome]) -> None:
+def tell(listeners: Iterable[CompletionListener], outcomes: Iterable[Outcome | None]) -> None:
     """Tell all listeners what was completed. One that fails is logged: the events are committed all the same."""
-    completions = [completion for outcome in outcomes for completion in outcome.completions]
+    completions = [completion for outcome in outcomes if outcome for completion in outcome.completions]
     if not completions:
         return
     for listener in listeners:

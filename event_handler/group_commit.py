@@ -23,8 +23,11 @@ from shared.domain.events import Event, Outcome
 
 log = logging.getLogger(__name__)
 
-Flush = Callable[[Catalogue, Sequence[Event], float], Sequence[Outcome]]
-"""Commits events, judged by a catalogue, by a deadline in monotonic seconds; one outcome per event, in order."""
+Flush = Callable[[Catalogue, Sequence[Event], float], Sequence[Outcome | None]]
+"""Commits events, judged by a catalogue, by a deadline in monotonic seconds; one outcome per event, in order, or None
+where it is unknown."""
+
+_NOT_COMMITTED = "the events could not be committed"
 
 FLUSH_EVENTS_MAX = 2_000
 """Events in one transaction. Beyond this a longer batch saves nothing more and only holds its locks longer."""
@@ -121,7 +124,7 @@ class GroupCommit:
     def _commit(self, batch: Sequence[Submission]) -> None:
         now = time.monotonic()
         awaited = [submission for submission in batch if submission.deadline > now]
-        outcome: Sequence[Outcome] | ChallengeError = ()
+        outcome: Sequence[Outcome | None] | ChallengeError = ()
         if awaited:
             outcome = self._outcome(awaited, now)
         # Room is made before anybody is answered: a caller that comes back at once finds it.
@@ -133,7 +136,7 @@ class GroupCommit:
                 submission.fail(DeadlineExceeded("the events were not committed in time"))
         _answer(awaited, outcome)
 
-    def _outcome(self, batch: Sequence[Submission], now: float) -> Sequence[Outcome] | ChallengeError:
+    def _outcome(self, batch: Sequence[Submission], now: float) -> Sequence[Outcome | None] | ChallengeError:
         """Flush, and answer the outcomes of all events, or why there are none."""
         events = [event for submission in batch for event in submission.events]
         latest = max(submission.deadline for submission in batch)
@@ -144,15 +147,19 @@ class GroupCommit:
         except Exception:
             # The writer outlives a bug: these callers hear that the outcome is unknown, the next batch gets its turn.
             log.exception("a flush failed", extra={"events": len(events)})
-            return DatabaseUnavailable("the events could not be committed")
+            return DatabaseUnavailable(_NOT_COMMITTED)
 
 
-def _answer(batch: Sequence[Submission], outcome: Sequence[Outcome] | ChallengeError) -> None:
+def _answer(batch: Sequence[Submission], outcome: Sequence[Outcome | None] | ChallengeError) -> None:
     start = 0
     for submission in batch:
         if isinstance(outcome, ChallengeError):
             submission.fail(outcome)
             continue
         end = start + len(submission.events)
-        submission.resolve(outcome[start:end])
+        known = [each for each in outcome[start:end] if each is not None]
+        if len(known) == len(submission.events):
+            submission.resolve(known)
+        else:
+            submission.fail(DatabaseUnavailable(_NOT_COMMITTED))
         start = end

@@ -48,7 +48,7 @@ class EventTelemetry:
     def measured(self, flush: Flush) -> Flush:
         """The same flush, measured."""
 
-        def measured_flush(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome]:
+        def measured_flush(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
             started = time.monotonic()
             try:
                 outcomes = flush(judged_by, events, deadline)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.events import Event, Outcome
 from shared.domain.progress import GoalStatus, goal_status
+from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database import Database
@@ -37,6 +39,14 @@ def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def flushed(database: Database, catalogue: Catalogue, events: Sequence[Event]) -> list[Outcome]:
+    """The outcomes of a flush, all of which must be known."""
+    outcomes = flush(database, catalogue, events, soon())
+    known = [outcome for outcome in outcomes if outcome is not None]
+    assert len(known) == len(outcomes)
+    return known
 
 
 def status_of(database: Database, catalogue: Catalogue, user_id: str, goal: Goal) -> GoalStatus:

@@ -18,8 +18,9 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from devstack.output import Lines
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
 from devstack.process import Child
+from tests.own_port import OwnPort
 from tests.services import CHANNEL_OPTIONS
 from tests.waiting import wait_until
 
@@ -39,7 +40,8 @@ class ServiceProcess:
     def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
         """Other settings than the tests' own come from `environ`."""
         prefix = PREFIXES[module]
-        self.port = int(environ.get(f"{prefix}_PORT", free_port()))
+        self._own_port = OwnPort()
+        self.port = int(environ.get(f"{prefix}_PORT", self._own_port.number))
         self.logs: list[dict[str, Any]] = []
         """The lines of the log, of all lives."""
         self.other_lines: list[str] = []
@@ -142,6 +144,7 @@ class ServiceProcess:
         self.kill()
         # Workers whose parent was killed end by themselves, and the output with the last of them.
         self._child.tail()
+        self._own_port.close()
 
     def _note(self, line: str) -> None:
         try:

@@ -5,7 +5,6 @@ The cost depends on the number of events and on what they complete, not on how m
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,7 +13,8 @@ from shared.domain.catalogue import Catalogue, Goal, Stat
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.progress import is_active
-from shared.domain.tally import fold
+from shared.domain.tally import LIFETIME_START, fold
+from shared.operations.refusal import settle_refused, takes
 from shared.postgres import assignments, completions, ledger, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -22,11 +22,8 @@ from shared.postgres.errors import ContentRefused
 from shared.postgres.ledger import LedgerKey, ledger_key
 from shared.postgres.tallies import MergedTally
 
-log = logging.getLogger(__name__)
-
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
-_REFUSED = Outcome(Verdict.INVALID, reason="event: is refused by the database")
 
 
 class Flushed(NamedTuple):
@@ -46,35 +43,37 @@ def flush(
     *,
     keep_content: bool = False,
     bisected: Callable[[], None] = lambda: None,
-) -> list[Outcome]:
+) -> list[Outcome | None]:
     """Apply events in one transaction. When this returns, what it says is committed.
 
-    `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, the
-    batch is halved until each of them stands alone; it is INVALID then, and all others are applied. `bisected` is told
-    of each halving. With `keep_content` the ledger keeps the events for audit.
+    `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, all
+    others are applied nevertheless, and those are INVALID, or their outcome is None: unknown, because of a fault of
+    ours (`shared.operations.refusal`). `bisected` is told of each halving of a batch. With `keep_content` the ledger
+    keeps the events for audit.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then the outcome is unknown until the same
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then all outcomes are unknown until the same
     events are sent again.
     """
-    try:
-        flushed = database.transact(
-            lambda connection: apply_events(connection, catalogue, events, keep_content=keep_content),
+
+    def apply(part: Sequence[Event]) -> list[Outcome]:
+        return database.transact(
+            lambda connection: apply_events(connection, catalogue, part, keep_content=keep_content),
             deadline,
             written=_is_written,
-        )
+        ).outcomes
+
+    def rehearse(connection: Connection, event: Event) -> None:
+        apply_events(connection, catalogue, [event], keep_content=keep_content)
+        for ladder in catalogue.ladders.get(event.stat, ())[:1]:
+            key = CompletionKey(event.user_id, ladder.goals[0].id, LIFETIME_START, 1)
+            completions.insert_missing(connection, {key: event.time})
+
+    try:
+        return list(apply(events))
     except ContentRefused as refusal:
-        if len(events) == 1:
-            log.warning("the database refuses an event for its content", exc_info=refusal)
-            return [_REFUSED]
-        bisected()
-        middle = len(events) // 2
-        halves = (events[:middle], events[middle:])
-        return [
-            outcome
-            for half in halves
-            for outcome in flush(database, catalogue, half, deadline, keep_content=keep_content, bisected=bisected)
-        ]
-    return flushed.outcomes
+        return settle_refused(
+            events, refusal, apply, lambda event: takes(database, rehearse, event, deadline), bisected
+        )
 
 
 def apply_events(

@@ -95,8 +95,15 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         results: list[PGresult] = self.wait(receive(self.pgconn))
         for result in results:
             if result.status not in _GOOD:
-                raise error_from_result(result)
+                raise _error(result)
         return results
+
+
+def _error(result: PGresult) -> psycopg.Error:
+    """The server's error, without the detail: that is whole rows, and players' ids belong into no log but at DEBUG."""
+    error = error_from_result(result)
+    error.args = (error.diag.message_primary,)
+    return error
 
 
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)

@@ -127,7 +127,7 @@ class Database:
             except psycopg.Error as error:
                 failure = classify(error)
                 if failure is Failure.CONTENT:
-                    raise ContentRefused(str(error)) from error
+                    raise ContentRefused(error) from error
                 if failure is Failure.BUG:
                     raise
                 conflicts += failure is Failure.CONFLICT

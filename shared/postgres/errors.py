@@ -16,6 +16,17 @@ from shared.postgres.connection import AnswerTimeout
 class ContentRefused(Exception):
     """The database refuses the values themselves; the same work would fail again."""
 
+    def __init__(self, error: psycopg.Error) -> None:
+        super().__init__(str(error))
+        self.evidence = {
+            "sqlstate": error.sqlstate,
+            "table": error.diag.table_name,
+            "constraint": error.diag.constraint_name,
+        }
+        """What may be logged of it."""
+        self.detail = error.diag.message_detail
+        """What was refused: whole rows, with players' ids in them. For logs at level DEBUG alone."""
+
 
 class Failure(Enum):
     """What can be done about a failed statement."""

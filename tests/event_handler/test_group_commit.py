@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 
 CATALOGUE = catalogue_of(goal())
 BUFFER = 100
-REFUSED_ID = "refused"
+REFUSED_ID, UNKNOWN_ID = "refused", "unknown"
 
 
 class Store:
@@ -41,7 +41,7 @@ class Store:
         self.failures: list[Exception] = []
         """Raised one after the other, instead of committing."""
 
-    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome]:
+    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome | None]:
         self.judged_by.append(judged_by)
         self.deadlines.append(deadline)
         self.committing.put(len(events))
@@ -51,6 +51,8 @@ class Store:
         self.batches.append([event.event_id for event in events])
         return [
             Outcome(Verdict.INVALID if event.event_id == REFUSED_ID else Verdict.APPLIED, reason=event.event_id)
+            if event.event_id != UNKNOWN_ID
+            else None
             for event in events
         ]
 
@@ -190,6 +192,20 @@ def test_a_commit_that_fails_fails_its_own_callers_alone(error: DatabaseUnavaila
         with pytest.raises(type(error)):
             first.wait()
         assert [reasons(submission) for submission in others] == [["0"], ["1"], ["2"]]
+
+
+def test_an_event_whose_outcome_is_unknown_fails_its_own_caller_alone() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        store.hold_up(group_commit)
+        before, its_own, behind = (
+            group_commit.submit(CATALOGUE, events_named(*ids), soon()) for ids in ("ab", ("c", UNKNOWN_ID, "d"), "e")
+        )
+        store.open.set()
+        assert reasons(before) == ["a", "b"]
+        with pytest.raises(DatabaseUnavailable):
+            its_own.wait()
+        assert reasons(behind) == ["e"]
 
 
 def test_a_bug_in_a_commit_leaves_the_writer_alive(caplog: pytest.LogCaptureFixture) -> None:

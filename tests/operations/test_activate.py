@@ -12,7 +12,7 @@ from shared.operations.activate import set_goal_active
 from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres.database import Database
-from tests.databases import connected, soon, status_of
+from tests.databases import connected, flushed, soon, status_of
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS
 
@@ -23,7 +23,7 @@ CATALOGUE = catalogue_of(OPTIONAL, goal("default", target=3, counting=Counting.E
 
 def kill(database: Database, number: int) -> list[str]:
     """One event; the goals that it completed."""
-    (outcome,) = flush(database, CATALOGUE, [Event(f"{number}", "player", NOW, KILLS, delta=1)], soon())
+    (outcome,) = flushed(database, CATALOGUE, [Event(f"{number}", "player", NOW, KILLS, delta=1)])
     return [key.goal_id for key in outcome.completions]
 
 

@@ -21,10 +21,9 @@ from shared.domain.progress import goal_status
 from shared.domain.tally import LIFETIME_START
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
-from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres.database import Database
-from tests.databases import soon
+from tests.databases import flushed, soon
 from tests.naive_model import NaiveModel
 from tests.strategies import FIRST_DAY, catalogues, events, goal_of
 
@@ -87,7 +86,7 @@ class System:
     def report(self, batch: Sequence[Event]) -> tuple[list[object], set[tuple[str, str]]]:
         """The verdicts, and what was completed."""
         sent = [event._replace(user_id=self.prefix + event.user_id) for event in batch]
-        outcomes = flush(self.database, self.catalogue, sent, soon())
+        outcomes = flushed(self.database, self.catalogue, sent)
         completed = [key for outcome in outcomes for key in outcome.completions]
         for event, outcome in zip(sent, outcomes, strict=True):
             assert all(key.user_id == event.user_id for key in outcome.completions)

@@ -11,7 +11,7 @@ from shared.operations.claim import claim_reward
 from shared.operations.flush import flush
 from shared.operations.initialize import initialize_player
 from shared.postgres.database import Database
-from tests.databases import soon, status_of
+from tests.databases import flushed, soon, status_of
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS
 
@@ -75,7 +75,7 @@ def test_a_completed_goal_whose_higher_target_is_reached_too_is_not_completed_ag
     kills(database, 3)
     harder = catalogue_of(replace(WIN, target=5))
     more = [Event(f"more {number}", "player", NOW + number, KILLS, delta=1) for number in range(3)]
-    assert [outcome.completions for outcome in flush(database, harder, more, soon())] == [()] * 3
+    assert [outcome.completions for outcome in flushed(database, harder, more)] == [()] * 3
     assert status_of(database, harder, "player", harder.goals["win"]).complete_time == NOW
 
 

@@ -17,11 +17,10 @@ from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
-from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from tests.databases import connected, opened, soon
+from tests.databases import connected, flushed, opened, soon
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
 from tests.waiting import wait_until
@@ -80,7 +79,7 @@ def test_every_event_counts_once_whoever_writes_it_beside_claims_and_switches(da
         chance.shuffle(mine)
         while mine:
             size = chance.randint(1, 40)
-            for outcome in flush(database, CATALOGUE, mine[:size], soon()):
+            for outcome in flushed(database, CATALOGUE, mine[:size]):
                 verdicts[outcome.verdict] += 1
                 completions.update((key.user_id, key.goal_id) for key in outcome.completions)
             mine = mine[size:]
@@ -103,7 +102,7 @@ def test_every_event_counts_once_whoever_writes_it_beside_claims_and_switches(da
         doers = [write] * WRITERS + [switch, claim, claim]
         at_once([partial(doer, database, random.Random(seed)) for seed, doer in enumerate(doers)])
         # What chance left out, and everything else a third time.
-        for outcome in flush(database, CATALOGUE, reported_events(), soon()):
+        for outcome in flushed(database, CATALOGUE, reported_events()):
             verdicts[outcome.verdict] += 1
             completions.update((key.user_id, key.goal_id) for key in outcome.completions)
         claim(database, random.Random(0))

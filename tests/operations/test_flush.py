@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from shared.domain.catalogue import Counting, Source, Stat
@@ -13,7 +15,8 @@ from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres import ledger
 from shared.postgres.database import Database
-from tests.databases import soon, status_of
+from shared.runtime.logs import JsonFormatter
+from tests.databases import connected, soon, status_of
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
 
@@ -21,8 +24,8 @@ NOW = FIRST_DAY * DAY
 WIN = goal("win", target=3)
 CATALOGUE = catalogue_of(WIN, goal("often", counting=Counting.EVENTS, target=2))
 
-POISON = Stat(Source.LOGIN, "a login has no code")
-"""No check at the edge lets this through; the table's own constraint refuses it."""
+BROKEN = Stat(Source.LOGIN, "a login has no code")
+"""No check at the edge lets this through; the table's own constraint refuses it, whoever the player is."""
 
 
 def kill(number: int, user_id: str = "player", delta: int = 1) -> Event:
@@ -49,7 +52,7 @@ def test_a_completion_is_named_with_the_event_that_reached_the_target(database: 
 
 def test_an_event_that_comes_again_in_its_own_batch_counts_once(database: Database) -> None:
     outcomes = flush(database, CATALOGUE, [kill(1), kill(1), kill(2), kill(1)], soon())
-    assert [outcome.verdict for outcome in outcomes] == [
+    assert [outcome.verdict for outcome in outcomes if outcome] == [
         Verdict.APPLIED,
         Verdict.DUPLICATE,
         Verdict.APPLIED,
@@ -62,7 +65,7 @@ def test_an_id_is_the_same_event_only_for_the_same_player_on_the_same_day(databa
     event = kill(1)
     others = [event._replace(user_id="rival"), event._replace(time=event.time + DAY), event._replace(event_id="2")]
     outcomes = flush(database, CATALOGUE, [event, *others], soon())
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.APPLIED] * 4
+    assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 4
 
 
 @pytest.mark.parametrize("keep_content", [True, False])
@@ -75,18 +78,74 @@ def test_of_two_events_with_one_id_the_first_counts_and_is_kept(database: Databa
     assert seen.without_content == (0 if keep_content else 1)
 
 
+def poisonous(event: Event) -> Event:
+    """No check at the edge lets its amount through; a constraint of the tally refuses the sum."""
+    return event._replace(user_id="poison", delta=-1)
+
+
 @pytest.mark.parametrize("position", [0, 7, 15])
 def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Database, position: int) -> None:
     events = [kill(number, user_id=f"player {number % 3}") for number in range(16)]
-    events[position] = events[position]._replace(stat=POISON)
+    events[position] = poisonous(events[position])
     halvings: list[None] = []
     outcomes = flush(database, CATALOGUE, events, soon(), bisected=lambda: halvings.append(None))
-    verdicts = [outcome.verdict for outcome in outcomes]
+    verdicts = [outcome.verdict for outcome in outcomes if outcome]
     assert verdicts[position] is Verdict.INVALID
     assert verdicts.count(Verdict.APPLIED) == 15
     assert len(halvings) == 4
     views = [view_player(database, f"player {number}", soon()) for number in range(3)]
     assert sum(view.tallies[KILLS].measures.events for view in views) == 15
+
+
+def test_an_event_of_a_kind_that_is_refused_for_everybody_is_not_invalid(database: Database) -> None:
+    events = [kill(number) for number in range(8)]
+    events[3] = events[3]._replace(stat=BROKEN)
+    outcomes = flush(database, CATALOGUE, events, soon())
+    assert outcomes.pop(3) is None
+    assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 7
+    assert flush(database, CATALOGUE, [events[3]], soon()) == [None]
+
+
+def alter(database_url: str, change: str) -> None:
+    with connected(database_url) as connection:
+        connection.execute(f"ALTER TABLE completion {change}".encode())
+
+
+def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_halved(
+    database: Database, database_url: str
+) -> None:
+    alter(database_url, "ADD CONSTRAINT nobody CHECK (false)")
+    events = [kill(number, delta=3, user_id=f"player {number}") for number in range(8)]
+    halvings: list[None] = []
+    assert flush(database, CATALOGUE, events, soon(), bisected=lambda: halvings.append(None)) == [None] * 8
+    assert not halvings
+    assert flush(database, CATALOGUE, [kill(9, delta=3)], soon()) == [None]
+    alter(database_url, "DROP CONSTRAINT nobody")
+    outcomes = flush(database, CATALOGUE, events, soon())
+    assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 8
+
+
+def test_a_control_leaves_no_trace(database: Database, database_url: str) -> None:
+    flush(database, CATALOGUE, [poisonous(kill(1)), kill(2)], soon())
+    with connected(database_url) as connection:
+        for table in ("event_seen", "tally", "completion"):
+            users = connection.execute(f"SELECT DISTINCT user_id FROM {table}".encode()).fetchall()  # noqa: S608
+            assert users in ([], [("player",)])
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+def test_only_at_debug_the_log_names_the_player_of_a_refused_event(
+    database: Database, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    caplog.set_level(level)
+    flush(database, CATALOGUE, [poisonous(kill(1)), kill(2)._replace(user_id="poison", stat=BROKEN)], soon())
+    lines = [JsonFormatter(worker=None, personal=level == logging.DEBUG).format(record) for record in caplog.records]
+    assert [record.levelno for record in caplog.records if record.levelno > logging.DEBUG] == [
+        logging.WARNING,
+        logging.ERROR,
+    ]
+    assert "tally_sum_saturates" in lines[0]
+    assert any("poison" in line for line in lines) == (level == logging.DEBUG)
 
 
 def test_a_stat_without_goals_is_tallied(database: Database) -> None:
@@ -99,5 +158,5 @@ def test_events_around_midnight_belong_to_their_own_days_whenever_they_are_flush
     midnight = (FIRST_DAY + 1) * DAY
     edges = [Event(f"{time}", "player", time, KILLS, delta=1) for time in (midnight - 1, midnight, midnight + DAY - 1)]
     outcomes = flush(database, catalogue_of(daily), edges, soon())
-    assert [len(outcome.completions) for outcome in outcomes] == [0, 1, 0]
+    assert [len(outcome.completions) for outcome in outcomes if outcome] == [0, 1, 0]
     assert view_player(database, "player", soon()).tallies[KILLS].measures.day_count == 2

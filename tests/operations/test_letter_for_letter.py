@@ -14,7 +14,7 @@ from shared.operations.claim import claim_reward
 from shared.operations.flush import flush
 from shared.operations.initialize import initialize_player
 from shared.postgres.database import Database
-from tests.databases import connected, soon, status_of
+from tests.databases import connected, flushed, soon, status_of
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY
 
@@ -44,7 +44,7 @@ def test_an_id_survives_everything_that_is_done_with_it(database: Database, data
     initialize_player(database, text, None, NOW, soon())
     set_goal_active(database, catalogue, text, chosen, True, NOW, soon())
     events = [Event(text[:64], text, NOW + number * DAY, stat, delta=1) for number in range(2)]
-    assert [outcome.verdict for outcome in flush(database, catalogue, events, soon())] == [Verdict.APPLIED] * 2
+    assert [outcome.verdict for outcome in flushed(database, catalogue, events)] == [Verdict.APPLIED] * 2
     claim = claim_reward(database, catalogue, text, chosen, text, NOW, soon())
     assert claim.key == CompletionKey(text, text, LIFETIME_START, 1)
     assert claim_reward(database, catalogue, text, chosen, text, NOW, soon()) == claim

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Verdict
 from shared.domain.progress import GoalStatus, goal_status
-from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres.database import Database
-from tests.databases import soon
+from tests.databases import flushed, soon
 from tests.strategies import catalogues, events
 
 PLAYERS = ("ann", "bob")
@@ -37,7 +36,7 @@ class Schedule:
 
     def report(self, batch: Sequence[Event]) -> None:
         sent = [event._replace(user_id=self._prefix + event.user_id) for event in batch]
-        for outcome in flush(self._database, self._catalogue, sent, soon()):
+        for outcome in flushed(self._database, self._catalogue, sent):
             self.completed += map(self._named, outcome.completions)
             self.applied += outcome.verdict is Verdict.APPLIED
 
