@@ -65,8 +65,11 @@ def read_tallies(url: str) -> Tallies:
     """All tallies that are stored."""
     with connected(url) as connection:
         return {
-            TallyKey(user_id, stat_of(source, code)): Tally(sum_, events, latest, latest_time, highest)
-            for user_id, source, code, sum_, events, latest, latest_time, highest in _TALLIES.rows(connection)
+            TallyKey(user_id, stat_of(source, code)): Tally(
+                sum_, events, latest, latest_time, highest, set(), sum_time, events_time, highest_time
+            )
+            for user_id, source, code, sum_, events, latest, latest_time, highest, *times in _TALLIES.rows(connection)
+            for sum_time, events_time, highest_time in [times]
         }
 
 

@@ -18,7 +18,9 @@ from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, HOUR, Instant, day_of
-from shared.domain.tally import LIFETIME_START, fold
+from shared.domain.periods import LIFETIME_START
+from shared.domain.standings import record_of
+from shared.domain.tally import fold
 from shared.operations.partitions import DAYS_AHEAD
 from shared.postgres import completions, grants, ledger, partitions, tallies
 from shared.postgres.arrays import text_array
@@ -88,7 +90,7 @@ class _History(NamedTuple):
         completions.insert_missing(
             connection,
             {
-                CompletionKey(tally.user_id, goal.id, LIFETIME_START, 1): self.now - HOUR
+                CompletionKey(tally.user_id, goal.id, LIFETIME_START, 1): record_of(goal, self.now - HOUR, None)
                 for tally in merged
                 for goal in (*self.catalogue.default_goals, *chosen[tally.user_id])
                 if goal.stat == tally.stat and tally.after.judged_by(goal.counting) >= goal.target

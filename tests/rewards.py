@@ -11,7 +11,8 @@ from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.grants import FINAL, Provider, RetryPolicy
 from shared.domain.instant import SECOND, Instant
-from shared.domain.tally import LIFETIME_START
+from shared.domain.periods import LIFETIME_START
+from shared.domain.standings import CompletionRecord
 from shared.operations.dispatch import Destination, Dispatcher
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres import completions, grants
@@ -34,9 +35,10 @@ def store_claim(
     key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
 
     def store(connection: Connection) -> Claim:
-        completions.insert_missing(connection, {key: now})
-        number = completions.mark_claimed(connection, key, now)
-        assert number is not None, "the goal is not claimable"
+        completions.insert_missing(connection, {key: CompletionRecord(now)})
+        claimed = completions.mark_claimed(connection, key, now)
+        assert claimed is not None, "the goal is not claimable"
+        number = claimed.claim_number
         reward = Reward(RewardType.WALLET, "GEMS", 10, priority)
         claim = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), now, number)
         grants.insert(connection, claim, PROVIDER)

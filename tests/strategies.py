@@ -26,6 +26,7 @@ from shared.domain.catalogue import (
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX, Measures, Tally
 
 FIRST_DAY: Day = 19_781
@@ -75,18 +76,26 @@ def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ())
 _sums = st.sampled_from((0, 1, SUM_MAX - 1, SUM_MAX)) | st.integers(0, SUM_MAX)
 _amounts = st.integers(-AMOUNT_MAX, AMOUNT_MAX) | st.integers(-2, 2)
 # So few instants that newest values tie.
-_extremes = st.none() | st.tuples(_amounts, _amounts, st.integers(FIRST_DAY * DAY, FIRST_DAY * DAY + 2))
+_times = st.integers(FIRST_DAY * DAY, FIRST_DAY * DAY + 2)
+_extremes = st.none() | st.tuples(_amounts, _amounts, _times, st.none() | _times)
 _day_sets = st.sets(st.integers(FIRST_DAY, FIRST_DAY + DAYS))
 
 
-def _tally(total: int, count: int, extremes: tuple[int, int, Instant] | None, days: set[Day]) -> Tally:
+def _tally(
+    total: int,
+    count: int,
+    extremes: tuple[int, int, Instant, Instant | None] | None,
+    days: set[Day],
+    sum_time: Instant | None,
+    events_time: Instant | None,
+) -> Tally:
     if extremes is None:
-        return Tally(total, count, days=days)
-    latest, other, latest_time = extremes
-    return Tally(total, count, latest, latest_time, max(latest, other), days)
+        return Tally(total, count, days=days, sum_time=sum_time, events_time=events_time)
+    latest, other, latest_time, highest_time = extremes
+    return Tally(total, count, latest, latest_time, max(latest, other), days, sum_time, events_time, highest_time)
 
 
-tallies = st.builds(_tally, _sums, st.integers(0, 2**40), _extremes, _day_sets)
+tallies = st.builds(_tally, _sums, st.integers(0, 2**40), _extremes, _day_sets, st.none() | _times, st.none() | _times)
 """What events may add up to, also beyond what few of them can."""
 
 
@@ -223,3 +232,13 @@ def _situation(catalogue: Catalogue, stored: _Stored, number: int) -> Situation:
 
 situations = st.builds(_situation, catalogues(goals_max=4), _stored, st.integers(0, 3))
 """Any goal and any player."""
+
+
+# Standings
+
+_points = st.integers(-(2**40), 2**40) | st.sampled_from((-SUM_MAX, 0, SUM_MAX))
+_counts = st.integers(0, 2**40)
+standings = st.builds(
+    Standing, _counts, st.integers(-3, 2**40), _points, st.none() | _times, st.none() | st.integers(0, 2**50), _counts
+)
+"""What a player may have reached, also beyond what anybody can."""

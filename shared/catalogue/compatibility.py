@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
-from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Reward, Source, Stat
+from shared.domain.catalogue import PRIORITY_DEFAULT, Board, Catalogue, Challenge, Goal, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, identity_of
 
 
@@ -36,6 +36,7 @@ def changes(old: Catalogue, new: Catalogue) -> list[str]:
         *_goal_changes(old, new),
         *_order_changes(old, new),
         *_stat_changes(old, new),
+        *_board_changes(old, new),
     ]
 
 
@@ -95,6 +96,8 @@ def _traits(goal: Goal) -> dict[str, str]:
         "reward": _reward(goal.reward),
         "default_assigned": "true" if goal.default_assigned else "false",
         "requires": ", ".join(map(repr, goal.requires)) or "none",
+        "points": f"{goal.points:,}",
+        "tags": ", ".join(map(repr, goal.tags)) or "none",
     }
 
 
@@ -133,6 +136,35 @@ def _stat_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
         yield f"{_events_of(stat)} are counted by day from now on: earlier days are not known"
     for stat in sorted((old.day_counted - new.day_counted) & new.wanted):
         yield f"{_events_of(stat)} are no longer counted by day"
+
+
+def _board_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
+    for board in old.boards:
+        if board.id not in new.board_by_id:
+            yield f"leaderboard {board.id!r} is removed"
+    for board in new.boards:
+        before = old.board_by_id.get(board.id)
+        if before is None:
+            yield f"leaderboard {board.id!r} is added: it ranks what happens from now on, and its lifetime tally"
+            continue
+        for change in _differences(_board_traits(before), _board_traits(board)):
+            yield f"leaderboard {board.id!r}: {change}"
+        if before.description != board.description:
+            yield f"leaderboard {board.id!r}: description changes"
+    kept_before = [board.id for board in old.boards if board.id in new.board_by_id]
+    if kept_before != [board.id for board in new.boards if board.id in old.board_by_id]:
+        yield "leaderboards come in another order"
+
+
+def _board_traits(board: Board) -> dict[str, str]:
+    return {
+        "name": repr(board.name),
+        "count": board.measure.value,
+        "what it is over": " ".join(part for part in map(str, board.ranked) if part),
+        "period": board.schedule.value,
+        "order": "ascending" if board.ascending else "descending",
+        "ranks": "shared" if board.shared_ranks else "strict",
+    }
 
 
 def _events_of(stat: Stat) -> str:

@@ -31,6 +31,7 @@ class GoalDraft:
     """Whether the key is there, whatever its value."""
     count: str | None
     requires: tuple[TextDraft, ...]
+    tags: tuple[TextDraft, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,20 @@ class ChallengeDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class BoardDraft:
+    """One leaderboard; `place` is the whole board's."""
+
+    place: Place
+    id: str | None
+    over: str | None
+    challenge: str | None
+    tag: str | None
+    count: str | None
+    keys: frozenset[str]
+    """The keys that are there, whatever their values."""
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueDraft:
     """All files together, in their order; at least one."""
 
@@ -49,6 +64,7 @@ class CatalogueDraft:
     challenges: tuple[ChallengeDraft, ...]
     goals: tuple[GoalDraft, ...]
     stats: tuple[TextDraft, ...]
+    boards: tuple[BoardDraft, ...]
 
 
 def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
@@ -56,13 +72,15 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
     challenges: list[ChallengeDraft] = []
     goals: list[GoalDraft] = []
     stats: list[TextDraft] = []
+    boards: list[BoardDraft] = []
     for document in documents:
         root = Place(document)
         stats.extend(_texts(root, document.value, "stats"))
+        boards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
         for place, challenge in _entries(root, document.value, "challenges"):
             challenges.append(ChallengeDraft(place, _text(challenge, "id")))
             goals.extend(_goal(*entry) for entry in _entries(place, challenge, "goals"))
-    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats))
+    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats), tuple(boards))
 
 
 def _goal(place: Place, goal: object) -> GoalDraft:
@@ -73,6 +91,19 @@ def _goal(place: Place, goal: object) -> GoalDraft:
         has_stat=isinstance(goal, dict) and "stat" in goal,
         count=_text(goal, "count"),
         requires=tuple(_texts(place, goal, "requires")),
+        tags=tuple(_texts(place, goal, "tags")),
+    )
+
+
+def _board(place: Place, board: object) -> BoardDraft:
+    return BoardDraft(
+        place,
+        id=_text(board, "id"),
+        over=_text(board, "over"),
+        challenge=_text(board, "challenge"),
+        tag=_text(board, "tag"),
+        count=_text(board, "count"),
+        keys=frozenset(board) if isinstance(board, dict) else frozenset(),
     )
 
 

@@ -10,10 +10,32 @@ from shared.catalogue.draft import draft_of
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.catalogue.reading import read
 from shared.catalogue.rules import RULES, RULES_OF_THE_WHOLE
-from shared.catalogue.schema import CatalogueForm, ChallengeForm, GoalForm
+from shared.catalogue.schema import (
+    BoardForm,
+    BoardPeriod,
+    CatalogueForm,
+    ChallengeForm,
+    GoalForm,
+    Order,
+    Over,
+    Ranks,
+)
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import examine
-from shared.domain.catalogue import Catalogue, Challenge, Goal, Reward, Stat
+from shared.domain.catalogue import (
+    EVERYTHING,
+    Board,
+    BoardMeasure,
+    Catalogue,
+    Challenge,
+    Goal,
+    Reward,
+    Scope,
+    ScopeKind,
+    Source,
+    Stat,
+)
+from shared.domain.periods import Schedule
 
 
 def load(path: Path) -> Catalogue:
@@ -50,10 +72,13 @@ def _in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
 def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
     challenges: list[Challenge] = []
     stats: list[str] = []
+    boards: list[Board] = []
     for form in forms:
         challenges += map(_challenge, form.challenges)
         stats += form.stats
-    return Catalogue(version_of(challenges, stats), tuple(challenges), frozenset(stats))
+        boards += map(_board, form.leaderboards)
+    version = version_of(challenges, stats, boards)
+    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards))
 
 
 def _challenge(form: ChallengeForm) -> Challenge:
@@ -78,4 +103,35 @@ def _goal(form: GoalForm, challenge_id: str) -> Goal:
         ),
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
+        points=form.points,
+        tags=tuple(form.tags),
     )
+
+
+_SCHEDULES = {
+    BoardPeriod.ALL_TIME: Schedule.LIFETIME,
+    BoardPeriod.DAY: Schedule.DAY,
+    BoardPeriod.WEEK: Schedule.WEEK,
+    BoardPeriod.MONTH: Schedule.MONTH,
+}
+
+
+def _board(form: BoardForm) -> Board:
+    return Board(
+        id=form.id,
+        name=form.name,
+        description=form.description,
+        measure=BoardMeasure(form.count.value) if form.count is not None else BoardMeasure.POINTS,
+        ranked=_ranked(form),
+        schedule=_SCHEDULES[form.period],
+        ascending=form.order is Order.ASCENDING,
+        shared_ranks=form.ranks is Ranks.SHARED,
+    )
+
+
+def _ranked(form: BoardForm) -> Scope | Stat:
+    if form.over is not Over.POINTS:
+        return Stat(Source(form.over.value), form.stat)
+    if form.challenge:
+        return Scope(ScopeKind.CHALLENGE, form.challenge)
+    return Scope(ScopeKind.TAG, form.tag) if form.tag else EVERYTHING

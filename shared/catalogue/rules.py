@@ -9,11 +9,14 @@ from shared.catalogue.cycles import cycles
 from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
+from shared.catalogue.schema import BoardCounting, Over
 from shared.domain.catalogue import Counting, Source
 
 CHALLENGES_MAX = 1_000
 GOALS_MAX = 10_000
 DECLARED_STATS_MAX = 1_000
+LEADERBOARDS_MAX = 100
+"""Each is ranked anew whenever the ranking for times without Redis is refreshed."""
 
 _CYCLE_SHOWN_MAX = 8
 _ID_SHOWN_MAX = 128
@@ -87,6 +90,57 @@ def a_login_goal_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Proble
             yield goal.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
 
 
+def tags_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        yield from _unique(goal.tags)
+
+
+def board_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+    return _unique((board.place.at("id"), board.id) for board in draft.boards)
+
+
+def a_board_over_points_names_goals_alone(draft: CatalogueDraft) -> Iterator[Problem]:
+    for board in draft.boards:
+        if board.over != Over.POINTS:
+            continue
+        for key in ("stat", "count"):
+            if key in board.keys:
+                yield board.place.at(key).problem("is not for over: points")
+        if {"challenge", "tag"} <= board.keys:
+            yield board.place.at("tag").problem("a leaderboard is over a challenge or a tag, not both")
+
+
+def a_board_over_events_says_how_they_count(draft: CatalogueDraft) -> Iterator[Problem]:
+    for board in draft.boards:
+        if board.over not in (Over.LOGIN, Over.STAT):
+            continue
+        for key in ("challenge", "tag"):
+            if key in board.keys:
+                yield board.place.at(key).problem("is only for over: points")
+        if "count" not in board.keys:
+            yield board.place.at("count").problem("is required unless over: points")
+        if board.over == Over.STAT and "stat" not in board.keys:
+            yield board.place.at("stat").problem("is required with over: stat")
+        if board.over == Over.LOGIN and "stat" in board.keys:
+            yield board.place.at("stat").problem("is only for over: stat")
+
+
+def a_login_board_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
+    for board in draft.boards:
+        if board.over == Over.LOGIN and board.count in (BoardCounting.SUM, BoardCounting.HIGHEST):
+            yield board.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
+
+
+def what_a_board_is_over_exists(draft: CatalogueDraft) -> Iterator[Problem]:
+    challenges = {challenge.id for challenge in draft.challenges}
+    tags = {tag.text for goal in draft.goals for tag in goal.tags}
+    for board in draft.boards:
+        if board.challenge is not None and board.challenge not in challenges:
+            yield board.place.at("challenge").problem(f"there is no challenge {_shown(board.challenge)}")
+        if board.tag is not None and board.tag not in tags:
+            yield board.place.at("tag").problem(f"no goal has the tag {_shown(board.tag)}")
+
+
 def there_is_a_challenge(draft: CatalogueDraft) -> Iterator[Problem]:
     roots = [document.value for document in draft.documents]
     if all(isinstance(root, dict) and root.get("challenges", []) == [] for root in roots):
@@ -98,6 +152,7 @@ def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
         ("challenges", draft.challenges, CHALLENGES_MAX),
         ("goals", draft.goals, GOALS_MAX),
         ("declared stats", draft.stats, DECLARED_STATS_MAX),
+        ("leaderboards", draft.boards, LEADERBOARDS_MAX),
     ):
         if len(parts) > maximum:
             yield parts[maximum].place.problem(f"a catalogue has at most {maximum:,} {what}")
@@ -113,10 +168,19 @@ RULES: tuple[Rule, ...] = (
     a_stat_goal_names_its_stat,
     only_a_stat_goal_names_a_stat,
     a_login_goal_counts_events_or_days,
+    tags_are_unique,
+    board_ids_are_unique,
+    a_board_over_points_names_goals_alone,
+    a_board_over_events_says_how_they_count,
+    a_login_board_counts_events_or_days,
     sizes_are_bounded,
 )
 
-RULES_OF_THE_WHOLE: tuple[Rule, ...] = (there_is_a_challenge, prerequisites_exist)
+RULES_OF_THE_WHOLE: tuple[Rule, ...] = (
+    there_is_a_challenge,
+    prerequisites_exist,
+    what_a_board_is_over_exists,
+)
 """Rules that ask for something to be there: a file that could not be read may hold it."""
 
 

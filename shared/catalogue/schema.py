@@ -7,6 +7,7 @@ Nothing is coerced: `"5"`, `5.0` and `true` are no whole numbers. What values mu
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -26,6 +27,7 @@ from shared.domain.catalogue import (
 NAME_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 2_000
 PREREQUISITES_MAX = 32
+TAGS_MAX = 16
 
 _LAYOUT = str.maketrans("\n\t", "  ")
 """What a description may have although it is control characters."""
@@ -92,6 +94,8 @@ class GoalForm(Form):
     reward: RewardForm
     default_assigned: bool = False
     requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = []
+    points: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
+    tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = []
 
 
 class ChallengeForm(Form):
@@ -103,9 +107,67 @@ class ChallengeForm(Form):
     goals: Annotated[list[GoalForm], Field(min_length=1)]
 
 
+class Over(StrEnum):
+    """Where a leaderboard's scores come from."""
+
+    POINTS = "points"
+    LOGIN = "login"
+    STAT = "stat"
+
+
+class BoardCounting(StrEnum):
+    """The ways of counting that never fall, so that a score is kept once it is reached."""
+
+    SUM = "sum"
+    EVENTS = "events"
+    HIGHEST = "highest"
+    DAYS = "days"
+
+
+class BoardPeriod(StrEnum):
+    """How often a leaderboard starts anew."""
+
+    ALL_TIME = "all_time"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Order(StrEnum):
+    """Which score stands first."""
+
+    DESCENDING = "descending"
+    ASCENDING = "ascending"
+
+
+class Ranks(StrEnum):
+    """What players with the same score get."""
+
+    SHARED = "shared"
+    STRICT = "strict"
+
+
+class BoardForm(Form):
+    """One leaderboard."""
+
+    id: Id
+    name: Name
+    description: Description = ""
+    over: Annotated[Over, Field(strict=False)]
+    challenge: Id = ""
+    tag: Id = ""
+    """Only with `over: points`, and one of the two; rules see to that, as to the next two."""
+    stat: Id = ""
+    count: Annotated[BoardCounting | None, Field(strict=False)] = None
+    period: Annotated[BoardPeriod, Field(strict=False)] = BoardPeriod.ALL_TIME
+    order: Annotated[Order, Field(strict=False)] = Order.DESCENDING
+    ranks: Annotated[Ranks, Field(strict=False)] = Ranks.SHARED
+
+
 class CatalogueForm(Form):
     """One file: a catalogue, or a part of one."""
 
     challenges: list[ChallengeForm] = []
     stats: list[Id] = []
     """Further stat codes that are tallied although no goal may use them yet."""
+    leaderboards: list[BoardForm] = []

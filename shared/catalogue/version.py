@@ -7,18 +7,22 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from shared.domain.catalogue import Challenge
+from shared.domain.catalogue import Board, Challenge
 
 _DIGEST_BYTES = 16
 
 
-def version_of(challenges: Sequence[Challenge], declared_stats: Collection[str]) -> str:
+def version_of(challenges: Sequence[Challenge], declared_stats: Collection[str], boards: Sequence[Board] = ()) -> str:
     """32 hexadecimal digits, equal exactly when the definitions are.
 
-    The order of challenges, goals and prerequisites is part of the definitions, because players see it; formatting,
-    comments, the order of keys, defaults written out and the division into files are not. Every field of the domain
-    values takes part, so that one which is added later cannot be forgotten here.
+    The order of challenges, goals, prerequisites, tags and boards is part of the definitions, because players see it;
+    formatting, comments, the order of keys, defaults written out and the division into files are not. Every field of
+    the domain values takes part, so that one which is added later cannot be forgotten here.
     """
-    content = [[dataclasses.asdict(challenge) for challenge in challenges], sorted(declared_stats)]
+    content = [
+        [dataclasses.asdict(challenge) for challenge in challenges],
+        sorted(declared_stats),
+        [dataclasses.asdict(board) for board in boards],
+    ]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES).hexdigest()

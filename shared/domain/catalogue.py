@@ -6,11 +6,13 @@ argument and never asks for "the current one" twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
+
+from shared.domain.periods import Schedule
 
 AMOUNT_MAX = 2**40
 """Greatest target, quantity, delta and absolute value: sums of 2^22 such amounts still fit `SUM_MAX`."""
@@ -81,6 +83,63 @@ class Goal:
     reward: Reward
     default_assigned: bool = False
     requires: tuple[str, ...] = ()
+    points: int = 0
+    """What completing it adds to the player's points: 0 to `AMOUNT_MAX`."""
+    tags: tuple[str, ...] = ()
+    """By which statistics and leaderboards group goals of different challenges."""
+
+
+class ScopeKind(StrEnum):
+    """What kind of goals count; the value is what the database stores."""
+
+    ALL = "all"
+    CHALLENGE = "challenge"
+    TAG = "tag"
+
+
+class Scope(NamedTuple):
+    """Which goals count for a statistic."""
+
+    kind: ScopeKind
+    id: str
+    """Of the challenge, or the tag itself; empty exactly for `ALL`."""
+
+
+EVERYTHING = Scope(ScopeKind.ALL, "")
+
+
+def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...]:
+    """The scopes that a goal counts in. Without a challenge: it is not known any more."""
+    challenge = (Scope(ScopeKind.CHALLENGE, challenge_id),) if challenge_id is not None else ()
+    return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
+
+
+class BoardMeasure(StrEnum):
+    """What players are ranked by; the value is what the database stores."""
+
+    POINTS = "points"
+    SUM = "sum"
+    EVENTS = "events"
+    HIGHEST = "highest"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A leaderboard. Of players with the same score, whoever was first there stands first."""
+
+    id: str
+    name: str
+    description: str
+    measure: BoardMeasure
+    ranked: Scope | Stat
+    """Whose points, if the measure is `POINTS`; else the stat whose tally has the measure."""
+    schedule: Schedule = Schedule.LIFETIME
+    """There is a ranking for each of its periods."""
+    ascending: bool = False
+    """The least score stands first."""
+    shared_ranks: bool = True
+    """Players with the same score have the same rank (1, 2, 2, 4); else whoever was first there has the better one."""
 
 
 class Ladder(NamedTuple):
@@ -113,6 +172,7 @@ class Catalogue:
     challenges: tuple[Challenge, ...]
     declared_stats: frozenset[str] = frozenset()
     """Stat codes that are tallied although no goal may watch them yet."""
+    boards: tuple[Board, ...] = ()
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:
@@ -131,14 +191,45 @@ class Catalogue:
 
     @cached_property
     def wanted(self) -> frozenset[Stat]:
-        """What is tallied: the stats of all goals, and the declared ones."""
+        """What is tallied: the stats of all goals and boards, the declared ones, and logins, which statistics need."""
         declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)
-        return declared.union(goal.stat for goal in self.goals.values())
+        return declared.union([LOGIN], self.board_schedules, (goal.stat for goal in self.goals.values()))
 
     @cached_property
     def day_counted(self) -> frozenset[Stat]:
-        """The stats whose tallies keep the set of days."""
-        return frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
+        """The stats whose tallies keep the set of days; logins do in any case, for their streaks."""
+        by_goals = frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
+        by_boards = (board.ranked for board in self.boards if board.measure is BoardMeasure.DAYS)
+        return by_goals.union([LOGIN], (stat for stat in by_boards if isinstance(stat, Stat)))
+
+    @cached_property
+    def board_by_id(self) -> Mapping[str, Board]:
+        """Every leaderboard by its id, in catalogue order."""
+        return {board.id: board for board in self.boards}
+
+    @cached_property
+    def board_schedules(self) -> Mapping[Stat, frozenset[Schedule]]:
+        """The stats that boards rank by, each with the schedules of those boards."""
+        schedules: dict[Stat, set[Schedule]] = {}
+        for board in self.boards:
+            if isinstance(board.ranked, Stat):
+                schedules.setdefault(board.ranked, set()).add(board.schedule)
+        return {stat: frozenset(found) for stat, found in schedules.items()}
+
+    @cached_property
+    def points_schedules(self) -> Mapping[Scope, frozenset[Schedule]]:
+        """The scopes whose points boards rank by, each with the schedules of those boards."""
+        schedules: dict[Scope, set[Schedule]] = {}
+        for board in self.boards:
+            if isinstance(board.ranked, Scope):
+                schedules.setdefault(board.ranked, set()).add(board.schedule)
+        return {scope: frozenset(found) for scope, found in schedules.items()}
+
+    @cached_property
+    def tally_schedules(self) -> Mapping[Stat, tuple[Schedule, ...]]:
+        """The stats that are tallied by period as well, each with the schedules besides the lifetime."""
+        by_period = {stat: sorted(found - {Schedule.LIFETIME}) for stat, found in self.board_schedules.items()}
+        return {stat: tuple(schedules) for stat, schedules in by_period.items() if schedules}
 
     @cached_property
     def ladders(self) -> Mapping[Stat, tuple[Ladder, ...]]:

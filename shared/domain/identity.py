@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.domain.catalogue import Goal
-from shared.domain.tally import LIFETIME
+from shared.domain.periods import Schedule
 
 
 class GoalIdentity(NamedTuple):
@@ -24,4 +24,4 @@ class GoalIdentity(NamedTuple):
 
 def identity_of(goal: Goal) -> GoalIdentity:
     """The identity of a goal as a catalogue defines it."""
-    return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, LIFETIME)
+    return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, Schedule.LIFETIME.value)

@@ -7,21 +7,18 @@ database; a property test holds one against the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.catalogue import Counting, Stat
 from shared.domain.events import Event
 from shared.domain.instant import DAY, Day, Instant
+from shared.domain.periods import LIFETIME_START, Schedule, period_at
 
 SUM_MAX = 2**62
 """Where sums saturate: half of what a bigint holds, so that the comparison itself cannot overflow."""
-
-LIFETIME = "lifetime"
-"""The schedule of a tally that never starts anew."""
-LIFETIME_START: Instant = 0
-"""The lifetime's `period_start`: finite, so that it can be part of a key."""
 
 
 class TallyKey(NamedTuple):
@@ -29,7 +26,7 @@ class TallyKey(NamedTuple):
 
     user_id: str
     stat: Stat
-    schedule: str = LIFETIME
+    schedule: Schedule = Schedule.LIFETIME
     period_start: Instant = LIFETIME_START
 
 
@@ -65,32 +62,50 @@ class Tally:
     highest: int | None = None
     days: set[Day] = field(default_factory=set)
     """Empty for a stat that is not counted by day."""
+    sum_time: Instant | None = None
+    """The newest event with a delta: the sum was reached then, in whatever order events came."""
+    events_time: Instant | None = None
+    """The newest event."""
+    highest_time: Instant | None = None
+    """The oldest event with the highest value; None if it was counted before times were kept."""
 
     def add(self, event: Event, by_day: bool) -> None:
         """Count one event; `by_day` says whether the stat is counted by day."""
+        time = event.time
         self.events += 1
+        if self.events_time is None or time > self.events_time:
+            self.events_time = time
         if event.delta:
             self.sum = min(self.sum + event.delta, SUM_MAX)
+            if self.sum_time is None or time > self.sum_time:
+                self.sum_time = time
         if event.value is not None:
-            self._see(event.value, event.time)
+            self._see_newest(event.value, time)
+            self._see_highest(event.value, time)
         if by_day:
-            self.days.add(event.time // DAY)
+            self.days.add(time // DAY)
 
     def merge(self, other: Tally) -> None:
         """Add what another tally holds."""
         self.sum = min(self.sum + other.sum, SUM_MAX)
         self.events += other.events
         if other.latest is not None and other.latest_time is not None:
-            self._see(other.latest, other.latest_time)
-        if other.highest is not None and (self.highest is None or other.highest > self.highest):
-            self.highest = other.highest
+            self._see_newest(other.latest, other.latest_time)
+        if other.highest is not None:
+            self._see_highest(other.highest, other.highest_time)
         self.days |= other.days
+        self.sum_time = _newer(self.sum_time, other.sum_time)
+        self.events_time = _newer(self.events_time, other.events_time)
 
-    def _see(self, value: int, time: Instant) -> None:
-        if self.highest is None or value > self.highest:
-            self.highest = value
+    def _see_newest(self, value: int, time: Instant) -> None:
         if self.latest is None or self.latest_time is None or (time, value) > (self.latest_time, self.latest):
             self.latest, self.latest_time = value, time
+
+    def _see_highest(self, value: int, time: Instant | None) -> None:
+        if self.highest is None or value > self.highest:
+            self.highest, self.highest_time = value, time
+        elif value == self.highest and time is not None and (self.highest_time is None or time < self.highest_time):
+            self.highest_time = time
 
     @property
     def measures(self) -> Measures:
@@ -98,13 +113,32 @@ class Tally:
         return Measures(self.sum, self.events, self.highest, len(self.days))
 
 
-def fold(events: Iterable[Event], day_counted: Collection[Stat]) -> dict[TallyKey, Tally]:
-    """What these events add to each tally; `day_counted` are the stats whose tallies keep days."""
-    tallies: dict[tuple[str, Stat], Tally] = {}
+def fold(
+    events: Iterable[Event],
+    day_counted: Collection[Stat],
+    schedules: Mapping[Stat, Iterable[Schedule]] = MappingProxyType({}),
+) -> dict[TallyKey, Tally]:
+    """What these events add to each tally: of the lifetime, and of their period of each further schedule of their stat.
+
+    `day_counted` are the stats whose tallies keep days.
+    """
+    lifetimes: dict[tuple[str, Stat], Tally] = {}
+    tallies: dict[TallyKey, Tally] = {}
     for event in events:
-        key = (event.user_id, event.stat)
-        tally = tallies.get(key)
+        stat = event.stat
+        by_day = stat in day_counted
+        key = (event.user_id, stat)
+        tally = lifetimes.get(key)
         if tally is None:
-            tally = tallies[key] = Tally()
-        tally.add(event, event.stat in day_counted)
-    return {TallyKey(user_id, stat): tally for (user_id, stat), tally in tallies.items()}
+            tally = lifetimes[key] = Tally()
+        tally.add(event, by_day)
+        for schedule in schedules.get(stat, ()):
+            period = TallyKey(event.user_id, stat, schedule, period_at(schedule, event.time).start)
+            tallies.setdefault(period, Tally()).add(event, by_day)
+    for (user_id, stat), tally in lifetimes.items():
+        tallies[TallyKey(user_id, stat)] = tally
+    return tallies
+
+
+def _newer(one: Instant | None, other: Instant | None) -> Instant | None:
+    return max((one, other), key=lambda time: float("-inf") if time is None else time)

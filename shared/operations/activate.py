@@ -6,10 +6,13 @@ from shared.domain.activation import is_so_already, switch
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import PlayerView
-from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.domain.standings import record_of
+from shared.domain.tally import Tally, TallyKey
+from shared.operations.standing_changes import StandingChanges
 from shared.operations.view import view_player
-from shared.postgres import assignments, completions, players, tallies
+from shared.postgres import assignments, players, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 
@@ -31,7 +34,10 @@ def set_goal_active(
         assignment, completed = switch(goal, active, view, catalogue, now)
         assignments.store(connection, user_id, goal.id, assignment)
         if completed:
-            completions.insert_missing(connection, {CompletionKey(user_id, goal.id, LIFETIME_START, 1): None})
+            key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
+            changes = StandingChanges(catalogue)
+            changes.complete(connection, {key: record_of(goal, None, assignment.active_since)})
+            changes.store(connection)
         return players.read(connection, user_id).view
 
     view = view_player(database, user_id, deadline)

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.domain.claims import ClaimState
 from shared.domain.grant_care import Act, ActRefused, GrantStatus
 from shared.domain.instant import Instant
+from shared.operations.standing_changes import release_claim
 from shared.postgres import care, completions
 from shared.postgres.care import GrantCount, KeptGrant
 from shared.postgres.connection import Connection
@@ -43,7 +44,7 @@ def perform(
         if found is None:
             raise ActRefused("there is no such grant")
         # In the order of all transactions, and then looked at once more, because it may have changed meanwhile.
-        completions.lock(connection, found.key)
+        held = completions.lock(connection, found.key)
         care.lock(connection, grant_id)
         grant = care.find(connection, grant_id) or found
         after = order.change(grant.status)
@@ -51,7 +52,7 @@ def perform(
             return after
         care.change(connection, grant_id, after)
         if after.state is ClaimState.REFUNDED:
-            completions.release(connection, grant.key, grant.claim_number)
+            release_claim(connection, grant.key, grant.claim_number, held)
         care.note(connection, now, order.operator, order.act, grant, order.reason)
         return after
 

@@ -8,8 +8,10 @@ from shared.domain.errors import AlreadyClaimed, RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState, goal_status
-from shared.domain.tally import LIFETIME_START
+from shared.domain.standings import record_of
+from shared.operations.standing_changes import StandingChanges
 from shared.postgres import completions, grants, players
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -44,10 +46,12 @@ def claim_reward(
         if status.state is GoalState.CLAIMED:
             return _claim_of_another_call(connection, key, request_id)
         check_claimable(status)
+        changes = StandingChanges(catalogue)
         if goal.id not in view.completions:
             # Satisfied without an event: the claim is the first to say so.
-            completions.insert_missing(connection, {key: None})
-        claim = store_claim(connection, key, goal, request_id, now, routes)
+            changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
+        claim = store_claim(connection, key, goal, request_id, now, routes, changes)
+        changes.store(connection)
         return _claim_of_another_call(connection, key, request_id) if claim is None else claim
 
     # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
@@ -55,12 +59,20 @@ def claim_reward(
 
 
 def store_claim(
-    connection: Connection, key: CompletionKey, goal: Goal, request_id: str | None, now: Instant, routes: Routes
+    connection: Connection,
+    key: CompletionKey,
+    goal: Goal,
+    request_id: str | None,
+    now: Instant,
+    routes: Routes,
+    changes: StandingChanges,
 ) -> Claim | None:
     """Claim a completion that is stored, and put its grant into the queue; None if it is claimed already."""
-    number = completions.mark_claimed(connection, key, now)
-    if number is None:
+    claimed = completions.mark_claimed(connection, key, now)
+    if claimed is None:
         return None
+    changes.claim(key.user_id, claimed, now)
+    number = claimed.claim_number
     claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
     grants.insert(connection, claim, routes.get(goal.reward.type, NO_PROVIDER))
     return claim

@@ -11,11 +11,13 @@ from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import PlayerView, goal_status
-from shared.domain.tally import LIFETIME_START
+from shared.domain.standings import record_of
 from shared.operations.claim import is_stored, store_claim
+from shared.operations.standing_changes import StandingChanges
 from shared.operations.view import view_player
-from shared.postgres import completions, grants
+from shared.postgres import grants
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 
@@ -56,7 +58,7 @@ def claim_all(
     made: dict[str, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
         portion = claimable[start : start + CLAIMS_PER_TRANSACTION]
-        made |= _claim_portion(database, user_id, portion, view, now, deadline, routes)
+        made |= _claim_portion(database, catalogue, user_id, portion, view, now, deadline, routes)
 
     others = [goal.id for goal in completed if goal.id not in made]
     stored: Mapping[str, Claim] = {}
@@ -90,6 +92,7 @@ def _refusals(goals: Iterable[Goal], view: PlayerView, catalogue: Catalogue) -> 
 
 def _claim_portion(
     database: Database,
+    catalogue: Catalogue,
     user_id: str,
     goals: Sequence[Goal],
     view: PlayerView,
@@ -101,11 +104,17 @@ def _claim_portion(
     keys = {CompletionKey(user_id, goal.id, LIFETIME_START, 1): goal for goal in goals}
 
     def store(connection: Connection) -> dict[str, Claim]:
-        missing = {key: None for key, goal in keys.items() if goal.id not in view.completions}
+        changes = StandingChanges(catalogue)
+        missing = {
+            key: record_of(goal, None, goal_status(goal, view, catalogue).assign_time)
+            for key, goal in keys.items()
+            if goal.id not in view.completions
+        }
         if missing:
             # Satisfied without an event: the claim is the first to say so.
-            completions.insert_missing(connection, missing)
-        claims = [store_claim(connection, key, keys[key], None, now, routes) for key in sorted(keys)]
+            changes.complete(connection, missing)
+        claims = [store_claim(connection, key, keys[key], None, now, routes, changes) for key in sorted(keys)]
+        changes.store(connection)
         return {claim.key.goal_id: claim for claim in claims if claim is not None}
 
     def written(connection: Connection, _: int, claims: Mapping[str, Claim]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.domain.instant import Instant
+from shared.operations.standing_changes import release_claim
 from shared.postgres import completions, queue
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -32,10 +33,10 @@ def _settle_and_release(database: Database, outcome: Settled, now: Instant, dead
 
     def work(connection: Connection) -> set[str]:
         # The completion first: claims lock in this order.
-        completions.lock(connection, delivery.key)
+        held = completions.lock(connection, delivery.key)
         recorded = queue.settle(connection, [outcome], now)
         if recorded:
-            completions.release(connection, delivery.key, delivery.claim_number)
+            release_claim(connection, delivery.key, delivery.claim_number, held)
         return recorded
 
     return database.transact(work, deadline)

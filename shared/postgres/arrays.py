@@ -27,3 +27,10 @@ def int_array(numbers: Iterable[int]) -> str:
 def nullable_int_array(numbers: Iterable[int | None]) -> str:
     """The literal of an `integer[]` or `bigint[]` in which items may be missing."""
     return "{" + ",".join(["NULL" if number is None else str(number) for number in numbers]) + "}"
+
+
+def nullable_text_array(texts: Sequence[str | None]) -> str:
+    """The literal of a `text[]` in which items may be missing."""
+    if None not in texts:
+        return text_array([text for text in texts if text is not None])
+    return "{" + ",".join(["NULL" if text is None else text_array([text])[1:-1] for text in texts]) + "}"

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from shared.domain.instant import Instant
 from shared.domain.progress import Assignment
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
-_READ_PAIRS = statement("read_assignments_of_goals")
+_READ_CHOICES = statement("read_choices")
 _STORE = statement("store_assignment")
 
 
-def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Assignment]:
-    """The choices for these (player, goal) pairs, where the player has chosen."""
-    rows = _READ_PAIRS.rows(
+class Choice(NamedTuple):
+    """What is known of a player's choice for a goal."""
+
+    assignment: Assignment | None
+    """None if the catalogue's default holds."""
+    initialize_time: Instant | None
+    """Since when the player is there; None for one who was never initialized."""
+
+    @property
+    def active_since(self) -> Instant | None:
+        """Since when the goal is active, if it is; None if nobody knows."""
+        return self.initialize_time if self.assignment is None else self.assignment.active_since
+
+
+def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Choice]:
+    """The choice for each of these (player, goal) pairs."""
+    rows = _READ_CHOICES.rows(
         connection,
         text_array([user_id for user_id, _ in pairs]),
         text_array([goal_id for _, goal_id in pairs]),
     )
-    return {(user_id, goal_id): Assignment(*choice) for user_id, goal_id, *choice in rows}
+    return {
+        (user_id, goal_id): Choice(Assignment(active, *rest) if active is not None else None, initialize_time)
+        for user_id, goal_id, initialize_time, active, *rest in rows
+    }
 
 
 def store(connection: Connection, user_id: str, goal_id: str, assignment: Assignment) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
+from shared.domain.standings import CompletionRecord
+from shared.postgres.arrays import int_array, nullable_int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -16,31 +18,56 @@ _LOCK = statement("lock_completion")
 _RELEASE = statement("release_claim")
 
 
-def insert_missing(
-    connection: Connection, complete_times: Mapping[CompletionKey, Instant | None]
-) -> set[CompletionKey]:
-    """Store completions, and answer which of them were not stored before."""
-    keys = sorted(complete_times)
+class Claimed(NamedTuple):
+    """A completion that was claimed, and where that counts."""
+
+    claim_number: int
+    """Which claim of the completion, from 1."""
+    challenge_id: str | None
+    tags: tuple[str, ...]
+
+
+class HeldClaim(NamedTuple):
+    """The claim that a completion has now, and where it counts."""
+
+    claim_time: Instant | None
+    """None if there is none."""
+    challenge_id: str | None
+    tags: tuple[str, ...]
+
+
+def insert_missing(connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
+    """Store completions, and answer which of them were not stored before.
+
+    A completion counts in statistics, too: `shared.operations.complete` sees to that.
+    """
+    keys = sorted(records)
+    values = [records[key] for key in keys]
     rows = _INSERT.rows(
         connection,
         text_array([key.user_id for key in keys]),
         text_array([key.goal_id for key in keys]),
         int_array([key.period_start for key in keys]),
         int_array([key.occurrence for key in keys]),
-        nullable_int_array([complete_times[key] for key in keys]),
+        nullable_int_array([value.complete_time for value in values]),
+        nullable_text_array([value.challenge_id for value in values]),
+        text_array([text_array(value.tags) for value in values]),
+        int_array([value.points for value in values]),
+        nullable_int_array([value.active_since for value in values]),
     )
     return set(map(CompletionKey._make, rows))
 
 
-def mark_claimed(connection: Connection, key: CompletionKey, claim_time: Instant) -> int | None:
-    """Claim a completion, and answer the number of the claim, from 1; None if it is claimed, or not stored."""
+def mark_claimed(connection: Connection, key: CompletionKey, claim_time: Instant) -> Claimed | None:
+    """Claim a completion; None if it is claimed, or not stored."""
     row = _MARK_CLAIMED.row(connection, *key, claim_time)
-    return None if row is None else int(row[0])
+    return None if row is None else Claimed(row[0], row[1], tuple(row[2]))
 
 
-def lock(connection: Connection, key: CompletionKey) -> None:
+def lock(connection: Connection, key: CompletionKey) -> HeldClaim:
     """Lock a completion, before a grant of it is settled and it may have to be released."""
-    _LOCK.row(connection, *key)
+    row = _LOCK.row(connection, *key)
+    return HeldClaim(None, None, ()) if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
 
 
 def release(connection: Connection, key: CompletionKey, claim_number: int) -> bool:

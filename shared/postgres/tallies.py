@@ -35,6 +35,9 @@ class MergedTally(NamedTuple):
     events: int
     highest: int | None
     day_count: int
+    sum_time: Instant | None
+    events_time: Instant | None
+    highest_time: Instant | None
     prev_days: str | None
 
     @property
@@ -79,6 +82,9 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
         nullable_int_array([tally.highest for tally in values]),
         text_array([_day_set(tally.days) for tally in values]),
         int_array([len(tally.days) for tally in values]),
+        nullable_int_array([tally.sum_time for tally in values]),
+        nullable_int_array([tally.events_time for tally in values]),
+        nullable_int_array([tally.highest_time for tally in values]),
     )
     # Rows stay as they are: of a thousand, hardly any completes something.
     return list(map(MergedTally._make, rows))

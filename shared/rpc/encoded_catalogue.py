@@ -153,6 +153,8 @@ def _goal_fields(goal: Goal) -> bytes:
         reward=reward_message(goal.reward),
         prerequisite_goal_ids=goal.requires,
         target=goal.target,
+        points=goal.points,
+        tags=goal.tags,
     ).SerializeToString()
 
 

@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from challenge_service.__main__ import CONTRACT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
-from shared.domain.tally import LIFETIME_START
+from shared.domain.periods import LIFETIME_START
 from tests.arena import arena
 from tests.reported import login, stat
 from tests.services import SetClock, challenge_servicer, game

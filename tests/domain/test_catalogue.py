@@ -23,16 +23,16 @@ def test_every_goal_stands_on_one_ladder_of_its_stat_by_rising_target(catalogue:
 
 
 @given(catalogues())
-def test_what_goals_watch_and_what_is_declared_is_wanted(catalogue: Catalogue) -> None:
+def test_what_goals_watch_and_what_is_declared_is_wanted_and_so_are_logins(catalogue: Catalogue) -> None:
     watched = {goal.stat for goal in catalogue.goals.values()}
     declared = {Stat(Source.STAT, code) for code in catalogue.declared_stats}
-    assert catalogue.wanted == watched | declared
-    assert (LOGIN in catalogue.wanted) == (LOGIN in watched)
+    assert catalogue.wanted == watched | declared | {LOGIN}
 
 
 @given(catalogues())
-def test_days_are_counted_exactly_for_stats_with_a_goal_that_counts_days(catalogue: Catalogue) -> None:
-    for stat in catalogue.wanted:
+def test_days_are_counted_exactly_for_logins_and_stats_with_a_goal_that_counts_days(catalogue: Catalogue) -> None:
+    assert LOGIN in catalogue.day_counted
+    for stat in catalogue.wanted - {LOGIN}:
         counted = any(goal.stat == stat and goal.counting is Counting.DAYS for goal in catalogue.goals.values())
         assert (stat in catalogue.day_counted) == counted
 

@@ -98,8 +98,10 @@ def test_a_login_does_not_move_a_stat_of_the_same_name() -> None:
     login = Event("1", "player", FIRST_DAY * DAY, LOGIN)
     stat = Event("2", "player", FIRST_DAY * DAY, LOGIN_STAT, delta=5)
     folded = fold([login, stat], day_counted=())
-    assert folded[TallyKey("player", LOGIN)] == Tally(events=1)
-    assert folded[TallyKey("player", LOGIN_STAT)] == Tally(sum=5, events=1)
+    assert folded[TallyKey("player", LOGIN)] == Tally(events=1, events_time=FIRST_DAY * DAY)
+    assert folded[TallyKey("player", LOGIN_STAT)] == Tally(
+        sum=5, events=1, sum_time=FIRST_DAY * DAY, events_time=FIRST_DAY * DAY
+    )
 
 
 def test_days_are_kept_only_where_they_are_counted() -> None:

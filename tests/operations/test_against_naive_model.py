@@ -17,8 +17,8 @@ from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import goal_status
-from shared.domain.tally import LIFETIME_START
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
 from shared.operations.view import view_player

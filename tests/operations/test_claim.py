@@ -17,8 +17,8 @@ from shared.domain.errors import (
 )
 from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.domain.tally import LIFETIME_START
 from shared.operations.activate import set_goal_active
 from shared.operations.claim import claim_reward
 from shared.operations.flush import flush

@@ -9,8 +9,8 @@ import pytest
 from shared.domain.catalogue import Counting, Source, Stat
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.domain.tally import LIFETIME_START
 from shared.operations.flush import flush
 from shared.operations.view import view_player
 from shared.postgres import ledger

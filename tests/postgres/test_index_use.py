@@ -47,7 +47,7 @@ FILL = [
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "update_time_zone": {"player_pkey"},
-    "read_assignments_of_goals": {"assignment_pkey"},
+    "read_choices": {"assignment_pkey", "player_pkey"},
     "mark_claimed": {"completion_pkey"},
     "lock_completion": {"completion_pkey"},
     "release_claim": {"completion_pkey"},
@@ -78,6 +78,7 @@ ARBITERS = {
     "merge_tallies": "tally_pkey",
     "store_assignment": "assignment_pkey",
     "insert_completions": "completion_pkey",
+    "merge_standings": "standing_pkey",
     "insert_events_seen": "event_seen_pkey",
     "insert_goal_identities": "goal_identity_pkey",
     "insert_catalogue_version": "catalogue_version_pkey",
@@ -136,15 +137,18 @@ def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'reward_outbox', 'reward_queue_mark')"
+        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'standing', 'reward_outbox',"
+        " 'reward_queue_mark')"
     ).fetchall()
-    used = set().union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
+    by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
+    used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
     assert {name for (name,) in indexes} <= used
 
 
 def test_every_statement_on_tables_of_players_is_looked_at() -> None:
     of_players = re.compile(
-        r"\b(FROM|JOIN|INTO|UPDATE) (player|tally|assignment|completion|event_seen|reward_outbox|reward_queue_mark)\b"
+        r"\b(FROM|JOIN|INTO|UPDATE)"
+        r" (player|tally|assignment|completion|standing|event_seen|reward_outbox|reward_queue_mark)\b"
     )
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
     # Its key is that of a claim, which is locked before.

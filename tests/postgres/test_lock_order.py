@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 import psycopg
 import pytest
 
+from shared.domain.catalogue import ScopeKind
 from shared.domain.events import CompletionKey, Event
-from shared.domain.tally import LIFETIME_START, Tally, TallyKey
-from shared.postgres import completions, ledger, tallies
+from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.standings import CompletionRecord, Standing, StandingKey
+from shared.domain.tally import Tally, TallyKey
+from shared.postgres import completions, ledger, standings, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.ledger import ledger_key
 from tests.databases import connected
@@ -26,8 +29,15 @@ LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
     "tally": lambda connection, user_ids: tallies.merge(
         connection, {TallyKey(user_id, KILLS): Tally() for user_id in user_ids}
     ),
+    "standing": lambda connection, user_ids: standings.merge(
+        connection,
+        {
+            StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""): Standing()
+            for user_id in user_ids
+        },
+    ),
     "completion": lambda connection, user_ids: completions.insert_missing(
-        connection, {CompletionKey(user_id, "win", LIFETIME_START, 1): None for user_id in user_ids}
+        connection, {CompletionKey(user_id, "win", LIFETIME_START, 1): CompletionRecord() for user_id in user_ids}
     ),
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
-from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.domain.periods import LIFETIME_START
+from shared.domain.tally import Tally, TallyKey
 from shared.operations.claim import claim_reward
 from shared.operations.flush import flush
 from shared.postgres import players, tallies

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Stat
 from shared.domain.events import CompletionKey
 from shared.domain.instant import DAY, Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
-from shared.domain.tally import LIFETIME_START, Tally, TallyKey
+from shared.domain.standings import CompletionRecord
+from shared.domain.tally import Tally, TallyKey
 from shared.postgres import assignments, completions, players, tallies
+from shared.postgres.assignments import Choice
 from shared.postgres.connection import Connection
 from tests.strategies import STATS
 from tests.strategies import tallies as any_tallies
@@ -44,7 +47,7 @@ def test_everything_stored_is_read_in_one_view(
         assignments.store(either_connection, user_id, goal_id, assignment)
     for goal_id, (complete_time, claim_time) in done.items():
         key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
-        assert completions.insert_missing(either_connection, {key: complete_time}) == {key}
+        assert completions.insert_missing(either_connection, {key: CompletionRecord(complete_time)}) == {key}
         if claim_time is not None:
             assert completions.mark_claimed(either_connection, key, claim_time)
     assert players.read(either_connection, user_id).view == PlayerView(
@@ -72,7 +75,9 @@ def test_nothing_is_there_of_a_player_who_never_did_anything(connection: Connect
 def test_an_activation_is_remembered_through_a_deactivation(connection: Connection) -> None:
     assignments.store(connection, "player", "win", Assignment(True, 5, 0))
     assignments.store(connection, "player", "win", Assignment(False, None, 3))
-    assert assignments.read_choices(connection, [("player", "win")])["player", "win"] == Assignment(False, 5, 3)
+    assert assignments.read_choices(connection, [("player", "win")])["player", "win"] == Choice(
+        Assignment(False, 5, 3), None
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), goal_ids), unique=True))
@@ -81,14 +86,15 @@ def test_choices_are_found_pair_by_pair(connection: Connection, asked: list[tupl
     stored = {("a", "win"): Assignment(True, 1, 2), ("b", "lose"): Assignment(False, None, 3)}
     for (user_id, goal_id), assignment in stored.items():
         assignments.store(connection, user_id, goal_id, assignment)
-    expected = {pair: stored[pair] for pair in asked if pair in stored}
+    expected = {pair: Choice(stored.get(pair), None) for pair in asked}
     assert assignments.read_choices(connection, asked) == expected
 
 
 def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None:
     key, other = (CompletionKey("player", goal_id, LIFETIME_START, 1) for goal_id in ("win", "lose"))
-    assert completions.insert_missing(connection, {key: 5}) == {key}
-    assert completions.insert_missing(connection, {other: 7, key: 6}) == {other}
+    assert completions.insert_missing(connection, {key: CompletionRecord(5)}) == {key}
+    assert completions.insert_missing(connection, {other: CompletionRecord(7), key: CompletionRecord(6)}) == {other}
     assert players.read(connection, "player").view.completions["win"] == Completion(5)
-    assert [completions.mark_claimed(connection, key, 8) for _ in range(2)] == [1, None]
+    claimed = completions.Claimed(1, None, ())
+    assert [completions.mark_claimed(connection, key, 8) for _ in range(2)] == [claimed, None]
     assert not completions.mark_claimed(connection, key._replace(goal_id="draw"), 8)

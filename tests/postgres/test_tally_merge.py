@@ -30,14 +30,14 @@ batches = st.lists(
 def stored(connection: Connection, key: TallyKey) -> Tally:
     """Everything that a stored tally counts."""
     row = connection.execute(
-        "SELECT sum, events, latest, latest_time, highest, days::text, day_count"
+        "SELECT sum, events, latest, latest_time, highest, days::text, day_count, sum_time, events_time, highest_time"
         " FROM tally WHERE user_id = $1 AND source = $2 AND stat_code = $3",
         (key.user_id, key.stat.source, key.stat.code),
         binary=True,
     ).fetchone()
     assert row is not None
-    total, count, latest, latest_time, highest, days, day_count = row
-    tally = Tally(total, count, latest, latest_time, highest, days_in(days))
+    total, count, latest, latest_time, highest, days, day_count, *times = row
+    tally = Tally(total, count, latest, latest_time, highest, days_in(days), *times)
     assert day_count == len(tally.days)
     return tally
 

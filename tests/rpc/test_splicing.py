@@ -57,6 +57,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         ),
         prerequisite_goal_ids=goal.requires,
         target=goal.target,
+        points=goal.points,
+        tags=goal.tags,
         active=status.active,
         locked=status.locked,
         state=GOAL_STATES[status.state],

@@ -1,10 +1,13 @@
--- name: read_assignments_of_goals
--- The choices of these players for these goals, pair by pair. The flush asks only for what it crossed.
+-- name: read_choices
+-- What these players have chosen for these goals, pair by pair, and since when they are there. The flush asks only for
+-- what it crossed.
 SELECT
-    assignment.user_id, assignment.goal_id,
+    crossed.user_id, crossed.goal_id,
+    player.initialize_time,
     assignment.active, assignment.active_since, assignment.frozen_progress
 FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
-JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id;
+LEFT JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
+LEFT JOIN player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
 -- Stores a player's choice for a goal; null for active_since keeps the stored one.

@@ -1,19 +1,27 @@
 -- name: insert_completions
 -- Stores completions; answers those that this statement stored, so that each is named once across all handlers. Keys
 -- must be sorted: the order is the order of the locks.
-INSERT INTO completion (user_id, goal_id, period_start, occurrence, complete_time)
+INSERT INTO completion (
+    user_id, goal_id, period_start, occurrence, complete_time, challenge_id, tags, points, active_since
+)
 SELECT
     user_id, goal_id,
     timestamptz 'epoch' + period_start * interval '1 microsecond',
     occurrence,
-    timestamptz 'epoch' + complete_time * interval '1 microsecond'
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[])
-    AS fresh (user_id, goal_id, period_start, occurrence, complete_time)
+    timestamptz 'epoch' + complete_time * interval '1 microsecond',
+    challenge_id, tags::text[], points,
+    timestamptz 'epoch' + active_since * interval '1 microsecond'
+FROM unnest(
+    $1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
+) AS fresh (
+    user_id, goal_id, period_start, occurrence, complete_time, challenge_id, tags, points, active_since
+)
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
 -- name: mark_claimed
--- Claims a completion that nobody has claimed; answers the number of the claim exactly when this statement claimed it.
+-- Claims a completion that nobody has claimed; answers the number of the claim, and where it counts, exactly when this
+-- statement claimed it.
 UPDATE completion
 SET claim_time = timestamptz 'epoch' + $5::bigint * interval '1 microsecond', claim_number = claim_number + 1
 WHERE user_id = $1
@@ -21,11 +29,11 @@ WHERE user_id = $1
     AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
     AND occurrence = $4
     AND claim_time IS NULL
-RETURNING claim_number;
+RETURNING claim_number, challenge_id, tags;
 
 -- name: lock_completion
--- Locks a completion before its grants, in the order of all transactions.
-SELECT claim_number
+-- Locks a completion before its grants, in the order of all transactions; answers its claim, and where it counts.
+SELECT claim_time, challenge_id, tags
 FROM completion
 WHERE user_id = $1
     AND goal_id = $2

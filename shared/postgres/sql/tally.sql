@@ -5,20 +5,24 @@
 -- days are not counted). Keys must be distinct and sorted: the order is the order of the locks.
 INSERT INTO tally AS stored (
     user_id, source, stat_code, schedule, period_start,
-    sum, events, latest, latest_time, highest, days, day_count
+    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time
 )
 SELECT
     user_id, source, stat_code, schedule,
     timestamptz 'epoch' + period_start * interval '1 microsecond',
     sum, events, latest,
     timestamptz 'epoch' + latest_time * interval '1 microsecond',
-    highest, days::int4multirange, day_count
+    highest, days::int4multirange, day_count,
+    timestamptz 'epoch' + sum_time * interval '1 microsecond',
+    timestamptz 'epoch' + events_time * interval '1 microsecond',
+    timestamptz 'epoch' + highest_time * interval '1 microsecond'
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
-    $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[]
+    $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[],
+    $13::bigint[], $14::bigint[], $15::bigint[]
 ) AS fresh (
     user_id, source, stat_code, schedule, period_start,
-    sum, events, latest, latest_time, highest, days, day_count
+    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time
 )
 ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     prev_sum = stored.sum,
@@ -44,9 +48,17 @@ ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
             SELECT sum(upper(stretch) - lower(stretch))
             FROM unnest(stored.days + excluded.days) AS stretch
         )
+    END,
+    sum_time = greatest(stored.sum_time, excluded.sum_time),
+    events_time = greatest(stored.events_time, excluded.events_time),
+    highest_time = CASE
+        WHEN stored.highest IS NULL OR excluded.highest > stored.highest THEN excluded.highest_time
+        WHEN excluded.highest = stored.highest THEN least(stored.highest_time, excluded.highest_time)
+        ELSE stored.highest_time
     END
 RETURNING
     user_id, source, stat_code, schedule, period_start,
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,
+    sum_time, events_time, highest_time,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;

@@ -1,0 +1,10 @@
+DROP TABLE leaderboard_journal;
+DROP TABLE leaderboard_final;
+DROP TABLE leaderboard_refresh;
+DROP MATERIALIZED VIEW leaderboard_ranking;
+DROP VIEW leaderboard_score;
+DROP TABLE leaderboard_period;
+DROP TABLE leaderboard;
+DROP INDEX standing_of_scope;
+DROP INDEX tally_of_period;
+ALTER TABLE tally DROP COLUMN sum_time, DROP COLUMN events_time, DROP COLUMN highest_time;

@@ -1,0 +1,151 @@
+-- depends: 0004-statistics
+--
+-- Leaderboards: what they rank, their periods, the ranking that answers while Redis cannot, and the rankings of periods
+-- that are over.
+
+ALTER TABLE tally
+    ADD COLUMN sum_time     timestamptz,
+    ADD COLUMN events_time  timestamptz,
+    ADD COLUMN highest_time timestamptz;
+
+COMMENT ON COLUMN tally.sum_time IS 'The newest event with a delta: when the sum was reached, in whatever order events came.';
+COMMENT ON COLUMN tally.events_time IS 'The newest event.';
+COMMENT ON COLUMN tally.highest_time IS 'The oldest event with the highest value.';
+
+-- Serves leaderboard_score for boards over a period. Lifetime tallies, which are most, are not in it.
+CREATE INDEX tally_of_period ON tally (schedule, period_start, source, stat_code) WHERE schedule <> 'lifetime';
+
+-- Serves leaderboard_score for boards over points.
+CREATE INDEX standing_of_scope ON standing (scope, scope_id, schedule, period_start);
+
+-- The boards of the catalogue in use, so that SQL can rank by them.
+CREATE TABLE leaderboard (
+    board_id   text COLLATE "C" NOT NULL,
+    measure    text COLLATE "C" NOT NULL,
+    scope      text COLLATE "C",
+    scope_id   text COLLATE "C",
+    source     text COLLATE "C",
+    stat_code  text COLLATE "C",
+    schedule   text COLLATE "C" NOT NULL,
+    ascending  boolean NOT NULL,
+    epoch      bigint NOT NULL DEFAULT 1,
+    CONSTRAINT leaderboard_pkey PRIMARY KEY (board_id),
+    CONSTRAINT leaderboard_measure_known CHECK (measure IN ('points', 'sum', 'events', 'highest', 'days')),
+    CONSTRAINT leaderboard_points_have_a_scope CHECK ((measure = 'points') = (scope IS NOT NULL AND scope_id IS NOT NULL)),
+    CONSTRAINT leaderboard_measures_have_a_stat CHECK ((measure <> 'points') = (source IS NOT NULL AND stat_code IS NOT NULL))
+);
+
+COMMENT ON COLUMN leaderboard.epoch IS 'Rises when what Redis holds of the board may have missed changes: it is not used any more then.';
+
+CREATE TABLE leaderboard_period (
+    board_id     text COLLATE "C" NOT NULL,
+    period_start timestamptz NOT NULL,
+    period_end   timestamptz,
+    final_time   timestamptz,
+    players      bigint,
+    CONSTRAINT leaderboard_period_pkey PRIMARY KEY (board_id, period_start),
+    CONSTRAINT leaderboard_period_players_when_final CHECK ((final_time IS NULL) = (players IS NULL))
+);
+
+COMMENT ON COLUMN leaderboard_period.period_end IS 'Null for the lifetime.';
+COMMENT ON COLUMN leaderboard_period.final_time IS 'Since when its ranking is final; null while events may still change it.';
+
+-- Everybody's score on each board in each period that is not final. Reads of one board name it and its period.
+CREATE VIEW leaderboard_score AS
+SELECT
+    board.board_id, period.period_start, standing.user_id,
+    standing.points AS score, coalesce(standing.points_time, timestamptz 'epoch') AS reached_time, standing.version,
+    board.ascending
+FROM leaderboard AS board
+JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
+JOIN standing
+    ON standing.scope = board.scope
+    AND standing.scope_id = board.scope_id
+    AND standing.schedule = board.schedule
+    AND standing.period_start = period.period_start
+WHERE board.measure = 'points' AND standing.version > 0
+UNION ALL
+SELECT
+    board.board_id, period.period_start, tally.user_id,
+    CASE board.measure
+        WHEN 'sum' THEN tally.sum
+        WHEN 'events' THEN tally.events
+        WHEN 'highest' THEN tally.highest
+        ELSE tally.day_count
+    END,
+    coalesce(
+        CASE board.measure
+            WHEN 'sum' THEN tally.sum_time
+            WHEN 'events' THEN tally.events_time
+            WHEN 'highest' THEN tally.highest_time
+            ELSE timestamptz 'epoch' + (upper(tally.days) - 1) * interval '1 day'
+        END,
+        timestamptz 'epoch'
+    ),
+    tally.events,
+    board.ascending
+FROM leaderboard AS board
+JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
+JOIN tally
+    ON tally.source = board.source
+    AND tally.stat_code = board.stat_code
+    AND tally.schedule = board.schedule
+    AND tally.period_start = period.period_start
+WHERE board.measure <> 'points'
+    AND CASE board.measure
+        WHEN 'sum' THEN tally.sum > 0
+        WHEN 'events' THEN tally.events > 0
+        WHEN 'highest' THEN tally.highest IS NOT NULL
+        ELSE tally.day_count > 0
+    END;
+
+-- The ranking that answers while Redis cannot: as of the last refresh.
+CREATE MATERIALIZED VIEW leaderboard_ranking AS
+SELECT
+    board_id, period_start, user_id, score, reached_time,
+    row_number() OVER (PARTITION BY board_id, period_start ORDER BY sorted_score DESC, reached_time, user_id) AS place,
+    rank() OVER (PARTITION BY board_id, period_start ORDER BY sorted_score DESC) AS shared_rank
+FROM (
+    SELECT board_id, period_start, user_id, score, reached_time, CASE WHEN ascending THEN -score ELSE score END AS sorted_score
+    FROM leaderboard_score
+) AS scored;
+
+-- Serves reads by place; unique, so that the view can be refreshed while it is read.
+CREATE UNIQUE INDEX leaderboard_ranking_place ON leaderboard_ranking (board_id, period_start, place);
+
+-- Serves reads by player.
+CREATE UNIQUE INDEX leaderboard_ranking_player ON leaderboard_ranking (board_id, period_start, user_id);
+
+-- When the ranking was last refreshed, and how many changes of tallies and standings Postgres had counted by then. No
+-- row: never.
+CREATE TABLE leaderboard_refresh (
+    only_row    boolean NOT NULL DEFAULT true,
+    fresh_at    timestamptz NOT NULL,
+    changes     bigint NOT NULL,
+    duration_us bigint NOT NULL,
+    CONSTRAINT leaderboard_refresh_pkey PRIMARY KEY (only_row),
+    CONSTRAINT leaderboard_refresh_is_one_row CHECK (only_row)
+);
+
+-- The rankings of periods that are over, never changed again.
+CREATE TABLE leaderboard_final (
+    board_id     text COLLATE "C" NOT NULL,
+    period_start timestamptz NOT NULL,
+    place        bigint NOT NULL,
+    shared_rank  bigint NOT NULL,
+    user_id      text COLLATE "C" NOT NULL,
+    score        bigint NOT NULL,
+    reached_time timestamptz NOT NULL,
+    CONSTRAINT leaderboard_final_pkey PRIMARY KEY (board_id, period_start, place)
+);
+
+-- Serves reads by player.
+CREATE UNIQUE INDEX leaderboard_final_player ON leaderboard_final (board_id, period_start, user_id);
+
+-- Whose scores a transaction has changed: written with the change, deleted once Redis has it. What stays here was missed,
+-- by a process that died or while Redis was away, and is repaired from the scores themselves.
+CREATE TABLE leaderboard_journal (
+    entry_id bigint GENERATED ALWAYS AS IDENTITY,
+    user_ids text[] COLLATE "C" NOT NULL,
+    CONSTRAINT leaderboard_journal_pkey PRIMARY KEY (entry_id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);

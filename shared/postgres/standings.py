@@ -1,0 +1,40 @@
+"""What players have reached, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.domain.catalogue import ScopeKind
+from shared.domain.periods import Schedule
+from shared.domain.standings import Standing, StandingKey
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_MERGE = statement("merge_standings")
+SCHEDULES = {schedule.value: schedule for schedule in Schedule}
+SCOPE_KINDS = {kind.value: kind for kind in ScopeKind}
+
+
+def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict[StandingKey, Standing]:
+    """Add to what is stored, and answer what is stored then. The rows stay locked until the transaction ends."""
+    keys = sorted(added)
+    values = [added[key] for key in keys]
+    rows = _MERGE.rows(
+        connection,
+        text_array([key.user_id for key in keys]),
+        text_array([key.schedule for key in keys]),
+        int_array([key.period_start for key in keys]),
+        text_array([key.scope for key in keys]),
+        text_array([key.scope_id for key in keys]),
+        int_array([value.completed for value in values]),
+        int_array([value.claimed for value in values]),
+        int_array([value.points for value in values]),
+        nullable_int_array([value.points_time for value in values]),
+        nullable_int_array([value.fastest for value in values]),
+        int_array([value.version for value in values]),
+    )
+    return {
+        StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
+        for user_id, schedule, start, scope, scope_id, *numbers in rows
+    }

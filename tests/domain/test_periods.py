@@ -1,0 +1,45 @@
+"""Periods tile time: every instant lies in exactly one, and where one ends the next begins."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.instant import DAY, Instant, to_datetime, to_instant
+from shared.domain.periods import LIFETIME_START, Period, Schedule, period_at
+
+starting_anew = st.sampled_from([schedule for schedule in Schedule if schedule is not Schedule.LIFETIME])
+instants = st.integers(0, 300 * 365 * DAY)
+
+
+@given(starting_anew, instants)
+def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
+    start, end = period_at(schedule, instant)
+    assert end is not None
+    assert start <= instant < end
+    assert period_at(schedule, start) == period_at(schedule, end - 1) == (start, end)
+    assert period_at(schedule, end).start == end
+
+
+@given(instants)
+def test_the_lifetime_never_starts_anew(instant: Instant) -> None:
+    assert period_at(Schedule.LIFETIME, instant) == Period(LIFETIME_START, None)
+
+
+@given(starting_anew, instants)
+def test_periods_begin_where_a_calendar_says(schedule: Schedule, instant: Instant) -> None:
+    start = to_datetime(period_at(schedule, instant).start)
+    assert (start.hour, start.minute, start.second, start.microsecond) == (0, 0, 0, 0)
+    assert schedule is not Schedule.WEEK or start.isoweekday() == 1
+    assert schedule is not Schedule.MONTH or start.day == 1
+
+
+@pytest.mark.parametrize(("month", "days"), [("2024-02", 29), ("2025-02", 28), ("2025-12", 31)])
+def test_months_have_the_length_of_their_year(month: str, days: int) -> None:
+    middle = to_instant(datetime.fromisoformat(f"{month}-15T12:00:00+00:00"))
+    start, end = period_at(Schedule.MONTH, middle)
+    assert end is not None
+    assert (end - start) // DAY == days

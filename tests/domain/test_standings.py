@@ -1,0 +1,80 @@
+"""What counts where: standings add up in any order, and each completion counts in all of its scopes."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind
+from shared.domain.instant import DAY, SECOND
+from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.standings import (
+    CompletionRecord,
+    Standing,
+    StandingKey,
+    add_up,
+    of_adjustment,
+    of_claim,
+    of_completion,
+)
+from tests.strategies import standings
+
+NOON = 20_000 * DAY + DAY // 2
+LIFETIME_OF_ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
+RECORD = CompletionRecord(NOON, "arena", ("pvp",), points=5, active_since=NOON - SECOND)
+
+
+def merged(one: Standing, other: Standing) -> Standing:
+    total = deepcopy(one)
+    total.merge(other)
+    return total
+
+
+@given(standings, standings, standings)
+def test_standings_add_up_in_any_order_and_portions(one: Standing, two: Standing, three: Standing) -> None:
+    assert merged(one, two) == merged(two, one)
+    assert merged(one, Standing()) == one
+    if abs(one.points) + abs(two.points) + abs(three.points) < 2**62:  # a saturated sum has forgotten what it was
+        assert merged(merged(one, two), three) == merged(one, merged(two, three))
+
+
+def test_a_completion_counts_for_everything_its_challenge_and_its_tags() -> None:
+    counted = add_up(of_completion("player", RECORD, {}))
+    lifetime = {(key.scope, key.scope_id) for key in counted if key.schedule is Schedule.LIFETIME}
+    assert lifetime == {(ScopeKind.ALL, ""), (ScopeKind.CHALLENGE, "arena"), (ScopeKind.TAG, "pvp")}
+    assert all(standing == Standing(1, 0, 5, NOON, SECOND, 1) for standing in counted.values())
+
+
+def test_a_completion_counts_for_its_day_and_for_the_periods_of_boards() -> None:
+    tag = Scope(ScopeKind.TAG, "pvp")
+    counted = add_up(
+        of_completion("player", RECORD, {tag: {Schedule.WEEK}, Scope(ScopeKind.TAG, "pve"): {Schedule.DAY}})
+    )
+    periods = {(key.schedule, key.scope) for key in counted if key.schedule is not Schedule.LIFETIME}
+    assert periods == {(Schedule.DAY, ScopeKind.ALL), (Schedule.WEEK, ScopeKind.TAG)}
+
+
+def test_a_completion_without_an_instant_counts_for_the_lifetime_alone() -> None:
+    counted = add_up(of_completion("player", RECORD._replace(complete_time=None), {EVERYTHING: {Schedule.WEEK}}))
+    assert {key.schedule for key in counted} == {Schedule.LIFETIME}
+    assert counted[LIFETIME_OF_ALL] == Standing(1, 0, 5, None, None, 1)
+
+
+def test_an_event_from_before_the_activation_makes_no_fastest_completion() -> None:
+    counted = add_up(of_completion("player", RECORD._replace(active_since=NOON + SECOND), {}))
+    assert counted[LIFETIME_OF_ALL].fastest is None
+
+
+def test_a_claim_that_is_taken_back_leaves_nothing() -> None:
+    claim = [*of_claim("player", "arena", ("pvp",), NOON), *of_claim("player", "arena", ("pvp",), NOON, number=-1)]
+    assert all(standing == Standing() for standing in add_up(claim).values())
+
+
+@given(st.integers(-(2**40), 2**40))
+def test_an_adjustment_belongs_to_no_challenge_and_no_tag(points: int) -> None:
+    counted = add_up(of_adjustment("player", points, NOON, {EVERYTHING: {Schedule.MONTH}}))
+    assert {key.scope for key in counted} == {ScopeKind.ALL}
+    assert {key.schedule for key in counted} == {Schedule.LIFETIME, Schedule.DAY, Schedule.MONTH}
+    assert {standing.points for standing in counted.values()} == {points}

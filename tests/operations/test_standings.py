@@ -1,0 +1,142 @@
+"""Standings are kept up in the commit of what they count, and equal what adding everything up anew gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, ScopeKind
+from shared.domain.claims import Claim
+from shared.domain.events import Event
+from shared.domain.grant_care import Act, refunded
+from shared.domain.instant import DAY, HOUR
+from shared.domain.periods import LIFETIME_START, Schedule, period_at
+from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, of_claim, of_completion
+from shared.operations.activate import set_goal_active
+from shared.operations.care import Order, perform
+from shared.operations.claim import claim_reward
+from shared.operations.claim_all import claim_all
+from shared.operations.flush import flush
+from shared.operations.initialize import initialize_player
+from shared.operations.standing_changes import ScoreChanges
+from shared.postgres.database import Database
+from shared.postgres.standings import SCHEDULES, SCOPE_KINDS
+from tests.databases import connected, soon
+from tests.goals import catalogue_of, goal
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY + DAY // 2
+QUICK = replace(goal("quick", target=1), points=10, tags=("pvp",))
+SLOW = replace(goal("slow", target=5), points=100, tags=("pvp", "long"))
+CHOSEN = replace(goal("chosen", target=2, default_assigned=False), points=1)
+WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+DAILY_KILLS = Board("kills", "Kills", "", BoardMeasure.SUM, KILLS, Schedule.DAY)
+CATALOGUE = replace(catalogue_of(QUICK, SLOW, CHOSEN), boards=(WEEKLY_POINTS, DAILY_KILLS))
+ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
+WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
+
+
+def kills(number: int, delta: int, time: int = NOW) -> Event:
+    return Event(f"kills {number}", "player", time, KILLS, delta=delta)
+
+
+def stored(database_url: str) -> dict[StandingKey, Standing]:
+    with connected(database_url) as connection:
+        rows = connection.execute(
+            "SELECT user_id, schedule, period_start, scope, scope_id,"
+            " completed, claimed, points, points_time, fastest, version FROM standing",
+            binary=True,
+        ).fetchall()
+    return {
+        StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
+        for user_id, schedule, start, scope, scope_id, *numbers in rows
+    }
+
+
+def added_up(database_url: str, catalogue: Catalogue = CATALOGUE) -> dict[StandingKey, Standing]:
+    """What completions and claims are worth, from the beginning."""
+    with connected(database_url) as connection:
+        rows = connection.execute(
+            "SELECT user_id, complete_time, challenge_id, tags, points, active_since, claim_time FROM completion",
+            binary=True,
+        ).fetchall()
+    parts: list[tuple[StandingKey, Standing]] = []
+    for user_id, complete_time, challenge_id, tags, points, active_since, claim_time in rows:
+        record = CompletionRecord(complete_time, challenge_id, tuple(tags), points, active_since)
+        parts += of_completion(user_id, record, catalogue.points_schedules)
+        if claim_time is not None:
+            parts += of_claim(user_id, challenge_id, tags, claim_time)
+    return add_up(parts)
+
+
+def journal(database_url: str) -> list[tuple[int, list[str]]]:
+    with connected(database_url) as connection:
+        return connection.execute("SELECT entry_id, user_ids FROM leaderboard_journal ORDER BY entry_id").fetchall()
+
+
+def claim(database: Database, catalogue: Catalogue = CATALOGUE) -> Claim:
+    return claim_reward(database, catalogue, "player", QUICK, None, NOW + DAY, soon())
+
+
+def test_completions_and_claims_count_at_once(database: Database, database_url: str) -> None:
+    initialize_player(database, "player", None, NOW - HOUR, soon())
+    flush(database, CATALOGUE, [kills(1, 1)], soon())
+    assert stored(database_url)[ALL] == Standing(1, 0, 10, NOW, HOUR, 1)
+    assert stored(database_url)[WEEK].points == 10
+    flush(database, CATALOGUE, [kills(2, 4, NOW + HOUR)], soon())
+    claim(database)
+    assert stored(database_url)[ALL] == Standing(2, 1, 110, NOW + HOUR, HOUR, 2)
+    assert stored(database_url) == added_up(database_url)
+
+
+def test_a_goal_that_is_satisfied_without_an_event_counts_when_it_is_activated(
+    database: Database, database_url: str
+) -> None:
+    flush(database, CATALOGUE, [kills(1, 2)], soon())
+    set_goal_active(database, CATALOGUE, "player", CHOSEN, True, NOW, soon())
+    assert stored(database_url)[ALL] == Standing(2, 0, 11, NOW, None, 2)
+    claims = claim_all(database, CATALOGUE, "player", CATALOGUE.goals.values(), NOW, soon())
+    assert [claim.goal.id for claim in claims] == ["quick", "chosen"]
+    assert stored(database_url)[ALL].claimed == 2
+    assert stored(database_url) == added_up(database_url)
+
+
+def test_a_redelivered_event_counts_once(database: Database, database_url: str) -> None:
+    flush(database, CATALOGUE, [kills(1, 5)], soon())
+    before = stored(database_url)
+    flush(database, CATALOGUE, [kills(1, 5), kills(2, 5)], soon())
+    assert stored(database_url) == before == added_up(database_url)
+
+
+def test_a_refund_takes_the_claim_back_and_leaves_the_completion(database: Database, database_url: str) -> None:
+    flush(database, CATALOGUE, [kills(1, 1)], soon())
+    granted = claim(database)
+    order = Order(Act.REFUND, lambda status: refunded(status, NOW), "operator", "a test")
+    perform(database, UUID(granted.grant_id), order, NOW, soon(), dry=False)
+    assert stored(database_url)[ALL] == Standing(1, 0, 10, NOW, None, 1)
+
+
+def test_whose_scores_changed_is_noted_with_the_change(database: Database, database_url: str) -> None:
+    told: list[ScoreChanges] = []
+    other = Event("other", "other player", NOW, KILLS, value=3)
+    flush(database, CATALOGUE, [kills(1, 1), other], soon(), scored=told.append)
+    (changes,) = told
+    assert journal(database_url) == [(changes.entry_id, ["other player", "player"])]
+    assert {(tally.user_id, tally.schedule) for tally in changes.tallies} == {
+        ("player", Schedule.DAY),
+        ("other player", Schedule.DAY),
+    }
+    assert {key: standing.points for key, standing in changes.standings.items()} == {WEEK: 10}
+
+
+@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, boards=()), CATALOGUE])
+def test_what_changes_no_score_is_not_noted(database: Database, database_url: str, catalogue: Catalogue) -> None:
+    told: list[ScoreChanges] = []
+    flush(database, replace(catalogue, boards=()), [kills(1, 1)], soon(), scored=told.append)
+    before = journal(database_url)
+    claim(database, catalogue)
+    flush(database, catalogue, [kills(1, 1)], soon(), scored=told.append)
+    assert journal(database_url) == before == []
+    assert told == []

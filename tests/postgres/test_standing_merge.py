@@ -1,0 +1,38 @@
+"""Standings merge in the database as they do in memory."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import count
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import ScopeKind
+from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.standings import Standing, StandingKey
+from shared.postgres import standings as stored_standings
+from shared.postgres.connection import Connection
+from tests.strategies import standings
+
+players = (f"player {number}" for number in count())
+"""Each example has players of its own, so that all share one database."""
+
+scopes = st.sampled_from([(ScopeKind.ALL, ""), (ScopeKind.CHALLENGE, "arena"), (ScopeKind.TAG, "it's \U0001f409")])
+periods = st.sampled_from([(Schedule.LIFETIME, LIFETIME_START), (Schedule.DAY, 20_000 * DAY)])
+batches = st.lists(st.dictionaries(st.tuples(periods, scopes), standings, min_size=1, max_size=5), max_size=5)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches)
+def test_merging_in_the_database_adds_up_as_it_does_in_memory(
+    either_connection: Connection, drawn: list[dict[tuple[tuple[Schedule, int], tuple[ScopeKind, str]], Standing]]
+) -> None:
+    player = next(players)
+    expected: dict[StandingKey, Standing] = {}
+    for batch in drawn:
+        added = {StandingKey(player, *period, *scope): standing for (period, scope), standing in batch.items()}
+        for key, standing in added.items():
+            expected.setdefault(key, Standing()).merge(deepcopy(standing))
+        assert stored_standings.merge(either_connection, added) == {key: expected[key] for key in added}
