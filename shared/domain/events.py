@@ -8,6 +8,9 @@ from typing import NamedTuple
 from shared.domain.catalogue import Stat
 from shared.domain.instant import DAY, Day, Instant
 
+CONTROL_ID = "\x01control"
+"""Player and event id of what is only rehearsed. No caller can have it: control characters are refused at the edge."""
+
 
 class Event(NamedTuple):
     """One accepted event: checked, within the accepted window, and wanted by the catalogue.

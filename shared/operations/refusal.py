@@ -11,15 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from shared.domain.events import Event, Outcome, Verdict
+from shared.domain.events import CONTROL_ID, Event, Outcome, Verdict
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.errors import ContentRefused
 
 log = logging.getLogger(__name__)
-
-CONTROL_ID = "\x01control"
-"""Player and event id of controls; no caller can have it, because control characters are refused at the edge."""
 
 _REFUSED = Outcome(Verdict.INVALID, reason="event: is refused by the database")
 
@@ -27,15 +24,11 @@ Apply = Callable[[Sequence[Event]], Sequence[Outcome]]
 """Applies events in one transaction; raises `ContentRefused`."""
 
 
-class _Withdrawn(Exception):
-    """A control was taken, and is rolled back."""
-
-
 def takes(database: Database, rehearse: Callable[[Connection, Event], object], event: Event, deadline: float) -> bool:
     """Whether the database takes events like this one. Leaves no trace.
 
     Controls are of the same stat and time, under ids of our own: one with the amounts of the event, and one with the
-    least. `rehearse` does with one whatever may be done with the event, in a transaction that is rolled back.
+    least. `rehearse` does with one whatever may be done with the event.
     """
     as_it_is = event._replace(event_id=CONTROL_ID, user_id=CONTROL_ID)
     least = as_it_is._replace(
@@ -43,17 +36,12 @@ def takes(database: Database, rehearse: Callable[[Connection, Event], object], e
         value=None if event.value is None else 1,
     )
 
-    def rehearsal(connection: Connection, control: Event) -> None:
-        rehearse(connection, control)
-        raise _Withdrawn
-
     for control in (as_it_is, least):
         try:
-            database.transact(lambda connection, control=control: rehearsal(connection, control), deadline)  # type: ignore[misc]
-        except _Withdrawn:
-            return True
+            database.rehearse(lambda connection, control=control: rehearse(connection, control), deadline)  # type: ignore[misc]
         except ContentRefused:
             continue
+        return True
     return False
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar, cast
 
 import psycopg
@@ -32,6 +32,10 @@ WORTH_STARTING_S = 0.002
 """Less time than a round trip takes: a statement that is abandoned costs its connection, so it is not begun."""
 
 
+class _Withdrawn(Exception):
+    """Everything worked, and is rolled back."""
+
+
 class Database:
     """A pool of connections to the one database."""
 
@@ -40,6 +44,8 @@ class Database:
     ) -> None:
         """`url` is a libpq URL. At most `pool_size` connections are open; they are opened in the background."""
         self._well = False
+        self.refused = False
+        """Whether the server has answered that it could not do something, and nobody has looked since if it can."""
         self._telemetry = telemetry
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -95,6 +101,16 @@ class Database:
             if self._is_written(transaction_id, result, written, deadline):
                 return result
 
+    def rehearse(self, work: Callable[[Connection], object], deadline: float) -> None:
+        """Do work as `transact` does, and roll it back: if this returns, it could have been committed."""
+
+        def rehearsal(connection: Connection) -> None:
+            work(connection)
+            raise _Withdrawn
+
+        with suppress(_Withdrawn):
+            self.transact(rehearsal, deadline)
+
     def _is_written(
         self,
         transaction_id: int,
@@ -130,6 +146,7 @@ class Database:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:
                     raise
+                self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
                 self._well = self._well and failure is Failure.CONFLICT
                 again = failure is Failure.CONNECTION_LOST or (

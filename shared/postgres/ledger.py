@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from shared.domain.events import Event
+from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, to_date
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
@@ -16,6 +16,7 @@ from shared.postgres.tallies import stat_of
 _INSERT = statement("insert_events_seen")
 _BY_TRANSACTION = statement("event_seen_by_transaction")
 _READ = statement("read_events_seen")
+_WRITE_A_PAGE = statement("write_a_page")
 
 HASH_BYTES = 16
 
@@ -84,3 +85,8 @@ def read_seen(connection: Connection, user_id: str, days: Sequence[Day]) -> Seen
         if event_id is not None
     ]
     return SeenEvents(events, len(rows) - len(events))
+
+
+def write_a_page(connection: Connection) -> None:
+    """Write what needs room on the disk. Only to see whether there is some: in a transaction that is rolled back."""
+    _WRITE_A_PAGE.rows(connection, CONTROL_ID)

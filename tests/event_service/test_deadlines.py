@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,24 @@ def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(are
         verdicts = {result.verdict for result in arena_game.events.ReportEvents(batch(who)).results}
         assert verdicts == {rpc.VERDICT_DUPLICATE if who in counted else rpc.VERDICT_APPLIED}
     assert set(arena_game.rows("SELECT events FROM tally")) == {(BATCH,)}
+
+
+def test_streams_of_callers_who_go_away_are_applied_batch_by_batch(arena_game: Game) -> None:
+    chance = random.Random(25)
+    players = [f"player-{number}" for number in range(60)]
+    for who in players:
+        batches = [rpc.StreamEventsRequest(events=batch(f"{who}-{number}").events) for number in range(4)]
+        stream = arena_game.events.StreamEvents(iter(batches), timeout=chance.choice([None, 0.001, 0.01]))
+        patience = threading.Timer(chance.uniform(0, 0.05), stream.cancel)
+        patience.start()
+        with suppress(grpc.RpcError):
+            list(stream)
+        patience.join()
+    assert_pools_are_whole(arena_game)
+    assert {events for (events,) in arena_game.rows("SELECT events FROM tally")} == {BATCH}
+    for who in players:
+        response = arena_game.events.ReportEvents(batch(f"{who}-0"))
+        assert len({result.verdict for result in response.results}) == 1
 
 
 def test_claims_of_callers_who_go_away_are_granted_or_not(arena_game: Game) -> None:

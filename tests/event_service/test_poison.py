@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -14,9 +15,11 @@ from tests.reported import stat
 from tests.services import Game, game
 
 BATCH = 1_000
-TIMES_MAX = 6
-"""How many times as long as a clean batch one with poison may take. Halving applies a batch about two times more; that
-is less than 100 ms on an idle machine, while trying every event by itself would take thirty times as long."""
+MORE_MAX_S = 0.1
+"""What one event with poison may cost its batch. Halving applies a batch some two times more; trying every event by
+itself would take seconds."""
+BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
+"""How much longer it may take on a machine that runs other tests beside; 1 holds the target itself."""
 
 POISONS = {
     "a constraint on the tally": ["ALTER TABLE tally ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')"],
@@ -89,10 +92,13 @@ def test_it_costs_its_batch_little_time(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     with game(database_url, arena()) as running:
         running.report(*batch(poison_at=None))
-        clean_s = min(_seconds(running, batch(poison_at=None)) for _ in range(3))
-        poisoned_s = min(_seconds(running, batch(poison_at=333)) for _ in range(3))
-    print(f"\na batch of {BATCH}: clean {1_000 * clean_s:.0f} ms, with poison {1_000 * poisoned_s:.0f} ms")  # noqa: T201
-    assert poisoned_s < TIMES_MAX * clean_s
+        clean_s = min(_seconds(running, batch(poison_at=None)) for _ in range(5))
+        poisoned_s = min(_seconds(running, batch(poison_at=333)) for _ in range(5))
+    print(  # noqa: T201
+        f"\na batch of {BATCH} events: clean {1_000 * clean_s:.0f} ms, "
+        f"with one of poison {1_000 * (poisoned_s - clean_s):.0f} ms more"
+    )
+    assert poisoned_s - clean_s < MORE_MAX_S * BUSY_FACTOR
 
 
 def _seconds(running: Game, events: Sequence[rpc.Event]) -> float:

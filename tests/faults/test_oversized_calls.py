@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import grpc
 import pytest
+from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 
 from tests.refusals import refusal
 from tests.reported import login, stat
 from tests.services import Game
 
-METADATA_BYTES = 20_000
+MUCH = (("x-much", "x" * 20_000),)
 MESSAGE_BYTES = 5 * 1024 * 1024
 
 OVERSIZED: dict[str, Callable[[Game], object]] = {
@@ -20,8 +21,17 @@ OVERSIZED: dict[str, Callable[[Game], object]] = {
     "a list request of 5 MB": lambda running: running.challenges.ListChallenges(
         ListChallengesRequest(user_id="player", page_token="x" * MESSAGE_BYTES)
     ),
+    "a batch of 5 MB on a stream": lambda running: list(
+        running.events.StreamEvents(iter([rpc.StreamEventsRequest(events=[login("x" * MESSAGE_BYTES)])]))
+    ),
     "metadata of 20 KB": lambda running: running.challenges.ListChallenges(
-        ListChallengesRequest(user_id="player"), metadata=(("x-much", "x" * METADATA_BYTES),)
+        ListChallengesRequest(user_id="player"), metadata=MUCH
+    ),
+    "metadata of 20 KB with an event": lambda running: running.events.ReportEvent(
+        rpc.ReportEventRequest(event=login()), metadata=MUCH
+    ),
+    "metadata of 20 KB with a stream": lambda running: list(
+        running.events.StreamEvents(iter([rpc.StreamEventsRequest(events=[login()])]), metadata=MUCH)
     ),
 }
 

@@ -27,3 +27,9 @@ WHERE event_day = date 'epoch' + $1::integer
 SELECT event_id, event_time, source, stat_code, delta, value
 FROM event_seen
 WHERE event_day = ANY ($2::date[]) AND user_id = $1;
+
+-- name: write_a_page
+-- Writes 8,000 bytes that do not compress, for which the disk must have a page. To be rolled back.
+INSERT INTO event_seen (event_day, user_id, event_hash, event_id)
+SELECT date 'epoch', $1, decode(repeat('00', 16), 'hex'), string_agg(md5(number::text), '')
+FROM generate_series(1, 250) AS number;

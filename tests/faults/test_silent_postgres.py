@@ -1,0 +1,132 @@
+"""Postgres accepts everything and answers nothing: calls end in time, nothing piles up, and it goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from challenge.v1 import event_service_pb2 as rpc
+
+from tests.hops import hop_to
+from tests.refusals import refusal_of
+from tests.reported import stat
+from tests.service_process import ServiceProcess, serving
+from tests.services import rows
+from tests.waiting import wait_until
+
+SILENT_S = 3.0
+SILENT_SLOW_S = 30.0
+CALLERS = 16
+BATCH = 1_000
+TIMEOUT_S = 1.0
+MARGIN_S = 0.1
+BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
+PAUSE_S = 0.05
+"""Of a caller who was refused."""
+GROWTH_MAX_BYTES = 100 * 2**20
+"""16 callers hold 16,000 events, of which 10,000 fit into the buffer: some 20 MB with all that is made of them."""
+AGAIN_WITHIN_S = 15.0
+
+
+class Caller:
+    """Sends one batch again and again, unchanged, until it is acknowledged; then the next."""
+
+    def __init__(self, number: int) -> None:
+        self.codes = Counter[grpc.StatusCode]()
+        self.slowest_s = 0.0
+        self.sent = self.applied = self.duplicates = 0
+        self._player = f"player-{number}"
+
+    def call_until(self, handler: ServiceProcess, done: threading.Event) -> None:
+        while not done.is_set():
+            now = time.time_ns() // 1_000
+            events = [stat("matches_won", self._player, delta=1, at=now) for _ in range(BATCH)]
+            self.sent += BATCH
+            request = rpc.ReportEventsRequest(events=events)
+            while not self._call(handler, request):
+                done.wait(PAUSE_S)
+
+    def _call(self, handler: ServiceProcess, request: rpc.ReportEventsRequest) -> bool:
+        started = time.monotonic()
+        try:
+            results = handler.events.ReportEvents(request, timeout=TIMEOUT_S).results
+        except grpc.RpcError as error:
+            self.slowest_s = max(self.slowest_s, time.monotonic() - started)
+            self.codes[refusal_of(error).code if error.details() != "Deadline Exceeded" else error.code()] += 1
+            return False
+        verdicts = Counter(result.verdict for result in results)
+        self.applied += verdicts.pop(rpc.VERDICT_APPLIED, 0)
+        self.duplicates += verdicts.pop(rpc.VERDICT_DUPLICATE, 0)
+        assert not verdicts
+        return True
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("silent_s", [SILENT_S, pytest.param(SILENT_SLOW_S, marks=pytest.mark.slow)])
+def test_calls_end_in_time_memory_is_bounded_and_nothing_is_lost(database_url: str, silent_s: float) -> None:
+    done = threading.Event()
+    callers = [Caller(number) for number in range(CALLERS)]
+    with (
+        hop_to(database_url) as (hop, url_through_hop),
+        serving("event_handler", url_through_hop) as handler,
+        ThreadPoolExecutor(CALLERS) as threads,
+    ):
+        calls = [threads.submit(caller.call_until, handler, done) for caller in callers]
+        try:
+            wait_until(lambda: all(caller.applied for caller in callers), 30)
+            pid = handler.wait_for("started")["pid"]
+            before = greatest = resident_bytes(pid)
+            hop.freeze()
+            until = time.monotonic() + silent_s
+            while time.monotonic() < until:
+                greatest = max(greatest, resident_bytes(pid))
+                done.wait(PAUSE_S)
+            hop.thaw()
+            thawed = time.monotonic()
+            applied = [caller.applied + caller.duplicates for caller in callers]
+            wait_until(
+                lambda: all(
+                    caller.applied + caller.duplicates > before for caller, before in zip(callers, applied, strict=True)
+                ),
+                AGAIN_WITHIN_S,
+            )
+            again_s = time.monotonic() - thawed
+        finally:
+            done.set()
+        for call in calls:
+            call.result()
+        assert handler.stop() == 0
+    codes = sum((caller.codes for caller in callers), Counter[grpc.StatusCode]())
+    sent = sum(caller.sent for caller in callers)
+    duplicates = sum(caller.duplicates for caller in callers)
+    acknowledged = sum(caller.applied for caller in callers) + duplicates
+    slowest_s = max(caller.slowest_s for caller in callers)
+    [(counted, distinct)] = rows(
+        database_url,
+        "SELECT sum(events)::bigint, (SELECT count(*) FROM event_seen) FROM tally",
+    )
+    print(  # noqa: T201
+        f"\nsilent for {silent_s:g} s: {sent} events sent, {acknowledged} acknowledged, {counted} applied, "
+        f"{duplicates} duplicates, {sent - counted} lost; failed calls "
+        f"{ {code.name: count for code, count in codes.items()} }, the slowest {slowest_s:.2f} s; "
+        f"{(greatest - before) / 2**20:.0f} MiB more memory; all callers served again after {again_s:.1f} s"
+    )
+    assert sent == acknowledged == counted == distinct
+    assert set(codes) <= {
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+    }
+    assert slowest_s < TIMEOUT_S + MARGIN_S * BUSY_FACTOR
+    assert greatest - before < GROWTH_MAX_BYTES
