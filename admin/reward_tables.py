@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -13,38 +14,37 @@ from shared.domain.instant import Instant, to_datetime
 from shared.operations.care import Report
 from shared.postgres.care import AuditEntry, KeptGrant
 
+LISTED_ERROR_CHARACTERS = 60
+"""`show` has all of it."""
+WIDTH_MAX = 1_000
+
+UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
+
 
 def show_list(grants: Iterable[KeptGrant]) -> None:
     """A line for each grant."""
-    table = Table(
-        Column("grant", no_wrap=True, min_width=36),
-        "player",
-        "goal",
-        "reward",
-        "state",
-        "provider",
-        "pr.",
-        "attempts",
-        "claimed",
-        "last error",
-    )
+    names = ("grant", "state", "provider", "pr.", "attempts", "claimed", "player", "goal", "reward", "last error")
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
     for grant in grants:
         status = grant.status
         cells = (
             grant.grant_id,
-            grant.key.user_id,
-            grant.key.goal_id,
-            _reward(grant),
             status.state,
             status.provider,
             status.priority,
             status.attempts,
             _time(grant.claim_time),
-            grant.last_error or "",
+            grant.key.user_id,
+            grant.key.goal_id,
+            _reward(grant),
+            (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
         )
         # As text: what a player or a provider wrote is not markup.
         table.add_row(*(Text(str(cell)) for cell in cells))
-    Console().print(table)
+    # As wide as it takes: a line that a narrow terminal breaks can be read, and grep finds it, but no cell that is cut.
+    console = Console()
+    console.width = console.measure(table, options=console.options.update_width(WIDTH_MAX)).maximum
+    console.print(table)
 
 
 def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
@@ -79,7 +79,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
         line = f"{_time(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}"
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_report(report: Report) -> None:
@@ -89,10 +89,18 @@ def show_report(report: Report) -> None:
         table.add_row(Text(count.provider), count.state, f"{count.grants:,}", _time(count.oldest_claim_time))
     console = Console()
     console.print(table)
+    grants = Counter[ClaimState]()
+    for count in report.counts:
+        grants[count.state] += count.grants
+    console.print(
+        f"claimed, not granted: {sum(grants[state] for state in UNDER_WAY):,} on their way, "
+        f"{grants[ClaimState.DEAD]:,} dead, {grants[ClaimState.REFUSED]:,} refused",
+        highlight=False,
+    )
     for grant_id in report.granted_not_claimed:
-        console.print(f"granted, not claimed: {grant_id}")
+        console.print(f"granted, not claimed: {grant_id}", soft_wrap=True)
     for user_id, goal_id in report.claimed_without_grant:
-        console.print(Text(f"claimed, without a grant: {goal_id} of {user_id}"))
+        console.print(Text(f"claimed, without a grant: {goal_id} of {user_id}"), soft_wrap=True)
     if report.agrees:
         console.print("every claim has its grant, and every grant its claim")
 

@@ -172,7 +172,9 @@ def test_the_command_does_all_of_it(
 
     why = ("--reason", "a player wrote to us", claim.grant_id)
     assert rewards("list", "--provider", "game", "--ids") == (0, f"{claim.grant_id}\n")
-    assert claim.grant_id[:8] in rewards("list", "--state", "PENDING")[1]
+    [line] = [line for line in rewards("list", "--state", "PENDING")[1].splitlines() if claim.grant_id in line]
+    assert line.split()[1:4] == ["PENDING", "game", "5"]
+    assert "[bold]player" in line
     assert "would be PENDING, priority 2" in rewards("prioritise", "--to", "2", "--dry-run", *why)[1]
     assert "is PENDING, priority 1" in rewards("prioritise", "--to", "1", *why)[1]
     assert "provider log" in rewards("reroute", "--to", "log", *why)[1]
@@ -186,4 +188,6 @@ def test_the_command_does_all_of_it(
     shown = rewards("show", claim.grant_id)[1]
     assert "[bold]player" in shown
     assert shown.count("a player wrote to us") == 5
-    assert rewards("report")[0] == 0
+    status, report = rewards("report")
+    assert status == 0
+    assert "claimed, not granted: 0 on their way, 0 dead, 0 refused" in report
