@@ -16,12 +16,17 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures = 0
+        self._first_failure: Instant = 0
         self._retry_time: Instant = 0
 
     @property
     def is_open(self) -> bool:
         """Whether the provider is thought to be away."""
         return self._failures >= FAILURES_MAX
+
+    def outage(self, now: Instant) -> Instant:
+        """For how long nothing but failures came, in microseconds; 0 unless the provider is thought to be away."""
+        return now - self._first_failure if self.is_open else 0
 
     def admits(self, under_way: int, wanted: int, now: Instant) -> int:
         """How many of `wanted` deliveries may begin while others are `under_way`."""
@@ -38,6 +43,8 @@ class Breaker:
         if self.is_open and now < self._retry_time:
             # Begun before the breaker opened: they are one failure with those that opened it.
             return
+        if not self._failures:
+            self._first_failure = now
         self._failures += 1
         if self.is_open:
             pause = FIRST_PAUSE << min(self._failures - FAILURES_MAX, 40)

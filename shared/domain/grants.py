@@ -104,6 +104,9 @@ class RetryPolicy:
     """With the pauses below, however they are spread, more than an hour: an outage of that length buries nothing."""
     first_pause: Instant = SECOND
     longest_pause: Instant = 300 * SECOND
+    outage: Instant = 30 * SECOND
+    """A provider from which nothing but failures came for so long was away, whatever was asked of it: when it is back,
+    what has failed meanwhile does not wait for the end of its pauses."""
 
     def pause_after(self, attempts: int, jitter: float) -> Instant:
         """How long to wait after so many attempts, in microseconds.

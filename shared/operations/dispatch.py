@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ LEASE_MARGIN: Instant = 5 * SECOND
 """What a lease lasts beyond two timeouts of the provider: for the statements, and for clocks that differ."""
 LEASED_PER_THREAD = 4
 """Grants leased for each that can be under way, so that no thread waits for the next lease."""
+RECALLED_MAX = 10_000
+"""Grants that are remembered to have failed in an outage. The breaker lets two a minute try."""
 
 _BACK_IN_THE_QUEUE = Settlement(ClaimState.PENDING)
 
@@ -95,6 +98,10 @@ class Dispatcher:
         self._leased = 0
         """Grants that are leased and not answered yet."""
         self._unrecorded: list[Settled] = []
+        self._failed: deque[str] = deque(maxlen=RECALLED_MAX)
+        """Grants that have failed since the provider last answered."""
+        self._recalled: set[str] = set()
+        """Of these, the ones that an outage is to blame for, which is over."""
         self._queue_may_hold_more = True
         self._closing = False
 
@@ -105,6 +112,7 @@ class Dispatcher:
         """
         self._take_answers(0.0 if self._queue_may_hold_more else POLL_S)
         self._record()
+        self._recall()
         self._lease()
 
     def close(self) -> None:
@@ -131,7 +139,12 @@ class Dispatcher:
         now = self._clock()
         if isinstance(answer, TryAgain):
             self._breaker.failed(now)
+            if not answer.retry_after:
+                self._failed.append(delivery.grant_id)
         else:
+            if self._breaker.outage(now) >= self._destination.policy.outage:
+                self._recalled.update(self._failed)
+            self._failed.clear()
             self._breaker.succeeded()
         self._telemetry.breaker_open(self._breaker.is_open)
         return Settled(delivery, settle(delivery.attempt, answer, self._destination.policy, self._jitter(), now))
@@ -147,6 +160,15 @@ class Dispatcher:
                 self._telemetry.lease_lost()
             elif begun:
                 self._telemetry.settled(settlement.state, delivery.attempt)
+
+    def _recall(self) -> None:
+        """After an outage nothing waits for its end any more: what has failed in it would else come last, for minutes,
+        although it was claimed first."""
+        if not self._recalled:
+            return
+        recalled = self._recalled
+        self._database.autocommit(lambda connection: queue.recall(connection, recalled), time.monotonic() + STATEMENT_S)
+        self._recalled = set()
 
     def _lease(self) -> None:
         now = self._clock()

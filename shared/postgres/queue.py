@@ -16,6 +16,7 @@ from shared.postgres.statements import statement
 _LEASE = statement("lease_grants")
 _TAKE_STALE = statement("take_stale_grants")
 _SETTLE = statement("settle_grants")
+_RECALL = statement("recall_grants")
 
 
 class Lease(NamedTuple):
@@ -65,6 +66,12 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
         nullable_int_array([now if settlement.state in FINAL else None for settlement in settlements]),
     )
     return {str(grant_id) for (grant_id,) in rows}
+
+
+def recall(connection: Connection, grant_ids: Iterable[str]) -> None:
+    """Make grants that wait for another attempt due at once, each in the place of its claim."""
+    # Sorted, as `settle` does it.
+    _RECALL.rows(connection, text_array(sorted(grant_ids)))
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

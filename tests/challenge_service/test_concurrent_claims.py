@@ -68,6 +68,7 @@ def test_one_claim_is_granted_and_all_others_find_it_claimed(
         assert len(claims) == 1
         assert Counter(refused.reason for refused in refusals) == {"ALREADY_CLAIMED": CLAIMS - 1}
         assert _grants(arena_game, who) == [("warm-up", claims[0].grant_id)]
+    print(f"\n{rounds} rounds of {CLAIMS} claims at once through two services: 1 grant in each")  # noqa: T201
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
@@ -82,6 +83,7 @@ def test_claims_under_one_request_id_all_answer_the_same_grant(
         assert len(claims) == CLAIMS
         assert all(claim == claims[0] for claim in claims)
         assert _grants(arena_game, who) == [("warm-up", claims[0].grant_id)]
+    print(f"\n{rounds} rounds of {CLAIMS} claims under one request id: 1 grant in each, {CLAIMS} equal answers")  # noqa: T201
 
 
 def test_one_request_id_for_two_goals_at_once_is_good_for_one_of_them(

@@ -1,4 +1,4 @@
-"""The challenge service is killed at random points while rewards are claimed."""
+"""The challenge service is killed at random points while rewards are claimed, and while it delivers them to a game."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ import pytest
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 from challenge.v1.event_service_pb2 import ReportEventsRequest
 
+from devstack.game.mood import Mood
+from shared.domain.claims import ClaimState
 from tests.arena import assigned, challenge
 from tests.catalogue.documents import loaded, write_json
+from tests.game_doors import OpenGame, open_game
 from tests.reported import stat
+from tests.rewards import states
 from tests.service_process import ServiceProcess
 from tests.services import SetClock, event_service, rows
+from tests.waiting import wait_until
 
 KILLS = 5
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
@@ -94,7 +99,8 @@ def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: P
     chance = random.Random(kills)
     catalogue = str(write_json(tmp_path / "catalogue.json", DOCUMENT))
     with (
-        ServiceProcess("challenge_service", database_url, CATALOGUE=catalogue) as service,
+        open_game(Mood(delay_s=0.02)) as opened,
+        ServiceProcess("challenge_service", database_url, CATALOGUE=catalogue, **delivering_to(opened)) as service,
         ThreadPoolExecutor(CALLERS) as callers,
     ):
         service.wait_until_serving()
@@ -106,20 +112,41 @@ def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: P
             service.start()
         for each in claiming:
             each.result()
+        wait_until(lambda: states(database_url) == {ClaimState.GRANTED}, TERMINAL_WITHIN_S)
         # The last start may still be under way: a signal that comes before it is listened for ends any process.
         service.wait_until_serving()
         assert service.stop() == 0
+        given = opened.times_given()
+        attempts = len(opened.game.attempts())
 
     grants = dict(rows(database_url, "SELECT user_id, grant_id::text FROM reward_outbox"))
     claimed = {who for (who,) in rows(database_url, "SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
+    [(longest_s,)] = rows(
+        database_url, "SELECT extract(epoch FROM max(settle_time - create_time))::float8 FROM reward_outbox"
+    )
     print(  # noqa: T201
         f"\n{kills} kills: {players} claims, {len(claims.granted)} answered with their grant, "
-        f"{len(claims.found_claimed)} found claimed; the longest took {max(claims.took_s):.1f} s"
+        f"{len(claims.found_claimed)} found claimed; the longest took {max(claims.took_s):.1f} s; "
+        f"{attempts} attempts to deliver, {given.total()} rewards in the game's books, "
+        f"the last {longest_s:.1f} s after its claim"
     )
     assert rows(database_url, "SELECT count(*) FROM reward_outbox") == [(players,)]
     assert grants.keys() == claimed == claims.granted.keys() | claims.found_claimed
     assert claims.granted.items() <= grants.items()
+    assert {gift.grant_id for gift in opened.game.books.given()} == set(grants.values())
+    assert set(given.values()) == {1}
     assert max(claims.took_s) < TERMINAL_WITHIN_S
+    assert longest_s < TERMINAL_WITHIN_S
+
+
+def delivering_to(opened: OpenGame) -> dict[str, str]:
+    """The settings with which the service delivers to the game."""
+    return {
+        "REWARD_ITEM_PROVIDER": "grpc",
+        "REWARD_WALLET_PROVIDER": "grpc",
+        "REWARD_GRPC_TARGET": opened.grpc_target,
+        "REWARD_TIMEOUT_S": "0.5",
+    }
 
 
 def complete(database_url: str, players: int) -> None:

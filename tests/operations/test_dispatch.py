@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.domain.breaker import FAILURES_MAX
+from shared.domain.breaker import FAILURES_MAX, LONGEST_PAUSE
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
@@ -21,6 +21,8 @@ from tests.game_provider import GameProvider
 from tests.rewards import destination, dispatch_all, dispatcher_of, dispatching, outbox, pass_until, states, store_claim
 from tests.services import NOW, SetClock
 from tests.waiting import wait_until
+
+PENDING = {ClaimState.PENDING}
 
 
 def test_a_claim_reaches_its_provider_and_is_granted(database: Database, database_url: str) -> None:
@@ -132,6 +134,50 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attem
         dispatch_all([dispatcher], database_url)
     assert len(provider.ledger) == 50
     assert states(database_url) == {ClaimState.GRANTED}
+
+
+def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_made(
+    database: Database, database_url: str
+) -> None:
+    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
+    claimed: list[tuple[int, str]] = []
+
+    def claim(number: int) -> None:
+        priority = 4 + number % 3
+        store_claim(database, f"player {number:02}", clock.now, priority=priority)
+        claimed.append((priority, f"player {number:02}"))
+
+    policy = RetryPolicy()
+    with dispatching(database, destination(provider, concurrency=1, policy=policy), clock) as dispatcher:
+        for number in range(30):
+            claim(number)
+            clock.now += 120 * SECOND
+            pass_until([dispatcher], lambda: not provider.under_way)
+        assert len(provider.asked) > 3 * FAILURES_MAX
+        provider.asked.clear()
+        provider.behaviour = lambda _: None
+        clock.now += LONGEST_PAUSE
+        dispatch_all([dispatcher], database_url)
+    probe, *rest = [(delivery.reward.priority, delivery.key.user_id) for delivery in provider.asked]
+    assert rest == sorted(set(claimed) - {probe})
+
+
+def test_patience_that_a_provider_asked_for_outlasts_its_outage(database: Database, database_url: str) -> None:
+    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("later", retry_after=HOUR))
+    for number in range(FAILURES_MAX):
+        store_claim(database, f"player {number}", NOW - number)
+    with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
+        pass_until([dispatcher], lambda: len(provider.asked) == FAILURES_MAX and states(database_url) == PENDING)
+        provider.behaviour = lambda _: None
+        clock.now += HOUR // 2
+        store_claim(database, "another", clock.now)
+        pass_until([dispatcher], lambda: len(provider.ledger) == 1)
+        for _ in range(5):
+            dispatcher.one_pass()
+        assert len(provider.asked) == FAILURES_MAX + 1
+        clock.now += HOUR
+        dispatch_all([dispatcher], database_url)
+    assert len(provider.ledger) == FAILURES_MAX + 1
 
 
 def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> None:

@@ -63,6 +63,7 @@ SCANS_ACROSS_PLAYERS = {
     "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
     "settle_grants": {"reward_outbox_grant_id"},
+    "recall_grants": {"reward_outbox_grant_id"},
     "find_claim_by_grant": {"reward_outbox_grant_id"},
     "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
     "last_queue_mark": {"reward_outbox_grant_id", "reward_queue_mark_pkey"},

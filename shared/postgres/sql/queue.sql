@@ -74,6 +74,12 @@ WHERE reward_outbox.grant_id = outcome.grant_id
     AND reward_outbox.lease_token = outcome.lease_token
 RETURNING reward_outbox.grant_id;
 
+-- name: recall_grants
+-- Puts grants that wait for another attempt back into the places of their claims, due at once.
+UPDATE reward_outbox
+SET due_time = create_time
+WHERE grant_id = ANY ($1::uuid[]) AND state = 'PENDING';
+
 -- name: last_queue_mark
 -- The last place in front of a grant that the whole queue was counted for; nulls if there is none, no row if it does not wait.
 SELECT mark.place, mark.count_time

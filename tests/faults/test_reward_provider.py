@@ -1,0 +1,132 @@
+"""A game that behaves as badly as games do: every reward reaches its player once, and nothing of ours suffers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+import pytest
+
+from devstack.game.game import Attempt
+from devstack.game.mood import Mood
+from shared.domain.claims import ClaimState
+from shared.domain.grants import RetryPolicy
+from shared.domain.instant import HOUR, SECOND, Instant
+from shared.runtime.clock import system_clock
+from tests.databases import opened
+from tests.game_doors import OpenGame, open_game, provider_to
+from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_until, store_claim
+
+FASTER = 400
+"""So many seconds of delivery pass in one of the test: pauses of half a minute are to be seen, not to be waited for."""
+TIMEOUT_S = 0.2
+CLAIMS, CLAIMS_SLOW = 10, 100
+CONCURRENCY = 16
+BAD_ATTEMPTS = 2 * CONCURRENCY
+"""So many attempts at least meet the bad mood: all that begin at once, and those that the breaker lets through."""
+POLICY = RetryPolicy(attempts_max=1_000, longest_pause=100 * SECOND, outage=HOUR)
+"""No outage ends here by its length, so every pause is kept."""
+
+MOODS = {
+    "grants and times out": Mood(silence=1),
+    "90 % errors": Mood(errors=0.9),
+    "30 s slow": Mood(delay_s=30),
+    "malformed": Mood(nonsense=1),
+    "all of it": Mood(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
+}
+HOPELESS = {"grants and times out", "30 s slow", "malformed"}
+"""Nothing is ever settled in these: the game has to get well again."""
+
+
+class FastClock:
+    """A clock of delivery."""
+
+    def __init__(self) -> None:
+        self._started = system_clock()
+
+    def __call__(self) -> Instant:
+        return self._started + FASTER * (system_clock() - self._started)
+
+
+class Figures(NamedTuple):
+    """What the game saw, and what it was like to claim meanwhile."""
+
+    attempts: int
+    most_for_one: int
+    slowest_claim_s: float
+    shortest_of_pause: float
+    """The least distance between two attempts of a grant, as a share of the pause that was due."""
+
+
+@pytest.fixture
+def game() -> Iterator[OpenGame]:
+    with open_game() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("provider", "claims"),
+    [("grpc", CLAIMS), *(pytest.param(name, CLAIMS_SLOW, marks=pytest.mark.slow) for name in ("grpc", "webhook"))],
+)
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_game_in_a_bad_mood_gives_every_reward_once(
+    database_url: str, game: OpenGame, provider: str, mood: str, claims: int
+) -> None:
+    figures = deliver(database_url, game, provider, MOODS[mood], claims, gets_well=mood in HOPELESS)
+    print(  # noqa: T201
+        f"\n{mood}, {provider}: {claims} claims, {figures.attempts} attempts, {figures.most_for_one} at most for one; "
+        f"a claim took {1e3 * figures.slowest_claim_s:.0f} ms at most on the one connection; "
+        f"pauses at least {figures.shortest_of_pause:.2f} of what was due"
+    )
+    assert {stored.state for stored in outbox(database_url)} == {ClaimState.GRANTED}
+    assert len(outbox(database_url)) == claims
+    assert len(game.times_given()) == claims
+    assert set(game.times_given().values()) == {1}
+    assert figures.attempts >= claims
+    assert figures.slowest_claim_s < 1.0
+    assert figures.shortest_of_pause >= 1.0
+
+
+def deliver(database_url: str, game: OpenGame, provider: str, mood: Mood, claims: int, *, gets_well: bool) -> Figures:
+    """Claim while the game is in that mood, and deliver until all is settled, in the end to a game that is well."""
+    clock = FastClock()
+    took_s = []
+    with (
+        opened(database_url, pool_size=1) as one_connection,
+        provider_to(game, provider, TIMEOUT_S) as connected_provider,
+        ThreadPoolExecutor(1) as claimer,
+    ):
+        to = destination(connected_provider, concurrency=CONCURRENCY, timeout_s=FASTER * TIMEOUT_S, policy=POLICY)
+
+        def claim() -> None:
+            for number in range(claims):
+                started = time.monotonic()
+                store_claim(one_connection, f"player {number}", clock())
+                took_s.append(time.monotonic() - started)
+
+        game.game.mood = mood
+        claiming = claimer.submit(claim)
+        with dispatching(one_connection, to, clock) as dispatcher:
+            pass_until([dispatcher], lambda: claiming.done() and len(game.game.attempts()) >= BAD_ATTEMPTS, 60)
+            if gets_well:
+                game.game.mood = Mood()
+            dispatch_all([dispatcher], database_url, 120)
+    attempts = game.game.attempts()
+    counts = [len(list(some)) for _, some in by_grant(attempts)]
+    return Figures(len(attempts), max(counts), max(took_s), min(shares_of_pauses(attempts), default=1.0))
+
+
+def shares_of_pauses(attempts: Iterable[Attempt]) -> Iterator[float]:
+    """How long after one attempt of a grant the next one came, as a share of the pause that was due."""
+    for _, some in by_grant(attempts):
+        for earlier, later in pairwise(some):
+            due_s = POLICY.pause_after(earlier.number, 0.5) / SECOND / FASTER
+            yield (later.time - earlier.time) / due_s
+
+
+def by_grant(attempts: Iterable[Attempt]) -> Iterator[tuple[str, Iterator[Attempt]]]:
+    """The attempts of each grant, in order."""
+    return groupby(sorted(attempts, key=lambda attempt: (attempt.grant_id, attempt.number)), lambda one: one.grant_id)
