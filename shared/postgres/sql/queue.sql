@@ -78,7 +78,8 @@ RETURNING reward_outbox.grant_id;
 -- Puts grants that wait for another attempt back into the places of their claims, due at once.
 UPDATE reward_outbox
 SET due_time = create_time
-WHERE grant_id = ANY ($1::uuid[]) AND state = 'PENDING';
+FROM unnest($1::uuid[]) AS recalled (grant_id)
+WHERE reward_outbox.grant_id = recalled.grant_id AND state = 'PENDING';
 
 -- name: last_queue_mark
 -- The last place in front of a grant that the whole queue was counted for; nulls if there is none, no row if it does not wait.
