@@ -18,17 +18,19 @@ CREATE INDEX tally_of_period ON tally (schedule, period_start, source, stat_code
 -- Serves leaderboard_score for boards over points.
 CREATE INDEX standing_of_scope ON standing (scope, scope_id, schedule, period_start);
 
--- The boards of the catalogue in use, so that SQL can rank by them.
+-- Every board that a catalogue ever had, so that SQL can rank by them. What a board ranks never changes under its id.
 CREATE TABLE leaderboard (
-    board_id   text COLLATE "C" NOT NULL,
-    measure    text COLLATE "C" NOT NULL,
-    scope      text COLLATE "C",
-    scope_id   text COLLATE "C",
-    source     text COLLATE "C",
-    stat_code  text COLLATE "C",
-    schedule   text COLLATE "C" NOT NULL,
-    ascending  boolean NOT NULL,
-    epoch      bigint NOT NULL DEFAULT 1,
+    board_id    text COLLATE "C" NOT NULL,
+    measure     text COLLATE "C" NOT NULL,
+    scope       text COLLATE "C",
+    scope_id    text COLLATE "C",
+    source      text COLLATE "C",
+    stat_code   text COLLATE "C",
+    schedule    text COLLATE "C" NOT NULL,
+    ascending   boolean NOT NULL,
+    epoch       bigint NOT NULL DEFAULT 1,
+    wanted_time timestamptz NOT NULL DEFAULT timestamptz 'epoch',
+    in_use      boolean NOT NULL DEFAULT true,
     CONSTRAINT leaderboard_pkey PRIMARY KEY (board_id),
     CONSTRAINT leaderboard_measure_known CHECK (measure IN ('points', 'sum', 'events', 'highest', 'days')),
     CONSTRAINT leaderboard_points_have_a_scope CHECK ((measure = 'points') = (scope IS NOT NULL AND scope_id IS NOT NULL)),
@@ -36,6 +38,8 @@ CREATE TABLE leaderboard (
 );
 
 COMMENT ON COLUMN leaderboard.epoch IS 'Rises when what Redis holds of the board may have missed changes: it is not used any more then.';
+COMMENT ON COLUMN leaderboard.wanted_time IS 'When a process last said that its catalogue has the board.';
+COMMENT ON COLUMN leaderboard.in_use IS 'Whether it is ranked: false once no process has wanted it for a while.';
 
 CREATE TABLE leaderboard_period (
     board_id     text COLLATE "C" NOT NULL,

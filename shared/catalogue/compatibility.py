@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import PRIORITY_DEFAULT, Board, Catalogue, Challenge, Goal, Reward, Source, Stat
-from shared.domain.identity import GoalIdentity, identity_of
+from shared.domain.identity import BoardIdentity, GoalIdentity, identity_of, identity_of_board
 
 
 def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
     """Why `new` may not follow `old`, in the order of `new`; empty if it may."""
-    return identity_changes({goal.id: identity_of(goal) for goal in old.goals.values()}, new)
+    goals = {goal.id: identity_of(goal) for goal in old.goals.values()}
+    boards = {board.id: identity_of_board(board) for board in old.boards}
+    return [*identity_changes(goals, new), *board_identity_changes(boards, new)]
 
 
 def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[Problem]:
@@ -26,6 +28,18 @@ def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[
         for goal in new.goals.values()
         if goal.id in known
         for change in _differences(_identity_traits(known[goal.id]), _identity_traits(identity_of(goal)))
+    ]
+
+
+def board_identity_changes(known: Mapping[str, BoardIdentity], new: Catalogue) -> list[Problem]:
+    """The same for leaderboards: what a board ranks, by period and in which order, never changes under its id."""
+    return [
+        Problem(f"leaderboard {board.id!r}", f"{change}: its id is for ever, give the changed board an id of its own")
+        for board in new.boards
+        if board.id in known
+        for change in _differences(
+            _board_identity_traits(known[board.id]), _board_identity_traits(identity_of_board(board))
+        )
     ]
 
 
@@ -156,13 +170,21 @@ def _board_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
         yield "leaderboards come in another order"
 
 
+def _board_identity_traits(identity: BoardIdentity) -> dict[str, str]:
+    """What a board ranks, in the words of a document."""
+    over = (identity.scope, identity.scope_id, identity.source, identity.stat_code)
+    return {
+        "count": identity.measure,
+        "what it is over": " ".join(part for part in over if part),
+        "period": identity.schedule,
+        "order": "ascending" if identity.ascending else "descending",
+    }
+
+
 def _board_traits(board: Board) -> dict[str, str]:
     return {
         "name": repr(board.name),
-        "count": board.measure.value,
-        "what it is over": " ".join(part for part in map(str, board.ranked) if part),
-        "period": board.schedule.value,
-        "order": "ascending" if board.ascending else "descending",
+        **_board_identity_traits(identity_of_board(board)),
         "ranks": "shared" if board.shared_ranks else "strict",
     }
 

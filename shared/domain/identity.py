@@ -1,10 +1,10 @@
-"""What a goal is, whatever else is said about it: what may never change under its id."""
+"""What a goal or a leaderboard is, whatever else is said about it: what may never change under its id."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.catalogue import Goal
+from shared.domain.catalogue import Board, Goal, Scope, Stat
 from shared.domain.periods import Schedule
 
 
@@ -25,3 +25,34 @@ class GoalIdentity(NamedTuple):
 def identity_of(goal: Goal) -> GoalIdentity:
     """The identity of a goal as a catalogue defines it."""
     return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, Schedule.LIFETIME.value)
+
+
+class BoardIdentity(NamedTuple):
+    """What a leaderboard ranks. Under another one, its past rankings would speak of another board.
+
+    As the database stores it, like a goal's. A board is over a scope's points or over a stat's events; what it is not
+    over is None.
+    """
+
+    measure: str
+    scope: str | None
+    scope_id: str | None
+    source: str | None
+    stat_code: str | None
+    schedule: str
+    ascending: bool
+
+
+def identity_of_board(board: Board) -> BoardIdentity:
+    """The identity of a leaderboard as a catalogue defines it."""
+    scope = board.ranked if isinstance(board.ranked, Scope) else None
+    stat = board.ranked if isinstance(board.ranked, Stat) else None
+    return BoardIdentity(
+        measure=board.measure.value,
+        scope=scope and scope.kind.value,
+        scope_id=scope and scope.id,
+        source=stat and stat.source.value,
+        stat_code=stat and stat.code,
+        schedule=board.schedule.value,
+        ascending=board.ascending,
+    )

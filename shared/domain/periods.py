@@ -57,3 +57,11 @@ def period_at(schedule: Schedule, instant: Instant) -> Period:
                 to_instant(datetime(moment.year, moment.month, 1, tzinfo=UTC)),
                 to_instant(datetime(following // 12, following % 12 + 1, 1, tzinfo=UTC)),
             )
+
+
+def periods_from(schedule: Schedule, first: Instant, now: Instant) -> tuple[Period, ...]:
+    """The periods from the one that `first` lies in up to the one that follows the current one."""
+    periods = [period_at(schedule, first)]
+    while (end := periods[-1].end) is not None and periods[-1].start <= now:
+        periods.append(period_at(schedule, end))
+    return tuple(periods)

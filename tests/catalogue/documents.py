@@ -87,6 +87,24 @@ def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
 
 
 @st.composite
+def boards(draw: st.DrawFn, board_id: str) -> Mapping:
+    """A valid leaderboard."""
+    written: Mapping = {"id": board_id, "name": "Board", "over": draw(st.sampled_from(["points", "login", "stat"]))}
+    if written["over"] == "login":
+        written["count"] = draw(st.sampled_from(["events", "days"]))
+    elif written["over"] == "stat":
+        written["stat"] = draw(st.sampled_from(STATS))
+        written["count"] = draw(st.sampled_from(["sum", "events", "highest", "days"]))
+    optional = {
+        "description": texts,
+        "period": st.sampled_from(["all_time", "day", "week", "month"]),
+        "order": st.sampled_from(["ascending", "descending"]),
+        "ranks": st.sampled_from(["shared", "strict"]),
+    }
+    return written | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> Mapping:
     """A valid document."""
     goal_ids = draw(st.lists(st.sampled_from(GOAL_IDS), min_size=1, unique=True))
@@ -100,6 +118,9 @@ def documents(draw: st.DrawFn) -> Mapping:
     content: Mapping = {"challenges": challenges}
     if draw(st.booleans()):
         content["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
+    board_ids = draw(st.lists(st.sampled_from(["best", "most"]), unique=True))
+    if board_ids:
+        content["leaderboards"] = [draw(boards(board_id)) for board_id in board_ids]
     return content
 
 
@@ -110,7 +131,7 @@ def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
     other: Mapping = copy.deepcopy(one)
     challenge = draw(st.sampled_from(other["challenges"]))
     place = draw(st.integers(0, len(challenge["goals"]) - 1))
-    change = draw(st.sampled_from(["challenges", "goals", "goal", "field", "challenge", "stats"]))
+    change = draw(st.sampled_from(["challenges", "goals", "goal", "field", "challenge", "stats", "leaderboards"]))
     if change == "challenges":
         other["challenges"] = draw(st.permutations(other["challenges"]))
     elif change == "goals":
@@ -122,6 +143,9 @@ def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
         challenge["goals"][place].update([draw(optional)])
     elif change == "challenge":
         challenge["description"] = draw(texts)
+    elif change == "leaderboards":
+        other["leaderboards"] = [draw(boards("best")), *other.get("leaderboards", [])[1:]]
+        other["leaderboards"] = list({board["id"]: board for board in other["leaderboards"]}.values())
     else:
         other["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
     return one, other

@@ -93,6 +93,31 @@ def test_goals_may_come_go_and_move() -> None:
     )
 
 
+BOARD: Mapping = {"id": "best", "name": "Best", "over": "stat", "stat": "wins", "count": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("differing", "change"),
+    [
+        ({"count": "highest"}, "count changes from sum to highest"),
+        ({"stat": "losses"}, "what it is over changes from stat wins to stat losses"),
+        ({"period": "week"}, "period changes from lifetime to week/UTC"),
+        ({"order": "ascending"}, "order changes from descending to ascending"),
+    ],
+)
+def test_what_a_leaderboard_ranks_is_for_ever(differing: Mapping, change: str) -> None:
+    problems, _ = compared(document(goal(), leaderboards=[BOARD]), document(goal(), leaderboards=[BOARD | differing]))
+    message = f"{change}: its id is for ever, give the changed board an id of its own"
+    assert problems == [Problem("leaderboard 'best'", message)]
+
+
+@pytest.mark.parametrize("differing", [{"name": "Bester"}, {"description": "?"}, {"ranks": "strict"}])
+def test_all_else_about_a_leaderboard_may_change(differing: Mapping) -> None:
+    old, new = document(goal(), leaderboards=[BOARD]), document(goal(), leaderboards=[BOARD | differing])
+    problems, told = compared(old, new)
+    assert (problems, len(told)) == ([], 1)
+
+
 def test_what_is_tallied_from_now_on_and_no_longer_is_told() -> None:
     old = document(goal("win"), goal("lose", stat="losses"), stats=["draws"])
     new = document(goal("win"), goal("win-daily", count="days"), stats=["kicks"])

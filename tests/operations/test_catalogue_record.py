@@ -1,4 +1,4 @@
-"""What a goal id stood for once, it stands for for ever: also after a restart, and whoever comes first."""
+"""What an id stood for once, it stands for for ever: also after a restart, and whoever comes first."""
 
 from __future__ import annotations
 

@@ -83,6 +83,8 @@ ARBITERS = {
     "insert_events_seen": "event_seen_pkey",
     "insert_goal_identities": "goal_identity_pkey",
     "insert_catalogue_version": "catalogue_version_pkey",
+    "upsert_leaderboards": "leaderboard_pkey",
+    "open_leaderboard_periods": "leaderboard_period_pkey",
 }
 
 
