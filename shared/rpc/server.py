@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import grpc
@@ -12,13 +11,14 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from shared.rpc import health_service
-from shared.rpc.admission import RESERVE_THREADS, Admission
+from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.calls import Calls, Method, Refusal
 from shared.rpc.health import Health
 from shared.rpc.health_service import HealthService
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.side_pool import SidePool
-from shared.rpc.streaming import StreamPool
+from shared.rpc.streaming import streaming_method
 from shared.rpc.unary import unary_method
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 from shared.runtime.ports import Endpoint, require_free
@@ -32,7 +32,13 @@ REQUEST_BYTES_MAX = 4 * 1024 * 1024
 STREAMS_PER_CONNECTION_MAX = 1_000
 """Calls under way on one connection; the caller's library holds back the rest."""
 
+PENDING_CALLS_MAX = 10_000
+"""Calls that gRPC holds until its Python part takes them in. Beyond its default of 1,000 it cancels some, and callers
+cannot know why; `shared.rpc.call_pool` bounds them and says so."""
+
 _OPTIONS: Mapping[str, int] = {
+    "grpc.server.max_pending_requests": PENDING_CALLS_MAX,
+    "grpc.server.max_pending_requests_hard_limit": 2 * PENDING_CALLS_MAX,
     "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
     "grpc.max_concurrent_streams": STREAMS_PER_CONNECTION_MAX,
     # A caller that vanished without a word is found within a minute and a half, and its parked calls end.
@@ -67,16 +73,17 @@ class Server:
     ) -> None:
         """`threads` calls are worked on at once, beside `streams` open streams."""
         self._endpoint = endpoint
-        self._admission = Admission(threads)
-        telemetry.gauge("rpc_calls_in_progress", "Calls being worked on.", lambda: self._admission.in_use)
-        self._pool = ThreadPoolExecutor(threads + RESERVE_THREADS, thread_name_prefix="call")
-        self._stream_pool = StreamPool(streams)
-        telemetry.gauge("rpc_streams_open", "Streams that are open.", lambda: self._stream_pool.open)
+        self._pool = CallPool(threads, "call")
+        telemetry.gauge("rpc_calls_in_progress", "Calls being worked on.", lambda: self._pool.in_use)
+        telemetry.gauge("rpc_calls_waiting", "Calls that wait for a thread.", lambda: self._pool.waiting)
+        # A stream lasts: one that finds no thread free would wait in vain.
+        self._stream_pool = CallPool(streams, "stream", waiting_max=0)
+        telemetry.gauge("rpc_streams_open", "Streams that are open.", lambda: self._stream_pool.in_use)
         self._side_pool = SidePool()
         options = {**_OPTIONS, "grpc.so_reuseport": int(endpoint.shared)}
         names = [servicing.descriptor.full_name for servicing in servicings]
         calls = CallTelemetry(telemetry)
-        handlers = [self._handler(servicing, calls) for servicing in servicings]
+        handlers: list[grpc.GenericRpcHandler] = [Calls(self._methods(servicings, calls))]
         handlers.append(HealthService(health).handler(self._side_pool))
         handlers += reflection_handlers([*names, health_service.SERVICE_NAME], self._side_pool)
         self._server = grpc.server(self._pool, handlers, options=list(options.items()))
@@ -89,35 +96,37 @@ class Server:
             port = self._server.add_insecure_port(str(self._endpoint))
         except RuntimeError:
             raise self._endpoint.unavailable() from None
+        self._pool.start()
+        self._stream_pool.start()
         self._server.start()
         return port
 
     def stop(self, grace_s: float) -> None:
         """Takes no new calls, gives those under way `grace_s` to end, cancels the rest, and waits for all threads."""
         self._server.stop(grace_s).wait()
-        self._pool.shutdown()
+        self._pool.close()
         self._stream_pool.close()
         self._side_pool.close()
 
-    def _handler(self, servicing: Servicing, calls: CallTelemetry) -> grpc.GenericRpcHandler:
-        return grpc.method_handlers_generic_handler(
-            servicing.descriptor.full_name,
-            {method.name: self._method_handler(servicing, method, calls) for method in servicing.descriptor.methods},
-        )
+    def _methods(self, servicings: Sequence[Servicing], calls: CallTelemetry) -> dict[str, Method]:
+        return {
+            f"{servicing.descriptor.full_name}/{method.name}": self._method(servicing, method, calls)
+            for servicing in servicings
+            for method in servicing.descriptor.methods
+        }
 
-    def _method_handler(
-        self, servicing: Servicing, method: MethodDescriptor, calls: CallTelemetry
-    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def _method(self, servicing: Servicing, method: MethodDescriptor, calls: CallTelemetry) -> Method:
         name = f"{servicing.descriptor.full_name}/{method.name}"
         implementation = getattr(servicing.servicer, method.name)
         request_type = GetMessageClass(method.input_type)
+        measured = calls.of_method(name)
         if method.client_streaming:
-            return grpc.stream_stream_rpc_method_handler(
-                self._stream_pool.method(name, implementation, request_type, calls)
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            unary_method(name, implementation, request_type, self._admission, calls)
-        )
+            refusal = Refusal(name, "streams", measured)
+            streaming = streaming_method(name, implementation, request_type, self._stream_pool, calls)
+            return Method(grpc.stream_stream_rpc_method_handler(streaming), self._stream_pool, refusal.handler())
+        refusal = Refusal(name, "calls", measured)
+        unary = unary_method(name, implementation, request_type, refusal, calls)
+        return Method(grpc.stream_unary_rpc_method_handler(unary), self._pool, refusal.handler())
 
 
 def serve(

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from shared.domain.errors import Overloaded
-from shared.rpc.admission import RESERVE_THREADS, Admission
+from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.errors import status_of
 from shared.rpc.side_pool import Beside
@@ -24,56 +22,35 @@ from shared.rpc.unary import parsed
 M = TypeVar("M", bound=Message)
 
 
-class StreamPool:
-    """The threads of streams, and the bound on how many are open."""
+def streaming_method(
+    name: str,
+    method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
+    request_type: type[M],
+    pool: CallPool,
+    telemetry: CallTelemetry,
+) -> Beside[Iterator[bytes], Iterator[bytes]]:
+    """Wraps a servicer's method; `name` is its full name. Its duration is how long the stream was open."""
+    measured = telemetry.of_method(name)
 
-    def __init__(self, streams_max: int) -> None:
-        self._pool = ThreadPoolExecutor(streams_max + RESERVE_THREADS, thread_name_prefix="stream")
-        self._admission = Admission(streams_max)
+    def answered(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        for response in method(_requests(request_type, raw), context):
+            yield response.SerializeToString()
 
-    @property
-    def open(self) -> int:
-        """How many streams are open."""
-        return self._admission.in_use
+    def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        started = time.monotonic()
+        try:
+            yield from answered(raw, context)
+        except Exception as error:
+            if not context.is_active():
+                # The sender went away, which is what the error says.
+                measured.failed(grpc.StatusCode.CANCELLED, time.monotonic() - started)
+                return
+            status = status_of(error, name)
+            measured.failed(status.code, time.monotonic() - started)
+            context.abort_with_status(status)
+        measured.succeeded(time.monotonic() - started)
 
-    def close(self) -> None:
-        """Waits until all threads have ended."""
-        self._pool.shutdown()
-
-    def method(
-        self,
-        name: str,
-        method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
-        request_type: type[M],
-        telemetry: CallTelemetry,
-    ) -> Beside[Iterator[bytes], Iterator[bytes]]:
-        """Wraps a servicer's method; `name` is its full name. Its duration is how long the stream was open."""
-        measured = telemetry.of_method(name)
-
-        def answered(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            if not self._admission.enter():
-                raise Overloaded("too many streams are open")
-            try:
-                for response in method(_requests(request_type, raw), context):
-                    yield response.SerializeToString()
-            finally:
-                self._admission.leave()
-
-        def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            started = time.monotonic()
-            try:
-                yield from answered(raw, context)
-            except Exception as error:
-                if not context.is_active():
-                    # The sender went away, which is what the error says.
-                    measured.failed(grpc.StatusCode.CANCELLED, time.monotonic() - started)
-                    return
-                status = status_of(error, name)
-                measured.failed(status.code, time.monotonic() - started)
-                context.abort_with_status(status)
-            measured.succeeded(time.monotonic() - started)
-
-        return Beside(call, self._pool)
+    return Beside(call, pool)
 
 
 def _requests(request_type: type[M], raw: Iterator[bytes]) -> Iterator[M]:

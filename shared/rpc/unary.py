@@ -2,9 +2,9 @@
 
 From the outside in, in this order and for all methods alike:
 
-1. trace: a call that is sampled gets a span, whatever becomes of it;
-2. measure: every call is counted by its code and duration;
-3. admission: a call beyond the bound is refused before anything is spent on it;
+1. admission: a call waits for a thread, or is refused (`shared.rpc.call_pool`) before anything is spent on it;
+2. trace: a call that is sampled gets a span, whatever becomes of it;
+3. measure: every call is counted by its code and duration;
 4. errors: whatever is raised inside becomes a status (`shared.rpc.errors`);
 5. deadline: a call whose caller has stopped listening is not begun;
 6. parsing: bytes that are not such a message are the caller's fault;
@@ -16,21 +16,26 @@ These are functions rather than gRPC interceptors, which would build the handler
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from shared.domain.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from shared.rpc.admission import Admission
+from shared.domain.errors import DeadlineExceeded, InvalidRequest
+from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.calls import Refusal
 from shared.rpc.errors import status_of
 
 M = TypeVar("M", bound=Message)
 
-RawMethod = Callable[[bytes, grpc.ServicerContext], bytes]
-"""A method as gRPC calls it: encoded request in, encoded response out."""
+RawMethod = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
+"""A method as gRPC calls it: encoded request in, encoded response out.
+
+The request comes as a stream of one, which gRPC hands over before it has come: so nothing is waited for on behalf of a
+call that is refused.
+"""
 
 SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE})
 """Of the codes that we send, those that make a span an error; the rest is the caller's doing."""
@@ -40,15 +45,13 @@ def unary_method(
     name: str,
     method: Callable[[M, grpc.ServicerContext], Message | bytes],
     request_type: type[M],
-    admission: Admission,
+    refusal: Refusal,
     telemetry: CallTelemetry,
 ) -> RawMethod:
     """Wraps a servicer's method; `name` is its full name, such as `challenge.v1.EventService/ReportEvent`."""
     tracing = telemetry.tracing
     measured = telemetry.of_method(name)
-
-    # Built once: of what refusing a call costs, this would be a tenth.
-    refused = status_of(Overloaded("too many calls at once"), name)
+    no_request = status_of(InvalidRequest.of("request", "is missing"), name)
 
     def answered(raw: bytes, context: grpc.ServicerContext) -> bytes:
         if context.time_remaining() == 0:
@@ -58,9 +61,6 @@ def unary_method(
 
     def outcome(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
         started = time.monotonic()
-        if not admission.enter():
-            measured.failed(refused.code, time.monotonic() - started)
-            return refused
         try:
             response = answered(raw, context)
         except Exception as error:
@@ -68,8 +68,6 @@ def unary_method(
         else:
             measured.succeeded(time.monotonic() - started)
             return response
-        finally:
-            admission.leave()
         measured.failed(failure.code, time.monotonic() - started)
         return failure
 
@@ -82,8 +80,17 @@ def unary_method(
             span.ended(code.value[0], server_fault=code in SERVER_FAULTS)
             return result
 
-    def call(raw: bytes, context: grpc.ServicerContext) -> bytes:
-        result = traced(raw, context)
+    def call(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        if is_refusing():
+            refusal.refuse(context)
+        try:
+            raw = next(requests, None)
+        except grpc.RpcError as gone:
+            # The caller went away. Without its traceback, for the reason in `shared.rpc.streaming`.
+            gone.__traceback__ = None
+            measured.failed(grpc.StatusCode.CANCELLED, 0.0)
+            return b""
+        result = no_request if raw is None else traced(raw, context)
         if not isinstance(result, bytes):
             context.abort_with_status(result)
         return result

@@ -104,5 +104,5 @@ class ServerSettings:
         unit="calls",
         minimum=1,
         maximum=1_000,
-        help="Calls that each worker works on at once. One more is answered RESOURCE_EXHAUSTED.",
+        help="Calls that each worker works on at once. More wait a moment, and are then answered RESOURCE_EXHAUSTED.",
     )

@@ -1,0 +1,165 @@
+"""The threads that work on calls, and the room where calls wait for one.
+
+gRPC's Python server puts calls into the queue of a thread pool, which has no bound: at three times what a worker can
+do, answers came after five seconds, and a tenth as many as at its best. Refusing whatever finds no thread free is no
+way out either, because a refusal costs half as much as an answer (0.1 ms of CPU, nearly all of it gRPC's own): refused
+callers who come back at once can keep a worker busy with refusing. So there is a room to wait in, for a moment:
+
+- A call that finds no thread free waits. A stall of a tenth of a second, a checkpoint or a cold cache, fails nobody.
+- One that has waited `WAIT_S` is refused, a crowd at once, and beyond that so many a second that answers keep nine
+  tenths of the CPU; under lasting overload refusals come later than that.
+- Those who wait in time are served in order. Behind those who are to be refused, the newest is served first: its
+  caller is the one who surely still waits.
+- The room has a bound, `WAITING_MAX`, and what does not fit is refused on the spot (`shared.rpc.calls`). Callers seldom
+  see that, because the number of calls on one connection is bounded, too: their library holds back the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+WAIT_S = 0.150
+"""How long a call waits for a thread before it may be refused. Of 500 calls at once that find all threads stuck, the
+last is to be refused within 0.3 s; a queue that is longer than this for long is overload, no stall."""
+
+WAITING_MAX = 5_000
+"""Calls that wait in one worker; with what gRPC keeps of each, some 100 MB."""
+
+REFUSALS_AT_ONCE = 1_000
+REFUSALS_PER_S = 1_000.0
+"""At 0.1 ms each, a tenth of a core; a worker has not more than one for its answers."""
+
+_PASS_S = 0.010
+
+_this_thread = threading.local()
+
+
+def is_refusing() -> bool:
+    """Whether the call that this thread has begun is to be refused."""
+    return getattr(_this_thread, "refuses", False)
+
+
+class _Waiting(NamedTuple):
+    since: float
+    run: Callable[[], object]
+
+
+class CallPool(ThreadPoolExecutor):
+    """So many threads, and a room to wait for them. An executor, because that is what gRPC hands calls to.
+
+    What is submitted may never wait for its caller before it has looked at `is_refusing`.
+    """
+
+    def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX) -> None:
+        """With `waiting_max` 0, whoever finds no thread free is refused."""
+        # An executor has a thread at least; where none is wanted it is never used.
+        super().__init__(max(1, threads), thread_name_prefix=name)
+        self._threads_max = threads
+        self._waiting_max = waiting_max
+        self._lock = threading.Lock()
+        self._in_use = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._closing = False
+        self._someone_waits = threading.Condition(self._lock)
+        self._refuser = threading.Thread(target=self._refuse_until_closed, name=f"{name} refuser", daemon=True)
+
+    @property
+    def in_use(self) -> int:
+        """How many calls are worked on."""
+        return self._in_use
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call may be submitted, to be worked on or to wait."""
+        return self._in_use < self._threads_max or len(self._waiting) < self._waiting_max
+
+    def start(self) -> None:
+        """Begin to refuse those who wait too long."""
+        self._refuser.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Work on a call, now or when its turn comes."""
+        ended: Future[Any] = Future()
+
+        def run() -> None:
+            fn(*args, **kwargs)
+            ended.set_result(None)
+
+        with self._lock:
+            if self._in_use >= self._threads_max:
+                self._waiting.append(_Waiting(time.monotonic(), run))
+                self._someone_waits.notify()
+                return ended
+            self._in_use += 1
+        super().submit(self._work, run)
+        return ended
+
+    def close(self) -> None:
+        """Wait until all calls have ended. After it nothing is submitted any more."""
+        with self._lock:
+            self._closing = True
+            self._someone_waits.notify()
+        self._refuser.join()
+        self.shutdown()
+
+    def _work(self, run: Callable[[], object]) -> None:
+        """Run a call, and those who wait after it."""
+        following: Callable[[], object] | None = run
+        while following is not None:
+            following()
+            with self._lock:
+                following = self._next()
+                self._in_use -= following is None
+
+    def _next(self) -> Callable[[], object] | None:
+        if not self._waiting:
+            return None
+        in_time = time.monotonic() - self._waiting[0].since <= WAIT_S
+        return (self._waiting.popleft() if in_time else self._waiting.pop()).run
+
+    def _refuse_until_closed(self) -> None:
+        _this_thread.refuses = True
+        allowed, then = float(REFUSALS_AT_ONCE), time.monotonic()
+        while True:
+            with self._lock:
+                while not self._waiting:
+                    if self._closing:
+                        return
+                    self._someone_waits.wait()
+                now = time.monotonic()
+                allowed = min(REFUSALS_AT_ONCE, allowed + (now - then) * REFUSALS_PER_S)
+                overdue, then = self._take_overdue(now, int(allowed)), now
+            for run in overdue:
+                run()
+            allowed -= len(overdue)
+            time.sleep(_PASS_S)
+
+    def _take_overdue(self, now: float, most: int) -> list[Callable[[], object]]:
+        """Take out those who have waited too long."""
+        overdue: list[Callable[[], object]] = []
+        while self._waiting and now - self._waiting[0].since > WAIT_S and len(overdue) < most:
+            overdue.append(self._waiting.popleft().run)
+        return overdue
+
+
+class OnTheSpot(ThreadPoolExecutor):
+    """Has no threads: what is submitted is run by the thread that submits it. For what never waits."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it now."""
+        ended: Future[Any] = Future()
+        ended.set_result(fn(*args, **kwargs))
+        return ended

@@ -1,0 +1,112 @@
+"""The room in which calls wait for a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.rpc.call_pool import REFUSALS_AT_ONCE, REFUSALS_PER_S, WAIT_S, CallPool, is_refusing
+from tests.waiting import wait_until
+
+
+class Book:
+    """Who was answered and who was refused, in order."""
+
+    def __init__(self) -> None:
+        self.answered: list[int] = []
+        self.refused: list[int] = []
+
+    def call(self, number: int) -> None:
+        """A call as a servicer's method sees it."""
+        (self.refused if is_refusing() else self.answered).append(number)
+
+
+@contextmanager
+def busy(pool: CallPool, *, refusing: bool = False) -> Iterator[threading.Event]:
+    """A pool of one thread, which is taken until the event is set; nobody is refused unless `refusing`."""
+    release = threading.Event()
+    if refusing:
+        pool.start()
+    pool.submit(release.wait, 30)
+    try:
+        yield release
+    finally:
+        release.set()
+        if not refusing:
+            pool.start()
+        pool.close()
+
+
+def wait_until_overdue() -> None:
+    """Wait until whoever waits now has waited too long."""
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > WAIT_S)
+
+
+def test_who_waits_is_served_in_order() -> None:
+    pool, book = CallPool(1, "test"), Book()
+    with busy(pool) as release:
+        for number in range(3):
+            pool.submit(book.call, number)
+        assert (pool.in_use, pool.waiting) == (1, 3)
+        release.set()
+        wait_until(lambda: len(book.answered) == 3)
+    assert book.answered == [0, 1, 2]
+    assert (pool.in_use, pool.waiting) == (0, 0)
+
+
+def test_behind_those_who_waited_too_long_the_newest_is_served_first() -> None:
+    pool, book = CallPool(1, "test"), Book()
+    with busy(pool) as release:
+        for number in range(3):
+            pool.submit(book.call, number)
+        wait_until_overdue()
+        pool.submit(book.call, 3)
+        release.set()
+        wait_until(lambda: len(book.answered) == 4)
+    assert book.answered[0] == 3
+
+
+def test_who_waits_too_long_is_refused_and_nobody_before() -> None:
+    pool, book = CallPool(1, "test"), Book()
+    with busy(pool, refusing=True):
+        begun = time.monotonic()
+        for number in range(5):
+            pool.submit(book.call, number)
+        wait_until(lambda: book.refused)
+        assert time.monotonic() - begun > WAIT_S
+        wait_until(lambda: len(book.refused) == 5)
+    assert book.refused == [0, 1, 2, 3, 4]
+    assert not book.answered
+
+
+def test_a_crowd_is_refused_at_once_and_what_is_beyond_it_at_a_bounded_rate() -> None:
+    pool, book = CallPool(1, "test"), Book()
+    further = 200
+    with busy(pool, refusing=True):
+        for number in range(REFUSALS_AT_ONCE + further):
+            pool.submit(book.call, number)
+        wait_until(lambda: len(book.refused) >= REFUSALS_AT_ONCE)
+        crowd_refused = time.monotonic()
+        wait_until(lambda: len(book.refused) == REFUSALS_AT_ONCE + further)
+        assert time.monotonic() - crowd_refused > 0.5 * further / REFUSALS_PER_S
+
+
+def test_the_room_has_a_bound() -> None:
+    pool, book = CallPool(1, "test", waiting_max=2), Book()
+    with busy(pool):
+        for number in range(2):
+            assert pool.has_room
+            pool.submit(book.call, number)
+        assert not pool.has_room
+
+
+def test_closing_waits_for_those_who_wait() -> None:
+    pool, book = CallPool(2, "test"), Book()
+    pool.start()
+    for number in range(100):
+        pool.submit(book.call, number)
+    pool.close()
+    assert sorted(book.answered) == list(range(100))
