@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
-from shared.domain.errors import AlreadyClaimed, RequestIdReused
+from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalLocked, GoalNotCompleted, RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME_START
-from shared.domain.progress import GoalState, goal_status
+from shared.domain.progress import goal_status
 from shared.domain.standings import record_of
 from shared.operations.standing_changes import StandingChanges
 from shared.postgres import completions, grants, players
@@ -35,27 +35,33 @@ def claim_reward(
     """
     key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
 
-    def find_or_store(connection: Connection) -> Claim:
-        earlier = grants.find_by_request(connection, user_id, request_id) if request_id is not None else None
-        if earlier is not None:
-            if earlier.key != key:
-                raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id)
-            return earlier
+    def store(connection: Connection) -> Claim:
         view = players.read(connection, user_id).view
         status = goal_status(goal, view, catalogue)
-        if status.state is GoalState.CLAIMED:
-            return _claim_of_another_call(connection, key, request_id)
         check_claimable(status)
         changes = StandingChanges(catalogue)
         if goal.id not in view.completions:
             # Satisfied without an event: the claim is the first to say so.
             changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
         claim = store_claim(connection, key, goal, request_id, now, routes, changes)
+        if claim is None:
+            # Since this call looked.
+            raise AlreadyClaimed("the reward is claimed already")
         changes.store(connection)
-        return _claim_of_another_call(connection, key, request_id) if claim is None else claim
+        return claim
 
-    # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
-    return database.transact(find_or_store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+    try:
+        # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
+        return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+    except (AlreadyClaimed, GoalInactive, GoalNotCompleted, GoalLocked, RequestIdReused) as refusal:
+        # A claim that was made stays made, whatever holds by now. Nearly all are the first under their id: whether
+        # there was one is asked only where it matters.
+        earlier = _claim_under(database, user_id, request_id, deadline)
+        if earlier is None:
+            raise
+        if earlier.key != key:
+            raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
+        return earlier
 
 
 def store_claim(
@@ -84,9 +90,8 @@ def is_stored(connection: Connection, claim: Claim) -> bool:
     return found is not None and found.is_same_claim(claim)
 
 
-def _claim_of_another_call(connection: Connection, key: CompletionKey, request_id: str | None) -> Claim:
-    """The claim that another call has made, if it was made under the same request id: perhaps since this one looked."""
-    claim = grants.find(connection, key)
-    if claim is not None and request_id is not None and claim.request_id == request_id:
-        return claim
-    raise AlreadyClaimed("the reward is claimed already")
+def _claim_under(database: Database, user_id: str, request_id: str | None, deadline: float) -> Claim | None:
+    """The claim that the player made under this request id."""
+    if request_id is None:
+        return None
+    return database.autocommit(lambda connection: grants.find_by_request(connection, user_id, request_id), deadline)
