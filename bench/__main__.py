@@ -23,11 +23,14 @@ from bench.figures import Table, Unit
 from bench.load import Run
 from bench.report import Report
 from bench.tables.batches import measure_batches
+from bench.tables.claims import measure_claims
+from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
 from bench.tables.lists import measure_lists
 from bench.tables.merge import measure_merge
 from bench.tables.players import measure_players
+from bench.tables.queue import measure_queue
 from bench.tables.telemetry import measure_telemetry
 from bench.terminal import Terminal
 from bench.workplace import Terms, Workplace
@@ -38,14 +41,17 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "batches": measure_batches,
     "merge": measure_merge,
     "players": measure_players,
+    "claims": measure_claims,
+    "delivery": measure_delivery,
+    "queue": measure_queue,
     "telemetry": measure_telemetry,
     "goals": measure_goals,
 }
 ONLY_FULL = frozenset({"goals"})
 """What does not fit into two minutes."""
 
-SHORT = Terms(seconds=3.0, rounds=2, players=10_000)
-FULL = Terms(seconds=15.0, rounds=4, players=10_000)
+SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000)
+FULL = Terms(seconds=15.0, rounds=4, players=10_000, queued=1_000_000)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
 """Where the data goes: by custom a temporary folder on a disk, where `/tmp` may lie in memory."""
@@ -62,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seconds=arguments.seconds or default.seconds,
         rounds=default.rounds,
         players=arguments.players or default.players,
+        queued=arguments.queued or default.queued,
     )
     names = arguments.tables or [name for name in TABLES if arguments.full or name not in ONLY_FULL]
     # A supervisor's way to stop ends as tidily as Ctrl-C does.
@@ -130,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="everything, and longer")
     parser.add_argument("--seconds", type=float, help="length of each measured interval")
     parser.add_argument("--players", type=int, help="how many players have a history")
+    parser.add_argument("--queued", type=int, help="how many grants are in the long queue")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file as well, for machines")
     return parser
 

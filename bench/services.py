@@ -13,21 +13,35 @@ from shared.runtime.settings import load
 
 CHALLENGE_SERVICE = "challenge_service"
 EVENT_HANDLER = "event_handler"
+REWARD_DISPATCHER = "reward_dispatcher"
 
 _REQUIRED = {"DATABASE_URL": "unused", "CATALOGUE": "unused"}
 
 
-def service(module: str, url: str, catalogue: Path) -> ServerProcess:
+_PREFIXES = {CHALLENGE_SERVICE: "CHALLENGE", EVENT_HANDLER: "EVENT", REWARD_DISPATCHER: "DISPATCHER"}
+
+
+def service(module: str, url: str, **where: str) -> ServerProcess:
     """A service that is told where things are, and nothing else."""
-    ports = {f"{prefix}_{port}": "0" for prefix in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")}
+    prefix = _PREFIXES[module]
+    ports = {f"{prefix}_PORT": "0", f"{prefix}_METRICS_PORT": "0"}
+    return ServerProcess(module, env={**_bare_env(), "DATABASE_URL": url, **ports, **where})
+
+
+def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
+    """The game of the development stack; the port that it says is that of its gRPC door."""
     env = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "DATABASE_URL": url,
-        "CATALOGUE": str(catalogue),
-        "BIND_ADDRESS": LOOPBACK,
-        **ports,
+        **_bare_env(),
+        "GAME_GRPC_PORT": "0",
+        "GAME_HTTP_PORT": str(http_port),
+        "GAME_BOOKS": str(books),
+        "GAME_DELAY_S": str(delay_s),
     }
-    return ServerProcess(module, env=env)
+    return ServerProcess("devstack.game", env=env)
+
+
+def _bare_env() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "BIND_ADDRESS": LOOPBACK}
 
 
 def threads() -> int:

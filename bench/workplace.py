@@ -37,6 +37,8 @@ class Terms:
     rounds: int
     """How often things that are compared are measured in turn."""
     players: int
+    queued: int
+    """Grants in the long queue."""
 
     @property
     def stretch(self) -> Stretch:
@@ -95,7 +97,19 @@ class Workplace:
     @contextmanager
     def service(self, module: str, url: str, catalogue: Path) -> Iterator[ServerProcess]:
         """A service at its defaults, on the server's core."""
-        with self._serving(services.service(module, url, catalogue)) as server:
+        with self._serving(services.service(module, url, CATALOGUE=str(catalogue))) as server:
+            yield server
+
+    @contextmanager
+    def dispatcher(self, url: str, **provider: str) -> Iterator[ServerProcess]:
+        """A reward dispatcher at its defaults, on the server's core; `provider` says where it delivers to."""
+        with self._serving(services.service(services.REWARD_DISPATCHER, url, **provider)) as server:
+            yield server
+
+    @contextmanager
+    def game(self, books: Path, delay_s: float, http_port: int) -> Iterator[ServerProcess]:
+        """A game that rewards are delivered to, on the other cores."""
+        with self._serving(services.game(books, delay_s, http_port), self.cores.others) as server:
             yield server
 
     @contextmanager
@@ -113,10 +127,10 @@ class Workplace:
             yield server
 
     @contextmanager
-    def _serving(self, server: ServerProcess) -> Iterator[ServerProcess]:
+    def _serving(self, server: ServerProcess, cores: tuple[int, ...] | None = None) -> Iterator[ServerProcess]:
         try:
             server.serve()
-            pin(server.running_pid, self.cores.server)
+            pin(server.running_pid, cores or self.cores.server)
             yield server
         finally:
             server.stop()

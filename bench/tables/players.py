@@ -1,4 +1,4 @@
-"""What players do on login and in the menus: `InitializePlayer`, `SetGoalActive`, `ClaimReward`."""
+"""What players do on login and in the menus: `InitializePlayer`, `SetGoalActive`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, ClosedLoop, OpenLoop
-from bench.players import claimable_goals
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Ground, Workplace, calls_for, shuffled
 
 SERVICE = "challenge.v1.ChallengeService"
-INITIALIZE, ACTIVATE, CLAIM = (f"{SERVICE}/{method}" for method in ("InitializePlayer", "SetGoalActive", "ClaimReward"))
-INITIALIZE_RATE, ACTIVATE_RATE, CLAIM_RATE = 300.0, 100.0, 100.0
+INITIALIZE, ACTIVATE = f"{SERVICE}/InitializePlayer", f"{SERVICE}/SetGoalActive"
+INITIALIZE_RATE, ACTIVATE_RATE = 300.0, 100.0
 SATURATION = ClosedLoop(in_flight=32, connections=8)
 """As many calls as a worker works on at once."""
 SATURATED_RATE_MAX = 6_000.0
@@ -30,8 +29,8 @@ def measure_players(place: Workplace) -> Table:
     with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
         table = Table(
             "players",
-            "InitializePlayer, SetGoalActive, ClaimReward",
-            f"{len(ground.play.players):,} players with history. Claims and nearly all activations change something. "
+            "InitializePlayer, SetGoalActive",
+            f"{len(ground.play.players):,} players with history. Nearly all activations change something. "
             f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
         )
         new_players = map(_new_player, count())
@@ -40,7 +39,6 @@ def measure_players(place: Workplace) -> Table:
             ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0),
             ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0),
             ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0),
-            ("ClaimReward", CLAIM, CLAIM_RATE, _claims(ground), 15.0),
         ):
             place.say(f"players: {name} at {rate:g}/s")
             some = islice(requests, calls_for(stretch, rate))
@@ -78,15 +76,4 @@ def _activations(ground: Ground) -> Iterator[bytes]:
         ).SerializeToString()
         for goal in ground.play.random.sample(goals, len(goals))
         for player in players
-    )
-
-
-def _claims(ground: Ground) -> Iterator[bytes]:
-    """Every player has completed the goal, and none has claimed it."""
-    goal = claimable_goals(ground.catalogue)[0]
-    return (
-        rpc.ClaimRewardRequest(
-            user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, request_id=f"claim-{number}"
-        ).SerializeToString()
-        for number, player in enumerate(shuffled(ground.play))
     )

@@ -1,0 +1,72 @@
+"""A dispatcher that takes grants to a game, which thinks for 5 ms about each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+from bench.cpu import cpu_seconds
+from bench.database import connected
+from bench.figures import Table, Unit, at_least
+from bench.statements import statement
+from bench.workplace import Workplace
+from devstack.game.settings import PUBLIC_SECRET
+from devstack.ports import LOOPBACK, free_port
+from shared.postgres.connection import Connection
+from shared.runtime.clock import system_clock
+from shared.runtime.reward_settings import GRPC, WEBHOOK
+
+THINKS_S = 0.005
+GRANTS_A_SECOND = 750
+"""So many grants are prepared for each second that an interval lasts."""
+PATIENCE_S = 60.0
+POLL_S = 0.05
+
+
+def measure_delivery(place: Workplace) -> Table:
+    """Grants a second, and that the game has given each of them once."""
+    grants = max(200, int(GRANTS_A_SECOND * place.terms.seconds))
+    table = Table(
+        "delivery",
+        "Grants on their way to the game",
+        f"{grants:,} grants that are due, one dispatcher at its defaults, and the game of the development stack, which "
+        f"thinks for {1e3 * THINKS_S:g} ms about each and keeps books on disk. Rates are of the middle four fifths.",
+    )
+    for provider in (GRPC, WEBHOOK):
+        place.say(f"delivery: by {provider}")
+        books, http_port = place.directory / f"{provider}.books", free_port()
+        url = place.empty_database()
+        with connected(url) as connection, place.game(books, THINKS_S, http_port) as game:
+            statement("queue_up").rows(connection, provider, grants, system_clock())
+            connection.execute("VACUUM (ANALYZE) reward_outbox")
+            with place.dispatcher(url, **_where(provider, game.port, http_port)) as dispatcher:
+                _wait_until_delivered(connection)
+                cpu_us = 1e6 * cpu_seconds(dispatcher.running_pid) / grants
+            ((delivered, seconds),) = statement("delivered").rows(connection)
+        table.add(f"grants a second, by {provider}", 0.8 * delivered / seconds, target=at_least(800))
+        table.add(f"CPU of the dispatcher per grant, by {provider}", cpu_us, Unit.MICROSECONDS, note="with its start")
+        table.check(f"grants that the game has not given exactly once, by {provider}", _faults(books, grants))
+    return table
+
+
+def _where(provider: str, port: int, http_port: int) -> dict[str, str]:
+    """Where the dispatcher finds the game."""
+    if provider == GRPC:
+        return {"REWARD_GRPC_TARGET": f"{LOOPBACK}:{port}"}
+    return {"REWARD_WEBHOOK_URL": f"http://{LOOPBACK}:{http_port}/grants", "REWARD_WEBHOOK_SECRET": PUBLIC_SECRET}
+
+
+def _wait_until_delivered(connection: Connection) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while statement("undelivered").rows(connection)[0][0]:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(POLL_S)
+
+
+def _faults(books: Path, grants: int) -> int:
+    """By the game's own books."""
+    given = Counter(json.loads(line)["grant_id"] for line in books.read_text().splitlines())
+    return abs(grants - len(given)) + sum(times - 1 for times in given.values())
