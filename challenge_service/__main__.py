@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from challenge.v1 import challenge_service_pb2
+from challenge.v1 import challenge_service_pb2, statistics_service_pb2
 
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
+from challenge_service.statistics_servicer import StatisticsServicer
 from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.operations.reward_delivery import start_delivery
 from shared.providers.opening import routes_of
@@ -20,12 +21,13 @@ from shared.runtime.service import Process, Service, run_service
 
 NAME = "challenge_service"
 CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
+STATISTICS_CONTRACT = statistics_service_pb2.DESCRIPTOR.services_by_name["StatisticsService"]
 
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
     catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
-    health = Health([CONTRACT.full_name])
+    health = Health([CONTRACT.full_name, STATISTICS_CONTRACT.full_name])
     open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
     watch_catalogue(catalogue, database, process, health)
@@ -38,9 +40,10 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
     )
+    statistics = StatisticsServicer(database, catalogue.live, system_clock)
     server = Server(
         process.endpoint,
-        [Servicing(CONTRACT, servicer)],
+        [Servicing(CONTRACT, servicer), Servicing(STATISTICS_CONTRACT, statistics)],
         threads=settings.server.threads,
         health=health,
         telemetry=process.telemetry,

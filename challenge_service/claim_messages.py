@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.domain.instant import SECOND, Instant
 from shared.operations.claim_all import GoalClaim
 from shared.operations.find_claims import FoundClaim
 from shared.operations.queue_position import Position
 from shared.rpc.encoded_catalogue import reward_message
+from shared.rpc.instants import timestamp_message
 
 CLAIM_STATES = {
     ClaimState.PENDING: challenge_pb2.CLAIM_STATE_PENDING,
@@ -38,13 +37,13 @@ def claim_message(claim: Claim) -> challenge_pb2.Claim:
         state=CLAIM_STATES[claim.state],
         reward=reward_message(claim.reward),
         grant_id=claim.grant_id,
-        claim_time=_timestamp(claim.claim_time),
+        claim_time=timestamp_message(claim.claim_time),
         goal_id=claim.key.goal_id,
         occurrence=claim.key.occurrence,
         claim_number=claim.claim_number,
         attempts=claim.attempts,
         refusal_reason=REFUSAL_REASONS[claim.refusal],
-        settle_time=None if claim.settle_time is None else _timestamp(claim.settle_time),
+        settle_time=None if claim.settle_time is None else timestamp_message(claim.settle_time),
     )
 
 
@@ -67,10 +66,5 @@ def found_message(found: FoundClaim) -> rpc.GetClaimResponse:
 
 def _position_message(position: Position) -> challenge_pb2.QueuePosition:
     return challenge_pb2.QueuePosition(
-        ahead=position.ahead, error=position.error, count_time=_timestamp(position.count_time)
+        ahead=position.ahead, error=position.error, count_time=timestamp_message(position.count_time)
     )
-
-
-def _timestamp(instant: Instant) -> Timestamp:
-    seconds, microseconds = divmod(instant, SECOND)
-    return Timestamp(seconds=seconds, nanos=microseconds * 1_000)

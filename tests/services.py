@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
@@ -14,9 +15,12 @@ from challenge.v1 import challenge_pb2, event_service_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
+from challenge_service.__main__ import STATISTICS_CONTRACT
 from challenge_service.servicer import ChallengeServicer
+from challenge_service.statistics_servicer import StatisticsServicer
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
 from event_handler.servicer import EventServicer
 from event_handler.telemetry import EventTelemetry
@@ -66,10 +70,21 @@ class SetClock:
 class Game:
     """Both services on one database, as a game sees them."""
 
-    challenges: ChallengeServiceStub
+    channel: grpc.Channel
+    """To the challenge service."""
     events: EventServiceStub
     clock: SetClock
     database_url: str
+
+    @cached_property
+    def challenges(self) -> ChallengeServiceStub:
+        """The caller's stub of the challenge service."""
+        return ChallengeServiceStub(self.channel)
+
+    @cached_property
+    def statistics(self) -> StatisticsServiceStub:
+        """The caller's stub of the statistics service."""
+        return StatisticsServiceStub(self.channel)
 
     def report(self, *events: event_service_pb2.Event) -> list[event_service_pb2.EventResult]:
         """Report events in one call, and answer what became of each."""
@@ -116,10 +131,10 @@ def game(
     """Both services, with one clock that the test may set."""
     clock = clock or SetClock()
     with (
-        challenge_service(database_url, catalogue, clock=clock) as challenges,
+        challenge_channel(database_url, catalogue, clock=clock) as channel,
         event_service(database_url, catalogue, clock=clock, window=window) as events,
     ):
-        yield Game(challenges, events, clock, database_url)
+        yield Game(channel, events, clock, database_url)
 
 
 @contextmanager
@@ -135,10 +150,13 @@ def challenge_service(
 def challenge_channel(
     database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[grpc.Channel]:
-    """A challenge service, and its caller's connection."""
+    """All services of a challenge service, and its caller's connection."""
     with (
         challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
-        serving(Servicing(CHALLENGE_CONTRACT, servicer), threads) as channel,
+        statistics_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as statistics,
+        serving(
+            [Servicing(CHALLENGE_CONTRACT, servicer), Servicing(STATISTICS_CONTRACT, statistics)], threads
+        ) as channel,
     ):
         yield channel
 
@@ -175,7 +193,7 @@ def event_channel(
         event_servicer(
             database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
         ) as servicer,
-        serving(Servicing(EVENT_CONTRACT, servicer), threads) as channel,
+        serving([Servicing(EVENT_CONTRACT, servicer)], threads) as channel,
     ):
         try:
             yield channel
@@ -190,6 +208,15 @@ def challenge_servicer(
     """The methods of the challenge service, without a server around them."""
     with _database(database_url, pool_size) as database:
         yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
+
+
+@contextmanager
+def statistics_servicer(
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[StatisticsServicer]:
+    """The methods of the statistics service, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
 
 
 @contextmanager
@@ -236,10 +263,10 @@ def _database(url: str, pool_size: int) -> Iterator[Database]:
 
 
 @contextmanager
-def serving(servicing: Servicing, threads: int) -> Iterator[grpc.Channel]:
+def serving(servicings: Sequence[Servicing], threads: int) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
-    health = Health([servicing.descriptor.full_name])
-    server = Server(endpoint, [servicing], threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
+    health = Health([servicing.descriptor.full_name for servicing in servicings])
+    server = Server(endpoint, servicings, threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
     port = server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:

@@ -35,27 +35,29 @@ def read(connection: Connection, user_id: str) -> StoredPlayer:
     return StoredPlayer(
         time_zone,
         PlayerView(
-            _tallies(*_filled(columns[:7])),
-            _assignments(*_filled(columns[7:11])),
-            _completions(*_filled(columns[11:])),
+            tallies_of(*filled(columns[:7])),
+            assignments_of(*filled(columns[7:11])),
+            _completions(*filled(columns[11:])),
         ),
     )
 
 
-def _filled(columns: Sequence[Sequence[Any] | None]) -> Sequence[Sequence[Any]]:
+def filled(columns: Sequence[Sequence[Any] | None]) -> Sequence[Sequence[Any]]:
     """The arrays of one table, which are null together where it has no row of the player."""
     return [column or () for column in columns]
 
 
-def _tallies(
+def tallies_of(
     sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
 ) -> dict[Stat, TallyView]:
+    """A player's lifetime tallies, from arrays of their columns."""
     *measures, latest = measures_and_latest
     stats = map(stat_of, sources, codes)
     return dict(zip(stats, map(TallyView, map(Measures, *measures), latest), strict=True))
 
 
-def _assignments(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
+def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
+    """A player's choices, from arrays of their columns."""
     return dict(zip(goal_ids, map(Assignment, *columns), strict=True))
 
 

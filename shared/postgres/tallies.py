@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Source, Stat
 from shared.domain.instant import Day, Instant
+from shared.domain.statistics import Stretch
 from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
@@ -95,8 +96,13 @@ def stat_of(source: str, code: str) -> Stat:
     return Stat(_SOURCES[source], code)
 
 
+def stretches_of(literal: str) -> list[Stretch]:
+    """The stretches of a stored set of days."""
+    return [Stretch(int(start), int(end)) for start, end in _STRETCH.findall(literal)]
+
+
 def _parse_days(literal: str) -> frozenset[Day]:
-    return frozenset(day for start, end in _STRETCH.findall(literal) for day in range(int(start), int(end)))
+    return frozenset(day for start, end in stretches_of(literal) for day in range(start, end))
 
 
 def _day_set(days: Iterable[Day]) -> str:

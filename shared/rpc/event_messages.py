@@ -6,7 +6,7 @@ from challenge.v1 import event_service_pb2
 
 from shared.domain.catalogue import LOGIN, Catalogue, Source, Stat
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.instant import SECOND
+from shared.rpc.instants import instant_of
 
 VERDICTS = {
     Verdict.APPLIED: event_service_pb2.VERDICT_APPLIED,
@@ -16,19 +16,14 @@ VERDICTS = {
     Verdict.INVALID: event_service_pb2.VERDICT_INVALID,
 }
 
-# The range of google.protobuf.Timestamp: the years 1 to 9999.
-_SECONDS_MIN = -62_135_596_800
-_SECONDS_MAX = 253_402_300_799
-
 
 def read_event(message: event_service_pb2.Event) -> Event | Outcome:
     """The event that a message holds, or why it holds none. `shared.domain.acceptance` judges its content."""
     if not message.HasField("event_time"):
         return Outcome(Verdict.INVALID, reason="event_time: is required")
-    seconds, nanos = message.event_time.seconds, message.event_time.nanos
-    if not (_SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos < 1_000_000_000):
+    time = instant_of(message.event_time)
+    if time is None:
         return Outcome(Verdict.INVALID, reason="event_time: is not a valid timestamp")
-    time = seconds * SECOND + nanos // 1_000
     payload = message.WhichOneof("payload")
     if payload == "logged_in":
         return Event(message.event_id, message.user_id, time, LOGIN)

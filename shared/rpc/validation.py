@@ -8,9 +8,12 @@ from functools import cache
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.acceptance import id_problem
 from shared.domain.errors import FieldViolation, InvalidRequest
+from shared.domain.instant import Instant
+from shared.rpc.instants import instant_of
 
 TIME_ZONE_LENGTH_MAX = 64
 CHALLENGE_IDS_MAX = 1_000
@@ -67,6 +70,13 @@ class Violations:
         if not 0 <= seconds <= WAIT_MAX_S:
             self.add(field, f"is not between 0 and {WAIT_MAX_S} seconds")
         return seconds
+
+    def check_instant(self, field: str, message: Timestamp) -> Instant | None:
+        """An instant; None if it is none."""
+        instant = instant_of(message)
+        if instant is None:
+            self.add(field, "is not a valid timestamp")
+        return instant
 
     def check_range(self, field: str, number: int, low: int, high: int) -> None:
         """A number between two bounds, both included."""

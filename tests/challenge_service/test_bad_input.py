@@ -12,15 +12,16 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from challenge_service.__main__ import CONTRACT
+from challenge_service.__main__ import CONTRACT, STATISTICS_CONTRACT
+from shared.domain.instant import DAY
 from shared.rpc.validation import CHALLENGE_IDS_MAX
 from tests.arena import arena
 from tests.bad_ids import bad_ids, bad_optional_ids
 from tests.contract_fields import request_fields
 from tests.refusals import Refusal, refusal
-from tests.reported import stat
+from tests.reported import stat, timestamp
 from tests.servers import PostgresServer
-from tests.services import Game, game
+from tests.services import NOW, Game, game
 from tests.stored import contents
 
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
@@ -35,8 +36,10 @@ VALID: dict[str, dict[str, Any]] = {
     "ClaimAllRequest": {"user_id": "player"},
     "GetClaimRequest": {"user_id": "player", "grant_id": "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"},
     "ListClaimsRequest": {"user_id": "player"},
+    "GetPlayerStatsRequest": {"user_id": "player"},
+    "GetPlayerTrendRequest": {"user_id": "player"},
 }
-"""A request of each kind that would change something if it were let through."""
+"""A request of each kind that would be answered, or change something, if it were let through."""
 
 
 class Bad(NamedTuple):
@@ -62,6 +65,17 @@ GOAL_ID = [
     Bad("of another challenge", "veteran", NOT_FOUND, "GOAL_NOT_FOUND"),
 ]
 TIME_ZONE = [*_ids(bad_optional_ids(64)), Bad("unknown", "Mars/Olympus_Mons"), Bad("a path", "../Europe/Paris")]
+NO_TIMESTAMPS = [
+    Bad(problem, Timestamp(seconds=seconds, nanos=nanos))
+    for problem, seconds, nanos in [
+        ("after all years", 253_402_300_800, 0),
+        ("after all numbers", 2**63 - 1, 0),
+        ("before all years", -62_135_596_801, 0),
+        ("before all numbers", -(2**63), 0),
+        ("negative nanos", 0, -1),
+        ("too many nanos", 0, 1_000_000_000),
+    ]
+]
 NOTHING: list[Bad] = []
 """For a field whose every value means something."""
 
@@ -146,6 +160,16 @@ BAD: dict[str, list[Bad]] = {
         Bad("NUL", "\0"),
         Bad("a megabyte", "A" * 1_000_000),
     ],
+    "GetPlayerStatsRequest.user_id": REQUIRED_ID,
+    "GetPlayerTrendRequest.user_id": REQUIRED_ID,
+    "GetPlayerTrendRequest.from_time": [
+        *NO_TIMESTAMPS,
+        Bad("tomorrow", timestamp(NOW + DAY)),
+        Bad("too many days before today", timestamp(NOW - 365 * DAY)),
+        Bad("the epoch", timestamp(0)),
+        Bad("year 1", Timestamp(seconds=-62_135_596_800)),
+    ],
+    "GetPlayerTrendRequest.to_time": NO_TIMESTAMPS,
 }
 
 
@@ -159,13 +183,19 @@ def running(postgres_server: PostgresServer) -> Iterator[Game]:
 
 def call(running: Game, message: str, **changes: Any) -> object:
     """The RPC that takes such a message, with a valid one but for the changes."""
-    method = next(method for method in CONTRACT.methods if method.input_type.name == message)
+    stubs = {CONTRACT: running.challenges, STATISTICS_CONTRACT: running.statistics}
+    method, stub = next(
+        (method, stub)
+        for service, stub in stubs.items()
+        for method in service.methods
+        if method.input_type.name == message
+    )
     request = GetMessageClass(method.input_type)(**{**VALID[message], **changes})
-    return getattr(running.challenges, method.name)(request)
+    return getattr(stub, method.name)(request)
 
 
 def test_the_table_has_every_field_of_every_request() -> None:
-    assert set(BAD) == request_fields(CONTRACT)
+    assert set(BAD) == request_fields(CONTRACT) | request_fields(STATISTICS_CONTRACT)
 
 
 @pytest.mark.parametrize(

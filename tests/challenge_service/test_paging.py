@@ -17,7 +17,7 @@ from tests.arena import assigned, challenge
 from tests.catalogue.documents import goal, loaded
 from tests.refusals import refusal
 from tests.reported import stat
-from tests.services import Game, SetClock, challenge_service, game
+from tests.services import Game, SetClock, challenge_channel, game
 
 CHALLENGES = 7
 
@@ -113,8 +113,8 @@ def test_challenge_ids_may_come_in_another_order(seven_game: Game) -> None:
 def test_a_token_of_another_catalogue_version_is_refused(seven_game: Game) -> None:
     token = page(seven_game, page_size=2).next_page_token
     newer = replace(seven(), version="newer")
-    with challenge_service(seven_game.database_url, newer, clock=SetClock()) as after_the_change:
-        _assert_token_refused(replace(seven_game, challenges=after_the_change), token)
+    with challenge_channel(seven_game.database_url, newer, clock=SetClock()) as after_the_change:
+        _assert_token_refused(replace(seven_game, channel=after_the_change), token)
 
 
 def test_garbled_tokens_are_refused(seven_game: Game) -> None:

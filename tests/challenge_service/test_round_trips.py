@@ -5,14 +5,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, InitializePlayerRequest, ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest, GetPlayerTrendRequest
+from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from tests.arena import arena
 from tests.hops import hop_to
 from tests.reported import stat
-from tests.services import SetClock, challenge_service, game
+from tests.services import SetClock, challenge_channel, game
 
 SYNC = ord("S")
 
@@ -42,26 +45,32 @@ class RoundTrips:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="player")),
-        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="player", active_only=True, page_size=1)),
-        lambda stub: stub.ListChallenges(ListChallengesRequest(user_id="nobody")),
-        lambda stub: stub.GetChallenge(GetChallengeRequest(user_id="player", challenge_id="arena")),
-        lambda stub: stub.InitializePlayer(InitializePlayerRequest(user_id="player")),
+        lambda channel: ChallengeServiceStub(channel).ListChallenges(ListChallengesRequest(user_id="player")),
+        lambda channel: ChallengeServiceStub(channel).ListChallenges(
+            ListChallengesRequest(user_id="player", active_only=True, page_size=1)
+        ),
+        lambda channel: ChallengeServiceStub(channel).ListChallenges(ListChallengesRequest(user_id="nobody")),
+        lambda channel: ChallengeServiceStub(channel).GetChallenge(
+            GetChallengeRequest(user_id="player", challenge_id="arena")
+        ),
+        lambda channel: ChallengeServiceStub(channel).InitializePlayer(InitializePlayerRequest(user_id="player")),
+        lambda channel: StatisticsServiceStub(channel).GetPlayerStats(GetPlayerStatsRequest(user_id="player")),
+        lambda channel: StatisticsServiceStub(channel).GetPlayerTrend(GetPlayerTrendRequest(user_id="player")),
     ],
-    ids=["list", "page", "list of an unknown player", "one challenge", "initialize again"],
+    ids=["list", "page", "list of an unknown player", "one challenge", "initialize again", "statistics", "trend"],
 )
-def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[ChallengeServiceStub], object]) -> None:
+def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[grpc.Channel], object]) -> None:
     with game(database_url, arena()) as running:
         running.challenges.InitializePlayer(InitializePlayerRequest(user_id="player"))
         running.report(stat("wins", delta=5))
         running.set_active("chests", True)
     with (
         hop_to(database_url) as (hop, url_through_hop),
-        challenge_service(url_through_hop, arena(), clock=SetClock(), pool_size=1) as stub,
+        challenge_channel(url_through_hop, arena(), clock=SetClock(), pool_size=1) as channel,
     ):
-        ask(stub)  # The first call on a connection prepares the statement.
+        ask(channel)  # The first call on a connection prepares the statement.
         round_trips = RoundTrips()
         hop.drop_reply(after=round_trips)
         for calls in range(1, 4):
-            ask(stub)
+            ask(channel)
             assert round_trips.count == calls

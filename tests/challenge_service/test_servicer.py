@@ -9,15 +9,16 @@ import grpc_testing  # type: ignore[import-untyped]
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1 import statistics_service_pb2 as statistics_rpc
 from google.protobuf.message_factory import GetMessageClass
 
-from challenge_service.__main__ import CONTRACT
+from challenge_service.__main__ import CONTRACT, STATISTICS_CONTRACT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START
 from tests.arena import arena
 from tests.reported import login, stat
-from tests.services import SetClock, challenge_servicer, game
+from tests.services import SetClock, challenge_servicer, game, statistics_servicer
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
 """The grant of what the player has claimed before."""
@@ -31,6 +32,8 @@ REQUESTS = {
     "ClaimAll": rpc.ClaimAllRequest(user_id="player"),
     "GetClaim": rpc.GetClaimRequest(user_id="player", grant_id=CLAIMED),
     "ListClaims": rpc.ListClaimsRequest(user_id="player"),
+    "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
+    "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(user_id="player"),
 }
 EXPECTED: dict[str, Any] = {
     "InitializePlayer": lambda answer: answer.created and len(answer.goals) == answer.new_assignments,
@@ -41,11 +44,14 @@ EXPECTED: dict[str, Any] = {
     "ClaimAll": lambda answer: [each.newly_claimed for each in answer.results] == [True, False],
     "GetClaim": lambda answer: answer.claim.goal_id == "welcome" and answer.HasField("position"),
     "ListClaims": lambda answer: [each.grant_id for each in answer.claims] == [CLAIMED],
+    "GetPlayerStats": lambda answer: (answer.stats.total.completed, answer.stats.total.claimed) == (2, 1),
+    "GetPlayerTrend": lambda answer: [each.completed for each in answer.days[-2:]] == [0, 2],
 }
+CONTRACTS = {method.name: contract for contract in (CONTRACT, STATISTICS_CONTRACT) for method in contract.methods}
 
 
 def test_there_is_a_request_for_every_method() -> None:
-    assert set(REQUESTS) == {method.name for method in CONTRACT.methods}
+    assert set(REQUESTS) == set(CONTRACTS)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -53,9 +59,14 @@ def test_every_method_answers_its_own_response(database_url: str, name: str) -> 
     with game(database_url, arena()) as running:
         running.report(stat("wins", delta=3), login())
         running.claim("welcome")
-    with challenge_servicer(database_url, arena(), clock=SetClock()) as servicer:
-        server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
-        method = CONTRACT.methods_by_name[name]
+    with (
+        challenge_servicer(database_url, arena(), clock=SetClock()) as servicer,
+        statistics_servicer(database_url, arena(), clock=SetClock()) as statistics,
+    ):
+        server = grpc_testing.server_from_dictionary(
+            {CONTRACT: servicer, STATISTICS_CONTRACT: statistics}, grpc_testing.strict_real_time()
+        )
+        method = CONTRACTS[name].methods_by_name[name]
         call = server.invoke_unary_unary(method, (), REQUESTS[name], timeout=5)
         response, _, code, details = call.termination()
     assert (code, details) == (grpc.StatusCode.OK, "")

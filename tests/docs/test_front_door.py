@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from challenge.v1 import challenge_service_pb2, event_service_pb2
+from challenge.v1 import challenge_service_pb2, event_service_pb2, statistics_service_pb2
 
 from challenge_service.settings import ChallengeSettings
 from event_handler.settings import EventHandlerSettings
@@ -17,6 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVICES = [
     challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"],
+    statistics_service_pb2.DESCRIPTOR.services_by_name["StatisticsService"],
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
 ]
 METHODS = [f"{service.full_name}/{method.name}" for service in SERVICES for method in service.methods]

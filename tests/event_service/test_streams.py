@@ -96,7 +96,7 @@ def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(dat
 
     with (
         event_servicer(database_url, arena(), clock=SetClock()) as servicer,
-        serving(Servicing(CONTRACT, servicer), threads=1) as channel,
+        serving([Servicing(CONTRACT, servicer)], threads=1) as channel,
     ):
         stream = EventServiceStub(channel).StreamEvents(batches(), timeout=TIMEOUT_S)
         answered = [next(stream)]

@@ -14,12 +14,14 @@ import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as challenge_rpc
 from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1 import statistics_service_pb2 as statistics_rpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
+from challenge_service.__main__ import STATISTICS_CONTRACT
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
 from tests.arena import arena
 from tests.refusals import refusal_of
@@ -61,6 +63,10 @@ VALID: dict[str, Message] = {
     "ListClaims": challenge_rpc.ListClaimsRequest(
         user_id="player", states=[challenge_pb2.CLAIM_STATE_PENDING], page_size=1
     ),
+    "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
+    "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(
+        user_id="player", from_time=timestamp(NOW), to_time=timestamp(NOW)
+    ),
     "ReportEvent": event_rpc.ReportEventRequest(event=stat("wins", delta=3, value=5)),
     "ReportEvents": event_rpc.ReportEventsRequest(events=[login(), stat("level", "player", value=5), login("other")]),
     "StreamEvents": event_rpc.StreamEventsRequest(events=[login(), stat("level", value=5)]),
@@ -87,7 +93,11 @@ def methods(database_url: str) -> Iterator[list[Method]]:
     ):
         yield [
             Method(descriptor, sender(channel, descriptor))
-            for channel, contract in ((challenges, CHALLENGE_CONTRACT), (events, EVENT_CONTRACT))
+            for channel, contract in (
+                (challenges, CHALLENGE_CONTRACT),
+                (challenges, STATISTICS_CONTRACT),
+                (events, EVENT_CONTRACT),
+            )
             for descriptor in contract.methods
         ]
 

@@ -15,7 +15,7 @@ from shared.domain.instant import HOUR, MICROSECOND, SECOND
 from tests.arena import arena, assigned, challenge
 from tests.catalogue.documents import loaded
 from tests.reported import login, stat
-from tests.services import NOW, Game, SetClock, challenge_service, event_service, game
+from tests.services import NOW, Game, SetClock, challenge_channel, event_service, game
 
 PLAYERS = 20
 EVENTS_EACH = 20
@@ -38,7 +38,7 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
     with (
         event_service(database_url, catalogue, clock=clock) as one,
         event_service(database_url, catalogue, clock=clock) as other,
-        challenge_service(database_url, catalogue, clock=clock) as challenges,
+        challenge_channel(database_url, catalogue, clock=clock) as channel,
         ThreadPoolExecutor(8) as callers,
     ):
         answers = [
@@ -51,7 +51,7 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
                 assert result.verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE)
                 applied[event.event_id] += result.verdict == rpc.VERDICT_APPLIED
         assert applied == dict.fromkeys((event.event_id for event in distinct), 1)
-        running = Game(challenges, one, clock, database_url)
+        running = Game(channel, one, clock, database_url)
         assert {running.goal("win", f"player-{who}").progress for who in range(PLAYERS)} == {EVENTS_EACH}
 
 

@@ -25,6 +25,12 @@ FILL = [
     " FROM generate_series(1, {players}) p, generate_series(1, 2) g",
     "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch', 1"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO standing SELECT 'player ' || p, 'lifetime', timestamptz 'epoch', scope, scope_id,"
+    " 1, 1, 1, NULL, NULL, 1"
+    " FROM generate_series(1, {players}) p,"
+    " (VALUES ('all', ''), ('challenge', 'arena'), ('tag', 'pvp')) AS scopes (scope, scope_id)",
+    "INSERT INTO standing SELECT 'player ' || p, 'day/UTC', timestamptz 'epoch' + d * interval '1 day', 'all', '',"
+    " 1, 1, 1, NULL, NULL, 1 FROM generate_series(1, {players}) p, generate_series(1, 5) d",
     # The first claims wait for delivery, some of the second are under way, the rest is done.
     "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id, state,"
     " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time, lease_until)"
@@ -46,6 +52,8 @@ FILL = [
 # Which indexes each statement scans; a name of the ledger stands for the index of each of its partitions.
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
+    "read_player_trend": {"standing_pkey"},
     "update_time_zone": {"player_pkey"},
     "read_choices": {"assignment_pkey", "player_pkey"},
     "mark_claimed": {"completion_pkey"},

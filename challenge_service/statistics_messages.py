@@ -1,0 +1,78 @@
+"""Statistics as callers see them."""
+
+from __future__ import annotations
+
+from challenge.v1 import statistics_service_pb2 as rpc
+
+from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind, Stat
+from shared.domain.instant import DAY
+from shared.domain.progress import TallyView
+from shared.domain.standings import Standing
+from shared.domain.statistics import PlayerStatistics, TrendDay
+from shared.rpc.encoded_catalogue import SOURCES
+from shared.rpc.instants import duration_message, timestamp_message
+
+_NOTHING = Standing()
+
+
+def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
+    """A player's statistics."""
+    logins = statistics.logins
+    return rpc.PlayerStats(
+        total=_achievement(statistics.standings.get(EVERYTHING, _NOTHING)),
+        challenges=[
+            rpc.ChallengeStats(challenge_id=scope.id, achievement=_achievement(standing))
+            for scope, standing in _of_kind(statistics, ScopeKind.CHALLENGE)
+        ],
+        tags=[
+            rpc.TagStats(tag=scope.id, achievement=_achievement(standing))
+            for scope, standing in _of_kind(statistics, ScopeKind.TAG)
+        ],
+        tallies=[_tally(stat, tally) for stat, tally in sorted(statistics.tallies.items())],
+        current_login_streak=logins.current_streak,
+        longest_login_streak=logins.longest_streak,
+        weekly_active_days=logins.weekly_active_days,
+        completed_recently=statistics.completed_recently,
+        goals_under_way=statistics.under_way,
+        completion_rate=statistics.completion_rate,
+    )
+
+
+def trend_message(reached: TrendDay) -> rpc.TrendDay:
+    """What a player reached on a day."""
+    return rpc.TrendDay(
+        start_time=timestamp_message(reached.day * DAY),
+        completed=reached.completed,
+        claimed=reached.claimed,
+        points=reached.points,
+    )
+
+
+def _of_kind(statistics: PlayerStatistics, kind: ScopeKind) -> list[tuple[Scope, Standing]]:
+    # By scope alone: two standings do not compare, and no scope is there twice.
+    return sorted(
+        ((scope, standing) for scope, standing in statistics.standings.items() if scope.kind is kind),
+        key=lambda item: item[0],
+    )
+
+
+def _achievement(standing: Standing) -> rpc.Achievement:
+    return rpc.Achievement(
+        completed=standing.completed,
+        claimed=standing.claimed,
+        points=standing.points,
+        fastest_completion=None if standing.fastest is None else duration_message(standing.fastest),
+    )
+
+
+def _tally(stat: Stat, tally: TallyView) -> rpc.LifetimeTally:
+    measures = tally.measures
+    return rpc.LifetimeTally(
+        source=SOURCES[stat.source],
+        stat_code=stat.code,
+        sum=measures.sum,
+        events=measures.events,
+        latest=tally.latest,
+        highest=measures.highest,
+        days=measures.day_count,
+    )

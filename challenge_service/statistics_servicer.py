@@ -1,0 +1,65 @@
+"""StatisticsService: what players have reached."""
+
+from __future__ import annotations
+
+import grpc
+from challenge.v1 import statistics_service_pb2 as rpc
+
+from challenge_service.statistics_messages import stats_message, trend_message
+from shared.domain.instant import DAY, Day, Instant, day_of
+from shared.domain.statistics import TREND_DAYS_DEFAULT, TREND_DAYS_MAX
+from shared.operations.live_catalogue import LiveCatalogue
+from shared.operations.statistics import player_statistics, player_trend
+from shared.postgres.database import Database
+from shared.rpc.deadlines import deadline_of
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.instants import timestamp_message
+from shared.rpc.validation import Violations
+from shared.runtime.clock import Clock
+
+
+class StatisticsServicer:
+    """Every call is one read of Postgres."""
+
+    def __init__(self, database: Database, catalogue: LiveCatalogue[EncodedCatalogue], clock: Clock) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._clock = clock
+
+    def GetPlayerStats(
+        self, request: rpc.GetPlayerStatsRequest, context: grpc.ServicerContext
+    ) -> rpc.GetPlayerStatsResponse:
+        """Answer a player's statistics."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        violations.raise_if_any()
+        catalogue = self._catalogue.current.catalogue
+        now, deadline = self._clock(), deadline_of(context)
+        statistics = player_statistics(self._database, catalogue, request.user_id, day_of(now), deadline)
+        return rpc.GetPlayerStatsResponse(stats=stats_message(statistics), fresh_at=timestamp_message(now))
+
+    def GetPlayerTrend(
+        self, request: rpc.GetPlayerTrendRequest, context: grpc.ServicerContext
+    ) -> rpc.GetPlayerTrendResponse:
+        """Answer what a player reached day by day."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        first, last = _days(request, violations, self._clock())
+        violations.raise_if_any()
+        days = player_trend(self._database, request.user_id, first, last, deadline_of(context))
+        return rpc.GetPlayerTrendResponse(days=map(trend_message, days))
+
+
+def _days(request: rpc.GetPlayerTrendRequest, violations: Violations, now: Instant) -> tuple[Day, Day]:
+    """The first and the last day that are asked for."""
+    to = violations.check_instant("to_time", request.to_time) if request.HasField("to_time") else now
+    begin = violations.check_instant("from_time", request.from_time) if request.HasField("from_time") else None
+    violations.raise_if_any()
+    last = now if to is None else to
+    first = last - (TREND_DAYS_DEFAULT - 1) * DAY if begin is None else begin
+    days = range(day_of(first), day_of(last) + 1)
+    if not days:
+        violations.add("from_time", "is after to_time")
+    elif len(days) > TREND_DAYS_MAX:
+        violations.add("from_time", f"is more than {TREND_DAYS_MAX - 1} days before to_time")
+    return days.start, days.stop - 1

@@ -1,0 +1,56 @@
+-- name: read_player_statistics
+-- Everything that a player's statistics are made of, in one round trip and one row, in the manner of read_player. Of what
+-- was completed the ids alone, which the index has.
+SELECT
+    tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*
+FROM (
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest)
+    FROM tally
+    WHERE user_id = $1 AND schedule = 'lifetime'
+) AS tallies,
+(
+    SELECT max(days::text)
+    FROM tally
+    WHERE user_id = $1 AND schedule = 'lifetime' AND period_start = timestamptz 'epoch' AND source = 'login'
+) AS login_days,
+(
+    SELECT
+        array_agg(goal_id), array_agg(active),
+        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
+        array_agg(frozen_progress)
+    FROM assignment
+    WHERE user_id = $1
+) AS assignments,
+(
+    SELECT array_agg(goal_id) FROM completion WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+) AS completions,
+(
+    SELECT
+        array_agg(scope), array_agg(scope_id),
+        array_agg(completed), array_agg(claimed), array_agg(points),
+        array_agg(round(date_part('epoch', points_time) * 1000000)::bigint),
+        array_agg(fastest), array_agg(version)
+    FROM standing
+    WHERE user_id = $1 AND schedule = 'lifetime'
+) AS standings,
+(
+    SELECT coalesce(sum(completed), 0)::bigint
+    FROM standing
+    WHERE user_id = $1
+        AND schedule = 'day/UTC'
+        AND period_start >= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        AND period_start <= timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+        AND scope = 'all'
+) AS recently;
+
+-- name: read_player_trend
+-- What a player reached on each day of a stretch on which anything was.
+SELECT period_start, completed, claimed, points
+FROM standing
+WHERE user_id = $1
+    AND schedule = 'day/UTC'
+    AND period_start >= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND period_start <= timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND scope = 'all';

@@ -1,0 +1,32 @@
+"""Instants and stretches of time as messages."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from shared.domain.instant import SECOND, Instant
+
+# The range of google.protobuf.Timestamp: the years 1 to 9999.
+_SECONDS_MIN = -62_135_596_800
+_SECONDS_MAX = 253_402_300_799
+
+
+def instant_of(message: Timestamp) -> Instant | None:
+    """The instant, without its nanoseconds; None if the message is no valid timestamp."""
+    seconds, nanos = message.seconds, message.nanos
+    if _SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos < 1_000_000_000:
+        return seconds * SECOND + nanos // 1_000
+    return None
+
+
+def timestamp_message(instant: Instant) -> Timestamp:
+    """The instant."""
+    seconds, microseconds = divmod(instant, SECOND)
+    return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
+
+
+def duration_message(microseconds: Instant) -> Duration:
+    """A stretch of time that is not negative."""
+    seconds, rest = divmod(microseconds, SECOND)
+    return Duration(seconds=seconds, nanos=rest * 1_000)
