@@ -27,11 +27,13 @@ from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
+from bench.tables.ledger import measure_ledger
 from bench.tables.lists import measure_lists
 from bench.tables.merge import measure_merge
 from bench.tables.players import measure_players
 from bench.tables.queue import measure_queue
 from bench.tables.telemetry import measure_telemetry
+from bench.tables.together import measure_together
 from bench.terminal import Terminal
 from bench.workplace import Terms, Workplace
 
@@ -45,9 +47,11 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "delivery": measure_delivery,
     "queue": measure_queue,
     "telemetry": measure_telemetry,
+    "together": measure_together,
     "goals": measure_goals,
+    "ledger": measure_ledger,
 }
-ONLY_FULL = frozenset({"goals"})
+ONLY_FULL = frozenset({"together", "goals", "ledger"})
 """What does not fit into two minutes."""
 
 SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000)

@@ -24,7 +24,7 @@ _TALLIES = statement("tallies")
 _CHUNK = 10_000
 
 Tallies = dict[TallyKey, Tally]
-Response = type[rpc.ReportEventResponse] | type[rpc.ReportEventsResponse]
+Response = type[rpc.ReportEventResponse] | type[rpc.ReportEventsResponse] | type[rpc.StreamEventsResponse]
 
 
 @dataclass
@@ -57,7 +57,9 @@ def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> 
     return told
 
 
-def _results(response: rpc.ReportEventResponse | rpc.ReportEventsResponse) -> Sequence[rpc.EventResult]:
+def _results(
+    response: rpc.ReportEventResponse | rpc.ReportEventsResponse | rpc.StreamEventsResponse,
+) -> Sequence[rpc.EventResult]:
     return [response.result] if isinstance(response, rpc.ReportEventResponse) else response.results
 
 

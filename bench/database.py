@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.connection import Connection, connect_arguments
+from shared.postgres.database import Database
 from shared.postgres.schema import migrate
 
 _CONNECT_TIMEOUT_S = 5
@@ -19,6 +20,17 @@ def connected(url: str) -> Iterator[Connection]:
     """A connection as the services have it."""
     with Connection.connect(url, **connect_arguments(_CONNECT_TIMEOUT_S, "bench")) as connection:
         yield connection
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """The services' pool, with a connection."""
+    database = Database(url, pool_size=1, application_name="bench")
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 class Databases:

@@ -36,6 +36,8 @@ class ClosedLoop:
 
     in_flight: int
     connections: int = 4
+    streams: int = 0
+    """Send requests as messages on so many streams; 0: each in a call of its own."""
 
 
 class Stretch(NamedTuple):
@@ -131,6 +133,7 @@ def play(
             requests=str(requests_file),
             repeat=repeat,
             connections=pace.connections,
+            streams=pace.streams if isinstance(pace, ClosedLoop) else 0,
             rate=pace.rate if isinstance(pace, OpenLoop) else None,
             in_flight=pace.in_flight if isinstance(pace, ClosedLoop) else None,
             warm_up_s=stretch.warm_up_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
+from collections.abc import Callable
 
 from bench.generator.connection import CONNECTION_LOST, Call, Connection
 from bench.generator.headers import encoded
@@ -46,6 +47,14 @@ class Exchange:
             self._waiting.append((headers, message, call))
         else:
             call.ended(CONNECTION_LOST)
+
+    def open(self, headers: bytes, call: Call) -> Callable[[bytes], None] | None:
+        """Begin a call on which messages are sent until the run ends; answers how to. None if there is no room."""
+        connection = self._with_room()
+        if connection is None:
+            return None
+        stream = connection.open(headers, call)
+        return lambda message: connection.send(stream, message, last=False)
 
     def step(self, wait_s: float) -> None:
         """Send what waits, then receive for at most `wait_s` seconds, and tell the calls."""

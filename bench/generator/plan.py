@@ -19,6 +19,8 @@ class Plan:
     repeat: bool
     """Begin again at the end of the file; else the run ends there."""
     connections: int
+    streams: int = 0
+    """Send the requests as messages on so many streams, which stay open; 0: each in a call of its own."""
     rate: float | None = None
     """Open loop: calls a second, at even distances, whether earlier ones were answered or not."""
     in_flight: int | None = None

@@ -12,6 +12,7 @@ from bench.generator.exchange import Exchange, request_headers
 from bench.generator.pace import ClosedLoop, OpenLoop, Pace
 from bench.generator.plan import GENERATOR, MACHINE, Plan, Played
 from bench.generator.record import Record
+from bench.generator.streams import Streams
 
 _NS = 1_000_000_000
 
@@ -57,8 +58,11 @@ class _Run:
         self._plan = plan
         self._requests = tape.read(Path(plan.requests))
         authority = f"{plan.host}:{plan.port}"
-        self._headers = [request_headers(method, authority, plan.timeout_s) for method in plan.methods]
+        # A stream's deadline is that of the whole run.
+        timeout_s = plan.timeout_s + (plan.warm_up_s + plan.measured_s if plan.streams else 0)
+        self._headers = [request_headers(method, authority, timeout_s) for method in plan.methods]
         self._exchange = Exchange((plan.host, plan.port), plan.connections)
+        self._streams = [Streams(self._exchange, headers, plan.streams) for headers in self._headers if plan.streams]
         self.record = Record(plan.keep_every, self._answered)
         self.start = time.monotonic_ns()
         self.pace = self._paced()
@@ -75,7 +79,11 @@ class _Run:
         if number >= len(self._requests) and not self._plan.repeat:
             return False
         method, message = self._requests[number % len(self._requests)]
-        self._exchange.call(self._headers[method], message, self.record.begin(due))
+        request = self.record.begin(due)
+        if self._streams:
+            self._streams[method].call(message, request)
+        else:
+            self._exchange.call(self._headers[method], message, request)
         return True
 
     def _answered(self) -> None:

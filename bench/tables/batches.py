@@ -1,37 +1,48 @@
-"""`ReportEvents`: 1,000 events a call."""
+"""`ReportEvents` and `StreamEvents`: 1,000 events a batch."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as rpc
 
-from bench.correctness import Reported, check_events, read_tallies, reported
-from bench.database import connected
+from bench.correctness import Reported, Response, check_events, read_tallies, reported
+from bench.database import connected, opened
 from bench.events import LOGIN_SHARE, Play, message
-from bench.figures import Table, Unit, at_least, at_most
+from bench.figures import Table, Unit, at_least, at_most, number
 from bench.load import POSTGRES, ClosedLoop, Run
 from bench.ratios import ratio
 from bench.samples import median
 from bench.services import EVENT_HANDLER
+from bench.statements import statement, text
 from bench.tables.calls import add_failures
 from bench.workplace import Ground, Workplace, calls_for
 from shared.domain.events import Event
-from shared.operations.flush import apply_events
+from shared.operations import refusal
+from shared.operations.flush import apply_events, flush
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 
 REPORT_BATCH = "challenge.v1.EventService/ReportEvents"
+STREAM = "challenge.v1.EventService/StreamEvents"
 BATCH = 1_000
 SATURATION = ClosedLoop(in_flight=4)
 """While the writer commits one or two batches, the next ones are read and the last ones answered."""
+STREAMING = ClosedLoop(in_flight=4, streams=2, connections=2)
 RATE_MAX = 30_000.0
 """More events than a handler takes: so many are prepared for a second."""
+
+POISON = "poison"
+POISON_ROUNDS = 7
+POISON_PATIENCE_S = 10.0
+
+_ROWS_WRITTEN = statement("rows_written")
 
 Batches = Sequence[Sequence[Event]]
 
@@ -46,34 +57,57 @@ class Alone(NamedTuple):
     """CPU time of this process for each event."""
 
 
+class Turn(NamedTuple):
+    """The same game by calls, on streams, and with no server around it."""
+
+    calls: Run
+    streams: Run
+    alone: Alone
+
+
 def measure_batches(place: Workplace) -> Table:
     """Events a second from end to end, beside the same statements alone from one connection."""
     table = Table(
         "batches",
-        f"ReportEvents, {BATCH:,} events a call",
+        f"ReportEvents and StreamEvents, {BATCH:,} events a batch",
         f"{place.terms.players:,} players with history, distinct ids, rising values: about one goal's target is "
-        f"crossed an event, but few of these goals are active. {SATURATION.in_flight} calls in flight on "
-        f"{SATURATION.connections} connections; in turns with `apply_events` in a loop on one connection, {BATCH:,} "
-        "events a transaction.",
+        f"crossed an event, but few of these goals are active. {SATURATION.in_flight} batches in flight, in calls on "
+        f"{SATURATION.connections} connections, then on {STREAMING.streams} streams; in turns with `apply_events` in a "
+        f"loop on one connection, {BATCH:,} events a transaction.",
     )
-    with place.ground() as ground, place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as handler:
-        before = read_tallies(ground.url)
+    with place.ground() as ground:
+        before, rows_before = read_tallies(ground.url), rows_written(ground.url)
         sent: list[Batches] = []
+        told: list[Reported] = []
+        with place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as handler:
 
-        def report() -> Run:
-            sent.append(batches(ground.play, calls_for(place.terms.stretch, RATE_MAX / BATCH)))
-            run = place.play(handler, REPORT_BATCH, map(batch_request, sent[-1]), SATURATION, keep_every=1)
-            ground.play.take_back(sent[-1][len(run.played.codes) :])
-            return run
+            def report(method: str, pace: ClosedLoop, response: Response) -> Run:
+                stretch = place.terms.turn
+                sent.append(batches(ground.play, calls_for(stretch, RATE_MAX / BATCH)))
+                run = place.play(handler, method, map(batch_request, sent[-1]), pace, stretch, keep_every=1)
+                ground.play.take_back(sent[-1][len(run.played.codes) :])
+                told.append(reported(run, sent[-1], response))
+                return run
 
-        turns = place.in_turns("batches", report, lambda: _alone(place, ground))
-        runs = [run for run, _ in turns]
-        told = [reported(run, calls, rpc.ReportEventsResponse) for run, calls in zip(runs, sent, strict=True)]
+            turns = [
+                Turn(
+                    report(REPORT_BATCH, SATURATION, rpc.ReportEventsResponse),
+                    report(STREAM, STREAMING, rpc.StreamEventsResponse),
+                    _alone(place, ground),
+                )
+                for _ in place.rounds("batches", place.terms.rounds)
+            ]
         _add_rates(table, turns)
-        completing = sum(part.completing for part in told) / max(sum(len(part.applied) for part in told), 1)
+        told += [Reported(turn.alone.applied) for turn in turns]
+        applied = sum(len(part.applied) for part in told)
+        # What came in by the handler: the statements alone tell nobody what they complete.
+        heard = sum(len(part.applied) for part in told[: -len(turns)])
+        completing = sum(part.completing for part in told) / max(heard, 1)
         table.add("events that complete something", 100 * completing, Unit.PERCENT, at_most(1.0))
-        add_failures(table, runs)
-        check_events(table, ground.url, before, [*told, *(Reported(one.applied) for _, one in turns)])
+        add_failures(table, [run for turn in turns for run in (turn.calls, turn.streams)])
+        _add_rows(table, rows_before, rows_written(ground.url), applied)
+        check_events(table, ground.url, before, told)
+        _add_poison(table, ground)
     return table
 
 
@@ -88,23 +122,66 @@ def batch_request(events: Sequence[Event]) -> bytes:
     return rpc.ReportEventsRequest(events=map(message, events)).SerializeToString()
 
 
-def _add_rates(table: Table, turns: Sequence[tuple[Run, Alone]]) -> None:
+def _add_rates(table: Table, turns: Sequence[Turn]) -> None:
     """Add how many events a second, and what each costs."""
-    rates = ratio([(run.rate * BATCH, alone.rate) for run, alone in turns])
-    in_handler = median([run.cpu_us() / BATCH for run, _ in turns])
-    in_postgres = median([run.cpu_us(POSTGRES) / BATCH for run, _ in turns])
-    end_to_end = median([run.rate * BATCH for run, _ in turns])
-    table.add("events from end to end", end_to_end, Unit.EVENTS_A_SECOND, at_least(15_000))
-    table.add("rate of the same statements alone", median([alone.rate for _, alone in turns]), Unit.EVENTS_A_SECOND)
-    table.add("rate beside the statements alone", rates.value, Unit.RATIO, at_least(0.7), str(rates))
-    table.add("CPU per event in the handler", in_handler, Unit.MICROSECONDS, at_most(45))
-    table.add("CPU per event of the statements alone", median([alone.cpu_us for _, alone in turns]), Unit.MICROSECONDS)
-    table.add("CPU per event in Postgres", in_postgres, Unit.MICROSECONDS)
+    for name, runs in (
+        ("ReportEvents", [turn.calls for turn in turns]),
+        ("StreamEvents", [turn.streams for turn in turns]),
+    ):
+        rates = ratio([(run.rate * BATCH, turn.alone.rate) for run, turn in zip(runs, turns, strict=True)])
+        end_to_end = median([run.rate * BATCH for run in runs])
+        in_handler = median([run.cpu_us() / BATCH for run in runs])
+        in_postgres = median([run.cpu_us(POSTGRES) / BATCH for run in runs])
+        table.add(f"{name}: events from end to end", end_to_end, Unit.EVENTS_A_SECOND, at_least(15_000))
+        table.add(f"{name}: rate beside the statements alone", rates.value, Unit.RATIO, at_least(0.7), str(rates))
+        table.add(f"{name}: CPU per event in the handler", in_handler, Unit.MICROSECONDS, at_most(45))
+        table.add(f"{name}: CPU per event in Postgres", in_postgres, Unit.MICROSECONDS)
+    alone = [turn.alone for turn in turns]
+    table.add("rate of the same statements alone", median([one.rate for one in alone]), Unit.EVENTS_A_SECOND)
+    table.add("CPU per event of the statements alone", median([one.cpu_us for one in alone]), Unit.MICROSECONDS)
+
+
+def rows_written(url: str) -> Mapping[str, int]:
+    """How many rows were ever written, by table."""
+    with connected(url) as connection:
+        return dict(_ROWS_WRITTEN.rows(connection))
+
+
+def _add_rows(table: Table, before: Mapping[str, int], after: Mapping[str, int], events: int) -> None:
+    """Add how many rows an event writes."""
+    for name, target, note in (
+        ("event_seen", at_most(1.0), ""),
+        ("tally", at_most(1.0), "events of one player and stat in one batch write it once"),
+        ("completion", None, ""),
+    ):
+        written = (after.get(name, 0) - before.get(name, 0)) / max(events, 1)
+        table.add(f"rows of {name} written per event", written, target=target, note=note)
+
+
+def _add_poison(table: Table, ground: Ground) -> None:
+    """Add what an event that the database refuses costs its batch."""
+    # Each refusal is logged, which is known here.
+    logging.getLogger(refusal.__name__).setLevel(logging.ERROR)
+    clean: list[float] = []
+    poisoned: list[float] = []
+    with connected(ground.url) as connection, opened(ground.url) as database:
+        connection.execute(text("refuse_poison").encode())
+        for number_of_round in range(POISON_ROUNDS):
+            for times, poison in ((clean, ()), (poisoned, (BATCH // 3,))):
+                events = list(batches(ground.play, 1)[0])
+                for place in poison:
+                    events[place] = events[place]._replace(user_id=POISON, event_id=str(number_of_round))
+                started = time.monotonic()
+                flush(database, ground.catalogue, events, started + POISON_PATIENCE_S)
+                times.append(1e3 * (time.monotonic() - started))
+    more = median(poisoned) - median(clean)
+    note = f"a batch without takes {number(median(clean))} ms"
+    table.add("what a refused event costs its batch", more, Unit.MILLISECONDS, at_most(100), note)
 
 
 def _alone(place: Workplace, ground: Ground) -> Alone:
     """Apply the events that come next in this process, on the core that the handler has otherwise."""
-    stretch = place.terms.stretch
+    stretch = place.terms.turn
     prepared = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
     with place.on_the_servers_core(), connected(ground.url) as connection:
         warm = _apply_until(time.monotonic() + stretch.warm_up_s, connection, ground, prepared)

@@ -17,10 +17,13 @@ Method = Callable[[bytes, grpc.ServicerContext], bytes]
 
 @contextmanager
 def serving(methods: Mapping[str, Method], *, threads: int = 8) -> Iterator[int]:
-    """A server on a free port; methods take and answer bytes."""
-    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()
-    }
+    """A server on a free port; methods take and answer bytes. Under `Stream` and its name each also answers streams."""
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+    for name, method in methods.items():
+        handlers[name] = grpc.unary_unary_rpc_method_handler(method)
+        handlers[f"Stream{name}"] = grpc.stream_stream_rpc_method_handler(
+            lambda requests, context, method=method: (method(request, context) for request in requests)
+        )
     handler = grpc.method_handlers_generic_handler(SERVICE, handlers)
     pool = ThreadPoolExecutor(threads)
     server = grpc.server(pool, [handler], options=[("grpc.max_receive_message_length", -1)])

@@ -32,6 +32,21 @@ def test_requests_and_answers_of_any_length_arrive_whole() -> None:
     assert [run.answers[number] for number in range(len(requests))] == expected
 
 
+def test_messages_on_streams_are_answered_as_calls_are() -> None:
+    requests = [bytes([length % 251]) * length for length in LENGTHS]
+    pace = ClosedLoop(in_flight=4, connections=2, streams=3)
+    with serving({"Reverse": lambda request, _context: request[::-1]}) as port:
+        run = played(port, "StreamReverse", requests, pace)
+    assert run.failures == ""
+    assert [run.answers[number] for number in range(len(requests))] == [request[::-1] for request in requests]
+
+
+def test_a_stream_that_ends_takes_its_unanswered_messages_along() -> None:
+    with serving({"Plain": REFUSALS["Plain"]}) as port:
+        run = played(port, "StreamPlain", [b""] * 3, ClosedLoop(in_flight=3, connections=1, streams=1))
+    assert run.played.codes == [grpc.StatusCode.INVALID_ARGUMENT.value[0]] * 3
+
+
 def _abort(code: grpc.StatusCode, message: str, _request: bytes, context: grpc.ServicerContext) -> bytes:
     context.abort(code, message)
 
