@@ -123,7 +123,7 @@ class Settlement(NamedTuple):
 
     state: ClaimState
     due_time: Instant | None = None
-    """With `PENDING`: when the next attempt may begin."""
+    """With `PENDING`: when the next attempt may begin. None: at once, in the place that it had."""
     refusal: RefusalReason | None = None
     error: str | None = None
 
@@ -150,6 +150,7 @@ def settle(attempts: int, answer: Answer, policy: RetryPolicy, jitter: float, no
     if attempts >= policy.attempts_max:
         return Settlement(ClaimState.DEAD, error=error)
     if isinstance(answer, Undetermined):
-        return Settlement(ClaimState.PENDING, due_time=now, error=error)
+        # It keeps its place: it is due since it was leased.
+        return Settlement(ClaimState.PENDING, error=error)
     pause = max(policy.pause_after(attempts, jitter), min(answer.retry_after, RETRY_AFTER_MAX))
     return Settlement(ClaimState.PENDING, due_time=now + pause, error=error)

@@ -67,8 +67,9 @@ def test_a_provider_that_asks_for_time_gets_it_within_bounds(seconds: int) -> No
     assert waited <= max(RETRY_AFTER_MAX, POLICY.pause_after(1, 0.0))
 
 
-def test_an_attempt_whose_dispatcher_is_gone_is_repeated_at_once() -> None:
-    assert settle(1, Undetermined("lost"), POLICY, 0.5, NOW).due_time == NOW
+def test_an_attempt_whose_dispatcher_is_gone_is_repeated_at_once_in_its_old_place() -> None:
+    settlement = settle(1, Undetermined("lost"), POLICY, 0.5, NOW)
+    assert (settlement.state, settlement.due_time) == (ClaimState.PENDING, None)
 
 
 @given(error=st.text())
