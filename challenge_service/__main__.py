@@ -10,7 +10,9 @@ from challenge.v1 import challenge_service_pb2, statistics_service_pb2
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
+from shared.domain.catalogue import Catalogue
 from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.operations.board_cache import build_boards, open_boards
 from shared.operations.reward_delivery import start_delivery
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -28,9 +30,15 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
     catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
     health = Health([CONTRACT.full_name, STATISTICS_CONTRACT.full_name])
-    open_cache(settings.redis, process, health)
+    cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
     watch_catalogue(catalogue, database, process, health)
+
+    def definitions() -> Catalogue:
+        return catalogue.live.current.catalogue
+
+    boards = open_boards(cache, database, definitions, process)
+    build_boards(boards, database, definitions, process)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
     servicer = ChallengeServicer(

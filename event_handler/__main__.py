@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from challenge.v1 import event_service_pb2
 
 from event_handler.completion_listeners import CompletionListener, tell
+from event_handler.score_writer import ScoreWriter
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
@@ -19,6 +20,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.operations.board_cache import open_boards
 from shared.operations.flush import flush
 from shared.operations.partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
 from shared.rpc.health import Health
@@ -30,6 +32,8 @@ from shared.runtime.service import Process, Service, run_service
 NAME = "event_handler"
 LAST_BATCH_S = 2.0
 """For what is still in the buffer when all calls have ended: nobody waits for it any more, so it is seldom anything."""
+LAST_SCORES_S = 0.5
+"""What is not in Redis by then is put there from the journal, by whoever goes on."""
 CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 
@@ -40,7 +44,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     window = Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND)
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
-    open_cache(settings.redis, process, health)
+    cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
 
     def keep_partitions() -> None:
@@ -53,6 +57,11 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
 
     watch_catalogue(catalogue, database, process, health)
 
+    boards = open_boards(cache, database, lambda: catalogue.live.current, process).boards
+    score_writer = ScoreWriter(database, boards) if boards is not None else None
+    if score_writer is not None:
+        score_writer.start()
+        process.lifecycle.on_stop("score writer", lambda: score_writer.close(LAST_SCORES_S))
     listeners: list[CompletionListener] = [telemetry.completed]
 
     def commit(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
@@ -63,6 +72,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
             deadline,
             keep_content=settings.events.keep_content,
             bisected=telemetry.bisected,
+            scored=lambda changes: score_writer.submit(judged_by, changes) if score_writer is not None else None,
         )
         tell(listeners, outcomes)
         return outcomes

@@ -208,6 +208,14 @@ class Catalogue:
         return {board.id: board for board in self.boards}
 
     @cached_property
+    def boards_over(self) -> Mapping[tuple[Scope | Stat, Schedule], tuple[Board, ...]]:
+        """The boards that rank by each scope's points or stat's tally, and schedule."""
+        boards: dict[tuple[Scope | Stat, Schedule], list[Board]] = {}
+        for board in self.boards:
+            boards.setdefault((board.ranked, board.schedule), []).append(board)
+        return {over: tuple(found) for over, found in boards.items()}
+
+    @cached_property
     def board_schedules(self) -> Mapping[Stat, frozenset[Schedule]]:
         """The stats that boards rank by, each with the schedules of those boards."""
         schedules: dict[Stat, set[Schedule]] = {}

@@ -23,7 +23,8 @@ from shared.runtime.telemetry import Telemetry
 
 T = TypeVar("T")
 
-_CACHE_CONNECTIONS_MAX = 8
+_CACHE_CONNECTIONS_MAX = 1_100
+"""More than there can be threads: a call never waits for a connection, and there are no more than calls at once."""
 
 
 def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
@@ -84,11 +85,12 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     return database
 
 
-def open_cache(settings: RedisSettings, process: Process, health: Health) -> None:
+def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cache | None:
     """Connect to Redis where one is set. It has a health name of its own and never makes a service NOT_SERVING."""
     if settings.url is None:
-        return
+        return None
     cache = Cache(settings.url, connections_max=_CACHE_CONNECTIONS_MAX)
     process.lifecycle.on_stop("redis", cache.close)
     probe = health.add_probe("redis", cache.probe, decisive=False)
     process.duties.start("probe redis", PROBE_INTERVAL_S, probe)
+    return cache

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue, Scope
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
+from shared.domain.scores import TallyState
 from shared.domain.standings import CompletionRecord, Parts, Standing, StandingKey, add_up, of_claim, of_completion
 from shared.postgres import completions, journal, standings
 from shared.postgres.completions import Claimed
@@ -20,7 +21,7 @@ class ScoreChanges(NamedTuple):
 
     entry_id: int
     """Of the journal: it stays there until Redis knows these scores."""
-    tallies: Sequence[MergedTally]
+    tallies: Sequence[TallyState]
     standings: Mapping[StandingKey, Standing]
     """As they are after the transaction."""
 
@@ -57,9 +58,11 @@ class StandingChanges:
         players = {tally.user_id for tally in by_tallies}.union(key.user_id for key in by_points)
         return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
 
-    def _on_boards(self, merged: Sequence[MergedTally]) -> list[MergedTally]:
+    def _on_boards(self, merged: Sequence[MergedTally]) -> list[TallyState]:
         schedules = self._catalogue.board_schedules
-        return [tally for tally in merged if tally.schedule in schedules.get(tally.stat, ())] if schedules else []
+        if not schedules:
+            return []
+        return [tally.state for tally in merged if tally.schedule in schedules.get(tally.stat, ())]
 
     def _add(self, parts: Parts) -> None:
         self._parts += parts

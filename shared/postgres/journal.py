@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from shared.postgres.arrays import text_array
+from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_journal_entry")
+_READ = statement("read_journal")
+_COUNT = statement("count_journal")
+_COMMIT_LAZILY = statement("commit_lazily")
+_DELETE = statement("delete_journal_entries")
+_RAISE_EPOCHS_OF = statement("raise_epochs_of")
+_RAISE_EPOCHS_BUT_OF = statement("raise_epochs_but_of")
+_EMPTY = statement("empty_journal")
+
+
+class JournalEntry(NamedTuple):
+    """A transaction that changed scores."""
+
+    entry_id: int
+    user_ids: Sequence[str]
 
 
 def insert(connection: Connection, user_ids: Sequence[str]) -> int:
@@ -17,3 +32,36 @@ def insert(connection: Connection, user_ids: Sequence[str]) -> int:
     if row is None:
         raise LookupError("insert_journal_entry answers one row")
     return int(row[0])
+
+
+def read(connection: Connection, limit: int) -> list[JournalEntry]:
+    """The oldest entries."""
+    return list(map(JournalEntry._make, _READ.rows(connection, limit)))
+
+
+def count(connection: Connection, limit: int) -> int:
+    """How many entries there are; `limit` stands for as many or more."""
+    row = _COUNT.row(connection, limit)
+    return 0 if row is None else int(row[0])
+
+
+def delete(connection: Connection, entry_ids: Sequence[int]) -> None:
+    """Forget entries whose scores Redis has. In a transaction; it is not waited for the disk."""
+    _COMMIT_LAZILY.row(connection)
+    _DELETE.rows(connection, int_array(entry_ids))
+
+
+def give_up(connection: Connection) -> None:
+    """Forget all entries, and say that Redis may have missed changes of every board. In a transaction."""
+    distrust_all_but(connection, [])
+    _EMPTY.rows(connection)
+
+
+def distrust(connection: Connection, board_ids: Collection[str]) -> None:
+    """Say that Redis may have missed changes of these boards."""
+    _RAISE_EPOCHS_OF.rows(connection, text_array(sorted(board_ids)))
+
+
+def distrust_all_but(connection: Connection, board_ids: Collection[str]) -> None:
+    """Say that Redis may have missed changes of all boards but these."""
+    _RAISE_EPOCHS_BUT_OF.rows(connection, text_array(sorted(board_ids)))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Source, Stat
 from shared.domain.instant import Day, Instant
+from shared.domain.periods import Schedule
+from shared.domain.scores import TallyState
 from shared.domain.statistics import Stretch
 from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
@@ -39,12 +41,29 @@ class MergedTally(NamedTuple):
     sum_time: Instant | None
     events_time: Instant | None
     highest_time: Instant | None
+    last_day: Day | None
+    """The newest day; None where days are not counted."""
     prev_days: str | None
 
     @property
     def stat(self) -> Stat:
         """The stat that the tally is of."""
         return stat_of(self.source, self.stat_code)
+
+    @property
+    def state(self) -> TallyState:
+        """The stored tally, as far as boards rank by it."""
+        return TallyState(
+            self.user_id,
+            self.stat,
+            Schedule(self.schedule),
+            self.period_start,
+            self.after,
+            self.sum_time,
+            self.events_time,
+            self.highest_time,
+            self.last_day,
+        )
 
     @property
     def before(self) -> Measures:

@@ -1,6 +1,6 @@
 -- name: merge_tallies
--- Adds tallies to the stored ones, which locks them, and answers the measures before and after,
--- and where days were added, those that were there before. The same merge as
+-- Adds tallies to the stored ones, which locks them, and answers the measures before and after, since when they are
+-- what they are, and where days were added, those that were there before. The same merge as
 -- Tally.merge in shared/domain/tally.py. Instants and days come as integers, day sets as multirange literals ('{}' where
 -- days are not counted). Keys must be distinct and sorted: the order is the order of the locks.
 INSERT INTO tally AS stored (
@@ -61,4 +61,5 @@ RETURNING
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,
     sum_time, events_time, highest_time,
+    upper(days) - 1,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;

@@ -1,0 +1,64 @@
+-- Reads some players of a ranking, if it is the one that is meant.
+--
+-- KEYS  order and players of the ranking
+-- ARGV  the marker that is meant, what is asked, and its arguments:
+--       'top', first place (from 0), last place
+--       'around', neighbours on each side, a player's id
+--       'players', players' ids
+--
+-- Answers nothing if it is another ranking, or has lost something; else the number of players on it, and for each player that was found the
+-- member, its place (from 0), and how many have a better score.
+
+local order, players = KEYS[1], KEYS[2]
+local size = redis.call('ZCARD', order)
+if redis.call('HGET', players, '') ~= ARGV[1] or redis.call('HLEN', players) ~= size + 1 then
+    return false
+end
+local found = {size}
+
+local function place_of(player)
+    local stored = redis.call('HGET', players, player)
+    if not stored then
+        return nil
+    end
+    local member = string.sub(stored, 9) .. player
+    return redis.call('ZRANK', order, member) or -1, member
+end
+
+local last_score, better
+local function add(member, place)
+    local score = string.sub(member, 1, 8)
+    if score ~= last_score then
+        last_score, better = score, redis.call('ZLEXCOUNT', order, '-', '(' .. score)
+    end
+    found[#found + 1] = member
+    found[#found + 1] = place
+    found[#found + 1] = better
+end
+
+local function add_range(first, last)
+    -- A negative place would count from the end.
+    if last < first then
+        return
+    end
+    for index, member in ipairs(redis.call('ZRANGE', order, first, last)) do
+        add(member, first + index - 1)
+    end
+end
+
+if ARGV[2] == 'top' then
+    add_range(tonumber(ARGV[3]), tonumber(ARGV[4]))
+elseif ARGV[2] == 'around' then
+    local place = place_of(ARGV[4])
+    if place then
+        add_range(math.max(0, place - ARGV[3]), place + ARGV[3])
+    end
+else
+    for index = 3, #ARGV do
+        local place, member = place_of(ARGV[index])
+        if place then
+            add(member, place)
+        end
+    end
+end
+return found

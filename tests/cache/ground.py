@@ -1,0 +1,80 @@
+"""Rankings in a real Valkey, and what they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from shared.cache.board_build import BoardBuild
+from shared.cache.board_trust import BoardTrust
+from shared.cache.boards import BoardCache
+from shared.cache.redis import Cache
+from shared.cache.telemetry import CacheTelemetry
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
+from shared.domain.instant import Instant
+from shared.domain.rankings import Ranked, RankedPage
+from shared.domain.scores import BoardScore, RankingKey, Score
+from shared.runtime.telemetry import Telemetry
+
+PERIOD: Instant = 0
+TOP = Board("top: {1}", "Top", "", BoardMeasure.POINTS, EVERYTHING)
+RANKING = RankingKey(TOP.id, PERIOD)
+
+
+class Ground:
+    """One process' view of Redis."""
+
+    def __init__(self, url: str) -> None:
+        self.cache = Cache(url, connections_max=50)
+        self.trust = BoardTrust(self.cache)
+        self.trust.learn({TOP.id: 1})
+        self.boards = BoardCache(self.cache, self.trust, CacheTelemetry(Telemetry(), self.cache))
+
+    def begin(self, board: Board = TOP) -> BoardBuild:
+        """A build that has begun."""
+        assert self.cache.probe() is None
+        marker = self.trust.marker_of(RankingKey(board.id, PERIOD))
+        assert marker is not None
+        build = BoardBuild(self.cache, board, RankingKey(board.id, PERIOD), marker)
+        assert build.begin()
+        return build
+
+    def build(self, scores: Iterable[Score] = (), board: Board = TOP) -> None:
+        """Have these scores in use, and nothing else."""
+        build = self.begin(board)
+        build.add(scores)
+        build.finish()
+
+    def put(self, *scores: Score, board: Board = TOP) -> None:
+        """Store scores as a writer does after its commit."""
+        self.boards.put(BoardScore(board, PERIOD, score) for score in scores)
+
+    def all(self, board: Board = TOP) -> RankedPage | None:
+        """The whole ranking."""
+        return self.boards.top(board, PERIOD, 1, 10_000)
+
+
+@contextmanager
+def ground_on(url: str) -> Iterator[Ground]:
+    """A view of Redis that is closed at the end."""
+    ground = Ground(url)
+    try:
+        yield ground
+    finally:
+        ground.cache.close()
+
+
+def ranked(scores: Iterable[Score], board: Board = TOP) -> tuple[Ranked, ...]:
+    """The ranking, by sorting."""
+    sign = 1 if board.ascending else -1
+    order = sorted(scores, key=lambda score: (sign * score.score, score.reached_time, score.user_id.encode()))
+    return tuple(
+        Ranked(score.user_id, score.score, score.reached_time, place, _rank(order, place, board))
+        for place, score in enumerate(order, 1)
+    )
+
+
+def _rank(order: Sequence[Score], place: int, board: Board) -> int:
+    if not board.shared_ranks:
+        return place
+    return 1 + next(index for index, score in enumerate(order) if score.score == order[place - 1].score)

@@ -1,0 +1,122 @@
+"""Rankings in Redis are what sorting gives, whatever order scores come in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from shared.cache.board_build import BuildLost
+from shared.cache.members import Undecodable, member_of, place_of
+from shared.domain.catalogue import Board
+from shared.domain.scores import Score
+from shared.domain.tally import SUM_MAX
+from tests.cache.ground import PERIOD, TOP, Ground, ground_on, ranked
+
+# So few values that ties are common, beside those at which doubles are not exact any more.
+points = st.integers(-3, 3) | st.sampled_from((-SUM_MAX, SUM_MAX, 2**53, 2**53 + 1, 2**53 + 2))
+instants = st.integers(0, 3) | st.just(2**51)
+user_ids = st.sampled_from(["a", "b", "c", "\U0001f409", "it's", "a\u202e", "x" * 128])
+scores = st.builds(Score, user_ids, points, instants, st.integers(1, 2**40))
+boards = st.tuples(st.booleans(), st.booleans()).map(
+    lambda drawn: replace(TOP, ascending=drawn[0], shared_ranks=drawn[1])
+)
+on_one_redis = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def by_player(drawn: list[Score]) -> list[Score]:
+    """One score for each player, as it is in one state of the database."""
+    return list({score.user_id: score for score in drawn}.values())
+
+
+@given(scores, scores, st.booleans())
+def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score, ascending: bool) -> None:
+    board = replace(TOP, ascending=ascending, shared_ranks=False)
+    written = {
+        score: place_of(score.score, score.reached_time, ascending=ascending) + score.user_id.encode()
+        for score in (one, other)
+    }
+    in_order = [member_of(raw, ascending=ascending) for raw in sorted(written.values())]
+    assert in_order == [player[:3] for player in ranked(written, board)]
+
+
+@on_one_redis
+@given(boards, st.lists(scores, max_size=12).map(by_player), st.integers(1, 12), st.integers(0, 12))
+def test_a_ranking_is_read_as_sorting_gives_it(
+    ground: Ground, board: Board, drawn: list[Score], first: int, count: int
+) -> None:
+    expected = ranked(drawn, board)
+    ground.build(drawn, board)
+    top = ground.boards.top(board, PERIOD, first, count)
+    assert top is not None
+    assert top == (expected[first - 1 : first - 1 + count], len(expected))
+    asked = ["a", "b", "nobody"]
+    found = ground.boards.of_players(board, PERIOD, asked)
+    assert found == (tuple(player for player in expected if player.user_id in asked), len(expected))
+    for place, player in enumerate(expected, 1):
+        around = ground.boards.around(board, PERIOD, player.user_id, 2)
+        assert around == (expected[max(0, place - 3) : place + 2], len(expected))
+    assert ground.boards.around(board, PERIOD, "nobody", 2) == ((), len(expected))
+
+
+@on_one_redis
+@given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
+def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come(
+    ground: Ground, board: Board, drawn: list[Score], random: st.DrawFn, built: int
+) -> None:
+    # A version is of one state: no two scores of a player have the same.
+    states = {(score.user_id, score.version): score for score in drawn}
+    newest: dict[str, Score] = {}
+    for score in states.values():
+        if score.user_id not in newest or score.version > newest[score.user_id].version:
+            newest[score.user_id] = score
+    in_any_order = [*states.values(), *states.values()]
+    random.shuffle(in_any_order)  # type: ignore[attr-defined]
+    build = ground.begin(board)
+    ground.put(*in_any_order[:built], board=board)
+    build.add(in_any_order[built:])
+    build.finish()
+    ground.put(*in_any_order[:built], board=board)
+    assert ground.all(board) == (ranked(newest.values(), board), len(newest))
+
+
+def test_scores_reach_the_ranking_in_use_and_the_one_that_is_being_built(ground: Ground) -> None:
+    ground.build([Score("a", 1, 0, 1)])
+    build = ground.begin()
+    ground.put(Score("a", 5, 0, 2), Score("b", 3, 0, 1))
+    assert ground.all() == (ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
+    # As the database was before.
+    build.add([Score("a", 1, 0, 1), Score("c", 2, 0, 1)])
+    build.finish()
+    assert ground.all() == (ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
+
+
+def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(ground: Ground, redis_url: str) -> None:
+    build = ground.begin()
+    with ground_on(redis_url) as other:
+        assert other.cache.probe() is None
+        with pytest.raises(AssertionError):
+            other.begin()
+        build.abandon()
+        other.build([Score("a", 1, 0, 1)])
+    with pytest.raises(BuildLost):
+        build.add([Score("b", 1, 0, 1)])
+    with pytest.raises(BuildLost):
+        build.finish()
+    assert ground.all() == (ranked([Score("a", 1, 0, 1)]), 1)
+
+
+def test_a_ranking_nobody_is_on_is_empty(ground: Ground) -> None:
+    ground.build()
+    assert ground.all() == ((), 0)
+
+
+@example(b"")
+@example(b"x" * 16)
+@example(b"x" * 16 + b"\xff")
+@given(st.binary(max_size=15) | st.none() | st.integers() | st.text())
+def test_what_was_not_written_here_is_not_read(raw: object) -> None:
+    with pytest.raises(Undecodable):
+        member_of(raw, ascending=False)

@@ -1,0 +1,82 @@
+"""A dead Redis costs the first calls a tenth of a second, and nothing after that."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from devstack.valkey import EmbeddedValkey
+from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheAway, CacheRefused
+from tests.hops import hop_to
+
+SLACK_S = 0.1
+
+
+@pytest.fixture
+def cache(own_valkey: EmbeddedValkey) -> Cache:
+    return Cache(own_valkey.url, connections_max=4)
+
+
+def ping(cache: Cache) -> bool:
+    return bool(cache.ask(lambda client: client.ping()))
+
+
+def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+    assert ping(cache)
+    own_valkey.kill()
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(CacheAway):
+            ping(cache)
+    assert cache.is_away
+    started = time.monotonic()
+    for _ in range(1_000):
+        with pytest.raises(CacheAway):
+            ping(cache)
+    assert time.monotonic() - started < SLACK_S
+    own_valkey.start()
+    with pytest.raises(CacheAway):
+        ping(cache)
+    assert cache.probe() is None
+    assert ping(cache)
+    cache.close()
+
+
+def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey: EmbeddedValkey) -> None:
+    with hop_to(own_valkey.url) as (hop, url):
+        cache = Cache(url, connections_max=4)
+        assert ping(cache)
+        hop.freeze()
+        for _ in range(FAILURES_MAX):
+            started = time.monotonic()
+            with pytest.raises(CacheAway):
+                ping(cache)
+            assert time.monotonic() - started < TIMEOUT_S + SLACK_S
+        assert cache.is_away
+        assert cache.probe() is not None
+        hop.thaw()
+        cache.close()
+
+
+def test_a_refusal_is_an_answer(cache: Cache) -> None:
+    cache.ask(lambda client: client.set("text", "text"))
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(CacheRefused):
+            cache.ask(lambda client: client.hget("text", "field"))
+    assert not cache.is_away
+    cache.close()
+
+
+def test_each_start_of_a_server_is_told_apart(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+    assert cache.run_id is None
+    assert cache.probe() is None
+    first = cache.run_id
+    with redis.Redis.from_url(own_valkey.url) as client:
+        assert first == client.info("server")["run_id"]
+    own_valkey.kill()
+    own_valkey.start()
+    while cache.probe() is not None:
+        continue
+    assert cache.run_id not in (None, first)
+    cache.close()

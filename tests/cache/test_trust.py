@@ -1,0 +1,109 @@
+"""A Redis that lost something, or holds what was not written here, gives no answer instead of a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from devstack.valkey import EmbeddedValkey
+from shared.cache.keys import board_keys
+from shared.domain.scores import Score
+from tests.cache.ground import PERIOD, RANKING, TOP, Ground, ground_on, ranked
+
+SCORES = [Score(player, points, 0, 1) for player, points in (("a", 3), ("b", 2), ("c", 1))]
+ORDER, PLAYERS = board_keys(RANKING)
+
+
+@pytest.fixture
+def built(ground: Ground) -> Ground:
+    ground.build(SCORES)
+    assert ground.all() == (ranked(SCORES), 3)
+    return ground
+
+
+def garble(ground: Ground, spoil: Callable[[redis.Redis], object]) -> None:
+    ground.cache.ask(spoil)
+
+
+LOSSES: dict[str, Callable[[redis.Redis], object]] = {
+    "everything": lambda client: client.flushall(),
+    "the marker": lambda client: client.hdel(PLAYERS, ""),
+    "the players, evicted": lambda client: client.delete(PLAYERS),
+    "the order, evicted": lambda client: client.delete(ORDER),
+    "a member of the order": lambda client: client.zpopmin(ORDER),
+    "a player": lambda client: client.hdel(PLAYERS, "b"),
+    "the order, which is text now": lambda client: client.set(ORDER, "garbage"),
+    "the players, which are text now": lambda client: client.set(PLAYERS, "garbage"),
+    "the marker, which is another one": lambda client: client.hset(PLAYERS, "", "1:another server"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+def test_a_ranking_that_has_lost_something_is_not_used_and_built_again(
+    built: Ground, loss: Callable[[redis.Redis], object]
+) -> None:
+    garble(built, loss)
+    assert built.all() is None
+    assert built.boards.around(TOP, PERIOD, "b", 1) is None
+    built.put(Score("b", 9, 0, 2))
+    assert built.all() is None
+    assert built.boards.missing([RANKING]) == [RANKING]
+    built.build(SCORES)
+    assert built.boards.missing([RANKING]) == []
+    assert built.all() == (ranked(SCORES), 3)
+
+
+def swap_for_garbage(client: redis.Redis) -> None:
+    client.zpopmin(ORDER)
+    client.zadd(ORDER, {b"\xff\xfe": 0})
+
+
+def test_a_member_that_cannot_be_decoded_is_a_miss_and_costs_the_ranking_its_marker(built: Ground) -> None:
+    garble(built, swap_for_garbage)
+    assert built.all() is None
+    assert built.boards.missing([RANKING]) == [RANKING]
+
+
+def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: Ground) -> None:
+    garble(built, lambda client: client.hset(PLAYERS, "b", "short"))
+    built.put(Score("b", 9, 0, 2))
+    assert built.all() is None
+
+
+def test_another_epoch_makes_it_void(built: Ground) -> None:
+    built.trust.learn({TOP.id: 2})
+    assert built.all() is None
+    assert built.boards.missing([RANKING]) == [RANKING]
+
+
+def test_without_its_epoch_nothing_is_believed(built: Ground) -> None:
+    built.trust.learn({})
+    assert built.all() is None
+
+
+def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedValkey) -> None:
+    with ground_on(own_valkey.url) as ground:
+        ground.build(SCORES)
+        with redis.Redis.from_url(own_valkey.url) as client:
+            kept = {key: client.dump(key) for key in (ORDER, PLAYERS)}
+        own_valkey.kill()
+        own_valkey.start()
+        with redis.Redis.from_url(own_valkey.url) as client:
+            for key, value in kept.items():
+                client.restore(key, 0, value)
+        # The first questions may meet the broken connections; no answer may come from what was kept.
+        for _ in range(5):
+            assert ground.all() is None
+            ground.cache.probe()
+        assert ground.boards.missing([RANKING]) == [RANKING]
+        ground.build(SCORES)
+        assert ground.all() == (ranked(SCORES), 3)
+
+
+def test_writers_of_another_epoch_do_not_hold_their_scores_back(built: Ground, redis_url: str) -> None:
+    with ground_on(redis_url) as writer:
+        writer.trust.learn({})
+        writer.put(Score("c", 9, 0, 2))
+    assert built.all() == (ranked([*SCORES[:2], Score("c", 9, 0, 2)]), 3)

@@ -1,0 +1,231 @@
+"""What Redis missed is repaired from the journal; what it cannot have is void."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from event_handler.score_writer import BATCHES_MAX, ScoreWriter
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
+from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.periods import Schedule
+from shared.domain.rankings import RankedPage
+from shared.domain.scores import RankingKey, Score
+from shared.operations import board_sync
+from shared.operations.board_build import BoardBuilder
+from shared.operations.board_check import BoardCheck
+from shared.operations.board_sync import BoardSync
+from shared.operations.catalogue_record import record_catalogue
+from shared.operations.flush import flush
+from shared.operations.standing_changes import ScoreChanges
+from shared.postgres import scores
+from shared.postgres.database import Database
+from tests.cache.ground import Ground, ground_on, ranked
+from tests.databases import connected, soon
+from tests.goals import catalogue_of, goal
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY + DAY // 2
+POINTS = Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)
+BEST_OF_DAY = Board("best", "Best of the day", "", BoardMeasure.HIGHEST, KILLS, Schedule.DAY)
+MOST_DAYS = Board("days", "Days", "", BoardMeasure.DAYS, KILLS)
+SUM = Board("sum", "Sum", "", BoardMeasure.SUM, KILLS, ascending=True)
+CATALOGUE = replace(
+    catalogue_of(replace(goal("win", target=3), points=10), replace(goal("far", target=6), points=2**40)),
+    boards=(POINTS, BEST_OF_DAY, MOST_DAYS, SUM),
+)
+WITHOUT_SUM = replace(CATALOGUE, version="without", boards=CATALOGUE.boards[:-1])
+
+
+class Process:
+    """The duties of a process, one pass at a time."""
+
+    def __init__(self, database: Database, ground: Ground) -> None:
+        self.catalogue = CATALOGUE
+        self.database = database
+        self.ground = ground
+        in_use = lambda: self.catalogue  # noqa: E731
+        self.sync = BoardSync(database, in_use, lambda: NOW, ground.boards, ground.trust)
+        self.builder = BoardBuilder(
+            database, in_use, ground.cache, ground.boards, ground.trust, stopping=threading.Event()
+        )
+        self.check = BoardCheck(database, in_use, ground.boards, random.Random(1), lambda _: self.repair())
+
+    def repair(self) -> None:
+        """What was there at the first pass is repaired by the second."""
+        self.sync.one_pass()
+        self.sync.one_pass()
+
+    def begin(self) -> None:
+        self.ground.cache.probe()
+        self.sync.one_pass()
+        self.builder.one_pass()
+
+    def read(self, board: Board) -> RankedPage | None:
+        return self.ground.boards.top(board, period_of(board), 1, 1_000)
+
+    def agrees(self) -> bool:
+        """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
+        for board in self.catalogue.boards:
+            ranking = RankingKey(board.id, period_of(board))
+            stored = self.database.autocommit(
+                lambda connection, ranking=ranking: scores.of_ranking(connection, ranking, "", 1_000),  # type: ignore[misc]
+                soon(),
+            )
+            expected = ranked(stored, board)
+            if self.read(board) != (expected, len(expected)):
+                return False
+        return True
+
+
+def period_of(board: Board) -> int:
+    return FIRST_DAY * DAY if board.schedule is Schedule.DAY else 0
+
+
+@pytest.fixture
+def process(database: Database, redis_url: str) -> Iterator[Process]:
+    """A process with all rankings in Redis, of nobody yet."""
+    record_catalogue(database, CATALOGUE, NOW, soon())
+    with ground_on(redis_url) as ground:
+        opened = Process(database, ground)
+        opened.begin()
+        assert opened.agrees()
+        yield opened
+
+
+def play(process: Process, first: int = 0, players: int = 30) -> list[ScoreChanges]:
+    """Events whose changes nobody has told Redis; ties on purpose."""
+    told: list[ScoreChanges] = []
+    events = [
+        Event(f"{first} {number}", f"player {number}", NOW + number % 3, KILLS, delta=1 + number % 7, value=number % 5)
+        for number in range(players)
+    ]
+    flush(process.database, process.catalogue, events, soon(), scored=told.append)
+    return told
+
+
+def journal_size(database_url: str) -> int:
+    with connected(database_url) as connection:
+        row = connection.execute("SELECT count(*) FROM leaderboard_journal").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_writer_tells_redis_after_the_commit(process: Process, database_url: str) -> None:
+    writer = ScoreWriter(process.database, process.ground.boards)
+    writer.start()
+    for number in range(3):
+        for changes in play(process, number):
+            writer.submit(CATALOGUE, changes)
+    writer.close(10)
+    assert process.agrees()
+    assert journal_size(database_url) == 0
+    assert writer.left_to_the_journal == 0
+
+
+def test_what_a_killed_writer_missed_is_repaired(process: Process, database_url: str) -> None:
+    play(process)
+    assert not process.agrees()
+    process.sync.one_pass()
+    assert not process.agrees(), "a writer has a pass' time for its own entries"
+    process.sync.one_pass()
+    assert process.agrees()
+    assert journal_size(database_url) == 0
+
+
+def test_what_a_writer_does_not_get_through_is_repaired(process: Process, database_url: str) -> None:
+    writer = ScoreWriter(process.database, process.ground.boards)
+    (changes,) = play(process)
+    for _ in range(BATCHES_MAX + 5):
+        writer.submit(CATALOGUE, changes)
+    assert writer.left_to_the_journal == 5
+    process.repair()
+    assert process.agrees()
+    assert journal_size(database_url) == 0
+
+
+def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
+    play(process, 0)
+    process.repair()
+    process.ground.cache.ask(lambda client: client.flushall())
+
+    def play_on(_: int) -> None:
+        writer = ScoreWriter(process.database, process.ground.boards)
+        for changes in play(process, 1):
+            writer.submit(CATALOGUE, changes)
+        writer.start()
+        writer.close(10)
+
+    assert process.builder.build(SUM, 0, progress=play_on)
+    process.builder.one_pass()
+    assert process.agrees()
+
+
+def test_a_journal_that_grows_too_long_gives_redis_up(
+    process: Process, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_sync, "ENTRIES_MAX", 3)
+    for number in range(3):
+        play(process, number)
+    process.sync.one_pass()
+    assert journal_size(database_url) == 0
+    assert [process.read(board) for board in CATALOGUE.boards] == [None] * 4
+    process.builder.one_pass()
+    assert process.agrees()
+
+
+def test_without_redis_the_journal_is_bounded_all_the_same(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_sync, "ENTRIES_MAX", 1)
+    record_catalogue(database, CATALOGUE, NOW, soon())
+    flush(database, CATALOGUE, [Event("1", "player", NOW, KILLS, delta=1)], soon())
+    assert journal_size(database_url) == 1
+    BoardSync(database, lambda: CATALOGUE, lambda: NOW).one_pass()
+    assert journal_size(database_url) == 0
+
+
+def test_a_board_that_goes_and_comes_back_is_built_again(process: Process) -> None:
+    play(process)
+    process.repair()
+    process.catalogue = WITHOUT_SUM
+    process.sync.one_pass()
+    play(process, 1)
+    process.catalogue = CATALOGUE
+    process.repair()
+    assert process.read(SUM) is None
+    process.builder.one_pass()
+    assert process.agrees()
+
+
+def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) -> None:
+    play(process)
+    process.repair()
+    assert process.agrees()
+    process.check.one_pass()
+    assert process.check.compared > 0
+    assert process.check.differences == 0
+    process.ground.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
+    assert not process.agrees()
+    process.check.one_pass()
+    assert process.check.differences == 2
+    process.sync.one_pass()
+    assert process.read(SUM) is None
+    process.builder.one_pass()
+    assert process.agrees()
+
+
+def wrong_score(player: str) -> Score:
+    return Score(player, 12_345, 0, version=1_000)
+
+
+def test_what_has_not_settled_yet_is_no_difference(process: Process) -> None:
+    play(process)
+    process.check.one_pass()
+    assert process.check.differences == 0
+    assert process.agrees()
