@@ -7,6 +7,7 @@ import sys
 
 from challenge.v1 import challenge_service_pb2, statistics_service_pb2
 
+from challenge_service.challenge_counting import start_counting
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
@@ -39,6 +40,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
 
     boards = open_boards(cache, database, definitions, process)
     build_boards(boards, database, definitions, process)
+    start_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
     servicer = ChallengeServicer(

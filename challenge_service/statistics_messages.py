@@ -9,6 +9,7 @@ from shared.domain.instant import DAY
 from shared.domain.progress import TallyView
 from shared.domain.standings import Standing
 from shared.domain.statistics import PlayerStatistics, TrendDay
+from shared.postgres.reports import ChallengeReport
 from shared.rpc.encoded_catalogue import SOURCES
 from shared.rpc.instants import duration_message, timestamp_message
 
@@ -45,6 +46,17 @@ def trend_message(reached: TrendDay) -> rpc.TrendDay:
         completed=reached.completed,
         claimed=reached.claimed,
         points=reached.points,
+    )
+
+
+def report_message(report: ChallengeReport) -> rpc.ChallengeReport:
+    """How a challenge does."""
+    return rpc.ChallengeReport(
+        challenge_id=report.challenge_id,
+        started=report.started,
+        completed=report.completed,
+        claimed=report.claimed,
+        report_time=None if report.report_time is None else timestamp_message(report.report_time),
     )
 
 

@@ -1,13 +1,15 @@
-"""StatisticsService: what players have reached."""
+"""StatisticsService: what players have reached, and how challenges do."""
 
 from __future__ import annotations
 
 import grpc
 from challenge.v1 import statistics_service_pb2 as rpc
 
-from challenge_service.statistics_messages import stats_message, trend_message
+from challenge_service.statistics_messages import report_message, stats_message, trend_message
+from shared.domain.errors import ChallengeNotFound
 from shared.domain.instant import DAY, Day, Instant, day_of
 from shared.domain.statistics import TREND_DAYS_DEFAULT, TREND_DAYS_MAX
+from shared.operations.challenge_reports import challenge_reports
 from shared.operations.live_catalogue import LiveCatalogue
 from shared.operations.statistics import player_statistics, player_trend
 from shared.postgres.database import Database
@@ -48,6 +50,20 @@ class StatisticsServicer:
         violations.raise_if_any()
         days = player_trend(self._database, request.user_id, first, last, deadline_of(context))
         return rpc.GetPlayerTrendResponse(days=map(trend_message, days))
+
+    def GetChallengeReport(
+        self, request: rpc.GetChallengeReportRequest, context: grpc.ServicerContext
+    ) -> rpc.GetChallengeReportResponse:
+        """Answer how challenges do across all players."""
+        violations = Violations()
+        violations.check_optional_id("challenge_id", request.challenge_id)
+        violations.raise_if_any()
+        challenges = self._catalogue.current.catalogue.challenge_by_id
+        if request.challenge_id and request.challenge_id not in challenges:
+            raise ChallengeNotFound("there is no such challenge", challenge_id=request.challenge_id)
+        asked = [request.challenge_id] if request.challenge_id else list(challenges)
+        reports = challenge_reports(self._database, asked, deadline_of(context))
+        return rpc.GetChallengeReportResponse(reports=map(report_message, reports))
 
 
 def _days(request: rpc.GetPlayerTrendRequest, violations: Violations, now: Instant) -> tuple[Day, Day]:

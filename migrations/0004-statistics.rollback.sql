@@ -1,3 +1,4 @@
+DROP TABLE challenge_count;
 DROP TABLE challenge_report;
 DROP TABLE points_adjustment;
 DROP TABLE standing;

@@ -65,6 +65,19 @@ CREATE TABLE challenge_report (
     CONSTRAINT challenge_report_pkey PRIMARY KEY (challenge_id)
 );
 
-COMMENT ON COLUMN challenge_report.started IS 'Players who have made progress with one of its goals.';
+COMMENT ON COLUMN challenge_report.started IS 'Players who have made progress with one of its goals while it was active, or completed one.';
 COMMENT ON COLUMN challenge_report.completed IS 'Completions of its goals.';
 COMMENT ON COLUMN challenge_report.claimed IS 'Claimed rewards of its goals.';
+
+-- The last pass of that duty. No row: there was none.
+CREATE TABLE challenge_count (
+    only_row          boolean NOT NULL DEFAULT true,
+    count_time        timestamptz NOT NULL,
+    catalogue_version text COLLATE "C" NOT NULL,
+    changes           bigint NOT NULL,
+    duration_us       bigint NOT NULL,
+    CONSTRAINT challenge_count_pkey PRIMARY KEY (only_row),
+    CONSTRAINT challenge_count_is_one_row CHECK (only_row)
+);
+
+COMMENT ON COLUMN challenge_count.changes IS 'Changes of tallies, standings and assignments that Postgres had counted by then.';

@@ -38,6 +38,7 @@ VALID: dict[str, dict[str, Any]] = {
     "ListClaimsRequest": {"user_id": "player"},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
+    "GetChallengeReportRequest": {},
 }
 """A request of each kind that would be answered, or change something, if it were let through."""
 
@@ -170,6 +171,10 @@ BAD: dict[str, list[Bad]] = {
         Bad("year 1", Timestamp(seconds=-62_135_596_800)),
     ],
     "GetPlayerTrendRequest.to_time": NO_TIMESTAMPS,
+    "GetChallengeReportRequest.challenge_id": [
+        *_ids(bad_optional_ids()),
+        Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
+    ],
 }
 
 

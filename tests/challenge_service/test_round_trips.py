@@ -9,7 +9,7 @@ import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, InitializePlayerRequest, ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
-from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest, GetPlayerTrendRequest
+from challenge.v1.statistics_service_pb2 import GetChallengeReportRequest, GetPlayerStatsRequest, GetPlayerTrendRequest
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from tests.arena import arena
@@ -56,8 +56,18 @@ class RoundTrips:
         lambda channel: ChallengeServiceStub(channel).InitializePlayer(InitializePlayerRequest(user_id="player")),
         lambda channel: StatisticsServiceStub(channel).GetPlayerStats(GetPlayerStatsRequest(user_id="player")),
         lambda channel: StatisticsServiceStub(channel).GetPlayerTrend(GetPlayerTrendRequest(user_id="player")),
+        lambda channel: StatisticsServiceStub(channel).GetChallengeReport(GetChallengeReportRequest()),
     ],
-    ids=["list", "page", "list of an unknown player", "one challenge", "initialize again", "statistics", "trend"],
+    ids=[
+        "list",
+        "page",
+        "list of an unknown player",
+        "one challenge",
+        "initialize again",
+        "statistics",
+        "trend",
+        "report",
+    ],
 )
 def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[grpc.Channel], object]) -> None:
     with game(database_url, arena()) as running:

@@ -34,6 +34,7 @@ REQUESTS = {
     "ListClaims": rpc.ListClaimsRequest(user_id="player"),
     "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(user_id="player"),
+    "GetChallengeReport": statistics_rpc.GetChallengeReportRequest(),
 }
 EXPECTED: dict[str, Any] = {
     "InitializePlayer": lambda answer: answer.created and len(answer.goals) == answer.new_assignments,
@@ -46,6 +47,9 @@ EXPECTED: dict[str, Any] = {
     "ListClaims": lambda answer: [each.grant_id for each in answer.claims] == [CLAIMED],
     "GetPlayerStats": lambda answer: (answer.stats.total.completed, answer.stats.total.claimed) == (2, 1),
     "GetPlayerTrend": lambda answer: [each.completed for each in answer.days[-2:]] == [0, 2],
+    "GetChallengeReport": lambda answer: (
+        [each.challenge_id for each in answer.reports] == ["arena", "career", "island"]
+    ),
 }
 CONTRACTS = {method.name: contract for contract in (CONTRACT, STATISTICS_CONTRACT) for method in contract.methods}
 

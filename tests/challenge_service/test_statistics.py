@@ -12,7 +12,9 @@ from challenge.v1 import statistics_service_pb2 as rpc
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, day_of
+from shared.operations.challenge_reports import count_challenges
 from tests.arena import arena
+from tests.databases import opened
 from tests.reported import login, stat, timestamp
 from tests.services import NOW, Game, game
 from tests.strategies import with_goal
@@ -133,3 +135,21 @@ def test_a_trend_is_of_the_days_that_were_asked_for(running: Game) -> None:
     assert [each.points for each in trend(running, from_time=TODAY - DAY, to_time=TODAY - DAY)] == [10]
     assert len(trend(running, from_time=NOW - 364 * DAY)) == 365
     assert len(trend(running, to_time=0)) == 30
+
+
+def test_a_report_is_of_what_was_counted(running: Game) -> None:
+    request = rpc.GetChallengeReportRequest()
+    assert list(running.statistics.GetChallengeReport(request).reports) == [
+        rpc.ChallengeReport(challenge_id=challenge_id) for challenge_id in ("arena", "career", "island")
+    ]
+    running.report(stat("wins", delta=3), login(), login("other"), stat("wins", "other", delta=1))
+    running.claim("warm-up")
+    with opened(running.database_url) as database:
+        assert count_challenges(database, worth(), NOW)
+    assert list(running.statistics.GetChallengeReport(request).reports) == [
+        rpc.ChallengeReport(challenge_id="arena", started=2, completed=1, claimed=1, report_time=timestamp(NOW)),
+        rpc.ChallengeReport(challenge_id="career", started=2, completed=2, report_time=timestamp(NOW)),
+        rpc.ChallengeReport(challenge_id="island", report_time=timestamp(NOW)),
+    ]
+    [career] = running.statistics.GetChallengeReport(rpc.GetChallengeReportRequest(challenge_id="career")).reports
+    assert career.challenge_id == "career"

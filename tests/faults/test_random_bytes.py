@@ -67,6 +67,7 @@ VALID: dict[str, Message] = {
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(
         user_id="player", from_time=timestamp(NOW), to_time=timestamp(NOW)
     ),
+    "GetChallengeReport": statistics_rpc.GetChallengeReportRequest(challenge_id="player"),
     "ReportEvent": event_rpc.ReportEventRequest(event=stat("wins", delta=3, value=5)),
     "ReportEvents": event_rpc.ReportEventsRequest(events=[login(), stat("level", "player", value=5), login("other")]),
     "StreamEvents": event_rpc.StreamEventsRequest(events=[login(), stat("level", value=5)]),

@@ -1,0 +1,139 @@
+"""How challenges do is counted as looking at every player would: by one process, and only when it may differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import Event
+from shared.domain.instant import SECOND
+from shared.domain.progress import PlayerView, is_active
+from shared.operations.challenge_reports import challenge_reports, count_challenges, is_due, last_count_time
+from shared.operations.view import view_player
+from shared.postgres.database import Database
+from shared.postgres.reports import ChallengeReport, LastCount
+from tests.databases import connected, flushed, soon
+from tests.goals import CHALLENGE_ID, catalogue_of, goal
+from tests.operations.test_against_naive_model import NOW, PLAYERS, Report, Step, Switch, System, Take, stories
+from tests.strategies import KILLS
+
+MINUTE = 60 * SECOND
+CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
+
+
+def has_begun(challenge_id: str, view: PlayerView, catalogue: Catalogue) -> bool:
+    """Whether a player has made progress with one of the challenge's goals while it was active, or completed one."""
+    for each in catalogue.challenge_by_id[challenge_id].goals:
+        assignment, tally = view.assignments.get(each.id), view.tallies.get(each.stat)
+        if each.id in view.completions:
+            return True
+        if is_active(each, assignment, None):
+            if tally is not None and tally.measures.judged_by(each.counting) > 0:
+                return True
+        elif assignment is not None and assignment.frozen_progress > 0:
+            return True
+    return False
+
+
+def do(system: System, step: Step) -> None:
+    match step:
+        case Report(batch):
+            system.report(batch)
+        case Switch(player, switched, active):
+            system.set_active(player, switched, active)
+        case Take(player, taken):
+            system.claim(player, taken)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stories())
+def test_counts_are_those_of_looking_at_every_player(
+    one_connection: Database, story: tuple[Catalogue, list[Step]]
+) -> None:
+    catalogue, steps = story
+    one_connection.autocommit(
+        lambda connection: connection.run_script(
+            b"TRUNCATE tally, assignment, completion, standing, reward_outbox, challenge_report, challenge_count"
+        ),
+        soon(),
+    )
+    system = System(one_connection, catalogue)
+    for step in steps:
+        do(system, step)
+    views = [view_player(one_connection, system.prefix + player, soon()) for player in PLAYERS]
+    expected = [
+        ChallengeReport(
+            challenge.id,
+            sum(has_begun(challenge.id, view, catalogue) for view in views),
+            sum(each.id in view.completions for each in challenge.goals for view in views),
+            sum(
+                completion.claim_time is not None
+                for view in views
+                for goal_id, completion in view.completions.items()
+                if catalogue.goals[goal_id].challenge_id == challenge.id
+            ),
+            NOW,
+        )
+        for challenge in catalogue.challenges
+    ]
+    assert count_challenges(one_connection, catalogue, NOW)
+    assert challenge_reports(one_connection, list(catalogue.challenge_by_id), soon()) == expected
+
+
+def test_a_challenge_that_is_gone_keeps_its_numbers_and_a_new_one_has_none_yet(database: Database) -> None:
+    flushed(database, CATALOGUE, [Event("kill", "a player", NOW, KILLS, delta=1)])
+    assert count_challenges(database, CATALOGUE, NOW)
+    newer = replace(CATALOGUE, version="newer", challenges=())
+    assert count_challenges(database, newer, NOW + 1)
+    assert challenge_reports(database, ["new", CHALLENGE_ID], soon()) == [
+        ChallengeReport("new", 0, 0, 0, None),
+        ChallengeReport(CHALLENGE_ID, 1, 1, 0, NOW + 1),
+    ]
+
+
+def test_challenges_are_counted_again_only_after_a_change(database: Database, database_url: str) -> None:
+    assert last_count_time(database, soon()) is None
+    assert count_challenges(database, CATALOGUE, NOW)
+    with connected(database_url) as connection:
+        # What the migrations have done may be counted only now.
+        connection.execute("SELECT pg_stat_force_next_flush()")
+    count_challenges(database, CATALOGUE, NOW + MINUTE)
+    assert not count_challenges(database, CATALOGUE, NOW + 2 * MINUTE)
+    with connected(database_url) as connection:
+        connection.execute("INSERT INTO assignment VALUES ('player', 'one', true, NULL, 0)")
+        connection.execute("SELECT pg_stat_force_next_flush()")
+    assert count_challenges(database, CATALOGUE, NOW + 3 * MINUTE)
+    assert last_count_time(database, soon()) == NOW + 3 * MINUTE
+
+
+def test_only_one_process_counts_at_a_time(database: Database, database_url: str) -> None:
+    with connected(database_url) as other:
+        other.execute("SELECT pg_advisory_lock(1667785068, 5)")
+        assert not count_challenges(database, CATALOGUE, NOW)
+    assert count_challenges(database, CATALOGUE, NOW)
+
+
+LAST = LastCount(NOW, "version", 10, SECOND, 10)
+
+
+@pytest.mark.parametrize(
+    ("last", "version", "after", "due"),
+    [
+        (LAST._replace(count_time=None, duration=None), "version", 0, True),
+        (LAST, "newer", 0, True),
+        (LAST, "version", 60 * MINUTE, False),
+        (LAST._replace(changes_by_now=11), "version", MINUTE, True),
+        (LAST._replace(changes_by_now=11), "version", MINUTE // 3, False),
+        (LAST._replace(changes_by_now=11, duration=12 * SECOND), "version", MINUTE, False),
+        (LAST._replace(changes_by_now=11, duration=12 * SECOND), "version", 2 * MINUTE, True),
+        (LAST._replace(changes_by_now=0), "version", MINUTE, True),
+    ],
+    ids=["never", "catalogue", "no change", "change", "just now", "took long", "long ago", "changes forgotten"],
+)
+def test_counting_is_due_when_something_changed_and_it_is_worth_it(
+    last: LastCount, version: str, after: int, due: bool
+) -> None:
+    assert is_due(last, version, NOW + after) is due
