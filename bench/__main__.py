@@ -24,12 +24,14 @@ from bench.load import Run
 from bench.report import Report
 from bench.tables.batches import measure_batches
 from bench.tables.claims import measure_claims
+from bench.tables.cold import measure_cold
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
 from bench.tables.ledger import measure_ledger
 from bench.tables.lists import measure_lists
 from bench.tables.merge import measure_merge
+from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.queue import measure_queue
 from bench.tables.telemetry import measure_telemetry
@@ -46,16 +48,18 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "claims": measure_claims,
     "delivery": measure_delivery,
     "queue": measure_queue,
+    "cold": measure_cold,
     "telemetry": measure_telemetry,
     "together": measure_together,
     "goals": measure_goals,
     "ledger": measure_ledger,
+    "mix": measure_mix,
 }
-ONLY_FULL = frozenset({"together", "goals", "ledger"})
+ONLY_FULL = frozenset({"together", "goals", "ledger", "mix"})
 """What does not fit into two minutes."""
 
-SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000)
-FULL = Terms(seconds=15.0, rounds=4, players=10_000, queued=1_000_000)
+SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000, mix_s=10.0)
+FULL = Terms(seconds=15.0, rounds=4, players=10_000, queued=1_000_000, mix_s=120.0)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
 """Where the data goes: by custom a temporary folder on a disk, where `/tmp` may lie in memory."""
@@ -73,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rounds=default.rounds,
         players=arguments.players or default.players,
         queued=arguments.queued or default.queued,
+        mix_s=arguments.mix_seconds or default.mix_s,
     )
     names = arguments.tables or [name for name in TABLES if arguments.full or name not in ONLY_FULL]
     # A supervisor's way to stop ends as tidily as Ctrl-C does.
@@ -140,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these: {', '.join(TABLES)}")
     parser.add_argument("--full", action="store_true", help="everything, and longer")
     parser.add_argument("--seconds", type=float, help="length of each measured interval")
+    parser.add_argument("--mix-seconds", type=float, help="how long the table `mix` plays a whole game")
     parser.add_argument("--players", type=int, help="how many players have a history")
     parser.add_argument("--queued", type=int, help="how many grants are in the long queue")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file as well, for machines")

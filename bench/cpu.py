@@ -45,3 +45,15 @@ def family(pid: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         pass
     return threads
+
+
+def children(pid: int) -> list[int]:
+    """All processes that a process has started and that still run, and those that these have started."""
+    found: list[int] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *children(child)]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found

@@ -20,6 +20,7 @@ class Unit(StrEnum):
     RATIO = "×"  # noqa: RUF001 - a factor
     PERCENT = "%"
     BYTES = "bytes"
+    MEBIBYTES = "MiB"
     COUNT = ""
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +30,8 @@ class OpenLoop:
 
     rate: float
     connections: int = 4
+    callers: int | None = None
+    """So many calls are under way at most; one that falls due while all callers are busy is made when one is free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +54,34 @@ class Stretch(NamedTuple):
 class Run:
     """What came of one run of the generator."""
 
-    def __init__(self, played: Played, answers: Mapping[int, bytes]) -> None:
+    def __init__(self, played: Played, answers: Mapping[int, bytes], methods: Sequence[int] = ()) -> None:
         self.played = played
         self.answers = answers
         """The answers that were kept, by the position of their request among those that were sent."""
+        self._methods = methods
+
+    def part(self, method: int) -> Run:
+        """What came of the calls of one method, by its place among the methods; the CPU time stays that of all."""
+        played = self.played
+        chosen = [number for number in range(len(played.codes)) if self._methods[number % len(self._methods)] == method]
+        first, last = bisect_left(chosen, played.first), bisect_left(chosen, played.last)
+        measured = chosen[first:last]
+        part = replace(
+            played,
+            codes=[played.codes[number] for number in chosen],
+            latencies_us=[played.latencies_us[number] for number in chosen],
+            first=first,
+            last=last,
+            succeeded=sum(played.codes[number] == 0 for number in measured),
+            late_us=[played.late_us[number - played.first] for number in measured],
+        )
+        places = {number: place for place, number in enumerate(chosen)}
+        return Run(part, {places[number]: answer for number, answer in self.answers.items() if number in places})
+
+    def codes(self) -> Counter[str]:
+        """How the calls of the measured interval ended, by the names of gRPC's codes."""
+        played = self.played
+        return Counter(CODE_NAMES.get(code, str(code)) for code in played.codes[played.first : played.last])
 
     @property
     def rate(self) -> float:
@@ -63,6 +91,10 @@ class Run:
     def cpu_us(self, process: str = SERVER) -> float:
         """CPU time of a process for each call that ended well, in microseconds."""
         return 1e6 * self.played.cpu_s[process] / max(self.played.succeeded, 1)
+
+    def cores(self, process: str = SERVER) -> float:
+        """How many cores a process was busy on."""
+        return self.played.cpu_s[process] / self.played.interval_s
 
     @property
     def rate_per_core(self) -> float:
@@ -110,8 +142,8 @@ class Run:
 
 
 def play(
-    port: int,
-    methods: Sequence[str],
+    ports: Sequence[int],
+    methods: Sequence[tuple[int, str]],
     requests: Iterable[tuple[int, bytes]],
     pace: OpenLoop | ClosedLoop,
     stretch: Stretch,
@@ -119,29 +151,40 @@ def play(
     repeat: bool,
     processes: Mapping[str, int],
     cores: Sequence[int],
-    keep_every: int,
+    keep_every: Sequence[int],
 ) -> Run:
-    """Play requests (pairs of an index into `methods` and an encoded message) against a server on this machine."""
+    """Play requests against servers on this machine.
+
+    `methods` are pairs of a server's place among the ports and a full name, `requests` pairs of a method's place among
+    these and an encoded message. `keep_every`: of which requests of each method the answers are kept; 0 for none.
+    """
+    sent = array("B")
+
+    def noted() -> Iterator[tuple[int, bytes]]:
+        for method, request in requests:
+            sent.append(method)
+            yield method, request
+
     with tempfile.TemporaryDirectory(prefix="bench-load-") as name:
         requests_file, answers_file = Path(name) / "requests", Path(name) / "answers"
-        if not tape.write(requests_file, requests):
+        if not tape.write(requests_file, noted()):
             raise ValueError("there is nothing to send")
         plan = Plan(
             host=LOOPBACK,
-            port=port,
+            ports=list(ports),
             methods=list(methods),
             requests=str(requests_file),
             repeat=repeat,
             connections=pace.connections,
             streams=pace.streams if isinstance(pace, ClosedLoop) else 0,
             rate=pace.rate if isinstance(pace, OpenLoop) else None,
-            in_flight=pace.in_flight if isinstance(pace, ClosedLoop) else None,
+            in_flight=pace.in_flight if isinstance(pace, ClosedLoop) else pace.callers,
             warm_up_s=stretch.warm_up_s,
             measured_s=stretch.measured_s,
             timeout_s=CALL_TIMEOUT_S,
             processes=dict(processes),
             answers=str(answers_file),
-            keep_every=keep_every,
+            keep_every=list(keep_every),
             cores=list(cores),
         )
         done = subprocess.run(
@@ -155,4 +198,4 @@ def play(
             # Ctrl-C reaches this process alone, which then ends the generator.
             start_new_session=True,
         )
-        return Run(Played.from_json(done.stdout), dict(tape.read(answers_file)))
+        return Run(Played.from_json(done.stdout), dict(tape.read(answers_file)), sent)

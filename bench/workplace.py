@@ -39,6 +39,8 @@ class Terms:
     players: int
     queued: int
     """Grants in the long queue."""
+    mix_s: float
+    """How long a whole game is played."""
 
     @property
     def stretch(self) -> Stretch:
@@ -148,18 +150,51 @@ class Workplace:
     ) -> Run:
         """Play requests of one method against a server; see `bench.load.play`."""
         run = play(
-            server.port,
-            [method],
+            [server.port],
+            [(0, method)],
             ((0, request) for request in requests),
             pace,
             stretch or self.terms.stretch,
             repeat=repeat,
             processes={SERVER: server.running_pid, POSTGRES: self._databases.pid},
             cores=self.cores.others,
+            keep_every=[keep_every],
+        )
+        self._runs.append(run)
+        return run
+
+    def play_mix(
+        self,
+        servers: Sequence[ServerProcess],
+        methods: Sequence[tuple[int, str]],
+        requests: Iterable[tuple[int, bytes]],
+        pace: OpenLoop | ClosedLoop,
+        stretch: Stretch,
+        *,
+        keep_every: Sequence[int],
+    ) -> Run:
+        """Play requests of several methods against several servers; see `bench.load.play`.
+
+        The CPU time of each server is told by its name.
+        """
+        run = play(
+            [server.port for server in servers],
+            methods,
+            requests,
+            pace,
+            stretch,
+            repeat=False,
+            processes={**{server.name: server.running_pid for server in servers}, POSTGRES: self._databases.pid},
+            cores=self.cores.others,
             keep_every=keep_every,
         )
         self._runs.append(run)
         return run
+
+    @property
+    def postgres_pid(self) -> int:
+        """Postgres' first process, the parent of all its others."""
+        return self._databases.pid
 
     @contextmanager
     def on_the_servers_core(self) -> Iterator[None]:

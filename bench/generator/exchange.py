@@ -1,10 +1,10 @@
-"""Several connections to one server, over which calls are spread in turn."""
+"""Several connections to each server, over which calls are spread in turn."""
 
 from __future__ import annotations
 
 import select
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.generator.connection import CONNECTION_LOST, Call, Connection
 from bench.generator.headers import encoded
@@ -25,18 +25,18 @@ def request_headers(method: str, authority: str, timeout_s: float) -> bytes:
     )
 
 
-class Exchange:
-    """Begins calls and waits for what comes back."""
+class Line:
+    """The connections to one server, and the calls for which none of them has room."""
 
     def __init__(self, address: tuple[str, int], connections: int) -> None:
-        self._connections = [Connection(address) for _ in range(connections)]
+        self.connections = [Connection(address) for _ in range(connections)]
         self._turn = 0
         self._waiting: deque[tuple[bytes, bytes, Call]] = deque()
 
     @property
     def is_open(self) -> bool:
         """Whether any connection is left."""
-        return any(connection.is_open for connection in self._connections)
+        return any(connection.is_open for connection in self.connections)
 
     def call(self, headers: bytes, message: bytes, call: Call) -> None:
         """Begin a unary call. One for which no connection has room waits until one has."""
@@ -56,6 +56,33 @@ class Exchange:
         stream = connection.open(headers, call)
         return lambda message: connection.send(stream, message, last=False)
 
+    def call_those_who_wait(self) -> None:
+        """Begin the calls that there is room for by now."""
+        # When no connection is left, those that wait are called as well, to be told so.
+        while self._waiting and (not self.is_open or self._with_room() is not None):
+            self.call(*self._waiting.popleft())
+
+    def _with_room(self) -> Connection | None:
+        for _ in self.connections:
+            self._turn = (self._turn + 1) % len(self.connections)
+            connection = self.connections[self._turn]
+            if not connection.is_full:
+                return connection
+        return None
+
+
+class Exchange:
+    """The lines to all servers: waits for what comes back on any of them."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+        self._connections = [connection for line in lines for connection in line.connections]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether each server can be reached."""
+        return all(line.is_open for line in self._lines)
+
     def step(self, wait_s: float) -> None:
         """Send what waits, then receive for at most `wait_s` seconds, and tell the calls."""
         for connection in self._connections:
@@ -68,14 +95,5 @@ class Exchange:
             connection.flush()
         for connection in readable:
             connection.read()
-        # When no connection is left, those that wait are called as well, to be told so.
-        while self._waiting and (not self.is_open or self._with_room() is not None):
-            self.call(*self._waiting.popleft())
-
-    def _with_room(self) -> Connection | None:
-        for _ in self._connections:
-            self._turn = (self._turn + 1) % len(self._connections)
-            connection = self._connections[self._turn]
-            if not connection.is_full:
-                return connection
-        return None
+        for line in self._lines:
+            line.call_those_who_wait()

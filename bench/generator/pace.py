@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -27,9 +28,11 @@ class Pace(Protocol):
 class OpenLoop:
     """Requests at even distances, whatever the server does."""
 
-    def __init__(self, exchange: Exchange, send: Send, rate: float, start: int) -> None:
-        """`rate` is in calls a second, `start` the instant of the first."""
+    def __init__(self, exchange: Exchange, send: Send, rate: float, start: int, callers: int | None = None) -> None:
+        """`rate` is in calls a second, `start` the instant of the first; at most `callers` calls are under way."""
         self._exchange = exchange
+        self._callers = math.inf if callers is None else callers
+        self._under_way = 0
         self._send = send
         self._interval = _NS / rate
         self._start = start
@@ -40,17 +43,20 @@ class OpenLoop:
         while True:
             now = time.monotonic_ns()
             due = self._due()
-            while due <= now and due < instant:
+            while due <= now and due < instant and self._under_way < self._callers:
                 if not self._send(due):
                     return False
                 self._sent += 1
+                self._under_way += 1
                 due = self._due()
             if now >= instant:
                 return True
-            self._exchange.step((min(due, instant) - now) / _NS)
+            wake = min(due, instant) if self._under_way < self._callers else instant
+            self._exchange.step((wake - now) / _NS)
 
     def answered(self) -> None:
-        """Nothing: the clock alone decides."""
+        """A caller is free."""
+        self._under_way -= 1
 
     def _due(self) -> int:
         return self._start + round(self._sent * self._interval)

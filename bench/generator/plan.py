@@ -8,23 +8,27 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One run. Exactly one of `rate` and `in_flight` is set."""
+    """One run. At least one of `rate` and `in_flight` is set."""
 
     host: str
-    port: int
-    methods: list[str]
-    """Full names, such as `challenge.v1.EventService/ReportEvent`; a request's number is an index into them."""
+    ports: list[int]
+    """Of the servers."""
+    methods: list[tuple[int, str]]
+    """Whose they are (an index into `ports`), and full names, such as `challenge.v1.EventService/ReportEvent`; a
+    request's number is an index into them."""
     requests: str
     """A file of requests (`bench.generator.tape`), sent in order."""
     repeat: bool
     """Begin again at the end of the file; else the run ends there."""
     connections: int
+    """To each server."""
     streams: int = 0
     """Send the requests as messages on so many streams, which stay open; 0: each in a call of its own."""
     rate: float | None = None
     """Open loop: calls a second, at even distances, whether earlier ones were answered or not."""
     in_flight: int | None = None
-    """Closed loop: so many calls are under way, and the answer to one begins the next."""
+    """Closed loop: so many calls are under way, and the answer to one begins the next. With a rate, open loop of so
+    many callers: a call that falls due while all are busy is made as soon as one is free."""
     warm_up_s: float
     measured_s: float
     timeout_s: float
@@ -33,8 +37,8 @@ class Plan:
     """Processes whose CPU time is taken over the measured interval, by a name."""
     answers: str
     """Where answers are written (`bench.generator.tape`), numbered by request."""
-    keep_every: int
-    """Which answers are kept: each so many-th request's; 0 for none."""
+    keep_every: list[int]
+    """Which answers are kept, for each method: those of requests whose number it divides; 0 for none."""
     cores: list[int] = field(default_factory=list)
     """The cores that the generator may use; empty for all."""
 

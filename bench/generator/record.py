@@ -15,7 +15,7 @@ _MICROSECOND = 1_000
 class Record:
     """Columns with one entry for each request, in the order of sending."""
 
-    def __init__(self, keep_every: int, answered: Callable[[], None]) -> None:
+    def __init__(self, answered: Callable[[], None]) -> None:
         """`answered` is told whenever a call has ended."""
         self.codes = array("b")
         self.latencies_us = array("q")
@@ -25,7 +25,6 @@ class Record:
         self.succeeded = 0
         self.answer_bytes = 0
         self.under_way = 0
-        self._keep_every = keep_every
         self._answered = answered
 
     @property
@@ -33,19 +32,19 @@ class Record:
         """How many requests were sent."""
         return len(self.codes)
 
-    def begin(self, due: int) -> Request:
-        """A request is sent now that was due at an instant in monotonic nanoseconds."""
+    def begin(self, due: int, *, keep: bool) -> Request:
+        """A request is sent now that was due at an instant in monotonic nanoseconds; its answer may be kept."""
         number = self.sent
         self.codes.append(UNANSWERED)
         self.latencies_us.append(0)
         self.late_us.append((time.monotonic_ns() - due) // _MICROSECOND)
         self.under_way += 1
-        return Request(self, number, due)
+        return Request(self, number, due, keep)
 
-    def received(self, number: int, message: bytes) -> None:
+    def received(self, number: int, message: bytes, *, keep: bool) -> None:
         """An answer has come."""
         self.answer_bytes += len(message)
-        if self._keep_every and number % self._keep_every == 0:
+        if keep:
             self.answers.append((number, message))
 
     def ended(self, number: int, due: int, status: Status) -> None:
@@ -63,16 +62,17 @@ class Record:
 class Request:
     """One call, as its connection sees it."""
 
-    __slots__ = ("_due", "_number", "_record")
+    __slots__ = ("_due", "_keep", "_number", "_record")
 
-    def __init__(self, record: Record, number: int, due: int) -> None:
+    def __init__(self, record: Record, number: int, due: int, keep: bool) -> None:
         self._record = record
         self._number = number
         self._due = due
+        self._keep = keep
 
     def received(self, message: bytes) -> None:
         """The answer."""
-        self._record.received(self._number, message)
+        self._record.received(self._number, message, keep=self._keep)
 
     def ended(self, status: Status) -> None:
         """How the call ended."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bench.cpu import busy_seconds, cpu_seconds
 from bench.generator import tape
-from bench.generator.exchange import Exchange, request_headers
+from bench.generator.exchange import Exchange, Line, request_headers
 from bench.generator.pace import ClosedLoop, OpenLoop, Pace
 from bench.generator.plan import GENERATOR, MACHINE, Plan, Played
 from bench.generator.record import Record
@@ -57,19 +57,22 @@ class _Run:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._requests = tape.read(Path(plan.requests))
-        authority = f"{plan.host}:{plan.port}"
         # A stream's deadline is that of the whole run.
         timeout_s = plan.timeout_s + (plan.warm_up_s + plan.measured_s if plan.streams else 0)
-        self._headers = [request_headers(method, authority, timeout_s) for method in plan.methods]
-        self._exchange = Exchange((plan.host, plan.port), plan.connections)
-        self._streams = [Streams(self._exchange, headers, plan.streams) for headers in self._headers if plan.streams]
-        self.record = Record(plan.keep_every, self._answered)
+        self._lines = [Line((plan.host, port), plan.connections) for port in plan.ports]
+        self._methods = [
+            (self._lines[server], request_headers(method, f"{plan.host}:{plan.ports[server]}", timeout_s))
+            for server, method in plan.methods
+        ]
+        self._streams = [Streams(line, headers, plan.streams) for line, headers in self._methods if plan.streams]
+        self._exchange = Exchange(self._lines)
+        self.record = Record(self._answered)
         self.start = time.monotonic_ns()
         self.pace = self._paced()
 
     def _paced(self) -> Pace:
         if self._plan.rate is not None:
-            return OpenLoop(self._exchange, self._send, self._plan.rate, self.start)
+            return OpenLoop(self._exchange, self._send, self._plan.rate, self.start, self._plan.in_flight)
         if self._plan.in_flight is not None:
             return ClosedLoop(self._exchange, self._send, self._plan.in_flight)
         raise ValueError("a plan needs a rate or a number of calls in flight")
@@ -79,11 +82,13 @@ class _Run:
         if number >= len(self._requests) and not self._plan.repeat:
             return False
         method, message = self._requests[number % len(self._requests)]
-        request = self.record.begin(due)
+        every = self._plan.keep_every[method]
+        request = self.record.begin(due, keep=every > 0 and number % every == 0)
         if self._streams:
             self._streams[method].call(message, request)
         else:
-            self._exchange.call(self._headers[method], message, request)
+            line, headers = self._methods[method]
+            line.call(headers, message, request)
         return True
 
     def _answered(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from bench.generator.connection import CONNECTION_LOST, Call
-from bench.generator.exchange import Exchange
+from bench.generator.exchange import Line
 from bench.generator.headers import Status
 
 _ANSWERED = Status(0, "")
@@ -14,9 +14,9 @@ _ANSWERED = Status(0, "")
 class Streams:
     """Streams of one method; a message goes to the one that has the fewest unanswered."""
 
-    def __init__(self, exchange: Exchange, headers: bytes, count: int) -> None:
+    def __init__(self, line: Line, headers: bytes, count: int) -> None:
         """`headers` is the header block that opens each of them."""
-        self._streams = [_Stream(exchange, headers) for _ in range(count)]
+        self._streams = [_Stream(line, headers) for _ in range(count)]
 
     def call(self, message: bytes, call: Call) -> None:
         """Send a message; its answer is heard as that of a call of its own."""
@@ -24,10 +24,10 @@ class Streams:
 
 
 class _Stream:
-    def __init__(self, exchange: Exchange, headers: bytes) -> None:
+    def __init__(self, line: Line, headers: bytes) -> None:
         self._unanswered: deque[Call] = deque()
         self._end: Status | None = None
-        self._send = exchange.open(headers, self)
+        self._send = line.open(headers, self)
 
     @property
     def load(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from bench.figures import Table, Unit, at_most
 from bench.load import Run
+from bench.memory import memory_of
 
 
 def add_latency(
@@ -27,3 +28,9 @@ def add_failures(table: Table, runs: Iterable[Run]) -> None:
     every = list(runs)
     reasons = dict.fromkeys(run.failures for run in every if run.failed)
     table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note="; ".join(reasons))
+
+
+def add_memory(table: Table, name: str, pid: int) -> None:
+    """Add what a process and those that it has started take."""
+    memory = memory_of(pid)
+    table.add(f"memory of {name}", memory.resident, Unit.MEBIBYTES, note=f"at its peak {memory.peak:,.0f} MiB")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from itertools import count, cycle, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -12,6 +11,7 @@ from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, ClosedLoop, OpenLoop
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
+from bench.tables.cold import new_player
 from bench.workplace import Ground, Workplace, calls_for, shuffled
 
 SERVICE = "challenge.v1.ChallengeService"
@@ -33,7 +33,7 @@ def measure_players(place: Workplace) -> Table:
             f"{len(ground.play.players):,} players with history. Nearly all activations change something. "
             f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
         )
-        new_players = map(_new_player, count())
+        new_players = map(new_player, count())
         runs = []
         for name, method, rate, requests, p95 in (
             ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0),
@@ -55,11 +55,6 @@ def measure_players(place: Workplace) -> Table:
         runs.append(run)
         add_failures(table, runs)
         return table
-
-
-def _new_player(number: int) -> bytes:
-    user_id = blake2b(f"new player {number}".encode(), digest_size=16).hexdigest()
-    return rpc.InitializePlayerRequest(user_id=user_id, time_zone="Europe/Berlin").SerializeToString()
 
 
 def _returning(ground: Ground) -> Iterator[bytes]:

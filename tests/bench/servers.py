@@ -47,15 +47,15 @@ def played(
 ) -> Run:
     """What the generator, in a process of its own, makes of it; every answer is kept."""
     return play(
-        port,
-        [f"{SERVICE}/{method}"],
+        [port],
+        [(0, f"{SERVICE}/{method}")],
         ((0, request) for request in requests),
         pace,
         Stretch(warm_up_s=0.0, measured_s=seconds),
         repeat=repeat,
         processes={},
         cores=[],
-        keep_every=1,
+        keep_every=[1],
     )
 
 
