@@ -25,7 +25,7 @@ class EventTelemetry:
         self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error.")
         self._completions = telemetry.counter("completions", "Goals that events completed.")
         self.bisected: Callable[[], None] = telemetry.counter(
-            "flush_bisections", "Batches that were halved because the database refused some of their content."
+            "flush_bisections", "Batches that were parted because the database refused some of their content."
         ).inc
         self.days_without_partition = 0
         telemetry.gauge(

@@ -54,7 +54,7 @@ def flush(
 
     `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, all
     others are applied nevertheless, and those are INVALID, or their outcome is None: unknown, because of a fault of
-    ours (`shared.operations.refusal`). `bisected` is told of each halving of a batch, `scored` after the commit of
+    ours (`shared.operations.refusal`). `bisected` is told whenever a batch is parted, `scored` after the commit of
     scores that changed. With `keep_content` the ledger keeps the events for audit.
 
     Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then all outcomes are unknown until the same

@@ -16,8 +16,8 @@ from tests.services import Game, game
 
 BATCH = 1_000
 MORE_MAX_S = 0.1
-"""What one event with poison may cost its batch. Halving applies a batch some two times more; trying every event by
-itself would take seconds."""
+"""What one event with poison may cost its batch. Parting it applies it about once more; trying every event by itself
+would take seconds."""
 BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
 """How much longer it may take on a machine that runs other tests beside; 1 holds the target itself."""
 

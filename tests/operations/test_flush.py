@@ -87,12 +87,12 @@ def poisonous(event: Event) -> Event:
 def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Database, position: int) -> None:
     events = [kill(number, user_id=f"player {number % 3}") for number in range(16)]
     events[position] = poisonous(events[position])
-    halvings: list[None] = []
-    outcomes = flush(database, CATALOGUE, events, soon(), bisected=lambda: halvings.append(None))
+    partings: list[None] = []
+    outcomes = flush(database, CATALOGUE, events, soon(), bisected=lambda: partings.append(None))
     verdicts = [outcome.verdict for outcome in outcomes if outcome]
     assert verdicts[position] is Verdict.INVALID
     assert verdicts.count(Verdict.APPLIED) == 15
-    assert len(halvings) == 4
+    assert len(partings) == 2
     views = [view_player(database, f"player {number}", soon()) for number in range(3)]
     assert sum(view.tallies[KILLS].measures.events for view in views) == 15
 
@@ -111,14 +111,14 @@ def alter(database_url: str, change: str) -> None:
         connection.execute(f"ALTER TABLE completion {change}".encode())
 
 
-def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_halved(
+def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_parted(
     database: Database, database_url: str
 ) -> None:
     alter(database_url, "ADD CONSTRAINT nobody CHECK (false)")
     events = [kill(number, delta=3, user_id=f"player {number}") for number in range(8)]
-    halvings: list[None] = []
-    assert flush(database, CATALOGUE, events, soon(), bisected=lambda: halvings.append(None)) == [None] * 8
-    assert not halvings
+    partings: list[None] = []
+    assert flush(database, CATALOGUE, events, soon(), bisected=lambda: partings.append(None)) == [None] * 8
+    assert not partings
     assert flush(database, CATALOGUE, [kill(9, delta=3)], soon()) == [None]
     alter(database_url, "DROP CONSTRAINT nobody")
     outcomes = flush(database, CATALOGUE, events, soon())
