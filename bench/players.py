@@ -112,6 +112,5 @@ class _History(NamedTuple):
     def _claim(self, connection: Connection, player: str) -> None:
         goal = claimable_goals(self.catalogue)[-1]
         key = CompletionKey(player, goal.id, LIFETIME_START, 1)
-        completions.mark_claimed(connection, key, self.now)
-        grant = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
-        grants.insert(connection, grant, NO_PROVIDER)
+        claim = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
+        grants.store(connection, claim, NO_PROVIDER)

@@ -36,12 +36,11 @@ def store_claim(
 
     def store(connection: Connection) -> Claim:
         completions.insert_missing(connection, {key: CompletionRecord(now)})
-        claimed = completions.mark_claimed(connection, key, now)
-        assert claimed is not None, "the goal is not claimable"
-        number = claimed.claim_number
+        number = completions.next_claim_number(connection, key)
+        assert number is not None, "the goal is not claimable"
         reward = Reward(RewardType.WALLET, "GEMS", 10, priority)
         claim = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), now, number)
-        grants.insert(connection, claim, PROVIDER)
+        assert grants.store(connection, claim, PROVIDER) is not None
         return claim
 
     return database.transact(store, soon())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from uuid import UUID, uuid5
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
@@ -17,8 +16,7 @@ from bench.services import CHALLENGE_SERVICE
 from bench.statements import statement
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Ground, Workplace, calls_for
-from shared.domain.catalogue import Reward, RewardType
-from shared.domain.claims import Claim, ClaimState
+from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.grants import Settlement
 from shared.domain.instant import HOUR
@@ -43,7 +41,6 @@ PROVIDER = "nobody"
 SAMPLES_A_SECOND = 60
 """Of each operation in each queue, for each second that an interval lasts."""
 DEADLINE_S = 10.0
-NAMESPACE = UUID("6f6c1f8e-52b5-5b3c-8d07-3f6f3c1d9a55")
 
 
 def measure_queue(place: Workplace) -> Table:
@@ -96,7 +93,7 @@ def _add_costs(table: Table, place: Workplace, ground: Ground, beside: Ground) -
     count = max(20, int(SAMPLES_A_SECOND * place.terms.seconds))
     for name, operation, target in (
         ("a claim", _claims, 1.5),
-        ("the grant's row alone, without COMMIT", _rows, None),
+        ("its own statement alone, without COMMIT", _rows, None),
         ("a lease", _leases, 1.5),
     ):
         place.say(f"queue: {name}")
@@ -145,20 +142,20 @@ def _claims(ground: Ground) -> Iterator[Timed]:
 
 @contextmanager
 def _rows(ground: Ground) -> Iterator[Timed]:
-    numbers = iter(range(1_000_000))
-
-    def insert(connection: Connection) -> float:
-        grant_id = uuid5(NAMESPACE, str(next(numbers)))
-        key = CompletionKey(grant_id.hex, "goal", LIFETIME_START, 1)
-        claim = Claim(
-            key, "request", ClaimState.PENDING, Reward(RewardType.WALLET, "GEMS", 10), str(grant_id), system_clock()
-        )
-        started = time.perf_counter()
-        grants.insert(connection, claim, PROVIDER)
-        return time.perf_counter() - started
-
     with connected(ground.url) as connection:
-        yield lambda: run_transaction(connection, insert)
+        # From the other end than the claims.
+        completed = reversed(statement("claimable").rows(connection))
+
+        def store(connection: Connection) -> float:
+            user_id, goal_id = next(completed)
+            key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
+            reward = ground.catalogue.goals[goal_id].reward
+            claim = Claim(key, f"request {goal_id}", ClaimState.PENDING, reward, grant_id(key, 1), system_clock())
+            started = time.perf_counter()
+            grants.store(connection, claim, PROVIDER)
+            return time.perf_counter() - started
+
+        yield lambda: run_transaction(connection, store)
 
 
 @contextmanager

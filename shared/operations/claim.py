@@ -74,14 +74,17 @@ def store_claim(
     changes: StandingChanges,
 ) -> Claim | None:
     """Claim a completion that is stored, and put its grant into the queue; None if it is claimed already."""
-    claimed = completions.mark_claimed(connection, key, now)
-    if claimed is None:
-        return None
-    changes.claim(key.user_id, claimed, now)
-    number = claimed.claim_number
-    claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
-    grants.insert(connection, claim, routes.get(goal.reward.type, NO_PROVIDER))
-    return claim
+    provider = routes.get(goal.reward.type, NO_PROVIDER)
+    # Nearly every claim is the first of its completion. The number of another one is asked for when it was not.
+    number: int | None = 1
+    while number is not None:
+        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
+        claimed = grants.store(connection, claim, provider)
+        if claimed is not None:
+            changes.claim(key.user_id, claimed, now)
+            return claim
+        number = completions.next_claim_number(connection, key)
+    return None
 
 
 def is_stored(connection: Connection, claim: Claim) -> bool:

@@ -11,8 +11,8 @@ from shared.domain.instant import Instant
 from shared.domain.scores import TallyState
 from shared.domain.standings import CompletionRecord, Parts, Standing, StandingKey, add_up, of_claim, of_completion
 from shared.postgres import completions, journal, standings
-from shared.postgres.completions import Claimed
 from shared.postgres.connection import Connection
+from shared.postgres.grants import Claimed
 from shared.postgres.tallies import MergedTally
 
 

@@ -13,18 +13,9 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_completions")
-_MARK_CLAIMED = statement("mark_claimed")
+_NEXT_CLAIM_NUMBER = statement("next_claim_number")
 _LOCK = statement("lock_completion")
 _RELEASE = statement("release_claim")
-
-
-class Claimed(NamedTuple):
-    """A completion that was claimed, and where that counts."""
-
-    claim_number: int
-    """Which claim of the completion, from 1."""
-    challenge_id: str | None
-    tags: tuple[str, ...]
 
 
 class HeldClaim(NamedTuple):
@@ -58,10 +49,10 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
     return set(map(CompletionKey._make, rows))
 
 
-def mark_claimed(connection: Connection, key: CompletionKey, claim_time: Instant) -> Claimed | None:
-    """Claim a completion; None if it is claimed, or not stored."""
-    row = _MARK_CLAIMED.row(connection, *key, claim_time)
-    return None if row is None else Claimed(row[0], row[1], tuple(row[2]))
+def next_claim_number(connection: Connection, key: CompletionKey) -> int | None:
+    """The number of the completion's next claim, from 1, and lock it; None if it is claimed, or not stored."""
+    row = _NEXT_CLAIM_NUMBER.row(connection, *key)
+    return None if row is None else int(row[0])
 
 
 def lock(connection: Connection, key: CompletionKey) -> HeldClaim:

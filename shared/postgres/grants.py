@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -18,7 +18,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.errors import violated_constraint
 from shared.postgres.statements import statement
 
-_INSERT = statement("insert_grant")
+_STORE = statement("store_claim")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
 _FIND_BY_GRANT = statement("find_claim_by_grant")
@@ -26,13 +26,21 @@ _FIND_OF_GOALS = statement("find_claims_of_goals")
 _LIST = statement("list_claims")
 
 
-def insert(connection: Connection, claim: Claim, provider: str) -> None:
-    """Put a claim with its grant into the outbox, due at once, for this provider.
+class Claimed(NamedTuple):
+    """Where a claim counts."""
 
+    challenge_id: str | None
+    tags: tuple[str, ...]
+
+
+def store(connection: Connection, claim: Claim, provider: str) -> Claimed | None:
+    """Claim a completion, and put the claim with its grant into the outbox, due at once, for this provider.
+
+    None, and nothing is stored, if the completion is claimed or not stored, or its next claim has another number.
     Raises `RequestIdReused` if the player made another claim under its request id.
     """
     try:
-        _INSERT.rows(
+        row = _STORE.row(
             connection,
             *claim.key,
             claim.claim_number,
@@ -49,6 +57,7 @@ def insert(connection: Connection, claim: Claim, provider: str) -> None:
         if violated_constraint(error) == "reward_outbox_request_id":
             raise RequestIdReused("the request id belongs to another claim") from error
         raise
+    return None if row is None else Claimed(row[0], tuple(row[1]))
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:

@@ -7,14 +7,16 @@ from itertools import count
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Stat
+from shared.domain.catalogue import Reward, RewardType, Stat
+from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
+from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Tally, TallyKey
-from shared.postgres import assignments, completions, players, tallies
+from shared.postgres import assignments, completions, grants, players, tallies
 from shared.postgres.assignments import Choice
 from shared.postgres.connection import Connection
 from tests.strategies import STATS
@@ -26,6 +28,13 @@ goal_ids = st.sampled_from(["win", "lose", "draw"])
 new_players = (f"player {number}" for number in count())
 
 on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def claim(connection: Connection, key: CompletionKey, claim_time: Instant, number: int = 1) -> grants.Claimed | None:
+    """Claim a completion."""
+    reward = Reward(RewardType.WALLET, "GEMS", 10)
+    stored = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), claim_time, number)
+    return grants.store(connection, stored, NO_PROVIDER)
 
 
 @on_one_database
@@ -49,7 +58,7 @@ def test_everything_stored_is_read_in_one_view(
         key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
         assert completions.insert_missing(either_connection, {key: CompletionRecord(complete_time)}) == {key}
         if claim_time is not None:
-            assert completions.mark_claimed(either_connection, key, claim_time)
+            assert claim(either_connection, key, claim_time)
     assert players.read(either_connection, user_id).view == PlayerView(
         {stat: TallyView(tally.measures, tally.latest) for stat, tally in kept.items()},
         chosen,
@@ -95,6 +104,8 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
     assert completions.insert_missing(connection, {key: CompletionRecord(5)}) == {key}
     assert completions.insert_missing(connection, {other: CompletionRecord(7), key: CompletionRecord(6)}) == {other}
     assert players.read(connection, "player").view.completions["win"] == Completion(5)
-    claimed = completions.Claimed(1, None, ())
-    assert [completions.mark_claimed(connection, key, 8) for _ in range(2)] == [claimed, None]
-    assert not completions.mark_claimed(connection, key._replace(goal_id="draw"), 8)
+    assert completions.next_claim_number(connection, key) == 1
+    assert claim(connection, key, 8, number=2) is None
+    assert [claim(connection, key, 8) for _ in range(2)] == [grants.Claimed(None, ()), None]
+    assert completions.next_claim_number(connection, key) is None
+    assert claim(connection, key._replace(goal_id="draw"), 8) is None

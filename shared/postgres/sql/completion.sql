@@ -19,17 +19,16 @@ FROM unnest(
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
--- name: mark_claimed
--- Claims a completion that nobody has claimed; answers the number of the claim, and where it counts, exactly when this
--- statement claimed it.
-UPDATE completion
-SET claim_time = timestamptz 'epoch' + $5::bigint * interval '1 microsecond', claim_number = claim_number + 1
+-- name: next_claim_number
+-- Locks a completion that nobody has claimed; answers the number that its next claim has.
+SELECT claim_number + 1
+FROM completion
 WHERE user_id = $1
     AND goal_id = $2
     AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
     AND occurrence = $4
     AND claim_time IS NULL
-RETURNING claim_number, challenge_id, tags;
+FOR UPDATE;
 
 -- name: lock_completion
 -- Locks a completion before its grants, in the order of all transactions; answers its claim, and where it counts.

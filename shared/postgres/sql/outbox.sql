@@ -1,15 +1,31 @@
--- name: insert_grant
--- Stores a claim with its grant, due at once.
-INSERT INTO reward_outbox (
-    user_id, goal_id, period_start, occurrence, claim_number,
-    grant_id, request_id, state, provider, reward_type, reward_id, quantity, priority,
-    attempts, lease_token, due_time, create_time
+-- name: store_claim
+-- Claims a completion that nobody has claimed, and stores the claim with its grant, due at once; answers where it counts,
+-- exactly when this statement claimed it. The grant's id follows from the claim's number, so that is given, too: a
+-- completion that was claimed more or less often before is left alone.
+WITH claimed AS (
+    UPDATE completion
+    SET claim_time = timestamptz 'epoch' + $13::bigint * interval '1 microsecond', claim_number = $5
+    WHERE user_id = $1
+        AND goal_id = $2
+        AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+        AND occurrence = $4
+        AND claim_time IS NULL
+        AND claim_number = $5 - 1
+    RETURNING user_id, goal_id, period_start, occurrence, claim_number, claim_time, challenge_id, tags
+),
+stored AS (
+    INSERT INTO reward_outbox (
+        user_id, goal_id, period_start, occurrence, claim_number,
+        grant_id, request_id, state, provider, reward_type, reward_id, quantity, priority,
+        attempts, lease_token, due_time, create_time
+    )
+    SELECT
+        user_id, goal_id, period_start, occurrence, claim_number,
+        $6, $7, 'PENDING', $8, $9, $10, $11, $12,
+        0, 0, claim_time, claim_time
+    FROM claimed
 )
-SELECT
-    $1, $2, timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4, $5,
-    $6, $7, 'PENDING', $8, $9, $10, $11, $12,
-    0, 0, claim_time, claim_time
-FROM (SELECT timestamptz 'epoch' + $13::bigint * interval '1 microsecond' AS claim_time) AS claim;
+SELECT challenge_id, tags FROM claimed;
 
 -- name: find_claim
 -- The newest claim of a completion; no row if there never was one.
