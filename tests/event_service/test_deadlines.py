@@ -26,6 +26,8 @@ YEAR_S = 365 * 24 * 3_600
 ANSWER_MARGIN_S = 0.1
 """How much later than its deadline a call may end."""
 BATCH = 50
+POOLS = 3
+"""Of challenges, of statistics and of events."""
 
 
 def batch(who: str) -> rpc.ReportEventsRequest:
@@ -44,10 +46,10 @@ def lose_patience(call: grpc.Future[Any], patience_s: float) -> None:
 def assert_pools_are_whole(running: Game) -> None:
     """All connections are there and idle, and are lent to callers again."""
     states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'"
-    wait_until(lambda: running.rows(states) == [("idle",)] * (2 * POOL_SIZE))
+    wait_until(lambda: running.rows(states) == [("idle",)] * (POOLS * POOL_SIZE))
     with ThreadPoolExecutor(16) as callers:
         assert len(set(callers.map(lambda _: len(running.goals()), range(64)))) == 1
-    assert len(running.rows(states)) == 2 * POOL_SIZE
+    assert len(running.rows(states)) == POOLS * POOL_SIZE
 
 
 @pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])
@@ -64,6 +66,7 @@ def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(are
         lose_patience(call, chance.uniform(0, 0.05))
     assert_pools_are_whole(arena_game)
     counted = dict(arena_game.rows("SELECT user_id, events FROM tally"))
+    print(f"\n{len(players)} batches sent, {len(counted)} applied as a whole before they were sent again")  # noqa: T201
     assert set(counted.values()) <= {BATCH}
     for who in players:
         verdicts = {result.verdict for result in arena_game.events.ReportEvents(batch(who)).results}

@@ -85,6 +85,12 @@ def test_writers_claims_and_activations_over_the_same_players_never_surface_a_de
             call.result()
     assert refused <= {"GOAL_NOT_COMPLETED", "ALREADY_CLAIMED"}
     distinct = rounds * WRITERS // 2
+    [(applied,)] = rows(database_url, "SELECT sum(events)::bigint FROM tally")
+    sent = rounds * WRITERS * 3 * PLAYERS
+    print(  # noqa: T201
+        f"\n{WRITERS} writers: {sent} events sent and acknowledged, {applied} applied, {sent - applied} duplicates, "
+        f"{distinct * 3 * PLAYERS - applied} lost; no deadlock surfaced"
+    )
     assert rows(database_url, "SELECT DISTINCT stat_code, events FROM tally WHERE events > 0 ORDER BY 1") == [
         ("", distinct),
         ("chests", distinct),
