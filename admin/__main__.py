@@ -6,9 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import audit, catalogue, migrate, rewards
+from admin import audit, boards, catalogue, migrate, rewards, verify
 
-FAMILIES = (audit.register, catalogue.register, migrate.register, rewards.register)
+FAMILIES = (
+    audit.register,
+    boards.register,
+    catalogue.register,
+    migrate.register,
+    rewards.register,
+    verify.register,
+)
 """Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""
 
 

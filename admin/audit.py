@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 
 from rich.console import Console
 from rich.table import Table
 
-from shared.domain.errors import ChallengeError
+from admin.opening import open_database
 from shared.domain.instant import HOUR
 from shared.operations.audit import PlayerAudit, StatAudit, audit_player
-from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 
 DEADLINE_S = 30.0
@@ -33,21 +30,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        print("DATABASE_URL is not set", file=sys.stderr)
-        return 2
-    database = Database(url, pool_size=1, application_name="admin audit")
-    database.open()
-    try:
+    with open_database("audit") as database:
         audit = audit_player(
             database, arguments.player, arguments.horizon_h * HOUR, system_clock(), time.monotonic() + DEADLINE_S
         )
-    except ChallengeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        database.close()
     _show(audit)
     return 1 if any(stat.lost for stat in audit.stats) else 0
 

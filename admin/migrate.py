@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
+from admin.opening import setting
 from shared.postgres.schema import migrate, roll_back
 
 
@@ -22,10 +21,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        print("DATABASE_URL is not set", file=sys.stderr)
-        return 2
+    url = setting("DATABASE_URL")
     if arguments.back is not None:
         names, done = roll_back(url, arguments.back), "undone"
     else:

@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
+from admin.terminal import add, lines_of, show, time_text
 from shared.domain.claims import ClaimState
-from shared.domain.instant import Instant, to_datetime
 from shared.operations.care import Report
 from shared.postgres.care import AuditEntry, KeptGrant
 
 LISTED_ERROR_CHARACTERS = 60
 """`show` has all of it."""
-WIDTH_MAX = 1_000
 
 UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
 
@@ -24,7 +23,7 @@ UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
 def show_list(grants: Iterable[KeptGrant]) -> None:
     """A line for each grant."""
     names = ("grant", "state", "provider", "pr.", "attempts", "claimed", "player", "goal", "reward", "last error")
-    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
+    table = lines_of(*names)
     for grant in grants:
         status = grant.status
         cells = (
@@ -33,18 +32,14 @@ def show_list(grants: Iterable[KeptGrant]) -> None:
             status.provider,
             status.priority,
             status.attempts,
-            _time(grant.claim_time),
+            time_text(grant.claim_time),
             grant.key.user_id,
             grant.key.goal_id,
             _reward(grant),
             (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
         )
-        # As text: what a player or a provider wrote is not markup.
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    # As wide as it takes: a line that a narrow terminal breaks can be read, and grep finds it, but no cell that is cut.
-    console = Console()
-    console.width = console.measure(table, options=console.options.update_width(WIDTH_MAX)).maximum
-    console.print(table)
+        add(table, *cells)
+    show(table)
 
 
 def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
@@ -58,16 +53,16 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
         "claim number": grant.claim_number,
         "request id": grant.request_id,
         "reward": _reward(grant),
-        "claimed": _time(grant.claim_time),
+        "claimed": time_text(grant.claim_time),
         "state": status.state,
         "refusal": status.refusal,
         "provider": status.provider,
         "priority": status.priority,
         "attempts": status.attempts,
-        "due": _time(status.due_time) if status.state is ClaimState.PENDING else None,
+        "due": time_text(status.due_time) if status.state is ClaimState.PENDING else None,
         "leased by": grant.lease_owner,
-        "leased until": None if grant.lease_until is None else _time(grant.lease_until),
-        "settled": None if status.settle_time is None else _time(status.settle_time),
+        "leased until": None if grant.lease_until is None else time_text(grant.lease_until),
+        "settled": None if status.settle_time is None else time_text(status.settle_time),
         "last error": grant.last_error,
     }
     table = Table(show_header=False)
@@ -78,7 +73,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
     console.print(table)
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
-        line = f"{_time(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}"
+        line = f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}"
         console.print(Text(line), soft_wrap=True)
 
 
@@ -86,7 +81,7 @@ def show_report(report: Report) -> None:
     """How claims and grants agree."""
     table = Table("provider", "state", "grants", "oldest claim")
     for count in report.counts:
-        table.add_row(Text(count.provider), count.state, f"{count.grants:,}", _time(count.oldest_claim_time))
+        table.add_row(Text(count.provider), count.state, f"{count.grants:,}", time_text(count.oldest_claim_time))
     console = Console()
     console.print(table)
     grants = Counter[ClaimState]()
@@ -107,7 +102,3 @@ def show_report(report: Report) -> None:
 
 def _reward(grant: KeptGrant) -> str:
     return f"{grant.reward.quantity:,} {grant.reward.id}"
-
-
-def _time(instant: Instant) -> str:
-    return to_datetime(instant).isoformat(" ", "seconds")

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
 from admin import reward_tables
+from admin.opening import open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.claims import ClaimState
-from shared.domain.errors import ChallengeError
 from shared.domain.grant_care import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
 from shared.domain.instant import Instant
 from shared.operations import care
 from shared.operations.care import Change, Order
 from shared.postgres.care import list_grants
-from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import PROVIDERS
 
@@ -110,7 +107,7 @@ def _reason(text: str) -> str:
 def _perform(arguments: argparse.Namespace, act: Act, change: Change) -> int:
     order = Order(act, change, arguments.operator, arguments.reason)
     refused = 0
-    with _database() as database:
+    with open_database("rewards") as database:
         for grant_id in arguments.grants:
             try:
                 after = care.perform(
@@ -126,7 +123,7 @@ def _perform(arguments: argparse.Namespace, act: Act, change: Change) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    with _database() as database:
+    with open_database("rewards") as database:
         grants = database.autocommit(
             lambda connection: list_grants(
                 connection, arguments.state, arguments.provider, arguments.player, arguments.limit
@@ -142,7 +139,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    with _database() as database:
+    with open_database("rewards") as database:
         found = care.show(database, arguments.grant, time.monotonic() + DEADLINE_S)
     if found is None:
         print("there is no such grant", file=sys.stderr)
@@ -152,24 +149,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _report(_: argparse.Namespace) -> int:
-    with _database() as database:
+    with open_database("rewards") as database:
         report = care.report(database, time.monotonic() + DEADLINE_S)
     reward_tables.show_report(report)
     return 0 if report.agrees else 1
-
-
-@contextmanager
-def _database() -> Iterator[Database]:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        print("DATABASE_URL is not set", file=sys.stderr)
-        raise SystemExit(2)
-    database = Database(url, pool_size=1, application_name="admin rewards")
-    database.open()
-    try:
-        yield database
-    except ChallengeError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from None
-    finally:
-        database.close()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cache.boards import BoardCache
 from shared.cache.redis import CacheAway, CacheRefused
 from shared.domain.catalogue import Board
 from shared.domain.errors import CatalogueUnavailable
+from shared.domain.instant import Instant
+from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey, Score
 from shared.operations.board_sync import SYNC_INTERVAL_S, CatalogueInUse
 from shared.postgres import journal, scores
 from shared.postgres.database import Database
+
+_Place = tuple[int, Instant]
+"""A score, and when it was reached."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ class Checked(NamedTuple):
     ranking: RankingKey
     compared: int
     differences: int
-    """Players who are not in Redis as the database has them, and not since just now."""
+    """Players who are not in Redis as the database has them, and not since just now; and those whom only Redis has."""
 
 
 class BoardCheck:
@@ -74,48 +79,92 @@ class BoardCheck:
         The sample are the players that follow one who is drawn from Redis, as the database has them, and after the last
         one the first ones: so players who are missing in Redis are found, too.
         """
+        checked = self.compare(board, ranking, sample)
+        if checked is None:
+            return None
+        self.compared += checked.compared
+        self.differences += checked.differences
+        if checked.differences:
+            log.error(
+                "a ranking in Redis differs from the database, and is built again",
+                extra={"leaderboard": board.id, "compared": checked.compared, "differences": checked.differences},
+            )
+            deadline = time.monotonic() + READ_S
+            self._database.autocommit(lambda connection: journal.distrust(connection, [board.id]), deadline)
+        return checked
+
+    def compare(self, board: Board, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
+        """As `check`, and change nothing."""
         size = self._boards.top(board, ranking.period_start, 1, 1)
         if size is None:
             return None
         drawn = self._boards.top(board, ranking.period_start, self._draw.randint(1, max(1, size.size)), 1)
         after = drawn.ranked[0].user_id if drawn is not None and drawn.ranked else ""
-        stored = self._sample(ranking, after, sample)
-        suspects = self._different(board, ranking, stored)
-        if suspects is None:
+        following = self._read(ranking, after, sample)
+        first = self._read(ranking, "", sample - len(following)) if after and len(following) < sample else []
+        stored = list({score.user_id: score for score in [*first, *following]}.values())
+        found = self._found(board, ranking, stored)
+        if found is None:
             return None
-        if suspects:
-            self._wait(SETTLED_S)
-            again = {score.user_id: score for score in self._sample(ranking, after, sample)}
-            unchanged = [score for score in suspects if again.get(score.user_id) == score]
-            suspects = self._different(board, ranking, unchanged) or []
-        self.compared += len(stored)
-        self.differences += len(suspects)
-        if suspects:
-            log.error(
-                "a ranking in Redis differs from the database, and is built again",
-                extra={"leaderboard": board.id, "compared": len(stored), "differences": len(suspects)},
+        return Checked(ranking, len(stored), self._unsettled(board, ranking, _different(stored, found)))
+
+    def compare_all(
+        self, board: Board, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
+    ) -> Checked | None:
+        """Compare all players, and look for those whom only Redis has; None if Redis does not have the ranking.
+
+        `progress` is told how many players were compared since it was last told.
+        """
+        before = self._boards.top(board, ranking.period_start, 1, 1)
+        if before is None:
+            return None
+        compared, present, suspects, after = 0, 0, list[Score](), ""
+        while portion := self._read(ranking, after, PLAYERS_MAX):
+            found = self._found(board, ranking, portion)
+            if found is None:
+                return None
+            suspects += _different(portion, found)
+            compared += len(portion)
+            present += len(found)
+            after = portion[-1].user_id
+            progress(len(portion))
+        # Nobody leaves a ranking, and nobody is in Redis before the database: whoever was in Redis at first is in what
+        # was read since.
+        surplus = max(0, before.size - present)
+        return Checked(ranking, compared, self._unsettled(board, ranking, suspects) + surplus)
+
+    def _unsettled(self, board: Board, ranking: RankingKey, suspects: Sequence[Score]) -> int:
+        """How many of these players Redis still has otherwise when their scores have had time to get there."""
+        if not suspects:
+            return 0
+        self._wait(SETTLED_S)
+        count = 0
+        for start in range(0, len(suspects), PLAYERS_MAX):
+            portion = suspects[start : start + PLAYERS_MAX]
+            user_ids = [score.user_id for score in portion]
+            now = self._database.autocommit(
+                lambda connection, user_ids=user_ids: scores.of_players(connection, user_ids),  # type: ignore[misc]
+                time.monotonic() + READ_S,
             )
-            deadline = time.monotonic() + READ_S
-            self._database.autocommit(lambda connection: journal.distrust(connection, [board.id]), deadline)
-        return Checked(ranking, len(stored), len(suspects))
+            stored = {score.user_id: score for key, score in now if key == ranking}
+            unchanged = [score for score in portion if stored.get(score.user_id) == score]
+            found = self._found(board, ranking, unchanged)
+            count += 0 if found is None else len(_different(unchanged, found))
+        return count
 
-    def _sample(self, ranking: RankingKey, after: str, count: int) -> list[Score]:
-        deadline = time.monotonic() + READ_S
+    def _read(self, ranking: RankingKey, after: str, count: int) -> list[Score]:
+        return self._database.autocommit(
+            lambda connection: scores.of_ranking(connection, ranking, after, count), time.monotonic() + READ_S
+        )
 
-        def read(after: str, count: int) -> list[Score]:
-            return self._database.autocommit(
-                lambda connection: scores.of_ranking(connection, ranking, after, count), deadline
-            )
-
-        following = read(after, count)
-        first = read("", count - len(following)) if after and len(following) < count else []
-        return list({score.user_id: score for score in [*first, *following]}.values())
-
-    def _different(self, board: Board, ranking: RankingKey, stored: Iterable[Score]) -> list[Score] | None:
-        """Those of these scores that Redis has otherwise; None if it cannot say."""
-        expected = list(stored)
-        page = self._boards.of_players(board, ranking.period_start, [score.user_id for score in expected])
+    def _found(self, board: Board, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
+        """What Redis has of the players of these scores; None if it cannot say."""
+        page = self._boards.of_players(board, ranking.period_start, [score.user_id for score in stored])
         if page is None:
             return None
-        found = {player.user_id: (player.score, player.reached_time) for player in page.ranked}
-        return [score for score in expected if found.get(score.user_id) != (score.score, score.reached_time)]
+        return {player.user_id: (player.score, player.reached_time) for player in page.ranked}
+
+
+def _different(stored: Iterable[Score], found: Mapping[str, _Place]) -> list[Score]:
+    """Those of these scores that Redis has otherwise."""
+    return [score for score in stored if found.get(score.user_id) != (score.score, score.reached_time)]

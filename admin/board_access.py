@@ -1,0 +1,92 @@
+"""Leaderboards as commands work on them: the database, Redis and the catalogue together."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from admin.opening import load_catalogue, open_cache, open_database, stop
+from shared.cache.board_trust import BoardTrust
+from shared.cache.boards import BoardCache
+from shared.cache.redis import Cache
+from shared.cache.telemetry import CacheTelemetry
+from shared.domain.catalogue import Board, Catalogue
+from shared.domain.instant import Instant, to_instant
+from shared.domain.scores import RankingKey
+from shared.operations.board_build import BoardBuilder
+from shared.postgres import overview, scores
+from shared.postgres.database import Database
+from shared.runtime.telemetry import Telemetry
+
+DEADLINE_S = 30.0
+
+
+@dataclass(frozen=True)
+class BoardAccess:
+    """What commands on leaderboards need. Redis answers, or did just now."""
+
+    database: Database
+    catalogue: Catalogue
+    cache: Cache
+    boards: BoardCache
+    trust: BoardTrust
+
+    def builder(self) -> BoardBuilder:
+        """Builds rankings beside those in use."""
+        return BoardBuilder(
+            self.database, lambda: self.catalogue, self.cache, self.boards, self.trust, threading.Event()
+        )
+
+    def open_rankings(self) -> Sequence[RankingKey]:
+        """The rankings of the catalogue's boards that may still change, in their order there."""
+        found = self.database.autocommit(scores.open_rankings, time.monotonic() + DEADLINE_S)
+        places = {board.id: place for place, board in enumerate(self.catalogue.boards)}
+        known = [ranking for ranking in found if ranking.board_id in places]
+        return sorted(known, key=lambda ranking: (places[ranking.board_id], ranking.period_start))
+
+
+def count_players(database: Database, ranking: RankingKey) -> int:
+    """How many players of a ranking the database has."""
+    return database.autocommit(
+        lambda connection: overview.count_players(connection, ranking), time.monotonic() + DEADLINE_S
+    )
+
+
+@contextmanager
+def open_boards(command: str) -> Iterator[BoardAccess]:
+    """Open everything, and end the command if any of it is away."""
+    catalogue = load_catalogue()
+    with open_database(command) as database, open_cache() as cache:
+        yield board_access(database, catalogue, cache)
+
+
+def board_access(database: Database, catalogue: Catalogue, cache: Cache) -> BoardAccess:
+    """Look at rankings in Redis as the services do."""
+    trust = BoardTrust(cache)
+    trust.learn(database.autocommit(scores.board_epochs, time.monotonic() + DEADLINE_S))
+    return BoardAccess(database, catalogue, cache, BoardCache(cache, trust, CacheTelemetry(Telemetry(), cache)), trust)
+
+
+def board_of(catalogue: Catalogue, board_id: str) -> Board:
+    """The board, or the end of the command."""
+    board = catalogue.board_by_id.get(board_id)
+    if board is None:
+        known = ", ".join(board.id for board in catalogue.boards) or "none"
+        stop(f"the catalogue has no leaderboard {board_id!r}; it has: {known}")
+    return board
+
+
+def instant_argument(text: str) -> Instant:
+    """An instant that somebody typed: a date or a time of ISO 8601, in UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date or time such as 2026-11-25 or 2026-11-25T12:00Z"
+        ) from None
+    return to_instant(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))

@@ -1,0 +1,129 @@
+"""`python -m admin boards …`: looks at leaderboards, and builds their rankings in Redis."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from admin.board_access import (
+    DEADLINE_S,
+    BoardAccess,
+    board_access,
+    board_of,
+    count_players,
+    instant_argument,
+    open_boards,
+)
+from admin.board_building import build
+from admin.opening import load_catalogue, open_cache_if_set, open_database, stop
+from admin.terminal import add, lines_of, over_text, show, time_text
+from shared.domain.catalogue import Catalogue
+from shared.domain.periods import period_at
+from shared.domain.scores import RankingKey
+from shared.postgres import overview
+from shared.postgres.database import Database
+from shared.postgres.overview import KeptRanking
+
+FINALS_DEFAULT = 1
+
+
+def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `boards` and its commands."""
+    family = families.add_parser(
+        "boards",
+        help="look at leaderboards, and build their rankings in Redis",
+        description="Commands on leaderboards. They read DATABASE_URL, REDIS_URL and CATALOGUE as the services do.",
+    )
+    commands = family.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    listing = commands.add_parser(
+        "list",
+        help="list rankings: where they are answered from, and how fresh that is",
+        description="Lists the rankings of all leaderboards that the database knows.",
+    )
+    listing.add_argument(
+        "--finals",
+        type=int,
+        default=FINALS_DEFAULT,
+        metavar="N",
+        choices=range(10_001),
+        help="also so many final rankings of each leaderboard, the newest (default: %(default)s)",
+    )
+    listing.set_defaults(run=_list)
+
+    rebuilding = commands.add_parser(
+        "rebuild",
+        help="build rankings in Redis from the database, beside those in use",
+        description="Builds the rankings of a leaderboard in Redis from the database, beside those in use, which "
+        "answer until the new ones take their place.",
+        epilog="Exit status: 0 all were built, 1 not all.",
+    )
+    which = rebuilding.add_mutually_exclusive_group(required=True)
+    which.add_argument("board", metavar="BOARD", nargs="?", help="a leaderboard's id")
+    which.add_argument("--all", action="store_true", help="every leaderboard")
+    rebuilding.add_argument(
+        "--period",
+        type=instant_argument,
+        metavar="INSTANT",
+        help="of BOARD the period that INSTANT lies in, not every one that may still change",
+    )
+    rebuilding.set_defaults(run=_rebuild)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    catalogue = load_catalogue()
+    table = lines_of("leaderboard", "over", "period", "until", "players", "in Redis", "answered from", "as of")
+    with open_database("boards") as database, open_cache_if_set() as cache:
+        kept = database.autocommit(
+            lambda connection: overview.rankings(connection, arguments.finals), time.monotonic() + DEADLINE_S
+        )
+        usable = cache is not None and cache.probe() is None
+        access = board_access(database, catalogue, cache) if cache is not None and usable else None
+        for ranking in kept:
+            add(table, *_row(ranking, catalogue, database, access))
+    show(table)
+    if not usable:
+        print("Redis is not set or does not answer", file=sys.stderr)
+    return 0
+
+
+def _row(
+    kept: KeptRanking, catalogue: Catalogue, database: Database, access: BoardAccess | None
+) -> tuple[str, str, str, str, str, str, str, str]:
+    ranking = RankingKey(kept.board_id, kept.period_start)
+    board = catalogue.board_by_id.get(kept.board_id)
+    players = kept.players if kept.players is not None else count_players(database, ranking)
+    page = access.boards.top(board, kept.period_start, 1, 1) if access is not None and board is not None else None
+    if kept.final_time is not None:
+        source, fresh = "final ranking", time_text(kept.final_time)
+    elif page is not None:
+        source, fresh = "Redis", "now"
+    elif board is None:
+        source, fresh = "nowhere: not in the catalogue", ""
+    else:
+        source, fresh = "fallback", "never yet" if kept.fallback_time is None else time_text(kept.fallback_time)
+    return (
+        kept.board_id,
+        "" if board is None else over_text(board),
+        "all time" if kept.period_end is None else time_text(kept.period_start),
+        "" if kept.period_end is None else time_text(kept.period_end),
+        f"{players:,}",
+        "" if page is None else f"{page.size:,}",
+        source,
+        fresh,
+    )
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    with open_boards("boards") as access:
+        rankings = access.open_rankings()
+        if arguments.board is not None:
+            board = board_of(access.catalogue, arguments.board)
+            rankings = [ranking for ranking in rankings if ranking.board_id == board.id]
+            if arguments.period is not None:
+                start = period_at(board.schedule, arguments.period).start
+                rankings = [ranking for ranking in rankings if ranking.period_start == start]
+        if not rankings:
+            stop("there is no such ranking that may still change; services open them when they use the catalogue")
+        return 0 if build(access, rankings) else 1

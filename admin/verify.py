@@ -1,0 +1,105 @@
+"""`python -m admin verify`: compares rankings in Redis with the database."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterable, Mapping
+
+from rich.progress import Progress
+
+from admin.board_access import DEADLINE_S, BoardAccess, count_players, open_boards
+from admin.board_building import build
+from admin.terminal import add, lines_of, progress_bars, ranking_text, show, time_text
+from shared.domain.rankings import PLAYERS_MAX
+from shared.domain.scores import RankingKey
+from shared.operations.board_check import SAMPLE, BoardCheck, Checked
+from shared.postgres import journal
+
+WAITING_MAX = 1_000_000
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "verify",
+        help="compare leaderboards in Redis with the database",
+        description="Compares players' scores in Redis with those in the database: of each ranking that may still "
+        "change, a sample, or everybody. Scores that were stored just now have some seconds to get to Redis.",
+        epilog="Exit status: 0 Redis has nothing otherwise (what it does not have at all, the database answers), "
+        "1 it has, and after --repair still has.",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--sample",
+        type=int,
+        default=10 * SAMPLE,
+        metavar="N",
+        choices=range(1, PLAYERS_MAX + 1),
+        help=f"so many players of each ranking, 1 to {PLAYERS_MAX} (default: %(default)s)",
+    )
+    size.add_argument("--all", action="store_true", help="all players; also finds those whom only Redis has")
+    parser.add_argument("--repair", action="store_true", help="build what differs or is missing, and compare again")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    with open_boards("verify") as access:
+        verification = _Verification(access, None if arguments.all else arguments.sample)
+        found = verification.compare(access.open_rankings())
+        _show(found)
+        wrong = [ranking for ranking, checked in found.items() if checked is None or checked.differences]
+        if wrong and arguments.repair:
+            build(access, wrong)
+            found = verification.compare(wrong)
+            _show(found)
+        waiting = access.database.autocommit(
+            lambda connection: journal.count(connection, WAITING_MAX), time.monotonic() + DEADLINE_S
+        )
+    if waiting:
+        print(f"{waiting:,} changes wait to get to Redis; services that run see to it", file=sys.stderr)
+    return 1 if any(checked is not None and checked.differences for checked in found.values()) else 0
+
+
+class _Verification:
+    """Compares rankings, each with a progress bar."""
+
+    def __init__(self, access: BoardAccess, sample: int | None) -> None:
+        """`sample` is None for all players."""
+        self._access = access
+        self._sample = sample
+        draw = random.Random()  # noqa: S311 - a sample
+        self._check = BoardCheck(access.database, lambda: access.catalogue, access.boards, draw, time.sleep)
+
+    def compare(self, rankings: Iterable[RankingKey]) -> dict[RankingKey, Checked | None]:
+        """What each comparison has found; None of rankings that Redis does not have."""
+        with progress_bars() as progress:
+            return {ranking: self._compare(ranking, progress) for ranking in rankings}
+
+    def _compare(self, ranking: RankingKey, progress: Progress) -> Checked | None:
+        board = self._access.catalogue.board_by_id[ranking.board_id]
+        players = count_players(self._access.database, ranking)
+        task = progress.add_task(f"compare {ranking_text(ranking)}", total=min(players, self._sample or players))
+        if self._sample is None:
+            return self._check.compare_all(board, ranking, lambda compared: progress.advance(task, compared))
+        checked = self._check.compare(board, ranking, self._sample)
+        progress.update(task, completed=0 if checked is None else checked.compared)
+        return checked
+
+
+def _show(found: Mapping[RankingKey, Checked | None]) -> None:
+    table = lines_of("leaderboard", "period", "compared", "differences")
+    for ranking, checked in found.items():
+        if checked is None:
+            add(table, ranking.board_id, time_text(ranking.period_start), "-", "not in Redis")
+        else:
+            add(
+                table,
+                ranking.board_id,
+                time_text(ranking.period_start),
+                f"{checked.compared:,}",
+                f"{checked.differences:,}",
+            )
+    show(table)

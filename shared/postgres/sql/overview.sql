@@ -1,0 +1,21 @@
+-- name: list_rankings
+-- Every ranking that may still change, and the newest final ones of each board.
+SELECT board_id, period_start, period_end, final_time, players, fallback_time
+FROM (
+    SELECT
+        period.board_id, period.period_start, period.period_end, period.final_time, period.players,
+        refresh.fresh_at AS fallback_time,
+        row_number() OVER (
+            PARTITION BY period.board_id, period.final_time IS NULL ORDER BY period.period_start DESC
+        ) AS age
+    FROM leaderboard_period AS period
+    LEFT JOIN leaderboard_refresh AS refresh ON true
+) AS listed
+WHERE final_time IS NULL OR age <= $1::integer
+ORDER BY board_id, period_start;
+
+-- name: count_ranking
+-- How many players are in a ranking that may still change.
+SELECT count(*)
+FROM leaderboard_score
+WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond';

@@ -1,0 +1,20 @@
+"""Fixtures for tests of the operators' command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.admin.site import Site, opened_site
+
+
+@pytest.fixture
+def site(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """What the environment of an operator points at: thirty players on two leaderboards, in both places."""
+    with opened_site(database_url, redis_url, tmp_path / "catalogue.json") as opened:
+        monkeypatch.setenv("DATABASE_URL", database_url)
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        monkeypatch.setenv("CATALOGUE", str(opened.catalogue_file))
+        yield opened

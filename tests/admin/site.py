@@ -1,0 +1,82 @@
+"""A game that operators look after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from admin.__main__ import main
+from shared.cache.keys import BoardKeys, board_keys
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.scores import RankingKey
+from shared.operations.catalogue_record import record_catalogue
+from shared.operations.flush import flush
+from shared.postgres.database import Database
+from tests.arena import assigned, challenge
+from tests.catalogue.documents import Mapping, loaded, write_json
+from tests.databases import opened, soon
+from tests.services import NOW, rows
+from tests.strategies import KILLS
+
+PLAYERS = 30
+WINNERS = 20
+"""Two of three reach the target, and get their points."""
+
+DOCUMENT: Mapping = {
+    "challenges": [challenge("arena", assigned("win", stat=KILLS.code, count="sum", target=2, points=5))],
+    "leaderboards": [
+        {"id": "champions", "name": "Champions", "over": "points"},
+        {"id": "best", "name": "Best", "over": "stat", "stat": KILLS.code, "count": "highest", "period": "day"},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The database, Redis and the catalogue."""
+
+    database: Database
+    database_url: str
+    redis: redis.Redis
+    catalogue: Catalogue
+    catalogue_file: Path
+
+    def play(self, first: int = 0) -> None:
+        """Events of thirty players, whose changes nobody has told Redis."""
+        events = [
+            Event(f"{first} {number}", f"player {number}", NOW, KILLS, delta=1 + number % 3, value=first + number)
+            for number in range(PLAYERS)
+        ]
+        flush(self.database, self.catalogue, events, soon())
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        return rows(self.database_url, query, *parameters)
+
+
+CHAMPIONS: BoardKeys = board_keys(RankingKey("champions", 0))
+TODAY = board_keys(RankingKey("best", NOW - NOW % DAY))
+
+
+@contextmanager
+def opened_site(database_url: str, redis_url: str, file: Path) -> Iterator[Site]:
+    """The catalogue is on record, everybody has played once, and Redis knows nobody yet."""
+    write_json(file, DOCUMENT)
+    catalogue = loaded(DOCUMENT)
+    with opened(database_url) as database, redis.Redis.from_url(redis_url) as client:
+        record_catalogue(database, catalogue, NOW, soon())
+        site = Site(database, database_url, client, catalogue, file)
+        site.play()
+        yield site
+
+
+def admin(*arguments: str) -> int:
+    """Run a command, and answer its status."""
+    return main(arguments)

@@ -1,0 +1,99 @@
+"""`python -m admin boards`."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.cache.board_build import build_of
+from shared.cache.board_trust import BoardTrust
+from shared.cache.redis import Cache
+from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, Site, admin
+
+Captured = pytest.CaptureFixture[str]
+
+
+def lines(captured: Captured, board_id: str) -> list[str]:
+    """What was printed about a board, with single spaces."""
+    out = captured.readouterr().out
+    return [" ".join(line.split()) for line in out.splitlines() if line.startswith(board_id)]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_list_says_where_rankings_are_answered_from(capsys: Captured) -> None:
+    assert admin("boards", "list") == 0
+    assert lines(capsys, "champions") == ["champions points all time 20 fallback never yet"]
+    assert admin("boards", "rebuild", "champions") == 0
+    capsys.readouterr()
+    assert admin("boards", "list") == 0
+    assert lines(capsys, "champions") == ["champions points all time 20 20 Redis now"]
+
+
+def test_a_rebuild_takes_all_rankings_of_a_board_or_one(site: Site, capsys: Captured) -> None:
+    assert admin("boards", "rebuild", "best", "--period", "2024-02-29") == 0
+    (line,) = lines(capsys, "best")
+    assert line.startswith("best 2024-02-29 00:00:00Z: 30 players in ")
+    assert site.redis.zcard(TODAY.order) == PLAYERS
+    assert site.redis.zcard(CHAMPIONS.order) == 0
+    assert admin("boards", "rebuild", "best") == 0
+    periods = site.rows("SELECT count(*) FROM leaderboard_period WHERE board_id = 'best'")[0][0]
+    assert len(lines(capsys, "best")) == periods > 1
+
+
+def test_a_rebuild_of_everything(site: Site) -> None:
+    assert admin("boards", "rebuild", "--all") == 0
+    # Half of the players have reached the target of two, and got their points.
+    assert site.redis.zcard(TODAY.order) == PLAYERS
+    assert (
+        site.redis.zcard(CHAMPIONS.order)
+        == site.rows("SELECT count(*) FROM standing WHERE scope = 'all' AND schedule = 'lifetime'")[0][0]
+    )
+
+
+def test_a_rebuild_beside_another_one_says_so(site: Site, redis_url: str, capsys: Captured) -> None:
+    cache = Cache(redis_url, connections_max=2)
+    assert cache.probe() is None
+    trust = BoardTrust(cache)
+    trust.learn({"champions": 1})
+    other = build_of(cache, trust, site.catalogue.board_by_id["champions"], 0)
+    assert other is not None
+    assert other.begin()
+    assert admin("boards", "rebuild", "champions") == 1
+    assert "champions: not built: another builder is at it" in capsys.readouterr().err
+    other.abandon()
+    cache.close()
+
+
+@pytest.mark.usefixtures("site")
+def test_without_redis_a_rebuild_says_so_and_a_list_is_given(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    with pytest.raises(SystemExit) as left:
+        admin("boards", "rebuild", "--all")
+    assert left.value.code == 1
+    assert "Redis does not answer" in capsys.readouterr().err
+    assert admin("boards", "list") == 0
+    assert lines(capsys, "champions") == ["champions points all time 20 fallback never yet"]
+    monkeypatch.delenv("REDIS_URL")
+    with pytest.raises(SystemExit) as left:
+        admin("boards", "rebuild", "--all")
+    assert left.value.code == 2
+
+
+@pytest.mark.usefixtures("site")
+def test_an_unknown_board_is_named_with_those_there_are(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as left:
+        admin("boards", "rebuild", "champion")
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "the catalogue has no leaderboard 'champion'; it has: champions, best\n"
+
+
+def test_final_rankings_are_listed_as_such(site: Site, capsys: Captured) -> None:
+    site.rows(
+        "UPDATE leaderboard_period SET final_time = '2024-03-05T00:00Z', players = 7 "
+        "WHERE board_id = 'best' AND period_start = '2024-02-29T00:00Z' RETURNING 1"
+    )
+    period = "2024-02-29 00:00:00Z 2024-03-01 00:00:00Z"
+    final = f"best highest of kills {period} 7 final ranking 2024-03-05 00:00:00Z"
+    assert admin("boards", "list") == 0
+    assert final in lines(capsys, "best")
+    assert admin("boards", "list", "--finals", "0") == 0
+    assert final not in lines(capsys, "best")

@@ -1,0 +1,73 @@
+"""`python -m admin verify`."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.operations import board_check
+from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, Site, admin
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_check, "SETTLED_S", 0)
+
+
+@pytest.fixture
+def built(site: Site, capsys: Captured) -> Site:
+    """All rankings are in Redis."""
+    assert admin("boards", "rebuild", "--all") == 0
+    capsys.readouterr()
+    return site
+
+
+def findings(captured: Captured) -> list[str]:
+    """What was said of the ranking of today: compared and differences."""
+    lines = captured.readouterr().out.splitlines()
+    return [" ".join(line.split()[-2:]) for line in lines if line.startswith("best") and "2024-02-29" in line]
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("size", [["--all"], ["--sample", "7"], []])
+def test_what_agrees_is_no_difference(capsys: Captured, size: list[str]) -> None:
+    assert admin("verify", *size) == 0
+    (found,) = findings(capsys)
+    assert found in (f"{PLAYERS} 0", "7 0")
+
+
+def test_what_redis_does_not_have_is_no_difference_and_is_built_by_a_repair(site: Site, capsys: Captured) -> None:
+    assert admin("verify", "--all") == 0
+    assert findings(capsys) == ["in Redis"]
+    assert admin("verify", "--all", "--repair") == 0
+    assert findings(capsys)[-1] == f"{PLAYERS} 0"
+    assert site.redis.zcard(TODAY.order) == PLAYERS
+
+
+def test_changes_that_redis_has_missed_are_differences_until_repaired(built: Site, capsys: Captured) -> None:
+    built.play(100)
+    assert admin("verify", "--all") == 1
+    out, err = capsys.readouterr()
+    assert f"{PLAYERS} {PLAYERS}" in " ".join(out.split())
+    assert "changes wait to get to Redis" in err
+    assert admin("verify", "--all", "--repair") == 0
+    assert admin("verify", "--all") == 0
+
+
+def test_a_player_whom_only_redis_has_is_found(built: Site, capsys: Captured) -> None:
+    place = bytes(16)
+    built.redis.zadd(TODAY.order, {place + b"nobody": 0})
+    built.redis.hset(TODAY.players, "nobody", bytes(8) + place)
+    assert admin("verify", "--all") == 1
+    assert findings(capsys) == [f"{PLAYERS} 1"]
+
+
+def test_a_ranking_that_holds_garbage_is_not_used_and_built_by_a_repair(built: Site, capsys: Captured) -> None:
+    built.redis.delete(CHAMPIONS.order)
+    built.redis.set(CHAMPIONS.order, "garbage")
+    assert admin("verify") == 0
+    assert "not in Redis" in capsys.readouterr().out
+    assert admin("verify", "--repair") == 0
+    assert "not in Redis" not in capsys.readouterr().out.splitlines()[-1]
+    assert built.redis.zcard(CHAMPIONS.order) > 0
