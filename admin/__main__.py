@@ -6,14 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import audit, boards, catalogue, migrate, rewards, verify
+from admin import audit, boards, catalogue, migrate, points, recalculate, rewards, statistics, verify
 
 FAMILIES = (
     audit.register,
     boards.register,
     catalogue.register,
     migrate.register,
+    points.register,
+    recalculate.register,
     rewards.register,
+    statistics.register,
     verify.register,
 )
 """Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""

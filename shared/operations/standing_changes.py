@@ -9,7 +9,16 @@ from shared.domain.catalogue import Catalogue, Scope
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
 from shared.domain.scores import TallyState
-from shared.domain.standings import CompletionRecord, Parts, Standing, StandingKey, add_up, of_claim, of_completion
+from shared.domain.standings import (
+    CompletionRecord,
+    Parts,
+    Standing,
+    StandingKey,
+    add_up,
+    of_adjustment,
+    of_claim,
+    of_completion,
+)
 from shared.postgres import completions, journal, standings
 from shared.postgres.connection import Connection
 from shared.postgres.grants import Claimed
@@ -43,6 +52,10 @@ class StandingChanges:
     def claim(self, user_id: str, claimed: Claimed, claim_time: Instant) -> None:
         """A completion was claimed."""
         self._add(of_claim(user_id, claimed.challenge_id, claimed.tags, claim_time))
+
+    def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
+        """An operator gave points, or took them."""
+        self._add(of_adjustment(user_id, points, adjust_time, self._catalogue.points_schedules))
 
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
         """Store what was gathered. If scores on boards change by it or by these tallies, note whose; None if not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from shared.domain.catalogue import ScopeKind
 from shared.domain.periods import Schedule
@@ -12,29 +12,40 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _MERGE = statement("merge_standings")
+_STORE = statement("store_standings")
 SCHEDULES = {schedule.value: schedule for schedule in Schedule}
 SCOPE_KINDS = {kind.value: kind for kind in ScopeKind}
 
 
 def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict[StandingKey, Standing]:
-    """Add to what is stored, and answer what is stored then. The rows stay locked until the transaction ends."""
-    keys = sorted(added)
-    values = [added[key] for key in keys]
-    rows = _MERGE.rows(
-        connection,
-        text_array([key.user_id for key in keys]),
-        text_array([key.schedule for key in keys]),
-        int_array([key.period_start for key in keys]),
-        text_array([key.scope for key in keys]),
-        text_array([key.scope_id for key in keys]),
-        int_array([value.completed for value in values]),
-        int_array([value.claimed for value in values]),
-        int_array([value.points for value in values]),
-        nullable_int_array([value.points_time for value in values]),
-        nullable_int_array([value.fastest for value in values]),
-        int_array([value.version for value in values]),
-    )
+    """Add to what is stored, and answer what is stored then. The rows stay locked until the transaction ends.
+
+    Merging `Standing()` locks a row, makes it where it is missing, and changes nothing.
+    """
+    rows = _MERGE.rows(connection, *_columns(added))
     return {
         StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
         for user_id, schedule, start, scope, scope_id, *numbers in rows
     }
+
+
+def store(connection: Connection, anew: Mapping[StandingKey, Standing]) -> None:
+    """Replace what is stored. The rows must be there, and locked by `merge`, which makes them."""
+    _STORE.rows(connection, *_columns(anew))
+
+
+def _columns(standings: Mapping[StandingKey, Standing]) -> Iterator[str]:
+    """One array for each column, sorted by key."""
+    keys = sorted(standings)
+    values = [standings[key] for key in keys]
+    yield text_array([key.user_id for key in keys])
+    yield text_array([key.schedule for key in keys])
+    yield int_array([key.period_start for key in keys])
+    yield text_array([key.scope for key in keys])
+    yield text_array([key.scope_id for key in keys])
+    yield int_array([value.completed for value in values])
+    yield int_array([value.claimed for value in values])
+    yield int_array([value.points for value in values])
+    yield nullable_int_array([value.points_time for value in values])
+    yield nullable_int_array([value.fastest for value in values])
+    yield int_array([value.version for value in values])

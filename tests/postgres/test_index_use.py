@@ -31,6 +31,8 @@ FILL = [
     " (VALUES ('all', ''), ('challenge', 'arena'), ('tag', 'pvp')) AS scopes (scope, scope_id)",
     "INSERT INTO standing SELECT 'player ' || p, 'day/UTC', timestamptz 'epoch' + d * interval '1 day', 'all', '',"
     " 1, 1, 1, NULL, NULL, 1 FROM generate_series(1, {players}) p, generate_series(1, 5) d",
+    "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
+    " FROM generate_series(1, {players}) p",
     # The first claims wait for delivery, some of the second are under way, the rest is done.
     "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id, state,"
     " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time, lease_until)"
@@ -54,6 +56,11 @@ SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
+    "read_histories": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
+    "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
+    "store_standings": {"standing_pkey"},
+    "find_adjustment": {"points_adjustment_pkey"},
+    "list_adjustments": {"points_adjustment_pkey"},
     "update_time_zone": {"player_pkey"},
     "read_choices": {"assignment_pkey", "player_pkey"},
     "store_claim": {"completion_pkey"},
@@ -77,6 +84,7 @@ SCANS_ACROSS_PLAYERS = {
     "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
     "last_queue_mark": {"reward_outbox_grant_id", "reward_queue_mark_pkey"},
     "count_queue_ahead": {"reward_outbox_queue", "reward_outbox_grant_id"},
+    "count_players_with_standings": {"standing_of_scope"},
     "find_grant": {"reward_outbox_grant_id"},
     "lock_grant": {"reward_outbox_grant_id"},
     "change_grant": {"reward_outbox_grant_id"},
@@ -149,8 +157,8 @@ def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'standing', 'reward_outbox',"
-        " 'reward_queue_mark')"
+        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'standing', 'points_adjustment',"
+        " 'reward_outbox', 'reward_queue_mark')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
     used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
@@ -160,11 +168,11 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
 def test_every_statement_on_tables_of_players_is_looked_at() -> None:
     of_players = re.compile(
         r"\b(FROM|JOIN|INTO|UPDATE)"
-        r" (player|tally|assignment|completion|standing|event_seen|reward_outbox|reward_queue_mark)\b"
+        r" (player|tally|assignment|completion|standing|points_adjustment|event_seen|reward_outbox|reward_queue_mark)\b"
     )
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
-    # It is rolled back.
-    without_looking = {"write_a_page"}
+    # Of one the key is new, the other is rolled back.
+    without_looking = {"insert_adjustment", "write_a_page"}
     the_whole_queue = {"lock_queue_count", "drop_queue_marks", "make_queue_marks", "queue_depths"}
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}
     all_players = {"make_challenge_reports"}

@@ -1,0 +1,113 @@
+"""Operators give and take points: once, noted, and counted where points count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from admin.__main__ import main
+from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure
+from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.periods import Schedule
+from shared.operations.adjust_points import AdjustedPoints, PlayerUnknown, adjust_points
+from shared.operations.initialize import initialize_player
+from shared.operations.recalculate import recalculate_all
+from shared.operations.statistics import player_statistics
+from shared.postgres import adjustments, journal
+from shared.postgres.adjustments import NotedAdjustment
+from shared.postgres.database import Database
+from tests.databases import flushed, soon
+from tests.goals import catalogue_of, goal
+from tests.stored import contents
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY
+WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+CATALOGUE = replace(catalogue_of(replace(goal(target=1), points=10)), boards=(WEEKLY_POINTS,))
+
+
+def adjust(database: Database, points: int, adjustment_id: UUID | None = None, *, dry: bool = False) -> AdjustedPoints:
+    noted = NotedAdjustment(NOW, points, "ada", "a player wrote to us")
+    return adjust_points(database, CATALOGUE, "player", adjustment_id or uuid4(), noted, soon(), dry=dry)
+
+
+@pytest.fixture
+def player(database: Database) -> str:
+    """A player with 10 points."""
+    flushed(database, CATALOGUE, [Event("kill", "player", NOW, KILLS, delta=1)])
+    return "player"
+
+
+def test_points_are_given_and_taken(database: Database, player: str) -> None:
+    assert adjust(database, 5) == AdjustedPoints(10, 15)
+    assert adjust(database, -40) == AdjustedPoints(15, -25)
+    total = player_statistics(database, CATALOGUE, player, FIRST_DAY, soon()).standings[EVERYTHING]
+    assert (total.completed, total.points) == (1, -25)
+    noted = database.autocommit(lambda connection: adjustments.newest(connection, player, 10), soon())
+    assert {each.points: (each.operator, each.reason) for each in noted} == {
+        5: ("ada", "a player wrote to us"),
+        -40: ("ada", "a player wrote to us"),
+    }
+
+
+def test_a_board_hears_of_it(database: Database, player: str) -> None:
+    before = database.autocommit(lambda connection: journal.read(connection, 10), soon())
+    adjust(database, 5)
+    after = database.autocommit(lambda connection: journal.read(connection, 10), soon())
+    assert [entry.user_ids for entry in after[len(before) :]] == [[player]]
+
+
+@pytest.mark.usefixtures("player")
+def test_adjusted_points_are_part_of_what_is_recalculated(database: Database) -> None:
+    for points in (7, -3, AMOUNT_MAX, -AMOUNT_MAX):
+        adjust(database, points)
+    assert [page.drifts for page in recalculate_all(database, CATALOGUE)] == [[]]
+
+
+@pytest.mark.usefixtures("player")
+def test_a_dry_run_stores_nothing(database: Database, database_url: str) -> None:
+    before = contents(database_url)
+    assert adjust(database, -3, dry=True) == AdjustedPoints(10, 7)
+    assert contents(database_url) == before
+
+
+def test_a_mistyped_player_gets_nothing(database: Database, database_url: str) -> None:
+    before = contents(database_url)
+    with pytest.raises(PlayerUnknown):
+        adjust(database, 5)
+    assert contents(database_url) == before
+    initialize_player(database, "player", None, NOW, soon())
+    assert adjust(database, 5) == AdjustedPoints(0, 5)
+
+
+def test_the_command_says_what_it_does(
+    database_url: str,
+    player: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("CATALOGUE", "catalogues/demo.yaml")
+
+    def admin(*arguments: str) -> tuple[int, str]:
+        status = main(list(arguments))
+        captured = capsys.readouterr()
+        return status, captured.out + captured.err
+
+    why = ("--reason", "[bold]cheated")
+    assert admin("points", "adjust", player, "-1010", *why, "--dry-run") == (
+        0,
+        "player had 10 points, and would have -1,000 now\n",
+    )
+    assert admin("points", "adjust", player, "-1010", *why) == (0, "player had 10 points, and has -1,000 now\n")
+    assert admin("points", "adjust", "plaer", "+5", *why) == (1, "nothing is stored of the player plaer\n")
+    for wrong in ("0", "much", str(AMOUNT_MAX + 1)):
+        with pytest.raises(SystemExit):
+            main(["points", "adjust", player, wrong, *why])
+    capsys.readouterr()
+    shown = admin("stats", "show", player)[1]
+    assert "-1,000" in shown
+    assert "-1,010 ([bold]cheated)" in shown

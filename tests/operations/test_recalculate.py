@@ -1,0 +1,181 @@
+"""Standings are rebuilt from what they are made of, while everything goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from admin.__main__ import main
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, ScopeKind
+from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START, Schedule, period_at
+from shared.domain.recalculation import Drift
+from shared.domain.standings import Standing, StandingKey
+from shared.operations import recalculate as operations
+from shared.operations.claim import claim_reward
+from shared.operations.recalculate import recalculate, recalculate_all
+from shared.postgres import histories, journal
+from shared.postgres.database import Database
+from tests.databases import connected, flushed, soon
+from tests.goals import catalogue_of, goal
+from tests.stored import contents
+from tests.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY
+WIN = replace(goal("win", target=1), points=10, tags=("pvp", "it's: {odd}\\"))
+WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+CATALOGUE = replace(catalogue_of(WIN, replace(goal("more", target=5), points=90)), boards=(WEEKLY_POINTS,))
+ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
+WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
+
+
+def kill(user_id: str = "player", delta: int = 1, number: int = 0) -> Event:
+    return Event(f"kill {number}", user_id, NOW, KILLS, delta=delta)
+
+
+def kept(database: Database, user_id: str = "player") -> dict[StandingKey, Standing]:
+    found = database.autocommit(lambda connection: histories.read(connection, [user_id]), soon())
+    return dict(found[user_id].standings)
+
+
+def journalled(database: Database) -> list[list[str]]:
+    entries = database.autocommit(lambda connection: journal.read(connection, 1_000), soon())
+    return [list(entry.user_ids) for entry in entries]
+
+
+@pytest.fixture
+def played(database: Database) -> dict[StandingKey, Standing]:
+    """What a player has who has won and claimed."""
+    flushed(database, CATALOGUE, [kill()])
+    claim_reward(database, CATALOGUE, "player", WIN, None, NOW + DAY, soon())
+    return kept(database)
+
+
+@pytest.mark.usefixtures("played")
+def test_what_was_kept_up_is_not_touched(database: Database, database_url: str) -> None:
+    before = contents(database_url)
+    assert recalculate(database, CATALOGUE, ["player", "nobody"], soon()) == []
+    assert contents(database_url) == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE standing SET points = points + 1",
+        "UPDATE standing SET completed = 0, points = -7, fastest = 1, version = version + 3",
+        "UPDATE standing SET points_time = NULL WHERE scope = 'all'",
+        "UPDATE standing SET version = 0, claimed = 5",
+        "DELETE FROM standing",
+        "DELETE FROM standing WHERE scope = 'all'",
+        "INSERT INTO standing SELECT user_id, schedule, period_start, 'tag', 'never', 1, 1, 1, NULL, NULL, 1"
+        " FROM standing WHERE scope = 'all' AND schedule = 'lifetime'",
+    ],
+)
+def test_what_has_drifted_is_rebuilt_and_never_grows_younger(
+    database: Database, database_url: str, played: dict[StandingKey, Standing], spoil: str
+) -> None:
+    with connected(database_url) as connection:
+        connection.execute(spoil.encode())
+    spoiled = kept(database)
+    seen = recalculate(database, CATALOGUE, ["player"], soon(), dry=True)
+    assert seen
+    assert kept(database) == spoiled
+    assert recalculate(database, CATALOGUE, ["player"], soon()) == seen
+    rebuilt = kept(database)
+    for key in rebuilt.keys() | played.keys():
+        expected = replace(played.get(key, Standing()), version=0)
+        assert replace(rebuilt[key], version=0) == expected
+    for drift in seen:
+        assert rebuilt[drift.key].version > max(drift.stored.version, played.get(drift.key, Standing()).version)
+    assert recalculate(database, CATALOGUE, ["player"], soon()) == []
+
+
+def test_a_board_hears_of_what_was_rebuilt(
+    database: Database, database_url: str, played: dict[StandingKey, Standing]
+) -> None:
+    before = journalled(database)
+    with connected(database_url) as connection:
+        connection.execute("UPDATE standing SET completed = 5 WHERE scope = 'challenge'")
+    recalculate(database, CATALOGUE, ["player"], soon())
+    assert journalled(database) == before
+    with connected(database_url) as connection:
+        connection.execute("UPDATE standing SET points = 5 WHERE schedule = 'week/UTC'")
+    [drift] = recalculate(database, CATALOGUE, ["player"], soon())
+    assert drift == Drift(WEEK, replace(played[WEEK], points=5), played[WEEK])
+    assert journalled(database) == [*before, ["player"]]
+
+
+def test_completions_from_before_standings_were_kept_are_taken_in(database: Database, database_url: str) -> None:
+    with connected(database_url) as connection:
+        connection.execute(
+            "INSERT INTO completion (user_id, goal_id, period_start, occurrence, claim_time, claim_number)"
+            " VALUES ('player', 'win', timestamptz 'epoch', 1, timestamptz 'epoch', 1)"
+        )
+    recalculate(database, CATALOGUE, ["player"], soon())
+    assert kept(database)[ALL] == Standing(1, 1, 0, None, None, 2)
+
+
+def test_a_board_that_is_new_is_filled_and_one_that_is_gone_keeps_its_numbers(database: Database) -> None:
+    without = replace(CATALOGUE, boards=())
+    flushed(database, without, [kill()])
+    assert WEEK not in kept(database)
+    recalculate(database, CATALOGUE, ["player"], soon())
+    assert kept(database)[WEEK].points == 10
+    flushed(database, without, [kill(delta=4, number=1)])
+    assert recalculate(database, without, ["player"], soon()) == []
+    assert kept(database)[WEEK].points == 10
+    recalculate(database, CATALOGUE, ["player"], soon())
+    assert kept(database)[WEEK].points == 100
+
+
+def test_every_player_is_looked_at_once(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "PAGE_PLAYERS", 4)
+    players = [f"player '{number}'" for number in range(10)]
+    flushed(database, CATALOGUE, [kill(player) for player in players[:-2]])
+    with connected(database_url) as connection:
+        # One of whom only a completion is stored, and one of whom only a standing is.
+        connection.execute(
+            "INSERT INTO completion (user_id, goal_id, period_start, occurrence)"
+            " VALUES ($1, 'win', timestamptz 'epoch', 1)",
+            (players[-2],),
+        )
+        connection.execute(
+            "INSERT INTO standing VALUES ($1, 'lifetime', timestamptz 'epoch', 'all', '', 1, 0, 0, NULL, NULL, 1)",
+            (players[-1],),
+        )
+    pages = list(recalculate_all(database, CATALOGUE))
+    assert [page.players for page in pages] == [4, 4, 2]
+    assert {drift.key.user_id for page in pages for drift in page.drifts} == set(players[-2:])
+    assert not any(page.drifts for page in recalculate_all(database, CATALOGUE))
+
+
+@pytest.mark.usefixtures("played")
+def test_the_command_reports_drift(
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("CATALOGUE", "catalogues/demo.yaml")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str) -> tuple[int, str]:
+        status = main(["recalculate", *arguments])
+        return status, capsys.readouterr().out
+
+    with connected(database_url) as connection:
+        connection.execute("UPDATE standing SET points = 1234567 WHERE schedule = 'lifetime' AND scope = 'tag'")
+    status, said = command("player", "--dry-run")
+    assert status == 1
+    assert "tag it's: {odd}\\" in said
+    assert "1,234,567" in said
+    assert "2 standings had drifted, not rebuilt" in said
+    status, said = command("--all")
+    assert status == 0
+    assert said.endswith("1 player looked at, 2 standings had drifted, rebuilt\n")
+    assert command("--all", "--dry-run") == (0, "1 player looked at, 0 standings had drifted\n")
+    for wrong in ([], ["player", "--all"]):
+        with pytest.raises(SystemExit):
+            main(["recalculate", *wrong])
