@@ -22,7 +22,7 @@ class EventTelemetry:
         self._verdicts = {verdict: verdicts.labels(verdict.name) for verdict in Verdict}
         self._batch_size = telemetry.histogram("flush_events", "Events in one flush.", buckets=SIZE_BUCKETS)
         self._flush_seconds = telemetry.histogram("flush_seconds", "Flushes, from first statement to COMMIT.")
-        self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error.")
+        self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error, for some events or all.")
         self._completions = telemetry.counter("completions", "Goals that events completed.")
         self.bisected: Callable[[], None] = telemetry.counter(
             "flush_bisections", "Batches that were parted because the database refused some of their content."
@@ -55,6 +55,8 @@ class EventTelemetry:
             except Exception:
                 self._failures.inc()
                 raise
+            if None in outcomes:
+                self._failures.inc()
             self._batch_size.observe(len(events))
             self._flush_seconds.observe(time.monotonic() - started)
             return outcomes
