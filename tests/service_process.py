@@ -78,8 +78,7 @@ class ServiceProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""
-        assert self._child.pid is not None
-        os.kill(self._child.pid, number)
+        os.kill(self.pid, number)
 
     def wait(self) -> int:
         """Wait until the process has ended, and answer its exit code."""
@@ -87,6 +86,12 @@ class ServiceProcess:
         self._child.tail()
         assert self._child.exit_status is not None
         return self._child.exit_status
+
+    @property
+    def pid(self) -> int:
+        """The process id of this life."""
+        assert self._child.pid is not None
+        return self._child.pid
 
     @property
     def is_running(self) -> bool:

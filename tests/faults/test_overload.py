@@ -1,0 +1,125 @@
+"""Three times as much as a service can do, and a service that is started into it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+import pytest
+from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1 import event_service_pb2 as event_rpc
+
+from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
+from bench.memory import memory_of
+from bench.workplace import LOAD_CATALOGUE
+from tests.reported import login
+from tests.service_process import ServiceProcess, serving
+from tests.services import rows
+
+LOAD_S = 2.0
+LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "20"))
+"""`OVERLOAD_S=60` for the minute that production is to survive."""
+TIMES_CAPACITY = 3
+CONNECTIONS = 8
+SATURATION = ClosedLoop(in_flight=32, connections=CONNECTIONS)
+"""As many calls as a worker works on at once."""
+CALLERS = 1_000
+"""Callers who come again at once, whatever the answer was: thirty times as many as a worker works on."""
+RATE_MAX = 8_000.0
+GOODPUT = 0.8
+MEMORY_MAX_MIB = 400.0
+FINE = {"OK", "RESOURCE_EXHAUSTED"}
+
+LISTED_PLAYERS = 1_000
+
+
+def lists() -> Iterator[bytes]:
+    """Lists of players, again and again."""
+    return (
+        rpc.ListChallengesRequest(user_id=f"player-{number % LISTED_PLAYERS}").SerializeToString() for number in count()
+    )
+
+
+def events() -> Iterator[bytes]:
+    """Logins, each a new event."""
+    now = time.time_ns() // 1_000
+    return (
+        event_rpc.ReportEventRequest(
+            event=login(f"player-{number % LISTED_PLAYERS}", event_id=f"{now}-{number}", at=now)
+        ).SerializeToString()
+        for number in count()
+    )
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a service is asked."""
+
+    method: str
+    requests: Callable[[], Iterator[bytes]]
+
+
+LOADS = {
+    "challenge_service": Load("challenge.v1.ChallengeService/ListChallenges", lists),
+    "event_handler": Load("challenge.v1.EventService/ReportEvent", events),
+}
+
+
+def played(service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, seconds: float) -> Run:
+    """What became of this load; nothing is warmed up."""
+    most = int(seconds * (pace.rate if isinstance(pace, OpenLoop) else RATE_MAX))
+    return play(
+        [service.port],
+        [(0, load.method)],
+        ((0, request) for request in islice(load.requests(), most)),
+        pace,
+        Stretch(0.0, seconds),
+        repeat=False,
+        processes={},
+        cores=[],
+        keep_every=[0],
+    )
+
+
+def overload(best: Run) -> OpenLoop:
+    """Three times as much."""
+    return OpenLoop(rate=TIMES_CAPACITY * best.rate, connections=CONNECTIONS, callers=CALLERS)
+
+
+@pytest.mark.parametrize("seconds", [LOAD_S, pytest.param(LOAD_SLOW_S, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("module", LOADS)
+def test_goodput_holds_under_overload_and_straight_from_the_start(
+    database_url: str, module: str, seconds: float
+) -> None:
+    load = LOADS[module]
+    with serving(module, database_url, CATALOGUE=str(LOAD_CATALOGUE)) as service:
+        # Plans, caches and connections come to be.
+        runs = [played(service, load, SATURATION, 1.0)]
+        best = played(service, load, SATURATION, seconds)
+        over = played(service, load, overload(best), seconds)
+        memory = memory_of(service.pid)
+        assert service.stop() == 0
+        service.start()
+        service.wait_for("serving", count=2)
+        cold = played(service, load, overload(best), seconds)
+        again = played(service, load, SATURATION, 1.0)
+        assert service.stop() == 0
+    runs += [best, over, cold, again]
+    print(  # noqa: T201
+        f"\n{module}: {best.rate:,.0f}/s at its best, {over.rate:,.0f}/s under overload "
+        f"({over.rate / best.rate:.0%}), {cold.rate:,.0f}/s straight from the start ({cold.rate / best.rate:.0%}); "
+        f"{dict(over.codes())}, {dict(cold.codes())}; {memory.peak:.0f} MiB at most"
+    )
+    for run in runs:
+        assert set(run.codes()) <= FINE, run.failures
+    assert memory.peak < MEMORY_MAX_MIB
+    if module == "event_handler":
+        acknowledged = sum(run.played.codes.count(0) for run in runs)
+        assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(acknowledged,)], "each counts once"
+    if seconds == LOAD_SLOW_S:
+        # Held where the test runs alone: in the fast suite others take the machine's time.
+        assert over.rate >= GOODPUT * best.rate
+        assert cold.rate >= GOODPUT * best.rate
