@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -18,8 +22,10 @@ from shared.postgres.partitions import PartitionChanges, days_without_partition,
 from tests.databases import connected, opened, soon
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS
+from tests.waiting import wait_until
 
 HORIZON = 72 * HOUR
+CATALOGUE = catalogue_of(goal())
 
 
 def partitions(connection: Connection) -> list[str]:
@@ -102,3 +108,40 @@ def test_the_duty_keeps_every_day_that_is_accepted_and_those_ahead(
         assert partitions(connection) == named(oldest_accepted - 1, FIRST_DAY + DAYS_AHEAD)
         note(connection, [FIRST_DAY + DAYS_AHEAD + 1])
         assert keep_ledger_partitions(database, HORIZON, now, soon()) == 1
+
+
+def test_events_that_arrive_while_their_partitions_are_made_are_all_applied(database_url: str) -> None:
+    """A row that was on its way to the default partition must be written again, and nobody may hear of that."""
+    rounds, days_a_round, writers = 20, 3, 4
+    verdicts, done = Counter[Verdict | None](), threading.Event()
+    now_making = FIRST_DAY
+
+    def write(writer: int) -> int:
+        count = 0
+        while not done.is_set():
+            times = [(now_making + count % days_a_round) * DAY for _ in range(5)]
+            events = [
+                Event(f"{writer} {count} {number}", f"player {writer}", time, KILLS, delta=1)
+                for number, time in enumerate(times)
+            ]
+            verdicts.update(outcome and outcome.verdict for outcome in flush(database, CATALOGUE, events, soon()))
+            count += 1
+        return 5 * count
+
+    with opened(database_url, pool_size=writers + 1) as database, ThreadPoolExecutor(writers) as threads:
+        writing = [threads.submit(write, writer) for writer in range(writers)]
+        try:
+            for round_ in range(rounds):
+                now_making = FIRST_DAY + round_ * days_a_round
+                wait_until(lambda: database.autocommit(days_without_partition, soon()))
+                make = partial(keep_partitions, first=FIRST_DAY, last=now_making + days_a_round - 1)
+                assert database.transact(make, soon()) == PartitionChanges(made=days_a_round, dropped=0)
+        finally:
+            done.set()
+        sent = sum(each.result() for each in writing)
+        assert verdicts == {Verdict.APPLIED: sent}
+        assert database.autocommit(days_without_partition, soon()) == 0
+    with connected(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM event_seen").fetchall() == [(sent,)]
+        assert connection.execute("SELECT sum(events)::bigint FROM tally").fetchall() == [(sent,)]
+    print(f"\n{sent} events while {rounds * days_a_round} partitions were made: all applied")  # noqa: T201
