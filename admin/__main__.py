@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import audit, boards, catalogue, migrate, points, recalculate, rewards, statistics, verify
+from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, rewards, statistics, verify
 
 FAMILIES = (
     audit.register,
     boards.register,
     catalogue.register,
     migrate.register,
+    optimize.register,
     points.register,
     recalculate.register,
     rewards.register,

@@ -20,7 +20,7 @@ from shared.postgres.statements import statement
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
-_ADVISORY_LOCK = 0x6368616C
+ADVISORY_LOCK = 0x6368616C
 """Any number that everybody who migrates agrees on."""
 
 _APPLIED = statement("applied_migrations")
@@ -65,7 +65,7 @@ def is_read_only(connection: Connection) -> bool:
 def _backend(url: str) -> Iterator[DatabaseBackend]:
     # An advisory lock ends with its connection; yoyo's own lock is a row that a killed run would leave behind.
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         parts = urlsplit(url)
         backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
         try:

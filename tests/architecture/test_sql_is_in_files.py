@@ -38,6 +38,18 @@ def test_no_sql_is_put_together_from_strings() -> None:
     assert wrong == []
 
 
+def names_something(module: str, what: ast.expr) -> bool:
+    """Whether it is a constant command that psycopg puts quoted names into: no parameter can stand for them."""
+    return (
+        module == "shared.postgres.commands"
+        and isinstance(what, ast.Call)
+        and isinstance(what.func, ast.Attribute)
+        and what.func.attr == "format"
+        and isinstance(what.func.value, ast.Name)
+        and all(isinstance(name, ast.Call) and ast.unparse(name.func) == "Identifier" for name in what.args)
+    )
+
+
 def test_only_constants_and_named_statements_are_executed() -> None:
     wrong = []
     for module, tree in in_production().items():
@@ -49,7 +61,7 @@ def test_only_constants_and_named_statements_are_executed() -> None:
             if node.func.attr in ("execute", "executemany", "copy", "run_script"):
                 what = node.args[0]
                 of_a_statement = isinstance(what, ast.Attribute) and what.attr == "text"
-                if not of_a_statement and not isinstance(what, ast.Constant):
+                if not of_a_statement and not isinstance(what, ast.Constant) and not names_something(module, what):
                     wrong.append(f"{module}:{node.lineno}")
     assert wrong == []
 

@@ -1,0 +1,226 @@
+"""`python -m admin optimize`."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from shared.domain.instant import DAY
+from shared.postgres.blueprint import present_indexes, wanted_indexes
+from shared.postgres.maintenance import is_alone
+from shared.runtime.clock import system_clock
+from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
+from tests.databases import connected
+
+Captured = pytest.CaptureFixture[str]
+
+
+def lines(captured: Captured) -> list[str]:
+    """What was printed, with single spaces."""
+    return [" ".join(line.split()) for line in captured.readouterr().out.splitlines()]
+
+
+def said(captured: Captured, step: str) -> str:
+    """What was said of the one step that begins so."""
+    (line,) = [line for line in lines(captured) if line.startswith(step)]
+    return line
+
+
+def execute(site: Site, statement: str) -> None:
+    with psycopg.connect(site.database_url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def index_names(site: Site) -> set[str]:
+    with connected(site.database_url) as connection:
+        return {index.name for index in present_indexes(connection) if index.valid}
+
+
+def test_a_migrated_database_has_the_indexes_of_the_migrations(either_database_url: str) -> None:
+    with connected(either_database_url) as connection:
+        wanted = wanted_indexes(connection)
+        assert wanted == present_indexes(connection)
+        assert all(index.valid for index in wanted)
+        schemas = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'challenge_blueprint'")
+        assert schemas.fetchone() == (0,)
+
+
+def test_missing_indexes_are_created_from_the_migrations(site: Site, capsys: Captured) -> None:
+    before = index_names(site)
+    for name in ("tally_of_period", "reward_outbox_queue", "leaderboard_ranking_player"):
+        execute(site, f"DROP INDEX {name}")
+    assert admin("optimize", "--create-indexes", "--dry-run") == 0
+    assert "create index reward_outbox_queue of reward_outbox would be done" in lines(capsys)
+    assert index_names(site) < before
+    assert admin("optimize", "--create-indexes") == 0
+    assert index_names(site) == before
+    with connected(site.database_url) as connection:
+        assert wanted_indexes(connection) == present_indexes(connection)
+    capsys.readouterr()
+    assert admin("optimize", "--create-indexes") == 0
+    assert said(capsys, "indexes").endswith("are there and valid")
+
+
+def test_invalid_indexes_are_rebuilt_and_their_remains_dropped(site: Site, capsys: Captured) -> None:
+    before = index_names(site)
+    # An index is invalid if its building was ended, as here by rows that are not unique.
+    execute(site, "CREATE INDEX reward_outbox_grant_id_ccnew ON reward_outbox (grant_id)")
+    execute(site, "DROP INDEX reward_outbox_grant_id")
+    insert = (
+        "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, state,"
+        " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time)"
+        " SELECT 'player', 'goal ' || n, timestamptz 'epoch', 1, 1, '00000000-0000-0000-0000-000000000000', 'PENDING',"
+        " 'log', 'ITEM', 'sword', 1, 1, 0, 0, timestamptz 'epoch', timestamptz 'epoch' FROM generate_series(1, 2) AS n"
+    )
+    execute(site, insert)
+    for name in ("reward_outbox_grant_id", "reward_outbox_grant_id_ccold"):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            execute(site, f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON reward_outbox (grant_id)")
+    assert index_names(site) == before - {"reward_outbox_grant_id"} | {"reward_outbox_grant_id_ccnew"}
+    assert admin("optimize", "--create-indexes") == 1, "it is not unique yet"
+    assert "not done: could not create unique index" in said(capsys, "rebuild index reward_outbox_grant_id")
+    execute(site, "DELETE FROM reward_outbox")
+    assert admin("optimize", "--create-indexes") == 0
+    assert index_names(site) == before | {"reward_outbox_grant_id_ccnew"}, "what works is left alone"
+    with connected(site.database_url) as connection:
+        assert [index.name for index in present_indexes(connection) if not index.valid] == []
+
+
+def test_what_only_a_person_can_judge_is_told_and_left_alone(site: Site, capsys: Captured) -> None:
+    execute(site, "ALTER TABLE reward_audit DROP CONSTRAINT reward_audit_pkey")
+    execute(site, "DROP INDEX reward_outbox_queue")
+    execute(site, "CREATE INDEX reward_outbox_queue ON reward_outbox (provider)")
+    assert admin("optimize", "--create-indexes") == 1
+    told = lines(capsys)
+    assert len([line for line in told if "see to it by hand" in line]) == 2
+    assert {"reward_audit_pkey", "reward_outbox_queue"} & index_names(site) == {"reward_outbox_queue"}
+
+
+def test_two_do_not_change_indexes_at_once(site: Site, capsys: Captured) -> None:
+    with connected(site.database_url) as other:
+        assert is_alone(other)
+        assert admin("optimize", "--create-indexes") == 1
+    assert "somebody else migrates or creates indexes" in said(capsys, "indexes")
+
+
+def test_tables_that_have_changed_are_vacuumed_and_analyzed_once(site: Site, capsys: Captured) -> None:
+    execute(
+        site,
+        "INSERT INTO player SELECT 'p ' || n, 'UTC', timestamptz 'epoch' FROM generate_series(1, 5000) AS n",
+    )
+    execute(site, "UPDATE player SET time_zone = 'Europe/Paris'")
+    execute(site, "SELECT pg_stat_force_next_flush()")
+    assert admin("optimize", "--analyze", "--dry-run") == 0
+    assert said(capsys, "vacuum and analyze player").endswith("would be done")
+    assert admin("optimize", "--analyze") == 0
+    assert " done " in said(capsys, "vacuum and analyze player")
+    assert site.rows("SELECT n_dead_tup, n_mod_since_analyze FROM pg_stat_user_tables WHERE relname = 'player'") == [
+        (0, 0)
+    ]
+    assert admin("optimize", "--analyze") == 0
+    assert lines(capsys)[1].startswith("tables none has changed")
+
+
+def test_clearing_drops_our_keys_and_no_others(site: Site, capsys: Captured) -> None:
+    assert admin("boards", "rebuild", "--all") == 0
+    site.redis.set("challenge-of-somebody-else", "1")
+    site.redis.set("session:1", "1")
+    capsys.readouterr()
+    assert admin("optimize", "--clear-caches", "--dry-run") == 0
+    assert said(capsys, "drop").endswith("keys in Redis would be done")
+    assert site.redis.exists(*CHAMPIONS) == 2
+    assert admin("optimize", "--clear-caches") == 0
+    assert sorted(site.redis.keys("*")) == [b"challenge-of-somebody-else", b"session:1"]
+    capsys.readouterr()
+    assert admin("optimize", "--clear-caches") == 0
+    assert said(capsys, "Redis") == "Redis holds no keys of ours"
+
+
+def test_warming_builds_what_redis_lacks(site: Site, capsys: Captured) -> None:
+    assert admin("boards", "rebuild", "champions") == 0
+    capsys.readouterr()
+    assert admin("optimize", "--warm-caches") == 0
+    told = lines(capsys)
+    assert not any(line.startswith("build champions") for line in told)
+    assert any(line.startswith(f"build best 2024-02-29 00:00:00Z {PLAYERS} players") for line in told)
+    assert (site.redis.zcard(CHAMPIONS.order), site.redis.zcard(TODAY.order)) == (WINNERS, PLAYERS)
+    assert admin("optimize", "--warm-caches") == 0
+    assert said(capsys, "rankings") == "rankings Redis has all of them"
+
+
+@pytest.mark.parametrize(("players_max", "read"), [(0, None), (70, 70), (501, 501), (10_000, 1_300)])
+def test_warming_reads_the_rows_of_players_who_were_there(
+    site: Site, capsys: Captured, players_max: int, read: int | None
+) -> None:
+    today = system_clock() // DAY
+    execute(
+        site,
+        f"INSERT INTO event_seen (event_day, user_id, event_hash)"  # noqa: S608 - a number
+        f" SELECT date 'epoch' + {today} - n % 2, 'p' || n % 1300, decode(md5(n::text), 'hex')"
+        " FROM generate_series(1, 3900) AS n",
+    )
+    execute(
+        site,
+        "INSERT INTO player SELECT 'p' || n, 'UTC', timestamptz 'epoch' FROM generate_series(0, 1299) AS n",
+    )
+    assert admin("optimize", "--warm-caches", "--warm-players", str(players_max)) == 0
+    told = [line for line in lines(capsys) if line.startswith("read the rows of")]
+    if read is None:
+        assert told == []
+    else:
+        assert f"{read:,} players, {read:,} rows" in told[0]
+
+
+def test_indexes_are_warmed_where_the_extension_is(site: Site, capsys: Captured) -> None:
+    assert admin("optimize", "--warm-caches") == 0
+    assert said(capsys, "warm indexes") == "warm indexes the extension pg_prewarm is not there"
+    # The embedded server has no extensions: a function of the same name and shape.
+    execute(
+        site,
+        "CREATE FUNCTION pg_prewarm(regclass, mode text DEFAULT 'buffer') RETURNS bigint LANGUAGE sql"
+        " AS 'SELECT pg_relation_size($1) / 8192'",
+    )
+    assert admin("optimize", "--warm-caches") == 0
+    assert "indexes," in said(capsys, "warm indexes")
+
+
+def test_everything_in_one_command(site: Site, capsys: Captured) -> None:
+    execute(site, "DROP INDEX standing_of_scope")
+    assert admin("optimize", "--full", "--dry-run") == 0
+    assert site.redis.dbsize() == 0
+    assert "standing_of_scope" not in index_names(site)
+    assert admin("optimize", "--full") == 0
+    assert "standing_of_scope" in index_names(site)
+    assert site.redis.zcard(CHAMPIONS.order) == WINNERS
+    capsys.readouterr()
+
+
+def test_a_redis_that_is_away_fails_its_steps_and_no_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    execute(site, "DROP INDEX standing_of_scope")
+    assert admin("optimize", "--full") == 1
+    told = lines(capsys)
+    assert any(line.startswith("Redis not done: Redis does not answer") for line in told)
+    assert any(line.startswith("rankings not done: Redis does not answer") for line in told)
+    assert "standing_of_scope" in index_names(site)
+    monkeypatch.delenv("REDIS_URL")
+    assert admin("optimize", "--full") == 0
+    assert "rankings REDIS_URL is not set" in lines(capsys)
+
+
+def test_a_database_that_is_away_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(SystemExit) as left:
+        admin("optimize", "--analyze")
+    assert left.value.code == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_it_must_be_said_what_to_do(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as left:
+        admin("optimize", "--dry-run")
+    assert left.value.code == 2
+    assert "say what to do, or --full" in capsys.readouterr().err
