@@ -184,19 +184,22 @@ class Dispatcher:
         self._queue_may_hold_more = len(deliveries) == room
         self._leased += len(deliveries)
         for delivery in deliveries:
-            self._threads.submit(self._deliver, delivery)
+            self._threads.submit(self._deliver, delivery, self._breaker.is_open)
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery, probing: bool) -> None:
         """In a thread of its own; whatever happens, there is an answer."""
         try:
-            answer = self._asked(delivery)
+            answer = self._asked(delivery, probing)
         except Exception as error:
             # A provider never raises: this is a bug of ours, and the grant must not be lost by it.
             log.exception("delivery failed", extra={"provider": self._destination.name, "grant_id": delivery.grant_id})
             answer = TryAgain(f"bug: {error!r}")
         self._answers.put(_Answered(delivery, answer))
 
-    def _asked(self, delivery: Delivery) -> Answer | None:
+    def _asked(self, delivery: Delivery, probing: bool) -> Answer | None:
+        if self._breaker.is_open and not probing:
+            # Leased before the provider was known to be away. A look from another thread, which may be late.
+            return None
         if self._closing or self._clock() + self._destination.timeout > delivery.lease_until:
             # It waited behind slow ones for so long that its lease might end before the answer is there.
             return None

@@ -136,6 +136,29 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attem
     assert states(database_url) == {ClaimState.GRANTED}
 
 
+def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
+    database: Database, database_url: str
+) -> None:
+    provider = GameProvider(lambda _: TryAgain("away"))
+    for number in range(50):
+        store_claim(database, f"player {number}", NOW)
+    let_go = threading.Event()
+
+    def fail_until_it_is_known(_: Delivery) -> Answer:
+        if len(provider.asked) > FAILURES_MAX:
+            assert let_go.wait(20)
+        return TryAgain("away")
+
+    provider.behaviour = fail_until_it_is_known
+    with dispatching(database, destination(provider, concurrency=4), SetClock()) as dispatcher:
+        pass_until([dispatcher], lambda: provider.under_way == 4 and len(provider.asked) == FAILURES_MAX + 4)
+        dispatcher.one_pass()
+        let_go.set()
+        pass_until([dispatcher], lambda: states(database_url) == PENDING)
+    assert len(provider.asked) == FAILURES_MAX + 4
+    assert sum(stored.attempts for stored in outbox(database_url)) == FAILURES_MAX + 4
+
+
 def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_made(
     database: Database, database_url: str
 ) -> None:
