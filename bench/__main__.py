@@ -23,6 +23,7 @@ from bench.figures import Table, Unit
 from bench.load import Run
 from bench.report import Report
 from bench.tables.batches import measure_batches
+from bench.tables.board_upkeep import measure_board_upkeep
 from bench.tables.claims import measure_claims
 from bench.tables.cold import measure_cold
 from bench.tables.delivery import measure_delivery
@@ -44,6 +45,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "events": measure_events,
     "batches": measure_batches,
     "merge": measure_merge,
+    "board_upkeep": measure_board_upkeep,
     "players": measure_players,
     "claims": measure_claims,
     "delivery": measure_delivery,

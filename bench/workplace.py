@@ -16,6 +16,7 @@ from bench.events import Play
 from bench.load import POSTGRES, SERVER, ClosedLoop, OpenLoop, Run, Stretch, play
 from bench.players import give_history, player_ids
 from bench.processes import ROOT, ServerProcess
+from devstack.valkey import EmbeddedValkey
 from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
 from shared.runtime.clock import system_clock
@@ -24,6 +25,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 LOAD_CATALOGUE = ROOT / "catalogues" / "load.yaml"
+REDIS_MEMORY = "2gb"
+"""A ranking of a million players takes some hundred megabytes."""
 SEED = 20_240_229
 """The game is the same in every report."""
 
@@ -97,10 +100,18 @@ class Workplace:
         return self._databases.migrated()
 
     @contextmanager
-    def service(self, module: str, url: str, catalogue: Path) -> Iterator[ServerProcess]:
-        """A service at its defaults, on the server's core."""
-        with self._serving(services.service(module, url, CATALOGUE=str(catalogue))) as server:
+    def service(self, module: str, url: str, catalogue: Path, **where: str) -> Iterator[ServerProcess]:
+        """A service at its defaults, on the server's core; `where` are further settings."""
+        with self._serving(services.service(module, url, CATALOGUE=str(catalogue), **where)) as server:
             yield server
+
+    @contextmanager
+    def redis(self) -> Iterator[str]:
+        """The URL of an empty Valkey, on the other cores."""
+        with EmbeddedValkey(self.directory / "valkey", memory_max=REDIS_MEMORY) as valkey:
+            if valkey.pid is not None:
+                pin(valkey.pid, self.cores.others)
+            yield valkey.url
 
     @contextmanager
     def dispatcher(self, url: str, **provider: str) -> Iterator[ServerProcess]:

@@ -23,8 +23,10 @@ class EmbeddedValkey(EmbeddedServer):
     name = "valkey"
     start_s = 10
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, memory_max: str = MEMORY_MAX) -> None:
+        """`memory_max` as Valkey writes it, such as `256mb`."""
         super().__init__(directory, port)
+        self._memory_max = memory_max
         self._password = secrets.token_urlsafe(24)
 
     def _child_on(self, port: int) -> Child:
@@ -34,7 +36,7 @@ class EmbeddedValkey(EmbeddedServer):
             f"requirepass {self._password}",
             'save ""',
             "appendonly no",
-            f"maxmemory {MEMORY_MAX}",
+            f"maxmemory {self._memory_max}",
             "maxmemory-policy allkeys-lru",
             "daemonize no",
         )

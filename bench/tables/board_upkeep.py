@@ -1,0 +1,208 @@
+"""What leaderboards cost those who are ranked: events with boards beside events without, and building a ranking anew."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from challenge.v1 import event_service_pb2 as rpc
+
+from bench.correctness import Reported, check_events, read_tallies, reported
+from bench.database import connected, opened
+from bench.events import MEASURED
+from bench.figures import Table, Unit, at_least, at_most
+from bench.load import Run
+from bench.ratios import ratio
+from bench.samples import median
+from bench.services import EVENT_HANDLER
+from bench.statements import statement
+from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batches, batch_request, batches
+from bench.tables.calls import add_failures
+from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for
+from shared.cache.board_trust import BoardTrust
+from shared.cache.boards import BoardCache
+from shared.cache.redis import Cache
+from shared.cache.telemetry import CacheTelemetry
+from shared.catalogue.loader import load
+from shared.domain.scores import RankingKey
+from shared.operations.board_build import BoardBuilder
+from shared.operations.board_check import BoardCheck
+from shared.operations.board_sync import BoardSync
+from shared.operations.catalogue_record import record_catalogue
+from shared.postgres.database import Database
+from shared.runtime.clock import system_clock
+from shared.runtime.telemetry import Telemetry
+
+RANKED_STAT = MEASURED[0].stat.code
+BOARDS: list[Mapping[str, str]] = [
+    {"id": "points", "name": "Points", "over": "points"},
+    {"id": "best", "name": "Best", "over": "stat", "stat": RANKED_STAT, "count": "highest"},
+]
+POINTS = 10
+SETTLED_S = 30.0
+"""Longer than the duties of a handler need to put everything into Redis that was missed."""
+
+_FILL = statement("fill_scores")
+
+
+def measure_board_upkeep(place: Workplace) -> Table:
+    """Throughput of events with two boards beside none, and how long it takes to build a long ranking."""
+    table = Table(
+        "board_upkeep",
+        "Keeping leaderboards up",
+        f"ReportEvents with {BATCH:,} events a call and {place.terms.players:,} players with history, as in `batches`: a "
+        f"handler with two boards in Redis (points of all goals, and the best of a stat that every fifth event moves), in "
+        f"turns with a handler without boards and without Redis. Then a ranking of {place.terms.queued:,} players is built.",
+    )
+    path = catalogue_with_boards(place.directory)
+    with place.redis() as redis_url, ExitStack() as running:
+        with_boards = _Handler(place, running, path, REDIS_URL=redis_url)
+        without = _Handler(place, running, LOAD_CATALOGUE)
+        turns = place.in_turns("board_upkeep", with_boards.measure, without.measure)
+        throughput = ratio([(ours.rate, bare.rate) for ours, bare in turns])
+        cpu = ratio([(ours.cpu_us(), bare.cpu_us()) for ours, bare in turns])
+        table.add("events with two boards", median([ours.rate * BATCH for ours, _ in turns]), Unit.EVENTS_A_SECOND)
+        table.add("events without", median([bare.rate * BATCH for _, bare in turns]), Unit.EVENTS_A_SECOND)
+        table.add("throughput beside none", throughput.value, Unit.RATIO, at_least(0.75), str(throughput))
+        table.add("CPU of the handler beside none", cpu.value, Unit.RATIO, note=str(cpu))
+        add_failures(table, [run for turn in turns for run in turn])
+        for handler in (with_boards, without):
+            check_events(table, handler.url, handler.before, handler.told)
+        _check_boards(table, with_boards.url, redis_url, path)
+    with place.redis() as redis_url:
+        _add_build(place, table, redis_url, path)
+    return table
+
+
+def catalogue_with_boards(directory: Path) -> Path:
+    """The load catalogue with points for every goal, and two boards."""
+    document: dict[str, Any] = yaml.safe_load(LOAD_CATALOGUE.read_text(encoding="utf-8"))
+    for challenge in document["challenges"]:
+        for goal in challenge["goals"]:
+            goal["points"] = POINTS
+    path = directory / "catalogue-with-boards.json"
+    path.write_text(json.dumps({**document, "leaderboards": BOARDS}))
+    return path
+
+
+class _Handler:
+    """A handler on a database of its own, and what it was sent."""
+
+    def __init__(self, place: Workplace, running: ExitStack, path: Path, **where: str) -> None:
+        self._place = place
+        self._ground = running.enter_context(place.ground())
+        self.url = self._ground.url
+        self.before = read_tallies(self.url)
+        self.told: list[Reported] = []
+        self._server = running.enter_context(place.service(EVENT_HANDLER, self.url, path, **where))
+
+    def measure(self) -> Run:
+        """Saturate it for a turn."""
+        stretch = self._place.terms.turn
+        sent: Batches = batches(self._ground.play, calls_for(stretch, RATE_MAX / BATCH))
+        run = self._place.play(self._server, REPORT_BATCH, map(batch_request, sent), SATURATION, stretch, keep_every=1)
+        self._ground.play.take_back(sent[len(run.played.codes) :])
+        self.told.append(reported(run, sent, rpc.ReportEventsResponse))
+        return run
+
+
+class _Duties:
+    """What a service does for rankings in Redis, here pass by pass."""
+
+    def __init__(self, database: Database, cache: Cache, path: Path) -> None:
+        self.catalogue = load(path)
+        self.trust = BoardTrust(cache)
+        self.boards = BoardCache(cache, self.trust, CacheTelemetry(Telemetry(), cache))
+        self.sync = BoardSync(database, self._in_use, system_clock, self.boards, self.trust)
+        self.builder = BoardBuilder(database, self._in_use, cache, self.boards, self.trust, stopping=threading.Event())
+        self.check = BoardCheck(database, self._in_use, self.boards, random.Random(1), time.sleep)
+
+    def _in_use(self) -> Any:
+        return self.catalogue
+
+    def learn(self) -> None:
+        """Know the epochs, and repair what was missed."""
+        self.sync.one_pass()
+        self.sync.one_pass()
+
+
+@contextmanager
+def _duties(url: str, redis_url: str, path: Path) -> Iterator[_Duties]:
+    cache = Cache(redis_url, connections_max=4)
+    try:
+        with opened(url) as database:
+            cache.probe()
+            yield _Duties(database, cache, path)
+    finally:
+        cache.close()
+
+
+def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
+    """Add whether Redis has every score as the database has it."""
+    with _duties(url, redis_url, path) as duties:
+        duties.learn()
+        duties.builder.one_pass()
+        for board in BOARDS:
+            found = duties.check.check(
+                duties.catalogue.board_by_id[board["id"]], RankingKey(board["id"], 0), sample=100_000
+            )
+            compared, different = (found.compared, found.differences) if found is not None else (0, 1)
+            table.check(f"scores of the board {board['id']} that differ in Redis", different, f"of {compared:,}")
+
+
+def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> None:
+    """Add how long it takes to build a long ranking, while it is read."""
+    url, players = place.empty_database(), place.terms.queued
+    place.say(f"board_upkeep: ranking {players:,} players")
+    with connected(url) as connection:
+        _FILL.rows(connection, RANKED_STAT, players)
+        connection.execute("ANALYZE tally")
+    with _duties(url, redis_url, path) as duties, opened(url) as database:
+        record_catalogue(database, duties.catalogue, system_clock(), time.monotonic() + SETTLED_S)
+        duties.learn()
+        board = duties.catalogue.board_by_id["best"]
+        duties.builder.build(board, 0)
+        wrong = _reads_while(lambda: duties.builder.build(board, 0), lambda: _first(duties, players))
+        table.add(f"building a ranking of {players:,} anew", wrong.seconds, Unit.SECONDS, at_most(60.0))
+        table.check("answers of the ranking in use that were wrong meanwhile", wrong.wrong, f"of {wrong.reads:,}")
+
+
+class _Read:
+    """Reads while something goes on."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.wrong = 0
+        self.seconds = 0.0
+
+
+def _reads_while(work: Callable[[], object], is_right: Callable[[], bool]) -> _Read:
+    read, done = _Read(), threading.Event()
+
+    def keep_reading() -> None:
+        while not done.wait(0.01):
+            read.reads += 1
+            read.wrong += not is_right()
+
+    reader = threading.Thread(target=keep_reading)
+    reader.start()
+    started = time.monotonic()
+    try:
+        work()
+    finally:
+        read.seconds = time.monotonic() - started
+        done.set()
+        reader.join()
+    return read
+
+
+def _first(duties: _Duties, players: int) -> bool:
+    page = duties.boards.top(duties.catalogue.board_by_id["best"], 0, 1, 100)
+    return page is not None and page.size == players and page.ranked[0].place == 1
