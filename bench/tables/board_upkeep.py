@@ -1,4 +1,4 @@
-"""What leaderboards cost those who are ranked: events with boards beside events without, and building a ranking anew."""
+"""What leaderboards cost: events with boards beside events without, and building a long ranking anew."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ def measure_board_upkeep(place: Workplace) -> Table:
     table = Table(
         "board_upkeep",
         "Keeping leaderboards up",
-        f"ReportEvents with {BATCH:,} events a call and {place.terms.players:,} players with history, as in `batches`: a "
-        f"handler with two boards in Redis (points of all goals, and the best of a stat that every fifth event moves), in "
-        f"turns with a handler without boards and without Redis. Then a ranking of {place.terms.queued:,} players is built.",
+        f"ReportEvents with {BATCH:,} events a call and {place.terms.players:,} players with history, as in `batches`: "
+        "a handler with two boards in Redis (points of all goals, and the best of a stat that every fifth event "
+        "moves), in turns with a handler without boards and without Redis. Then a ranking of "
+        f"{place.terms.queued:,} players is built.",
     )
     path = catalogue_with_boards(place.directory)
     with place.redis() as redis_url, ExitStack() as running:

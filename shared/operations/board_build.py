@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from shared.cache.board_build import BuildLost, build_of
 from shared.cache.board_trust import BoardTrust
@@ -14,7 +14,8 @@ from shared.cache.redis import Cache, CacheAway, CacheRefused
 from shared.domain.catalogue import Board, Catalogue
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
-from shared.domain.scores import RankingKey, Score
+from shared.domain.scores import RankingKey
+from shared.operations.board_scores import PORTION_S, portions
 from shared.operations.board_sync import CatalogueInUse
 from shared.postgres import scores
 from shared.postgres.database import Database
@@ -22,9 +23,6 @@ from shared.postgres.database import Database
 log = logging.getLogger(__name__)
 
 BUILD_INTERVAL_S = 2.0
-PORTION = 5_000
-"""Players read and put in at once: some tens of milliseconds."""
-PORTION_S = 10.0
 
 
 class BoardBuilder:
@@ -74,7 +72,7 @@ class BoardBuilder:
             return False
         started, players = time.monotonic(), 0
         try:
-            for portion in self._portions(RankingKey(board.id, period_start)):
+            for portion in portions(self._database, board, period_start):
                 if self._stopping.is_set():
                     raise BuildLost
                 build.add(portion)
@@ -87,15 +85,6 @@ class BoardBuilder:
         took_s = round(time.monotonic() - started, 3)
         log.info("built a ranking", extra={"leaderboard": board.id, "players": players, "seconds": took_s})
         return True
-
-    def _portions(self, ranking: RankingKey) -> Iterator[list[Score]]:
-        after = ""
-        while portion := self._database.autocommit(
-            lambda connection, after=after: scores.of_ranking(connection, ranking, after, PORTION),  # type: ignore[misc]
-            time.monotonic() + PORTION_S,
-        ):
-            yield portion
-            after = portion[-1].user_id
 
     def _open_rankings(self, catalogue: Catalogue) -> list[RankingKey]:
         found = self._database.autocommit(scores.open_rankings, time.monotonic() + PORTION_S)

@@ -11,8 +11,9 @@ from shared.cache.boards import BoardCache
 from shared.cache.redis import Cache
 from shared.cache.telemetry import CacheTelemetry
 from shared.domain.instant import SECOND
-from shared.operations.board_build import BUILD_INTERVAL_S, PORTION_S, BoardBuilder
+from shared.operations.board_build import BUILD_INTERVAL_S, BoardBuilder
 from shared.operations.board_check import CHECK_INTERVAL_S, READ_S, BoardCheck
+from shared.operations.board_scores import PORTION_S
 from shared.operations.board_sync import PASS_S, SYNC_INTERVAL_S, BoardSync, CatalogueInUse
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cache.boards import BoardCache
@@ -15,6 +15,7 @@ from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey, Score
+from shared.operations.board_scores import portions
 from shared.operations.board_sync import SYNC_INTERVAL_S, CatalogueInUse
 from shared.postgres import journal, scores
 from shared.postgres.database import Database
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 CHECK_INTERVAL_S = 60.0
 SAMPLE = 50
 """Players of each ranking: a difference of a percent of all players is found within minutes."""
+ROWS_FOR_A_PLAYER = 5
+"""Of tallies or standings: about so many a player has."""
 SETTLED_S = 3 * SYNC_INTERVAL_S
 """A score that Redis does not have after this was missed by its writer and by the duty that repairs."""
 READ_S = 10.0
@@ -100,9 +103,7 @@ class BoardCheck:
             return None
         drawn = self._boards.top(board, ranking.period_start, self._draw.randint(1, max(1, size.size)), 1)
         after = drawn.ranked[0].user_id if drawn is not None and drawn.ranked else ""
-        following = self._read(ranking, after, sample)
-        first = self._read(ranking, "", sample - len(following)) if after and len(following) < sample else []
-        stored = list({score.user_id: score for score in [*first, *following]}.values())
+        stored = self._sample(board, ranking, after, sample)
         found = self._found(board, ranking, stored)
         if found is None:
             return None
@@ -118,15 +119,14 @@ class BoardCheck:
         before = self._boards.top(board, ranking.period_start, 1, 1)
         if before is None:
             return None
-        compared, present, suspects, after = 0, 0, list[Score](), ""
-        while portion := self._read(ranking, after, PLAYERS_MAX):
+        compared, present, suspects = 0, 0, list[Score]()
+        for portion in self._portions_of_players(board, ranking):
             found = self._found(board, ranking, portion)
             if found is None:
                 return None
             suspects += _different(portion, found)
             compared += len(portion)
             present += len(found)
-            after = portion[-1].user_id
             progress(len(portion))
         # Nobody leaves a ranking, and nobody is in Redis before the database: whoever was in Redis at first is in what
         # was read since.
@@ -152,10 +152,18 @@ class BoardCheck:
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
-    def _read(self, ranking: RankingKey, after: str, count: int) -> list[Score]:
-        return self._database.autocommit(
-            lambda connection: scores.of_ranking(connection, ranking, after, count), time.monotonic() + READ_S
-        )
+    def _sample(self, board: Board, ranking: RankingKey, after: str, count: int) -> list[Score]:
+        found: dict[str, Score] = {}
+        for start in (after, ""):
+            read = portions(self._database, board, ranking.period_start, start, ROWS_FOR_A_PLAYER * count)
+            while len(found) < count and (portion := next(read, None)) is not None:
+                found |= {score.user_id: score for score in portion}
+        return list(found.values())[:count]
+
+    def _portions_of_players(self, board: Board, ranking: RankingKey) -> Iterator[list[Score]]:
+        for portion in portions(self._database, board, ranking.period_start):
+            for start in range(0, len(portion), PLAYERS_MAX):
+                yield portion[start : start + PLAYERS_MAX]
 
     def _found(self, board: Board, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
         """What Redis has of the players of these scores; None if it cannot say."""

@@ -11,14 +11,14 @@ change, rankings of those that come and go are void, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from shared.cache.board_trust import BoardTrust
 from shared.cache.boards import BoardCache
 from shared.cache.redis import CacheAway
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
-from shared.domain.scores import BoardScore
+from shared.operations.board_scores import scores_of
 from shared.postgres import journal, scores
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -100,24 +100,11 @@ class BoardSync:
         try:
             for start in range(0, len(user_ids), PLAYERS_MAX):
                 portion = user_ids[start : start + PLAYERS_MAX]
-                boards.put(read_scores(self._database, self._catalogue(), portion, deadline))
+                boards.put(scores_of(self._database, self._catalogue(), portion, deadline))
         except (CacheAway, CatalogueUnavailable):
             return False
         forget(self._database, [entry.entry_id for entry in missed], deadline)
         return True
-
-
-def read_scores(
-    database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float
-) -> Iterable[BoardScore]:
-    """The scores of these players on the catalogue's boards, as they are stored now."""
-    found = database.autocommit(lambda connection: scores.of_players(connection, user_ids), deadline)
-    boards = catalogue.board_by_id
-    return [
-        BoardScore(boards[ranking.board_id], ranking.period_start, score)
-        for ranking, score in found
-        if ranking.board_id in boards
-    ]
 
 
 def forget(database: Database, entry_ids: Sequence[int], deadline: float) -> None:

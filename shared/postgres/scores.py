@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from shared.domain.catalogue import Board, BoardMeasure
+from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey, Score
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
@@ -13,6 +16,19 @@ _EPOCHS = statement("board_epochs")
 _OPEN_RANKINGS = statement("open_rankings")
 _OF_PLAYERS = statement("scores_of_players")
 _OF_RANKING = statement("scores_of_ranking")
+_PLAYER_AFTER_TALLIES = statement("player_after_tallies")
+_PLAYER_AFTER_STANDINGS = statement("player_after_standings")
+
+_BEHIND_ALL = "\U0010ffff" * 129
+"""Longer than any id, of the character that comes last."""
+
+
+class Portion(NamedTuple):
+    """Some of a ranking's players."""
+
+    scores: list[Score]
+    last: str | None
+    """The next portion follows this id; None: this is the last one."""
 
 
 def board_epochs(connection: Connection) -> dict[str, int]:
@@ -31,6 +47,12 @@ def of_players(connection: Connection, user_ids: Sequence[str]) -> list[tuple[Ra
     return [(RankingKey(board_id, start), Score(*score)) for board_id, start, *score in rows]
 
 
-def of_ranking(connection: Connection, ranking: RankingKey, after: str, limit: int) -> list[Score]:
-    """A portion of a ranking, by player: those who come after one, byte by byte. Empty: there is nobody more."""
-    return list(map(Score._make, _OF_RANKING.rows(connection, *ranking, after, limit)))
+def of_ranking(connection: Connection, board: Board, period_start: Instant, after: str, rows: int) -> Portion:
+    """A portion of a ranking: of the players who come after one, byte by byte, those who are in the next so many rows
+    of what the board ranks by. There may be none of them in a portion that is not the last one.
+    """
+    by_points = board.measure is BoardMeasure.POINTS
+    found = (_PLAYER_AFTER_STANDINGS if by_points else _PLAYER_AFTER_TALLIES).row(connection, after, rows)
+    last = None if found is None else str(found[0])
+    scores = _OF_RANKING.rows(connection, board.id, period_start, after, last or _BEHIND_ALL)
+    return Portion(list(map(Score._make, scores)), last)

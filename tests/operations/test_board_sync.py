@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -15,15 +16,15 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.domain.rankings import RankedPage
-from shared.domain.scores import RankingKey, Score
+from shared.domain.scores import Score
 from shared.operations import board_sync
 from shared.operations.board_build import BoardBuilder
 from shared.operations.board_check import BoardCheck
+from shared.operations.board_scores import portions
 from shared.operations.board_sync import BoardSync
 from shared.operations.catalogue_record import record_catalogue
 from shared.operations.flush import flush
 from shared.operations.standing_changes import ScoreChanges
-from shared.postgres import scores
 from shared.postgres.database import Database
 from tests.cache.ground import Ground, ground_on, ranked
 from tests.databases import connected, soon
@@ -72,11 +73,7 @@ class Process:
     def agrees(self) -> bool:
         """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
         for board in self.catalogue.boards:
-            ranking = RankingKey(board.id, period_of(board))
-            stored = self.database.autocommit(
-                lambda connection, ranking=ranking: scores.of_ranking(connection, ranking, "", 1_000),  # type: ignore[misc]
-                soon(),
-            )
+            stored = chain.from_iterable(portions(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
             if self.read(board) != (expected, len(expected)):
                 return False

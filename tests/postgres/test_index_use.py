@@ -72,6 +72,14 @@ SCANS = {
     "find_claims_of_goals": {"reward_outbox_pkey"},
     "event_seen_by_transaction": {"event_seen"},
     "read_events_seen": {"event_seen"},
+    "player_after_tallies": {"tally_pkey"},
+    "player_after_standings": {"standing_pkey"},
+}
+
+# Of statements by the view of scores: how they find players' rows. Boards and their periods are few.
+SCANS_BY_THE_VIEW = {
+    "scores_of_players": {"tally_pkey", "standing_pkey"},
+    "scores_of_ranking": {"tally_pkey", "standing_pkey"},
 }
 
 # The same of statements that look across players: the queue of grants is read by provider.
@@ -136,6 +144,15 @@ def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, na
     found = {"event_seen" if node["Index Name"].startswith("event_seen_") else node["Index Name"] for node in scans}
     assert found == SCANS[name]
     assert all("user_id" in node["Index Cond"] for node in scans)
+
+
+@pytest.mark.parametrize("name", SCANS_BY_THE_VIEW)
+def test_scores_of_some_players_are_found_without_looking_at_all(crowded: Connection, name: str) -> None:
+    nodes = plan_nodes(crowded, name)
+    looked_through = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert looked_through <= {"leaderboard", "leaderboard_period"}
+    found = {node["Index Name"] for node in nodes if "user_id" in node.get("Index Cond", "")}
+    assert found == SCANS_BY_THE_VIEW[name]
 
 
 @pytest.mark.parametrize("name", SCANS_ACROSS_PLAYERS)

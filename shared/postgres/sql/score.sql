@@ -13,11 +13,19 @@ FROM leaderboard_score
 WHERE user_id = ANY ($1::text[]);
 
 -- name: scores_of_ranking
--- A portion of all scores of a ranking, by player.
+-- The scores of a ranking's players from one id up to another. A range of ids is found in the index; the next so many
+-- players would be found by sorting all.
 SELECT user_id, score, reached_time, version
 FROM leaderboard_score
 WHERE board_id = $1
     AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
     AND user_id > $3
-ORDER BY user_id
-LIMIT $4::integer;
+    AND user_id <= $4;
+
+-- name: player_after_tallies
+-- Whose tally is so many after a player's last one.
+SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
+
+-- name: player_after_standings
+-- Whose standing is so many after a player's last one.
+SELECT user_id FROM standing WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
