@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from challenge.v1 import event_service_pb2 as rpc
 
 from bench.correctness import Reported, check_events, read_tallies, reported
@@ -31,6 +30,7 @@ from shared.cache.boards import BoardCache
 from shared.cache.redis import Cache
 from shared.cache.telemetry import CacheTelemetry
 from shared.catalogue.loader import load
+from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.scores import RankingKey
 from shared.operations.board_build import BoardBuilder
 from shared.operations.board_check import BoardCheck
@@ -84,7 +84,7 @@ def measure_board_upkeep(place: Workplace) -> Table:
 
 def catalogue_with_boards(directory: Path) -> Path:
     """The load catalogue with points for every goal, and two boards."""
-    document: dict[str, Any] = yaml.safe_load(LOAD_CATALOGUE.read_text(encoding="utf-8"))
+    document: Any = parse_yaml(LOAD_CATALOGUE.read_text(encoding="utf-8")).value
     for challenge in document["challenges"]:
         for goal in challenge["goals"]:
             goal["points"] = POINTS

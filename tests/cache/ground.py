@@ -15,6 +15,7 @@ from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
 from shared.domain.scores import BoardScore, RankingKey, Score
 from shared.runtime.telemetry import Telemetry
+from tests.waiting import wait_until
 
 PERIOD: Instant = 0
 TOP = Board("top: {1}", "Top", "", BoardMeasure.POINTS, EVERYTHING)
@@ -32,7 +33,7 @@ class Ground:
 
     def begin(self, board: Board = TOP) -> BoardBuild:
         """A build that has begun."""
-        assert self.cache.probe() is None
+        wait_until(lambda: self.cache.probe() is None)
         marker = self.trust.marker_of(RankingKey(board.id, PERIOD))
         assert marker is not None
         build = BoardBuild(self.cache, board, RankingKey(board.id, PERIOD), marker)
