@@ -19,11 +19,13 @@ from shared.postgres import completions, grants
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.runtime.clock import Clock
+from shared.runtime.process_name import ProcessName
 from shared.runtime.telemetry import Telemetry
 from tests.databases import connected, soon
 from tests.waiting import wait_until
 
 PROVIDER = "game"
+OWNER = ProcessName()
 IMPATIENT = RetryPolicy(attempts_max=5, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
 """Tries again at once, so that tests take no longer than they must."""
 
@@ -56,7 +58,7 @@ def destination(
 ) -> Destination:
     """Where the claims of `store_claim` are to go."""
     return Destination(
-        name=name, provider=provider, timeout_s=timeout_s, concurrency=concurrency, policy=policy, owner="tests"
+        name=name, provider=provider, timeout_s=timeout_s, concurrency=concurrency, policy=policy, owner=OWNER
     )
 
 

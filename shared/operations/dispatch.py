@@ -26,6 +26,7 @@ from shared.postgres import queue
 from shared.postgres.database import Database
 from shared.postgres.queue import Lease, Settled
 from shared.runtime.clock import Clock
+from shared.runtime.process_name import ProcessName
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ class Destination:
     concurrency: int
     """Deliveries under way at once."""
     policy: RetryPolicy
-    owner: str
-    """For people: which process leases."""
+    owner: ProcessName
+    """Which process leases."""
 
     @property
     def timeout(self) -> Instant:
@@ -66,7 +67,7 @@ class Destination:
 
     def lease(self, now: Instant) -> Lease:
         """A lease that lasts for an attempt that begins soon."""
-        return Lease(self.name, self.owner, now + 2 * self.timeout + LEASE_MARGIN)
+        return Lease(self.name, str(self.owner), now + 2 * self.timeout + LEASE_MARGIN)
 
 
 class _Answered(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from shared.domain.grants import Undetermined, settle
+from shared.domain.instant import Instant
 from shared.operations.dispatch import STATEMENT_S, Destination
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.operations.settle import record
@@ -26,12 +27,23 @@ _LOST = Undetermined("its dispatcher did not come back; what became of the attem
 
 def reconcile(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
     """Take up what is stuck with this provider until nothing is; answers how many grants that were."""
+    _end_leases_of_the_dead(database, destination, clock())
     found = 0
     while stale := _one_round(database, destination, clock, telemetry):
         found += stale
         if stale < STALE_MAX:
             break
     return found
+
+
+def _end_leases_of_the_dead(database: Database, destination: Destination, now: Instant) -> None:
+    """Nobody need wait for a dispatcher that is known to have died. A mistake would cost one more attempt."""
+    provider, owner = destination.name, destination.owner
+    deadline = time.monotonic() + STATEMENT_S
+    owners = database.autocommit(lambda connection: queue.lease_owners(connection, provider, now), deadline)
+    gone = [other for other in owners if owner.knows_to_be_gone(other)]
+    if gone:
+        database.autocommit(lambda connection: queue.end_leases(connection, provider, gone, now), deadline)
 
 
 def _one_round(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:

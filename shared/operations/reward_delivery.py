@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from functools import partial
 
 from shared.domain.grants import RetryPolicy
@@ -14,6 +12,7 @@ from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
 from shared.providers.opening import open_providers
 from shared.runtime.clock import system_clock
+from shared.runtime.process_name import ProcessName
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.service import Process
 
@@ -26,6 +25,7 @@ def start_delivery(settings: RewardSettings, database: Database, process: Proces
     Raises `StartRefused` if a provider is named and not set up.
     """
     telemetry = RewardTelemetry(process.telemetry)
+    owner = ProcessName()
     count = partial(count_queue, database, system_clock, telemetry)
     process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_S)
     for name, provider in open_providers(settings, system_clock).items():
@@ -36,7 +36,7 @@ def start_delivery(settings: RewardSettings, database: Database, process: Proces
             timeout_s=settings.timeout_s,
             concurrency=settings.concurrency,
             policy=RetryPolicy(attempts_max=settings.attempts_max),
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            owner=owner,
         )
         dispatcher = Dispatcher(database, destination, system_clock, telemetry)
         process.lifecycle.on_stop(

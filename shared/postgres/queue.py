@@ -15,6 +15,8 @@ from shared.postgres.statements import statement
 
 _LEASE = statement("lease_grants")
 _TAKE_STALE = statement("take_stale_grants")
+_OWNERS = statement("lease_owners")
+_END_LEASES = statement("end_leases")
 _SETTLE = statement("settle_grants")
 _RECALL = statement("recall_grants")
 
@@ -24,7 +26,7 @@ class Lease(NamedTuple):
 
     provider: str
     owner: str
-    """For people: which process it was."""
+    """Which process it was."""
     until: Instant
 
 
@@ -47,6 +49,16 @@ def lease_due(connection: Connection, lease: Lease, count: int, now: Instant) ->
 def take_stale(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
     """Lease anew at most `count` grants whose lease is over, without counting an attempt."""
     return list(map(_delivery, _TAKE_STALE.rows(connection, lease.provider, now, count, lease.owner, lease.until)))
+
+
+def lease_owners(connection: Connection, provider: str, now: Instant) -> list[str]:
+    """Who holds leases of a provider's grants, as `Lease.owner` said."""
+    return [owner for (owner,) in _OWNERS.rows(connection, provider, now)]
+
+
+def end_leases(connection: Connection, provider: str, owners: Sequence[str], now: Instant) -> None:
+    """End the leases of owners that are gone: `take_stale` takes them up."""
+    _END_LEASES.rows(connection, provider, now, text_array(owners))
 
 
 def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) -> set[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
 
@@ -14,11 +17,24 @@ from shared.domain.instant import HOUR, SECOND
 from shared.operations.dispatch import POLL_S
 from shared.operations.reconcile import reconcile
 from shared.operations.reward_telemetry import RewardTelemetry
+from shared.postgres import queue
 from shared.postgres.database import Database
+from shared.postgres.queue import Lease
 from shared.runtime.telemetry import Telemetry
-from tests.databases import connected, opened
+from tests.databases import connected, opened, soon
 from tests.game_provider import GameProvider
-from tests.rewards import destination, dispatch_all, dispatcher_of, dispatching, outbox, pass_until, states, store_claim
+from tests.rewards import (
+    OWNER,
+    PROVIDER,
+    destination,
+    dispatch_all,
+    dispatcher_of,
+    dispatching,
+    outbox,
+    pass_until,
+    states,
+    store_claim,
+)
 from tests.services import NOW, SetClock
 from tests.waiting import wait_until
 
@@ -259,6 +275,20 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(database: Da
         found = [stored.state for stored in outbox(database_url)]
     assert found.count(ClaimState.GRANTED) == 2
     assert found.count(ClaimState.PENDING) == 4
+
+
+def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Database, database_url: str) -> None:
+    clock, provider = SetClock(), GameProvider()
+    dead, stranger = subprocess.Popen([sys.executable, "-c", ""]), "elsewhere:1@00000000.00000000"
+    dead.wait()
+    of_the_dead = re.sub(r":\d+@", f":{dead.pid}@", str(OWNER))
+    for number, owner in enumerate([of_the_dead, stranger, str(OWNER)]):
+        store_claim(database, f"player {number}", NOW)
+        lease = Lease(PROVIDER, owner, NOW + HOUR)
+        assert len(database.autocommit(lambda connection: queue.lease_due(connection, lease, 1, NOW), soon())) == 1  # noqa: B023
+    assert reconcile(database, destination(provider), clock, RewardTelemetry(Telemetry())) == 1
+    found = [stored.state for stored in outbox(database_url)]
+    assert found == [ClaimState.PENDING, ClaimState.DELIVERING, ClaimState.DELIVERING]
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["a provider that can say", "a provider that cannot"])

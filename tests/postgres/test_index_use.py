@@ -85,6 +85,8 @@ SCANS_BY_THE_VIEW = {
 # The same of statements that look across players: the queue of grants is read by provider.
 SCANS_ACROSS_PLAYERS = {
     "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
+    "lease_owners": {"reward_outbox_leases"},
+    "end_leases": {"reward_outbox_leases"},
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
     "settle_grants": {"reward_outbox_grant_id"},
     "recall_grants": {"reward_outbox_grant_id"},

@@ -53,6 +53,23 @@ RETURNING
     reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
 
+-- name: lease_owners
+-- Who holds leases of a provider's grants that have not ended yet.
+SELECT DISTINCT lease_owner
+FROM reward_outbox
+WHERE provider = $1
+    AND state = 'DELIVERING'
+    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond';
+
+-- name: end_leases
+-- Ends the leases of dispatchers that are gone, so that they are stale.
+UPDATE reward_outbox
+SET lease_until = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+WHERE provider = $1
+    AND state = 'DELIVERING'
+    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND lease_owner = ANY ($3::text[]);
+
 -- name: settle_grants
 -- Records the outcomes of attempts, each only if its lease still holds; answers the grants whose outcome was recorded.
 -- Without a due time it stays as it is. Empty texts stand for none.

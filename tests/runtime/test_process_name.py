@@ -1,0 +1,43 @@
+"""Names of processes: whether one is gone is said only where that is known."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from shared.runtime.process_name import ProcessName
+
+OWN = ProcessName()
+OTHER = (
+    "import time\nfrom shared.runtime.process_name import ProcessName\nprint(ProcessName(), flush=True)\ntime.sleep(60)"
+)
+
+
+def test_a_process_is_gone_once_it_has_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        assert f":{process.pid}@" in name
+        assert not OWN.knows_to_be_gone(name)
+        process.kill()
+        process.wait()
+        assert OWN.knows_to_be_gone(name)
+
+
+def test_a_process_is_not_gone_itself_but_who_had_its_id_before_is() -> None:
+    assert not OWN.knows_to_be_gone(str(OWN))
+    assert OWN.knows_to_be_gone(str(ProcessName()))
+
+
+@pytest.mark.parametrize("scope", ["00000000", "ffffffff"])
+def test_nothing_is_known_of_another_machine_or_container(scope: str) -> None:
+    assert not OWN.knows_to_be_gone(re.sub(r"@[0-9a-f]+", f"@{scope}", str(ProcessName())))
+
+
+@pytest.mark.parametrize("name", ["", "host:1", "host:1@", "host:-1@0.0", "bench", f"host:1@{'0' * 8}"])
+def test_nothing_is_known_of_what_is_no_such_name(name: str) -> None:
+    assert not OWN.knows_to_be_gone(name)
