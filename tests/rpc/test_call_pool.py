@@ -17,10 +17,15 @@ class Book:
     def __init__(self) -> None:
         self.answered: list[int] = []
         self.refused: list[int] = []
+        self.refusal_times: list[float] = []
 
     def call(self, number: int) -> None:
         """A call as a servicer's method sees it."""
-        (self.refused if is_refusing() else self.answered).append(number)
+        if is_refusing():
+            self.refusal_times.append(time.monotonic())
+            self.refused.append(number)
+        else:
+            self.answered.append(number)
 
 
 @contextmanager
@@ -88,10 +93,9 @@ def test_a_crowd_is_refused_at_once_and_what_is_beyond_it_at_a_bounded_rate() ->
     with busy(pool, refusing=True):
         for number in range(REFUSALS_AT_ONCE + further):
             pool.submit(book.call, number)
-        wait_until(lambda: len(book.refused) >= REFUSALS_AT_ONCE)
-        crowd_refused = time.monotonic()
         wait_until(lambda: len(book.refused) == REFUSALS_AT_ONCE + further)
-        assert time.monotonic() - crowd_refused > 0.5 * further / REFUSALS_PER_S
+    # However late the machine lets whom look: so many are never refused in less time.
+    assert book.refusal_times[-1] - book.refusal_times[0] > 0.5 * further / REFUSALS_PER_S
 
 
 def test_the_room_has_a_bound() -> None:
