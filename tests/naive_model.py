@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from shared.domain.catalogue import Catalogue, Counting, Goal
@@ -21,6 +22,7 @@ class NaiveModel:
         self.frozen: dict[tuple[str, str], int] = {}
         self.completed: set[tuple[str, str]] = set()
         self.claimed: set[tuple[str, str]] = set()
+        self.adjusted: Counter[str] = Counter()
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
         """Of events with the same player, id and day, the first one counts."""
@@ -66,6 +68,12 @@ class NaiveModel:
         shown = self._shown(user_id, goal) if active else self.frozen.get((user_id, goal.id), 0)
         progress = max(0, min(shown, goal.target))
         return active, locked, GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED, progress
+
+    def reached(self, user_id: str) -> tuple[int, int, int]:
+        """Goals completed, rewards claimed, and points."""
+        completed = [goal for goal in self.goals if (user_id, goal.id) in self.completed]
+        claimed = sum((user_id, goal.id) in self.claimed for goal in completed)
+        return len(completed), claimed, sum(goal.points for goal in completed) + self.adjusted[user_id]
 
     def is_active(self, user_id: str, goal: Goal) -> bool:
         return self.chosen.get((user_id, goal.id), goal.default_assigned)

@@ -109,6 +109,7 @@ class _Draft(NamedTuple):
     reward: tuple[RewardType, int]
     default_assigned: bool
     requires: set[int]
+    worth: tuple[int, tuple[str, ...]]
     words: tuple[str, str, str]
 
 
@@ -118,6 +119,7 @@ _watched = st.sampled_from(
 )
 _targets = st.integers(1, 8) | st.just(AMOUNT_MAX)
 _rewards = st.tuples(st.sampled_from(RewardType), st.sampled_from((1, AMOUNT_MAX)))
+_worths = st.tuples(st.sampled_from((0, 1, 10, AMOUNT_MAX)), st.sampled_from(((), ("pvp",), ("pvp", "it's: {odd}\\"))))
 _requires = st.sets(st.integers(0, GOALS_MAX), max_size=2)
 
 
@@ -126,7 +128,7 @@ def catalogues(goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no
     that each is tallied whether a goal watches it or not.
     """
     words = st.tuples(wording, wording, wording)
-    draft = st.builds(_Draft, st.integers(0, 2), _watched, _targets, _rewards, st.booleans(), _requires, words)
+    draft = st.builds(_Draft, st.integers(0, 2), _watched, _targets, _rewards, st.booleans(), _requires, _worths, words)
     return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
 
 
@@ -147,6 +149,8 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 default_assigned=draft.default_assigned,
                 # Only goals before this one, so that there is no circle.
                 requires=tuple(_goal_id(required) for required in sorted(draft.requires) if required < number),
+                points=draft.worth[0],
+                tags=draft.worth[1],
             )
         )
     challenges = tuple(

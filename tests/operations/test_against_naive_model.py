@@ -1,36 +1,52 @@
 """The whole against a model that keeps every event and works everything out by definition.
 
 Random catalogues with every counting and prerequisites; batches with repetitions, collisions of ids, in any order and
-over several days; activations, deactivations and claims between them.
+over several days; activations, deactivations, claims, refunds and adjusted points between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple, TypeAlias
+from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure, Catalogue, Goal, Scope, ScopeKind
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.grant_care import Act, refunded
+from shared.domain.instant import DAY, day_of
+from shared.domain.periods import LIFETIME_START, Schedule
 from shared.domain.progress import goal_status
+from shared.domain.standings import Standing
 from shared.operations.activate import set_goal_active
+from shared.operations.adjust_points import adjust_points
+from shared.operations.care import Order, perform
 from shared.operations.claim import claim_reward
+from shared.operations.initialize import initialize_player
+from shared.operations.recalculate import recalculate
+from shared.operations.statistics import player_statistics
 from shared.operations.view import view_player
+from shared.postgres.adjustments import NotedAdjustment
 from shared.postgres.database import Database
 from tests.databases import flushed, soon
 from tests.naive_model import NaiveModel
-from tests.strategies import FIRST_DAY, catalogues, events, goal_of
+from tests.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of
 
 PLAYERS = ("ann", "bob")
 # Few enough that an id comes again: as a repetition, with another content, and on another day.
 EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
 NOW = (FIRST_DAY + 10) * DAY
+
+BOARDS = (
+    Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
+    Board("pvp", "Day", "", BoardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
+    Board("kills", "Kills", "", BoardMeasure.SUM, KILLS, Schedule.MONTH),
+)
 
 histories = (f"history {number}, " for number in count())
 """Each example has players of its own, so that all share one database."""
@@ -57,19 +73,41 @@ class Take(NamedTuple):
     goal: Goal
 
 
-Step: TypeAlias = Report | Switch | Take
+class Undo(NamedTuple):
+    """An operator undoes the claim of a reward, if there is one."""
+
+    player: str
+    goal: Goal
+
+
+class Adjust(NamedTuple):
+    """An operator gives points, or takes them."""
+
+    player: str
+    points: int
+
+
+Step: TypeAlias = Report | Switch | Take | Undo | Adjust
 
 _players = st.sampled_from(PLAYERS)
 _batches = st.lists(events(PLAYERS, EVENT_IDS), min_size=1, max_size=8)
 _reports = st.builds(Report, _batches)
+_points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
     """A catalogue, and what two players do under it."""
-    catalogue = draw(catalogues())
+    catalogue = replace(draw(catalogues()), boards=BOARDS)
     goals = goal_of(catalogue)
-    step = _reports | _reports | st.builds(Switch, _players, goals, st.booleans()) | st.builds(Take, _players, goals)
+    step = (
+        _reports
+        | _reports
+        | st.builds(Switch, _players, goals, st.booleans())
+        | st.builds(Take, _players, goals)
+        | st.builds(Undo, _players, goals)
+        | st.builds(Adjust, _players, _points)
+    )
     return catalogue, draw(st.lists(step, min_size=1, max_size=12))
 
 
@@ -82,6 +120,8 @@ class System:
         self.prefix = next(histories)
         self.named: list[CompletionKey] = []
         self.granted: list[str] = []
+        self.claims: dict[tuple[str, str], str] = {}
+        """By player and goal: the grant of the claim that holds."""
 
     def report(self, batch: Sequence[Event]) -> tuple[list[object], set[tuple[str, str]]]:
         """The verdicts, and what was completed."""
@@ -107,7 +147,30 @@ class System:
             return type(refusal)
         assert claim.key == CompletionKey(self.prefix + player, goal.id, LIFETIME_START, 1)
         self.granted.append(claim.grant_id)
+        self.claims[player, goal.id] = claim.grant_id
         return None
+
+    def refund(self, player: str, goal: Goal) -> bool:
+        """Whether there was a claim to undo."""
+        granted = self.claims.pop((player, goal.id), None)
+        if granted is None:
+            return False
+        order = Order(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
+        perform(self.database, UUID(granted), order, NOW, soon(), dry=False)
+        return True
+
+    def adjust(self, player: str, points: int) -> None:
+        initialize_player(self.database, self.prefix + player, None, NOW, soon())
+        noted = NotedAdjustment(NOW, points, "ada", "a test")
+        adjust_points(self.database, self.catalogue, self.prefix + player, uuid4(), noted, soon())
+
+    def reached(self, player: str) -> tuple[int, int, int]:
+        """Goals completed, rewards claimed, and points; the standings are what adding everything up anew gives."""
+        user_id = self.prefix + player
+        assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
+        statistics = player_statistics(self.database, self.catalogue, user_id, day_of(NOW), soon())
+        total = statistics.standings.get(EVERYTHING, Standing())
+        return total.completed, total.claimed, total.points
 
     def statuses(self, player: str) -> dict[str, tuple[object, ...]]:
         """Active, locked, state and progress of every goal."""
@@ -128,9 +191,16 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
             model.set_active(player, goal, active)
         case Take(player, goal):
             assert system.claim(player, goal) == model.claim(player, goal)
+        case Undo(player, goal):
+            assert system.refund(player, goal) == ((player, goal.id) in model.claimed)
+            model.claimed.discard((player, goal.id))
+        case Adjust(player, points):
+            system.adjust(player, points)
+            model.adjusted[player] += points
     for player in PLAYERS:
         expected = {goal.id: model.status(player, goal) for goal in model.goals}
         assert system.statuses(player) == expected
+        assert system.reached(player) == model.reached(player)
 
 
 @settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,4 +213,5 @@ def test_every_goal_of_every_player_is_as_the_definition_says(
     for step in steps:
         compare(system, model, step)
     assert len(set(system.named)) == len(system.named)
-    assert len(set(system.granted)) == len(system.granted) == len(model.claimed)
+    assert len(set(system.granted)) == len(system.granted)
+    assert system.claims.keys() == model.claimed

@@ -17,7 +17,18 @@ from shared.postgres.database import Database
 from shared.postgres.reports import ChallengeReport, LastCount
 from tests.databases import connected, flushed, soon
 from tests.goals import CHALLENGE_ID, catalogue_of, goal
-from tests.operations.test_against_naive_model import NOW, PLAYERS, Report, Step, Switch, System, Take, stories
+from tests.operations.test_against_naive_model import (
+    NOW,
+    PLAYERS,
+    Adjust,
+    Report,
+    Step,
+    Switch,
+    System,
+    Take,
+    Undo,
+    stories,
+)
 from tests.strategies import KILLS
 
 MINUTE = 60 * SECOND
@@ -46,6 +57,10 @@ def do(system: System, step: Step) -> None:
             system.set_active(player, switched, active)
         case Take(player, taken):
             system.claim(player, taken)
+        case Undo(player, undone):
+            system.refund(player, undone)
+        case Adjust(player, points):
+            system.adjust(player, points)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,198 @@
+"""Standings are what completions, claims and adjustments add up to at every instant, whoever writes them; and what
+was spoiled is rebuilt while all of them go on.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import TypeAlias
+from uuid import uuid4
+
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Counting, RewardType, Scope, ScopeKind
+from shared.domain.claims import ClaimState, RefusalReason
+from shared.domain.errors import ChallengeError
+from shared.domain.events import Event
+from shared.domain.grant_care import Act, ActRefused, refunded
+from shared.domain.grants import Answer, Delivery, Refused
+from shared.domain.instant import DAY
+from shared.domain.periods import Schedule
+from shared.domain.recalculation import Drift
+from shared.domain.standings import StandingKey
+from shared.operations.activate import set_goal_active
+from shared.operations.adjust_points import PlayerUnknown, adjust_points
+from shared.operations.care import Order, perform
+from shared.operations.claim import claim_reward
+from shared.operations.claim_all import claim_all
+from shared.operations.recalculate import rebuild, recalculate, recalculate_all
+from shared.postgres import histories
+from shared.postgres.adjustments import NotedAdjustment
+from shared.postgres.database import Database
+from tests.databases import connected, flushed, opened, soon
+from tests.game_provider import GameProvider
+from tests.goals import catalogue_of, goal
+from tests.operations.test_concurrent_writers import deadlocks
+from tests.rewards import PROVIDER, destination, dispatching, states
+from tests.services import SetClock
+from tests.strategies import FIRST_DAY, KILLS
+
+ROUTES = {RewardType.WALLET: PROVIDER}
+PLAYERS = [f"player {number}" for number in range(6)]
+NOW = FIRST_DAY * DAY
+GOALS = [
+    replace(goal(f"goal {number}", target=1 + 7 * number, default_assigned=number % 3 > 0), points=number, tags=tags)
+    for number, tags in enumerate([(), ("pvp",), ("pvp", "long")] * 8)
+]
+CATALOGUE = replace(
+    catalogue_of(*GOALS, replace(goal("days", counting=Counting.EVENTS, target=20), points=1)),
+    boards=(
+        Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
+        Board("pvp", "Day", "", BoardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
+    ),
+)
+ROUNDS = 50
+THREADS = 8
+
+Deed: TypeAlias = Callable[[Database, random.Random, int], object]
+
+
+def report(database: Database, chance: random.Random, number: int) -> None:
+    """Events of several players, on any of five days."""
+    batch = [
+        Event(f"{number} {index}", chance.choice(PLAYERS), NOW + chance.randrange(5 * DAY), KILLS, delta=1)
+        for index in range(chance.randint(1, 12))
+    ]
+    flushed(database, CATALOGUE, batch)
+
+
+def switch(database: Database, chance: random.Random, _: int) -> None:
+    player, each = chance.choice(PLAYERS), chance.choice(GOALS)
+    set_goal_active(database, CATALOGUE, player, each, chance.random() < 0.8, NOW, soon())
+
+
+def claim(database: Database, chance: random.Random, _: int) -> None:
+    now = NOW + chance.randrange(5 * DAY)
+    if chance.random() < 0.2:
+        claim_all(database, CATALOGUE, chance.choice(PLAYERS), GOALS, now, soon(), routes=ROUTES)
+        return
+    with suppress(ChallengeError):
+        claim_reward(
+            database, CATALOGUE, chance.choice(PLAYERS), chance.choice(GOALS), None, now, soon(), routes=ROUTES
+        )
+
+
+def undo(database: Database, chance: random.Random, _: int) -> None:
+    """An operator refunds a claim, one of those that are not under way."""
+    rows = database.autocommit(
+        lambda connection: connection.execute("SELECT grant_id FROM reward_outbox").fetchall(), soon()
+    )
+    order = Order(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
+    for (grant_id,) in chance.sample(rows, len(rows)):
+        with suppress(ActRefused):
+            perform(database, grant_id, order, NOW, soon(), dry=False)
+            return
+
+
+def adjust(database: Database, chance: random.Random, _: int) -> None:
+    noted = NotedAdjustment(NOW + chance.randrange(5 * DAY), chance.choice((-50, 30)), "ada", "a test")
+    with suppress(PlayerUnknown):
+        adjust_points(database, CATALOGUE, chance.choice(PLAYERS), uuid4(), noted, soon())
+
+
+PLAY: list[Deed] = [report, report, report, switch, claim, claim, undo, adjust]
+"""What happens, and how often."""
+
+
+def at_once(database: Database, deliver: Deed, beside: Deed) -> None:
+    """Play in several threads, and deliver what is claimed; and do something beside them until they are done."""
+    done = threading.Event()
+
+    def play(seed: int) -> None:
+        chance = random.Random(seed)
+        for number in range(ROUNDS):
+            chance.choice(PLAY)(database, chance, seed * ROUNDS + number)
+
+    def until_done(deed: Deed) -> None:
+        chance = random.Random(0)
+        while not done.is_set():
+            deed(database, chance, 0)
+
+    with ThreadPoolExecutor(THREADS + 2) as threads:
+        others = [threads.submit(until_done, deed) for deed in (deliver, beside)]
+        try:
+            for future in [threads.submit(play, seed) for seed in range(1, THREADS + 1)]:
+                future.result()
+        finally:
+            done.set()
+        for other in others:
+            other.result()
+
+
+@contextmanager
+def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
+    """The database, and deliveries by a game that has no room for every second reward."""
+    numbers = count()
+
+    def answer(_: Delivery) -> Answer | None:
+        return Refused(RefusalReason.INVENTORY_FULL) if next(numbers) % 2 else None
+
+    with (
+        opened(database_url, pool_size=THREADS + 2) as database,
+        dispatching(database, destination(GameProvider(answer)), SetClock(NOW + 9 * DAY)) as dispatcher,
+    ):
+        yield database, lambda _, __, ___: dispatcher.one_pass()
+
+
+def test_standings_agree_with_what_they_are_made_of_at_every_instant(database_url: str) -> None:
+    looks = 0
+
+    def look(database: Database, _: random.Random, __: int) -> None:
+        nonlocal looks
+        looks += 1
+        assert recalculate(database, CATALOGUE, PLAYERS, soon(), dry=True) == []
+
+    with busy(database_url) as (database, deliver):
+        at_once(database, deliver, look)
+        assert looks > 10
+        assert not any(page.drifts for page in recalculate_all(database, CATALOGUE, dry=True))
+    assert {ClaimState.REFUSED, ClaimState.REFUNDED} < states(database_url), "all of it has happened"
+
+
+def spoil(database_url: str) -> None:
+    with connected(database_url) as connection:
+        connection.execute("UPDATE standing SET points = 12345, completed = completed + 7 WHERE scope <> 'tag'")
+        connection.execute("DELETE FROM standing WHERE scope = 'tag' OR user_id = $1", (PLAYERS[0],))
+
+
+def test_what_was_spoiled_is_rebuilt_while_everybody_goes_on(database_url: str) -> None:
+    rebuilt: list[Drift] = []
+    newest: dict[StandingKey, int] = {}
+
+    def heal(database: Database, chance: random.Random, _: int) -> None:
+        # A look at the versions that anybody may have seen, and then a player in whom nothing may have drifted.
+        for player in PLAYERS:
+            found = database.autocommit(partial(histories.read, user_ids=[player]), soon())
+            for key, standing in found[player].standings.items():
+                assert standing.version >= newest.get(key, 0)
+                newest[key] = standing.version
+        rebuilt.extend(rebuild(database, CATALOGUE, chance.choice(PLAYERS), soon()))
+
+    with busy(database_url) as (database, deliver):
+        for number in range(1, 31):
+            report(database, random.Random(number), -number)
+        spoil(database_url)
+        spoiled = recalculate(database, CATALOGUE, PLAYERS, soon(), dry=True)
+        assert {drift.key.user_id for drift in spoiled} == set(PLAYERS)
+        at_once(database, deliver, heal)
+        for player in PLAYERS:
+            rebuilt += rebuild(database, CATALOGUE, player, soon())
+        assert rebuilt
+        assert recalculate(database, CATALOGUE, PLAYERS, soon(), dry=True) == []
+    with connected(database_url) as connection:
+        assert deadlocks(connection) == 0
