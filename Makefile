@@ -44,6 +44,12 @@ bench: $(READY) ## Measure, and hold the figures against their targets; under tw
 bench-full: $(READY) ## Measure everything
 	@$(BIN)/python -m bench --full
 
+# How long, in seconds.
+SOAK ?= 3600
+.PHONY: soak
+soak: $(READY) ## Play a whole game for an hour, and see whether anything grows or gets slower
+	@$(BIN)/python -m bench soak --soak-seconds $(SOAK)
+
 .PHONY: lint
 lint: $(READY) ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -35,6 +35,7 @@ from bench.tables.merge import measure_merge
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.queue import measure_queue
+from bench.tables.soak import measure_soak
 from bench.tables.telemetry import measure_telemetry
 from bench.tables.together import measure_together
 from bench.terminal import Terminal
@@ -56,12 +57,17 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "goals": measure_goals,
     "ledger": measure_ledger,
     "mix": measure_mix,
+    "soak": measure_soak,
 }
 ONLY_FULL = frozenset({"together", "goals", "ledger", "mix"})
 """What does not fit into two minutes."""
+ONLY_BY_NAME = frozenset({"soak"})
+"""What takes an hour."""
 
-SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000, mix_s=10.0)
-FULL = Terms(seconds=15.0, rounds=4, players=10_000, queued=1_000_000, mix_s=120.0)
+SOAK_S = 3_600.0
+
+SHORT = Terms(seconds=3.0, rounds=2, players=10_000, queued=50_000, mix_s=10.0, soak_s=SOAK_S)
+FULL = Terms(seconds=15.0, rounds=4, players=10_000, queued=1_000_000, mix_s=120.0, soak_s=SOAK_S)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
 """Where the data goes: by custom a temporary folder on a disk, where `/tmp` may lie in memory."""
@@ -80,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         players=arguments.players or default.players,
         queued=arguments.queued or default.queued,
         mix_s=arguments.mix_seconds or default.mix_s,
+        soak_s=arguments.soak_seconds or default.soak_s,
     )
-    names = arguments.tables or [name for name in TABLES if arguments.full or name not in ONLY_FULL]
+    left_out = ONLY_BY_NAME if arguments.full else ONLY_BY_NAME | ONLY_FULL
+    names = arguments.tables or [name for name in TABLES if name not in left_out]
     # A supervisor's way to stop ends as tidily as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -148,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="everything, and longer")
     parser.add_argument("--seconds", type=float, help="length of each measured interval")
     parser.add_argument("--mix-seconds", type=float, help="how long the table `mix` plays a whole game")
+    parser.add_argument("--soak-seconds", type=float, help="how long the table `soak` does")
     parser.add_argument("--players", type=int, help="how many players have a history")
     parser.add_argument("--queued", type=int, help="how many grants are in the long queue")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file as well, for machines")

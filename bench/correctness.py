@@ -75,10 +75,49 @@ def read_tallies(url: str) -> Tallies:
         }
 
 
-def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reported]) -> None:
-    """Add to the table whether every acknowledged event is in the database, and counts once.
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """How what is stored differs from what callers were told."""
 
-    `before` are the tallies as they were before the first of these events.
+    acknowledged: int
+    """Events that were answered APPLIED."""
+    refused: int
+    """Events that were answered, and not with APPLIED."""
+    missing: int
+    """Acknowledged, and not in the ledger."""
+    tallies: int
+    wrong: int
+    """Tallies that are not the sum of the acknowledged events."""
+
+    @classmethod
+    def total(cls, parts: Iterable[Faults]) -> Faults:
+        """All faults of several parts of the time; of tallies the greatest number there was."""
+        every = list(parts)
+        return cls(
+            acknowledged=sum(part.acknowledged for part in every),
+            refused=sum(part.refused for part in every),
+            missing=sum(part.missing for part in every),
+            tallies=max(part.tallies for part in every),
+            wrong=sum(part.wrong for part in every),
+        )
+
+    def add_to(self, table: Table) -> None:
+        """Add to the table whether every acknowledged event is in the database, and counts once."""
+        of_all = f"of {self.acknowledged:,} acknowledged"
+        table.check("events that were not applied", self.refused, of_all)
+        table.check("acknowledged events that the ledger lacks", self.missing, of_all)
+        table.check("tallies that differ from the sum of acknowledged events", self.wrong, f"of {self.tallies:,}")
+
+
+def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reported]) -> None:
+    """Add to the table whether every acknowledged event is in the database, and counts once; see `compare`."""
+    compare(url, before, told).add_to(table)
+
+
+def compare(url: str, before: Tallies, told: Iterable[Reported]) -> Faults:
+    """Hold what is stored against what callers were told.
+
+    `before` are the tallies as they were before the first of these events; they are not to be used afterwards.
     """
     every = list(told)
     applied = [event for part in every for event in part.applied]
@@ -90,10 +129,10 @@ def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reporte
         expected.setdefault(key, Tally()).merge(tally)
     stored = read_tallies(url)
     wrong = sum(stored.get(key) != tally for key, tally in expected.items() if (key.user_id, key.stat) not in unknown)
-    of_all = f"of {len(applied):,} acknowledged"
-    table.check("events that were not applied", sum(part.refused for part in every), of_all)
-    table.check("acknowledged events that the ledger lacks", len(applied) - found, of_all)
-    table.check("tallies that differ from the sum of acknowledged events", wrong, f"of {len(expected):,}")
+    refused = sum(part.refused for part in every)
+    return Faults(
+        acknowledged=len(applied), refused=refused, missing=len(applied) - found, tallies=len(expected), wrong=wrong
+    )
 
 
 def _count_in_ledger(connection: Connection, events: Sequence[Event]) -> int:

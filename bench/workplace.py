@@ -44,6 +44,8 @@ class Terms:
     """Grants in the long queue."""
     mix_s: float
     """How long a whole game is played."""
+    soak_s: float
+    """The same, in the table that looks for growth."""
 
     @property
     def stretch(self) -> Stretch:
