@@ -11,9 +11,12 @@ import pytest
 from shared.runtime.process_name import ProcessName
 
 OWN = ProcessName()
-OTHER = (
-    "import time\nfrom shared.runtime.process_name import ProcessName\nprint(ProcessName(), flush=True)\ntime.sleep(60)"
-)
+OTHER = """
+import time
+from shared.runtime.process_name import ProcessName
+print(ProcessName(), flush=True)
+time.sleep(60)
+"""
 
 
 def test_a_process_is_gone_once_it_has_ended() -> None:
