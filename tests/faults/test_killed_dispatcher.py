@@ -6,78 +6,31 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import grpc
 import pytest
-from challenge.reward.v1 import reward_provider_pb2 as rpc
-from challenge.reward.v1.reward_provider_pb2_grpc import (
-    RewardProviderServiceServicer,
-    add_RewardProviderServiceServicer_to_server,
-)
 
+from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from shared.runtime.clock import system_clock
 from tests.databases import connected, opened
+from tests.game_doors import OpenGame, open_game
 from tests.rewards import outbox, states, store_claim
 from tests.waiting import wait_until
 
 CLAIMS, KILLS = 200, 3
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
 TERMINAL_S = 30.0
-
-
-class Books(RewardProviderServiceServicer):
-    """A game that is slow, fails, and gives rewards without saying so."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.given: dict[str, int] = {}
-        """What reached players, by grant id."""
-        self.asked: Counter[str] = Counter()
-        self._chance = chance
-        self._lock = threading.Lock()
-
-    def Grant(self, request: rpc.GrantRequest, context: grpc.ServicerContext) -> rpc.GrantResponse:  # noqa: N802
-        with self._lock:
-            self.asked[request.grant_id] += 1
-            mood = self._chance.random()
-            if mood > 0.03:
-                self.given.setdefault(request.grant_id, request.reward.quantity)
-        time.sleep(0.005)  # a game takes its time
-        if mood < 0.06:
-            # Half of these have the reward all the same.
-            context.abort(grpc.StatusCode.UNAVAILABLE, "a bad moment")
-        return rpc.GrantResponse(granted=rpc.Granted())
-
-    def GetGrant(  # noqa: N802
-        self,
-        request: rpc.GetGrantRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002 - the contract's
-    ) -> rpc.GetGrantResponse:
-        with self._lock:
-            given = request.grant_id in self.given
-        return rpc.GetGrantResponse(granted=rpc.Granted()) if given else rpc.GetGrantResponse()
+MOOD = Mood(delay_s=0.005, errors=0.03, nonsense=0.03)
+"""A game that takes its time, fails now and then, and sometimes gives a reward and cannot say so."""
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books(random.Random(23))
-
-
-@pytest.fixture
-def target(books: Books) -> Iterator[str]:
-    with ThreadPoolExecutor(16) as pool:
-        server = grpc.server(pool)
-        add_RewardProviderServiceServicer_to_server(books, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        yield f"127.0.0.1:{port}"
-        server.stop(None).wait()
+def game() -> Iterator[OpenGame]:
+    with open_game(MOOD) as running:
+        yield running
 
 
 @contextmanager
@@ -104,7 +57,7 @@ def dispatcher(database_url: str, target: str) -> Iterator[subprocess.Popen[byte
     ("claims", "kills"), [(CLAIMS, KILLS), pytest.param(CLAIMS_SLOW, KILLS_SLOW, marks=pytest.mark.slow)]
 )
 def test_every_claim_is_granted_once_however_often_the_dispatcher_is_killed(
-    database_url: str, books: Books, target: str, claims: int, kills: int
+    database_url: str, game: OpenGame, claims: int, kills: int
 ) -> None:
     chance = random.Random(claims)
     grant_ids = set()
@@ -114,18 +67,21 @@ def test_every_claim_is_granted_once_however_often_the_dispatcher_is_killed(
     with connected(database_url) as connection:
         connection.execute("UPDATE reward_outbox SET provider = 'grpc'")
     for _ in range(kills):
-        asked = books.asked.total()
-        with dispatcher(database_url, target):
+        asked = len(game.game.attempts())
+        with dispatcher(database_url, game.grpc_target):
             goal = min(asked + chance.randint(1, max(2, claims // kills)), claims)
-            wait_until(lambda goal=goal: books.asked.total() >= goal or _settled(database_url), 60)  # type: ignore[misc]
-    with dispatcher(database_url, target):
+            wait_until(lambda goal=goal: len(game.game.attempts()) >= goal or _settled(database_url), 60)  # type: ignore[misc]
+    with dispatcher(database_url, game.grpc_target):
         started = time.monotonic()
         wait_until(lambda: _settled(database_url), 60)
         assert time.monotonic() - started < TERMINAL_S
     assert states(database_url) == {ClaimState.GRANTED}
     assert len(outbox(database_url)) == claims
-    assert set(books.given) == grant_ids
-    assert books.asked.total() > claims, "nothing was ever sent twice: the test shows nothing"
+    given = game.game.books.given()
+    attempts = len(game.game.attempts())
+    print(f"\n{kills} kills: {claims} claims, {attempts} attempts, {len(given)} rewards in the game's books")  # noqa: T201
+    assert sorted(gift.grant_id for gift in given) == sorted(grant_ids)
+    assert attempts > claims, "nothing was ever sent twice: the test shows nothing"
 
 
 def _settled(database_url: str) -> bool:
