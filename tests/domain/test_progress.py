@@ -102,7 +102,8 @@ def test_a_deactivated_goal_shows_what_it_had_whatever_happens(
     for event in reported:
         tally.add(event, by_day=True)
     status = goal_status(goal, view_of(goal, tally, choice), catalogue)
-    assert status == before
+    # A prerequisite on the same stat may be completed by these events.
+    assert status._replace(locked=before.locked) == before
     assert status.progress == min(frozen, goal.target)
     assert not status.active
     assert not status.completed
