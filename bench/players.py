@@ -90,7 +90,9 @@ class _History(NamedTuple):
         completions.insert_missing(
             connection,
             {
-                CompletionKey(tally.user_id, goal.id, LIFETIME_START, 1): record_of(goal, self.now - HOUR, None)
+                CompletionKey(tally.user_id, goal.id, LIFETIME_START, 1): record_of(
+                    goal, self.now - self.play.random.randrange(HOUR), None
+                )
                 for tally in merged
                 for goal in (*self.catalogue.default_goals, *chosen[tally.user_id])
                 if goal.stat == tally.stat and tally.after.judged_by(goal.counting) >= goal.target

@@ -9,7 +9,7 @@ from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.operations.claim_all import GoalClaim
 from shared.operations.find_claims import FoundClaim
 from shared.operations.queue_position import Position
-from shared.rpc.encoded_catalogue import reward_message
+from shared.rpc.goal_encoding import reward_message
 from shared.rpc.instants import timestamp_message
 
 CLAIM_STATES = {

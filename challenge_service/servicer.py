@@ -66,7 +66,7 @@ class ChallengeServicer:
         initialized = initialize_player(
             self._database, request.user_id, request.time_zone or None, self._clock(), deadline_of(context)
         )
-        goals = encoded.active_goals(encoded.statuses(initialized.view))
+        goals = encoded.initialized_goals(initialized.view)
         assigned = len(encoded.catalogue.default_goals) if initialized.created else 0
         return responses.initialized(goals, initialized.created, assigned)
 
@@ -88,7 +88,7 @@ class ChallengeServicer:
 
         asked_for = _asked_for(encoded.catalogue, asked)
         light = request.catalogue_version == version
-        shown = encoded.challenges(asked_for[start:], encoded.statuses(view), request.active_only, light=light)
+        shown = encoded.challenges(asked_for[start:], view, request.active_only, light=light)
         page = list(islice(shown, request.page_size or None))
         following = next(shown, None)
         next_page_token = ""
@@ -105,7 +105,7 @@ class ChallengeServicer:
         encoded = self._catalogue.current
         challenge = _challenge(encoded.catalogue, request.challenge_id)
         view = view_player(self._database, request.user_id, deadline_of(context))
-        ((_, message),) = encoded.challenges([challenge], encoded.statuses(view), active_only=False)
+        ((_, message),) = encoded.challenges([challenge], view, active_only=False)
         return responses.challenge(message)
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
@@ -116,7 +116,7 @@ class ChallengeServicer:
         goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
         now, deadline = self._clock(), deadline_of(context)
         view = set_goal_active(self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline)
-        return responses.goal(encoded.goal(goal, encoded.statuses(view)))
+        return encoded.set_goal(goal, view)
 
     def ClaimReward(self, request: rpc.ClaimRewardRequest, context: grpc.ServicerContext) -> rpc.ClaimRewardResponse:
         """Claim the reward of a completed goal."""

@@ -95,12 +95,12 @@ def shown_measure(goal: Goal, tally: TallyView | None) -> int:
 
 def is_completed(goal: Goal, view: PlayerView) -> bool:
     """Whether the goal was completed before, or is satisfied by what the tally holds while it is active."""
-    completion = view.completions.get(goal.id)
-    if completion is not None:
+    if goal.id in view.completions:
         return True
-    if not is_active(goal, view.assignments.get(goal.id), None):
-        return False
-    tally = view.tallies.get(goal.stat)
+    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tallies.get(goal.stat))
+
+
+def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
     return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
 
 
@@ -109,17 +109,14 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion)
-    claimed = completion is not None and completion.claim_time is not None
-    if claimed:
-        state, progress = GoalState.CLAIMED, goal.target
-    elif is_completed(goal, view):
-        state, progress = GoalState.COMPLETED, goal.target
+    complete_time, claim_time = completion or (None, None)
+    tally = view.tallies.get(goal.stat) if active else None
+    if completion is not None or _is_reached(goal, tally):
+        state = GoalState.COMPLETED if claim_time is None else GoalState.CLAIMED
+        progress = goal.target
     else:
-        if active:
-            shown = shown_measure(goal, view.tallies.get(goal.stat))
-        else:
-            shown = assignment.frozen_progress if assignment is not None else 0
-        progress = max(0, min(shown, goal.target))
+        frozen = assignment.frozen_progress if assignment is not None else 0
+        progress = max(0, min(shown_measure(goal, tally) if active else frozen, goal.target))
         state = GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED
     return GoalStatus(
         active,
@@ -127,6 +124,6 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         state,
         progress,
         assignment.active_since if assignment is not None else None,
-        completion.complete_time if completion is not None else None,
-        completion.claim_time if completion is not None else None,
+        complete_time,
+        claim_time,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import abc
 from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import Loader, Transformer
 from psycopg.errors import _WaitTimeout, error_from_result
@@ -57,7 +58,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._names: set[bytes] = set()
+        self._loaders: dict[bytes, abc.Transformer | None] = {}
+        """By statement that is prepared: what its columns are loaded with, as of its first result. Postgres refuses to
+        execute a statement whose columns would be others than when it was prepared."""
         self.adapters.register_loader("timestamptz", InstantLoader)
 
     def run_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
@@ -65,15 +68,21 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
         Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types from the statement.
         """
-        if name not in self._names:
+        if name not in self._loaders:
             self.pgconn.send_prepare(name, text)
             self._results()
-            self._names.add(name)
+            self._loaders[name] = None
         self.pgconn.send_query_prepared(name, [_encoded(value) for value in parameters], None, Format.BINARY)
         (result,) = self._results()
-        transformer = Transformer(self)
-        transformer.set_pgresult(result)
-        return transformer.load_rows(0, result.ntuples, tuple)
+        loader = self._loaders[name]
+        if loader is None:
+            loader = self._loaders[name] = Transformer(self)
+            loader.set_pgresult(result)
+        else:
+            loader.set_pgresult(result, set_loaders=False)
+        rows = loader.load_rows(0, result.ntuples, tuple)
+        result.clear()
+        return rows
 
     def run_script(self, text: bytes) -> list[PGresult]:
         """Execute statements without parameters in one round trip; a result for each."""

@@ -6,8 +6,8 @@ Both take the work as a function of a connection, because a lost connection or a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar, cast
 
 import psycopg
@@ -136,8 +136,12 @@ class Database:
         conflicts = 0
         while True:
             try:
-                with self._borrow(deadline) as connection:
+                connection = self._borrow(deadline)
+                try:
                     result = work(connection)
+                finally:
+                    connection.deadline = None
+                    self._pool.putconn(connection)
                 self._well = True
                 return result
             except psycopg.Error as error:
@@ -158,8 +162,7 @@ class Database:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
 
-    @contextmanager
-    def _borrow(self, deadline: float) -> Iterator[Connection]:
+    def _borrow(self, deadline: float) -> Connection:
         remaining_s = deadline - time.monotonic()
         if remaining_s < WORTH_STARTING_S:
             raise DeadlineExceeded("there is no time left to ask the database")
@@ -168,11 +171,7 @@ class Database:
         except PoolTimeout as error:
             raise self._nothing_to_lend() from error
         connection.deadline = deadline
-        try:
-            yield connection
-        finally:
-            connection.deadline = None
-            self._pool.putconn(connection)
+        return connection
 
     def _nothing_to_lend(self) -> ChallengeError:
         if self._well:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple, TypeVar
 
 from shared.domain.catalogue import Stat
 from shared.domain.instant import Instant
@@ -12,6 +13,8 @@ from shared.domain.tally import Measures
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 from shared.postgres.tallies import stat_of
+
+_R = TypeVar("_R", bound=tuple[Any, ...])
 
 _READ = statement("read_player")
 _INSERT = statement("insert_player")
@@ -52,17 +55,24 @@ def tallies_of(
 ) -> dict[Stat, TallyView]:
     """A player's lifetime tallies, from arrays of their columns."""
     *measures, latest = measures_and_latest
-    stats = map(stat_of, sources, codes)
-    return dict(zip(stats, map(TallyView, map(Measures, *measures), latest), strict=True))
+    views = _records(TallyView, _records(Measures, *measures), latest)
+    return dict(zip(map(stat_of, sources, codes), views, strict=True))
 
 
 def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
     """A player's choices, from arrays of their columns."""
-    return dict(zip(goal_ids, map(Assignment, *columns), strict=True))
+    return dict(zip(goal_ids, _records(Assignment, *columns), strict=True))
 
 
 def _completions(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
-    return dict(zip(goal_ids, map(Completion, *columns), strict=True))
+    return dict(zip(goal_ids, _records(Completion, *columns), strict=True))
+
+
+def _records(kind: type[_R], *columns: Iterable[Any]) -> Iterator[_R]:
+    """Named tuples of the columns' values, made without a call of Python's for each: of a player's goals there may be
+    hundreds.
+    """
+    return map(tuple.__new__, repeat(kind), zip(*columns, strict=True))
 
 
 def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.domain.catalogue import Source, Stat
@@ -18,6 +19,8 @@ from shared.postgres.statements import statement
 
 _MERGE = statement("merge_tallies")
 _SOURCES = {source.value: source for source in Source}
+STATS_CACHED_MAX = 4_096
+"""Far more than a game counts."""
 # One range of an int4multirange literal such as {[1,3),[7,8)}.
 _STRETCH = re.compile(r"\[(\d+),(\d+)\)")
 
@@ -110,6 +113,7 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     return list(map(MergedTally._make, rows))
 
 
+@lru_cache(STATS_CACHED_MAX)
 def stat_of(source: str, code: str) -> Stat:
     """The stat of a stored source and code."""
     return Stat(_SOURCES[source], code)

@@ -2,110 +2,109 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import accumulate
 
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
-from shared.domain.progress import GoalStatus
-from shared.rpc.wire import nested, nested_tag
+from shared.domain.progress import PlayerView, goal_status
+from shared.rpc.goal_encoding import GoalEncoder
+from shared.rpc.wire import Pieces, TimestampEncoder, nested_tag, timestamp_encoder
 
-_GOAL_OF_CHALLENGE = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
+_GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
-LISTED_GOALS_CACHED_MAX = 32_768
-"""Encoded goals that are kept: at most some 15 MB."""
-
-Statuses = Mapping[str, GoalStatus]
-"""By goal id: the goals that may differ from an untouched player's."""
+UNTOUCHED = PlayerView({}, {}, {})
+"""A player of whom nothing is stored."""
 
 
 class Edition:
-    """Every challenge and goal of a catalogue, encoded once."""
+    """Every challenge of a catalogue, encoded once."""
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        *,
-        challenge_fields: Callable[[Challenge], bytes],
-        goal_fields: Callable[[Goal], bytes],
-        player_fields: Callable[[GoalStatus], bytes],
-        untouched: Statuses,
+        self, catalogue: Catalogue, challenge_fields: Callable[[Challenge], bytes], definitions: Mapping[str, bytes]
     ) -> None:
-        """What the edition says of a challenge beside its goals, of a goal to all players, and of a goal to one player.
-
-        `untouched` has all goals, as they are for a player of whom nothing is stored.
-        """
-        self._player_fields = player_fields
-        self._fixed = {goal.id: goal_fields(goal) for goal in catalogue.goals.values()}
-        self._untouched = {goal_id: self._encode(goal_id, status) for goal_id, status in untouched.items()}
-        # A player who looks at the list again mostly sees what was there before.
-        self._listed_goal = lru_cache(LISTED_GOALS_CACHED_MAX)(self._encode_listed_goal)
-        self._places = {
-            goal.id: (challenge.id, position)
-            for challenge in catalogue.challenges
-            for position, goal in enumerate(challenge.goals)
-        }
-        self._templates = {
-            (challenge.id, active_only): _Template(
-                challenge_fields(challenge),
-                [
-                    nested(_GOAL_OF_CHALLENGE, self._untouched[goal.id])
-                    if goal.default_assigned or not active_only
-                    else b""
-                    for goal in challenge.goals
-                ],
-            )
-            for challenge in catalogue.challenges
-            for active_only in (False, True)
+        """What the edition says of a challenge beside its goals; and of each goal to all players, by goal id."""
+        encoder = GoalEncoder(_GOALS, definitions)
+        starts = accumulate((len(challenge.goals) for challenge in catalogue.challenges), initial=0)
+        self._challenges = {
+            challenge.id: Spliceable(catalogue, challenge_fields(challenge), challenge.goals, start, encoder)
+            for challenge, start in zip(catalogue.challenges, starts, strict=False)
         }
 
     def challenges(
-        self, challenges: Iterable[Challenge], statuses: Statuses, active_only: bool
-    ) -> Iterator[tuple[Challenge, bytes]]:
-        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
-        patches: dict[str, dict[int, bytes]] = defaultdict(dict)
-        for goal_id, status in statuses.items():
-            challenge_id, position = self._places[goal_id]
-            shown = status.active or not active_only
-            patches[challenge_id][position] = self._listed_goal(goal_id, status) if shown else b""
+        self, challenges: Iterable[Challenge], view: PlayerView, touched: Sequence[int], active_only: bool
+    ) -> Iterator[tuple[Challenge, Pieces]]:
+        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges.
+
+        `touched` are the positions in the catalogue, in their order, of the goals that may differ from an untouched
+        player's.
+        """
+        encode_timestamp = timestamp_encoder()
         for challenge in challenges:
-            template = self._templates[challenge.id, active_only]
-            message = template.patched(patches.get(challenge.id, {}))
-            if len(message) > template.head_length:
+            spliceable = self._challenges[challenge.id]
+            message = spliceable.spliced(view, touched, active_only, encode_timestamp)
+            if message.length > spliceable.head_length:
                 yield challenge, message
 
-    def goal(self, goal_id: str, statuses: Statuses) -> bytes:
-        """A `Goal` message."""
-        status = statuses.get(goal_id)
-        return self._encode(goal_id, status) if status is not None else self._untouched[goal_id]
 
-    def _encode_listed_goal(self, goal_id: str, status: GoalStatus) -> bytes:
-        """A goal as a field of a `Challenge`."""
-        return nested(_GOAL_OF_CHALLENGE, self._encode(goal_id, status))
+class Spliceable:
+    """An encoded message with goals that can be replaced: what lies between the replaced ones is one piece."""
 
-    def _encode(self, goal_id: str, status: GoalStatus) -> bytes:
-        return self._fixed[goal_id] + self._player_fields(status)
+    def __init__(
+        self, catalogue: Catalogue, head: bytes, goals: Sequence[Goal], first: int, encoder: GoalEncoder
+    ) -> None:
+        """`head` is what comes before the goals, and `first` the position of the first goal in the catalogue."""
+        self._catalogue = catalogue
+        self._goals = goals
+        self._first, self._end = first, first + len(goals)
+        self._encoder = encoder
+        self.head_length = len(head)
+        """A message of this length has no goal."""
+        untouched = [goal_status(goal, UNTOUCHED, catalogue) for goal in goals]
+        encode_timestamp = timestamp_encoder()
+        fields = [
+            encoder.field(goal.id, status, encode_timestamp) for goal, status in zip(goals, untouched, strict=True)
+        ]
+        active = [field if status.active else b"" for field, status in zip(fields, untouched, strict=True)]
+        self._all, self._active = _Template(head, fields), _Template(head, active)
+
+    def spliced(
+        self, view: PlayerView, touched: Sequence[int], active_only: bool, encode_timestamp: TimestampEncoder
+    ) -> Pieces:
+        """The message as the player has it; with `active_only` without inactive goals. `touched` as for an edition."""
+        template = self._active if active_only else self._all
+        begin = bisect_left(touched, self._first)
+        end = bisect_left(touched, self._end, begin)
+        if begin == end:
+            return template.untouched
+        catalogue, goals, encode = self._catalogue, self._goals, self._encoder.field
+        whole, starts = template.whole, template.starts
+        length = len(whole)
+        pieces: list[bytes | memoryview] = []
+        copied = 0
+        for position in touched[begin:end]:
+            index = position - self._first
+            goal = goals[index]
+            status = goal_status(goal, view, catalogue)
+            field = encode(goal.id, status, encode_timestamp) if status.active or not active_only else b""
+            starts_at, ends_at = starts[index], starts[index + 1]
+            if copied < starts_at:
+                pieces.append(whole[copied:starts_at])
+            pieces.append(field)
+            length += len(field) - (ends_at - starts_at)
+            copied = ends_at
+        pieces.append(whole[copied:])
+        return Pieces(length, pieces)
 
 
 class _Template:
-    """An encoded challenge in which goals can be replaced: what lies between the replaced ones is copied as a whole."""
+    """An encoded message, and where its goals are."""
 
     def __init__(self, head: bytes, goals: Sequence[bytes]) -> None:
-        """`goals` are encoded fields of the challenge, in order; an empty one stands for a goal that is left out."""
-        self.head_length = len(head)
-        """A challenge of this length has no goal."""
-        self._whole = head + b"".join(goals)
-        self._starts = list(accumulate(map(len, goals), initial=len(head)))
-
-    def patched(self, patches: Mapping[int, bytes]) -> bytes:
-        """The challenge with other goals at these positions."""
-        pieces: list[bytes] = []
-        copied = 0
-        for position in sorted(patches):
-            pieces += (self._whole[copied : self._starts[position]], patches[position])
-            copied = self._starts[position + 1]
-        pieces.append(self._whole[copied:])
-        return b"".join(pieces)
+        """`goals` are encoded fields, in order; an empty one stands for a goal that is left out."""
+        self.whole = memoryview(head + b"".join(goals))
+        self.untouched = Pieces(len(self.whole), [self.whole])
+        self.starts = list(accumulate(map(len, goals), initial=len(head)))
+        """By position; one more than there are goals, where the last one ends."""

@@ -11,7 +11,11 @@ https://protobuf.dev/programming-guides/encoding/
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.instant import SECOND, Instant
 
@@ -19,19 +23,25 @@ _VARINT = 0
 _LENGTH_DELIMITED = 2
 
 
+class Pieces(NamedTuple):
+    """An encoded message in pieces, so that its bytes are copied once: into the response that it is a part of."""
+
+    length: int
+    """Of all pieces together."""
+    pieces: list[bytes | memoryview]
+
+
 def varint(number: int) -> bytes:
     """A number from 0 to 2^63-1: 7 bits a byte, the lowest first, the high bit saying that more follow."""
     if number < 0x80:
-        return _ONE_BYTE[number]
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+        return _LAST[number]
+    if number < 0x4000:
+        return _MORE[number & 0x7F] + _LAST[number >> 7]
+    return _MORE[number & 0x7F] + _MORE[number >> 7 & 0x7F] + varint(number >> 14)
 
 
-_ONE_BYTE = [bytes([number]) for number in range(0x80)]
+_LAST = [bytes([bits]) for bits in range(0x80)]
+_MORE = [bytes([bits | 0x80]) for bits in range(0x80)]
 
 
 def number_tag(message: Descriptor, field: str) -> bytes:
@@ -44,9 +54,13 @@ def nested_tag(message: Descriptor, field: str) -> bytes:
     return varint(message.fields_by_name[field].number << 3 | _LENGTH_DELIMITED)
 
 
-def nested(tag: bytes, encoding: bytes) -> bytes:
-    """A field that holds an encoded message, or the bytes of a string."""
-    return tag + varint(len(encoding)) + encoding
+def nested_pieces(tag: bytes, messages: Iterable[Pieces]) -> list[bytes | memoryview]:
+    """The items of a repeated message field, in pieces."""
+    fields: list[bytes | memoryview] = []
+    for length, pieces in messages:
+        fields.append(tag + varint(length))
+        fields += pieces
+    return fields
 
 
 def number(tag: bytes, value: int) -> bytes:
@@ -54,9 +68,20 @@ def number(tag: bytes, value: int) -> bytes:
     return tag + varint(value) if value else b""
 
 
-def timestamp(tag: bytes, instant: Instant | None) -> bytes:
-    """A `google.protobuf.Timestamp` field; left out where there is no instant. The instant is not before 1970."""
-    if instant is None:
-        return b""
-    seconds, microseconds = divmod(instant, SECOND)
-    return nested(tag, number(b"\x08", seconds) + number(b"\x10", microseconds * 1000))
+TimestampEncoder = Callable[[bytes, Instant], bytes]
+"""Encodes a `google.protobuf.Timestamp` field, given its tag and the instant, which is not before 1970."""
+
+
+def timestamp_encoder() -> TimestampEncoder:
+    """An encoder for one thread: it fills one message again and again, in half the time of a new one for each."""
+    message = Timestamp()
+    serialize = message.SerializeToString
+
+    def encode(tag: bytes, instant: Instant) -> bytes:
+        message.seconds, microseconds = divmod(instant, SECOND)
+        message.nanos = microseconds * 1_000
+        # Shorter than 0x80: the length is a single byte.
+        encoded = serialize()
+        return tag + _LAST[len(encoded)] + encoded
+
+    return encode
