@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
-from challenge.v1 import challenge_service_pb2, statistics_service_pb2
+from challenge.v1 import challenge_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
 from challenge_service.challenge_counting import start_counting
+from challenge_service.leaderboard_ranking import start_ranking
+from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
 from shared.domain.catalogue import Catalogue
 from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.operations.board_cache import build_boards, open_boards
+from shared.operations.leaderboards import Leaderboards
 from shared.operations.reward_delivery import start_delivery
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -25,12 +28,13 @@ from shared.runtime.service import Process, Service, run_service
 NAME = "challenge_service"
 CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 STATISTICS_CONTRACT = statistics_service_pb2.DESCRIPTOR.services_by_name["StatisticsService"]
+LEADERBOARD_CONTRACT = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts; what is started last is stopped first."""
     catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
-    health = Health([CONTRACT.full_name, STATISTICS_CONTRACT.full_name])
+    health = Health([contract.full_name for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)])
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
     watch_catalogue(catalogue, database, process, health)
@@ -40,6 +44,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
 
     boards = open_boards(cache, database, definitions, process)
     build_boards(boards, database, definitions, process)
+    start_ranking(catalogue.live, database, process)
     start_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
@@ -51,9 +56,15 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         waits_max=max(1, settings.server.threads // 2),
     )
     statistics = StatisticsServicer(database, catalogue.live, system_clock)
+    readers = [boards.boards] if boards.boards is not None else []
+    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, system_clock)
     server = Server(
         process.endpoint,
-        [Servicing(CONTRACT, servicer), Servicing(STATISTICS_CONTRACT, statistics)],
+        [
+            Servicing(CONTRACT, servicer),
+            Servicing(STATISTICS_CONTRACT, statistics),
+            Servicing(LEADERBOARD_CONTRACT, leaderboards),
+        ],
         threads=settings.server.threads,
         health=health,
         telemetry=process.telemetry,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from challenge.v1 import event_service_pb2
 
 from event_handler.completion_listeners import CompletionListener, tell
+from event_handler.leaderboard_keeping import start_keeping_periods
 from event_handler.score_writer import ScoreWriter
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
@@ -56,6 +57,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     )
 
     watch_catalogue(catalogue, database, process, health)
+    start_keeping_periods(catalogue.live, database, window.horizon, process)
 
     boards = open_boards(cache, database, lambda: catalogue.live.current, process).boards
     score_writer = ScoreWriter(database, boards) if boards is not None else None

@@ -1,6 +1,8 @@
 DROP TABLE leaderboard_journal;
 DROP TABLE leaderboard_final;
 DROP TABLE leaderboard_refresh;
+DROP FUNCTION leaderboard_place;
+DROP MATERIALIZED VIEW leaderboard_mark;
 DROP MATERIALIZED VIEW leaderboard_ranking;
 DROP VIEW leaderboard_score;
 DROP TABLE leaderboard_period;

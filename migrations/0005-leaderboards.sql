@@ -59,7 +59,7 @@ CREATE VIEW leaderboard_score AS
 SELECT
     board.board_id, period.period_start, standing.user_id,
     standing.points AS score, coalesce(standing.points_time, timestamptz 'epoch') AS reached_time, standing.version,
-    board.ascending
+    board.ascending, board.in_use
 FROM leaderboard AS board
 JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
 JOIN standing
@@ -87,7 +87,7 @@ SELECT
         timestamptz 'epoch'
     ),
     tally.events,
-    board.ascending
+    board.ascending, board.in_use
 FROM leaderboard AS board
 JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
 JOIN tally
@@ -103,29 +103,79 @@ WHERE board.measure <> 'points'
         ELSE tally.day_count > 0
     END;
 
--- The ranking that answers while Redis cannot: as of the last refresh.
+-- The ranking that answers while Redis cannot: as of the last refresh. It holds no places, because one new player at the
+-- top would change all of them: a refresh writes what has changed, and only that.
 CREATE MATERIALIZED VIEW leaderboard_ranking AS
 SELECT
     board_id, period_start, user_id, score, reached_time,
-    row_number() OVER (PARTITION BY board_id, period_start ORDER BY sorted_score DESC, reached_time, user_id) AS place,
-    rank() OVER (PARTITION BY board_id, period_start ORDER BY sorted_score DESC) AS shared_rank
-FROM (
-    SELECT board_id, period_start, user_id, score, reached_time, CASE WHEN ascending THEN -score ELSE score END AS sorted_score
-    FROM leaderboard_score
-) AS scored;
+    CASE WHEN ascending THEN score ELSE -score END AS sort_score
+FROM leaderboard_score
+WHERE in_use;
 
--- Serves reads by place; unique, so that the view can be refreshed while it is read.
-CREATE UNIQUE INDEX leaderboard_ranking_place ON leaderboard_ranking (board_id, period_start, place);
+-- Serves reads by place. Unique, so that the view can be refreshed while it is read.
+CREATE UNIQUE INDEX leaderboard_ranking_order ON leaderboard_ranking (
+    board_id, period_start, sort_score, reached_time, user_id
+);
 
 -- Serves reads by player.
 CREATE UNIQUE INDEX leaderboard_ranking_player ON leaderboard_ranking (board_id, period_start, user_id);
 
--- When the ranking was last refreshed, and how many changes of tallies and standings Postgres had counted by then. No
--- row: never.
+-- The place of every hundredth player, from which other places are counted, and of the last one, which is the size of
+-- the board. Refreshed with the ranking, in one transaction.
+CREATE MATERIALIZED VIEW leaderboard_mark AS
+SELECT board_id, period_start, sort_score, reached_time, user_id, place
+FROM (
+    SELECT
+        board_id, period_start, sort_score, reached_time, user_id,
+        row_number() OVER in_order AS place,
+        lead(user_id) OVER in_order IS NULL AS is_last
+    FROM leaderboard_ranking
+    WINDOW in_order AS (PARTITION BY board_id, period_start ORDER BY sort_score, reached_time, user_id)
+) AS ranked
+WHERE place % 100 = 1 OR is_last;
+
+-- Serves reads by place, and the size. Unique, so that the view can be refreshed while it is read.
+CREATE UNIQUE INDEX leaderboard_mark_place ON leaderboard_mark (board_id, period_start, place);
+
+-- Serves leaderboard_place.
+CREATE UNIQUE INDEX leaderboard_mark_order ON leaderboard_mark (
+    board_id, period_start, sort_score, reached_time, user_id
+);
+
+-- The place in the ranking of whoever has these values, and of the first player with a score if they are that score,
+-- -infinity and ''. Counts a hundred index entries at most, wherever the place is.
+CREATE FUNCTION leaderboard_place(board text, period timestamptz, key_score bigint, key_time timestamptz, key_id text)
+RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    mark record;
+BEGIN
+    SELECT place, sort_score, reached_time, user_id INTO mark
+    FROM leaderboard_mark
+    WHERE board_id = board AND period_start = period AND (sort_score, reached_time, user_id) <= (key_score, key_time, key_id)
+    ORDER BY sort_score DESC, reached_time DESC, user_id DESC
+    LIMIT 1;
+    IF NOT found THEN
+        RETURN 1;
+    END IF;
+    RETURN mark.place + (
+        SELECT count(*)
+        FROM leaderboard_ranking
+        WHERE board_id = board AND period_start = period
+            AND (sort_score, reached_time, user_id) >= (mark.sort_score, mark.reached_time, mark.user_id)
+            AND (sort_score, reached_time, user_id) < (key_score, key_time, key_id)
+    );
+END
+$$;
+
+-- When the ranking was last refreshed, how many changes of tallies and standings Postgres had counted by then, and a hash
+-- of which boards and periods were ranked. No row: never.
 CREATE TABLE leaderboard_refresh (
     only_row    boolean NOT NULL DEFAULT true,
     fresh_at    timestamptz NOT NULL,
     changes     bigint NOT NULL,
+    ranked      text NOT NULL,
     duration_us bigint NOT NULL,
     CONSTRAINT leaderboard_refresh_pkey PRIMARY KEY (only_row),
     CONSTRAINT leaderboard_refresh_is_one_row CHECK (only_row)
@@ -145,6 +195,9 @@ CREATE TABLE leaderboard_final (
 
 -- Serves reads by player.
 CREATE UNIQUE INDEX leaderboard_final_player ON leaderboard_final (board_id, period_start, user_id);
+
+-- Serves next_leaderboard_period_to_end: of all periods that ever were, the few that are not final.
+CREATE INDEX leaderboard_period_open ON leaderboard_period (period_end) WHERE final_time IS NULL;
 
 -- Whose scores a transaction has changed: written with the change, deleted once Redis has it. What stays here was missed,
 -- by a process that died or while Redis was away, and is repaired from the scores themselves.

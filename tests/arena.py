@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from shared.domain.catalogue import Catalogue
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, Source, Stat
+from shared.domain.periods import Schedule
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.services import Game, game
 
@@ -54,6 +56,12 @@ ALL_GOALS = ["warm-up", "high-score", "champion", "veteran", "welcome", "regular
 def arena() -> Catalogue:
     """The catalogue."""
     return loaded(DOCUMENT)
+
+
+def arena_with_boards() -> Catalogue:
+    """The catalogue with two leaderboards, one by day and one of all time."""
+    wins = Board("wins", "Wins", "Today", BoardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
+    return replace(arena(), boards=(wins, Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)))
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from challenge.v1 import challenge_pb2, event_service_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
-from challenge_service.__main__ import STATISTICS_CONTRACT
+from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
+from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.statistics_servicer import StatisticsServicer
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
@@ -29,6 +31,7 @@ from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.operations.flush import flush
+from shared.operations.leaderboards import Leaderboards
 from shared.operations.live_catalogue import LiveCatalogue
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -85,6 +88,11 @@ class Game:
     def statistics(self) -> StatisticsServiceStub:
         """The caller's stub of the statistics service."""
         return StatisticsServiceStub(self.channel)
+
+    @cached_property
+    def leaderboards(self) -> LeaderboardServiceStub:
+        """The caller's stub of the leaderboard service."""
+        return LeaderboardServiceStub(self.channel)
 
     def report(self, *events: event_service_pb2.Event) -> list[event_service_pb2.EventResult]:
         """Report events in one call, and answer what became of each."""
@@ -154,8 +162,14 @@ def challenge_channel(
     with (
         challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
         statistics_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as statistics,
+        leaderboard_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as leaderboards,
         serving(
-            [Servicing(CHALLENGE_CONTRACT, servicer), Servicing(STATISTICS_CONTRACT, statistics)], threads
+            [
+                Servicing(CHALLENGE_CONTRACT, servicer),
+                Servicing(STATISTICS_CONTRACT, statistics),
+                Servicing(LEADERBOARD_CONTRACT, leaderboards),
+            ],
+            threads,
         ) as channel,
     ):
         yield channel
@@ -217,6 +231,15 @@ def statistics_servicer(
     """The methods of the statistics service, without a server around them."""
     with _database(database_url, pool_size) as database:
         yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
+
+
+@contextmanager
+def leaderboard_servicer(
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[LeaderboardServicer]:
+    """The methods of the leaderboard service without Redis, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield LeaderboardServicer(Leaderboards(database), live(catalogue, EncodedCatalogue), clock)
 
 
 @contextmanager

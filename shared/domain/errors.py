@@ -76,6 +76,18 @@ class ClaimNotFound(ChallengeError):
     reason = "CLAIM_NOT_FOUND"
 
 
+class LeaderboardNotFound(ChallengeError):
+    """The catalogue has no such leaderboard."""
+
+    reason = "LEADERBOARD_NOT_FOUND"
+
+
+class LeaderboardPeriodNotFound(ChallengeError):
+    """The leaderboard was not there in that period, or the period is still to come."""
+
+    reason = "LEADERBOARD_PERIOD_NOT_FOUND"
+
+
 class GoalInactive(ChallengeError):
     """The goal is not active for the player."""
 
@@ -126,6 +138,16 @@ class CatalogueUnavailable(ChallengeError):
     reason = "CATALOGUE_UNAVAILABLE"
 
     def __init__(self, message: str = "no catalogue is in use yet", retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RankingUnavailable(ChallengeError):
+    """Nothing was ranked here yet: the first ranking is under way."""
+
+    reason = "RANKING_UNAVAILABLE"
+
+    def __init__(self, message: str = "nothing was ranked yet", retry_after_s: float = 2.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

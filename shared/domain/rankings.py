@@ -35,6 +35,18 @@ class RankedPage(NamedTuple):
     ranked: tuple[Ranked, ...]
     size: int
     """How many players are on the board."""
+    fresh_at: Instant | None = None
+    """What it is as of; None for the present."""
+
+
+def percentile(rank: int, size: int) -> float:
+    """The share of players who do not stand before this rank, in percent: 100 for the first, above 0 for the last."""
+    return 100 * (size - rank + 1) / size
+
+
+def is_in_top(rank: int, size: int, percent: int) -> bool:
+    """Whether fewer than so many percent of the players stand before this rank: the first is in every top."""
+    return (rank - 1) * 100 < percent * size
 
 
 class BoardReader(Protocol):

@@ -32,6 +32,8 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.GoalNotFound: grpc.StatusCode.NOT_FOUND,
     errors.OccurrenceNotFound: grpc.StatusCode.NOT_FOUND,
     errors.ClaimNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.LeaderboardNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.LeaderboardPeriodNotFound: grpc.StatusCode.NOT_FOUND,
     errors.GoalInactive: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalNotCompleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalLocked: grpc.StatusCode.FAILED_PRECONDITION,
@@ -39,11 +41,18 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.RankingUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-_PASSING = (errors.Overloaded, errors.DatabaseUnavailable, errors.CatalogueUnavailable, errors.ShuttingDown)
+_PASSING = (
+    errors.Overloaded,
+    errors.DatabaseUnavailable,
+    errors.CatalogueUnavailable,
+    errors.RankingUnavailable,
+    errors.ShuttingDown,
+)
 # What another attempt may not meet any more.
 
 # A status travels in HTTP/2 trailers, which gRPC clients may refuse from 8 KiB on. The message travels twice, once in

@@ -23,7 +23,12 @@ LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in
 # Who speaks to which library. The demo and the benchmark call the services as any game does, and the stack has a game
 # that rewards are delivered to.
 GAMES = {"demo", "bench", "devstack.game.grpc_door"}
-SERVICERS = {"challenge_service.servicer", "challenge_service.statistics_servicer", "event_handler.servicer"}
+SERVICERS = {
+    "challenge_service.servicer",
+    "challenge_service.statistics_servicer",
+    "challenge_service.leaderboard_servicer",
+    "event_handler.servicer",
+}
 GRPC = {"shared.rpc", "shared.providers.game_service", *SERVICERS, *GAMES}
 OWNERS = {
     "grpc": GRPC,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.cache.board_build import BuildLost
 from shared.cache.members import Undecodable, member_of, place_of
 from shared.domain.catalogue import Board
+from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from shared.domain.tally import SUM_MAX
 from tests.cache.ground import PERIOD, TOP, Ground, ground_on, ranked
@@ -51,14 +52,14 @@ def test_a_ranking_is_read_as_sorting_gives_it(
     ground.build(drawn, board)
     top = ground.boards.top(board, PERIOD, first, count)
     assert top is not None
-    assert top == (expected[first - 1 : first - 1 + count], len(expected))
+    assert top == RankedPage(expected[first - 1 : first - 1 + count], len(expected))
     asked = ["a", "b", "nobody"]
     found = ground.boards.of_players(board, PERIOD, asked)
-    assert found == (tuple(player for player in expected if player.user_id in asked), len(expected))
+    assert found == RankedPage(tuple(player for player in expected if player.user_id in asked), len(expected))
     for place, player in enumerate(expected, 1):
         around = ground.boards.around(board, PERIOD, player.user_id, 2)
-        assert around == (expected[max(0, place - 3) : place + 2], len(expected))
-    assert ground.boards.around(board, PERIOD, "nobody", 2) == ((), len(expected))
+        assert around == RankedPage(expected[max(0, place - 3) : place + 2], len(expected))
+    assert ground.boards.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
 
 
 @on_one_redis
@@ -79,18 +80,18 @@ def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come
     build.add(in_any_order[built:])
     build.finish()
     ground.put(*in_any_order[:built], board=board)
-    assert ground.all(board) == (ranked(newest.values(), board), len(newest))
+    assert ground.all(board) == RankedPage(ranked(newest.values(), board), len(newest))
 
 
 def test_scores_reach_the_ranking_in_use_and_the_one_that_is_being_built(ground: Ground) -> None:
     ground.build([Score("a", 1, 0, 1)])
     build = ground.begin()
     ground.put(Score("a", 5, 0, 2), Score("b", 3, 0, 1))
-    assert ground.all() == (ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
+    assert ground.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
     # As the database was before.
     build.add([Score("a", 1, 0, 1), Score("c", 2, 0, 1)])
     build.finish()
-    assert ground.all() == (ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
+    assert ground.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
 
 
 def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(ground: Ground, redis_url: str) -> None:
@@ -105,12 +106,12 @@ def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(groun
         build.add([Score("b", 1, 0, 1)])
     with pytest.raises(BuildLost):
         build.finish()
-    assert ground.all() == (ranked([Score("a", 1, 0, 1)]), 1)
+    assert ground.all() == RankedPage(ranked([Score("a", 1, 0, 1)]), 1)
 
 
 def test_a_ranking_nobody_is_on_is_empty(ground: Ground) -> None:
     ground.build()
-    assert ground.all() == ((), 0)
+    assert ground.all() == RankedPage((), 0)
 
 
 @example(b"")

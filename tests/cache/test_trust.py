@@ -9,6 +9,7 @@ import redis
 
 from devstack.valkey import EmbeddedValkey
 from shared.cache.keys import board_keys
+from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from tests.cache.ground import PERIOD, RANKING, TOP, Ground, ground_on, ranked
 
@@ -19,7 +20,7 @@ ORDER, PLAYERS = board_keys(RANKING)
 @pytest.fixture
 def built(ground: Ground) -> Ground:
     ground.build(SCORES)
-    assert ground.all() == (ranked(SCORES), 3)
+    assert ground.all() == RankedPage(ranked(SCORES), 3)
     return ground
 
 
@@ -52,7 +53,7 @@ def test_a_ranking_that_has_lost_something_is_not_used_and_built_again(
     assert built.boards.missing([RANKING]) == [RANKING]
     built.build(SCORES)
     assert built.boards.missing([RANKING]) == []
-    assert built.all() == (ranked(SCORES), 3)
+    assert built.all() == RankedPage(ranked(SCORES), 3)
 
 
 def swap_for_garbage(client: redis.Redis) -> None:
@@ -99,11 +100,11 @@ def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedVa
             ground.cache.probe()
         assert ground.boards.missing([RANKING]) == [RANKING]
         ground.build(SCORES)
-        assert ground.all() == (ranked(SCORES), 3)
+        assert ground.all() == RankedPage(ranked(SCORES), 3)
 
 
 def test_writers_of_another_epoch_do_not_hold_their_scores_back(built: Ground, redis_url: str) -> None:
     with ground_on(redis_url) as writer:
         writer.trust.learn({})
         writer.put(Score("c", 9, 0, 2))
-    assert built.all() == (ranked([*SCORES[:2], Score("c", 9, 0, 2)]), 3)
+    assert built.all() == RankedPage(ranked([*SCORES[:2], Score("c", 9, 0, 2)]), 3)

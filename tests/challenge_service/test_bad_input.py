@@ -12,10 +12,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from challenge_service.__main__ import CONTRACT, STATISTICS_CONTRACT
-from shared.domain.instant import DAY
+from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
+from shared.domain.instant import DAY, SECOND
+from shared.domain.rankings import PLAYERS_MAX
 from shared.rpc.validation import CHALLENGE_IDS_MAX
-from tests.arena import arena
+from tests.arena import arena_with_boards
 from tests.bad_ids import bad_ids, bad_optional_ids
 from tests.contract_fields import request_fields
 from tests.refusals import Refusal, refusal
@@ -38,6 +39,8 @@ VALID: dict[str, dict[str, Any]] = {
     "ListClaimsRequest": {"user_id": "player"},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
+    "ListLeaderboardRequest": {"leaderboard_id": "wins"},
+    "GetPlayerRankRequest": {"leaderboard_id": "wins", "user_id": "player"},
     "GetChallengeReportRequest": {},
 }
 """A request of each kind that would be answered, or change something, if it were let through."""
@@ -76,6 +79,19 @@ NO_TIMESTAMPS = [
         ("negative nanos", 0, -1),
         ("too many nanos", 0, 1_000_000_000),
     ]
+]
+LEADERBOARD_ID = [*REQUIRED_ID, Bad("unknown", "Wins", NOT_FOUND, "LEADERBOARD_NOT_FOUND")]
+PERIOD_TIME = [
+    *NO_TIMESTAMPS,
+    *(
+        Bad(problem, Timestamp(seconds=seconds), NOT_FOUND, "LEADERBOARD_PERIOD_NOT_FOUND")
+        for problem, seconds in [
+            ("long ago", 1),
+            ("far ahead", NOW // SECOND + 10_000_000),
+            ("year 1", -62_135_596_800),
+            ("year 9999", 253_402_300_799),
+        ]
+    ),
 ]
 NOTHING: list[Bad] = []
 """For a field whose every value means something."""
@@ -175,20 +191,43 @@ BAD: dict[str, list[Bad]] = {
         *_ids(bad_optional_ids()),
         Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
     ],
+    "ListLeaderboardRequest.leaderboard_id": LEADERBOARD_ID,
+    "ListLeaderboardRequest.period_time": PERIOD_TIME,
+    "ListLeaderboardRequest.user_ids": [
+        *(Bad(f"second is {bad.problem}", ["ana", bad.value], violation="user_ids[1]") for bad in REQUIRED_ID),
+        Bad("too many", ["ana"] * (PLAYERS_MAX + 1)),
+        Bad("far too many", [str(number) for number in range(100_000)]),
+    ],
+    "ListLeaderboardRequest.page_size": [Bad("negative", -1), Bad("too great", 501), Bad("greatest", 2**31 - 1)],
+    "ListLeaderboardRequest.page_token": [
+        Bad("foreign", "AAAAAAAAAAAAAAAA"),
+        Bad("no token", "2"),
+        Bad("NUL", "\0"),
+        Bad("a megabyte", "A" * 1_000_000),
+    ],
+    "GetPlayerRankRequest.leaderboard_id": LEADERBOARD_ID,
+    "GetPlayerRankRequest.user_id": REQUIRED_ID,
+    "GetPlayerRankRequest.period_time": PERIOD_TIME,
+    "GetPlayerRankRequest.neighbours": [Bad("negative", -1), Bad("too many", 51), Bad("greatest", 2**31 - 1)],
+    "GetPlayerRankRequest.top_percent": [Bad("negative", -1), Bad("too great", 101), Bad("greatest", 2**31 - 1)],
 }
 
 
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
     """A game whose player could claim a reward."""
-    with postgres_server.fresh_database() as database_url, game(database_url, arena()) as running:
+    with postgres_server.fresh_database() as database_url, game(database_url, arena_with_boards()) as running:
         running.report(stat("wins", delta=3))
         yield running
 
 
 def call(running: Game, message: str, **changes: Any) -> object:
     """The RPC that takes such a message, with a valid one but for the changes."""
-    stubs = {CONTRACT: running.challenges, STATISTICS_CONTRACT: running.statistics}
+    stubs = {
+        CONTRACT: running.challenges,
+        STATISTICS_CONTRACT: running.statistics,
+        LEADERBOARD_CONTRACT: running.leaderboards,
+    }
     method, stub = next(
         (method, stub)
         for service, stub in stubs.items()
@@ -200,7 +239,8 @@ def call(running: Game, message: str, **changes: Any) -> object:
 
 
 def test_the_table_has_every_field_of_every_request() -> None:
-    assert set(BAD) == request_fields(CONTRACT) | request_fields(STATISTICS_CONTRACT)
+    contracts = (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)
+    assert set(BAD) == set().union(*map(request_fields, contracts))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, InitializePlayerRequest, ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.leaderboard_service_pb2 import GetPlayerRankRequest, ListLeaderboardRequest
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2 import GetChallengeReportRequest, GetPlayerStatsRequest, GetPlayerTrendRequest
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
-from tests.arena import arena
+from tests.arena import arena_with_boards
+from tests.boards import ranked_now
 from tests.hops import hop_to
 from tests.reported import stat
 from tests.services import SetClock, challenge_channel, game
@@ -57,6 +60,13 @@ class RoundTrips:
         lambda channel: StatisticsServiceStub(channel).GetPlayerStats(GetPlayerStatsRequest(user_id="player")),
         lambda channel: StatisticsServiceStub(channel).GetPlayerTrend(GetPlayerTrendRequest(user_id="player")),
         lambda channel: StatisticsServiceStub(channel).GetChallengeReport(GetChallengeReportRequest()),
+        lambda channel: LeaderboardServiceStub(channel).ListLeaderboard(ListLeaderboardRequest(leaderboard_id="wins")),
+        lambda channel: LeaderboardServiceStub(channel).ListLeaderboard(
+            ListLeaderboardRequest(leaderboard_id="points", user_ids=["player", "nobody"])
+        ),
+        lambda channel: LeaderboardServiceStub(channel).GetPlayerRank(
+            GetPlayerRankRequest(leaderboard_id="wins", user_id="player")
+        ),
     ],
     ids=[
         "list",
@@ -67,16 +77,20 @@ class RoundTrips:
         "statistics",
         "trend",
         "report",
+        "leaderboard",
+        "players of a leaderboard",
+        "rank",
     ],
 )
 def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[grpc.Channel], object]) -> None:
-    with game(database_url, arena()) as running:
+    with game(database_url, arena_with_boards()) as running:
         running.challenges.InitializePlayer(InitializePlayerRequest(user_id="player"))
         running.report(stat("wins", delta=5))
         running.set_active("chests", True)
+    ranked_now(database_url, arena_with_boards())
     with (
         hop_to(database_url) as (hop, url_through_hop),
-        challenge_channel(url_through_hop, arena(), clock=SetClock(), pool_size=1) as channel,
+        challenge_channel(url_through_hop, arena_with_boards(), clock=SetClock(), pool_size=1) as channel,
     ):
         ask(channel)  # The first call on a connection prepares the statement.
         round_trips = RoundTrips()

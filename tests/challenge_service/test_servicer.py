@@ -9,16 +9,18 @@ import grpc_testing  # type: ignore[import-untyped]
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1 import statistics_service_pb2 as statistics_rpc
 from google.protobuf.message_factory import GetMessageClass
 
-from challenge_service.__main__ import CONTRACT, STATISTICS_CONTRACT
+from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START
-from tests.arena import arena
+from tests.arena import arena_with_boards
+from tests.boards import ranked_now
 from tests.reported import login, stat
-from tests.services import SetClock, challenge_servicer, game, statistics_servicer
+from tests.services import SetClock, challenge_servicer, game, leaderboard_servicer, statistics_servicer
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
 """The grant of what the player has claimed before."""
@@ -35,6 +37,9 @@ REQUESTS = {
     "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(user_id="player"),
     "GetChallengeReport": statistics_rpc.GetChallengeReportRequest(),
+    "ListLeaderboards": leaderboard_rpc.ListLeaderboardsRequest(),
+    "ListLeaderboard": leaderboard_rpc.ListLeaderboardRequest(leaderboard_id="wins"),
+    "GetPlayerRank": leaderboard_rpc.GetPlayerRankRequest(leaderboard_id="wins", user_id="player"),
 }
 EXPECTED: dict[str, Any] = {
     "InitializePlayer": lambda answer: answer.created and len(answer.goals) == answer.new_assignments,
@@ -50,8 +55,15 @@ EXPECTED: dict[str, Any] = {
     "GetChallengeReport": lambda answer: (
         [each.challenge_id for each in answer.reports] == ["arena", "career", "island"]
     ),
+    "ListLeaderboards": lambda answer: [each.leaderboard_id for each in answer.leaderboards] == ["wins", "points"],
+    "ListLeaderboard": lambda answer: [(each.user_id, each.score) for each in answer.entries] == [("player", 3)],
+    "GetPlayerRank": lambda answer: (answer.on_board, answer.entry.rank, answer.percentile) == (True, 1, 100),
 }
-CONTRACTS = {method.name: contract for contract in (CONTRACT, STATISTICS_CONTRACT) for method in contract.methods}
+CONTRACTS = {
+    method.name: contract
+    for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)
+    for method in contract.methods
+}
 
 
 def test_there_is_a_request_for_every_method() -> None:
@@ -60,15 +72,18 @@ def test_there_is_a_request_for_every_method() -> None:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_method_answers_its_own_response(database_url: str, name: str) -> None:
-    with game(database_url, arena()) as running:
+    with game(database_url, arena_with_boards()) as running:
         running.report(stat("wins", delta=3), login())
         running.claim("welcome")
+    ranked_now(database_url, arena_with_boards())
     with (
-        challenge_servicer(database_url, arena(), clock=SetClock()) as servicer,
-        statistics_servicer(database_url, arena(), clock=SetClock()) as statistics,
+        challenge_servicer(database_url, arena_with_boards(), clock=SetClock()) as servicer,
+        statistics_servicer(database_url, arena_with_boards(), clock=SetClock()) as statistics,
+        leaderboard_servicer(database_url, arena_with_boards(), clock=SetClock()) as leaderboards,
     ):
         server = grpc_testing.server_from_dictionary(
-            {CONTRACT: servicer, STATISTICS_CONTRACT: statistics}, grpc_testing.strict_real_time()
+            {CONTRACT: servicer, STATISTICS_CONTRACT: statistics, LEADERBOARD_CONTRACT: leaderboards},
+            grpc_testing.strict_real_time(),
         )
         method = CONTRACTS[name].methods_by_name[name]
         call = server.invoke_unary_unary(method, (), REQUESTS[name], timeout=5)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from challenge.v1 import challenge_service_pb2, event_service_pb2, statistics_service_pb2
+from challenge.v1 import challenge_service_pb2, event_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
 from challenge_service.settings import ChallengeSettings
 from event_handler.settings import EventHandlerSettings
@@ -18,6 +18,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVICES = [
     challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"],
     statistics_service_pb2.DESCRIPTOR.services_by_name["StatisticsService"],
+    leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"],
     event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
 ]
 METHODS = [f"{service.full_name}/{method.name}" for service in SERVICES for method in service.methods]

@@ -16,6 +16,7 @@ import grpc
 import pytest
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1 import statistics_service_pb2 as statistics_rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
@@ -129,6 +130,7 @@ def test_the_retry_policy_is_for_methods_of_the_contract_that_may_be_repeated() 
     services = [
         rpc.DESCRIPTOR.services_by_name["ChallengeService"],
         statistics_rpc.DESCRIPTOR.services_by_name["StatisticsService"],
+        leaderboard_rpc.DESCRIPTOR.services_by_name["LeaderboardService"],
         event_rpc.DESCRIPTOR.services_by_name["EventService"],
     ]
     methods = {(service.full_name, method.name) for service in services for method in service.methods}

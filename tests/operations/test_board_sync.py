@@ -75,7 +75,7 @@ class Process:
         for board in self.catalogue.boards:
             stored = chain.from_iterable(portions(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
-            if self.read(board) != (expected, len(expected)):
+            if self.read(board) != RankedPage(expected, len(expected)):
                 return False
         return True
 

@@ -1,0 +1,68 @@
+"""Leaderboards as messages."""
+
+from __future__ import annotations
+
+from challenge.v1 import leaderboard_service_pb2 as rpc
+
+from shared.domain.catalogue import Board, BoardMeasure, Scope, ScopeKind
+from shared.domain.periods import Schedule
+from shared.domain.rankings import Ranked
+from shared.operations.leaderboards import BoardAnswer
+from shared.rpc.instants import timestamp_message
+
+MEASURES = {
+    BoardMeasure.POINTS: rpc.LEADERBOARD_MEASURE_POINTS,
+    BoardMeasure.SUM: rpc.LEADERBOARD_MEASURE_SUM,
+    BoardMeasure.EVENTS: rpc.LEADERBOARD_MEASURE_EVENTS,
+    BoardMeasure.HIGHEST: rpc.LEADERBOARD_MEASURE_HIGHEST,
+    BoardMeasure.DAYS: rpc.LEADERBOARD_MEASURE_DAYS,
+}
+SCHEDULES = {
+    Schedule.LIFETIME: rpc.LEADERBOARD_SCHEDULE_ALL_TIME,
+    Schedule.DAY: rpc.LEADERBOARD_SCHEDULE_DAY,
+    Schedule.WEEK: rpc.LEADERBOARD_SCHEDULE_WEEK,
+    Schedule.MONTH: rpc.LEADERBOARD_SCHEDULE_MONTH,
+}
+
+
+def board_message(board: Board) -> rpc.Leaderboard:
+    """A board's definition."""
+    message = rpc.Leaderboard(
+        leaderboard_id=board.id,
+        name=board.name,
+        description=board.description,
+        measure=MEASURES[board.measure],
+        schedule=SCHEDULES[board.schedule],
+        ascending=board.ascending,
+        shared_ranks=board.shared_ranks,
+    )
+    if not isinstance(board.ranked, Scope):
+        message.stat_code = board.ranked.code
+    elif board.ranked.kind is ScopeKind.CHALLENGE:
+        message.challenge_id = board.ranked.id
+    elif board.ranked.kind is ScopeKind.TAG:
+        message.tag = board.ranked.id
+    return message
+
+
+def entry_message(ranked: Ranked) -> rpc.LeaderboardEntry:
+    """A player on a board."""
+    return rpc.LeaderboardEntry(
+        user_id=ranked.user_id,
+        rank=ranked.rank,
+        place=ranked.place,
+        score=ranked.score,
+        reached_time=timestamp_message(ranked.reached_time),
+    )
+
+
+def state_message(answer: BoardAnswer) -> rpc.LeaderboardState:
+    """Which ranking an answer is of."""
+    start, end = answer.period
+    return rpc.LeaderboardState(
+        size=answer.size,
+        final=answer.final,
+        fresh_at=timestamp_message(answer.fresh_at),
+        period_start=None if end is None else timestamp_message(start),
+        period_end=None if end is None else timestamp_message(end),
+    )

@@ -1,0 +1,74 @@
+"""Transactions that read whole boards: they take longer than any call may, and still end when the process does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.domain.errors import DatabaseUnavailable
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.statements import statement
+
+_T = TypeVar("_T")
+
+_ALLOW = statement("allow_long_statements")
+CANCEL_TIMEOUT_S = 1.0
+CANCEL_PAUSE_S = 0.05
+STOP_S = 2 * CANCEL_TIMEOUT_S
+"""How long `stop` may take."""
+
+
+class LongWork:
+    """Long transactions of one thread, which another thread can end."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        """No transaction takes longer than `seconds`."""
+        self._database = database
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._running: Connection | None = None
+        self._stopped = False
+
+    def transact(self, work: Callable[[Connection], _T]) -> _T | None:
+        """Do work in a transaction, as `Database.transact` does; None if it was stopped and changed nothing."""
+        deadline = time.monotonic() + self._seconds
+        try:
+            return self._database.transact(lambda connection: self._watched(connection, work), deadline)
+        except (DatabaseUnavailable, _Stopped):
+            if self._stopped:
+                return None
+            raise
+
+    def stop(self) -> None:
+        """End what is under way, wait until it has ended, and begin nothing more."""
+        self._stopped = True
+        while self._cancel():
+            # It may have been between two statements, and then has heard nothing of it.
+            time.sleep(CANCEL_PAUSE_S)
+
+    def _cancel(self) -> bool:
+        """Cancel the statement that runs, if any does; False if nothing is under way."""
+        with self._lock:
+            if self._running is None:
+                return False
+            self._running.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+            return True
+
+    def _watched(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
+        self._running = connection
+        try:
+            if self._stopped:
+                raise _Stopped
+            _ALLOW.rows(connection, f"{self._seconds:.0f}s")
+            return work(connection)
+        finally:
+            # Under the lock: once it is lent to others, nobody may cancel what they do.
+            with self._lock:
+                self._running = None
+
+
+class _Stopped(Exception):
+    """The work was not begun."""

@@ -1,0 +1,56 @@
+"""Leaderboards by sorting everybody: what any place that keeps rankings must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Board
+from shared.domain.instant import Instant
+from shared.domain.rankings import Ranked, RankedPage
+
+
+class Scored(NamedTuple):
+    """A player's score on a board, and since when."""
+
+    user_id: str
+    score: int
+    reached_time: Instant = 0
+
+
+class BruteForceReader:
+    """A `BoardReader` over scores in memory."""
+
+    def __init__(self, scores: Mapping[tuple[str, Instant], Sequence[Scored]]) -> None:
+        """Everybody's score, by board id and period start."""
+        self._scores = scores
+
+    def everybody(self, board: Board, period_start: Instant) -> list[Ranked]:
+        """All players on a board, by place."""
+
+        def by_place(scored: Scored) -> tuple[int, Instant, bytes]:
+            return (scored.score if board.ascending else -scored.score, scored.reached_time, scored.user_id.encode())
+
+        in_order = sorted(self._scores.get((board.id, period_start), ()), key=by_place)
+        scores = [scored.score for scored in in_order]
+        return [
+            Ranked(*scored, place, scores.index(scored.score) + 1 if board.shared_ranks else place)
+            for place, scored in enumerate(in_order, 1)
+        ]
+
+    def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage:
+        """`count` players from the place `first` (from 1) on."""
+        everybody = self.everybody(board, period_start)
+        return RankedPage(tuple(everybody[first - 1 : first - 1 + count]), len(everybody))
+
+    def of_players(self, board: Board, period_start: Instant, user_ids: Sequence[str]) -> RankedPage:
+        """Those of these players who are on the board."""
+        everybody = self.everybody(board, period_start)
+        return RankedPage(tuple(ranked for ranked in everybody if ranked.user_id in user_ids), len(everybody))
+
+    def around(self, board: Board, period_start: Instant, user_id: str, neighbours: int) -> RankedPage:
+        """A player with up to so many before and after."""
+        everybody = self.everybody(board, period_start)
+        places = [ranked.place for ranked in everybody if ranked.user_id == user_id]
+        near = [ranked for ranked in everybody if any(abs(ranked.place - place) <= neighbours for place in places)]
+        return RankedPage(tuple(near), len(everybody))

@@ -1,0 +1,170 @@
+"""The ranking as of its last refresh, and final rankings, are what sorting everybody gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Scope, ScopeKind
+from shared.domain.instant import DAY, HOUR, SECOND, Instant
+from shared.domain.periods import Schedule, period_at
+from shared.domain.rankings import BoardReader, RankedPage
+from shared.domain.standings import Standing, StandingKey
+from shared.domain.tally import SUM_MAX, Tally, TallyKey
+from shared.operations.catalogue_record import record_catalogue
+from shared.operations.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods
+from shared.operations.ranking_refresh import RankingRefresh
+from shared.postgres import standings, tallies
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.long_work import LongWork
+from shared.postgres.rankings import FinalReader, RankingReader
+from shared.runtime.telemetry import Telemetry
+from tests.boards import board, catalogue_with
+from tests.brute_force_ranking import BruteForceReader, Scored
+from tests.databases import connected, opened, soon
+from tests.services import NOW, SetClock
+from tests.strategies import KILLS
+
+TAG = Scope(ScopeKind.TAG, "pvp")
+NUMBERS = st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1, 2**53 - 1, -(2**53) - 1, SUM_MAX, -SUM_MAX])
+IDS = st.text("a\U0001f409zZ\u00e9 '\"\\\\", min_size=1, max_size=2)
+TIMES = st.sampled_from([0, NOW, NOW + 1, NOW - SECOND])
+SCORES = st.lists(st.builds(Scored, IDS, NUMBERS, TIMES), max_size=40, unique_by=lambda scored: scored.user_id)
+BOARDS = [
+    board("points", ranked=EVERYTHING, schedule=Schedule.DAY),
+    board("least points", ranked=TAG, schedule=Schedule.WEEK, ascending=True, shared_ranks=False),
+    board("sum", BoardMeasure.SUM, KILLS, Schedule.MONTH, shared_ranks=False),
+    board("least highest", BoardMeasure.HIGHEST, KILLS, Schedule.DAY, ascending=True),
+    board("of all time", ranked=TAG),
+]
+HORIZON = 72 * HOUR
+
+
+class Question(NamedTuple):
+    """What any reader can be asked."""
+
+    ask: Callable[[BoardReader, Board, Instant], RankedPage | None]
+    of: str
+
+
+def questions(scores: Sequence[Scored]) -> Iterator[Question]:
+    """Questions about everybody, pages of all sizes, and every player with neighbours."""
+    for first, count in [(1, 500), (1, 3), (2, 2), (7, 30), (41, 5)]:
+        yield Question(lambda reader, *on, f=first, c=count: reader.top(*on, f, c), f"from {first}, {count}")
+    names = [*(scored.user_id for scored in scores[::2]), "nobody"]
+    yield Question(lambda reader, *on: reader.of_players(*on, names), f"of {names}")
+    for user_id in [*(scored.user_id for scored in scores[:5]), "nobody"]:
+        for neighbours in (0, 1, 50):
+            yield Question(
+                lambda reader, *on, u=user_id, n=neighbours: reader.around(*on, u, n), f"around {user_id}, {neighbours}"
+            )
+
+
+def store(connection: Connection, ranked: Board, scores: Sequence[Scored]) -> list[Scored]:
+    """Give players these scores in the current period, and answer those that a board of this measure can have."""
+    start = period_at(ranked.schedule, NOW).start
+    if isinstance(ranked.ranked, Scope):
+        kind, scope_id = ranked.ranked
+        standings.merge(
+            connection,
+            {
+                StandingKey(scored.user_id, ranked.schedule, start, kind, scope_id): Standing(
+                    points=scored.score, points_time=scored.reached_time, version=1
+                )
+                for scored in scores
+            },
+        )
+        return list(scores)
+    kept: dict[TallyKey, Tally] = {}
+    for scored in scores:
+        key = TallyKey(scored.user_id, ranked.ranked, ranked.schedule, start)
+        if ranked.measure is BoardMeasure.SUM and scored.score > 0:
+            kept[key] = Tally(sum=scored.score, events=1, sum_time=scored.reached_time)
+        elif ranked.measure is BoardMeasure.HIGHEST:
+            kept[key] = Tally(events=1, highest=scored.score, highest_time=scored.reached_time)
+    tallies.merge(connection, kept)
+    return [scored for scored in scores if any(key.user_id == scored.user_id for key in kept)]
+
+
+def agree(reader: BoardReader, ranked: Board, scores: Sequence[Scored], fresh_at: Instant) -> None:
+    """Whatever it is asked, the reader answers what sorting everybody gives."""
+    start = period_at(ranked.schedule, NOW).start
+    expected = BruteForceReader({(ranked.id, start): scores})
+    for question in questions(scores):
+        page = question.ask(reader, ranked, start)
+        by_hand = question.ask(expected, ranked, start)
+        assert by_hand is not None
+        assert page == by_hand._replace(fresh_at=fresh_at), question.of
+
+
+class Ranking(NamedTuple):
+    """A database whose scores come and go."""
+
+    connection: Connection
+    database: Database
+    clock: SetClock
+
+    def begin(self) -> None:
+        """Nobody has any score, and nothing is final."""
+        self.connection.execute(
+            "TRUNCATE tally, standing, leaderboard, leaderboard_period, leaderboard_final, leaderboard_refresh"
+        )
+        record_catalogue(self.database, catalogue_with(*BOARDS), NOW, soon())
+
+    def refresh(self, now: Instant) -> None:
+        """Rank as of now."""
+        self.clock.now = now
+        assert RankingRefresh(self.database, self.clock, Telemetry()).one_pass()
+
+    def finish(self, now: Instant) -> int:
+        """Make final what is over."""
+        return finish_leaderboard_periods(LongWork(self.database, 20), HORIZON, now)
+
+
+@pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
+def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
+    with (
+        request.getfixturevalue(request.param).fresh_database() as url,
+        connected(url) as connection,
+        opened(url, pool_size=1) as database,
+    ):
+        yield Ranking(connection, database, SetClock())
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(ranked=st.sampled_from(BOARDS), scores=SCORES, later=SCORES)
+def test_rankings_are_what_sorting_everybody_gives(
+    ranking: Ranking, ranked: Board, scores: list[Scored], later: list[Scored]
+) -> None:
+    ranking.begin()
+    connection = ranking.connection
+    reader: Any = RankingReader(connection)
+    assert reader.top(ranked, period_at(ranked.schedule, NOW).start, 1, 10) is None, "before the first refresh"
+    on_board = store(connection, ranked, scores)
+    ranking.refresh(NOW)
+    agree(reader, ranked, on_board, NOW)
+
+    newcomers = store(connection, ranked, [new for new in later if new.user_id not in {old.user_id for old in scores}])
+    agree(reader, ranked, on_board, NOW)
+    everybody = [*on_board, *newcomers]
+    ranking.connection.execute("DELETE FROM leaderboard_refresh")
+    ranking.refresh(NOW + 1)
+    agree(reader, ranked, everybody, NOW + 1)
+
+    end = period_at(ranked.schedule, NOW).end
+    if end is not None:
+        final: Any = FinalReader(connection)
+        start = period_at(ranked.schedule, NOW).start
+        over = end + HORIZON + FINAL_MARGIN
+        ranking.finish(over - 1)
+        assert final.top(ranked, start, 1, 10) is None, "events may still come"
+        ranking.finish(over)
+        agree(final, ranked, everybody, over)
+        store(connection, ranked, [Scored("much too late", SUM_MAX)])
+        ranking.finish(over + 40 * DAY)
+        agree(final, ranked, everybody, over)
