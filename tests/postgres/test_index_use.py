@@ -56,6 +56,8 @@ SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
+    "players_seen": {"event_seen"},
+    "read_rows_of_players": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_histories": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
     "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
     "store_standings": {"standing_pkey"},
