@@ -28,6 +28,7 @@ from bench.tables.claims import measure_claims
 from bench.tables.cold import measure_cold
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
+from bench.tables.ghz import measure_ghz
 from bench.tables.goals import measure_goals
 from bench.tables.ledger import measure_ledger
 from bench.tables.lists import measure_lists
@@ -52,6 +53,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "delivery": measure_delivery,
     "queue": measure_queue,
     "cold": measure_cold,
+    "ghz": measure_ghz,
     "telemetry": measure_telemetry,
     "together": measure_together,
     "goals": measure_goals,
