@@ -31,6 +31,7 @@ from bench.tables.events import measure_events
 from bench.tables.ghz import measure_ghz
 from bench.tables.goals import measure_goals
 from bench.tables.ledger import measure_ledger
+from bench.tables.list_sizes import measure_list_sizes
 from bench.tables.lists import measure_lists
 from bench.tables.merge import measure_merge
 from bench.tables.mix import measure_mix
@@ -44,6 +45,7 @@ from bench.workplace import Terms, Workplace
 
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
+    "list_sizes": measure_list_sizes,
     "events": measure_events,
     "batches": measure_batches,
     "merge": measure_merge,
@@ -61,7 +63,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "mix": measure_mix,
     "soak": measure_soak,
 }
-ONLY_FULL = frozenset({"together", "goals", "ledger", "mix"})
+ONLY_FULL = frozenset({"list_sizes", "together", "goals", "ledger", "mix"})
 """What does not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})
 """What takes an hour."""

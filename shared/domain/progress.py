@@ -109,8 +109,12 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion)
-    complete_time, claim_time = completion or (None, None)
-    tally = view.tallies.get(goal.stat) if active else None
+    if completion is not None:
+        complete_time, claim_time = completion
+        tally = None
+    else:
+        complete_time = claim_time = None
+        tally = view.tallies.get(goal.stat) if active else None
     if completion is not None or _is_reached(goal, tally):
         state = GoalState.COMPLETED if claim_time is None else GoalState.CLAIMED
         progress = goal.target

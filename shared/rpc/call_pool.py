@@ -59,7 +59,7 @@ class CallPool(ThreadPoolExecutor):
 
     What is submitted may never wait for its caller before it has looked at `is_refusing`. Nobody asks what became of
     it, because a call itself tells its caller: so a task has no future of its own, which with lock and condition would
-    be an eighth of the CPU of an empty call.
+    be a tenth of the CPU of an empty call.
     """
 
     def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX) -> None:
