@@ -49,6 +49,7 @@ BUFFER_EVENTS_MAX = 10_000
 THREADS = 32
 STREAMS = 8
 POOL_SIZE = 4
+_pool_sizes: list[int] = []
 CLOSE_S = 10.0
 """How long a writer may take for its last batch."""
 
@@ -279,10 +280,17 @@ def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue],
 def _database(url: str, pool_size: int) -> Iterator[Database]:
     database = Database(url, pool_size=pool_size, application_name="test")
     database.open()
+    _pool_sizes.append(pool_size)
     try:
         yield database
     finally:
+        _pool_sizes.remove(pool_size)
         database.close()
+
+
+def connections_kept() -> int:
+    """How many connections the pools of all services that run here keep together."""
+    return sum(_pool_sizes)
 
 
 @contextmanager

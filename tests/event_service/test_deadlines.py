@@ -19,15 +19,13 @@ from tests.arena import arena
 from tests.hops import hop_to
 from tests.refusals import refusal
 from tests.reported import stat
-from tests.services import POOL_SIZE, Game, game, rows
+from tests.services import Game, connections_kept, game, rows
 from tests.waiting import wait_until
 
 YEAR_S = 365 * 24 * 3_600
 ANSWER_MARGIN_S = 0.1
 """How much later than its deadline a call may end."""
 BATCH = 50
-POOLS = 3
-"""Of challenges, of statistics and of events."""
 
 
 def batch(who: str) -> rpc.ReportEventsRequest:
@@ -46,10 +44,10 @@ def lose_patience(call: grpc.Future[Any], patience_s: float) -> None:
 def assert_pools_are_whole(running: Game) -> None:
     """All connections are there and idle, and are lent to callers again."""
     states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'"
-    wait_until(lambda: running.rows(states) == [("idle",)] * (POOLS * POOL_SIZE))
+    wait_until(lambda: running.rows(states) == [("idle",)] * connections_kept())
     with ThreadPoolExecutor(16) as callers:
         assert len(set(callers.map(lambda _: len(running.goals()), range(64)))) == 1
-    assert len(running.rows(states)) == POOLS * POOL_SIZE
+    assert len(running.rows(states)) == connections_kept()
 
 
 @pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])
