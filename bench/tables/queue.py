@@ -24,7 +24,7 @@ from shared.domain.periods import LIFETIME_START
 from shared.operations.claim import claim_reward
 from shared.operations.dispatch import LEASED_PER_THREAD
 from shared.operations.queue_position import EXACT
-from shared.postgres import grants, queue
+from shared.postgres import grants, queue, queue_places
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.queue import Lease, Settled
@@ -41,6 +41,7 @@ PROVIDER = "nobody"
 SAMPLES_A_SECOND = 60
 """Of each operation in each queue, for each second that an interval lasts."""
 DEADLINE_S = 10.0
+COUNTED_S, POLL_S = 30.0, 0.05
 
 
 def measure_queue(place: Workplace) -> Table:
@@ -76,6 +77,7 @@ def _add_positions(table: Table, place: Workplace, ground: Ground) -> None:
         waiting = statement("queued").rows(connection)
     runs = []
     with place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
+        _wait_until_counted(ground)
         for where, some in (("anywhere in the queue", waiting), (f"among the first {EXACT:,}", waiting[:EXACT])):
             place.say(f"queue: GetClaim {where}")
             chosen = (ground.play.random.choice(some) for _ in range(calls_for(stretch, RATE)))
@@ -87,6 +89,14 @@ def _add_positions(table: Table, place: Workplace, ground: Ground) -> None:
             add_latency(table, f"of GetClaim at {RATE:g}/s, {where}", run, p95=10.0)
             runs.append(run)
     add_failures(table, runs)
+
+
+def _wait_until_counted(ground: Ground) -> None:
+    """The service counts the queue once it is up."""
+    deadline = time.monotonic() + COUNTED_S
+    with connected(ground.url) as connection:
+        while not queue_places.depths(connection) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
 
 
 def _add_costs(table: Table, place: Workplace, ground: Ground, beside: Ground) -> None:

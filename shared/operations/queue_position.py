@@ -24,7 +24,8 @@ FAR = 10 * EXACT
 COUNT_INTERVAL_S = 15.0
 COUNT_S = 20.0
 """Counting a million takes two seconds, and four before vacuum has seen them."""
-ALL = 2**31 - 1
+NEWLY_LONG = 3 * EXACT
+"""So far is counted where the last count says nothing, because the queue was not that long or was never counted."""
 
 
 class Position(NamedTuple):
@@ -36,7 +37,7 @@ class Position(NamedTuple):
 
 
 def position_of(connection: Connection, grant_id: str, now: Instant) -> Position | None:
-    """The position of a grant; None if it does not wait."""
+    """The position of a grant; None if it does not wait, or stands further back than the last count tells."""
     asked = UUID(grant_id)
     mark = queue_places.last_mark(connection, asked)
     if mark is None:
@@ -49,8 +50,9 @@ def position_of(connection: Connection, grant_id: str, now: Instant) -> Position
         return Position(ahead, 0, now)
     if mark.place >= EXACT:
         return marked
-    # The queue has grown so long since it was last counted.
-    return Position(queue_places.count_ahead(connection, asked, ALL), 0, now)
+    # Counting on and on for everybody who asks would be an overload of our own making: the duty counts soon.
+    ahead = queue_places.count_ahead(connection, asked, NEWLY_LONG + 1)
+    return Position(ahead, 0, now) if ahead <= NEWLY_LONG else None
 
 
 def count_queue(database: Database, clock: Clock, telemetry: RewardTelemetry) -> None:

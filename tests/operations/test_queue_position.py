@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.domain.instant import SECOND
-from shared.operations.queue_position import COUNT_INTERVAL_S, EXACT, Position, count_queue, position_of
+from shared.operations.queue_position import COUNT_INTERVAL_S, EXACT, NEWLY_LONG, Position, count_queue, position_of
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
 from shared.runtime.telemetry import Telemetry
@@ -77,10 +77,15 @@ def test_a_place_is_exact_near_the_head_and_within_its_error_everywhere(
             assert found.count_time == NOW
 
 
-def test_without_a_count_every_place_is_exact(database: Database, queue_up: Callable[..., list[UUID]]) -> None:
-    order = queue_up(2 * EXACT)
-    for place in (0, EXACT, EXACT + 1, 2 * EXACT - 1):
+def test_without_a_count_places_are_exact_up_to_a_bound_and_then_unknown(
+    database: Database, queue_up: Callable[..., list[UUID]]
+) -> None:
+    order = queue_up(NEWLY_LONG + 10)
+    for place in (0, EXACT, EXACT + 1, NEWLY_LONG):
         assert position(database, order[place]) == Position(place, 0, NOW + SECOND)
+    assert position(database, order[NEWLY_LONG + 1]) is None
+    count(database, SetClock())
+    assert position(database, order[NEWLY_LONG + 1]) is not None
 
 
 def test_what_has_come_near_since_the_count_is_exact(
