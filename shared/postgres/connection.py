@@ -133,7 +133,11 @@ SESSION_OPTIONS = {
     "jit": "off",
     # What is acknowledged is durable, whatever the server's default is.
     "synchronous_commit": "on",
-    # Behind the deadlines of the client: the server does not go on for a caller that has left.
+    # Whoever gives up at a deadline closes the connection. The server looks for that also while a statement runs or
+    # waits for a lock, and ends it: a statement outlives its deadline by this at most, and under overload the server
+    # does not go on working for callers who have left.
+    "client_connection_check_interval": "500ms",
+    # For what that does not reach: a network in which the end of a connection gets lost.
     "statement_timeout": "30s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",

@@ -1,0 +1,44 @@
+"""A statement that is given up at its deadline ends in the server, too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from shared.domain.errors import DeadlineExceeded
+from shared.postgres.connection import Connection
+from tests.databases import connected, opened, soon
+from tests.services import rows
+from tests.waiting import wait_until
+
+DEADLINE_S = 0.3
+ENDED_WITHIN_S = 5.0
+"""Ten times as long as the server takes to look: the machine has other work."""
+LOCK = 4_711
+
+RUNNING = """
+SELECT count(*)::int FROM pg_stat_activity
+WHERE state = 'active' AND (query LIKE 'SELECT pg_sleep%%' OR query LIKE 'SELECT pg_advisory_xact_lock%%')
+"""
+
+
+def sleep(connection: Connection) -> None:
+    """A statement that works for longer than anybody waits."""
+    connection.run_script(b"SELECT pg_sleep(25)")
+
+
+def wait_for_lock(connection: Connection) -> None:
+    """A statement that waits for somebody else."""
+    connection.run_script(b"SELECT pg_advisory_xact_lock(%d)" % LOCK)
+
+
+@pytest.mark.parametrize("work", [sleep, wait_for_lock])
+def test_what_nobody_waits_for_ends(either_database_url: str, work: Callable[[Connection], None]) -> None:
+    with opened(either_database_url, pool_size=2) as database, connected(either_database_url) as holder:
+        holder.run_script(b"SELECT pg_advisory_lock(%d)" % LOCK)
+        with pytest.raises(DeadlineExceeded):
+            database.autocommit(work, time.monotonic() + DEADLINE_S)
+        wait_until(lambda: rows(either_database_url, RUNNING) == [(0,)], ENDED_WITHIN_S)
+        assert database.autocommit(lambda connection: connection.run_script(b"SELECT 1"), soon())
