@@ -38,6 +38,7 @@ from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.queue import measure_queue
 from bench.tables.soak import measure_soak
+from bench.tables.statistics import measure_statistics
 from bench.tables.telemetry import measure_telemetry
 from bench.tables.together import measure_together
 from bench.terminal import Terminal
@@ -51,6 +52,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "merge": measure_merge,
     "board_upkeep": measure_board_upkeep,
     "players": measure_players,
+    "statistics": measure_statistics,
     "claims": measure_claims,
     "delivery": measure_delivery,
     "queue": measure_queue,
