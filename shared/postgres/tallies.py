@@ -55,7 +55,7 @@ class MergedTally(NamedTuple):
 
     @property
     def state(self) -> TallyState:
-        """The stored tally, as far as boards rank by it."""
+        """The stored tally, as far as boards rank by it; it must have been asked for."""
         return TallyState(
             self.user_id,
             self.stat,
@@ -84,9 +84,10 @@ class MergedTally(NamedTuple):
         return _parse_days(self.prev_days or "")
 
 
-def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[MergedTally]:
+def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_times: bool = False) -> list[MergedTally]:
     """Add these tallies to the stored ones. The rows stay locked until the transaction ends.
 
+    Boards rank by more than the measures: what else they need of a merged tally is None unless it is asked for.
     Merging the identity `Tally()` locks a row, makes it where it is missing, and changes nothing that it counts.
     """
     keys = sorted(tallies)
@@ -108,6 +109,7 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
         nullable_int_array([tally.sum_time for tally in values]),
         nullable_int_array([tally.events_time for tally in values]),
         nullable_int_array([tally.highest_time for tally in values]),
+        with_times,
     )
     # Rows stay as they are: of a thousand, hardly any completes something.
     return list(map(MergedTally._make, rows))
