@@ -30,6 +30,7 @@ from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
 from bench.tables.ghz import measure_ghz
 from bench.tables.goals import measure_goals
+from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.ledger import measure_ledger
 from bench.tables.list_sizes import measure_list_sizes
 from bench.tables.lists import measure_lists
@@ -51,6 +52,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "batches": measure_batches,
     "merge": measure_merge,
     "board_upkeep": measure_board_upkeep,
+    "leaderboards": measure_leaderboards,
     "players": measure_players,
     "statistics": measure_statistics,
     "claims": measure_claims,

@@ -10,6 +10,8 @@ _LOCK = statement("lock_ranking_refresh")
 _READ = statement("read_ranking_refresh")
 _REFRESH = statement("refresh_ranking")
 _REFRESH_MARKS = statement("refresh_ranking_marks")
+_ANALYZE = statement("analyze_ranking")
+_ANALYZE_MARKS = statement("analyze_ranking_marks")
 _STORE = statement("store_ranking_refresh")
 
 
@@ -33,6 +35,8 @@ def refresh(connection: Connection) -> None:
     """Rank anew. Whoever reads meanwhile reads the old ranking."""
     _REFRESH.rows(connection)
     _REFRESH_MARKS.rows(connection)
+    _ANALYZE.rows(connection)
+    _ANALYZE_MARKS.rows(connection)
 
 
 def store(connection: Connection, last: Refresh) -> None:

@@ -28,8 +28,8 @@ stretch AS (
     ) AS ranked
     WINDOW in_order AS (ORDER BY ranked.sort_score, ranked.reached_time, ranked.user_id)
 ),
--- Only the first score of the stretch may have players before it.
-head AS (
+-- Only the first score of the stretch may have players before it. Materialized: else it is counted for each row.
+head AS MATERIALIZED (
     SELECT best, leaderboard_place(
         $1, timestamptz 'epoch' + $2::bigint * interval '1 microsecond', best, '-infinity', ''
     ) AS place
@@ -106,6 +106,14 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_ranking;
 -- name: refresh_ranking_marks
 -- Counts the places of the ranking anew.
 REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_mark;
+
+-- name: analyze_ranking
+-- Tells the planner how long boards are: without it, places are counted by whatever index comes first.
+ANALYZE leaderboard_ranking;
+
+-- name: analyze_ranking_marks
+-- The same for the marks.
+ANALYZE leaderboard_mark;
 
 -- name: store_ranking_refresh
 -- Notes what the ranking is as of.

@@ -1,0 +1,176 @@
+"""Reading a long leaderboard: `GetPlayerRank` and `ListLeaderboard`, from Postgres' own ranking and from Redis."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+import grpc
+from challenge.v1 import leaderboard_service_pb2 as rpc
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
+from google.protobuf.message import DecodeError
+
+from bench.database import connected, opened
+from bench.figures import Table, Unit
+from bench.load import POSTGRES, OpenLoop, Run
+from bench.processes import ServerProcess
+from bench.services import CHALLENGE_SERVICE
+from bench.statements import statement
+from bench.tables.board_upkeep import RANKED_STAT, catalogue_with_boards
+from bench.tables.calls import add_failures, add_latency
+from bench.workplace import SEED, Workplace, calls_for
+from devstack.ports import LOOPBACK
+from shared.operations.ranking_refresh import REFRESH_S
+from shared.postgres import ranking_refresh
+from shared.postgres.long_work import LongWork
+from shared.runtime.clock import system_clock
+
+SERVICE = "challenge.v1.LeaderboardService"
+RANK, LIST = f"{SERVICE}/GetPlayerRank", f"{SERVICE}/ListLeaderboard"
+BOARD = "best"
+RATE = 200.0
+TOP = 100
+NEIGHBOURS = 5
+READY_S = 240.0
+"""Longer than a ranking of a million takes to be made, in either place."""
+LOOK_INTERVAL_S = 0.2
+
+_FILL = statement("fill_scores")
+_CHANGE = statement("change_scores")
+
+
+class Source(NamedTuple):
+    """Where answers come from, and the targets for it."""
+
+    name: str
+    rank_p95_ms: float
+    list_p95_ms: float
+
+
+POSTGRES_RANKING = Source("from Postgres", 30.0, 30.0)
+REDIS = Source("from Redis", 5.0, 8.0)
+
+
+def measure_leaderboards(place: Workplace) -> Table:
+    """Latency at a fixed rate without Redis and with it, and how long a refresh of Postgres' ranking takes."""
+    players = place.terms.queued
+    table = Table(
+        "leaderboards",
+        f"A leaderboard of {players:,} players",
+        f"Up to {-(-players // 100_000)} players with each score. Ranks of players at random with {NEIGHBOURS} "
+        f"neighbours on either side, and the first {TOP}, each at {RATE:g}/s: from a service without Redis, which "
+        "reads the ranking in Postgres, and from one with Redis.",
+    )
+    url, path = place.empty_database(), catalogue_with_boards(place.directory)
+    place.say(f"leaderboards: giving {players:,} players a score")
+    with connected(url) as connection:
+        _FILL.rows(connection, RANKED_STAT, players)
+        connection.execute("ANALYZE tally")
+    with place.service(CHALLENGE_SERVICE, url, path) as service:
+        place.say("leaderboards: waiting for the first ranking in Postgres")
+        _wait_until_ranked(service, lambda state, _asked: state.size == players)
+        runs = _add_reads(place, table, service, POSTGRES_RANKING)
+    with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, url, path, REDIS_URL=redis_url) as service:
+        place.say("leaderboards: waiting for the ranking in Redis")
+        # Only Redis knows the present.
+        _wait_until_ranked(service, lambda state, asked: state.fresh_at.ToMicroseconds() >= asked)
+        runs += _add_reads(place, table, service, REDIS)
+    add_failures(table, runs)
+    _add_refresh(place, table, url)
+    return table
+
+
+def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> list[Run]:
+    """Add the latency of both calls, and whether the answers are right."""
+    players, random = place.terms.queued, Random(SEED)
+    asked = [random.randint(1, players) for _ in range(calls_for(place.terms.stretch, RATE))]
+    place.say(f"leaderboards: ranks {source.name} at {RATE:g}/s")
+    ranks = place.play(service, RANK, map(_rank_request, asked), OpenLoop(rate=RATE), keep_every=1)
+    place.say(f"leaderboards: the first {TOP} {source.name} at {RATE:g}/s")
+    first = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
+    lists = place.play(service, LIST, [first], OpenLoop(rate=RATE), repeat=True, keep_every=10)
+    scores = sorted(map(_score, range(1, players + 1)))
+    wrong_ranks = sum(not _is_rank(answer, asked[number], scores) for number, answer in ranks.answers.items())
+    wrong_lists = sum(not _is_top(answer, scores) for answer in lists.answers.values())
+    for name, run, p95, wrong in (
+        ("GetPlayerRank", ranks, source.rank_p95_ms, wrong_ranks),
+        ("ListLeaderboard", lists, source.list_p95_ms, wrong_lists),
+    ):
+        add_latency(table, f"of {name} {source.name}", run, p95=p95)
+        table.add(f"CPU per call, {name} {source.name}", run.cpu_us(), Unit.MICROSECONDS)
+        table.add(f"CPU of Postgres per call, {name} {source.name}", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
+        table.check(f"answers of {name} {source.name} that are wrong", wrong, f"of {len(run.answers):,}")
+    return [ranks, lists]
+
+
+def _add_refresh(place: Workplace, table: Table, url: str) -> None:
+    """Add how long the ranking in Postgres takes to be brought up to date."""
+    changed = place.terms.queued // 100
+    place.say("leaderboards: refreshing the ranking in Postgres")
+    with connected(url) as connection, opened(url) as database:
+        _CHANGE.rows(connection, changed)
+        started = time.monotonic()
+        LongWork(database, REFRESH_S).transact(ranking_refresh.refresh)
+        seconds = time.monotonic() - started
+    table.add("refresh of the ranking in Postgres", seconds, Unit.SECONDS, note=f"{changed:,} scores changed")
+
+
+def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardState, int], bool]) -> None:
+    """Wait until an answer is as it should be; `ready` hears its state, and when it was asked for."""
+    deadline = time.monotonic() + READY_S
+    request = rpc.GetPlayerRankRequest(leaderboard_id=BOARD, user_id=_player(1))
+    with grpc.insecure_channel(f"{LOOPBACK}:{service.port}") as channel:
+        stub = LeaderboardServiceStub(channel)
+        while time.monotonic() < deadline:
+            asked = system_clock()
+            try:
+                if ready(stub.GetPlayerRank(request).state, asked):
+                    return
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+            time.sleep(LOOK_INTERVAL_S)
+    raise TimeoutError("the leaderboard is not ranked")
+
+
+def _player(number: int) -> str:
+    """As `fill_scores` names players."""
+    return f"ranked player {number}"
+
+
+def _score(number: int) -> int:
+    """As `fill_scores` gives scores."""
+    return number * 7919 % 100_000
+
+
+def _rank_request(number: int) -> bytes:
+    return rpc.GetPlayerRankRequest(
+        leaderboard_id=BOARD, user_id=_player(number), neighbours=NEIGHBOURS
+    ).SerializeToString()
+
+
+def _is_rank(answer: bytes, number: int, scores: Sequence[int]) -> bool:
+    """Whether it is the right rank of a player; `scores` are everybody's, sorted."""
+    try:
+        response = rpc.GetPlayerRankResponse.FromString(answer)
+    except DecodeError:
+        return False
+    score, size = _score(number), len(scores)
+    rank = 1 + size - bisect_left(scores, score + 1)
+    around = [entry.place for entry in response.neighbours]
+    place = response.entry.place
+    return (response.entry.score, response.entry.rank, response.state.size) == (score, rank, size) and around == list(
+        range(max(1, place - NEIGHBOURS), min(size, place + NEIGHBOURS) + 1)
+    )
+
+
+def _is_top(answer: bytes, scores: Sequence[int]) -> bool:
+    """Whether it is the right list of the first players."""
+    try:
+        response = rpc.ListLeaderboardResponse.FromString(answer)
+    except DecodeError:
+        return False
+    return [entry.score for entry in response.entries] == list(reversed(scores[-TOP:]))
