@@ -23,7 +23,7 @@ from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_u
 FASTER = 400
 """So many seconds of delivery pass in one of the test: pauses of half a minute are to be seen, not to be waited for."""
 TIMEOUT_S = 0.2
-CLAIMS, CLAIMS_SLOW = 10, 100
+CLAIMS, CLAIMS_SLOW = 10, 40
 CONCURRENCY = 16
 BAD_ATTEMPTS = 2 * CONCURRENCY
 """So many attempts at least meet the bad mood: all that begin at once, and those that the breaker lets through."""
@@ -113,7 +113,7 @@ def deliver(database_url: str, game: OpenGame, provider: str, mood: Mood, claims
             pass_until([dispatcher], lambda: claiming.done() and len(game.game.attempts()) >= BAD_ATTEMPTS, 60)
             if gets_well:
                 game.game.mood = Mood()
-            dispatch_all([dispatcher], database_url, 120)
+            dispatch_all([dispatcher], database_url, 240)
     attempts = game.game.attempts()
     counts = [len(list(some)) for _, some in by_grant(attempts)]
     return Figures(len(attempts), max(counts), max(took_s), min(shares_of_pauses(attempts), default=1.0))
