@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.cache.redis import Cache
+from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey
 
 
@@ -19,10 +20,13 @@ class BoardTrust:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._epochs: Mapping[str, int] = {}
+        self.fresh_at: Instant | None = None
+        """Whatever was committed before this instant is in every ranking that may be believed; None: not known."""
 
-    def learn(self, epochs: Mapping[str, int]) -> None:
+    def learn(self, epochs: Mapping[str, int], fresh_at: Instant | None = None) -> None:
         """Take the boards' epochs, by board id, as Postgres has them now."""
         self._epochs = epochs
+        self.fresh_at = fresh_at
 
     def marker_of(self, ranking: RankingKey) -> str | None:
         """The marker that the ranking must have to be believed; None while that is not known."""

@@ -113,7 +113,7 @@ class BoardCache:
                 found = self._cache.ask(lambda client: _READ.run(client, board_keys(ranking), [marker, *asked]))
                 # A new connection may have gone to another server than the one that the marker names.
                 if found is not None and self._trust.marker_of(ranking) == marker:
-                    page = _page(board, found)
+                    page = _page(board, found)._replace(fresh_at=self._trust.fresh_at)
             except CacheAway:
                 page = None
             except (Undecodable, CacheRefused):

@@ -36,7 +36,7 @@ class RankedPage(NamedTuple):
     size: int
     """How many players are on the board."""
     fresh_at: Instant | None = None
-    """What it is as of; None for the present."""
+    """Whatever happened before is in it; None: the present."""
 
 
 def percentile(rank: int, size: int) -> float:

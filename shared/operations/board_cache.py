@@ -35,13 +35,13 @@ def open_boards(cache: Cache | None, database: Database, catalogue: CatalogueInU
     if cache is None:
         opened = OpenBoards(BoardSync(database, catalogue, system_clock))
     else:
-        trust = BoardTrust(cache)
+        trust, started = BoardTrust(cache), system_clock()
         boards = BoardCache(cache, trust, CacheTelemetry(process.telemetry, cache))
         opened = OpenBoards(BoardSync(database, catalogue, system_clock, boards, trust), cache, boards, trust)
         process.telemetry.gauge(
             "leaderboard_lag_seconds",
             "For how long scores may have been missing in Redis.",
-            lambda: (system_clock() - opened.sync.fresh_at) / SECOND,
+            lambda: (system_clock() - (opened.sync.fresh_at or started)) / SECOND,
         )
     process.duties.start("sync leaderboards", SYNC_INTERVAL_S, opened.sync.one_pass, timeout_s=PASS_S + STEP_TIMEOUT_S)
     return opened

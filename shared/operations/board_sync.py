@@ -18,6 +18,7 @@ from shared.cache.boards import BoardCache
 from shared.cache.redis import CacheAway
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
+from shared.domain.instant import Instant
 from shared.operations.board_scores import scores_of
 from shared.postgres import journal, scores
 from shared.postgres.connection import Connection
@@ -56,8 +57,9 @@ class BoardSync:
         self._clock = clock
         self._known_boards: frozenset[str] | None = None
         self._seen: frozenset[int] = frozenset()
-        self._last_pass = self.fresh_at = clock()
-        """Everything that was committed before this instant is in Redis for sure, if it can be believed at all."""
+        self._all_seen_at: Instant | None = None
+        self.fresh_at: Instant | None = None
+        """Whatever was committed before this instant is in Redis, if that can be believed; None: not known yet."""
 
     def one_pass(self) -> None:
         """Repair what was there a pass ago already."""
@@ -72,13 +74,16 @@ class BoardSync:
             return
         if self._boards is None or self._trust is None:
             return
-        self._trust.learn(self._database.autocommit(scores.board_epochs, deadline))
+        epochs = self._database.autocommit(scores.board_epochs, deadline)
+        self._trust.learn(epochs, self.fresh_at)
         entries = self._database.autocommit(lambda connection: journal.read(connection, READ_MAX), deadline)
         missed = [entry for entry in entries if entry.entry_id in self._seen]
         self._seen = frozenset(entry.entry_id for entry in entries)
-        if not missed or self._repair(self._boards, missed, deadline):
-            self.fresh_at = self._last_pass
-        self._last_pass = this_pass
+        if (not missed or self._repair(self._boards, missed, deadline)) and self._all_seen_at is not None:
+            self.fresh_at = self._all_seen_at
+        if len(entries) < READ_MAX:
+            self._all_seen_at = this_pass
+        self._trust.learn(epochs, self.fresh_at)
 
     def _distrust_what_comes_and_goes(self, catalogue: Catalogue, deadline: float) -> None:
         boards, before = frozenset(catalogue.board_by_id), self._known_boards

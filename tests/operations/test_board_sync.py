@@ -75,7 +75,8 @@ class Process:
         for board in self.catalogue.boards:
             stored = chain.from_iterable(portions(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
-            if self.read(board) != RankedPage(expected, len(expected)):
+            page = self.read(board)
+            if page is None or page[:2] != (expected, len(expected)):
                 return False
         return True
 
