@@ -5,24 +5,28 @@ would be what all of them wait for.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import add
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND, Instant
 from shared.postgres import reports
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.reports import ChallengeReport, LastCount
+from shared.postgres.reports import ChallengeReport, Counted, LastCount
 
 COUNT_INTERVAL_S = 60.0
-COUNT_S = 28.0
-"""As long as a statement may take."""
+COUNT_S = 600.0
 PAUSE_FACTOR = 10
 """After a count there is none for so many times what it took: at most a tenth of a core goes into counting."""
+RANGE_TALLIES = 200_000
+"""Players are counted range by range, each with about so many tallies: a second or so, in a few dozen megabytes."""
 
 
-def count_challenges(database: Database, catalogue: Catalogue, now: Instant) -> bool:
-    """The duty: count, if that is due; False if it is not, or another process is at it.
+def count_challenges(
+    database: Database, catalogue: Catalogue, now: Instant, *, stopping: Callable[[], bool] = lambda: False
+) -> bool:
+    """The duty: count, if that is due; False if it is not, if another process is at it, or when it is to stop.
 
     However many processes do this, challenges are counted once in an interval, and not at all while nothing changes.
     """
@@ -34,12 +38,30 @@ def count_challenges(database: Database, catalogue: Catalogue, now: Instant) -> 
         if not is_due(last, catalogue.version, now):
             return False
         started = time.monotonic()
-        reports.make(connection, catalogue.goals.values(), now)
+        counted = _count(connection, catalogue, stopping)
+        if counted is None:
+            return False
+        reports.store(connection, counted, now)
         duration = int((time.monotonic() - started) * SECOND)
         reports.note_count(connection, now, catalogue.version, last.changes_by_now, duration)
         return True
 
     return database.transact(work, time.monotonic() + COUNT_S)
+
+
+def _count(connection: Connection, catalogue: Catalogue, stopping: Callable[[], bool]) -> list[Counted] | None:
+    """All players, range by range; None when it is to stop."""
+    totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
+    after = ""
+    while after != reports.LAST_USER_ID:
+        if stopping():
+            return None
+        last = reports.end_of_range(connection, after, RANGE_TALLIES)
+        for challenge_id, *numbers in reports.count(connection, catalogue.goals.values(), after, last):
+            before = totals.get(challenge_id, Counted(challenge_id, 0, 0, 0))
+            totals[challenge_id] = Counted(challenge_id, *map(add, before[1:], numbers))
+        after = last
+    return list(totals.values())
 
 
 def is_due(last: LastCount, version: str, now: Instant) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Counting, Goal
 from shared.domain.instant import Instant
-from shared.postgres.arrays import text_array
+from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -15,9 +15,25 @@ _LOCK = statement("lock_challenge_count")
 _LAST = statement("last_challenge_count")
 _ENLARGE_MEMORY = statement("enlarge_count_memory")
 _DROP = statement("drop_challenge_reports")
-_MAKE = statement("make_challenge_reports")
+_END_OF_RANGE = statement("end_of_range")
+_COUNT = statement("count_challenges")
+_STORE = statement("store_challenge_reports")
 _NOTE = statement("note_challenge_count")
 _READ = statement("read_challenge_reports")
+
+
+LAST_USER_ID = "\U0010ffff" * 129
+"""After every id that a player may have."""
+
+
+class Counted(NamedTuple):
+    """How a challenge does among some players."""
+
+    challenge_id: str
+    started: int
+    """Those who have made progress with one of its goals while it was active, or completed one."""
+    completed: int
+    claimed: int
 
 
 class ChallengeReport(NamedTuple):
@@ -25,7 +41,6 @@ class ChallengeReport(NamedTuple):
 
     challenge_id: str
     started: int
-    """Players who have made progress with one of its goals while it was active, or completed one."""
     completed: int
     claimed: int
     report_time: Instant | None
@@ -58,12 +73,17 @@ def last_count(connection: Connection) -> LastCount:
     return LastCount(*row)
 
 
-def make(connection: Connection, goals: Iterable[Goal], now: Instant) -> None:
-    """Count the challenges of these goals anew, and those that the catalogue has no more."""
+def end_of_range(connection: Connection, after: str, tallies: int) -> str:
+    """The last player of a range that begins after this one and has about so many tallies."""
+    row = _END_OF_RANGE.row(connection, after, tallies)
+    return LAST_USER_ID if row is None else str(row[0])
+
+
+def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) -> list[Counted]:
+    """Count a range of players: the challenges of these goals, and all others in which anything was completed."""
     every = list(goals)
     _ENLARGE_MEMORY.row(connection)
-    _DROP.rows(connection)
-    _MAKE.rows(
+    rows = _COUNT.rows(
         connection,
         text_array([goal.challenge_id for goal in every]),
         text_array([goal.id for goal in every]),
@@ -72,6 +92,21 @@ def make(connection: Connection, goals: Iterable[Goal], now: Instant) -> None:
         # What is judged never falls: who has begun has begun for good.
         text_array([Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting for goal in every]),
         text_array([str(goal.default_assigned) for goal in every]),
+        after,
+        last,
+    )
+    return [Counted(*row) for row in rows]
+
+
+def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> None:
+    """Replace the reports."""
+    _DROP.rows(connection)
+    _STORE.rows(
+        connection,
+        text_array([each.challenge_id for each in counted]),
+        int_array([each.started for each in counted]),
+        int_array([each.completed for each in counted]),
+        int_array([each.claimed for each in counted]),
         now,
     )
 

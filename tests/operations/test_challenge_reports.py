@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import SECOND
 from shared.domain.progress import PlayerView, is_active
+from shared.operations import challenge_reports as operations
 from shared.operations.challenge_reports import challenge_reports, count_challenges, is_due, last_count_time
 from shared.operations.view import view_player
 from shared.postgres.database import Database
@@ -96,6 +98,17 @@ def test_counts_are_those_of_looking_at_every_player(
     ]
     assert count_challenges(one_connection, catalogue, NOW)
     assert challenge_reports(one_connection, list(catalogue.challenge_by_id), soon()) == expected
+
+
+def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    players = [f"player {number}" for number in range(25)]
+    flushed(database, CATALOGUE, [Event("kill", player, NOW, KILLS, delta=1) for player in players])
+    monkeypatch.setattr(operations, "RANGE_TALLIES", 4)
+    looks = count()
+    assert not count_challenges(database, CATALOGUE, NOW, stopping=lambda: next(looks) == 3)
+    assert last_count_time(database, soon()) is None
+    assert count_challenges(database, CATALOGUE, NOW)
+    assert challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
 
 
 def test_a_challenge_that_is_gone_keeps_its_numbers_and_a_new_one_has_none_yet(database: Database) -> None:

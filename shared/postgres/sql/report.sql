@@ -17,15 +17,15 @@ LEFT JOIN challenge_count USING (only_row);
 -- Counting spills less to disk; ends with the transaction.
 SELECT set_config('work_mem', '64MB', true);
 
--- name: drop_challenge_reports
--- Drops what was counted before.
-DELETE FROM challenge_report;
+-- name: end_of_range
+-- The last player of a range that begins after a player and has about so many tallies; no row if there are fewer left.
+SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
--- name: make_challenge_reports
--- Counts, for the goals of a catalogue, who has begun its challenges, and what was completed and claimed in all that ever
--- were. Somebody has begun a challenge with progress in a goal that is active by default and was not switched off, or that
--- was switched on; with progress that was frozen; or with a completion. Goals of a challenge that are judged by the same
--- measure of a tally are looked at together, so that its players are met once for all of them.
+-- name: count_challenges
+-- Counts, for the goals of a catalogue, who in a range of players has begun its challenges, and what was completed and
+-- claimed in all that ever were. Somebody has begun a challenge with progress in a goal that is active by default and was
+-- not switched off, or that was switched on; with progress that was frozen; or with a completion. Goals of a challenge that
+-- are judged by the same measure of a tally are looked at together, so that its players are met once for all of them.
 WITH goal AS (
     SELECT challenge_id, goal_id, source, stat_code, measure, default_assigned
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
@@ -41,13 +41,13 @@ switched_off AS (
     SELECT assignment.user_id, challenge_id, source, stat_code, measure, count(*) AS goals
     FROM assignment
     JOIN goal ON goal.goal_id = assignment.goal_id AND goal.default_assigned
-    WHERE NOT assignment.active
+    WHERE assignment.user_id > $7 AND assignment.user_id <= $8 AND NOT assignment.active
     GROUP BY assignment.user_id, challenge_id, source, stat_code, measure
 ),
 progress AS (
     SELECT user_id, source, stat_code, sum, events, highest, day_count
     FROM tally
-    WHERE schedule = 'lifetime'
+    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime'
 ),
 begun AS (
     SELECT watched.challenge_id, progress.user_id
@@ -71,17 +71,18 @@ begun AS (
         ON progress.user_id = assignment.user_id
         AND progress.source = goal.source
         AND progress.stat_code = goal.stat_code
-    WHERE CASE
-        WHEN NOT assignment.active THEN frozen_progress
-        WHEN measure = 'sum' THEN progress.sum
-        WHEN measure = 'events' THEN events
-        WHEN measure = 'days' THEN day_count
-        ELSE highest
-    END > 0
+    WHERE assignment.user_id > $7 AND assignment.user_id <= $8
+        AND CASE
+            WHEN NOT assignment.active THEN frozen_progress
+            WHEN measure = 'sum' THEN progress.sum
+            WHEN measure = 'events' THEN events
+            WHEN measure = 'days' THEN day_count
+            ELSE highest
+        END > 0
     UNION
     SELECT scope_id, user_id
     FROM standing
-    WHERE scope = 'challenge' AND schedule = 'lifetime' AND completed > 0
+    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime' AND scope = 'challenge' AND completed > 0
 ),
 started AS (
     SELECT challenge_id, count(*) AS started FROM begun GROUP BY challenge_id
@@ -89,19 +90,23 @@ started AS (
 reached AS (
     SELECT scope_id AS challenge_id, sum(completed) AS completed, sum(claimed) AS claimed
     FROM standing
-    WHERE scope = 'challenge' AND schedule = 'lifetime'
+    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime' AND scope = 'challenge'
     GROUP BY scope_id
-),
-known AS (
-    SELECT DISTINCT challenge_id FROM goal
 )
-INSERT INTO challenge_report (challenge_id, started, completed, claimed, report_time)
-SELECT
-    challenge_id, coalesce(started, 0), coalesce(completed, 0), coalesce(claimed, 0),
-    timestamptz 'epoch' + $7::bigint * interval '1 microsecond'
-FROM known
-FULL JOIN started USING (challenge_id)
+SELECT challenge_id, coalesce(started, 0)::bigint, coalesce(completed, 0)::bigint, coalesce(claimed, 0)::bigint
+FROM started
 FULL JOIN reached USING (challenge_id);
+
+-- name: drop_challenge_reports
+-- Drops what was counted before.
+DELETE FROM challenge_report;
+
+-- name: store_challenge_reports
+-- Stores what was counted.
+INSERT INTO challenge_report (challenge_id, started, completed, claimed, report_time)
+SELECT challenge_id, started, completed, claimed, timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
+    AS counted (challenge_id, started, completed, claimed);
 
 -- name: note_challenge_count
 -- Notes the pass that has counted challenges.
