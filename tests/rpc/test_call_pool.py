@@ -114,3 +114,18 @@ def test_closing_waits_for_those_who_wait() -> None:
         pool.submit(book.call, number)
     pool.close()
     assert sorted(book.answered) == list(range(100))
+
+
+def test_what_fails_takes_no_thread_with_it() -> None:
+    pool, book = CallPool(1, "test"), Book()
+
+    def fail() -> None:
+        raise ValueError("as if gRPC itself had failed")
+
+    pool.start()
+    for number in range(3):
+        pool.submit(fail)
+        pool.submit(book.call, number)
+    pool.close()
+    assert book.answered == [0, 1, 2]
+    assert pool.in_use == 0
