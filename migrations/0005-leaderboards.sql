@@ -70,37 +70,45 @@ JOIN standing
 WHERE board.measure = 'points' AND standing.version > 0
 UNION ALL
 SELECT
-    board.board_id, period.period_start, tally.user_id,
-    CASE board.measure
-        WHEN 'sum' THEN tally.sum
-        WHEN 'events' THEN tally.events
-        WHEN 'highest' THEN tally.highest
-        ELSE tally.day_count
-    END,
+    board_id, period_start, user_id,
+    CASE measure WHEN 'sum' THEN sum WHEN 'events' THEN events WHEN 'highest' THEN highest ELSE day_count END,
     coalesce(
-        CASE board.measure
-            WHEN 'sum' THEN tally.sum_time
-            WHEN 'events' THEN tally.events_time
-            WHEN 'highest' THEN tally.highest_time
-            ELSE timestamptz 'epoch' + (upper(tally.days) - 1) * interval '1 day'
+        CASE measure
+            WHEN 'sum' THEN sum_time
+            WHEN 'events' THEN events_time
+            WHEN 'highest' THEN highest_time
+            ELSE timestamptz 'epoch' + (upper(days) - 1) * interval '1 day'
         END,
         timestamptz 'epoch'
     ),
-    tally.events,
-    board.ascending, board.in_use
-FROM leaderboard AS board
-JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
-JOIN tally
-    ON tally.source = board.source
-    AND tally.stat_code = board.stat_code
-    AND tally.schedule = board.schedule
-    AND tally.period_start = period.period_start
-WHERE board.measure <> 'points'
-    AND CASE board.measure
-        WHEN 'sum' THEN tally.sum > 0
-        WHEN 'events' THEN tally.events > 0
-        WHEN 'highest' THEN tally.highest IS NOT NULL
-        ELSE tally.day_count > 0
+    events, ascending, in_use
+FROM (
+    -- In two parts, because the index on tallies of periods serves only where it is said that they are none of a lifetime.
+    SELECT board.measure, board.board_id, board.ascending, board.in_use, tally.*
+    FROM leaderboard AS board
+    JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.final_time IS NULL
+    JOIN tally
+        ON tally.source = board.source
+        AND tally.stat_code = board.stat_code
+        AND tally.schedule = board.schedule
+        AND tally.period_start = period.period_start
+    WHERE board.schedule <> 'lifetime' AND tally.schedule <> 'lifetime'
+    UNION ALL
+    SELECT board.measure, board.board_id, board.ascending, board.in_use, tally.*
+    FROM leaderboard AS board
+    JOIN leaderboard_period AS period ON period.board_id = board.board_id AND period.period_end IS NULL
+    JOIN tally
+        ON tally.source = board.source
+        AND tally.stat_code = board.stat_code
+        AND tally.period_start = period.period_start
+    WHERE board.schedule = 'lifetime' AND tally.schedule = 'lifetime'
+) AS ranked_tally
+WHERE measure <> 'points'
+    AND CASE measure
+        WHEN 'sum' THEN sum > 0
+        WHEN 'events' THEN events > 0
+        WHEN 'highest' THEN highest IS NOT NULL
+        ELSE day_count > 0
     END;
 
 -- The ranking that answers while Redis cannot: as of the last refresh. It holds no places, because one new player at the

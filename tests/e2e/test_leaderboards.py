@@ -1,0 +1,81 @@
+"""Leaderboards of both services as processes: without Redis, with it, and while it goes away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import grpc
+from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1 import leaderboard_service_pb2 as rpc
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
+
+from devstack.valkey import EmbeddedValkey
+from shared.operations.ranking_refresh import LOOK_INTERVAL_S
+from tests.reported import stat
+from tests.service_process import ServiceProcess, serving
+from tests.waiting import wait_until
+
+SCORES = {"ana": 500, "ben": 900, "cleo": 900, "dora": -7}
+RANKED = [("ben", 1, 900), ("cleo", 1, 900), ("ana", 3, 500), ("dora", 4, -7)]
+RANKED_S = 10 * LOOK_INTERVAL_S + 20
+"""Longer than a few changes wait until they are ranked in Postgres."""
+
+
+@contextmanager
+def running(database_url: str, redis_url: str) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
+    """The challenge service and the event handler, with the demo catalogue."""
+    with ExitStack() as stack:
+        challenges = stack.enter_context(serving("challenge_service", database_url, REDIS_URL=redis_url))
+        yield challenges, stack.enter_context(serving("event_handler", database_url, REDIS_URL=redis_url))
+
+
+def report(events: ServiceProcess) -> None:
+    """Report a score of every player, one after the other."""
+    now = time.time_ns() // 1_000
+    scores = [stat("match_score", user_id, value=score, at=now) for user_id, score in SCORES.items()]
+    assert events.events.ReportEvents(event_rpc.ReportEventsRequest(events=scores)).results
+
+
+def board(challenges: ServiceProcess) -> rpc.ListLeaderboardResponse | None:
+    """The board as it is answered now; None while there is none."""
+    stub = LeaderboardServiceStub(challenges.channel)
+    try:
+        return stub.ListLeaderboard(rpc.ListLeaderboardRequest(leaderboard_id="high-scores"))
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return None
+
+
+def is_ranked(challenges: ServiceProcess) -> bool:
+    """Whether the board is answered with everybody on it."""
+    answer = board(challenges)
+    return answer is not None and [(each.user_id, each.rank, each.score) for each in answer.entries] == RANKED
+
+
+def test_without_redis_scores_are_ranked_after_a_while_and_both_services_end_in_order(database_url: str) -> None:
+    with running(database_url, "") as (challenges, events):
+        report(events)
+        wait_until(lambda: is_ranked(challenges), RANKED_S)
+        assert challenges.health("challenge.v1.LeaderboardService") == "SERVING"
+        assert [challenges.stop(), events.stop()] == [0, 0]
+
+
+def test_with_redis_scores_are_ranked_as_of_now_and_still_answered_when_it_is_gone(
+    database_url: str, own_valkey: EmbeddedValkey
+) -> None:
+    def is_present() -> bool:
+        asked = time.time_ns() // 1_000
+        answer = board(challenges)
+        return answer is not None and answer.state.fresh_at.ToMicroseconds() >= asked
+
+    with running(database_url, own_valkey.url) as (challenges, events):
+        report(events)
+        wait_until(lambda: is_present() and is_ranked(challenges), RANKED_S)
+        own_valkey.kill()
+        wait_until(lambda: is_ranked(challenges) and not is_present(), RANKED_S)
+        assert challenges.health() == "SERVING"
+        own_valkey.start()
+        wait_until(lambda: is_present() and is_ranked(challenges), RANKED_S)
