@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, rewards, statistics, verify
+from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
 
 FAMILIES = (
     audit.register,
@@ -16,6 +16,7 @@ FAMILIES = (
     optimize.register,
     points.register,
     recalculate.register,
+    report.register,
     rewards.register,
     statistics.register,
     verify.register,

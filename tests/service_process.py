@@ -15,6 +15,7 @@ from typing import Any, Self
 import grpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from devstack.output import Lines
@@ -133,6 +134,11 @@ class ServiceProcess:
     def challenges(self) -> ChallengeServiceStub:
         """The stub of a challenge service."""
         return ChallengeServiceStub(self.channel)
+
+    @property
+    def leaderboards(self) -> LeaderboardServiceStub:
+        """The stub of a challenge service's leaderboards."""
+        return LeaderboardServiceStub(self.channel)
 
     @property
     def events(self) -> EventServiceStub:

@@ -80,7 +80,8 @@ class BoardCheck:
         """Compare a sample; None if Redis does not have the ranking. Differences have it built again.
 
         The sample are the players that follow one who is drawn from Redis, as the database has them, and after the last
-        one the first ones: so players who are missing in Redis are found, too.
+        one the first ones: so players who are missing in Redis are found, too. Those who stand behind the drawn one in
+        Redis are looked for in the database.
         """
         checked = self.compare(board, ranking, sample)
         if checked is None:
@@ -101,13 +102,19 @@ class BoardCheck:
         size = self._boards.top(board, ranking.period_start, 1, 1)
         if size is None:
             return None
-        drawn = self._boards.top(board, ranking.period_start, self._draw.randint(1, max(1, size.size)), 1)
-        after = drawn.ranked[0].user_id if drawn is not None and drawn.ranked else ""
-        stored = self._sample(board, ranking, after, sample)
+        first = self._draw.randint(1, max(1, size.size - sample + 1))
+        drawn = self._boards.top(board, ranking.period_start, first, sample)
+        if drawn is None:
+            return None
+        stored = self._sample(board, ranking, drawn.ranked[0].user_id if drawn.ranked else "", sample)
         found = self._found(board, ranking, stored)
         if found is None:
             return None
-        return Checked(ranking, len(stored), self._unsettled(board, ranking, _different(stored, found)))
+        # Nobody leaves a ranking, and nobody is in Redis before the database.
+        drawn_ids = [player.user_id for player in drawn.ranked]
+        surplus = set(drawn_ids) - self._stored(ranking, drawn_ids).keys()
+        unsettled = self._unsettled(board, ranking, _different(stored, found))
+        return Checked(ranking, len(stored), unsettled + len(surplus))
 
     def compare_all(
         self, board: Board, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
@@ -141,12 +148,7 @@ class BoardCheck:
         count = 0
         for start in range(0, len(suspects), PLAYERS_MAX):
             portion = suspects[start : start + PLAYERS_MAX]
-            user_ids = [score.user_id for score in portion]
-            now = self._database.autocommit(
-                lambda connection, user_ids=user_ids: scores.of_players(connection, user_ids),  # type: ignore[misc]
-                time.monotonic() + READ_S,
-            )
-            stored = {score.user_id: score for key, score in now if key == ranking}
+            stored = self._stored(ranking, [score.user_id for score in portion])
             unchanged = [score for score in portion if stored.get(score.user_id) == score]
             found = self._found(board, ranking, unchanged)
             count += 0 if found is None else len(_different(unchanged, found))
@@ -159,6 +161,12 @@ class BoardCheck:
             while len(found) < count and (portion := next(read, None)) is not None:
                 found |= {score.user_id: score for score in portion}
         return list(found.values())[:count]
+
+    def _stored(self, ranking: RankingKey, user_ids: Sequence[str]) -> Mapping[str, Score]:
+        found = self._database.autocommit(
+            lambda connection: scores.of_players(connection, user_ids), time.monotonic() + READ_S
+        )
+        return {score.user_id: score for key, score in found if key == ranking}
 
     def _portions_of_players(self, board: Board, ranking: RankingKey) -> Iterator[list[Score]]:
         for portion in portions(self._database, board, ranking.period_start):

@@ -18,7 +18,6 @@ from shared.domain.instant import DAY
 from shared.domain.scores import RankingKey
 from shared.operations.catalogue_record import record_catalogue
 from shared.operations.flush import flush
-from shared.postgres.database import Database
 from tests.arena import assigned, challenge
 from tests.catalogue.documents import Mapping, loaded, write_json
 from tests.databases import opened, soon
@@ -42,7 +41,6 @@ DOCUMENT: Mapping = {
 class Site:
     """The database, Redis and the catalogue."""
 
-    database: Database
     database_url: str
     redis: redis.Redis
     catalogue: Catalogue
@@ -54,7 +52,9 @@ class Site:
             Event(f"{first} {number}", f"player {number}", NOW, KILLS, delta=1 + number % 3, value=first + number)
             for number in range(PLAYERS)
         ]
-        flush(self.database, self.catalogue, events, soon())
+        # Whoever leaves has its counts added to the server's.
+        with opened(self.database_url, pool_size=1) as database:
+            flush(database, self.catalogue, events, soon())
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """What the database holds."""
@@ -70,9 +70,9 @@ def opened_site(database_url: str, redis_url: str, file: Path) -> Iterator[Site]
     """The catalogue is on record, everybody has played once, and Redis knows nobody yet."""
     write_json(file, DOCUMENT)
     catalogue = loaded(DOCUMENT)
-    with opened(database_url) as database, redis.Redis.from_url(redis_url) as client:
+    with opened(database_url, pool_size=1) as database, redis.Redis.from_url(redis_url) as client:
         record_catalogue(database, catalogue, NOW, soon())
-        site = Site(database, database_url, client, catalogue, file)
+        site = Site(database_url, client, catalogue, file)
         site.play()
         yield site
 

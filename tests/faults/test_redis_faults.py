@@ -1,0 +1,189 @@
+"""Redis is stopped, hangs, is emptied and holds garbage: nobody notices, and rankings come back by themselves.
+
+Services with Redis and services without it work side by side on one database, so what Redis costs is measured against
+what the machine is like at that very moment.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+from challenge.v1.event_service_pb2 import ReportEventRequest
+
+from admin.board_access import BoardAccess, board_access, count_players
+from devstack.valkey import EmbeddedValkey
+from shared.cache.redis import Cache
+from shared.domain.catalogue import Catalogue
+from shared.operations.board_check import BoardCheck
+from tests.catalogue.documents import loaded, write_json
+from tests.databases import opened
+from tests.faults.redis_load import DOCUMENT, Load, Side
+from tests.hops import hop_to
+from tests.proxy import Hop
+from tests.reported import stat
+from tests.service_process import serving
+from tests.services import rows
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+FAULT_S = float(os.environ.get("FAULT_S", "2"))
+"""How long each fault lasts, after its first second."""
+FIRST_S = 1.0
+"""Calls in this time after a fault are the first ones: by then the breaker is open."""
+FIRST_CALLS_MS = 200.0
+BREAKER_OPEN_MS = 1.0
+BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
+HEALED_S = 60.0
+
+
+class Rankings:
+    """What Redis has of all rankings, seen from beside the services."""
+
+    def __init__(self, database_url: str, redis_url: str, catalogue: Catalogue) -> None:
+        self._database_url = database_url
+        self._redis_url = redis_url
+        self._catalogue = catalogue
+
+    def agree(self) -> bool:
+        """Whether Redis has every ranking, and everybody in it as the database has them."""
+        cache = Cache(self._redis_url, connections_max=2)
+        try:
+            with opened(self._database_url, pool_size=1) as database:
+                return cache.probe() is None and self._agree(board_access(database, self._catalogue, cache))
+        finally:
+            cache.close()
+
+    def _agree(self, access: BoardAccess) -> bool:
+        check = BoardCheck(access.database, lambda: self._catalogue, access.boards, random.Random(), lambda _: None)
+        for ranking in access.open_rankings():
+            checked = check.compare_all(self._catalogue.board_by_id[ranking.board_id], ranking)
+            if checked is None or checked.differences or checked.compared != count_players(access.database, ranking):
+                return False
+        return True
+
+
+class Ground:
+    """Both sides, the hop to Redis, and how to make Redis fail."""
+
+    def __init__(self, valkey: EmbeddedValkey, hop: Hop, load: Load, rankings: Rankings) -> None:
+        self.valkey = valkey
+        self.hop = hop
+        self.load = load
+        self.rankings = rankings
+
+    def stop(self) -> None:
+        self.valkey.kill()
+        self.hop.refuse(True)
+        self.hop.cut()
+
+    def start(self) -> None:
+        self.valkey.start()
+        self.hop.refuse(False)
+
+    def empty(self) -> None:
+        with redis.Redis.from_url(self.valkey.url) as client:
+            client.flushall()
+
+    def spoil(self) -> None:
+        """Values that nobody of ours has written, in every key and of every kind."""
+        with redis.Redis.from_url(self.valkey.url) as client:
+            for number, order in enumerate(sorted(client.scan_iter("challenge:*:order"))):
+                players = order.removesuffix(b"order") + b"players"
+                match number % 3:
+                    case 0:
+                        client.set(order, "garbage")
+                    case 1:
+                        members = client.zrange(order, 0, -1)
+                        client.delete(order)
+                        client.zadd(order, dict.fromkeys([member[:-4] for member in members], 0))
+                    case _:
+                        client.hset(players, mapping=dict.fromkeys(client.hkeys(players)[1:], b"garbage"))
+
+
+@pytest.fixture
+def catalogue_file(tmp_path: Path) -> str:
+    """The catalogue of both sides."""
+    return str(write_json(tmp_path / "catalogue.json", DOCUMENT))
+
+
+@pytest.fixture
+def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -> Iterator[Ground]:
+    """Services of both sides that serve, and all rankings in Redis."""
+    with hop_to(own_valkey.url) as (hop, url_through_hop), ExitStack() as processes:
+
+        def side(name: str, redis_url: str) -> Side:
+            modules = ("event_handler", "challenge_service")
+            settings = {"CATALOGUE": catalogue_file, "REDIS_URL": redis_url}
+            handler, challenges = (
+                processes.enter_context(serving(module, database_url, **settings)) for module in modules
+            )
+            return Side(name, handler, challenges)
+
+        load = Load(side("with Redis", url_through_hop), side("without", ""))
+        rankings = Rankings(database_url, own_valkey.url, loaded(DOCUMENT))
+        wait_until(rankings.agree, HEALED_S)
+        wait_until(lambda: rows(database_url, "SELECT fresh_at FROM leaderboard_refresh"), HEALED_S)
+        yield Ground(own_valkey, hop, load, rankings)
+
+
+@pytest.mark.parametrize("fault", ["stopped", "silent", "emptied", "spoilt"])
+def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fault: str) -> None:
+    begin: dict[str, Callable[[], None]] = {
+        "stopped": ground.stop,
+        "silent": ground.hop.freeze,
+        "emptied": ground.empty,
+        "spoilt": ground.spoil,
+    }
+    end: dict[str, Callable[[], None]] = {"stopped": ground.start, "silent": ground.hop.thaw}
+    load = ground.load
+    with load.running():
+        wait_until(lambda: load.count() > 200, 30)
+        began = time.monotonic()
+        begin[fault]()
+        wait_until(lambda: time.monotonic() > began + FIRST_S + FAULT_S, 60 + FAULT_S)
+        ended = time.monotonic()
+        end.get(fault, lambda: None)()
+        wait_until(lambda: load.count() > 200, 30)
+    settling = time.monotonic()
+    wait_until(ground.rankings.agree, HEALED_S)
+    healed_s = time.monotonic() - settling
+    problems = load.problems()
+    first_ms = load.slowest_ms(began, began + FIRST_S)
+    usual_ms = load.usual_ms(began + FIRST_S, ended)
+    medians = ", ".join(f"{kind} {one:.2f} and {other:.2f} ms" for kind, (one, other) in usual_ms.items())
+    print(  # noqa: T201
+        f"\nRedis {fault} for {ended - began:.0f} s: {load.count()} calls, {len(problems)} failed or wrong; the "
+        f"slowest of the first second took {first_ms:.0f} ms more than usual; medians after it, with Redis and "
+        f"without: {medians}; rankings complete, 0 differences, {healed_s:.1f} s after the last call"
+    )
+    assert problems == []
+    assert first_ms < FIRST_CALLS_MS * BUSY_FACTOR
+    for with_redis, without in usual_ms.values():
+        assert with_redis - without < BREAKER_OPEN_MS * BUSY_FACTOR
+
+
+def test_what_a_killed_handler_has_not_told_redis_is_repaired(ground: Ground, database_url: str) -> None:
+    handler = ground.load.sides[0].handler
+    # Nothing gets through to Redis between the commit and the kill.
+    ground.hop.freeze()
+    for number in range(20):
+        event = stat("points", f"player {number}", delta=1 + number, at=time.time_ns() // 1_000)
+        handler.events.ReportEvent(ReportEventRequest(event=event))
+    handler.kill()
+    waiting = rows(database_url, "SELECT count(*) FROM leaderboard_journal")[0][0]
+    ground.hop.thaw()
+    thawed = time.monotonic()
+    assert waiting > 0
+    assert not ground.rankings.agree()
+    wait_until(ground.rankings.agree, HEALED_S)
+    repaired_s = time.monotonic() - thawed
+    assert rows(database_url, "SELECT count(*) FROM leaderboard_journal") == [(0,)]
+    print(f"\nkilled between commit and Redis: {waiting} entries left, repaired within {repaired_s:.1f} s")  # noqa: T201
