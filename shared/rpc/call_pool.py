@@ -159,14 +159,15 @@ class CallPool(ThreadPoolExecutor):
                 now = time.monotonic()
                 allowed = min(REFUSALS_AT_ONCE, allowed + (now - then) * REFUSALS_PER_S)
                 overdue, then = self._take_overdue(now, int(allowed)), now
-            for run in overdue:
-                _run(run)
             allowed -= len(overdue)
+            # Taken out one by one: a call that was refused is not to live on in here.
+            while overdue:
+                _run(overdue.popleft())
             time.sleep(_PASS_S)
 
-    def _take_overdue(self, now: float, most: int) -> list[Callable[[], object]]:
+    def _take_overdue(self, now: float, most: int) -> deque[Callable[[], object]]:
         """Take out those who have waited too long."""
-        overdue: list[Callable[[], object]] = []
+        overdue: deque[Callable[[], object]] = deque()
         while self._waiting and now - self._waiting[0].since > WAIT_S and len(overdue) < most:
             overdue.append(self._waiting.popleft().run)
         return overdue
