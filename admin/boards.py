@@ -20,12 +20,16 @@ from admin.opening import load_catalogue, open_cache_if_set, open_database, stop
 from admin.terminal import add, lines_of, over_text, show, time_text
 from shared.domain.catalogue import Catalogue
 from shared.domain.periods import period_at
+from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey
+from shared.operations.leaderboards import Leaderboards
 from shared.postgres import overview
 from shared.postgres.database import Database
 from shared.postgres.overview import KeptRanking
+from shared.runtime.clock import system_clock
 
 FINALS_DEFAULT = 1
+TOP_DEFAULT = 10
 
 
 def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,6 +55,26 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="also so many final rankings of each leaderboard, the newest (default: %(default)s)",
     )
     listing.set_defaults(run=_list)
+
+    showing = commands.add_parser(
+        "show",
+        help="show who stands first, as the services answer it",
+        description="Shows the first players of a leaderboard, from where the services take it: a final ranking, "
+        "Redis, or the ranking that Postgres refreshes now and then.",
+    )
+    showing.add_argument("board", metavar="BOARD", help="a leaderboard's id")
+    showing.add_argument(
+        "--period", type=instant_argument, metavar="INSTANT", help="the period that INSTANT lies in (default: now)"
+    )
+    showing.add_argument(
+        "--top",
+        type=int,
+        default=TOP_DEFAULT,
+        metavar="N",
+        choices=range(1, PLAYERS_MAX + 1),
+        help=f"so many players, 1 to {PLAYERS_MAX} (default: %(default)s)",
+    )
+    showing.set_defaults(run=_show)
 
     rebuilding = commands.add_parser(
         "rebuild",
@@ -113,6 +137,27 @@ def _row(
         source,
         fresh,
     )
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    catalogue = load_catalogue()
+    board = board_of(catalogue, arguments.board)
+    now = system_clock()
+    instant = now if arguments.period is None else arguments.period
+    with open_database("boards") as database, open_cache_if_set() as cache:
+        usable = cache is not None and cache.probe() is None
+        readers = [board_access(database, catalogue, cache).boards] if cache is not None and usable else []
+        answer = Leaderboards(database, readers).top(
+            board, instant, 1, arguments.top, now, time.monotonic() + DEADLINE_S
+        )
+    table = lines_of("rank", "player", "score", "reached")
+    for player in answer.ranked:
+        add(table, f"{player.rank:,}", player.user_id, f"{player.score:,}", time_text(player.reached_time))
+    show(table)
+    period = "all time" if answer.period.end is None else f"{time_text(answer.period.start)} on"
+    kind = "final" if answer.final else "as of now" if answer.fresh_at == now else f"as of {time_text(answer.fresh_at)}"
+    print(f"{board.name} ({over_text(board)}), {period}: {answer.size:,} players, {kind}")
+    return 0
 
 
 def _rebuild(arguments: argparse.Namespace) -> int:

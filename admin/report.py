@@ -114,7 +114,7 @@ def _statements(session: MaintenanceSession, limit: int) -> None:
     for each in statements:
         add(
             table,
-            f"{each.total_ms / 1_000:,.1f}",
+            f"{each.total_ms / 1_000:,.2f}",
             f"{each.calls:,}",
             f"{each.mean_us / 1_000:,.2f}",
             f"{each.rows / max(1, each.calls):,.1f}",

@@ -7,7 +7,8 @@ import pytest
 from shared.cache.board_build import build_of
 from shared.cache.board_trust import BoardTrust
 from shared.cache.redis import Cache
-from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, Site, admin
+from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
+from tests.boards import ranked_now
 
 Captured = pytest.CaptureFixture[str]
 
@@ -97,3 +98,34 @@ def test_final_rankings_are_listed_as_such(site: Site, capsys: Captured) -> None
     assert final in lines(capsys, "best")
     assert admin("boards", "list", "--finals", "0") == 0
     assert final not in lines(capsys, "best")
+
+
+def test_a_board_is_shown_from_where_the_services_take_it(site: Site, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as left:
+        admin("boards", "show", "champions")
+    assert left.value.code == 1, "it is nowhere yet"
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    ranked_now(site.database_url, site.catalogue)
+    assert admin("boards", "show", "champions", "--top", "2") == 0
+    header, first, second, summary = capsys.readouterr().out.splitlines()
+    assert header.split() == ["rank", "player", "score", "reached"]
+    assert first.split()[:4] == ["1", "player", "1", "5"]
+    assert second.split()[:4] == ["1", "player", "10", "5"], "the rank is shared"
+    assert summary.startswith(f"Champions (points), all time: {WINNERS} players, as of 20")
+    assert admin("boards", "rebuild", "--all") == 0
+    capsys.readouterr()
+    assert admin("boards", "show", "champions") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{WINNERS} players, as of now")
+
+
+def test_a_period_is_named_by_any_instant_in_it(site: Site, capsys: Captured) -> None:
+    assert admin("boards", "rebuild", "--all") == 0
+    capsys.readouterr()
+    assert admin("boards", "show", "best", "--period", "2024-02-29T23:59") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:4] == ["1", "player", str(PLAYERS - 1), str(PLAYERS - 1)]
+    assert "2024-02-29 00:00:00Z on" in lines[-1]
+    assert site.redis.zcard(TODAY.order) == PLAYERS
+    with pytest.raises(SystemExit):
+        admin("boards", "show", "best", "--period", "2020-01-01")
+    assert "had no period then" in capsys.readouterr().err

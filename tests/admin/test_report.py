@@ -95,8 +95,8 @@ def test_statements_are_shown_where_they_are_known(site: Site, capsys: Captured)
     )
     lines = report(capsys, "--statements", "2")["statements that take the most time"]
     assert [" ".join(line) for line in lines[1:]] == [
-        "20.0 10 2,001.00 4.0 90.0 % SELECT 20",
-        "19.0 10 1,900.95 4.0 90.0 % SELECT 19",
+        "20.01 10 2,001.00 4.0 90.0 % SELECT 20",
+        "19.01 10 1,900.95 4.0 90.0 % SELECT 19",
     ]
 
 

@@ -166,8 +166,10 @@ def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fa
     )
     assert problems == []
     assert first_ms < FIRST_CALLS_MS * BUSY_FACTOR
-    for with_redis, without in usual_ms.values():
-        assert with_redis - without < BREAKER_OPEN_MS * BUSY_FACTOR
+    if fault in end:
+        # Redis is left alone. Where it answers, what it does for rankings takes its time, too.
+        for with_redis, without in usual_ms.values():
+            assert with_redis - without < BREAKER_OPEN_MS * BUSY_FACTOR
 
 
 def test_what_a_killed_handler_has_not_told_redis_is_repaired(ground: Ground, database_url: str) -> None:

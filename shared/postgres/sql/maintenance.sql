@@ -22,7 +22,7 @@ SELECT
     relname, n_live_tup, n_dead_tup, n_mod_since_analyze, n_ins_since_vacuum,
     last_analyze IS NOT NULL OR last_autoanalyze IS NOT NULL
 FROM pg_stat_user_tables
-WHERE schemaname = current_schema()
+WHERE schemaname = current_schema() AND relname NOT LIKE E'\\_yoyo%' AND relname NOT LIKE E'yoyo\\_%'
 ORDER BY relname;
 
 -- name: has_prewarm
@@ -38,7 +38,8 @@ FROM (
         sum(pg_relation_size(indexrelid)) OVER (ORDER BY pg_relation_size(indexrelid), indexrelid) AS bytes_so_far
     FROM pg_stat_user_indexes
     WHERE schemaname = current_schema()
-        AND relname IN ('player', 'tally', 'assignment', 'completion', 'standing', 'leaderboard_ranking')
+        AND relname IN ('player', 'tally', 'assignment', 'completion', 'standing', 'leaderboard_ranking',
+            'leaderboard_mark')
 ) AS candidate
 WHERE bytes_so_far <= pg_size_bytes(current_setting('shared_buffers')) / 2
 ORDER BY bytes_so_far;
