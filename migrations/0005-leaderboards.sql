@@ -169,10 +169,16 @@ BEGIN
     END IF;
     RETURN mark.place + (
         SELECT count(*)
-        FROM leaderboard_ranking
-        WHERE board_id = board AND period_start = period
-            AND (sort_score, reached_time, user_id) >= (mark.sort_score, mark.reached_time, mark.user_id)
-            AND (sort_score, reached_time, user_id) < (key_score, key_time, key_id)
+        FROM (
+            SELECT
+            FROM leaderboard_ranking
+            WHERE board_id = board AND period_start = period
+                AND (sort_score, reached_time, user_id) >= (mark.sort_score, mark.reached_time, mark.user_id)
+                AND (sort_score, reached_time, user_id) < (key_score, key_time, key_id)
+            ORDER BY sort_score, reached_time, user_id
+            -- There never are more. The planner expects a tenth of the board, and would begin to read it in parallel.
+            LIMIT 100
+        ) AS between_them
     );
 END
 $$;
