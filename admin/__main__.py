@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
+
+SCRIPT = "challenge-admin"
+"""The name that it is also installed under (`pyproject.toml`)."""
 
 FAMILIES = (
     audit.register,
@@ -27,7 +31,7 @@ FAMILIES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 for success, 1 for failure. Wrong usage leaves by `SystemExit` with status 2."""
     parser = argparse.ArgumentParser(
-        prog="python -m admin",
+        prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m admin",
         description="Looks after a running challenge backend and what it is configured with.",
         epilog="Exit status: 0 done, 1 failed, 2 wrong usage.",
     )

@@ -35,15 +35,29 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     commands = family.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     listing = commands.add_parser("list", help="list grants, the oldest claims first")
-    listing.add_argument("--state", type=ClaimState, choices=list(ClaimState), action="append", default=[])
-    listing.add_argument("--provider")
-    listing.add_argument("--player")
-    listing.add_argument("--limit", type=int, default=LISTED_DEFAULT, choices=range(1, LISTED_MAX + 1), metavar="N")
+    listing.add_argument(
+        "--state",
+        type=ClaimState,
+        choices=list(ClaimState),
+        action="append",
+        default=[],
+        help="of this state; may be given several times",
+    )
+    listing.add_argument("--provider", help="of this provider")
+    listing.add_argument("--player", help="of this player")
+    listing.add_argument(
+        "--limit",
+        type=int,
+        default=LISTED_DEFAULT,
+        choices=range(1, LISTED_MAX + 1),
+        metavar="N",
+        help="so many at most (default: %(default)s)",
+    )
     listing.add_argument("--ids", action="store_true", help="print nothing but grant ids, for xargs")
     listing.set_defaults(run=_list)
 
     showing = commands.add_parser("show", help="show a grant, and what operators did to it")
-    showing.add_argument("grant", type=UUID, metavar="GRANT")
+    showing.add_argument("grant", type=UUID, metavar="GRANT", help="a grant's id")
     showing.set_defaults(run=_show)
 
     reporting = commands.add_parser(
@@ -70,7 +84,7 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         parser.add_argument("--reason", required=True, type=_reason, help="why, for the audit")
         parser.add_argument("--operator", default=getpass.getuser(), help="who, for the audit; you if not given")
         parser.add_argument("--dry-run", action="store_true", help="say what would become of it, and store nothing")
-        parser.add_argument("grants", type=UUID, nargs="+", metavar="GRANT")
+        parser.add_argument("grants", type=UUID, nargs="+", metavar="GRANT", help="a grant's id")
 
 
 def _act(
