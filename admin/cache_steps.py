@@ -12,8 +12,12 @@ from admin.steps import NotDone, Progress, Step, said
 from admin.terminal import ranking_text
 from shared.cache import clearing
 from shared.cache.redis import Cache
-from shared.domain.instant import Day
+from shared.domain.catalogue import Board, Catalogue
+from shared.domain.instant import Day, Instant
+from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
+from shared.postgres import scores
+from shared.postgres.connection import Connection
 from shared.postgres.maintenance import (
     MaintenanceSession,
     indexes_to_warm,
@@ -21,8 +25,11 @@ from shared.postgres.maintenance import (
     read_rows,
     warm_index,
 )
+from shared.postgres.rankings import RankingReader
 
 PORTION = 500
+TOP = 100
+"""A page of `ListLeaderboard`."""
 
 
 def clear_steps(cache: Cache) -> Iterator[Step]:
@@ -68,6 +75,35 @@ def buffer_steps(session: MaintenanceSession, today: Day, players_max: int) -> I
             lambda progress: _read(session, today, players_max, progress),
             players_max,
         )
+
+
+def top_steps(session: MaintenanceSession, catalogue: Catalogue) -> Iterator[Step]:
+    """Read who stands first as the database answers it while Redis cannot."""
+    boards = catalogue.board_by_id
+    rankings = [ranking for ranking in session.do(scores.open_rankings) if ranking.board_id in boards]
+    if rankings:
+        yield Step(
+            f"read the first {TOP} players of {len(rankings)} rankings",
+            lambda progress: _read_tops(session, catalogue, rankings, progress),
+            len(rankings),
+        )
+
+
+def _read_tops(
+    session: MaintenanceSession, catalogue: Catalogue, rankings: list[RankingKey], progress: Progress
+) -> str:
+    players = 0
+    for ranking in rankings:
+        page = session.do(partial(_top, board=catalogue.board_by_id[ranking.board_id], start=ranking.period_start))
+        if page is None:
+            return "the database has not ranked anybody yet; services see to that"
+        players += len(page.ranked)
+        progress(1)
+    return f"{players:,} players"
+
+
+def _top(connection: Connection, board: Board, start: Instant) -> RankedPage | None:
+    return RankingReader(connection).top(board, start, 1, TOP)
 
 
 def _warm(session: MaintenanceSession, indexes: list[str], progress: Progress) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from admin.board_access import board_access
-from admin.cache_steps import buffer_steps, clear_steps, ranking_steps
+from admin.cache_steps import buffer_steps, clear_steps, ranking_steps, top_steps
 from admin.opening import load_catalogue, open_cache_if_set, open_database, setting, stop
 from admin.steps import Step, impossible, perform, said
 from admin.upkeep_steps import index_steps, table_steps
@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _steps(arguments: argparse.Namespace, session: MaintenanceSession, cache: Cache | None) -> Iterator[Step]:
-    catalogue = load_catalogue() if arguments.warm_caches and cache is not None else None
+    catalogue = load_catalogue() if arguments.warm_caches else None
     away = "REDIS_URL is not set" if cache is None else cache.probe()
     if arguments.clear_caches:
         yield from clear_steps(cache) if cache is not None and away is None else [_without("Redis", cache, away)]
@@ -73,12 +73,13 @@ def _steps(arguments: argparse.Namespace, session: MaintenanceSession, cache: Ca
         yield from index_steps(session)
     if arguments.analyze:
         yield from table_steps(session)
-    if arguments.warm_caches:
-        if cache is not None and catalogue is not None and away is None:
+    if catalogue is not None:
+        if cache is not None and away is None:
             with open_database("optimize") as database:
                 yield from ranking_steps(board_access(database, catalogue, cache))
         else:
             yield _without("rankings", cache, away)
+        yield from top_steps(session, catalogue)
         yield from buffer_steps(session, day_of(system_clock()), arguments.warm_players)
 
 

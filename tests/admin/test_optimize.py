@@ -10,6 +10,7 @@ from shared.postgres.blueprint import present_indexes, wanted_indexes
 from shared.postgres.maintenance import is_alone
 from shared.runtime.clock import system_clock
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
+from tests.boards import ranked_now
 from tests.databases import connected
 
 Captured = pytest.CaptureFixture[str]
@@ -169,6 +170,14 @@ def test_warming_reads_the_rows_of_players_who_were_there(
         assert told == []
     else:
         assert f"{read:,} players, {read:,} rows" in told[0]
+
+
+def test_warming_reads_who_stands_first_while_redis_is_away(site: Site, capsys: Captured) -> None:
+    assert admin("optimize", "--warm-caches") == 0
+    assert "the database has not ranked anybody yet" in said(capsys, "read the first")
+    ranked_now(site.database_url, site.catalogue)
+    assert admin("optimize", "--warm-caches") == 0
+    assert f" {PLAYERS + WINNERS} players" in said(capsys, "read the first")
 
 
 def test_indexes_are_warmed_where_the_extension_is(site: Site, capsys: Captured) -> None:
