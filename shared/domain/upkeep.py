@@ -21,6 +21,7 @@ class Index(NamedTuple):
     definition: str
     of_constraint: bool
     valid: bool
+    """Whether it can be used, or will be: somebody is building it."""
 
 
 class IndexWork(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
@@ -12,6 +14,7 @@ from shared.runtime.clock import system_clock
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
 from tests.boards import ranked_now
 from tests.databases import connected
+from tests.waiting import wait_until
 
 Captured = pytest.CaptureFixture[str]
 
@@ -85,6 +88,19 @@ def test_invalid_indexes_are_rebuilt_and_their_remains_dropped(site: Site, capsy
     assert index_names(site) == before | {"reward_outbox_grant_id_ccnew"}, "what works is left alone"
     with connected(site.database_url) as connection:
         assert [index.name for index in present_indexes(connection) if not index.valid] == []
+
+
+def test_an_index_that_somebody_is_building_is_left_alone(site: Site, capsys: Captured) -> None:
+    with psycopg.connect(site.database_url) as writer, ThreadPoolExecutor(1) as thread:
+        writer.execute("INSERT INTO player VALUES ('late', 'UTC', timestamptz 'epoch')")
+        building = thread.submit(execute, site, "CREATE INDEX CONCURRENTLY of_somebody ON player (time_zone)")
+        invalid = "SELECT 1 FROM pg_index WHERE NOT indisvalid AND indexrelid = to_regclass('of_somebody')"
+        wait_until(lambda: site.rows(invalid))
+        assert admin("optimize", "--create-indexes") == 0
+        assert said(capsys, "indexes").endswith("are there and valid")
+        writer.commit()
+        building.result()
+    assert "of_somebody" in index_names(site)
 
 
 def test_what_only_a_person_can_judge_is_told_and_left_alone(site: Site, capsys: Captured) -> None:
