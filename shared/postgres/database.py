@@ -169,6 +169,10 @@ class Database:
         try:
             connection = self._pool.getconn(timeout=min(POOL_WAIT_MAX_S, remaining_s))
         except PoolTimeout as error:
+            # The pool keeps the error that it gave this caller for as long as it has no connection to lend. By its
+            # traceback it would keep the callers' frames, and with them all that they were about to store.
+            if error.__context__ is not None:
+                error.__context__.__traceback__ = None
             raise self._nothing_to_lend() from error
         connection.deadline = deadline
         return connection
