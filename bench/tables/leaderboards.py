@@ -71,12 +71,12 @@ def measure_leaderboards(place: Workplace) -> Table:
         connection.execute("ANALYZE tally")
     with place.service(CHALLENGE_SERVICE, url, path) as service:
         place.say("leaderboards: waiting for the first ranking in Postgres")
-        _wait_until_ranked(service, lambda state, _asked: state.size == players)
+        _wait_until_ranked(service, lambda state, _begun: state.size == players)
         runs = _add_reads(place, table, service, POSTGRES_RANKING)
     with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, url, path, REDIS_URL=redis_url) as service:
         place.say("leaderboards: waiting for the ranking in Redis")
-        # Only Redis knows the present.
-        _wait_until_ranked(service, lambda state, asked: state.fresh_at.ToMicroseconds() >= asked)
+        # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
+        _wait_until_ranked(service, lambda state, begun: state.fresh_at.ToMicroseconds() >= begun)
         runs += _add_reads(place, table, service, REDIS)
     add_failures(table, runs)
     _add_refresh(place, table, url)
@@ -119,15 +119,14 @@ def _add_refresh(place: Workplace, table: Table, url: str) -> None:
 
 
 def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardState, int], bool]) -> None:
-    """Wait until an answer is as it should be; `ready` hears its state, and when it was asked for."""
-    deadline = time.monotonic() + READY_S
+    """Wait until an answer is as it should be; `ready` hears its state, and since when it is waited for."""
+    begun, deadline = system_clock(), time.monotonic() + READY_S
     request = rpc.GetPlayerRankRequest(leaderboard_id=BOARD, user_id=_player(1))
     with grpc.insecure_channel(f"{LOOPBACK}:{service.port}") as channel:
         stub = LeaderboardServiceStub(channel)
         while time.monotonic() < deadline:
-            asked = system_clock()
             try:
-                if ready(stub.GetPlayerRank(request).state, asked):
+                if ready(stub.GetPlayerRank(request).state, begun):
                     return
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
