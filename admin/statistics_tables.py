@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from admin.terminal import show, time_text
 from shared.domain.catalogue import ScopeKind
-from shared.domain.instant import Instant, to_datetime
 from shared.domain.recalculation import Drift
 from shared.domain.statistics import PlayerStatistics
 from shared.postgres.adjustments import NotedAdjustment
@@ -21,67 +20,59 @@ _MEASURES = ("completed", "claimed", "points", "points_time", "fastest")
 
 def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustment]) -> None:
     """Everything about one player."""
-    console = Console()
-    reached = _table("in", "completed", "claimed", "points", "fastest")
+    reached = _table("in", numbers=("completed", "claimed", "points", "fastest"))
     for scope, standing in sorted(statistics.standings.items(), key=lambda item: item[0]):
         name = "all" if scope.kind is ScopeKind.ALL else f"{scope.kind} {scope.id}"
         fastest = "" if standing.fastest is None else str(timedelta(microseconds=standing.fastest))
         reached.add_row(Text(name), *_numbers(standing.completed, standing.claimed, standing.points), fastest)
-    console.print(reached)
+    show(reached)
 
-    tallies = _table("tally", "events", "sum", "highest", "latest", "days")
+    tallies = _table("tally", numbers=("events", "sum", "highest", "latest", "days"))
     for stat, tally in sorted(statistics.tallies.items()):
         measures = tally.measures
         numbers = _numbers(measures.events, measures.sum, measures.highest, tally.latest, measures.day_count)
         tallies.add_row(Text(stat.code or "logins"), *numbers)
-    console.print(tallies)
+    show(tallies)
 
     logins, rate = statistics.logins, statistics.completion_rate
     shown_rate = "" if rate is None else f", a completion rate of {rate:.0%}"
-    console.print(
+    print(
         f"login streak {logins.current_streak} (longest {logins.longest_streak}), "
         f"active on {logins.weekly_active_days} of 7 days, {statistics.completed_recently} completed in 30 days and "
         f"{statistics.under_way} under way{shown_rate}"
     )
     for adjustment in adjustments:
-        line = f"{_time(adjustment.time)}  {adjustment.operator}: {adjustment.points:+,} ({adjustment.reason})"
-        console.print(Text(line))
+        print(f"{time_text(adjustment.time)}  {adjustment.operator}: {adjustment.points:+,} ({adjustment.reason})")
 
 
 def show_report(reports: Sequence[ChallengeReport]) -> None:
     """How challenges do."""
-    table = _table("challenge", "started", "completed", "claimed")
+    table = _table("challenge", numbers=("started", "completed", "claimed"))
     for report in reports:
         table.add_row(Text(report.challenge_id), *_numbers(report.started, report.completed, report.claimed))
-    console = Console()
-    console.print(table)
+    show(table)
     if reports[0].report_time is not None:
-        console.print(
-            f"counted {_time(reports[0].report_time)}; nothing that counts has changed since, or a moment ago"
-        )
+        print(f"counted {time_text(reports[0].report_time)}; nothing that counts has changed since, or a moment ago")
 
 
 def show_drifts(drifts: Iterable[Drift]) -> None:
     """Standings that are, or were, not what they must be: one line for each number."""
-    table = Table("player", "in", "period", "number", Column("stored", justify="right"), Column("is", justify="right"))
+    table = _table("player", "in", "period", "number", numbers=("stored", "is"))
     for drift in drifts:
         key = drift.key
-        period = f"{key.schedule} {_time(key.period_start)}" if key.period_start else str(key.schedule)
+        period = f"{key.schedule} {time_text(key.period_start)}" if key.period_start else str(key.schedule)
         for name in _MEASURES:
             stored, expected = getattr(drift.stored, name), getattr(drift.expected, name)
             if stored != expected:
                 cells = (key.user_id, f"{key.scope} {key.scope_id}".rstrip(), period, name)
                 table.add_row(*map(Text, cells), *_numbers(stored, expected))
-    Console().print(table)
+    show(table)
 
 
-def _table(first: str, *others: str) -> Table:
-    return Table(first, *(Column(name, justify="right") for name in others))
+def _table(*texts: str, numbers: Iterable[str]) -> Table:
+    columns = [*(Column(name) for name in texts), *(Column(name, justify="right") for name in numbers)]
+    return Table(*columns, box=None, pad_edge=False)
 
 
 def _numbers(*numbers: int | None) -> Iterable[str]:
     return ["" if number is None else f"{number:,}" for number in numbers]
-
-
-def _time(instant: Instant) -> str:
-    return to_datetime(instant).isoformat(" ", "seconds")
