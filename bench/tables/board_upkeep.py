@@ -151,9 +151,7 @@ def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
         duties.learn()
         duties.builder.one_pass()
         for board in BOARDS:
-            found = duties.check.check(
-                duties.catalogue.board_by_id[board["id"]], RankingKey(board["id"], 0), sample=100_000
-            )
+            found = duties.check.compare_all(duties.catalogue.board_by_id[board["id"]], RankingKey(board["id"], 0))
             compared, different = (found.compared, found.differences) if found is not None else (0, 1)
             table.check(f"scores of the board {board['id']} that differ in Redis", different, f"of {compared:,}")
 
