@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import grpc
@@ -14,6 +14,7 @@ from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from devstack.valkey import EmbeddedValkey
 from shared.operations.ranking_refresh import LOOK_INTERVAL_S
 from tests.reported import stat
+from tests.runtime.processes import metrics_at, samples
 from tests.service_process import ServiceProcess, serving
 from tests.waiting import wait_until
 
@@ -55,6 +56,21 @@ def is_ranked(challenges: ServiceProcess) -> bool:
     return answer is not None and [(each.user_id, each.rank, each.score) for each in answer.entries] == RANKED
 
 
+def is_ranked_by(challenges: ServiceProcess, outcome: str) -> bool:
+    """Whether the board is answered with everybody on it: by Redis (`hit`), or without it (`miss`)."""
+
+    def outcomes() -> float:
+        return reads_of(challenges).get(f'{{cache="leaderboards",outcome="{outcome}"}}', 0.0)
+
+    before = outcomes()
+    return is_ranked(challenges) and outcomes() > before
+
+
+def reads_of(challenges: ServiceProcess) -> Mapping[str, float]:
+    """How often Redis was asked for a ranking, by labels."""
+    return samples(metrics_at(challenges.wait_for("started")["metrics_port"]), "cache_reads_total")
+
+
 def test_without_redis_scores_are_ranked_after_a_while_and_both_services_end_in_order(database_url: str) -> None:
     with running(database_url, "") as (challenges, events):
         report(events)
@@ -66,16 +82,11 @@ def test_without_redis_scores_are_ranked_after_a_while_and_both_services_end_in_
 def test_with_redis_scores_are_ranked_as_of_now_and_still_answered_when_it_is_gone(
     database_url: str, own_valkey: EmbeddedValkey
 ) -> None:
-    def is_present() -> bool:
-        asked = time.time_ns() // 1_000
-        answer = board(challenges)
-        return answer is not None and answer.state.fresh_at.ToMicroseconds() >= asked
-
     with running(database_url, own_valkey.url) as (challenges, events):
         report(events)
-        wait_until(lambda: is_present() and is_ranked(challenges), RANKED_S)
+        wait_until(lambda: is_ranked_by(challenges, "hit"), RANKED_S)
         own_valkey.kill()
-        wait_until(lambda: is_ranked(challenges) and not is_present(), RANKED_S)
+        wait_until(lambda: is_ranked_by(challenges, "miss"), RANKED_S)
         assert challenges.health() == "SERVING"
         own_valkey.start()
-        wait_until(lambda: is_present() and is_ranked(challenges), RANKED_S)
+        wait_until(lambda: is_ranked_by(challenges, "hit"), RANKED_S)

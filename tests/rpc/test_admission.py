@@ -101,9 +101,10 @@ def test_a_refused_call_is_told_when_to_come_again() -> None:
 
 
 def test_a_call_whose_request_never_comes_is_refused_all_the_same() -> None:
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+        begun.set()
         release.wait(10)
         return b""
 
@@ -113,6 +114,7 @@ def test_a_call_whose_request_never_comes_is_refused_all_the_same() -> None:
 
     with running(answer, threads=1) as channel:
         crowd = Crowd(channel, 1)
+        assert begun.wait(10)
         silent: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
         with pytest.raises(grpc.RpcError) as refused:
             silent(nothing(), timeout=5)
