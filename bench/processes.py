@@ -23,6 +23,7 @@ class ServerProcess(Child):
         """`env` is all that the process sees of the environment."""
         self._serving = threading.Event()
         self._port = 0
+        self._metrics_port = 0
         command = [sys.executable, "-m", module, *arguments]
         super().__init__(module, command, output=Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
 
@@ -30,6 +31,12 @@ class ServerProcess(Child):
     def port(self) -> int:
         """Where it takes calls, once it serves."""
         return self._port
+
+    @property
+    def metrics_port(self) -> int:
+        """Where it answers Prometheus. Raises `StartFailed` if it does not say."""
+        self.wait_until(lambda: self._metrics_port > 0, START_S)
+        return self._metrics_port
 
     @property
     def running_pid(self) -> int:
@@ -48,6 +55,10 @@ class ServerProcess(Child):
             entry = json.loads(line)
         except ValueError:
             return
-        if isinstance(entry, dict) and entry.get("message") == "serving":
+        if not isinstance(entry, dict):
+            return
+        if entry.get("message") == "started":
+            self._metrics_port = int(entry.get("metrics_port", 0))
+        if entry.get("message") == "serving":
             self._port = int(entry["port"])
             self._serving.set()

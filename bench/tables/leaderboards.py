@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
 import grpc
+from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from google.protobuf.message import DecodeError
 
 from bench.database import connected, opened
-from bench.figures import Table, Unit
+from bench.events import MEASURED, Play, message
+from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, OpenLoop, Run
+from bench.metrics import counted
 from bench.processes import ServerProcess
-from bench.services import CHALLENGE_SERVICE
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.statements import statement
 from bench.tables.board_upkeep import RANKED_STAT, catalogue_with_boards
 from bench.tables.calls import add_failures, add_latency
+from bench.tables.events import RATE as EVENTS_RATE
+from bench.tables.events import REPORT
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
 from shared.operations.ranking_refresh import REFRESH_S
@@ -34,6 +39,11 @@ BOARD = "best"
 RATE = 200.0
 TOP = 100
 NEIGHBOURS = 5
+PLAYING = 10_000
+"""Players at most who are in the game, and look at the board, while it changes."""
+LIST_EVERY = 5
+"""Then every so many-th question is for the first players, all others are for a rank."""
+HITS_PERCENT = 85.0
 READY_S = 240.0
 """Longer than a ranking of a million takes to be made, in either place."""
 LOOK_INTERVAL_S = 0.2
@@ -62,7 +72,8 @@ def measure_leaderboards(place: Workplace) -> Table:
         f"A leaderboard of {players:,} players",
         f"Up to {-(-players // 100_000)} players with each score. Ranks of players at random with {NEIGHBOURS} "
         f"neighbours on either side, and the first {TOP}, each at {RATE:g}/s: from a service without Redis, which "
-        "reads the ranking in Postgres, and from one with Redis.",
+        "reads the ranking in Postgres, and from one with Redis. Then as many questions, a fifth of them for the first "
+        f"{TOP}, while {EVENTS_RATE:g} events/s go on, of which a fifth are scores.",
     )
     url, path = place.empty_database(), catalogue_with_boards(place.directory)
     place.say(f"leaderboards: giving {players:,} players a score")
@@ -78,6 +89,8 @@ def measure_leaderboards(place: Workplace) -> Table:
         # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
         _wait_until_ranked(service, lambda state, begun: state.fresh_at.ToMicroseconds() >= begun)
         runs += _add_reads(place, table, service, REDIS)
+        with place.service(EVENT_HANDLER, url, path, REDIS_URL=redis_url) as events:
+            runs += _add_hits(place, table, service, events)
     add_failures(table, runs)
     _add_refresh(place, table, url)
     return table
@@ -104,6 +117,47 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
         table.add(f"CPU of Postgres per call, {name} {source.name}", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
         table.check(f"answers of {name} {source.name} that are wrong", wrong, f"of {len(run.answers):,}")
     return [ranks, lists]
+
+
+def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: ServerProcess) -> list[Run]:
+    """Add how many questions Redis answers while the board changes."""
+    stretch, rate = place.terms.stretch, RATE + EVENTS_RATE
+    place.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
+    before = _read_outcomes(service)
+    methods = [(0, RANK), (0, LIST), (1, REPORT)]
+    calls = _game(place.terms.queued, calls_for(stretch, rate))
+    run = place.play_mix([service, events], methods, calls, OpenLoop(rate=rate), stretch, keep_every=[0, 0, 0])
+    hits, misses = (now - then for now, then in zip(_read_outcomes(service), before, strict=True))
+    for method, name in enumerate(("GetPlayerRank", "ListLeaderboard", "ReportEvent")):
+        add_latency(table, f"of {name} in the mix", run.part(method))
+    asked = hits + misses
+    share = 100 * hits / asked if asked else 0.0
+    note = f"of {asked:,.0f} while scores changed"
+    table.add("questions that Redis answered", share, Unit.PERCENT, at_least(HITS_PERCENT), note)
+    return [run]
+
+
+def _read_outcomes(service: ServerProcess) -> tuple[float, float]:
+    """How many questions Redis has answered, and how many it has not."""
+    hits, misses = (counted(service.metrics_port, "cache_reads_total", outcome=outcome) for outcome in ("hit", "miss"))
+    return hits, misses
+
+
+def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
+    """So many calls, questions and events evenly among each other: the place of the method, and the request."""
+    random = Random(SEED)
+    playing = random.sample(range(1, players + 1), min(players, PLAYING))
+    values = {(_player(number), MEASURED[0].stat): _score(number) for number in playing}
+    happening = Play([_player(number) for number in playing], SEED, values).events(system_clock())
+    first = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
+    for number in range(count):
+        asked, next_asked = (int(RATE * each / (RATE + EVENTS_RATE)) for each in (number, number + 1))
+        if asked == next_asked:
+            yield 2, event_rpc.ReportEventRequest(event=message(next(happening))).SerializeToString()
+        elif asked % LIST_EVERY == 0:
+            yield 1, first
+        else:
+            yield 0, _rank_request(random.choice(playing))
 
 
 def _add_refresh(place: Workplace, table: Table, url: str) -> None:
