@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from challenge.v1 import challenge_service_pb2, event_service_pb2
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
@@ -21,8 +21,8 @@ from shared.domain.periods import LIFETIME_START
 
 SERVICES = {
     service.full_name: service
-    for contract in (challenge_service_pb2, event_service_pb2)
-    for service in contract.DESCRIPTOR.services_by_name.values()
+    for proto in sorted((ROOT / "protos" / "challenge" / "v1").glob("*_service.proto"))
+    for service in import_module(f"challenge.v1.{proto.stem}_pb2").DESCRIPTOR.services_by_name.values()
 }
 FILES = [*sorted(PROFILES.glob("*.json")), *sorted(MIX.glob("*.json"))]
 
