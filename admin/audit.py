@@ -8,12 +8,14 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from admin.numbers import whole_number
 from admin.opening import open_database
 from shared.domain.instant import HOUR
 from shared.operations.audit import PlayerAudit, StatAudit, audit_player
 from shared.runtime.clock import system_clock
 
 DEADLINE_S = 30.0
+HORIZON_H_MAX = 720
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +27,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog="Exit status: 0 nothing is missing from the tallies, 1 something is, or the database is away.",
     )
     parser.add_argument("player", metavar="PLAYER", help="the player's id")
-    parser.add_argument("--horizon-h", type=int, default=72, metavar="H", help="the ledger's horizon (EVENT_HORIZON_H)")
+    parser.add_argument(
+        "--horizon-h",
+        type=whole_number(1, HORIZON_H_MAX),
+        default=72,
+        metavar="H",
+        help="the ledger's horizon (EVENT_HORIZON_H)",
+    )
     parser.set_defaults(run=_run)
 
 

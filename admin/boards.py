@@ -16,6 +16,7 @@ from admin.board_access import (
     open_boards,
 )
 from admin.board_building import build
+from admin.numbers import whole_number
 from admin.opening import load_catalogue, open_cache_if_set, open_database, stop
 from admin.terminal import add, lines_of, over_text, show, time_text
 from shared.domain.catalogue import Catalogue
@@ -28,7 +29,7 @@ from shared.postgres.database import Database
 from shared.postgres.overview import KeptRanking
 from shared.runtime.clock import system_clock
 
-FINALS_DEFAULT = 1
+FINALS_DEFAULT, FINALS_MAX = 1, 10_000
 TOP_DEFAULT = 10
 
 
@@ -48,10 +49,9 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     listing.add_argument(
         "--finals",
-        type=int,
+        type=whole_number(0, FINALS_MAX),
         default=FINALS_DEFAULT,
         metavar="N",
-        choices=range(10_001),
         help="also so many final rankings of each leaderboard, the newest (default: %(default)s)",
     )
     listing.set_defaults(run=_list)
@@ -68,10 +68,9 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     showing.add_argument(
         "--top",
-        type=int,
+        type=whole_number(1, PLAYERS_MAX),
         default=TOP_DEFAULT,
         metavar="N",
-        choices=range(1, PLAYERS_MAX + 1),
         help=f"so many players, 1 to {PLAYERS_MAX} (default: %(default)s)",
     )
     showing.set_defaults(run=_show)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from admin.numbers import whole_number
 from admin.opening import setting
 from shared.postgres.schema import migrate, roll_back
+
+BACK_MAX = 1_000
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,7 +16,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser("migrate", help="apply the migrations that the database at DATABASE_URL lacks")
     parser.add_argument(
         "--back",
-        type=int,
+        type=whole_number(1, BACK_MAX),
         metavar="N",
         help="undo the newest N migrations instead; their tables are dropped with all that they hold",
     )

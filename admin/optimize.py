@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from admin.board_access import board_access
 from admin.cache_steps import buffer_steps, clear_steps, ranking_steps, top_steps
+from admin.numbers import whole_number
 from admin.opening import load_catalogue, open_cache_if_set, open_database, setting, stop
 from admin.steps import Step, impossible, perform, said
 from admin.upkeep_steps import index_steps, table_steps
@@ -15,8 +16,8 @@ from shared.domain.instant import day_of
 from shared.postgres.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
 from shared.runtime.clock import system_clock
 
-PLAYERS_DEFAULT = 20_000
-"""Some 100,000 rows, read in seconds."""
+PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
+"""The default are some 100,000 rows, read in seconds."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,11 +43,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument(
         "--warm-players",
-        type=int,
+        type=whole_number(0, PLAYERS_MAX),
         default=PLAYERS_DEFAULT,
         metavar="N",
-        choices=range(10_000_001),
-        help="read the rows of so many players at most, 0 to 10,000,000 (default: %(default)s)",
+        help=f"read the rows of so many players at most, 0 to {PLAYERS_MAX:,} (default: %(default)s)",
     )
     parser.set_defaults(run=lambda arguments: _run(arguments, parser))
 

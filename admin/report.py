@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from admin.numbers import whole_number
 from admin.opening import open_cache_if_set, setting, stop
 from admin.terminal import add, bytes_text, lines_of, share_text, show, time_text
 from shared.cache.redis import Cache, CacheAway, CacheRefused
@@ -12,7 +13,7 @@ from shared.cache.report import report as report_of
 from shared.postgres import database_report
 from shared.postgres.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
 
-STATEMENTS_DEFAULT = 10
+STATEMENTS_DEFAULT, STATEMENTS_MAX = 10, 1_000
 TEXT_WIDTH = 120
 
 
@@ -27,10 +28,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument(
         "--statements",
-        type=int,
+        type=whole_number(1, STATEMENTS_MAX),
         default=STATEMENTS_DEFAULT,
         metavar="N",
-        choices=range(1, 1_001),
         help="so many of the most expensive statements (default: %(default)s)",
     )
     parser.set_defaults(run=_run)

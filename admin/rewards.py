@@ -11,6 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from admin import reward_tables
+from admin.numbers import whole_number
 from admin.opening import open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
@@ -47,9 +48,8 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     listing.add_argument("--player", help="of this player")
     listing.add_argument(
         "--limit",
-        type=int,
+        type=whole_number(1, LISTED_MAX),
         default=LISTED_DEFAULT,
-        choices=range(1, LISTED_MAX + 1),
         metavar="N",
         help="so many at most (default: %(default)s)",
     )

@@ -12,12 +12,14 @@ from rich.progress import Progress
 
 from admin.board_access import DEADLINE_S, BoardAccess, count_players, open_boards
 from admin.board_building import build
+from admin.numbers import whole_number
 from admin.terminal import add, lines_of, progress_bars, ranking_text, show, time_text
-from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey
 from shared.operations.board_check import SAMPLE, BoardCheck, Checked
 from shared.postgres import journal
 
+SAMPLE_MAX = 100_000
+"""More is what `--all` is for, which keeps no list of all whom it compares."""
 WAITING_MAX = 1_000_000
 
 
@@ -34,11 +36,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--sample",
-        type=int,
+        type=whole_number(1, SAMPLE_MAX),
         default=10 * SAMPLE,
         metavar="N",
-        choices=range(1, PLAYERS_MAX + 1),
-        help=f"so many players of each ranking, 1 to {PLAYERS_MAX} (default: %(default)s)",
+        help=f"so many players of each ranking, 1 to {SAMPLE_MAX:,} (default: %(default)s)",
     )
     size.add_argument("--all", action="store_true", help="all players; also finds those whom only Redis has")
     parser.add_argument("--repair", action="store_true", help="build what differs or is missing, and compare again")

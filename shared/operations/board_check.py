@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared.cache.boards import BoardCache
 from shared.cache.redis import CacheAway, CacheRefused
@@ -15,11 +15,12 @@ from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey, Score
-from shared.operations.board_scores import portions
+from shared.operations.board_scores import PORTION, portions
 from shared.operations.board_sync import SYNC_INTERVAL_S, CatalogueInUse
 from shared.postgres import journal, scores
 from shared.postgres.database import Database
 
+T = TypeVar("T")
 _Place = tuple[int, Instant]
 """A score, and when it was reached."""
 
@@ -103,18 +104,19 @@ class BoardCheck:
         if size is None:
             return None
         first = self._draw.randint(1, max(1, size.size - sample + 1))
-        drawn = self._boards.top(board, ranking.period_start, first, sample)
+        drawn = self._drawn(board, ranking, first, sample)
         if drawn is None:
             return None
-        stored = self._sample(board, ranking, drawn.ranked[0].user_id if drawn.ranked else "", sample)
-        found = self._found(board, ranking, stored)
-        if found is None:
-            return None
+        stored = self._sample(board, ranking, next(iter(drawn), ""), sample)
+        suspects: list[Score] = []
+        for portion in _questions(stored):
+            found = self._found(board, ranking, portion)
+            if found is None:
+                return None
+            suspects += _different(portion, found)
         # Nobody leaves a ranking, and nobody is in Redis before the database.
-        drawn_ids = [player.user_id for player in drawn.ranked]
-        surplus = set(drawn_ids) - self._stored(ranking, drawn_ids).keys()
-        unsettled = self._unsettled(board, ranking, _different(stored, found))
-        return Checked(ranking, len(stored), unsettled + len(surplus))
+        surplus = sum(len(portion) - len(self._stored(ranking, portion)) for portion in _questions(list(drawn)))
+        return Checked(ranking, len(stored), self._unsettled(board, ranking, suspects) + surplus)
 
     def compare_all(
         self, board: Board, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
@@ -146,18 +148,30 @@ class BoardCheck:
             return 0
         self._wait(SETTLED_S)
         count = 0
-        for start in range(0, len(suspects), PLAYERS_MAX):
-            portion = suspects[start : start + PLAYERS_MAX]
+        for portion in _questions(suspects):
             stored = self._stored(ranking, [score.user_id for score in portion])
             unchanged = [score for score in portion if stored.get(score.user_id) == score]
             found = self._found(board, ranking, unchanged)
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
+    def _drawn(self, board: Board, ranking: RankingKey, first: int, count: int) -> Mapping[str, None] | None:
+        """The ids of so many players from the place `first` on, in that order; None if Redis cannot say."""
+        user_ids: dict[str, None] = {}
+        for portion in _questions(range(first, first + count)):
+            page = self._boards.top(board, ranking.period_start, portion[0], len(portion))
+            if page is None:
+                return None
+            # Whoever rises meanwhile is met again.
+            user_ids |= dict.fromkeys(player.user_id for player in page.ranked)
+            if len(page.ranked) < len(portion):
+                break
+        return user_ids
+
     def _sample(self, board: Board, ranking: RankingKey, after: str, count: int) -> list[Score]:
         found: dict[str, Score] = {}
         for start in (after, ""):
-            read = portions(self._database, board, ranking.period_start, start, ROWS_FOR_A_PLAYER * count)
+            read = portions(self._database, board, ranking.period_start, start, min(PORTION, ROWS_FOR_A_PLAYER * count))
             while len(found) < count and (portion := next(read, None)) is not None:
                 found |= {score.user_id: score for score in portion}
         return list(found.values())[:count]
@@ -168,10 +182,9 @@ class BoardCheck:
         )
         return {score.user_id: score for key, score in found if key == ranking}
 
-    def _portions_of_players(self, board: Board, ranking: RankingKey) -> Iterator[list[Score]]:
+    def _portions_of_players(self, board: Board, ranking: RankingKey) -> Iterator[Sequence[Score]]:
         for portion in portions(self._database, board, ranking.period_start):
-            for start in range(0, len(portion), PLAYERS_MAX):
-                yield portion[start : start + PLAYERS_MAX]
+            yield from _questions(portion)
 
     def _found(self, board: Board, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
         """What Redis has of the players of these scores; None if it cannot say."""
@@ -179,6 +192,11 @@ class BoardCheck:
         if page is None:
             return None
         return {player.user_id: (player.score, player.reached_time) for player in page.ranked}
+
+
+def _questions(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Players in portions that one question may be about: Redis answers nobody else meanwhile."""
+    return (items[start : start + PLAYERS_MAX] for start in range(0, len(items), PLAYERS_MAX))
 
 
 def _different(stored: Iterable[Score], found: Mapping[str, _Place]) -> list[Score]:

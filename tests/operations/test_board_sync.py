@@ -16,10 +16,10 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.domain.rankings import RankedPage
-from shared.domain.scores import Score
-from shared.operations import board_sync
+from shared.domain.scores import RankingKey, Score
+from shared.operations import board_check, board_sync
 from shared.operations.board_build import BoardBuilder
-from shared.operations.board_check import BoardCheck
+from shared.operations.board_check import BoardCheck, Checked
 from shared.operations.board_scores import portions
 from shared.operations.board_sync import BoardSync
 from shared.operations.catalogue_record import record_catalogue
@@ -216,6 +216,28 @@ def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) 
     assert process.read(SUM) is None
     process.builder.one_pass()
     assert process.agrees()
+
+
+def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(process, players=30)
+    process.repair()
+    process.ground.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
+    process.ground.put(Score("only in Redis", -1, 0, version=1), board=SUM)
+    ranking = RankingKey(SUM.id, 0)
+    at_once = process.check.compare(SUM, ranking, 100)
+    monkeypatch.setattr(board_check, "PLAYERS_MAX", 7)
+    before = scripts_run(process)
+    assert process.check.compare(SUM, ranking, 100) == at_once == Checked(ranking, compared=30, differences=3)
+    assert scripts_run(process) - before >= 1 + 5 + 5 + 1, "size, players by place, players by id, suspects"
+    few = process.check.compare(SUM, ranking, 10)
+    assert few is not None
+    assert few.compared == 10
+
+
+def scripts_run(process: Process) -> int:
+    """How many questions Redis has been asked."""
+    statistics = process.ground.cache.ask(lambda client: client.info("commandstats"))
+    return int(statistics["cmdstat_evalsha"]["calls"])
 
 
 def wrong_score(player: str) -> Score:
