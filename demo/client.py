@@ -11,8 +11,12 @@ from typing import Any, Generic, TypeVar
 import grpc
 from challenge.v1 import challenge_service_pb2 as challenge_rpc
 from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
+from challenge.v1 import statistics_service_pb2 as statistics_rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
+from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
@@ -72,6 +76,8 @@ class Client:
         self.player = player
         self.replies: list[Reply[Any]] = []
         self._challenge = ChallengeServiceStub(challenge)
+        self._statistics = StatisticsServiceStub(challenge)
+        self._leaderboards = LeaderboardServiceStub(challenge)
         self._event = EventServiceStub(event)
         self._now = now
 
@@ -112,6 +118,16 @@ class Client:
         """Report several events in one call."""
         request = event_rpc.ReportEventsRequest(events=map(self._event_of, happenings))
         return self._call("ReportEvents", self._event.ReportEvents, request)
+
+    def read_statistics(self) -> Reply[statistics_rpc.GetPlayerStatsResponse]:
+        """Read what the player has reached."""
+        request = statistics_rpc.GetPlayerStatsRequest(user_id=self.player)
+        return self._call("GetPlayerStats", self._statistics.GetPlayerStats, request)
+
+    def read_rank(self, leaderboard_id: str) -> Reply[leaderboard_rpc.GetPlayerRankResponse]:
+        """Read where the player stands."""
+        request = leaderboard_rpc.GetPlayerRankRequest(leaderboard_id=leaderboard_id, user_id=self.player)
+        return self._call("GetPlayerRank", self._leaderboards.GetPlayerRank, request)
 
     def _event_of(self, happening: Happening) -> event_rpc.Event:
         event = event_rpc.Event(event_id=happening.name, user_id=self.player)

@@ -9,12 +9,16 @@ from typing import Any
 
 from challenge.v1 import challenge_pb2
 from challenge.v1 import event_service_pb2 as event_rpc
+from challenge.v1 import statistics_service_pb2 as statistics_rpc
 
 from demo.client import Client, Refusal, Reply
 from demo.errors import PlayerNotNew, Unexpected
 from demo.picture import Picture
-from demo.steps import Activate, Claim, Initialize, ListActive, Report, Step
+from demo.steps import Activate, Claim, Initialize, ListActive, ReadRank, ReadStatistics, Report, Step
 from demo.words import claim_word, reward_words, verdict_word
+
+NO_RANKING = "RANKING_UNAVAILABLE"
+"""Without Redis, until the database has ranked its players for the first time."""
 
 
 class Tone(Enum):
@@ -36,6 +40,8 @@ class Outcome:
     completed: frozenset[str] = frozenset()
     claimed: Mapping[str, challenge_pb2.Claim] = field(default_factory=dict)
     """The claim that is new, by goal id."""
+    statistics: statistics_rpc.PlayerStats | None = None
+    """What the player has reached, if that was read."""
 
 
 def perform(step: Step, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]) -> Outcome:
@@ -56,6 +62,10 @@ def perform(step: Step, client: Client, picture: Picture, claims: Mapping[str, c
             return _claim_in_vain(step, client, picture)
         case Claim():
             return _claim(step, client, picture, claims)
+        case ReadStatistics():
+            return _read_statistics(step, client, picture, claims)
+        case ReadRank():
+            return _read_rank(step, client)
     raise TypeError(f"no such kind of step: {step!r}")
 
 
@@ -130,6 +140,30 @@ def _claim_in_vain(step: Claim, client: Client, picture: Picture) -> Outcome:
     if reply.answer.reason != step.refused:
         raise Unexpected(f"{reply.method} was to be refused with {step.refused}, but answered {reply.answer}")
     return Outcome(reply=reply, words=step.refused, tone=Tone.REFUSED)
+
+
+def _read_statistics(
+    step: ReadStatistics, client: Client, picture: Picture, claims: Mapping[str, challenge_pb2.Claim]
+) -> Outcome:
+    reply = client.read_statistics()
+    stats = reply.accepted().stats
+    _expect("the completed goals", len(picture.done), stats.total.completed)
+    _expect("the claimed rewards", len(claims), stats.total.claimed)
+    _expect("the points", step.points, stats.total.points)
+    _expect("the login streak", step.login_streak, stats.current_login_streak)
+    words = f"{stats.total.points:,} points, {stats.current_login_streak}-day streak"
+    return Outcome(reply=reply, words=words, statistics=stats)
+
+
+def _read_rank(step: ReadRank, client: Client) -> Outcome:
+    reply = client.read_rank(step.leaderboard_id)
+    if isinstance(reply.answer, Refusal) and reply.answer.reason == NO_RANKING:
+        return Outcome(reply=reply, words="no ranking yet")
+    response = reply.accepted()
+    if not response.on_board:
+        return Outcome(reply=reply, words="not ranked yet")
+    _expect("the player", client.player, response.entry.user_id)
+    return Outcome(reply=reply, words=f"rank {response.entry.rank:,} of {response.state.size:,}")
 
 
 def _expect(what: str, expected: object, answered: object) -> None:

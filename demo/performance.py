@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from challenge.v1 import challenge_pb2
+from challenge.v1 import statistics_service_pb2 as statistics_rpc
 
 from demo.client import Client
 from demo.deeds import Outcome, perform
@@ -37,6 +38,8 @@ class Performance:
         """The goals as they are now."""
         self._client = client
         self._claims: dict[str, challenge_pb2.Claim] = {}
+        self.statistics: statistics_rpc.PlayerStats | None = None
+        """What the player has reached, when it was last read."""
         if missing := frozenset().union(*(chapter.goal_ids() for chapter in script)) - self.picture.goals.keys():
             raise OtherCatalogue(missing)
         if any(goal.progress for goal in self.picture.goals.values()):
@@ -65,6 +68,7 @@ class Performance:
             except Unexpected as error:
                 raise Unexpected(f"step {number} of {self.steps}, “{caption}”: {error}") from None
             self._claims.update(outcome.claimed)
+            self.statistics = outcome.statistics or self.statistics
             yield Moment(
                 number=number, chapter=chapter, caption=caption, outcome=outcome, before=before, after=self.picture
             )

@@ -30,6 +30,11 @@ class Picture:
         """The ids of the goals in a state."""
         return frozenset(goal_id for goal_id, goal in self.goals.items() if goal.state == state)
 
+    @property
+    def done(self) -> frozenset[str]:
+        """The ids of the goals that are completed, whether their rewards are claimed or not."""
+        return self.in_state(challenge_pb2.GOAL_STATE_COMPLETED) | self.in_state(challenge_pb2.GOAL_STATE_CLAIMED)
+
     def changed_since(self, before: Picture) -> frozenset[str]:
         """The ids of the goals that look different in any way."""
         return frozenset(goal_id for goal_id, goal in self.goals.items() if goal != before.goals[goal_id])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.steps import Activate, Chapter, Claim, Happening, Initialize, ListActive, Report
+from demo.steps import Activate, Chapter, Claim, Happening, Initialize, ListActive, ReadRank, ReadStatistics, Report
 
 WELCOME = "first-login"
 SEE_YOU_AGAIN = "log-in-on-2-days"
@@ -15,6 +15,9 @@ SEASONED = "reach-level-5"
 TREASURE_HUNTER = "open-3-chests"
 LONG_WAY = "walk-5000-metres"
 VOLCANO = "climb-the-volcano"
+
+POINTS_OF_ALL_GOALS = 195
+CHAMPIONS = "champions"
 
 
 def _login(name: str, *, days_ago: int = 0) -> Happening:
@@ -123,6 +126,13 @@ SCRIPT = (
         [
             Claim("Claims {goal}", goal_id)
             for goal_id in (WARM_UP, REGULAR, SEASONED, TREASURE_HUNTER, LONG_WAY, SEE_YOU_AGAIN, WINNING_HABIT)
+        ],
+    ),
+    Chapter(
+        "Looking back",
+        [
+            ReadStatistics("Reads the statistics", points=POINTS_OF_ALL_GOALS, login_streak=2),
+            ReadRank("Looks for a place among all", CHAMPIONS),
         ],
     ),
 )

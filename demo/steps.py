@@ -69,6 +69,23 @@ class Claim(Step):
 
 
 @dataclass(frozen=True)
+class ReadStatistics(Step):
+    """Reads the statistics, which must tell of every goal that was completed and every reward that was claimed."""
+
+    points: int
+    """What they must come to."""
+    login_streak: int
+    """In days."""
+
+
+@dataclass(frozen=True)
+class ReadRank(Step):
+    """Reads where the player stands on a leaderboard. There may be no ranking yet that knows the player."""
+
+    leaderboard_id: str
+
+
+@dataclass(frozen=True)
 class Chapter:
     """Steps that belong together."""
 

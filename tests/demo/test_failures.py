@@ -60,7 +60,7 @@ def test_a_goal_that_moves_by_another_number_ends_the_demo_at_that_step(demo: De
     with grpc.insecure_channel(targets["EVENT_TARGET"]) as channel:
         EventServiceStub(channel).ReportEvent(rpc.ReportEventRequest(event=chest))
     sentence = (
-        "demo: step 18 of 40, “Picks Treasure Hunter”: ListChallenges was to show open-3-chests active; "
+        "demo: step 18 of 42, “Picks Treasure Hunter”: ListChallenges was to show open-3-chests active; "
         "it shows open-3-chests at 1, open-3-chests active\n"
     )
     assert demo("--player", "early") == (1, sentence)

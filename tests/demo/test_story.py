@@ -12,7 +12,7 @@ import termios
 from collections.abc import Mapping
 from pathlib import Path
 
-from demo.script import SCRIPT
+from demo.script import POINTS_OF_ALL_GOALS, SCRIPT
 from demo.steps import Claim
 from shared.catalogue.loader import load
 from tests.demo.conftest import ROOT
@@ -42,8 +42,12 @@ STORY = (
     r"Reaches level 5 +ReportEvent: APPLIED, completes Seasoned",
     r"Champion of the Arena .* 10 of 10, completed",
     r"Claims Champion of the Arena +ClaimReward: 1 CHAMPION_BANNER, [A-Z]+, grant",
-    r"11 of 11 goals completed, 11 rewards claimed, 81 calls made",
+    r"Reads the statistics +GetPlayerStats: 195 points, 2-day streak",
+    r"Looks for a place among all +GetPlayerRank: (rank|not ranked yet|no ranking yet)",
+    r"11 of 11 goals completed, 11 rewards claimed, 85 calls made",
     r"High Score +1 SILVER_CHEST +(?P=grant)",
+    r"Arena +4 +4 +95",
+    r"All +11 +11 +195",
     r"ReportEvent +16 +[\d.,]+ ms +[\d.,]+ ms",
 )
 """What stands in the output, in this order."""
@@ -74,7 +78,9 @@ def test_the_script_claims_every_goal_of_the_demo_catalogue_once() -> None:
         for step in chapter.steps
         if isinstance(step, Claim) and not step.refused and not step.again
     ]
-    assert sorted(granted) == sorted(load(ROOT / "catalogues" / "demo.yaml").goals)
+    goals = load(ROOT / "catalogues" / "demo.yaml").goals
+    assert sorted(granted) == sorted(goals)
+    assert sum(goal.points for goal in goals.values()) == POINTS_OF_ALL_GOALS
 
 
 def test_a_terminal_of_80_columns_shows_a_picture_that_moves(targets: Mapping[str, str], tmp_path: Path) -> None:
@@ -83,7 +89,7 @@ def test_a_terminal_of_80_columns_shows_a_picture_that_moves(targets: Mapping[st
     assert "\x1b[1A" in shown, "the cursor never goes back up"
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
     assert max(map(len, lines)) <= 80
-    for words in ("Arena", "The Island", "Every Day", "step 40 of 40", "GOAL_LOCKED", "11 of 11 goals completed"):
+    for words in ("Arena", "The Island", "Every Day", "step 42 of 42", "GOAL_LOCKED", "11 of 11 goals completed"):
         assert any(words in line for line in lines), words
 
 
