@@ -42,6 +42,7 @@ from bench.tables.soak import measure_soak
 from bench.tables.statistics import measure_statistics
 from bench.tables.telemetry import measure_telemetry
 from bench.tables.together import measure_together
+from bench.tables.workers import measure_workers
 from bench.terminal import Terminal
 from bench.workplace import Terms, Workplace
 
@@ -59,6 +60,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "delivery": measure_delivery,
     "queue": measure_queue,
     "cold": measure_cold,
+    "workers": measure_workers,
     "ghz": measure_ghz,
     "telemetry": measure_telemetry,
     "together": measure_together,
@@ -74,6 +76,7 @@ ONLY_FULL = frozenset(
         "delivery",
         "queue",
         "cold",
+        "workers",
         "ghz",
         "telemetry",
         "together",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from devstack.output import Lines
 from devstack.process import Child
@@ -14,6 +16,14 @@ from devstack.process import Child
 ROOT = Path(__file__).parents[1]
 START_S = 60.0
 STOP_S = 15.0
+
+
+class Said(NamedTuple):
+    """A line of a server's log."""
+
+    at_s: float
+    """When it came, in monotonic seconds."""
+    entry: Mapping[str, Any]
 
 
 class ServerProcess(Child):
@@ -24,6 +34,7 @@ class ServerProcess(Child):
         self._serving = threading.Event()
         self._port = 0
         self._metrics_port = 0
+        self._said: list[Said] = []
         command = [sys.executable, "-m", module, *arguments]
         super().__init__(module, command, output=Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
 
@@ -50,6 +61,14 @@ class ServerProcess(Child):
         self.start()
         self.wait_until(self._serving.is_set, START_S)
 
+    def wait_for(self, message: str, count: int) -> Said:
+        """Wait until it has logged the message so many times, and answer the last of them; `StartFailed` as `serve`."""
+        self.wait_until(lambda: len(self._lines_of(message)) >= count, START_S)
+        return self._lines_of(message)[count - 1]
+
+    def _lines_of(self, message: str) -> list[Said]:
+        return [said for said in list(self._said) if said.entry.get("message") == message]
+
     def _read(self, line: str) -> None:
         try:
             entry = json.loads(line)
@@ -57,6 +76,7 @@ class ServerProcess(Child):
             return
         if not isinstance(entry, dict):
             return
+        self._said.append(Said(time.monotonic(), entry))
         if entry.get("message") == "started":
             self._metrics_port = int(entry.get("metrics_port", 0))
         if entry.get("message") == "serving":

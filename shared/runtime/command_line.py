@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the command line said. `worker` is the index that a parent process gives its workers."""
+    """What the command line said. `worker`: a parent process started this one as one of several."""
 
     show_settings: bool
     workers: int | None
-    worker: int | None
+    worker: bool
 
 
 def parse(program: str, description: str, argv: Sequence[str]) -> Arguments:
@@ -21,7 +21,7 @@ def parse(program: str, description: str, argv: Sequence[str]) -> Arguments:
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--settings", action="store_true", help="print every setting with its value, and exit")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes that share the port")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parsed = parser.parse_args(argv)
     return Arguments(parsed.settings, parsed.workers, parsed.worker)
 

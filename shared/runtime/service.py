@@ -72,6 +72,14 @@ class Service(Generic[S]):
     compose: Callable[[S, Process], None]
 
 
+@dataclass(frozen=True)
+class Worker:
+    """Which of several workers this process is, and its line to their parent."""
+
+    index: int
+    parent: ParentLink
+
+
 def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs until a signal asks to stop; answers the exit code.
 
@@ -92,16 +100,28 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
             return 0
         hold_stop_signals()
         hold_reload_signal()
-        log_to_stderr(settings.process.log_level, worker=arguments.worker)
-        if arguments.worker is None and workers > 1:
+        log_to_stderr(settings.process.log_level)
+        if arguments.worker:
+            return _run_worker(service, settings)
+        if workers > 1:
             return _run_workers(service, settings, workers, environ)
-        return _run_alone(service, settings, arguments.worker)
+        return _run(service, settings)
     except StartRefused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return EXIT_REFUSED
 
 
-def _run_alone(service: Service[S], settings: S, worker: int | None) -> int:
+def _run_worker(service: Service[S], settings: S) -> int:
+    """One of several workers, once the parent needs it: everything is imported by now, most of what a start takes."""
+    parent = ParentLink()
+    index = parent.wait_for_index()
+    if index is None:
+        return 0
+    log_to_stderr(settings.process.log_level, worker=index)
+    return _run(service, settings, Worker(index, parent))
+
+
+def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
     """The service in this process: the only one, or one of several workers."""
     with Lifecycle() as lifecycle:
         telemetry, duties = _telemetry(service, settings, worker, lifecycle)
@@ -110,12 +130,11 @@ def _run_alone(service: Service[S], settings: S, worker: int | None) -> int:
             require_free(endpoint)
             serve_at = _endpoint(service, settings, "metrics_port")
         else:
-            parent = ParentLink()
             serve_at = Endpoint("127.0.0.1", 0, setting="")
         metrics_port = serve_metrics(telemetry.registry, serve_at)
         service.compose(settings, Process(endpoint, telemetry, lifecycle, duties, settings.process.grace_s))
         if worker is not None:
-            parent.tell_metrics_port(metrics_port)
+            worker.parent.tell_metrics_port(metrics_port)
         log.info("started", extra={"service": service.module, "metrics_port": metrics_port})
         lifecycle.run_until_signalled()
     if not lifecycle.stopped_cleanly:
@@ -145,7 +164,9 @@ def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = Fa
     return Endpoint(settings.process.bind_address, getattr(settings.server, field), variable, shared)
 
 
-def _telemetry(service: Service[S], settings: S, worker: int | None, lifecycle: Lifecycle) -> tuple[Telemetry, Duties]:
+def _telemetry(
+    service: Service[S], settings: S, worker: Worker | None, lifecycle: Lifecycle
+) -> tuple[Telemetry, Duties]:
     """Metrics, and traces if there is a collector to send them to. Registered first: it ends last."""
     collector = settings.telemetry.otlp_endpoint
     if collector is None:
@@ -153,7 +174,7 @@ def _telemetry(service: Service[S], settings: S, worker: int | None, lifecycle: 
         return telemetry, Duties(lifecycle, telemetry)
     from shared.runtime import otlp  # loaded only where it is used: see there
 
-    resource = otlp.resource_of(service.module, worker)
+    resource = otlp.resource_of(service.module, worker.index if worker is not None else None)
     tracing = otlp.tracing_to(collector, resource, settings.telemetry.trace_sample_ratio)
     telemetry = Telemetry(tracing)
     duties = Duties(lifecycle, telemetry)

@@ -26,6 +26,8 @@ CONNECTIONS = 16
 """The kernel spreads connections over the workers; that one of two gets all of so many is a chance of 1 in 32,000."""
 CALLS_EACH = 40
 ANSWERED_WITHIN_S = 20.0
+REPLACED_WITHIN_S = 2.0
+"""A fifth of a second on a quiet machine (`python -m bench workers`); tests may run on a busy one."""
 
 
 @pytest.fixture(params=["challenge_service", "event_handler"])
@@ -92,4 +94,15 @@ def test_both_workers_take_calls_and_one_that_is_killed_is_replaced(service: Ser
     service.wait_for("started", count=3)
     call_often(service.port)
     assert service.health() == "SERVING"
+    assert service.stop() == 0
+
+
+def test_a_worker_that_is_killed_is_replaced_by_the_process_that_stands_by(service: ServiceProcess) -> None:
+    for killed in (1, 2):
+        standing_by = service.wait_for("standing by to replace a worker", count=killed)["pid"]
+        os.kill(service.logged("started")[killed - 1]["pid"], signal.SIGKILL)
+        at = time.monotonic()
+        replacement = service.wait_for("serving", count=2 + killed)
+        assert time.monotonic() - at < REPLACED_WITHIN_S
+        assert replacement["pid"] == standing_by
     assert service.stop() == 0

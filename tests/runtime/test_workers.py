@@ -41,6 +41,18 @@ def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
         wait_until(lambda: workers_of(service)[1] != victim)
 
 
+def test_a_worker_is_replaced_without_the_process_that_stood_by() -> None:
+    with started("--workers", "2") as service:
+        victims = [service.wait_for("standing by to replace a worker")["pid"], workers_of(service)[1]]
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: workers_of(service)[1] not in victims)
+        # And from then on one stands by again.
+        service.wait_for("standing by to replace a worker", count=2)
+        service.process.terminate()
+        assert service.wait() == 0
+
+
 def test_a_worker_that_keeps_dying_ends_the_service() -> None:
     with started("--workers", "1", TINY_MISHAP="crash at start") as alone:
         assert alone.wait() == 70
