@@ -19,10 +19,11 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.domain.periods import LIFETIME_START
-from shared.domain.standings import record_of
+from shared.domain.recalculation import recalculated
+from shared.domain.standings import Standing, StandingKey, record_of
 from shared.domain.tally import fold
 from shared.operations.partitions import DAYS_AHEAD
-from shared.postgres import completions, grants, ledger, partitions, tallies
+from shared.postgres import completions, grants, histories, ledger, partitions, standings, tallies
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
@@ -100,6 +101,7 @@ class _History(NamedTuple):
         )
         for player in self.players[::CLAIMING]:
             self._claim(connection, player)
+        standings.merge(connection, self._standings(connection))
 
     def _events(self) -> Iterator[Event]:
         play, now = self.play, self.now
@@ -110,6 +112,14 @@ class _History(NamedTuple):
                 value = play.random.randint(measured.start_min, measured.start_max)
                 play.values[player, measured.stat] = value
                 yield play.event(player, measured.stat, value, now - play.random.randrange(DAY))
+
+    def _standings(self, connection: Connection) -> dict[StandingKey, Standing]:
+        """What the players' completions and claims are worth."""
+        schedules = self.catalogue.points_schedules
+        anew: dict[StandingKey, Standing] = {}
+        for player, history in histories.read(connection, self.players).items():
+            anew |= recalculated(player, history, schedules)
+        return anew
 
     def _claim(self, connection: Connection, player: str) -> None:
         goal = claimable_goals(self.catalogue)[-1]
