@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import grpc
 from challenge.v1 import event_service_pb2 as rpc
@@ -25,13 +26,16 @@ SETTLED_WITHIN_S = 60.0
 
 
 @contextmanager
-def calling(oracle: Oracle, stubs: Sequence[EventServiceStub]) -> Iterator[None]:
-    """Callers report events to these handlers in turn while the block runs, and afterwards settle what is unknown."""
+def calling(oracle: Oracle, stubs: Sequence[EventServiceStub], timeout_s: float = CALL_TIMEOUT_S) -> Iterator[None]:
+    """Callers report events to these handlers in turn while the block runs, and afterwards settle what is unknown.
+
+    `timeout_s` is how long they wait for an answer that is not in a stream.
+    """
     done = threading.Event()
     with ThreadPoolExecutor(UNARY_CALLERS + STREAM_CALLERS) as callers:
         calls = [
             callers.submit(caller, oracle, stubs[number % len(stubs)], done)
-            for caller, count in ((_call_until, UNARY_CALLERS), (_stream_until, STREAM_CALLERS))
+            for caller, count in ((partial(_call_until, timeout_s), UNARY_CALLERS), (_stream_until, STREAM_CALLERS))
             for number in range(count)
         ]
         try:
@@ -43,17 +47,17 @@ def calling(oracle: Oracle, stubs: Sequence[EventServiceStub]) -> Iterator[None]
     wait_until(lambda: _settled(oracle, stubs[0]), SETTLED_WITHIN_S)
 
 
-def _call_until(oracle: Oracle, stub: EventServiceStub, done: threading.Event) -> None:
+def _call_until(timeout_s: float, oracle: Oracle, stub: EventServiceStub, done: threading.Event) -> None:
     while not done.is_set():
-        if not _call(oracle, stub, oracle.take()):
+        if not _call(oracle, stub, oracle.take(), timeout_s):
             done.wait(PAUSE_S)
 
 
-def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event]) -> bool:
+def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event], timeout_s: float) -> bool:
     """One call with events that were taken; whether it was answered."""
     request = rpc.ReportEventsRequest(events=batch)
     try:
-        response = stub.ReportEvents(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
+        response = stub.ReportEvents(request, timeout=timeout_s, wait_for_ready=True)
     except grpc.RpcError:
         oracle.failed(batch)
         return False
@@ -64,7 +68,7 @@ def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event]) ->
 def _settled(oracle: Oracle, stub: EventServiceStub) -> bool:
     """Send everything again whose outcome is unknown; whether all of it was answered."""
     while batch := oracle.take_unknown():
-        if not _call(oracle, stub, batch):
+        if not _call(oracle, stub, batch, CALL_TIMEOUT_S):
             return False
     return True
 

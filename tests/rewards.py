@@ -26,6 +26,8 @@ from tests.waiting import wait_until
 
 PROVIDER = "game"
 OWNER = ProcessName()
+POLL_S = 0.01
+"""Tests wait for dispatchers that have nothing to do, again and again."""
 IMPATIENT = RetryPolicy(attempts_max=5, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
 """Tries again at once, so that tests take no longer than they must."""
 
@@ -58,7 +60,13 @@ def destination(
 ) -> Destination:
     """Where the claims of `store_claim` are to go."""
     return Destination(
-        name=name, provider=provider, timeout_s=timeout_s, concurrency=concurrency, policy=policy, owner=OWNER
+        name=name,
+        provider=provider,
+        timeout_s=timeout_s,
+        concurrency=concurrency,
+        policy=policy,
+        owner=OWNER,
+        poll_s=POLL_S,
     )
 
 

@@ -59,6 +59,8 @@ class Destination:
     policy: RetryPolicy
     owner: ProcessName
     """Which process leases."""
+    poll_s: float = POLL_S
+    """How often to look for claims while there is nothing to do."""
 
     @property
     def timeout(self) -> Instant:
@@ -107,11 +109,11 @@ class Dispatcher:
         self._closing = False
 
     def one_pass(self) -> None:
-        """Take in answers, record them, lease anew. Waits `POLL_S` at most, if there is nothing to do.
+        """Take in answers, record them, lease anew. Waits `poll_s` at most, if there is nothing to do.
 
         Raises what the database raises; what could not be recorded is recorded by a later pass.
         """
-        self._take_answers(0.0 if self._queue_may_hold_more else POLL_S)
+        self._take_answers(0.0 if self._queue_may_hold_more else self._destination.poll_s)
         self._record()
         self._recall()
         self._lease()

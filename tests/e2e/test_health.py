@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import grpc
@@ -67,8 +68,10 @@ def test_services_follow_their_database_down_and_up(own_postgres: EmbeddedPostgr
 
         own_postgres.kill()
         wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
-        for call in (lambda: challenges.challenges.ListChallenges(listing), lambda: report_now(events)):
-            refused = refusal(call)
+        calls = (lambda: challenges.challenges.ListChallenges(listing), lambda: report_now(events))
+        with ThreadPoolExecutor(len(calls)) as callers:
+            refusals = list(callers.map(refusal, calls))
+        for refused in refusals:
             assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
             assert refused.retry_after_s
 

@@ -19,7 +19,7 @@ from tests.reported import login
 from tests.service_process import ServiceProcess, serving
 from tests.services import rows
 
-LOAD_S = 2.0
+LOAD_S = 1.0
 LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "20"))
 """`OVERLOAD_S=60` for the minute that production is to survive."""
 TIMES_CAPACITY = 3

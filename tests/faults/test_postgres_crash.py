@@ -17,6 +17,8 @@ CRASHES = 1
 CRASHES_SLOW = 10
 AWAY_S = 0.0
 AWAY_SLOW_S = 10.0
+TIMEOUT_S = 1.0
+"""Half of what a call waits for a database that is away: what has to fail fails sooner."""
 EVENTS_BETWEEN = 500
 SERVING_AGAIN_S = 2.0
 CALLERS = UNARY_CALLERS + STREAM_CALLERS
@@ -34,7 +36,7 @@ def test_nothing_is_lost_or_counted_twice_and_nothing_is_acknowledged_meanwhile(
     clock = SetClock()
     oracle = Oracle(clock.now, seed=crashes)
     serving_again_s = []
-    with event_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as stub, calling(oracle, [stub]):
+    with event_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as stub, calling(oracle, [stub], TIMEOUT_S):
         for _ in range(crashes):
             oracle.wait_for_acknowledged(EVENTS_BETWEEN)
             own_postgres.kill()
