@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,12 @@ from shared.domain.catalogue import Board, Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.domain.scores import RankingKey
 from shared.operations.board_build import BoardBuilder
-from shared.postgres import overview, scores
+from shared.postgres import journal, overview, scores
 from shared.postgres.database import Database
 from shared.runtime.telemetry import Telemetry
 
 DEADLINE_S = 30.0
+WAITING_MAX = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,15 @@ def board_access(database: Database, catalogue: Catalogue, cache: Cache) -> Boar
     trust = BoardTrust(cache)
     trust.learn(database.autocommit(scores.board_epochs, time.monotonic() + DEADLINE_S))
     return BoardAccess(database, catalogue, cache, BoardCache(cache, trust, CacheTelemetry(Telemetry(), cache)), trust)
+
+
+def say_what_waits(database: Database) -> None:
+    """Say on standard error how many changes Redis has not been told of yet, if there are some."""
+    waiting = database.autocommit(
+        lambda connection: journal.count(connection, WAITING_MAX), time.monotonic() + DEADLINE_S
+    )
+    if waiting:
+        print(f"{waiting:,} changes wait to get to Redis; services that run see to it", file=sys.stderr)
 
 
 def board_of(catalogue: Catalogue, board_id: str) -> Board:

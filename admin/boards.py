@@ -14,11 +14,12 @@ from admin.board_access import (
     count_players,
     instant_argument,
     open_boards,
+    say_what_waits,
 )
 from admin.board_building import build
 from admin.numbers import whole_number
 from admin.opening import load_catalogue, open_cache_if_set, open_database, stop
-from admin.terminal import add, lines_of, over_text, show, time_text
+from admin.terminal import add, lines_of, over_text, period_text, show, time_text
 from shared.domain.catalogue import Catalogue
 from shared.domain.periods import period_at
 from shared.domain.rankings import PLAYERS_MAX
@@ -105,9 +106,11 @@ def _list(arguments: argparse.Namespace) -> int:
         access = board_access(database, catalogue, cache) if cache is not None and usable else None
         for ranking in kept:
             add(table, *_row(ranking, catalogue, database, access))
-    show(table)
-    if not usable:
-        print("Redis is not set or does not answer", file=sys.stderr)
+        show(table)
+        if usable:
+            say_what_waits(database)
+        else:
+            print("Redis is not set or does not answer", file=sys.stderr)
     return 0
 
 
@@ -129,7 +132,7 @@ def _row(
     return (
         kept.board_id,
         "" if board is None else over_text(board),
-        "all time" if kept.period_end is None else time_text(kept.period_start),
+        period_text(kept.period_start),
         "" if kept.period_end is None else time_text(kept.period_end),
         f"{players:,}",
         "" if page is None else f"{page.size:,}",
@@ -149,6 +152,8 @@ def _show(arguments: argparse.Namespace) -> int:
         answer = Leaderboards(database, readers).top(
             board, instant, 1, arguments.top, now, time.monotonic() + DEADLINE_S
         )
+        if not answer.final:
+            say_what_waits(database)
     table = lines_of("rank", "player", "score", "reached")
     for player in answer.ranked:
         add(table, f"{player.rank:,}", player.user_id, f"{player.score:,}", time_text(player.reached_time))

@@ -18,6 +18,7 @@ from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
+from shared.operations.known_player import PlayerUnknown
 from shared.postgres.database import Database
 
 _CACHE_CONNECTIONS_MAX = 4
@@ -39,12 +40,12 @@ def stop(why: str, status: int = 1) -> NoReturn:
 
 @contextmanager
 def open_database(command: str, pool_size: int = 1) -> Iterator[Database]:
-    """The database at DATABASE_URL, as the command's own `application_name`."""
+    """The database at DATABASE_URL, as the command's own `application_name`. What it refuses ends the command."""
     database = Database(setting("DATABASE_URL"), pool_size=pool_size, application_name=f"admin {command}")
     database.open()
     try:
         yield database
-    except ChallengeError as error:
+    except (ChallengeError, PlayerUnknown) as error:
         stop(str(error))
     finally:
         database.close()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import sys
 import time
 from uuid import uuid4
 
 from admin.opening import load_catalogue, open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import AMOUNT_MAX
-from shared.operations.adjust_points import PlayerUnknown, adjust_points
+from shared.operations.adjust_points import adjust_points
 from shared.postgres.adjustments import NotedAdjustment
 from shared.runtime.clock import system_clock
 
@@ -40,19 +39,15 @@ def _adjust(arguments: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     adjustment = NotedAdjustment(system_clock(), arguments.points, arguments.operator, arguments.reason)
     with open_database("points") as database:
-        try:
-            before, after = adjust_points(
-                database,
-                catalogue,
-                arguments.player,
-                uuid4(),
-                adjustment,
-                time.monotonic() + DEADLINE_S,
-                dry=arguments.dry_run,
-            )
-        except PlayerUnknown as refusal:
-            print(refusal, file=sys.stderr)
-            return 1
+        before, after = adjust_points(
+            database,
+            catalogue,
+            arguments.player,
+            uuid4(),
+            adjustment,
+            time.monotonic() + DEADLINE_S,
+            dry=arguments.dry_run,
+        )
     would = "would have" if arguments.dry_run else "has"
     print(f"{arguments.player} had {before:,} points, and {would} {after:,} now")
     return 0

@@ -9,6 +9,7 @@ import time
 from admin import statistics_tables
 from admin.opening import load_catalogue, open_database
 from shared.domain.instant import day_of
+from shared.operations.known_player import look_for
 from shared.operations.statistics import player_statistics
 from shared.postgres import adjustments, reports
 from shared.runtime.clock import system_clock
@@ -36,6 +37,7 @@ def _show(arguments: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     deadline = time.monotonic() + DEADLINE_S
     with open_database("stats") as database:
+        look_for(database, arguments.player, deadline)
         found = player_statistics(database, catalogue, arguments.player, day_of(system_clock()), deadline)
         adjusted = database.autocommit(
             lambda connection: adjustments.newest(connection, arguments.player, ADJUSTMENTS_SHOWN), deadline

@@ -37,6 +37,11 @@ def time_text(instant: Instant) -> str:
     return f"{to_datetime(instant):%Y-%m-%d %H:%M:%SZ}"
 
 
+def period_text(start: Instant) -> str:
+    """The start of a ranking's period."""
+    return "all time" if start == LIFETIME_START else time_text(start)
+
+
 def ranking_text(ranking: RankingKey) -> str:
     """A ranking's board, and where there are several, the start of its period."""
     if ranking.period_start == LIFETIME_START:

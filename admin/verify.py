@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 from collections.abc import Iterable, Mapping
 
 from rich.progress import Progress
 
-from admin.board_access import DEADLINE_S, BoardAccess, count_players, open_boards
+from admin.board_access import BoardAccess, count_players, open_boards, say_what_waits
 from admin.board_building import build
 from admin.numbers import whole_number
-from admin.terminal import add, lines_of, progress_bars, ranking_text, show, time_text
+from admin.terminal import add, lines_of, period_text, progress_bars, ranking_text, show
 from shared.domain.scores import RankingKey
 from shared.operations.board_check import SAMPLE, BoardCheck, Checked
-from shared.postgres import journal
 
 SAMPLE_MAX = 100_000
 """More is what `--all` is for, which keeps no list of all whom it compares."""
-WAITING_MAX = 1_000_000
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,11 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
             build(access, wrong)
             found = verification.compare(wrong)
             _show(found)
-        waiting = access.database.autocommit(
-            lambda connection: journal.count(connection, WAITING_MAX), time.monotonic() + DEADLINE_S
-        )
-    if waiting:
-        print(f"{waiting:,} changes wait to get to Redis; services that run see to it", file=sys.stderr)
+        say_what_waits(access.database)
     return 1 if any(checked is not None and checked.differences for checked in found.values()) else 0
 
 
@@ -93,14 +86,6 @@ class _Verification:
 def _show(found: Mapping[RankingKey, Checked | None]) -> None:
     table = lines_of("leaderboard", "period", "compared", "differences")
     for ranking, checked in found.items():
-        if checked is None:
-            add(table, ranking.board_id, time_text(ranking.period_start), "-", "not in Redis")
-        else:
-            add(
-                table,
-                ranking.board_id,
-                time_text(ranking.period_start),
-                f"{checked.compared:,}",
-                f"{checked.differences:,}",
-            )
+        numbers = ("-", "not in Redis") if checked is None else (f"{checked.compared:,}", f"{checked.differences:,}")
+        add(table, ranking.board_id, period_text(ranking.period_start), *numbers)
     show(table)

@@ -8,15 +8,12 @@ from uuid import UUID
 from shared.domain.catalogue import EVERYTHING, Catalogue
 from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX
+from shared.operations.known_player import require_known
 from shared.operations.standing_changes import StandingChanges
-from shared.postgres import adjustments, players, statistics
+from shared.postgres import adjustments, statistics
 from shared.postgres.adjustments import NotedAdjustment
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-
-
-class PlayerUnknown(Exception):
-    """Nothing is stored of the player: more likely the id is mistyped."""
 
 
 class AdjustedPoints(NamedTuple):
@@ -43,18 +40,15 @@ def adjust_points(
     """
 
     def work(connection: Connection) -> AdjustedPoints:
-        player = players.read(connection, user_id)
+        require_known(connection, user_id)
         before = _points(connection, user_id)
-        if before is None and player.time_zone is None and not any(player.view):
-            raise PlayerUnknown(f"nothing is stored of the player {user_id}")
         if dry:
-            points = before or 0
-            return AdjustedPoints(points, max(-SUM_MAX, min(points + adjustment.points, SUM_MAX)))
+            return AdjustedPoints(before, max(-SUM_MAX, min(before + adjustment.points, SUM_MAX)))
         adjustments.insert(connection, user_id, adjustment_id, adjustment)
         changes = StandingChanges(catalogue)
         changes.adjust(user_id, adjustment.points, adjustment.time)
         changes.store(connection)
-        return AdjustedPoints(before or 0, _points(connection, user_id) or 0)
+        return AdjustedPoints(before, _points(connection, user_id))
 
     return database.transact(
         work,
@@ -63,7 +57,6 @@ def adjust_points(
     )
 
 
-def _points(connection: Connection, user_id: str) -> int | None:
-    """The player's points; None without any standing."""
-    standings = statistics.read(connection, user_id, 0, 0).standings
-    return standings.get(EVERYTHING, Standing()).points if standings else None
+def _points(connection: Connection, user_id: str) -> int:
+    """The player's points."""
+    return statistics.read(connection, user_id, 0, 0).standings.get(EVERYTHING, Standing()).points

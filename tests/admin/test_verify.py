@@ -37,6 +37,13 @@ def test_what_agrees_is_no_difference(capsys: Captured, size: list[str]) -> None
     assert found in (f"{PLAYERS} 0", "7 0")
 
 
+@pytest.mark.usefixtures("built")
+def test_the_period_of_all_time_is_called_that(capsys: Captured) -> None:
+    assert admin("verify") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("champions"))
+    assert "all time" in line
+
+
 def test_what_redis_does_not_have_is_no_difference_and_is_built_by_a_repair(site: Site, capsys: Captured) -> None:
     assert admin("verify", "--all") == 0
     assert findings(capsys) == ["in Redis"]

@@ -12,8 +12,9 @@ from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
-from shared.operations.adjust_points import AdjustedPoints, PlayerUnknown, adjust_points
+from shared.operations.adjust_points import AdjustedPoints, adjust_points
 from shared.operations.initialize import initialize_player
+from shared.operations.known_player import PlayerUnknown
 from shared.operations.recalculate import recalculate_all
 from shared.operations.statistics import player_statistics
 from shared.postgres import adjustments, journal
@@ -103,7 +104,9 @@ def test_the_command_says_what_it_does(
         "player had 10 points, and would have -1,000 now\n",
     )
     assert admin("points", "adjust", player, "-1010", *why) == (0, "player had 10 points, and has -1,000 now\n")
-    assert admin("points", "adjust", "plaer", "+5", *why) == (1, "nothing is stored of the player plaer\n")
+    with pytest.raises(SystemExit, match="1"):
+        main(["points", "adjust", "plaer", "+5", *why])
+    assert capsys.readouterr() == ("", "nothing is stored of the player plaer\n")
     for wrong in ("0", "much", str(AMOUNT_MAX + 1)):
         with pytest.raises(SystemExit):
             main(["points", "adjust", player, wrong, *why])

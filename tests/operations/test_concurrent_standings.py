@@ -26,10 +26,11 @@ from shared.domain.periods import Schedule
 from shared.domain.recalculation import Drift, drifts
 from shared.domain.standings import StandingKey
 from shared.operations.activate import set_goal_active
-from shared.operations.adjust_points import PlayerUnknown, adjust_points
+from shared.operations.adjust_points import adjust_points
 from shared.operations.care import Order, perform
 from shared.operations.claim import claim_reward
 from shared.operations.claim_all import claim_all
+from shared.operations.known_player import PlayerUnknown
 from shared.operations.recalculate import rebuild, recalculate, recalculate_all
 from shared.postgres import histories
 from shared.postgres.adjustments import NotedAdjustment

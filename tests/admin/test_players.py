@@ -1,0 +1,36 @@
+"""`python -m admin stats`, `points` and `recalculate`: commands on players."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.admin.site import admin
+
+Captured = pytest.CaptureFixture[str]
+
+LOSER = "player 0"
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["stats", "show", "nobody"],
+        ["recalculate", "nobody"],
+        ["recalculate", "nobody", "--dry-run"],
+        ["points", "adjust", "nobody", "+5", "--reason", "a gift"],
+    ],
+    ids=" ".join,
+)
+def test_a_player_of_whom_nothing_is_stored_is_no_player(arguments: list[str], capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as ended:
+        admin(*arguments)
+    assert ended.value.code == 1
+    assert capsys.readouterr() == ("", "nothing is stored of the player nobody\n")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_player_who_has_completed_nothing_is_one(capsys: Captured) -> None:
+    assert admin("stats", "show", LOSER) == 0
+    assert admin("recalculate", LOSER) == 0
+    assert "1 player looked at, 0 standings had drifted" in capsys.readouterr().out
