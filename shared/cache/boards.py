@@ -27,10 +27,17 @@ _READ = Script("read_ranking")
 class BoardCache:
     """Answers about rankings as long as Redis may be believed (`BoardReader`)."""
 
-    def __init__(self, cache: Cache, trust: BoardTrust, telemetry: CacheTelemetry) -> None:
+    def __init__(
+        self, cache: Cache, trust: BoardTrust, telemetry: CacheTelemetry, *, questions_count: bool = True
+    ) -> None:
         self._cache = cache
         self._trust = trust
         self._telemetry = telemetry
+        self._questions_count = questions_count
+
+    def for_duties(self) -> BoardCache:
+        """The same for questions that no caller has asked: they are no part of the share of hits."""
+        return BoardCache(self._cache, self._trust, self._telemetry, questions_count=False)
 
     def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage | None:
         """`count` players from the place `first` (from 1) on."""
@@ -119,7 +126,8 @@ class BoardCache:
             except (Undecodable, CacheRefused):
                 self._telemetry.undecodable()
                 self.distrust(ranking)
-        self._telemetry.read(hit=page is not None)
+        if self._questions_count:
+            self._telemetry.read(hit=page is not None)
         return page
 
     def distrust(self, ranking: RankingKey) -> bool:

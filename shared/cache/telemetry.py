@@ -11,7 +11,9 @@ class CacheTelemetry:
 
     def __init__(self, telemetry: Telemetry, cache: Cache) -> None:
         reads = telemetry.counter(
-            "cache_reads", "Questions about rankings, by whether Redis answered them.", labels=("cache", "outcome")
+            "cache_reads",
+            "Callers' questions about rankings, by whether Redis answered them.",
+            labels=("cache", "outcome"),
         )
         self._hit = reads.labels("leaderboards", "hit").inc
         self._miss = reads.labels("leaderboards", "miss").inc

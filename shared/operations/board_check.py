@@ -59,7 +59,7 @@ class BoardCheck:
         """`wait` is given the seconds that scores may take to settle."""
         self._database = database
         self._catalogue = catalogue
-        self._boards = boards
+        self._boards = boards.for_duties()
         self._draw = draw
         self._wait = wait
         self.compared = 0

@@ -29,7 +29,8 @@ class Ground:
         self.cache = Cache(url, connections_max=50)
         self.trust = BoardTrust(self.cache)
         self.trust.learn({TOP.id: 1})
-        self.boards = BoardCache(self.cache, self.trust, CacheTelemetry(Telemetry(), self.cache))
+        self.telemetry = Telemetry()
+        self.boards = BoardCache(self.cache, self.trust, CacheTelemetry(self.telemetry, self.cache))
 
     def begin(self, board: Board = TOP) -> BoardBuild:
         """A build that has begun."""

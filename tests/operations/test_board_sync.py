@@ -240,6 +240,23 @@ def scripts_run(process: Process) -> int:
     return int(statistics["cmdstat_evalsha"]["calls"])
 
 
+def test_what_duties_ask_redis_is_no_part_of_the_share_of_hits(process: Process) -> None:
+    def questions() -> list[float | None]:
+        registry = process.ground.telemetry.registry
+        outcomes = ({"cache": "leaderboards", "outcome": outcome} for outcome in ("hit", "miss"))
+        return [registry.get_sample_value("cache_reads_total", labels) for labels in outcomes]
+
+    play(process)
+    process.repair()
+    before = questions()
+    process.check.one_pass()
+    process.builder.one_pass()
+    assert process.check.compared > 0
+    assert questions() == before
+    assert process.read(SUM) is not None
+    assert questions() == [(before[0] or 0) + 1, before[1]]
+
+
 def wrong_score(player: str) -> Score:
     return Score(player, 12_345, 0, version=1_000)
 
