@@ -11,6 +11,7 @@ from admin.terminal import add, bytes_text, lines_of, share_text, show, time_tex
 from shared.cache.redis import Cache, CacheAway, CacheRefused
 from shared.cache.report import report as report_of
 from shared.postgres import database_report
+from shared.postgres.database_report import IndexUse
 from shared.postgres.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
 
 STATEMENTS_DEFAULT, STATEMENTS_MAX = 10, 1_000
@@ -98,10 +99,15 @@ def _indexes(session: MaintenanceSession) -> None:
     _heading("indexes, those that are used the least first")
     table = lines_of("index", "table", "scans", "size", "")
     for index in session.do(database_report.index_use):
-        idle = "keeps rows unique" if index.keeps_unique else "unused"
-        note = "" if index.scans else idle
-        add(table, index.name, index.table, f"{index.scans:,}", bytes_text(index.bytes), note)
+        add(table, index.name, index.table, f"{index.scans:,}", bytes_text(index.bytes), _note(index))
     show(table)
+
+
+def _note(index: IndexUse) -> str:
+    if not index.valid:
+        return "invalid"
+    idle = "keeps rows unique" if index.keeps_unique else "unused"
+    return "" if index.scans else idle
 
 
 def _statements(session: MaintenanceSession, limit: int) -> None:

@@ -54,6 +54,8 @@ class IndexUse(NamedTuple):
     scans: int
     bytes: int
     keeps_unique: bool
+    valid: bool
+    """If not, its building has failed or goes on, and no statement uses it."""
 
 
 class DatabaseActivity(NamedTuple):

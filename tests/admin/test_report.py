@@ -81,6 +81,12 @@ def test_indexes_that_nobody_uses_are_named(site: Site, capsys: Captured) -> Non
     assert int(row(indexes, "player_pkey")[2]) > 0
 
 
+def test_indexes_that_cannot_be_used_are_named(site: Site, capsys: Captured) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        execute(site, "CREATE UNIQUE INDEX CONCURRENTLY half_built ON tally (stat_code)")
+    assert row(report(capsys)["indexes"], "half_built")[-1] == "invalid"
+
+
 def test_statements_are_shown_where_they_are_known(site: Site, capsys: Captured) -> None:
     said = report(capsys)["statements that take the most time"]
     assert " ".join(said[0]) == "not known: the extension pg_stat_statements is not there"

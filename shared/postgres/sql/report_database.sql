@@ -53,16 +53,17 @@ GROUP BY name
 ORDER BY sum(table_bytes + index_bytes) DESC, name;
 
 -- name: index_use
--- How often every index was used since statistics were reset, partitions of the ledger added up, and whether it also
--- makes something unique, for which it need not be read.
-SELECT name, table_name, sum(scans)::bigint, sum(bytes)::bigint, bool_or(keeps_unique)
+-- How often every index was used since statistics were reset, partitions of the ledger added up, whether it also makes
+-- something unique, for which it need not be read, and whether it may be used at all.
+SELECT name, table_name, sum(scans)::bigint, sum(bytes)::bigint, bool_or(keeps_unique), bool_and(valid)
 FROM (
     SELECT
         regexp_replace(activity.indexrelname, '^event_seen_(default|[0-9]{8})', 'event_seen') AS name,
         regexp_replace(activity.relname, '^event_seen_(default|[0-9]{8})$', 'event_seen') AS table_name,
         activity.idx_scan AS scans,
         pg_relation_size(activity.indexrelid) AS bytes,
-        index.indisunique AS keeps_unique
+        index.indisunique AS keeps_unique,
+        index.indisvalid AS valid
     FROM pg_stat_user_indexes AS activity
     JOIN pg_index AS index ON index.indexrelid = activity.indexrelid
     WHERE activity.schemaname = current_schema()
