@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,11 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.operations.known_player import PlayerUnknown
+from shared.postgres import catalogue_record
 from shared.postgres.database import Database
 
 _CACHE_CONNECTIONS_MAX = 4
+_RECORD_READ_S = 30.0
 
 
 def setting(name: str) -> str:
@@ -87,3 +90,12 @@ def load_catalogue() -> Catalogue:
         return load(Path(setting("CATALOGUE")))
     except CatalogueInvalid as invalid:
         stop("\n".join(map(str, invalid.problems)))
+
+
+def load_catalogue_that_runs(database: Database) -> Catalogue:
+    """The catalogue at CATALOGUE, which services must have run with: by another one, rows that are right look wrong."""
+    catalogue = load_catalogue()
+    deadline = time.monotonic() + _RECORD_READ_S
+    if not database.autocommit(lambda connection: catalogue_record.has_run(connection, catalogue.version), deadline):
+        stop(f"no service has run here with the catalogue at {setting('CATALOGUE')}; it must be the one that they run")
+    return catalogue

@@ -7,7 +7,7 @@ import getpass
 import time
 from uuid import uuid4
 
-from admin.opening import load_catalogue, open_database
+from admin.opening import load_catalogue_that_runs, open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import AMOUNT_MAX
 from shared.operations.adjust_points import adjust_points
@@ -36,12 +36,11 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _adjust(arguments: argparse.Namespace) -> int:
-    catalogue = load_catalogue()
     adjustment = NotedAdjustment(system_clock(), arguments.points, arguments.operator, arguments.reason)
     with open_database("points") as database:
         before, after = adjust_points(
             database,
-            catalogue,
+            load_catalogue_that_runs(database),
             arguments.player,
             uuid4(),
             adjustment,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from admin.opening import load_catalogue, open_database
+from admin.opening import load_catalogue_that_runs, open_database
 from admin.statistics_tables import show_drifts
 from shared.domain.catalogue import Catalogue
 from shared.domain.recalculation import Drift
@@ -40,10 +40,10 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    catalogue = load_catalogue()
     players = numbers = 0
     shown: list[Drift] = []
     with open_database("recalculate") as database:
+        catalogue = load_catalogue_that_runs(database)
         for page in _pages(arguments, database, catalogue):
             players += page.players
             numbers += len(page.drifts)

@@ -13,6 +13,7 @@ from shared.postgres.statements import statement
 _INSERT_IDENTITIES = statement("insert_goal_identities")
 _READ_IDENTITIES = statement("read_goal_identities")
 _INSERT_VERSION = statement("insert_catalogue_version")
+_HAS_RUN = statement("has_catalogue_version_run")
 
 
 def insert_missing_identities(connection: Connection, identities: Mapping[str, GoalIdentity]) -> None:
@@ -31,3 +32,9 @@ def read_identities(connection: Connection, goal_ids: Iterable[str]) -> dict[str
 def insert_version(connection: Connection, version: str, now: Instant) -> None:
     """Note that a version runs; one that ran before keeps its time."""
     _INSERT_VERSION.rows(connection, version, now)
+
+
+def has_run(connection: Connection, version: str) -> bool:
+    """Whether a version runs, or ran before."""
+    row = _HAS_RUN.row(connection, version)
+    return row is not None and bool(row[0])

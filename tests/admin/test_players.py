@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.admin.site import admin
+from tests.admin.site import Site, admin
+from tests.arena import assigned, challenge
+from tests.catalogue.documents import write_json
 
 Captured = pytest.CaptureFixture[str]
 
@@ -27,6 +29,19 @@ def test_a_player_of_whom_nothing_is_stored_is_no_player(arguments: list[str], c
         admin(*arguments)
     assert ended.value.code == 1
     assert capsys.readouterr() == ("", "nothing is stored of the player nobody\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["recalculate", "--all"], ["recalculate", LOSER, "--dry-run"], ["points", "adjust", LOSER, "+5", "--reason", "x"]],
+    ids=" ".join,
+)
+def test_a_catalogue_that_never_ran_here_is_refused(site: Site, capsys: Captured, arguments: list[str]) -> None:
+    write_json(site.catalogue_file, {"challenges": [challenge("other", assigned("other"))]})
+    with pytest.raises(SystemExit) as ended:
+        admin(*arguments)
+    assert ended.value.code == 1
+    assert "no service has run here with the catalogue" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("site")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from admin.__main__ import main
+from shared.catalogue.loader import load
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.operations.adjust_points import AdjustedPoints, adjust_points
+from shared.operations.catalogue_record import record_catalogue
 from shared.operations.initialize import initialize_player
 from shared.operations.known_player import PlayerUnknown
 from shared.operations.recalculate import recalculate_all
@@ -85,6 +88,7 @@ def test_a_mistyped_player_gets_nothing(database: Database, database_url: str) -
 
 
 def test_the_command_says_what_it_does(
+    database: Database,
     database_url: str,
     player: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -92,6 +96,7 @@ def test_the_command_says_what_it_does(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("CATALOGUE", "catalogues/demo.yaml")
+    record_catalogue(database, load(Path("catalogues/demo.yaml")), NOW, soon())
 
     def admin(*arguments: str) -> tuple[int, str]:
         status = main(list(arguments))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from admin.__main__ import main
+from shared.catalogue.loader import load
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, ScopeKind
 from shared.domain.events import Event
 from shared.domain.instant import DAY
@@ -14,6 +16,7 @@ from shared.domain.periods import LIFETIME_START, Schedule, period_at
 from shared.domain.recalculation import Drift
 from shared.domain.standings import Standing, StandingKey
 from shared.operations import recalculate as operations
+from shared.operations.catalogue_record import record_catalogue
 from shared.operations.claim import claim_reward
 from shared.operations.recalculate import recalculate, recalculate_all
 from shared.postgres import histories, journal
@@ -153,12 +156,14 @@ def test_every_player_is_looked_at_once(database: Database, database_url: str, m
 
 @pytest.mark.usefixtures("played")
 def test_the_command_reports_drift(
+    database: Database,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("CATALOGUE", "catalogues/demo.yaml")
+    record_catalogue(database, load(Path("catalogues/demo.yaml")), NOW, soon())
     monkeypatch.setenv("COLUMNS", "200")
 
     def command(*arguments: str) -> tuple[int, str]:

@@ -18,3 +18,7 @@ WHERE goal_id = ANY ($1::text[]);
 INSERT INTO catalogue_version (version, first_run_time)
 VALUES ($1, timestamptz 'epoch' + $2::bigint * interval '1 microsecond')
 ON CONFLICT (version) DO NOTHING;
+
+-- name: has_catalogue_version_run
+-- Whether a process has taken this catalogue version into use, whenever that was.
+SELECT EXISTS (SELECT FROM catalogue_version WHERE version = $1);
