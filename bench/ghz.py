@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,15 @@ class Reported:
     """How many calls ended in each status that is not OK."""
 
 
+@dataclass(frozen=True)
+class Played:
+    """What became of profiles that were played at the same time."""
+
+    reports: Sequence[Reported]
+    busy: float
+    """Cores that ghz took."""
+
+
 def is_built() -> bool:
     """Whether there is a ghz to play profiles with."""
     return PROGRAM.is_file()
@@ -49,12 +60,13 @@ def profile(path: Path, port: int, *, calls: int | None = None, seconds: float |
     return content if calls is None else {**content, "total": calls, "concurrency": min(calls, content["concurrency"])}
 
 
-def play(profiles: Mapping[str, Mapping[str, Any]], scratch: Path, cores: tuple[int, ...]) -> Sequence[Reported]:
+def play(profiles: Mapping[str, Mapping[str, Any]], scratch: Path, cores: tuple[int, ...]) -> Played:
     """Play profiles at the same time, on these cores; `scratch` is a folder for files.
 
     Raises `CalledProcessError` if ghz fails.
     """
     running = []
+    started, cpu_s = time.monotonic(), _cpu_of_ended_s()
     for name, content in profiles.items():
         config = scratch / f"{name}.json"
         config.write_text(json.dumps(content), encoding="utf-8")
@@ -62,7 +74,14 @@ def play(profiles: Mapping[str, Mapping[str, Any]], scratch: Path, cores: tuple[
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
         pin(process.pid, cores)
         running.append((name, content, process))
-    return [_reported(name, process, _limit_s(content)) for name, content, process in running]
+    reports = [_reported(name, process, _limit_s(content)) for name, content, process in running]
+    return Played(reports, (_cpu_of_ended_s() - cpu_s) / (time.monotonic() - started))
+
+
+def _cpu_of_ended_s() -> float:
+    """CPU time of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _limit_s(content: Mapping[str, Any]) -> float:

@@ -45,12 +45,13 @@ def measure_ghz(place: Workplace) -> Table:
             path.stem: ghz.profile(path, ports.get(path.stem, challenges.port), seconds=seconds)
             for path in sorted(ghz.MIX.glob("*.json"))
         }
-        reports = ghz.play(profiles, Path(name), place.cores.others)
-    for told in reports:
+        played = ghz.play(profiles, Path(name), place.cores.others)
+    for told in played.reports:
         percentiles = {share: told.percentiles_ms.get(share, math.nan) for share in (50, 95, 99)}
         note = f"{told.calls:,} calls; p50 {percentiles[50]:.1f}, p99 {percentiles[99]:.1f} ms"
         table.add(f"latency of {told.name}, p95", percentiles[95], Unit.MILLISECONDS, at_most(P95_MS), note)
-    failed = [f"{told.name}: {count} {code}" for told in reports for code, count in told.failed.items()]
-    count = sum(sum(told.failed.values()) for told in reports)
+    failed = [f"{told.name}: {count} {code}" for told in played.reports for code, count in told.failed.items()]
+    count = sum(sum(told.failed.values()) for told in played.reports)
     table.add("failed calls", count, target=at_most(0), note="; ".join(failed))
+    table.add("cores that ghz took", played.busy, note="near all that it has: it is what was measured")
     return table
