@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum, auto
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ def shown_measure(goal: Goal, tally: TallyView | None) -> int:
     """The number that players see; it may fall for `latest` alone."""
     if tally is None:
         return 0
-    if goal.counting is Counting.LATEST:
+    if goal.counting is _LATEST:
         return tally.latest or 0
     return tally.measures.judged_by(goal.counting)
 
@@ -109,25 +109,26 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion)
+    complete_time = claim_time = tally = None
     if completion is not None:
         complete_time, claim_time = completion
-        tally = None
-    else:
-        complete_time = claim_time = None
-        tally = view.tallies.get(goal.stat) if active else None
+    elif active:
+        tally = view.tallies.get(goal.stat)
     if completion is not None or _is_reached(goal, tally):
-        state = GoalState.COMPLETED if claim_time is None else GoalState.CLAIMED
+        state = _COMPLETED if claim_time is None else _CLAIMED
         progress = goal.target
     else:
         frozen = assignment.frozen_progress if assignment is not None else 0
-        progress = max(0, min(shown_measure(goal, tally) if active else frozen, goal.target))
-        state = GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED
-    return GoalStatus(
-        active,
-        bool(goal.requires) and not all(is_completed(catalogue.goals[required], view) for required in goal.requires),
-        state,
-        progress,
-        assignment.active_since if assignment is not None else None,
-        complete_time,
-        claim_time,
-    )
+        shown = shown_measure(goal, tally) if active else frozen
+        progress = max(0, min(shown, goal.target)) if shown else 0
+        state = _IN_PROGRESS if progress else _NOT_STARTED
+    locked = bool(goal.requires) and not all(is_completed(catalogue.goals[other], view) for other in goal.requires)
+    assign_time = assignment.active_since if assignment is not None else None
+    return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
+
+
+# A list asks for hundreds of statuses. In Python 3.11 a member of an enum is looked up by a descriptor, and a named
+# tuple is made by a function in Python: together as much as all the rest.
+_NOT_STARTED, _IN_PROGRESS, _COMPLETED, _CLAIMED = GoalState
+_LATEST = Counting.LATEST
+_status: Callable[[type[GoalStatus], tuple[object, ...]], GoalStatus] = tuple.__new__

@@ -40,13 +40,19 @@ class Measures(NamedTuple):
 
     def judged_by(self, counting: Counting) -> int:
         """The number that is held against a target; 0 where nothing was counted yet."""
-        if counting is Counting.SUM:
-            return self.sum
-        if counting is Counting.EVENTS:
-            return self.events
-        if counting is Counting.DAYS:
-            return self.day_count
-        return self.highest or 0
+        return self[_JUDGED_BY[counting]] or 0
+
+
+_JUDGED_BY = {
+    counting: Measures._fields.index(measure)
+    for counting, measure in {
+        Counting.LATEST: "highest",
+        Counting.HIGHEST: "highest",
+        Counting.SUM: "sum",
+        Counting.EVENTS: "events",
+        Counting.DAYS: "day_count",
+    }.items()
+}
 
 
 @dataclass(slots=True)

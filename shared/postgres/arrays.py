@@ -1,4 +1,4 @@
-"""Python lists as Postgres array literals.
+"""Python lists as Postgres array literals, and arrays as lists.
 
 A statement over UNNEST takes one array per column. psycopg dumps a list item by item, 1.2 µs each; one join over the
 whole column costs 0.01 to 0.17 µs an item, which for a batch of 1,000 events is 2 ms instead of 18.
@@ -7,6 +7,7 @@ whole column costs 0.01 to 0.17 µs an item, which for a batch of 1,000 events i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 def text_array(texts: Sequence[str]) -> str:
@@ -34,3 +35,8 @@ def nullable_text_array(texts: Sequence[str | None]) -> str:
     if None not in texts:
         return text_array([text for text in texts if text is not None])
     return "{" + ",".join(["NULL" if text is None else text_array([text])[1:-1] for text in texts]) + "}"
+
+
+def filled(columns: Iterable[Sequence[Any] | None]) -> list[Sequence[Any]]:
+    """Columns of a table that were aggregated as arrays, which are null together where there was no row."""
+    return [column or () for column in columns]

@@ -9,9 +9,8 @@ from typing import Any
 
 from shared.domain.recalculation import Adjustment, CompletedGoal, History
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
-from shared.postgres.arrays import text_array
+from shared.postgres.arrays import filled, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.players import filled
 from shared.postgres.standings import SCHEDULES, SCOPE_KINDS
 from shared.postgres.statements import statement
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Stat
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures
+from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 from shared.postgres.tallies import stat_of
-
-_R = TypeVar("_R", bound=tuple[Any, ...])
 
 _READ = statement("read_player")
 _INSERT = statement("insert_player")
@@ -34,20 +33,12 @@ def read(connection: Connection, user_id: str) -> StoredPlayer:
     row = _READ.row(connection, user_id)
     if row is None:
         raise LookupError("read_player answers one row")
-    time_zone, *columns = row
+    time_zone = row[0]
+    columns = filled(row[1:])
     return StoredPlayer(
         time_zone,
-        PlayerView(
-            tallies_of(*filled(columns[:7])),
-            assignments_of(*filled(columns[7:11])),
-            _completions(*filled(columns[11:])),
-        ),
+        PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:11]), completions_of(*columns[11:])),
     )
-
-
-def filled(columns: Sequence[Sequence[Any] | None]) -> Sequence[Sequence[Any]]:
-    """The arrays of one table, which are null together where it has no row of the player."""
-    return [column or () for column in columns]
 
 
 def tallies_of(
@@ -55,24 +46,25 @@ def tallies_of(
 ) -> dict[Stat, TallyView]:
     """A player's lifetime tallies, from arrays of their columns."""
     *measures, latest = measures_and_latest
-    views = _records(TallyView, _records(Measures, *measures), latest)
+    views = map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
     return dict(zip(map(stat_of, sources, codes), views, strict=True))
 
 
 def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
     """A player's choices, from arrays of their columns."""
-    return dict(zip(goal_ids, _records(Assignment, *columns), strict=True))
+    return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
 
 
-def _completions(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
-    return dict(zip(goal_ids, _records(Completion, *columns), strict=True))
+def completions_of(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
+    """What a player has completed, from arrays of the columns."""
+    return dict(zip(goal_ids, map(_completion, zip(*columns, strict=True)), strict=True))
 
 
-def _records(kind: type[_R], *columns: Iterable[Any]) -> Iterator[_R]:
-    """Named tuples of the columns' values, made without a call of Python's for each: of a player's goals there may be
-    hundreds.
-    """
-    return map(tuple.__new__, repeat(kind), zip(*columns, strict=True))
+# Named tuples, made without a call of Python's for each: of a player's goals there may be hundreds.
+_measures = partial(tuple.__new__, Measures)
+_tally_view = partial(tuple.__new__, TallyView)
+_assignment = partial(tuple.__new__, Assignment)
+_completion = partial(tuple.__new__, Completion)
 
 
 def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -> bool:

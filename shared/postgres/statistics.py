@@ -10,8 +10,9 @@ from shared.domain.instant import DAY, Day
 from shared.domain.progress import Assignment, TallyView
 from shared.domain.standings import Standing
 from shared.domain.statistics import Stretch, TrendDay
+from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
-from shared.postgres.players import assignments_of, filled, tallies_of
+from shared.postgres.players import assignments_of, tallies_of
 from shared.postgres.standings import SCOPE_KINDS
 from shared.postgres.statements import statement
 from shared.postgres.tallies import stretches_of

@@ -5,18 +5,28 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
-from shared.domain.progress import PlayerView, goal_status
-from shared.rpc.goal_encoding import GoalEncoder
-from shared.rpc.wire import Pieces, TimestampEncoder, nested_tag, timestamp_encoder
+from shared.domain.progress import Completion, PlayerView
+from shared.rpc.goal_encoding import CompletedGoal, GoalEncoder
+from shared.rpc.wire import Pieces, nested_tag
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
 UNTOUCHED = PlayerView({}, {}, {})
 """A player of whom nothing is stored."""
+
+
+class Touched(NamedTuple):
+    """The goals that may differ from an untouched player's, by their positions in the catalogue."""
+
+    positions: Sequence[int]
+    """In the catalogue's order."""
+    completions: Mapping[int, Completion]
+    """At every position: the completion, where nothing else of the player bears on the goal; else one without times."""
 
 
 class Edition:
@@ -26,25 +36,20 @@ class Edition:
         self, catalogue: Catalogue, challenge_fields: Callable[[Challenge], bytes], definitions: Mapping[str, bytes]
     ) -> None:
         """What the edition says of a challenge beside its goals; and of each goal to all players, by goal id."""
-        encoder = GoalEncoder(_GOALS, definitions)
+        encoder = GoalEncoder(catalogue, _GOALS, definitions)
         starts = accumulate((len(challenge.goals) for challenge in catalogue.challenges), initial=0)
         self._challenges = {
-            challenge.id: Spliceable(catalogue, challenge_fields(challenge), challenge.goals, start, encoder)
+            challenge.id: Spliceable(challenge_fields(challenge), challenge.goals, start, encoder)
             for challenge, start in zip(catalogue.challenges, starts, strict=False)
         }
 
     def challenges(
-        self, challenges: Iterable[Challenge], view: PlayerView, touched: Sequence[int], active_only: bool
+        self, challenges: Iterable[Challenge], view: PlayerView, touched: Touched, active_only: bool
     ) -> Iterator[tuple[Challenge, Pieces]]:
-        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges.
-
-        `touched` are the positions in the catalogue, in their order, of the goals that may differ from an untouched
-        player's.
-        """
-        encode_timestamp = timestamp_encoder()
+        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
         for challenge in challenges:
             spliceable = self._challenges[challenge.id]
-            message = spliceable.spliced(view, touched, active_only, encode_timestamp)
+            message = spliceable.spliced(view, touched, active_only)
             if message.length > spliceable.head_length:
                 yield challenge, message
 
@@ -52,59 +57,64 @@ class Edition:
 class Spliceable:
     """An encoded message with goals that can be replaced: what lies between the replaced ones is one piece."""
 
-    def __init__(
-        self, catalogue: Catalogue, head: bytes, goals: Sequence[Goal], first: int, encoder: GoalEncoder
-    ) -> None:
+    def __init__(self, head: bytes, goals: Sequence[Goal], first: int, encoder: GoalEncoder) -> None:
         """`head` is what comes before the goals, and `first` the position of the first goal in the catalogue."""
-        self._catalogue = catalogue
-        self._goals = goals
         self._first, self._end = first, first + len(goals)
         self._encoder = encoder
         self.head_length = len(head)
         """A message of this length has no goal."""
-        untouched = [goal_status(goal, UNTOUCHED, catalogue) for goal in goals]
-        encode_timestamp = timestamp_encoder()
-        fields = [
-            encoder.field(goal.id, status, encode_timestamp) for goal, status in zip(goals, untouched, strict=True)
-        ]
-        active = [field if status.active else b"" for field, status in zip(fields, untouched, strict=True)]
-        self._all, self._active = _Template(head, fields), _Template(head, active)
+        completed = [encoder.completed(goal) for goal in goals]
 
-    def spliced(
-        self, view: PlayerView, touched: Sequence[int], active_only: bool, encode_timestamp: TimestampEncoder
-    ) -> Pieces:
+        def template(fields: Iterable[bytes]) -> _Template:
+            return _Template(head, goals, completed, list(fields))
+
+        self._all = template(encoder.field(goal, UNTOUCHED) for goal in goals)
+        self._active = template(encoder.active_field(goal, UNTOUCHED) for goal in goals)
+
+    def spliced(self, view: PlayerView, touched: Touched, active_only: bool) -> Pieces:
         """The message as the player has it; with `active_only` without inactive goals. `touched` as for an edition."""
-        template = self._active if active_only else self._all
-        begin = bisect_left(touched, self._first)
-        end = bisect_left(touched, self._end, begin)
+        positions, completions = touched
+        template, encode = (
+            (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.field)
+        )
+        begin = bisect_left(positions, self._first)
+        end = bisect_left(positions, self._end, begin)
         if begin == end:
             return template.untouched
-        catalogue, goals, encode = self._catalogue, self._goals, self._encoder.field
-        whole, starts = template.whole, template.starts
+        first, whole, places = self._first, template.whole, template.places
         length = len(whole)
         pieces: list[bytes | memoryview] = []
         copied = 0
-        for position in touched[begin:end]:
-            index = position - self._first
-            goal = goals[index]
-            status = goal_status(goal, view, catalogue)
-            field = encode(goal.id, status, encode_timestamp) if status.active or not active_only else b""
-            starts_at, ends_at = starts[index], starts[index + 1]
-            if copied < starts_at:
-                pieces.append(whole[copied:starts_at])
+        for position in positions[begin:end]:
+            goal, begins, ends, completed = places[position - first]
+            complete_time, claim_time = completions[position]
+            field = encode(goal, view) if complete_time is None else completed.field(complete_time, claim_time)
+            if copied < begins:
+                pieces.append(whole[copied:begins])
             pieces.append(field)
-            length += len(field) - (ends_at - starts_at)
-            copied = ends_at
+            length += len(field) - (ends - begins)
+            copied = ends
         pieces.append(whole[copied:])
         return Pieces(length, pieces)
+
+
+class _Place(NamedTuple):
+    """A goal in a template."""
+
+    goal: Goal
+    begins: int
+    ends: int
+    completed: CompletedGoal
 
 
 class _Template:
     """An encoded message, and where its goals are."""
 
-    def __init__(self, head: bytes, goals: Sequence[bytes]) -> None:
-        """`goals` are encoded fields, in order; an empty one stands for a goal that is left out."""
-        self.whole = memoryview(head + b"".join(goals))
+    def __init__(
+        self, head: bytes, goals: Sequence[Goal], completed: Sequence[CompletedGoal], fields: Sequence[bytes]
+    ) -> None:
+        """`fields` are the goals, encoded; an empty one stands for a goal that is left out."""
+        self.whole = memoryview(head + b"".join(fields))
         self.untouched = Pieces(len(self.whole), [self.whole])
-        self.starts = list(accumulate(map(len, goals), initial=len(head)))
-        """By position; one more than there are goals, where the last one ends."""
+        bounds = list(accumulate(map(len, fields), initial=len(head)))
+        self.places = list(map(_Place, goals, bounds, bounds[1:], completed))

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal, Stat
-from shared.domain.progress import PlayerView, goal_status
-from shared.rpc.edition import Edition, Spliceable
+from shared.domain.progress import Completion, PlayerView
+from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_alone
-from shared.rpc.wire import Pieces, nested_tag, timestamp_encoder
+from shared.rpc.wire import Pieces, nested_tag
 
 _INITIALIZED_GOALS = nested_tag(challenge_service_pb2.InitializePlayerResponse.DESCRIPTOR, "goals")
 _SET_GOAL = nested_tag(challenge_service_pb2.SetGoalActiveResponse.DESCRIPTOR, "goal")
+
+
+_NOWHERE = -1
+
+_JUDGED_BY_MORE = Completion(None)
+"""Of a goal on which more than its completion may bear."""
 
 
 class EncodedCatalogue:
@@ -28,33 +35,39 @@ class EncodedCatalogue:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         goals = catalogue.goals.values()
-        self._positions = {goal.id: position for position, goal in enumerate(goals)}
-        self._default_goals: dict[Stat, list[str]] = defaultdict(list)
+        positions = self._positions = {goal.id: position for position, goal in enumerate(goals)}
+        self._default_positions: dict[Stat, list[int]] = defaultdict(list)
         for goal in catalogue.default_goals:
-            self._default_goals[goal.stat].append(goal.id)
-        self._dependents: dict[str, list[str]] = defaultdict(list)
+            self._default_positions[goal.stat].append(positions[goal.id])
+        self._dependents: dict[int, list[int]] = defaultdict(list)
         for goal in goals:
             for required in goal.requires:
-                self._dependents[required].append(goal.id)
+                self._dependents[positions[required]].append(positions[goal.id])
+        self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
 
         definitions = {goal.id: definition(goal) for goal in goals}
         self._full = Edition(catalogue, _challenge_fields, definitions)
         self._light = Edition(catalogue, _challenge_id, {goal.id: id_alone(goal) for goal in goals})
-        self._initialized = Spliceable(catalogue, b"", tuple(goals), 0, GoalEncoder(_INITIALIZED_GOALS, definitions))
-        self._set_goal = GoalEncoder(_SET_GOAL, definitions)
+        self._initialized = Spliceable(b"", tuple(goals), 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, definitions))
+        self._set_goal = GoalEncoder(catalogue, _SET_GOAL, definitions)
 
-    def touched(self, view: PlayerView) -> list[int]:
-        """The goals on which what is stored of the player may bear, by their positions in the catalogue, in order.
-
-        All others are as for a player of whom nothing is stored.
-        """
-        goal_ids = {*view.assignments, *view.completions}
-        for stat in view.tallies:
-            goal_ids.update(self._default_goals.get(stat, ()))
-        for required in goal_ids & self._dependents.keys():
-            goal_ids.update(self._dependents[required])
+    def touched(self, view: PlayerView) -> Touched:
+        """The goals on which what is stored of the player may bear; all others are as for one of whom nothing is."""
+        completions = view.completions
+        defaults = map(self._default_positions.get, view.tallies, repeat(()))
+        found = dict.fromkeys(chain.from_iterable(defaults), _JUDGED_BY_MORE)
+        found.update(zip(self._positions_of(completions), completions.values(), strict=True))
+        found.update(dict.fromkeys(self._positions_of(view.assignments), _JUDGED_BY_MORE))
         # What is stored of goals that are no longer in the catalogue stays there.
-        return sorted(map(self._positions.__getitem__, goal_ids & self._positions.keys()))
+        found.pop(_NOWHERE, None)
+        for required in found.keys() & self._dependents.keys():
+            found.update(dict.fromkeys(self._dependents[required], _JUDGED_BY_MORE))
+        for dependent in found.keys() & self._dependent:
+            found[dependent] = _JUDGED_BY_MORE
+        return Touched(sorted(found), found)
+
+    def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:
+        return map(self._positions.get, goal_ids, repeat(_NOWHERE))
 
     def challenges(
         self, challenges: Iterable[Challenge], view: PlayerView, active_only: bool, *, light: bool = False
@@ -69,13 +82,11 @@ class EncodedCatalogue:
 
     def initialized_goals(self, view: PlayerView) -> Pieces:
         """The player's active goals in the catalogue's order, as fields of an `InitializePlayerResponse`."""
-        return self._initialized.spliced(
-            view, self.touched(view), active_only=True, encode_timestamp=timestamp_encoder()
-        )
+        return self._initialized.spliced(view, self.touched(view), active_only=True)
 
     def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
         """The goal as a field of a `SetGoalActiveResponse`."""
-        return self._set_goal.field(goal.id, goal_status(goal, view, self.catalogue), timestamp_encoder())
+        return self._set_goal.field(goal, view)
 
 
 def _challenge_fields(challenge: Challenge) -> bytes:

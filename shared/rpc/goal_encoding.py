@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from typing import NamedTuple
 
 from challenge.v1 import challenge_pb2
 
-from shared.domain.catalogue import Counting, Goal, Reward, RewardType, Source
-from shared.domain.progress import GoalState, GoalStatus
-from shared.rpc.wire import TimestampEncoder, nested_tag, number, number_tag, varint
+from shared.domain.catalogue import Catalogue, Counting, Goal, Reward, RewardType, Source
+from shared.domain.instant import Instant
+from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
+from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number, number_tag, timestamp_field, timestamp_tag, varint
 
 SOURCES = {
     Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
@@ -38,13 +39,19 @@ _ACTIVE = number_tag(_GOAL, "active")
 _LOCKED = number_tag(_GOAL, "locked")
 _STATE = number_tag(_GOAL, "state")
 _PROGRESS = number_tag(_GOAL, "progress")
-_ASSIGN_TIME = nested_tag(_GOAL, "assign_time")
-_COMPLETE_TIME = nested_tag(_GOAL, "complete_time")
-_CLAIM_TIME = nested_tag(_GOAL, "claim_time")
+_ASSIGN_TIME = timestamp_tag(_GOAL, "assign_time")
+_COMPLETE_TIME = timestamp_tag(_GOAL, "complete_time")
+_CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
 _OCCURRENCE = number(number_tag(_GOAL, "occurrence"), 1)
 
-BEGINNINGS_CACHED_MAX = 32_768
-"""Of each encoder, at most some 15 MB."""
+_STANDINGS = {
+    (active, locked, state): b"".join(
+        (number(_ACTIVE, active), number(_LOCKED, locked), number(_STATE, GOAL_STATES[state]), _OCCURRENCE)
+    )
+    for active in (False, True)
+    for locked in (False, True)
+    for state in GoalState
+}
 
 
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
@@ -78,39 +85,58 @@ def id_alone(goal: Goal) -> bytes:
     return challenge_pb2.Goal(goal_id=goal.id).SerializeToString()
 
 
-class GoalEncoder:
-    """Encodes goals as fields of a message."""
+class CompletedGoal(NamedTuple):
+    """A goal of which nothing but its completion is stored, up to the time at which it was completed: the same for all
+    such players.
+    """
 
-    def __init__(self, tag: bytes, definitions: Mapping[str, bytes]) -> None:
+    completed: bytes
+    claimed: bytes
+
+    def field(self, complete_time: Instant, claim_time: Instant | None) -> bytes:
+        """The goal as a player has it."""
+        if claim_time is None:
+            return timestamp_field(self.completed, complete_time)
+        return timestamp_field(timestamp_field(self.claimed, complete_time) + _CLAIM_TIME, claim_time)
+
+
+class GoalEncoder:
+    """Encodes goals, as players have them, as fields of a message."""
+
+    def __init__(self, catalogue: Catalogue, tag: bytes, definitions: Mapping[str, bytes]) -> None:
         """`tag` is the field's; `definitions` has, by goal id, what is the same for all players, encoded."""
+        self._catalogue = catalogue
         self._tag = tag
         self._definitions = definitions
-        # All but the instants, which hardly two players have in common.
-        self._beginning = lru_cache(BEGINNINGS_CACHED_MAX)(self._encode_beginning)
+        self._completed: dict[str, tuple[bytes, bytes]] = {}
 
-    def field(self, goal_id: str, status: GoalStatus, encode_timestamp: TimestampEncoder) -> bytes:
-        """The goal as a player has it; the player's fields in the order of their numbers."""
+    def field(self, goal: Goal, view: PlayerView) -> bytes:
+        """The goal as the player has it."""
+        return self._field(goal.id, goal_status(goal, view, self._catalogue))
+
+    def active_field(self, goal: Goal, view: PlayerView) -> bytes:
+        """The same, or nothing if the goal is inactive."""
+        status = goal_status(goal, view, self._catalogue)
+        return self._field(goal.id, status) if status.active else b""
+
+    def completed(self, goal: Goal) -> CompletedGoal:
+        """The goal as all have it who have completed it, if it requires no other."""
+        completed, claimed = (
+            self.field(goal, PlayerView({}, {}, {goal.id: Completion(0, claim_time)})) for claim_time in (None, 0)
+        )
+        claim_length = len(_CLAIM_TIME) + TIMESTAMP_REST_LENGTH
+        return CompletedGoal(completed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
+
+    def _field(self, goal_id: str, status: GoalStatus) -> bytes:
         active, locked, state, progress, assign_time, complete_time, claim_time = status
-        rest = _OCCURRENCE
-        if claim_time is not None:
-            rest = encode_timestamp(_CLAIM_TIME, claim_time) + rest
-        if complete_time is not None:
-            rest = encode_timestamp(_COMPLETE_TIME, complete_time) + rest
-        if assign_time is not None:
-            rest = encode_timestamp(_ASSIGN_TIME, assign_time) + rest
-        return self._beginning(goal_id, active, locked, state, progress, len(rest)) + rest
-
-    def _encode_beginning(
-        self, goal_id: str, active: bool, locked: bool, state: GoalState, progress: int, rest_length: int
-    ) -> bytes:
-        """The field up to the rest of it."""
         message = b"".join(
             (
                 self._definitions[goal_id],
-                number(_ACTIVE, active),
-                number(_LOCKED, locked),
-                number(_STATE, GOAL_STATES[state]),
+                _STANDINGS[active, locked, state],
                 number(_PROGRESS, progress),
+                timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
+                timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
+                timestamp_field(_CLAIM_TIME, claim_time) if claim_time is not None else b"",
             )
         )
-        return self._tag + varint(len(message) + rest_length) + message
+        return self._tag + varint(len(message)) + message

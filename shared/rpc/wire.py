@@ -6,12 +6,13 @@ https://protobuf.dev/programming-guides/encoding/
 - The items of a repeated message field are fields of their own, so encodings of items can be joined.
 - Appending a field to an encoded message sets it. Nothing that is appended can un-set a field.
 - A nested message is a tag, its length, and its encoding.
-- Proto3 leaves out what has its default value: 0, false, empty.
+- Proto3 leaves out what has its default value: 0, false, empty. Parsers take it all the same.
+- A varint may be longer than it needs to be: up to ten bytes, the highest of which may be empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from google.protobuf.descriptor import Descriptor
@@ -68,20 +69,40 @@ def number(tag: bytes, value: int) -> bytes:
     return tag + varint(value) if value else b""
 
 
-TimestampEncoder = Callable[[bytes, Instant], bytes]
-"""Encodes a `google.protobuf.Timestamp` field, given its tag and the instant, which is not before 1970."""
+_SECONDS = number_tag(Timestamp.DESCRIPTOR, "seconds")
+_NANOS = number_tag(Timestamp.DESCRIPTOR, "nanos")
+_SECONDS_END = [_MORE[bits & 0x7F] + _LAST[bits >> 7] + _NANOS for bits in range(0x400)]
+"""By the 28th and higher bits of the seconds, which are less than 2^38 until the year 9999: with what follows them."""
+_TIMESTAMP_LENGTH = 13
+TIMESTAMP_REST_LENGTH = 12
+"""Of what comes behind the tag."""
 
 
-def timestamp_encoder() -> TimestampEncoder:
-    """An encoder for one thread: it fills one message again and again, in half the time of a new one for each."""
-    message = Timestamp()
-    serialize = message.SerializeToString
+def timestamp_tag(message: Descriptor, field: str) -> bytes:
+    """What a `google.protobuf.Timestamp` field begins with: its tag, its length, and the tag of the seconds."""
+    return nested_tag(message, field) + _LAST[_TIMESTAMP_LENGTH] + _SECONDS
 
-    def encode(tag: bytes, instant: Instant) -> bytes:
-        message.seconds, microseconds = divmod(instant, SECOND)
-        message.nanos = microseconds * 1_000
-        # Shorter than 0x80: the length is a single byte.
-        encoded = serialize()
-        return tag + _LAST[len(encoded)] + encoded
 
-    return encode
+def timestamp_field(tag: bytes, instant: Instant) -> bytes:
+    """A `google.protobuf.Timestamp` field of an instant in the years 1970 to 9999, always of the same length.
+
+    Without a message, which is slower, and without larger tables, which are twice as fast while nothing else runs and
+    half as fast beside everything else that a list takes.
+    """
+    seconds = instant // SECOND
+    nanos = (instant - seconds * SECOND) * 1_000
+    return b"".join(
+        (
+            tag,
+            _MORE[seconds & 0x7F],
+            _MORE[seconds >> 7 & 0x7F],
+            _MORE[seconds >> 14 & 0x7F],
+            _MORE[seconds >> 21 & 0x7F],
+            _SECONDS_END[seconds >> 28],
+            _MORE[nanos & 0x7F],
+            _MORE[nanos >> 7 & 0x7F],
+            _MORE[nanos >> 14 & 0x7F],
+            _MORE[nanos >> 21 & 0x7F],
+            _LAST[nanos >> 28],
+        )
+    )

@@ -24,6 +24,7 @@ from shared.runtime.logs import log_to_stderr
 from shared.runtime.metrics_port import serve_metrics
 from shared.runtime.parent_link import ParentLink
 from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.scheduling import let_threads_finish
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
@@ -123,6 +124,7 @@ def _run_worker(service: Service[S], settings: S) -> int:
 
 def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
     """The service in this process: the only one, or one of several workers."""
+    let_threads_finish()
     with Lifecycle() as lifecycle:
         telemetry, duties = _telemetry(service, settings, worker, lifecycle)
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
