@@ -23,7 +23,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 log = logging.getLogger(__name__)
@@ -54,6 +53,29 @@ class _Waiting(NamedTuple):
     run: Callable[[], object]
 
 
+class _Worker:
+    """A thread that waits for work of its own: so the one that was busy last can be chosen, whose memory is still in
+    the caches.
+    """
+
+    def __init__(self, name: str, work: Callable[[_Worker], None]) -> None:
+        self.thread = threading.Thread(target=work, args=(self,), name=name, daemon=True)
+        self._task: Callable[[], object] | None = None
+        self._has_task = threading.Lock()
+        self._has_task.acquire()
+
+    def hand(self, task: Callable[[], object] | None) -> None:
+        """Give it the next task; None ends it. It must be idle."""
+        self._task = task
+        self._has_task.release()
+
+    def take(self) -> Callable[[], object] | None:
+        """Wait for the next task."""
+        self._has_task.acquire()
+        task, self._task = self._task, None
+        return task
+
+
 class CallPool(ThreadPoolExecutor):
     """So many threads, and a room to wait for them. An executor, because that is what gRPC hands calls to.
 
@@ -64,15 +86,15 @@ class CallPool(ThreadPoolExecutor):
 
     def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX) -> None:
         """With `waiting_max` 0, whoever finds no thread free is refused."""
-        # An executor has a thread at least. Those are never used: ours take their work from a queue and nothing else.
+        # An executor has a thread at least. It is never used: ours are handed their work.
         super().__init__(1)
         self._name = name
         self._threads_max = threads
         self._waiting_max = waiting_max
         self._lock = threading.Lock()
         self._in_use = 0
-        self._tasks: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._workers: list[threading.Thread] = []
+        self._workers: list[_Worker] = []
+        self._idle: list[_Worker] = []
         self._waiting: deque[_Waiting] = deque()
         self._closing = False
         self._someone_waits = threading.Condition(self._lock)
@@ -106,9 +128,10 @@ class CallPool(ThreadPoolExecutor):
                 self._someone_waits.notify()
                 return _SUBMITTED
             self._in_use += 1
-            if self._in_use > len(self._workers):
+            if not self._idle:
                 self._add_worker()
-        self._tasks.put(run)
+            worker = self._idle.pop()
+        worker.hand(run)
         return _SUBMITTED
 
     def close(self) -> None:
@@ -117,29 +140,28 @@ class CallPool(ThreadPoolExecutor):
             self._closing = True
             self._someone_waits.notify()
         self._refuser.join()
-        for _ in self._workers:
-            self._tasks.put(None)
         for worker in self._workers:
-            worker.join()
+            worker.hand(None)
+        for worker in self._workers:
+            worker.thread.join()
         self.shutdown()
 
     def _add_worker(self) -> None:
-        name = f"{self._name} {len(self._workers) + 1}"
-        worker = threading.Thread(target=self._work, name=name, daemon=True)
+        worker = _Worker(f"{self._name} {len(self._workers) + 1}", self._work)
         self._workers.append(worker)
-        worker.start()
+        self._idle.append(worker)
+        worker.thread.start()
 
-    def _work(self) -> None:
+    def _work(self, worker: _Worker) -> None:
         """Run calls, and after each those who wait."""
-        while (run := self._tasks.get()) is not None:
-            following: Callable[[], object] | None = run
+        while (following := worker.take()) is not None:
             while following is not None:
                 _run(following)
                 with self._lock:
                     following = self._next()
-                    self._in_use -= following is None
-            # A call that has ended is not to live on until the next one comes.
-            del run
+                    if following is None:
+                        self._in_use -= 1
+                        self._idle.append(worker)
 
     def _next(self) -> Callable[[], object] | None:
         if not self._waiting:

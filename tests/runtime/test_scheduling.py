@@ -1,0 +1,27 @@
+"""How a service's threads are scheduled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, threading
+from shared.runtime.scheduling import let_threads_finish
+
+let_threads_finish()
+policies = []
+thread = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(threading.get_native_id())))
+thread.start()
+thread.join()
+print(policies == [os.SCHED_BATCH])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the system has no such policy")
+def test_threads_that_are_woken_do_not_interrupt_others() -> None:
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True)
+    assert ran.stdout == "True\n"
