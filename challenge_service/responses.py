@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
@@ -22,8 +23,16 @@ def initialized(goals: Pieces, created: bool, new_assignments: int) -> bytes:
 
 def listed(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str) -> bytes:
     """A `ListChallengesResponse` of encoded challenges."""
-    rest = rpc.ListChallengesResponse(next_page_token=next_page_token, catalogue_version=catalogue_version)
-    return b"".join([*nested_pieces(_LISTED_CHALLENGES, challenges), rest.SerializeToString()])
+    fields = nested_pieces(_LISTED_CHALLENGES, challenges)
+    fields.append(_version_field(catalogue_version))
+    if next_page_token:
+        fields.append(rpc.ListChallengesResponse(next_page_token=next_page_token).SerializeToString())
+    return b"".join(fields)
+
+
+@lru_cache(2)
+def _version_field(catalogue_version: str) -> bytes:
+    return rpc.ListChallengesResponse(catalogue_version=catalogue_version).SerializeToString()
 
 
 def challenge(encoded: Pieces) -> bytes:

@@ -11,8 +11,8 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.progress import Completion, PlayerView
-from shared.rpc.goal_encoding import CompletedGoal, GoalEncoder
-from shared.rpc.wire import Pieces, nested_tag
+from shared.rpc.goal_encoding import CompletedGoal, GoalEncoder, claimed_field
+from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
@@ -86,9 +86,14 @@ class Spliceable:
         pieces: list[bytes | memoryview] = []
         copied = 0
         for position in positions[begin:end]:
-            goal, begins, ends, completed = places[position - first]
+            goal, begins, ends, unclaimed, claimed = places[position - first]
             complete_time, claim_time = completions[position]
-            field = encode(goal, view) if complete_time is None else completed.field(complete_time, claim_time)
+            if complete_time is None:
+                field = encode(goal, view)
+            elif claim_time is None:
+                field = timestamp_field(unclaimed, complete_time)
+            else:
+                field = claimed_field(claimed, complete_time, claim_time)
             if copied < begins:
                 pieces.append(whole[copied:begins])
             pieces.append(field)
@@ -99,12 +104,13 @@ class Spliceable:
 
 
 class _Place(NamedTuple):
-    """A goal in a template."""
+    """A goal in a template; what is said of it when it is completed is as in `CompletedGoal`."""
 
     goal: Goal
     begins: int
     ends: int
-    completed: CompletedGoal
+    unclaimed: bytes
+    claimed: bytes
 
 
 class _Template:
@@ -117,4 +123,4 @@ class _Template:
         self.whole = memoryview(head + b"".join(fields))
         self.untouched = Pieces(len(self.whole), [self.whole])
         bounds = list(accumulate(map(len, fields), initial=len(head)))
-        self.places = list(map(_Place, goals, bounds, bounds[1:], completed))
+        self.places = list(map(_Place, goals, bounds, bounds[1:], *zip(*completed, strict=True)))

@@ -86,18 +86,17 @@ def id_alone(goal: Goal) -> bytes:
 
 
 class CompletedGoal(NamedTuple):
-    """A goal of which nothing but its completion is stored, up to the time at which it was completed: the same for all
-    such players.
-    """
+    """A goal of which nothing but its completion is stored, up to the time of that: the same for all such players."""
 
-    completed: bytes
+    unclaimed: bytes
+    """A `timestamp_field` begins with it."""
     claimed: bytes
+    """A `claimed_field` begins with it."""
 
-    def field(self, complete_time: Instant, claim_time: Instant | None) -> bytes:
-        """The goal as a player has it."""
-        if claim_time is None:
-            return timestamp_field(self.completed, complete_time)
-        return timestamp_field(timestamp_field(self.claimed, complete_time) + _CLAIM_TIME, claim_time)
+
+def claimed_field(beginning: bytes, complete_time: Instant, claim_time: Instant) -> bytes:
+    """A goal that was completed and claimed; the beginning is a `CompletedGoal`'s."""
+    return timestamp_field(timestamp_field(beginning, complete_time) + _CLAIM_TIME, claim_time)
 
 
 class GoalEncoder:
@@ -108,7 +107,6 @@ class GoalEncoder:
         self._catalogue = catalogue
         self._tag = tag
         self._definitions = definitions
-        self._completed: dict[str, tuple[bytes, bytes]] = {}
 
     def field(self, goal: Goal, view: PlayerView) -> bytes:
         """The goal as the player has it."""
@@ -121,11 +119,11 @@ class GoalEncoder:
 
     def completed(self, goal: Goal) -> CompletedGoal:
         """The goal as all have it who have completed it, if it requires no other."""
-        completed, claimed = (
+        unclaimed, claimed = (
             self.field(goal, PlayerView({}, {}, {goal.id: Completion(0, claim_time)})) for claim_time in (None, 0)
         )
         claim_length = len(_CLAIM_TIME) + TIMESTAMP_REST_LENGTH
-        return CompletedGoal(completed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
+        return CompletedGoal(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
 
     def _field(self, goal_id: str, status: GoalStatus) -> bytes:
         active, locked, state, progress, assign_time, complete_time, claim_time = status

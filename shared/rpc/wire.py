@@ -71,8 +71,19 @@ def number(tag: bytes, value: int) -> bytes:
 
 _SECONDS = number_tag(Timestamp.DESCRIPTOR, "seconds")
 _NANOS = number_tag(Timestamp.DESCRIPTOR, "nanos")
-_SECONDS_END = [_MORE[bits & 0x7F] + _LAST[bits >> 7] + _NANOS for bits in range(0x400)]
-"""By the 28th and higher bits of the seconds, which are less than 2^38 until the year 9999: with what follows them."""
+
+
+class _EndsOfSeconds(dict[int, bytes]):
+    """By the 21st and higher bits of the seconds: the rest of their varint, and what follows it. One for 24 days."""
+
+    def __missing__(self, high_bits: int) -> bytes:
+        # Less than 2^17 until the year 9999.
+        low, middle, high = high_bits & 0x7F, high_bits >> 7 & 0x7F, high_bits >> 14
+        ending = self[high_bits] = _MORE[low] + _MORE[middle] + _LAST[high] + _NANOS
+        return ending
+
+
+_ends_of_seconds = _EndsOfSeconds()
 _TIMESTAMP_LENGTH = 13
 TIMESTAMP_REST_LENGTH = 12
 """Of what comes behind the tag."""
@@ -97,8 +108,7 @@ def timestamp_field(tag: bytes, instant: Instant) -> bytes:
             _MORE[seconds & 0x7F],
             _MORE[seconds >> 7 & 0x7F],
             _MORE[seconds >> 14 & 0x7F],
-            _MORE[seconds >> 21 & 0x7F],
-            _SECONDS_END[seconds >> 28],
+            _ends_of_seconds[seconds >> 21],
             _MORE[nanos & 0x7F],
             _MORE[nanos >> 7 & 0x7F],
             _MORE[nanos >> 14 & 0x7F],
