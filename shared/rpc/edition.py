@@ -10,7 +10,7 @@ from typing import NamedTuple
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
-from shared.domain.progress import Completion, PlayerView
+from shared.domain.progress import Completion, PlayerView, is_active
 from shared.rpc.goal_encoding import CompletedGoal, GoalEncoder, claimed_field
 from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 
@@ -63,13 +63,11 @@ class Spliceable:
         self._encoder = encoder
         self.head_length = len(head)
         """A message of this length has no goal."""
+        fields = [encoder.field(goal, UNTOUCHED) for goal in goals]
+        active = [field if is_active(goal, None, None) else b"" for goal, field in zip(goals, fields, strict=True)]
         completed = [encoder.completed(goal) for goal in goals]
-
-        def template(fields: Iterable[bytes]) -> _Template:
-            return _Template(head, goals, completed, list(fields))
-
-        self._all = template(encoder.field(goal, UNTOUCHED) for goal in goals)
-        self._active = template(encoder.active_field(goal, UNTOUCHED) for goal in goals)
+        self._all = _Template(head, goals, completed, fields)
+        self._active = _Template(head, goals, completed, active)
 
     def spliced(self, view: PlayerView, touched: Touched, active_only: bool) -> Pieces:
         """The message as the player has it; with `active_only` without inactive goals. `touched` as for an edition."""
