@@ -115,8 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     left_out = ONLY_BY_NAME if arguments.full else ONLY_BY_NAME | ONLY_FULL
     names = arguments.tables or [name for name in TABLES if name not in left_out]
-    # A supervisor's way to stop ends as tidily as Ctrl-C does.
+    # A supervisor's way to stop ends as tidily as Ctrl-C does, which shells turn off for what runs in the background.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         with Terminal() as terminal:
             report = _measure(names, terms, terminal)

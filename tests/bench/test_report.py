@@ -21,10 +21,11 @@ COMMAND = [sys.executable, "-m", "bench", "--players", "60", "--seconds", "0.3"]
 
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A report that takes minutes, with its output in a file."""
-    command = [*COMMAND, "--seconds", "60", "telemetry"]
+    """A report that takes a while, with its output in a file."""
     with (tmp_path / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            [*COMMAND, "telemetry"], cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+        )
         try:
             yield process
         finally:
