@@ -65,7 +65,7 @@ class _Worker:
         self._has_task.acquire()
 
     def hand(self, task: Callable[[], object] | None) -> None:
-        """Give it the next task; None ends it. It must be idle."""
+        """Give it the next task; None ends it, after what it works on. It must have taken the task before."""
         self._task = task
         self._has_task.release()
 
@@ -127,10 +127,10 @@ class CallPool(ThreadPoolExecutor):
                 self._waiting.append(_Waiting(time.monotonic(), run))
                 self._someone_waits.notify()
                 return _SUBMITTED
-            self._in_use += 1
             if not self._idle:
                 self._add_worker()
             worker = self._idle.pop()
+            self._in_use += 1
         worker.hand(run)
         return _SUBMITTED
 
@@ -148,9 +148,10 @@ class CallPool(ThreadPoolExecutor):
 
     def _add_worker(self) -> None:
         worker = _Worker(f"{self._name} {len(self._workers) + 1}", self._work)
+        # Where the system has no thread left this fails, and nothing is handed to one that does not run.
+        worker.thread.start()
         self._workers.append(worker)
         self._idle.append(worker)
-        worker.thread.start()
 
     def _work(self, worker: _Worker) -> None:
         """Run calls, and after each those who wait."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from shared.rpc.call_pool import REFUSALS_AT_ONCE, REFUSALS_PER_S, WAIT_S, CallPool, is_refusing
 from tests.waiting import wait_until
 
@@ -129,3 +131,40 @@ def test_what_fails_takes_no_thread_with_it() -> None:
     pool.close()
     assert book.answered == [0, 1, 2]
     assert pool.in_use == 0
+
+
+def test_a_call_is_given_to_the_thread_that_was_busy_last() -> None:
+    pool, threads = CallPool(3, "test"), list[str]()
+    releases = [threading.Event() for _ in range(3)]
+    for release in releases:
+        pool.submit(release.wait, 30)
+    for ended, release in enumerate(releases, 1):
+        release.set()
+        _wait_for_in_use(pool, 3 - ended)
+    for _ in range(6):
+        pool.submit(lambda: threads.append(threading.current_thread().name))
+        _wait_for_in_use(pool, 0)
+    assert threads == ["test 3"] * 6
+    pool.start()
+    pool.close()
+
+
+def test_a_thread_that_cannot_be_started_is_given_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, book = CallPool(1, "test"), Book()
+    pool.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _no_thread_left)
+        with pytest.raises(RuntimeError):
+            pool.submit(book.call, 0)
+    assert pool.in_use == 0
+    pool.submit(book.call, 1)
+    wait_until(lambda: book.answered == [1])
+    pool.close()
+
+
+def _no_thread_left(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _wait_for_in_use(pool: CallPool, threads: int) -> None:
+    wait_until(lambda: pool.in_use == threads)
