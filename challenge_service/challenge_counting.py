@@ -32,9 +32,9 @@ def start_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Databas
         in_use = catalogue.in_use
         if in_use is None:
             return
-        count_challenges(database, in_use.prepared.catalogue, system_clock(), stopping=stopping.is_set)
+        count_challenges(database, in_use.prepared.catalogue, system_clock(), rest=stopping.wait)
         counted_s = (last_count_time(database, time.monotonic() + LOOK_S) or 0) / SECOND
 
     process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_S + STEP_TIMEOUT_S)
-    # Stopped before the duty, which ends at the next range of players then.
+    # Stopped before the duty, which ends after the range of players that it is at.
     process.lifecycle.on_stop("counting", stopping.set)

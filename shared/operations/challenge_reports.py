@@ -16,17 +16,24 @@ from shared.postgres.database import Database
 from shared.postgres.reports import ChallengeReport, Counted, LastCount
 
 COUNT_INTERVAL_S = 60.0
-COUNT_S = 600.0
+COUNT_S = 3_600.0
 PAUSE_FACTOR = 10
 """After a count there is none for so many times what it took: at most a tenth of a core goes into counting."""
-RANGE_TALLIES = 200_000
-"""Players are counted range by range, each with about so many tallies: a second or so, in a few dozen megabytes."""
+RANGE_TALLIES = 1_000
+"""Players are counted range by range, each with about so many tallies: that keeps a core of the database busy for a
+dozen milliseconds, in which calls may have to wait for it."""
+REST_FACTOR = 4
+"""After each range the count rests for so many times what it took, and calls have the core to themselves."""
+REST_MAX_S = 5.0
+"""A transaction that does nothing for much longer would be ended."""
 
 
 def count_challenges(
-    database: Database, catalogue: Catalogue, now: Instant, *, stopping: Callable[[], bool] = lambda: False
+    database: Database, catalogue: Catalogue, now: Instant, *, rest: Callable[[float], bool] = lambda _: False
 ) -> bool:
     """The duty: count, if that is due; False if it is not, if another process is at it, or when it is to stop.
+
+    `rest` waits for so many seconds, or until it is time to stop; it answers whether it is. Left out: do not rest.
 
     However many processes do this, challenges are counted once in an interval, and not at all while nothing changes.
     """
@@ -37,31 +44,36 @@ def count_challenges(
         last = reports.last_count(connection)
         if not is_due(last, catalogue.version, now):
             return False
-        started = time.monotonic()
-        counted = _count(connection, catalogue, stopping)
+        counted = _count(connection, catalogue, rest)
         if counted is None:
             return False
-        reports.store(connection, counted, now)
-        duration = int((time.monotonic() - started) * SECOND)
-        reports.note_count(connection, now, catalogue.version, last.changes_by_now, duration)
+        challenges, took_s = counted
+        reports.store(connection, challenges, now)
+        reports.note_count(connection, now, catalogue.version, last.changes_by_now, int(took_s * SECOND))
         return True
 
     return database.transact(work, time.monotonic() + COUNT_S)
 
 
-def _count(connection: Connection, catalogue: Catalogue, stopping: Callable[[], bool]) -> list[Counted] | None:
-    """All players, range by range; None when it is to stop."""
+def _count(
+    connection: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
+) -> tuple[list[Counted], float] | None:
+    """All players, range by range, and the seconds that this took but for the rests; None when it is to stop."""
     totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
+    took_s = 0.0
     after = ""
     while after != reports.LAST_USER_ID:
-        if stopping():
-            return None
+        started = time.monotonic()
         last = reports.end_of_range(connection, after, RANGE_TALLIES)
         for challenge_id, *numbers in reports.count(connection, catalogue.goals.values(), after, last):
             before = totals.get(challenge_id, Counted(challenge_id, 0, 0, 0))
             totals[challenge_id] = Counted(challenge_id, *map(add, before[1:], numbers))
         after = last
-    return list(totals.values())
+        range_s = time.monotonic() - started
+        took_s += range_s
+        if rest(min(REST_FACTOR * range_s, REST_MAX_S)):
+            return None
+    return list(totals.values()), took_s
 
 
 def is_due(last: LastCount, version: str, now: Instant) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -104,9 +103,16 @@ def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytes
     players = [f"player {number}" for number in range(25)]
     flushed(database, CATALOGUE, [Event("kill", player, NOW, KILLS, delta=1) for player in players])
     monkeypatch.setattr(operations, "RANGE_TALLIES", 4)
-    looks = count()
-    assert not count_challenges(database, CATALOGUE, NOW, stopping=lambda: next(looks) == 3)
+    rests: list[float] = []
+
+    def rest(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == 3
+
+    assert not count_challenges(database, CATALOGUE, NOW, rest=rest)
     assert last_count_time(database, soon()) is None
+    assert len(rests) == 3
+    assert all(0 < seconds <= operations.REST_MAX_S for seconds in rests)
     assert count_challenges(database, CATALOGUE, NOW)
     assert challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
 
