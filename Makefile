@@ -46,9 +46,10 @@ bench-full: $(READY) ## Measure everything
 
 # How long, in seconds.
 SOAK ?= 3600
+SOAK_DATA ?= /var/tmp
 .PHONY: soak
 soak: $(READY) ## Play a whole game for an hour, and see whether anything grows or gets slower
-	@$(BIN)/python -m bench soak --soak-seconds $(SOAK)
+	@$(BIN)/python -m bench soak --soak-seconds $(SOAK) --data $(SOAK_DATA)
 
 .PHONY: lint
 lint: $(READY) ## Check format, lint and types

@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         with Terminal() as terminal:
-            report = _measure(names, terms, terminal)
+            report = _measure(names, terms, arguments.data, terminal)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
@@ -129,8 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if report.is_correct else 1
 
 
-def _measure(names: Sequence[str], terms: Terms, terminal: Terminal) -> Report:
-    with tempfile.TemporaryDirectory(prefix="challenge-bench-", dir=ON_DISK) as scratch:
+def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal) -> Report:
+    with tempfile.TemporaryDirectory(prefix="challenge-bench-", dir=data) as scratch:
+        # Postgres does not run as root: its account has to get through, or the data would go elsewhere.
+        Path(scratch).chmod(0o711)
         databases = Databases(Path(scratch) / "postgres")
         try:
             databases.start()
@@ -185,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soak-seconds", type=float, help="how long the table `soak` does")
     parser.add_argument("--players", type=int, help="how many players have a history")
     parser.add_argument("--queued", type=int, help="how many grants are in the long queue")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", default=ON_DISK, help=f"where the databases go; without it {ON_DISK}"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to a file as well, for machines")
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from bench.samples import percentile
 from devstack.ports import LOOPBACK
 
 CALL_TIMEOUT_S = 10.0
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in there
+IN_MEMORY_MIN = 2**30
+"""Free bytes that it must have to be used: containers may have but little of it."""
 SERVER = "server"
 POSTGRES = "postgres"
 
@@ -133,12 +137,21 @@ class Run:
 
     @property
     def failures(self) -> str:
-        """How calls failed: how many by status, and what the first of each said. Empty if none did."""
-        counted = Counter(code for code in self.played.codes if code != 0)
-        return "; ".join(
-            f"{count} {CODE_NAMES.get(code, str(code))}: {self.played.messages.get(str(code), 'no answer came')}"
-            for code, count in counted.most_common()
-        )
+        """How calls failed; see `failures`."""
+        return failures([self])
+
+
+def failures(runs: Iterable[Run]) -> str:
+    """How calls failed: how many by status, and what the first of each said. Empty if none did."""
+    counted: Counter[int] = Counter()
+    messages: dict[str, str] = {}
+    for run in runs:
+        counted.update(code for code in run.played.codes if code != 0)
+        messages = {**run.played.messages, **messages}
+    return "; ".join(
+        f"{count} {CODE_NAMES.get(code, str(code))}: {messages.get(str(code), 'no answer came')}"
+        for code, count in counted.most_common()
+    )
 
 
 def play(
@@ -165,7 +178,7 @@ def play(
             sent.append(method)
             yield method, request
 
-    with tempfile.TemporaryDirectory(prefix="bench-load-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-load-", dir=_tapes_folder()) as name:
         requests_file, answers_file = Path(name) / "requests", Path(name) / "answers"
         if not tape.write(requests_file, noted()):
             raise ValueError("there is nothing to send")
@@ -199,3 +212,12 @@ def play(
             start_new_session=True,
         )
         return Run(Played.from_json(done.stdout), dict(tape.read(answers_file)), sent)
+
+
+def _tapes_folder() -> Path | None:
+    """A folder in memory; None for the usual one where there is none.
+
+    On a disk, what was written of a tape would get in the way of Postgres' commits when the kernel writes it back.
+    """
+    roomy = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= IN_MEMORY_MIN
+    return IN_MEMORY if roomy else None

@@ -21,3 +21,17 @@ def median(samples: Sequence[float]) -> float:
     ordered = sorted(samples)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def bounds_of_median(samples: Sequence[float]) -> tuple[float, float]:
+    """Between these lies, with 95 % confidence, the median of what the samples were drawn from, whatever its shape.
+
+    They are the samples whose ranks are 0.98 * sqrt(n) off the middle (the sign test's interval, by the normal
+    approximation), or the extremes where there are fewer than six.
+    """
+    ordered = sorted(samples)
+    if not ordered:
+        return math.nan, math.nan
+    off = 0.98 * math.sqrt(len(ordered))
+    first = max(0, math.floor(len(ordered) / 2 - off))
+    return ordered[first], ordered[-1 - first]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.figures import Table, Unit, at_most
-from bench.load import Run
+from bench.load import Run, failures
 from bench.memory import memory_of
 
 
@@ -26,8 +26,7 @@ def add_latency(
 def add_failures(table: Table, runs: Iterable[Run]) -> None:
     """Add how many calls failed, and why. None does, unless others take the machine's time."""
     every = list(runs)
-    reasons = dict.fromkeys(run.failures for run in every if run.failed)
-    table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note="; ".join(reasons))
+    table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note=failures(every))
 
 
 def add_memory(table: Table, name: str, pid: int) -> None:

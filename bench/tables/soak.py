@@ -2,171 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from challenge.v1 import event_service_pb2 as event_rpc
-
-from bench.correctness import Faults, compare, read_tallies, reported
-from bench.figures import Figure, Grid, Table, Target, Unit, at_most
-from bench.load import ClosedLoop, OpenLoop, Run, Stretch
-from bench.memory import descriptors_of, memory_of
-from bench.mix import METHODS, Kind, Mix
-from bench.processes import ServerProcess
-from bench.samples import median
+from bench.correctness import Faults
+from bench.figures import Figure, Grid, Table, Unit, at_most
+from bench.game import CAPACITY, Game, Played, game_begun
+from bench.load import POSTGRES, Stretch
+from bench.samples import bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.calls import add_failures
-from bench.whole import is_part, is_whole
-from bench.workplace import Ground, Workplace
-from shared.runtime.clock import system_clock
+from bench.workplace import Workplace
 
 SHARE_OF_CAPACITY = 0.6
-SATURATION = ClosedLoop(in_flight=32, connections=8)
-CAPACITY = Stretch(2.0, 8.0)
-"""How long the capacity is measured, which warms everything up as well."""
-RATE_MAX = 5_000.0
-"""More than both services take of the mix."""
+WARM_UP_S = 0.5
 INTERVALS = 30
-INTERVAL_MIN_S = 5.0
-LISTS_KEPT_EVERY = 500
+INTERVAL_MIN_S = 15.0
+"""With the moment in which the capacity is measured."""
 
-P99_DRIFT_MAX = 1.1
+SOAK_S_A_ROUND = 40.0
+"""An hour is followed by 90 rounds of the comparison: a 99th percentile of seconds differs by half between rounds."""
+ROUNDS_MIN = 3
+TURN_S = 3.0
+ROUNDS_A_CAPACITY = 10
+"""So many are played at the rate that was found before them."""
+
+DRIFT_MAX = 1.1
 GROWTH_MAX = 1.1
 """Flat, but for what the interpreter's memory breathes. More is a leak, and fails the run."""
 
 
 class Interval(NamedTuple):
-    """What was seen of one part of the time."""
+    """A part of the time."""
 
-    run: Run
-    memory: Sequence[float]
-    """Of each service, in MiB."""
-    descriptors: Sequence[int]
-    faults: Faults
+    saturated: Played
+    """For a moment before it, which tells what the services can do at this time."""
+    played: Played
 
 
-class Game:
-    """Both services, and the game that is played with them."""
+class Turns(NamedTuple):
+    """The game that was played for long, and then one that has just begun."""
 
-    def __init__(self, place: Workplace, ground: Ground, servers: Sequence[ServerProcess]) -> None:
-        self._place = place
-        self._ground = ground
-        self._servers = servers
-
-    def play(self, pace: OpenLoop | ClosedLoop, stretch: Stretch) -> Interval:
-        """Play on for so long, and look at everything afterwards."""
-        before = read_tallies(self._ground.url)
-        mix = Mix(self._ground.play, self._ground.catalogue, system_clock())
-        rate = pace.rate if isinstance(pace, OpenLoop) else RATE_MAX
-        calls = mix.calls(round(rate * (stretch.warm_up_s + stretch.measured_s)))
-        kept = {Kind.EVENT: 1, Kind.LIST: LISTS_KEPT_EVERY, Kind.LIST_ACTIVE: LISTS_KEPT_EVERY}
-        keep_every = [kept.get(kind, 0) for kind in Kind]
-        run = self._place.play_mix(self._servers, METHODS, calls, pace, stretch, keep_every=keep_every)
-        events = run.part(Kind.EVENT)
-        sent = [[event] for event in mix.events]
-        told = reported(events, sent, event_rpc.ReportEventResponse)
-        self._ground.play.take_back(sent[len(events.played.codes) :])
-        return Interval(
-            run,
-            [memory_of(server.running_pid).resident for server in self._servers],
-            [descriptors_of(server.running_pid) for server in self._servers],
-            compare(self._ground.url, before, [told]),
-        )
-
-    def broken_lists(self, run: Run) -> int:
-        """How many of the lists that were kept are none."""
-        catalogue = self._ground.catalogue
-        broken = sum(not is_whole(answer, catalogue) for answer in run.part(Kind.LIST).answers.values())
-        return broken + sum(not is_part(answer, catalogue) for answer in run.part(Kind.LIST_ACTIVE).answers.values())
+    old: Played
+    new: Played
 
 
 def measure_soak(place: Workplace) -> Table:
-    """Play a whole game at a good part of what the services can do; look at them again and again."""
+    """Play a whole game at a good part of what the services can do, look at them again and again, and then play a new
+    game beside it.
+    """
     count = int(max(4, min(INTERVALS, place.terms.soak_s / INTERVAL_MIN_S)))
-    stretch = Stretch(0.0, place.terms.soak_s / count)
-    with _game(place) as game:
-        place.say("soak: what can they do?")
-        capacity = game.play(SATURATION, CAPACITY).run.rate
-        intervals, broken = [], 0
-        for number in range(1, count + 1):
-            place.say(f"soak: interval {number} of {count}")
-            intervals.append(game.play(OpenLoop(rate=SHARE_OF_CAPACITY * capacity, connections=8), stretch))
-            broken += game.broken_lists(intervals[-1].run)
+    stretch = Stretch(WARM_UP_S, max(1.0, place.terms.soak_s / count - sum(CAPACITY) - WARM_UP_S))
+    with game_begun(place) as game:
+        intervals = [_interval(game, stretch) for _ in place.rounds("soak", count)]
+        with game_begun(place) as new_game:
+            rounds = _play_both(place, game, new_game, max(ROUNDS_MIN, int(place.terms.soak_s / SOAK_S_A_ROUND)))
     table = Table(
         "soak",
         f"A whole game for {place.terms.soak_s:,g} s",
-        f"The calls of the table `mix`, with {place.terms.players:,} players, at {SHARE_OF_CAPACITY:.0%} of the "
-        f"{capacity:,.0f} calls/s that both services on one core take of them. Compared are the medians of the second "
-        "quarter of the time and of the last.",
+        f"The calls of the table `mix`, with {place.terms.players:,} players, at {SHARE_OF_CAPACITY:.0%} of what both "
+        "services on one core took of them just before. Then in turns with a game that has just begun: services just "
+        f"started, players with their first history, {TURN_S:g} s a turn, the same rate for both.",
         grid=_grid(intervals),
     )
-    _add_drifts(table, intervals)
-    add_failures(table, [interval.run for interval in intervals])
-    Faults.total(interval.faults for interval in intervals).add_to(table)
-    table.check("lists that are not whole", broken)
+    _add_drift(table, rounds)
+    _add_growth(table, intervals)
+    every = [part for group in (*intervals, *rounds) for part in group]
+    add_failures(table, [part.run for part in every])
+    Faults.total(part.faults for part in every).add_to(table)
+    table.check("lists that are not whole", sum(part.broken_lists for part in every))
     return table
 
 
-@contextmanager
-def _game(place: Workplace) -> Iterator[Game]:
-    with (
-        place.ground() as ground,
-        place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as challenges,
-        place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as events,
-    ):
-        yield Game(place, ground, [challenges, events])
+def _interval(game: Game, stretch: Stretch) -> Interval:
+    saturated = game.saturate()
+    return Interval(saturated, game.play(SHARE_OF_CAPACITY * saturated.run.rate, stretch))
+
+
+def _play_both(place: Workplace, old: Game, new: Game, count: int) -> list[Turns]:
+    stretch = Stretch(WARM_UP_S, TURN_S)
+    rate = 0.0
+    rounds = []
+    for number in place.rounds("soak: the game beside a new one", count):
+        if number % ROUNDS_A_CAPACITY == 1:
+            rate = SHARE_OF_CAPACITY * min(old.saturate().run.rate, new.saturate().run.rate)
+        rounds.append(Turns(old.play(rate, stretch), new.play(rate, stretch)))
+    return rounds
 
 
 def _grid(intervals: Sequence[Interval]) -> Grid:
-    per_service = [
-        f"{what} of {name}" for what in ("MiB", "descriptors") for name in (CHALLENGE_SERVICE, EVENT_HANDLER)
-    ]
+    services = (CHALLENGE_SERVICE, EVENT_HANDLER)
     return Grid(
-        ["interval", "calls/s", "failed", "p50 ms", "p99 ms", *per_service],
+        [
+            "interval",
+            "capacity, calls/s",
+            "calls/s",
+            "failed",
+            "cores busy",
+            "CPU µs",
+            "p50 ms",
+            "p99 ms",
+            *(f"{what} of {name}" for what in ("MiB", "descriptors") for name in services),
+        ],
         [
             [
                 number,
-                interval.run.rate,
-                interval.run.failed,
-                interval.run.latency_ms(0.5),
-                interval.run.latency_ms(0.99),
-                *interval.memory,
-                *interval.descriptors,
+                saturated.run.rate,
+                played.run.rate,
+                played.run.failed,
+                played.busy_cores,
+                played.cpu_us,
+                played.run.latency_ms(0.5),
+                played.run.latency_ms(0.99),
+                *played.memory,
+                *played.descriptors,
             ]
-            for number, interval in enumerate(intervals, 1)
+            for number, (saturated, played) in enumerate(intervals, 1)
         ],
     )
 
 
-def _add_drifts(table: Table, intervals: Sequence[Interval]) -> None:
-    quarter = len(intervals) // 4
-    early, late = intervals[quarter : 2 * quarter], intervals[-quarter:]
+def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
+    """Add what the old game takes beside the new one."""
 
-    def add(name: str, target: Target, begun: Sequence[float], ended: Sequence[float], *, decisive: bool) -> None:
+    def add(name: str, unit: str, measured: Callable[[Played], float]) -> None:
+        pairs = [(measured(old), measured(new)) for old, new in rounds]
+        ratios = [old / new for old, new in pairs]
+        least, greatest = bounds_of_median(ratios)
+        olds, news = (median(values) for values in zip(*pairs, strict=True))
+        note = f"{least:.2f} to {greatest:.2f} with 95 % confidence; {olds:.4g} and {news:.4g} {unit} in the middle"
+        table.add(f"{name}, beside a new game", median(ratios), Unit.RATIO, at_most(DRIFT_MAX), note)
+
+    add("p99", "ms", lambda turn: turn.run.latency_ms(0.99))
+    add("p50", "ms", lambda turn: turn.run.latency_ms(0.5))
+    add("CPU of both services", "µs a call", lambda turn: turn.cpu_us)
+    add("CPU of Postgres", "µs a call", lambda turn: turn.run.cpu_us(POSTGRES))
+
+
+def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
+    """Add what the services take in the last quarter of the time beside the second."""
+    quarter = len(intervals) // 4
+    early = [interval.played for interval in intervals[quarter : 2 * quarter]]
+    late = [interval.played for interval in intervals[-quarter:]]
+
+    def add(name: str, begun: Sequence[float], ended: Sequence[float]) -> None:
         first, last = median(begun), median(ended)
         note = f"from {first:.4g} to {last:.4g}"
-        table.figures.append(Figure(name, last / first, Unit.RATIO, target, note, decisive))
+        table.figures.append(Figure(f"{name}, last quarter", last / first, Unit.RATIO, at_most(GROWTH_MAX), note, True))
 
-    add(
-        "p99, last beside early",
-        at_most(P99_DRIFT_MAX),
-        [interval.run.latency_ms(0.99) for interval in early],
-        [interval.run.latency_ms(0.99) for interval in late],
-        decisive=False,
-    )
     for place, name in enumerate((CHALLENGE_SERVICE, EVENT_HANDLER)):
+        add(f"memory of {name}", [part.memory[place] for part in early], [part.memory[place] for part in late])
         add(
-            f"memory of {name}, last beside early",
-            at_most(GROWTH_MAX),
-            [interval.memory[place] for interval in early],
-            [interval.memory[place] for interval in late],
-            decisive=True,
-        )
-        add(
-            f"descriptors of {name}, last beside early",
-            at_most(GROWTH_MAX),
-            [interval.descriptors[place] for interval in early],
-            [interval.descriptors[place] for interval in late],
-            decisive=True,
+            f"descriptors of {name}",
+            [part.descriptors[place] for part in early],
+            [part.descriptors[place] for part in late],
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.figures import Figure, Table, Unit, at_least, at_most, number
 from bench.ratios import ratio
 from bench.report import Report
-from bench.samples import median, percentile
+from bench.samples import bounds_of_median, median, percentile
 
 SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1)
 
@@ -35,8 +35,25 @@ def test_half_of_the_samples_lie_on_each_side_of_the_median(samples: list[float]
     assert sum(sample >= middle for sample in samples) * 2 >= len(samples)
 
 
+@given(SAMPLES)
+def test_the_median_lies_within_its_bounds_and_these_among_the_samples(samples: list[float]) -> None:
+    least, greatest = bounds_of_median(samples)
+    assert {least, greatest} <= set(samples)
+    assert least <= median(samples) <= greatest
+
+
+@pytest.mark.parametrize("count", [6, 10, 25, 90, 400])
+def test_the_bounds_hold_the_true_median_about_nineteen_times_of_twenty(count: int) -> None:
+    # The bounds are the samples at `first` from both ends. They miss the true median if fewer than that many of `count`
+    # fair coins show heads, or fewer tails.
+    first = int(bounds_of_median(range(count))[0])
+    missed = 2 * sum(math.comb(count, heads) for heads in range(first + 1)) / 2**count
+    assert missed <= 0.07
+
+
 def test_nothing_is_known_of_no_samples() -> None:
     assert math.isnan(median([]))
+    assert all(map(math.isnan, bounds_of_median([])))
     assert math.isnan(percentile([], 0.5))
 
 
