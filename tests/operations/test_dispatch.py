@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from shared.domain.breaker import FAILURES_MAX, LONGEST_PAUSE
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
@@ -37,8 +36,6 @@ from tests.rewards import (
 )
 from tests.services import NOW, SetClock
 from tests.waiting import wait_until
-
-PENDING = {ClaimState.PENDING}
 
 
 def test_a_claim_reaches_its_provider_and_is_granted(database: Database, database_url: str) -> None:
@@ -124,99 +121,6 @@ def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
     assert (second.claim_number, second.grant_id != first.grant_id) == (2, True)
     assert set(provider.ledger) == {second.grant_id}
     assert [stored.state for stored in outbox(database_url)] == [ClaimState.REFUSED, ClaimState.GRANTED]
-
-
-def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attempts(
-    database: Database, database_url: str
-) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
-    for number in range(50):
-        store_claim(database, f"player {number}", NOW - number)
-    with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
-        pass_until([dispatcher], lambda: len(provider.asked) >= FAILURES_MAX)
-        for _ in range(5):
-            dispatcher.one_pass()
-        asked = len(provider.asked)
-        for _ in range(60):
-            clock.now += 60 * SECOND
-            pass_until([dispatcher], lambda: len(provider.asked) > asked)  # noqa: B023 - at once
-            for _ in range(2):
-                dispatcher.one_pass()
-            assert len(provider.asked) == asked + 1
-            asked += 1
-        assert states(database_url) <= {ClaimState.PENDING, ClaimState.DELIVERING}
-        provider.behaviour = lambda _: None
-        clock.now += HOUR
-        dispatch_all([dispatcher], database_url)
-    assert len(provider.ledger) == 50
-    assert states(database_url) == {ClaimState.GRANTED}
-
-
-def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
-    database: Database, database_url: str
-) -> None:
-    provider = GameProvider(lambda _: TryAgain("away"))
-    for number in range(50):
-        store_claim(database, f"player {number}", NOW)
-    let_go = threading.Event()
-
-    def fail_until_it_is_known(_: Delivery) -> Answer:
-        if len(provider.asked) > FAILURES_MAX:
-            assert let_go.wait(20)
-        return TryAgain("away")
-
-    provider.behaviour = fail_until_it_is_known
-    with dispatching(database, destination(provider, concurrency=4), SetClock()) as dispatcher:
-        pass_until([dispatcher], lambda: provider.under_way == 4 and len(provider.asked) == FAILURES_MAX + 4)
-        dispatcher.one_pass()
-        let_go.set()
-        pass_until([dispatcher], lambda: states(database_url) == PENDING)
-    assert len(provider.asked) == FAILURES_MAX + 4
-    assert sum(stored.attempts for stored in outbox(database_url)) == FAILURES_MAX + 4
-
-
-def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_made(
-    database: Database, database_url: str
-) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
-    claimed: list[tuple[int, str]] = []
-
-    def claim(number: int) -> None:
-        priority = 4 + number % 3
-        store_claim(database, f"player {number:02}", clock.now, priority=priority)
-        claimed.append((priority, f"player {number:02}"))
-
-    policy = RetryPolicy()
-    with dispatching(database, destination(provider, concurrency=1, policy=policy), clock) as dispatcher:
-        for number in range(30):
-            claim(number)
-            clock.now += 120 * SECOND
-            pass_until([dispatcher], lambda: not provider.under_way)
-        assert len(provider.asked) > 3 * FAILURES_MAX
-        provider.asked.clear()
-        provider.behaviour = lambda _: None
-        clock.now += LONGEST_PAUSE
-        dispatch_all([dispatcher], database_url)
-    probe, *rest = [(delivery.reward.priority, delivery.key.user_id) for delivery in provider.asked]
-    assert rest == sorted(set(claimed) - {probe})
-
-
-def test_patience_that_a_provider_asked_for_outlasts_its_outage(database: Database, database_url: str) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("later", retry_after=HOUR))
-    for number in range(FAILURES_MAX):
-        store_claim(database, f"player {number}", NOW - number)
-    with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
-        pass_until([dispatcher], lambda: len(provider.asked) == FAILURES_MAX and states(database_url) == PENDING)
-        provider.behaviour = lambda _: None
-        clock.now += HOUR // 2
-        store_claim(database, "another", clock.now)
-        pass_until([dispatcher], lambda: len(provider.ledger) == 1)
-        for _ in range(5):
-            dispatcher.one_pass()
-        assert len(provider.asked) == FAILURES_MAX + 1
-        clock.now += HOUR
-        dispatch_all([dispatcher], database_url)
-    assert len(provider.ledger) == FAILURES_MAX + 1
 
 
 def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> None:
