@@ -56,6 +56,8 @@ class Game:
         self._place = place
         self._ground = ground
         self._servers = servers
+        self.played: list[Played] = []
+        """All that was played so far."""
 
     def saturate(self) -> Played:
         """Play as fast as the services answer: the rate is their capacity, on this machine at this time."""
@@ -76,13 +78,15 @@ class Game:
         sent = [[event] for event in mix.events]
         told = reported(events, sent, event_rpc.ReportEventResponse)
         self._ground.play.take_back(sent[len(events.played.codes) :])
-        return Played(
+        played = Played(
             run,
             [memory_of(server.running_pid).resident for server in self._servers],
             [descriptors_of(server.running_pid) for server in self._servers],
             compare(self._ground.url, before, [told]),
             self._broken_lists(run),
         )
+        self.played.append(played)
+        return played
 
     def _broken_lists(self, run: Run) -> int:
         catalogue = self._ground.catalogue

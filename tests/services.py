@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import grpc
 import psycopg
@@ -20,44 +20,32 @@ from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
 from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
-from challenge_service.leaderboard_servicer import LeaderboardServicer
-from challenge_service.servicer import ChallengeServicer
-from challenge_service.statistics_servicer import StatisticsServicer
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
-from event_handler.servicer import EventServicer
-from event_handler.telemetry import EventTelemetry
-from event_handler.writers import Writers
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
-from shared.operations.flush import flush
-from shared.operations.leaderboards import Leaderboards
-from shared.operations.live_catalogue import LiveCatalogue
-from shared.postgres.database import Database
-from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing
 from shared.runtime.clock import Clock
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
+from tests.servicers import (
+    BUFFER_EVENTS_MAX,
+    POOL_SIZE,
+    WINDOW,
+    Judging,
+    Listed,
+    challenge_servicer,
+    event_servicer,
+    leaderboard_servicer,
+    statistics_servicer,
+)
 
 NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
 """The present, for tests that do not move it."""
 
-WINDOW = Window()
-BUFFER_EVENTS_MAX = 10_000
 THREADS = 32
 STREAMS = 8
-POOL_SIZE = 4
-_pool_sizes: list[int] = []
-CLOSE_S = 10.0
-"""How long a writer may take for its last batch."""
-
-
-T = TypeVar("T")
-
-Listed: TypeAlias = Catalogue | LiveCatalogue[EncodedCatalogue]
-Judging: TypeAlias = Catalogue | LiveCatalogue[Catalogue]
 
 
 class SetClock:
@@ -214,83 +202,6 @@ def event_channel(
             yield channel
         finally:
             servicer.streams.stop()
-
-
-@contextmanager
-def challenge_servicer(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[ChallengeServicer]:
-    """The methods of the challenge service, without a server around them."""
-    with _database(database_url, pool_size) as database:
-        yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
-
-
-@contextmanager
-def statistics_servicer(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[StatisticsServicer]:
-    """The methods of the statistics service, without a server around them."""
-    with _database(database_url, pool_size) as database:
-        yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
-
-
-@contextmanager
-def leaderboard_servicer(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[LeaderboardServicer]:
-    """The methods of the leaderboard service without Redis, without a server around them."""
-    with _database(database_url, pool_size) as database:
-        yield LeaderboardServicer(Leaderboards(database), live(catalogue, EncodedCatalogue), clock)
-
-
-@contextmanager
-def event_servicer(
-    database_url: str,
-    catalogue: Judging,
-    *,
-    clock: Clock,
-    window: Window = WINDOW,
-    buffer_events_max: int = BUFFER_EVENTS_MAX,
-) -> Iterator[EventServicer]:
-    """The methods of the event handler, with their writer, without a server around them."""
-    with _database(database_url, POOL_SIZE) as database:
-        writers = Writers(
-            lambda judged_by, events, deadline: flush(database, judged_by, events, deadline),
-            count=1,
-            buffer_events_max=buffer_events_max,
-        )
-        writers.start()
-        try:
-            judging = live(catalogue, lambda definitions: definitions)
-            yield EventServicer(writers, judging, window, clock, EventTelemetry(Telemetry()))
-        finally:
-            writers.close(CLOSE_S)
-
-
-def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:
-    """The catalogue in use; one that is live already stays the test's own, to be changed while services run."""
-    if isinstance(catalogue, LiveCatalogue):
-        return catalogue
-    in_use = LiveCatalogue(prepare)
-    in_use.take(catalogue, NOW)
-    return in_use
-
-
-@contextmanager
-def _database(url: str, pool_size: int) -> Iterator[Database]:
-    database = Database(url, pool_size=pool_size, application_name="test")
-    database.open()
-    _pool_sizes.append(pool_size)
-    try:
-        yield database
-    finally:
-        _pool_sizes.remove(pool_size)
-        database.close()
-
-
-def connections_kept() -> int:
-    """How many connections the pools of all services that run here keep together."""
-    return sum(_pool_sizes)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Interval(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """The game that was played for long, and then one that has just begun."""
+    """The game that was played for long, and one that has just begun; which of them is first changes."""
 
     old: Played
     new: Played
@@ -57,6 +57,7 @@ def measure_soak(place: Workplace) -> Table:
         intervals = [_interval(game, stretch) for _ in place.rounds("soak", count)]
         with game_begun(place) as new_game:
             rounds = _play_both(place, game, new_game, max(ROUNDS_MIN, int(place.terms.soak_s / SOAK_S_A_ROUND)))
+            every = [*game.played, *new_game.played]
     table = Table(
         "soak",
         f"A whole game for {place.terms.soak_s:,g} s",
@@ -67,7 +68,6 @@ def measure_soak(place: Workplace) -> Table:
     )
     _add_drift(table, rounds)
     _add_growth(table, intervals)
-    every = [part for group in (*intervals, *rounds) for part in group]
     add_failures(table, [part.run for part in every])
     Faults.total(part.faults for part in every).add_to(table)
     table.check("lists that are not whole", sum(part.broken_lists for part in every))
@@ -86,7 +86,10 @@ def _play_both(place: Workplace, old: Game, new: Game, count: int) -> list[Turns
     for number in place.rounds("soak: the game beside a new one", count):
         if number % ROUNDS_A_CAPACITY == 1:
             rate = SHARE_OF_CAPACITY * min(old.saturate().run.rate, new.saturate().run.rate)
-        rounds.append(Turns(old.play(rate, stretch), new.play(rate, stretch)))
+        if number % 2:
+            rounds.append(Turns(old=old.play(rate, stretch), new=new.play(rate, stretch)))
+        else:
+            rounds.append(Turns(new=new.play(rate, stretch), old=old.play(rate, stretch)))
     return rounds
 
 

@@ -62,7 +62,7 @@ def _count(
     totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
     took_s = 0.0
     after = ""
-    while after != reports.LAST_USER_ID:
+    while True:
         started = time.monotonic()
         last = reports.end_of_range(connection, after, RANGE_TALLIES)
         for challenge_id, *numbers in reports.count(connection, catalogue.goals.values(), after, last):
@@ -71,9 +71,10 @@ def _count(
         after = last
         range_s = time.monotonic() - started
         took_s += range_s
+        if after == reports.LAST_USER_ID:
+            return list(totals.values()), took_s
         if rest(min(REST_FACTOR * range_s, REST_MAX_S)):
             return None
-    return list(totals.values()), took_s
 
 
 def is_due(last: LastCount, version: str, now: Instant) -> bool:

@@ -20,7 +20,8 @@ from shared.domain.periods import LIFETIME_START
 from tests.arena import arena_with_boards
 from tests.boards import ranked_now
 from tests.reported import login, stat
-from tests.services import SetClock, challenge_servicer, game, leaderboard_servicer, statistics_servicer
+from tests.servicers import challenge_servicer, leaderboard_servicer, statistics_servicer
+from tests.services import SetClock, game
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
 """The grant of what the player has claimed before."""

@@ -19,7 +19,8 @@ from tests.arena import arena
 from tests.hops import hop_to
 from tests.refusals import refusal
 from tests.reported import stat
-from tests.services import Game, connections_kept, game, rows
+from tests.servicers import connections_kept
+from tests.services import Game, game, rows
 from tests.waiting import wait_until
 
 YEAR_S = 365 * 24 * 3_600

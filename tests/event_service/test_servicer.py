@@ -9,7 +9,8 @@ from challenge.v1 import event_service_pb2 as rpc
 from event_handler.__main__ import CONTRACT
 from tests.arena import arena
 from tests.reported import login, stat
-from tests.services import SetClock, event_servicer
+from tests.servicers import event_servicer
+from tests.services import SetClock
 
 APPLIED = rpc.VERDICT_APPLIED
 

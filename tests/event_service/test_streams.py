@@ -17,7 +17,8 @@ from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, Servicing
 from tests.arena import arena
 from tests.refusals import refusal, refusal_of
 from tests.reported import stat
-from tests.services import STREAMS, Game, SetClock, event_service, event_servicer, rows, serving
+from tests.servicers import event_servicer
+from tests.services import STREAMS, Game, SetClock, event_service, rows, serving
 from tests.waiting import wait_until
 
 TIMEOUT_S = 20

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
-from shared.operations.dispatch import POLL_S
 from shared.operations.reconcile import reconcile
 from shared.operations.reward_telemetry import RewardTelemetry
 from shared.postgres import queue
@@ -160,8 +160,16 @@ def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
     assert [stored.attempts for stored in outbox(database_url)] == [1, 1, 1, 1]
 
 
-def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(database: Database, database_url: str) -> None:
+def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     let_go = threading.Event()
+    shut_down = ThreadPoolExecutor.shutdown
+
+    def let_go_and_shut_down(threads: ThreadPoolExecutor) -> None:
+        # By now it is known that the dispatcher closes, and nothing is begun any more.
+        let_go.set()
+        shut_down(threads)
 
     def hang(_: Delivery) -> None:
         assert let_go.wait(20)
@@ -171,11 +179,8 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(database: Da
         store_claim(database, f"player {number}", NOW - number)
     with dispatching(database, destination(provider, concurrency=2), SetClock()) as dispatcher:
         pass_until([dispatcher], lambda: provider.under_way == 2)
-        closing = threading.Thread(target=dispatcher.close)
-        closing.start()
-        time.sleep(POLL_S)
-        let_go.set()
-        closing.join()
+        monkeypatch.setattr(ThreadPoolExecutor, "shutdown", let_go_and_shut_down)
+        dispatcher.close()
         found = [stored.state for stored in outbox(database_url)]
     assert found.count(ClaimState.GRANTED) == 2
     assert found.count(ClaimState.PENDING) == 4
