@@ -27,7 +27,7 @@ def bounds_of_median(samples: Sequence[float]) -> tuple[float, float]:
     """Between these lies, with 95 % confidence, the median of what the samples were drawn from, whatever its shape.
 
     They are the samples whose ranks are 0.98 * sqrt(n) off the middle (the sign test's interval, by the normal
-    approximation), or the extremes where there are fewer than six.
+    approximation). Of fewer than six samples they are the extremes, and hold it less surely.
     """
     ordered = sorted(samples)
     if not ordered:
