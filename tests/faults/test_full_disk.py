@@ -32,6 +32,7 @@ DISK = "64m"
 SHOWN_WITHIN_S = 5.0
 HEALED_WITHIN_S = 5.0
 EVENTS_BEFORE = 500
+EVENTS_IN_ONE_CALL = 1_000
 
 
 class SmallDisk:
@@ -103,7 +104,7 @@ def test_a_full_disk_is_unavailable_and_not_serving_until_there_is_room(
             full = time.monotonic()
             wait_until(lambda: events.health() == "NOT_SERVING", SHOWN_WITHIN_S)
             shown_s = time.monotonic() - full
-            refused = refusal(lambda: report(events))
+            refused = refusal(lambda: report_many(events))
             assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
             assert refused.retry_after_s
             oracle.wait_for_failed_calls(20)
@@ -123,6 +124,11 @@ def test_a_full_disk_is_unavailable_and_not_serving_until_there_is_room(
     judgement.assert_right()
 
 
-def report(events: ServiceProcess) -> rpc.EventResult:
-    event = stat("points", "somebody", delta=1, at=time.time_ns() // 1_000)
-    return events.events.ReportEvent(rpc.ReportEventRequest(event=event), timeout=5).result
+def report_many(events: ServiceProcess) -> None:
+    """Report the events of more players than the pages that the tables have already could have room for.
+
+    A single one may well be stored on a full disk: where a batch was rolled back, there is room again.
+    """
+    now = time.time_ns() // 1_000
+    many = [stat("points", f"somebody-{number}", delta=1, at=now) for number in range(EVENTS_IN_ONE_CALL)]
+    events.events.ReportEvents(rpc.ReportEventsRequest(events=many), timeout=5)
