@@ -78,7 +78,9 @@ class EventSettings:
 class EventHandlerSettings:
     """All settings of the event handler."""
 
-    server: ServerSettings = prefixed("EVENT_", port=50052, metrics_port=9102)
+    # More threads than the challenge service has: a call waits here for the commit that it shares, and costs no
+    # processor time meanwhile. A disk that stalls for a moment fills few threads at once.
+    server: ServerSettings = prefixed("EVENT_", port=50052, metrics_port=9102, threads=128)
     events: EventSettings
     catalogue: CatalogueSettings
     database: DatabaseSettings
