@@ -9,11 +9,9 @@ import redis
 
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheAway, CacheRefused
+from tests.busy_machine import LATE_S
 from tests.hops import hop_to
 from tests.waiting import wait_until
-
-SLACK_S = 0.5
-"""What a busy machine may add; without the breaker the calls of these tests would take minutes."""
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: Embedd
     for _ in range(1_000):
         with pytest.raises(CacheAway):
             ping(cache)
-    assert time.monotonic() - started < SLACK_S
+    assert time.monotonic() - started < LATE_S
     own_valkey.start()
     with pytest.raises(CacheAway):
         ping(cache)
@@ -54,7 +52,7 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey:
             started = time.monotonic()
             with pytest.raises(CacheAway):
                 ping(cache)
-            assert time.monotonic() - started < TIMEOUT_S + SLACK_S
+            assert time.monotonic() - started < TIMEOUT_S + LATE_S
         assert cache.is_away
         assert cache.probe() is not None
         hop.thaw()

@@ -60,6 +60,7 @@ def test_a_cluster_is_made_as_documented(folder: Path) -> None:
         assert ask(server.url, "SHOW server_encoding") == "UTF8"
         assert ask(server.url, "SELECT datcollate FROM pg_database WHERE datname = current_database()") == "C"
         assert ask(server.url, "SHOW data_checksums") == "on"
+        assert ask(server.url, "SELECT starts_with(rolpassword, 'SCRAM-SHA-256$1:') FROM pg_authid WHERE rolcanlogin")
         assert ask(server.url, "SHOW fsync") == "on"
         assert ask(server.url, "SHOW listen_addresses") == "127.0.0.1"
         assert ask(server.url, "SHOW unix_socket_directories") == ""

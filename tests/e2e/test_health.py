@@ -15,6 +15,7 @@ from challenge.v1.event_service_pb2 import VERDICT_APPLIED, ReportEventRequest
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
+from tests.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
 from tests.hops import hop_to
 from tests.refusals import refusal
 from tests.reported import login
@@ -24,8 +25,6 @@ from tests.waiting import wait_until
 
 SHOWN_WITHIN_S = 5.0
 HEALED_WITHIN_S = 2.0
-BUSY_MACHINE_S = 3.0
-"""What is added where a machine runs other tests beside."""
 REDIS_MAY_COST_S = 0.2
 
 
@@ -67,7 +66,7 @@ def test_services_follow_their_database_down_and_up(own_postgres: EmbeddedPostgr
         before = challenges.challenges.ListChallenges(listing)
 
         own_postgres.kill()
-        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
+        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S + BUSY_MACHINE_S)
         calls = (lambda: challenges.challenges.ListChallenges(listing), lambda: report_now(events))
         with ThreadPoolExecutor(len(calls)) as callers:
             refusals = list(callers.map(refusal, calls))
@@ -106,7 +105,7 @@ def test_services_do_not_serve_on_a_database_that_is_read_only(database_url: str
         )
         operator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         operator.execute(end_sessions)
-        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
+        wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S + BUSY_MACHINE_S)
         initialize = InitializePlayerRequest(user_id="player")
         for call in (
             lambda: services[0].challenges.InitializePlayer(initialize),
@@ -139,7 +138,7 @@ def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_ur
                 assert service.health() == "SERVING"
             started = time.monotonic()
             assert challenges.challenges.ListChallenges(listing) == before
-            assert time.monotonic() - started < REDIS_MAY_COST_S
+            assert time.monotonic() - started < REDIS_MAY_COST_S * BUSY_FACTOR
         assert report_now(events) == VERDICT_APPLIED
         hop.refuse(False)
         hop.thaw()

@@ -17,6 +17,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from devstack.ports import LOOPBACK
+from tests.busy_machine import BUSY_MACHINE_S
 from tests.reported import login
 from tests.runtime.processes import metrics_at, samples
 from tests.service_process import ServiceProcess, serving
@@ -103,6 +104,6 @@ def test_a_worker_that_is_killed_is_replaced_by_the_process_that_stands_by(servi
         os.kill(service.logged("started")[killed - 1]["pid"], signal.SIGKILL)
         at = time.monotonic()
         replacement = service.wait_for("serving", count=2 + killed)
-        assert time.monotonic() - at < REPLACED_WITHIN_S
+        assert time.monotonic() - at < REPLACED_WITHIN_S + BUSY_MACHINE_S
         assert replacement["pid"] == standing_by
     assert service.stop() == 0

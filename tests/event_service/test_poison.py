@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
 from tests.arena import arena
+from tests.busy_machine import BUSY_FACTOR
 from tests.reported import stat
 from tests.services import Game, game
 
@@ -18,8 +18,6 @@ BATCH = 1_000
 MORE_MAX_S = 0.1
 """What one event with poison may cost its batch. Parting it applies it about once more; trying every event by itself
 would take seconds."""
-BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
-"""How much longer it may take on a machine that runs other tests beside; 1 holds the target itself."""
 
 POISONS = {
     "a constraint on the tally": ["ALTER TABLE tally ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')"],

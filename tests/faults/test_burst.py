@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ import pytest
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest
 from challenge.v1.event_service_pb2 import ReportEventRequest
 
+from tests.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
 from tests.hops import hop_to
 from tests.refusals import refusal_of
 from tests.reported import login
@@ -29,8 +29,6 @@ DELAY_S = 0.05
 """Each way, for every statement: a transaction takes a third of a second."""
 TIMEOUT_S = 10.0
 REFUSED_WITHIN_S = 0.3
-BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
-"""How much longer an answer may take on a machine that runs other tests beside, and the callers too."""
 
 FINE = {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
 
@@ -71,7 +69,7 @@ def test_the_excess_is_refused_at_once_and_none_hangs(database_url: str, module:
         hop.delay(DELAY_S)
         for number in range(CALLS):
             call(service, f"player-{number}")
-        wait_until(lambda: len(ended) == CALLS, TIMEOUT_S + BUSY_FACTOR)
+        wait_until(lambda: len(ended) == CALLS, TIMEOUT_S + BUSY_MACHINE_S)
         hop.delay(0)
         assert service.stop() == 0
 

@@ -8,6 +8,7 @@ import pytest
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
+from tests.busy_machine import BUSY_MACHINE_S
 from tests.catalogue.documents import loaded
 from tests.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
 from tests.oracle import DOCUMENT, Oracle
@@ -22,7 +23,6 @@ TIMEOUT_S = 1.0
 EVENTS_BETWEEN = 500
 SERVING_AGAIN_S = 2.0
 CALLERS = UNARY_CALLERS + STREAM_CALLERS
-BUSY_MACHINE_S = 3.0
 """What is added where a machine runs other tests beside."""
 
 

@@ -22,6 +22,7 @@ from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.operations.board_check import BoardCheck
+from tests.busy_machine import BUSY_FACTOR
 from tests.catalogue.documents import loaded, write_json
 from tests.databases import opened
 from tests.faults.redis_load import DOCUMENT, Load, Side
@@ -40,7 +41,6 @@ FIRST_S = 1.0
 """Calls in this time after a fault are the first ones: by then the breaker is open."""
 FIRST_CALLS_MS = 200.0
 BREAKER_OPEN_MS = 1.0
-BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
 HEALED_S = 60.0
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from shared.runtime.restarts import FAILURES_MAX, YOUNG_S, Restarts
+from tests.busy_machine import LATE_S
 from tests.runtime.processes import ServiceProcess, is_serving, metrics_at, samples, started
 from tests.waiting import wait_until
 
@@ -36,7 +37,7 @@ def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
         os.kill(victim, signal.SIGKILL)
         killed = time.monotonic()
         replaced = service.wait_for("a worker died and is replaced")
-        assert time.monotonic() - killed < 0.5
+        assert time.monotonic() - killed < LATE_S
         assert (replaced["exited_worker"], replaced["exit_code"], replaced["delay_s"]) == (1, -signal.SIGKILL, 0)
         wait_until(lambda: workers_of(service)[1] != victim)
 
