@@ -10,6 +10,9 @@ PROTOS := $(shell find protos -name '*.proto')
 GENERATED := generated/.made
 READY := $(INSTALLED) $(GENERATED)
 
+# Tests start some hundred processes: what these import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Versions of the Go programs that `make tools` builds.
 GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 GHZ := github.com/bojand/ghz/cmd/ghz@v0.120.0

@@ -9,11 +9,21 @@ from typing import cast
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
 from tests.scratch import scratch_folder
 from tests.servers import QUICK, PostgresServer
+
+# How long an example takes tells of the machine. A law that needs a database tries all its examples on one.
+settings.register_profile(
+    "laws",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("laws")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.cache.board_build import BuildLost
@@ -24,7 +24,6 @@ scores = st.builds(Score, user_ids, points, instants, st.integers(1, 2**40))
 boards = st.tuples(st.booleans(), st.booleans()).map(
     lambda drawn: replace(TOP, ascending=drawn[0], shared_ranks=drawn[1])
 )
-on_one_redis = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def by_player(drawn: list[Score]) -> list[Score]:
@@ -43,7 +42,6 @@ def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score
     assert in_order == [player[:3] for player in ranked(written, board)]
 
 
-@on_one_redis
 @given(boards, st.lists(scores, max_size=12).map(by_player), st.integers(1, 12), st.integers(0, 12))
 def test_a_ranking_is_read_as_sorting_gives_it(
     ground: Ground, board: Board, drawn: list[Score], first: int, count: int
@@ -62,7 +60,6 @@ def test_a_ranking_is_read_as_sorting_gives_it(
     assert ground.boards.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
 
 
-@on_one_redis
 @given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
 def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come(
     ground: Ground, board: Board, drawn: list[Score], random: st.DrawFn, built: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.activation import is_so_already, switch
@@ -13,7 +13,6 @@ from tests.strategies import Situation, situations
 NOW = 1_700_000_000_000_000
 
 # Each example is a whole catalogue, 6 ms to draw.
-few = settings(max_examples=50)
 
 
 def switched(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue) -> PlayerView:
@@ -23,7 +22,6 @@ def switched(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue) -
     return view._replace(assignments={**view.assignments, goal.id: assignment}, completions=completions)
 
 
-@few
 @given(situations, st.booleans())
 def test_a_switched_goal_is_as_asked_for(situation: Situation, active: bool) -> None:
     catalogue, goal, view = situation
@@ -33,7 +31,6 @@ def test_a_switched_goal_is_as_asked_for(situation: Situation, active: bool) -> 
     assert is_so_already(goal, active, view) == (goal_status(goal, view, catalogue).active == active)
 
 
-@few
 @given(situations)
 def test_deactivating_keeps_what_was_shown(situation: Situation) -> None:
     catalogue, goal, view = situation
@@ -42,14 +39,12 @@ def test_deactivating_keeps_what_was_shown(situation: Situation) -> None:
     assert (after.state, after.progress) == (before.state, before.progress)
 
 
-@few
 @given(situations)
 def test_an_activated_goal_says_since_when(situation: Situation) -> None:
     catalogue, goal, view = situation
     assert goal_status(goal, switched(goal, True, view, catalogue), catalogue).assign_time == NOW
 
 
-@few
 @given(situations, st.booleans())
 def test_a_completion_is_stored_exactly_when_the_goal_is_completed_and_has_none(
     situation: Situation, active: bool
@@ -61,7 +56,6 @@ def test_a_completion_is_stored_exactly_when_the_goal_is_completed_and_has_none(
         assert after.completions == view.completions
 
 
-@few
 @given(situations, st.lists(st.booleans(), max_size=4))
 def test_no_switch_takes_a_completion_away(situation: Situation, switches: list[bool]) -> None:
     catalogue, goal, view = situation

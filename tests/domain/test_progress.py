@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Counting, Goal
@@ -22,7 +22,6 @@ from shared.domain.tally import Measures, Tally
 from tests.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
 
 # Each example is a whole catalogue, 6 ms to draw.
-few = settings(max_examples=50)
 
 
 def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:
@@ -37,7 +36,6 @@ def changed(catalogue: Catalogue, goal: Goal, **differing: object) -> tuple[Goal
     return other, with_goal(catalogue, other)
 
 
-@few
 @given(situations)
 def test_progress_lies_between_nothing_and_the_target(situation: Situation) -> None:
     catalogue, goal, view = situation
@@ -48,7 +46,6 @@ def test_progress_lies_between_nothing_and_the_target(situation: Situation) -> N
         assert status.progress == goal.target
 
 
-@few
 @given(situations)
 def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(situation: Situation) -> None:
     catalogue, goal, view = situation
@@ -56,7 +53,6 @@ def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(situatio
     assert goal_status(goal, view, catalogue).locked == (not all(status.completed for status in required))
 
 
-@few
 @given(situations)
 def test_a_goal_is_claimed_exactly_when_its_completion_is(situation: Situation) -> None:
     catalogue, goal, view = situation
@@ -66,7 +62,6 @@ def test_a_goal_is_claimed_exactly_when_its_completion_is(situation: Situation) 
     assert (status.complete_time, status.claim_time) == (completion or (None, None))
 
 
-@few
 @given(situations, st.lists(events(), max_size=8))
 def test_more_events_never_take_completedness_away(situation: Situation, reported: list[Event]) -> None:
     catalogue, goal, view = situation
@@ -78,7 +73,6 @@ def test_more_events_never_take_completedness_away(situation: Situation, reporte
         completed = goal_status(goal, seen, catalogue).completed
 
 
-@few
 @given(situations, instants)
 def test_turning_the_default_off_strands_no_completed_goal(situation: Situation, complete_time: int) -> None:
     catalogue, goal, view = situation
@@ -90,7 +84,6 @@ def test_turning_the_default_off_strands_no_completed_goal(situation: Situation,
         assert status.state is GoalState.COMPLETED
 
 
-@few
 @given(situations, st.integers(0, 12), st.lists(events(), max_size=6))
 def test_a_deactivated_goal_shows_what_it_had_whatever_happens(
     situation: Situation, frozen: int, reported: list[Event]
@@ -109,7 +102,6 @@ def test_a_deactivated_goal_shows_what_it_had_whatever_happens(
     assert not status.completed
 
 
-@few
 @given(situations)
 def test_a_goal_that_was_never_active_shows_nothing(situation: Situation) -> None:
     catalogue, goal, view = situation
@@ -118,7 +110,6 @@ def test_a_goal_that_was_never_active_shows_nothing(situation: Situation) -> Non
     assert (status.active, status.state, status.progress) == (False, GoalState.NOT_STARTED, 0)
 
 
-@few
 @given(situations)
 def test_an_active_goal_shows_all_that_the_tally_holds(situation: Situation) -> None:
     catalogue, goal, view = situation

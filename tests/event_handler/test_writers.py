@@ -42,7 +42,7 @@ def named(_judged_by: Catalogue, events: Sequence[Event], _deadline: float) -> l
     return [Outcome(Verdict.APPLIED, reason=event.event_id) for event in events]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=50), st.integers(1, 4))
 def test_every_event_gets_its_own_outcome_in_the_order_of_the_call(players: list[str], count: int) -> None:
     with writers(named, count=count) as running:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure, Catalogue, Goal, Scope, ScopeKind
@@ -203,7 +203,7 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
         assert system.reached(player) == model.reached(player)
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=70)
 @given(stories())
 def test_every_goal_of_every_player_is_as_the_definition_says(
     one_connection: Database, story: tuple[Catalogue, list[Step]]

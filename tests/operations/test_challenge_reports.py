@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
@@ -64,7 +64,6 @@ def do(system: System, step: Step) -> None:
             system.adjust(player, points)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories())
 def test_counts_are_those_of_looking_at_every_player(
     one_connection: Database, story: tuple[Catalogue, list[Step]]

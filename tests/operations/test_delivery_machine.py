@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.claims import CLAIMABLE_AGAIN, Claim, ClaimState, RefusalReason
@@ -121,7 +121,6 @@ class Machine:
         return TryAgain(answer)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, remembers=st.booleans())
 def test_never_two_grants_and_never_a_claim_without_an_end(
     one_connection: Database, steps: list[tuple[str, str, str]], remembers: bool

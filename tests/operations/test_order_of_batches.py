@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
@@ -21,7 +21,6 @@ from tests.strategies import catalogues, events
 PLAYERS = ("ann", "bob")
 numbers = count()
 
-on_one_database = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 distinct_events = st.lists(
     events(PLAYERS),
     min_size=1,
@@ -74,7 +73,6 @@ def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[l
     return batches
 
 
-@on_one_database
 @given(catalogues(), distinct_events, st.randoms(use_true_random=False))
 def test_two_schedules_of_the_same_events_end_the_same(
     one_connection: Database, catalogue: Catalogue, reported: list[Event], chance: random.Random
@@ -88,7 +86,6 @@ def test_two_schedules_of_the_same_events_end_the_same(
     assert in_parts.applied == at_once.applied
 
 
-@on_one_database
 @given(catalogues(), distinct_events)
 def test_a_redelivered_batch_changes_nothing(
     one_connection: Database, catalogue: Catalogue, reported: list[Event]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Scope, ScopeKind
@@ -136,7 +136,7 @@ def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
         yield Ranking(connection, database, SetClock())
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=30)
 @given(ranked=st.sampled_from(BOARDS), scores=SCORES, later=SCORES)
 def test_rankings_are_what_sorting_everybody_gives(
     ranking: Ranking, ranked: Board, scores: list[Scored], later: list[Scored]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
 from tests.strategies import texts
 
-on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
 bigints = st.integers(-(2**63), 2**63 - 1)
 
 
-@on_one_database
 @given(st.lists(texts | st.text(st.sampled_from('"\\{},NUL \n\t'), max_size=8)))
 @example([""])
 @example(["", ""])
@@ -24,7 +21,6 @@ def test_any_texts_survive(connection: Connection, sent: list[str]) -> None:
     assert row == (sent,)
 
 
-@on_one_database
 @given(st.lists(st.binary(max_size=16)))
 def test_any_bytes_survive_in_hex(connection: Connection, sent: list[bytes]) -> None:
     literal = text_array(["\\x" + each.hex() for each in sent])
@@ -32,14 +28,12 @@ def test_any_bytes_survive_in_hex(connection: Connection, sent: list[bytes]) -> 
     assert row == (sent,)
 
 
-@on_one_database
 @given(st.lists(bigints))
 @example([])
 def test_any_integers_survive(connection: Connection, sent: list[int]) -> None:
     assert connection.execute("SELECT $1::bigint[]", (int_array(sent),)).fetchone() == (sent,)
 
 
-@on_one_database
 @given(st.lists(st.none() | bigints))
 def test_missing_integers_stay_missing(connection: Connection, sent: list[int | None]) -> None:
     assert connection.execute("SELECT $1::bigint[]", (nullable_int_array(sent),)).fetchone() == (sent,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.events import Event
@@ -29,7 +29,6 @@ def test_two_events_have_one_key_exactly_when_they_are_the_same_event(one: Event
     assert (ledger_key(one).event_hash == ledger_key(other).event_hash) == (identity(one) == identity(other))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(colliding, max_size=8), max_size=4))
 def test_every_event_is_new_once(connection: Connection, batches: list[list[Event]]) -> None:
     connection.execute("TRUNCATE event_seen")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Reward, RewardType, Stat
@@ -27,8 +27,6 @@ instants = st.integers(0, 200 * YEAR) | st.integers(50 * YEAR, 60 * YEAR)
 goal_ids = st.sampled_from(["win", "lose", "draw"])
 new_players = (f"player {number}" for number in count())
 
-on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
 
 def claim(connection: Connection, key: CompletionKey, claim_time: Instant, number: int = 1) -> grants.Claimed | None:
     """Claim a completion."""
@@ -37,7 +35,6 @@ def claim(connection: Connection, key: CompletionKey, claim_time: Instant, numbe
     return grants.store(connection, stored, NO_PROVIDER)
 
 
-@on_one_database
 @given(
     st.dictionaries(st.sampled_from(STATS), any_tallies, max_size=3),
     st.dictionaries(goal_ids, st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40))),
@@ -66,7 +63,6 @@ def test_everything_stored_is_read_in_one_view(
     )
 
 
-@on_one_database
 @given(instants)
 @example(0)
 @example(200 * YEAR)
@@ -90,7 +86,6 @@ def test_an_activation_is_remembered_through_a_deactivation(connection: Connecti
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), goal_ids), unique=True))
-@on_one_database
 def test_choices_are_found_pair_by_pair(connection: Connection, asked: list[tuple[str, str]]) -> None:
     stored = {("a", "win"): Assignment(True, 1, 2), ("b", "lose"): Assignment(False, None, 3)}
     for (user_id, goal_id), assignment in stored.items():

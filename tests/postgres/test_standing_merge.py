@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import ScopeKind
@@ -24,7 +24,6 @@ periods = st.sampled_from([(Schedule.LIFETIME, LIFETIME_START), (Schedule.DAY, 2
 batches = st.lists(st.dictionaries(st.tuples(periods, scopes), standings, min_size=1, max_size=5), max_size=5)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches)
 def test_merging_in_the_database_adds_up_as_it_does_in_memory(
     either_connection: Connection, drawn: list[dict[tuple[tuple[Schedule, int], tuple[ScopeKind, str]], Standing]]

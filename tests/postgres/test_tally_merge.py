@@ -7,7 +7,7 @@ from itertools import count
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Stat
@@ -21,7 +21,6 @@ players = (f"player {number}" for number in count())
 """Each example has players of its own, so that all share one database."""
 
 # One database serves all examples.
-on_one_database = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 batches = st.lists(
     st.dictionaries(st.tuples(st.integers(0, 1), st.sampled_from(STATS)), tallies, max_size=5), min_size=1, max_size=5
 )
@@ -49,7 +48,6 @@ def days_in(multirange: str) -> set[int]:
     return {day for start, end in bounds for day in range(start, end)}
 
 
-@on_one_database
 @given(batches)
 def test_merging_in_the_database_adds_up_as_it_does_in_memory(
     either_connection: Connection, drawn: list[dict[tuple[int, Stat], Tally]]
@@ -92,7 +90,6 @@ def test_the_days_before_a_merge_are_told_where_a_day_was_added(either_connectio
     assert added.after.day_count == 4
 
 
-@on_one_database
 @given(tallies)
 def test_merging_nothing_changes_nothing(either_connection: Connection, tally: Tally) -> None:
     key = TallyKey(next(players), KILLS)

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rpc.serving import SERVICE, code_of, details_of, failure_of, running
@@ -41,7 +41,7 @@ def test_every_truncation_of_a_request_is_a_request_or_an_invalid_argument(chann
     assert codes == FINE
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=300)
 @given(raw=st.binary(max_size=64))
 @pytest.mark.parametrize("method", [LIST, "/grpc.health.v1.Health/Check"])
 def test_random_bytes_are_a_request_or_an_invalid_argument(channel: grpc.Channel, method: str, raw: bytes) -> None:

@@ -24,8 +24,6 @@ GOAL = challenge_pb2.Goal.DESCRIPTOR
 GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
 players = catalogues_with_players(wording=texts)
-# Each example is a whole catalogue with all its texts, 15 ms to draw.
-few = settings(max_examples=60)
 instants = st.integers(0, 253_402_300_799 * SECOND) | st.integers(0, 3 * SECOND)
 
 
@@ -96,7 +94,6 @@ def light_message(challenge: challenge_pb2.Challenge) -> challenge_pb2.Challenge
     return light
 
 
-@few
 @given(players, st.booleans(), st.booleans())
 def test_a_spliced_list_is_the_built_one(player: tuple[Catalogue, PlayerView], active_only: bool, light: bool) -> None:
     catalogue, view = player
@@ -110,7 +107,6 @@ def test_a_spliced_list_is_the_built_one(player: tuple[Catalogue, PlayerView], a
     assert all(message.length == len(joined(message)) for _, message in spliced)
 
 
-@few
 @given(players)
 def test_a_spliced_goal_is_the_built_one(player: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = player
@@ -122,7 +118,6 @@ def test_a_spliced_goal_is_the_built_one(player: tuple[Catalogue, PlayerView]) -
     assert list(initialized.goals) == [message for message in built.values() if message.active]
 
 
-@few
 @given(players, st.data())
 def test_one_player_leaves_no_trace_in_anothers_messages(
     player: tuple[Catalogue, PlayerView], data: st.DataObject
@@ -139,7 +134,6 @@ def test_one_player_leaves_no_trace_in_anothers_messages(
     assert spliced(view) == before
 
 
-@few
 @given(players)
 def test_goals_that_are_not_looked_at_are_as_for_nobody(player: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = player
