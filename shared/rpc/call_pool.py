@@ -65,7 +65,7 @@ class _Worker:
         self._has_task.acquire()
 
     def hand(self, task: Callable[[], object] | None) -> None:
-        """Give it the next task; None ends it, after what it works on. It must have taken the task before."""
+        """Give it the next task; None ends it. It must be idle: what it has not yet taken would be lost."""
         self._task = task
         self._has_task.release()
 
@@ -98,6 +98,7 @@ class CallPool(ThreadPoolExecutor):
         self._waiting: deque[_Waiting] = deque()
         self._closing = False
         self._someone_waits = threading.Condition(self._lock)
+        self._all_idle = threading.Condition(self._lock)
         self._refuser = threading.Thread(target=self._refuse_until_closed, name=f"{name} refuser", daemon=True)
 
     @property
@@ -140,6 +141,8 @@ class CallPool(ThreadPoolExecutor):
             self._closing = True
             self._someone_waits.notify()
         self._refuser.join()
+        with self._lock:
+            self._all_idle.wait_for(lambda: not self._in_use)
         for worker in self._workers:
             worker.hand(None)
         for worker in self._workers:
@@ -163,6 +166,8 @@ class CallPool(ThreadPoolExecutor):
                     if following is None:
                         self._in_use -= 1
                         self._idle.append(worker)
+                        if self._closing and not self._in_use:
+                            self._all_idle.notify()
 
     def _next(self) -> Callable[[], object] | None:
         if not self._waiting:

@@ -115,7 +115,17 @@ def test_closing_waits_for_those_who_wait() -> None:
     for number in range(100):
         pool.submit(book.call, number)
     pool.close()
-    assert sorted(book.answered) == list(range(100))
+    assert sorted(book.answered + book.refused) == list(range(100))
+
+
+def test_closing_waits_for_threads_that_have_not_begun_yet() -> None:
+    for _ in range(200):
+        pool, book = CallPool(4, "test"), Book()
+        pool.start()
+        for number in range(4):
+            pool.submit(book.call, number)
+        pool.close()
+        assert sorted(book.answered) == list(range(4))
 
 
 def test_what_fails_takes_no_thread_with_it() -> None:
