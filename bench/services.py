@@ -44,9 +44,10 @@ def _bare_env() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "BIND_ADDRESS": LOOPBACK}
 
 
-def threads() -> int:
-    """How many calls a worker works on at once."""
-    return load(ChallengeSettings, _REQUIRED).server.threads
+def threads(module: str) -> int:
+    """How many calls a worker of this service, one of the two that take calls, works on at once."""
+    kind = {CHALLENGE_SERVICE: ChallengeSettings, EVENT_HANDLER: EventHandlerSettings}[module]
+    return load(kind, _REQUIRED).server.threads
 
 
 def settings() -> str:

@@ -77,7 +77,6 @@ class Workplace:
         self.directory = directory
         self.cores = Cores.of_this_machine()
         self.say = say
-        self._threads = services.threads()
         self._runs: list[Run] = []
         self._databases = databases
         self._seeded: tuple[str, Play] | None = None
@@ -128,16 +127,17 @@ class Workplace:
             yield server
 
     @contextmanager
-    def bare(self, answer_bytes: int) -> Iterator[ServerProcess]:
-        """The empty handler: gRPC alone, with as many threads as a service, that answers so many bytes."""
-        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(self._threads)]
+    def bare(self, answer_bytes: int, beside: str = services.CHALLENGE_SERVICE) -> Iterator[ServerProcess]:
+        """The empty handler: gRPC alone, with as many threads as the service `beside`, that answers so many bytes."""
+        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(services.threads(beside))]
         with self._serving(ServerProcess("bench.empty", arguments)) as server:
             yield server
 
     @contextmanager
     def admitted(self, telemetry: str, collector: str = "") -> Iterator[ServerProcess]:
         """The services' server around an empty servicer, with this telemetry (`bench.empty.admitted`)."""
-        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(self._threads)]
+        threads = services.threads(services.CHALLENGE_SERVICE)
+        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(threads)]
         with self._serving(ServerProcess("bench.empty", arguments)) as server:
             yield server
 

@@ -54,7 +54,7 @@ def measure_events(place: Workplace) -> Table:
         steady = report(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         empty_requests = [_request(call) for call in sent[0]]
         turn = place.terms.turn
-        with place.bare(steady.answer_bytes) as empty:
+        with place.bare(steady.answer_bytes, EVENT_HANDLER) as empty:
             turns = place.in_turns(
                 "events: saturated",
                 lambda: report(SATURATION, turn, RATE_MAX),
