@@ -92,6 +92,12 @@ def own_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
         server.remove()
 
 
+@pytest.fixture
+def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many callers may queue for few connections: none is refused because the machine is slow."""
+    monkeypatch.setattr("shared.postgres.database.POOL_WAIT_MAX_S", 60.0)
+
+
 @pytest.fixture(scope="session")
 def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """The Valkey that tests share."""
@@ -100,8 +106,9 @@ def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
 
 
 @pytest.fixture
-def redis_url(valkey_server: EmbeddedValkey) -> str:
-    """An empty Valkey."""
+def redis_url(valkey_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty Valkey, which this process gives the time that it takes on a slow machine."""
+    monkeypatch.setattr("shared.cache.redis.TIMEOUT_S", 10.0)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     return valkey_server.url

@@ -14,6 +14,8 @@ from tests.reported import stat, timestamp
 from tests.services import NOW, Game
 from tests.stored import contents, written
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 COMPLETED = challenge_pb2.GOAL_STATE_COMPLETED
 IN_PROGRESS = challenge_pb2.GOAL_STATE_IN_PROGRESS
 NOT_STARTED = challenge_pb2.GOAL_STATE_NOT_STARTED

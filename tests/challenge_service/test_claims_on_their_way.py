@@ -117,13 +117,13 @@ def test_only_so_many_calls_wait_at_a_time(arena_game: Game) -> None:
 
     def timed(user_id: str) -> None:
         started = time.monotonic()
-        assert claim_and_wait(arena_game, 2, user_id).state == PENDING
+        assert claim_and_wait(arena_game, 5, user_id).state == PENDING
         took.append(time.monotonic() - started)
 
     with ThreadPoolExecutor(len(players)) as pool:
         list(pool.map(timed, players))
-    assert sum(seconds > 1.5 for seconds in took) <= WAITS_MAX
-    assert min(took) < 1.5
+    assert sum(seconds > 4.5 for seconds in took) <= WAITS_MAX
+    assert min(took) < 4.5
 
 
 @pytest.mark.parametrize(

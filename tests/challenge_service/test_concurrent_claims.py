@@ -17,6 +17,8 @@ from tests.refusals import Refusal, refusal_of
 from tests.reported import stat
 from tests.services import Game, SetClock, challenge_service
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 CLAIMS = 100
 ROUNDS = 5
 ROUNDS_SLOW = 100

@@ -17,6 +17,8 @@ from tests.services import NOW, Game
 from tests.stored import contents, written
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 
 def initialize(game: Game, time_zone: str = "", user_id: str = "player") -> InitializePlayerResponse:
     return game.challenges.InitializePlayer(InitializePlayerRequest(user_id=user_id, time_zone=time_zone))

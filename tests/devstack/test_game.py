@@ -19,7 +19,7 @@ from shared.domain.instant import SECOND
 from tests.game_doors import OpenGame, open_game, provider_to
 from tests.providers.deliveries import DELIVERY
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 1.0
 
 
 @pytest.fixture

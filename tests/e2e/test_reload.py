@@ -104,7 +104,8 @@ def test_after_a_restart_with_an_incompatible_catalogue_it_does_not_serve_until_
         unwell = wait_until(lambda: [line for line in service.logged("unwell") if line["probe"] == "catalogue"])[-1]
         assert "goal 'win': count changes from sum to highest" in unwell["reason"]
         wait_until(lambda: service.health() == "NOT_SERVING")
-        assert (service.health("catalogue"), service.health("database")) == ("NOT_SERVING", "SERVING")
+        wait_until(lambda: service.health("database") == "SERVING")
+        assert service.health("catalogue") == "NOT_SERVING"
         assert (metric(service, "catalogue_info"), metric(service, "catalogue_refused")) == ({}, {"": 1.0})
         refused = refusal(lambda: call(service, module))
         assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "CATALOGUE_UNAVAILABLE")

@@ -130,19 +130,22 @@ def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str,
     with hop_to(database_url) as (hop, url_through_hop), game(url_through_hop, arena()) as running:
         running.report(stat("wins", delta=3))
         running.goals()
+        assert_pools_are_whole(running)
         hop.freeze()
         for timeout_s in (0.2, 0.5, 1.0):
             started = time.monotonic()
-            refused = refusal(lambda timeout_s=timeout_s: CALLS[call](running, timeout_s))  # type: ignore[misc]
+            # The caller's own clock may end the call a moment ahead of the answer, and knows no reason.
+            with pytest.raises(grpc.RpcError) as ended:
+                CALLS[call](running, timeout_s)
             assert time.monotonic() - started < timeout_s + LATE_S
-            assert refused.code is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         hop.thaw()
         wait_until(lambda: _serves(running, call))
         assert len(rows(database_url, "SELECT 1 FROM reward_outbox")) == (call == "claim")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 11), (YEAR_S, 31)], ids=["none", "a year"])
+@pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 10), (YEAR_S, 30)], ids=["none", "a year"])
 def test_calls_do_not_wait_for_ever_while_the_database_hangs(
     database_url: str, timeout_s: float | None, ended_within_s: float
 ) -> None:
@@ -157,7 +160,7 @@ def test_calls_do_not_wait_for_ever_while_the_database_hangs(
         started = time.monotonic()
         for refused in callers.map(lambda call: refusal(lambda: call(running, timeout_s)), CALLS.values()):
             assert refused.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
-        assert time.monotonic() - started < ended_within_s
+        assert time.monotonic() - started < ended_within_s + LATE_S
         hop.thaw()
 
 

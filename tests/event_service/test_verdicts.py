@@ -15,6 +15,8 @@ from tests.reported import login, stat
 from tests.services import NOW, Game, game
 from tests.stored import contents, written
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 APPLIED = rpc.VERDICT_APPLIED
 DUPLICATE = rpc.VERDICT_DUPLICATE
 

@@ -21,6 +21,8 @@ from tests.reported import login, stat
 from tests.services import NOW, SetClock, challenge_service, event_service, rows
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 WRITERS = 8
 PLAYERS = 100
 ROUNDS = 3
@@ -56,10 +58,7 @@ def test_writers_claims_and_activations_over_the_same_players_never_surface_a_de
 
     with ExitStack() as running, ThreadPoolExecutor(2 * WRITERS) as callers:
         handlers = [running.enter_context(event_service(database_url, catalogue, clock=clock)) for _ in range(WRITERS)]
-        # None waits for a connection: what holds it up are the others' locks.
-        challenges = running.enter_context(
-            challenge_service(database_url, catalogue, clock=clock, pool_size=2 * WRITERS)
-        )
+        challenges = running.enter_context(challenge_service(database_url, catalogue, clock=clock))
 
         def claim(who: str) -> None:
             try:

@@ -116,7 +116,7 @@ def test_a_full_disk_is_unavailable_and_not_serving_until_there_is_room(
             oracle.wait_for_acknowledged(EVENTS_BEFORE)
             wait_until(lambda: events.health() == "SERVING", HEALED_WITHIN_S + BUSY_MACHINE_S)
             healed_s = time.monotonic() - room
-        assert challenges.health() == "SERVING"
+        challenges.wait_until_serving()
         assert challenges.challenges.InitializePlayer(InitializePlayerRequest(user_id="player")).created
         assert [service.stop() for service in (challenges, events)] == [0, 0]
     with challenge_service(database_url, loaded(DOCUMENT), clock=SetClock()) as reader:

@@ -30,6 +30,8 @@ from tests.refusals import refusal_of
 from tests.reported import login, stat, timestamp
 from tests.services import NOW, SetClock, challenge_channel, event_channel
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 AT_ONCE = 8
 TIMEOUT_S = 10
 CALLS, CALLS_SLOW = 3_000, 50_000

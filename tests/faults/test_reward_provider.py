@@ -16,6 +16,7 @@ from shared.domain.claims import ClaimState
 from shared.domain.grants import RetryPolicy
 from shared.domain.instant import HOUR, SECOND, Instant
 from shared.runtime.clock import system_clock
+from tests.busy_machine import BUSY_FACTOR
 from tests.databases import opened
 from tests.game_doors import OpenGame, open_game, provider_to
 from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_until, store_claim
@@ -88,7 +89,7 @@ def test_a_game_in_a_bad_mood_gives_every_reward_once(
     assert len(game.times_given()) == claims
     assert set(game.times_given().values()) == {1}
     assert figures.attempts >= claims
-    assert figures.slowest_claim_s < 1.0
+    assert figures.slowest_claim_s < 1.0 * BUSY_FACTOR
     assert figures.shortest_of_pause >= 1.0
 
 

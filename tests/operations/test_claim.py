@@ -27,6 +27,8 @@ from tests.databases import connected, soon, status_of
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS
 
+pytestmark = pytest.mark.usefixtures("patient_pool")
+
 NOW = FIRST_DAY * DAY
 CALLERS = 100
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import pytest
+
 from shared.domain.catalogue import Counting
 from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalNotCompleted
 from shared.domain.events import Event, Verdict
@@ -24,6 +26,8 @@ from tests.databases import connected, flushed, opened, soon
 from tests.goals import catalogue_of, goal
 from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("patient_pool")
 
 WRITERS = 8
 PLAYERS = [f"player {number}" for number in range(20)]

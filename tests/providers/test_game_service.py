@@ -29,7 +29,8 @@ from tests.providers.deliveries import DELIVERY
 from tests.reported import timestamp
 from tests.services import NOW
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 10.0
+IMPATIENT_S = 0.5
 GRANTED = rpc.Granted()
 
 
@@ -60,16 +61,22 @@ def game() -> Game:
 
 
 @pytest.fixture
-def provider(game: Game) -> Iterator[GameServiceProvider]:
+def target(game: Game) -> Iterator[str]:
+    """Where the game serves."""
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool)
         add_RewardProviderServiceServicer_to_server(game, server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
-        connected = GameServiceProvider(f"127.0.0.1:{port}", timeout_s=TIMEOUT_S)
-        yield connected
-        connected.close()
+        yield f"127.0.0.1:{port}"
         server.stop(None).wait()
+
+
+@pytest.fixture
+def provider(target: str) -> Iterator[GameServiceProvider]:
+    connected = GameServiceProvider(target, timeout_s=TIMEOUT_S)
+    yield connected
+    connected.close()
 
 
 def test_a_grant_is_sent_whole_and_under_its_key(game: Game, provider: GameServiceProvider) -> None:
@@ -141,18 +148,20 @@ def test_retry_info_is_honoured_within_bounds(
     assert provider.grant(DELIVERY) == TryAgain("RESOURCE_EXHAUSTED: busy", honoured)
 
 
-def test_a_game_that_is_slow_or_not_there_is_tried_again(game: Game, provider: GameServiceProvider) -> None:
+def test_a_game_that_is_slow_or_not_there_is_tried_again(game: Game, target: str) -> None:
     let_go = threading.Event()
 
     def hang(_: grpc.ServicerContext) -> rpc.GrantResponse:
-        let_go.wait(20 * TIMEOUT_S)
+        let_go.wait(20 * IMPATIENT_S)
         return rpc.GrantResponse(granted=GRANTED)
 
     game.answer = hang
+    impatient = GameServiceProvider(target, timeout_s=IMPATIENT_S)
     started = time.monotonic()
-    assert isinstance(provider.grant(DELIVERY), TryAgain)
-    assert time.monotonic() - started < TIMEOUT_S + LATE_S
+    assert isinstance(impatient.grant(DELIVERY), TryAgain)
+    assert time.monotonic() - started < IMPATIENT_S + LATE_S
     let_go.set()
+    impatient.close()
     nowhere = GameServiceProvider("127.0.0.1:1", timeout_s=TIMEOUT_S)
     assert isinstance(nowhere.grant(DELIVERY), TryAgain)
     nowhere.close()

@@ -14,7 +14,9 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 
+from shared.rpc import call_pool
 from shared.runtime.telemetry import Telemetry
+from tests.busy_machine import BUSY_FACTOR
 from tests.rpc.serving import METHOD, code_of, details_of, failure_of, initialize, running, start
 from tests.waiting import wait_until
 
@@ -77,7 +79,7 @@ def test_of_500_calls_at_once_the_excess_is_refused_within_300_ms(slow_server: g
         assert crowd.codes()[grpc.StatusCode.OK] == SLOTS
         released.unlink()
     # The best of a few rounds: the machine that runs tests has other work.
-    assert min(slowest) < REFUSED_WITHIN_S
+    assert min(slowest) < REFUSED_WITHIN_S * BUSY_FACTOR
 
 
 def test_a_refused_call_is_told_when_to_come_again() -> None:
@@ -152,7 +154,10 @@ def test_a_short_stall_fails_nobody() -> None:
     assert {grpc.StatusCode.OK: 20} in outcomes
 
 
-def test_slots_come_back_however_calls_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_slots_come_back_however_calls_end(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The answer is there before its thread is free: the next call waits for that, however long the machine takes.
+    monkeypatch.setattr(call_pool, "WAIT_S", 60.0)
+
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         raise ValueError("a bug")
 

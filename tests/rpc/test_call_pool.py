@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from shared.rpc import call_pool
 from shared.rpc.call_pool import REFUSALS_AT_ONCE, REFUSALS_PER_S, WAIT_S, CallPool, is_refusing
 from tests.waiting import wait_until
 
@@ -28,6 +29,12 @@ class Book:
             self.refused.append(number)
         else:
             self.answered.append(number)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, nobody has waited too long."""
+    monkeypatch.setattr(call_pool, "WAIT_S", 60.0)
 
 
 @contextmanager
@@ -52,6 +59,7 @@ def wait_until_overdue() -> None:
     wait_until(lambda: time.monotonic() - begun > WAIT_S)
 
 
+@pytest.mark.usefixtures("patience")
 def test_who_waits_is_served_in_order() -> None:
     pool, book = CallPool(1, "test"), Book()
     with busy(pool) as release:
@@ -109,13 +117,14 @@ def test_the_room_has_a_bound() -> None:
         assert not pool.has_room
 
 
+@pytest.mark.usefixtures("patience")
 def test_closing_waits_for_those_who_wait() -> None:
     pool, book = CallPool(2, "test"), Book()
     pool.start()
     for number in range(100):
         pool.submit(book.call, number)
     pool.close()
-    assert sorted(book.answered + book.refused) == list(range(100))
+    assert sorted(book.answered) == list(range(100))
 
 
 def test_closing_waits_for_threads_that_have_not_begun_yet() -> None:
@@ -128,6 +137,7 @@ def test_closing_waits_for_threads_that_have_not_begun_yet() -> None:
         assert sorted(book.answered) == list(range(4))
 
 
+@pytest.mark.usefixtures("patience")
 def test_what_fails_takes_no_thread_with_it() -> None:
     pool, book = CallPool(1, "test"), Book()
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.rpc.deadlines import ANSWER_MARGIN_S, DEFAULT_S, LONGEST_S, deadline_of
+from tests.busy_machine import LATE_S
 from tests.rpc.serving import initialize, running
 
 YEAR_S = 365 * 86_400
@@ -48,7 +49,7 @@ def wait_over_the_wire(timeout: float | None) -> float:
     ("timeout", "expected"), [(None, DEFAULT_S), (YEAR_S, LONGEST_S), (5.0, 5.0 - ANSWER_MARGIN_S)]
 )
 def test_a_wait_ends_before_its_caller_stops_listening(timeout: float | None, expected: float) -> None:
-    assert wait_over_the_wire(timeout) == pytest.approx(expected, abs=0.5)
+    assert expected - LATE_S < wait_over_the_wire(timeout) <= expected
 
 
 def test_no_deadline_means_ten_seconds() -> None:

@@ -40,7 +40,7 @@ class ServiceProcess:
         """Waits until the message was logged so many times; answers the last of them."""
         return wait_until(lambda: self.logged(message)[count - 1 : count])[0]
 
-    def wait(self, deadline_s: float = 15.0) -> int:
+    def wait(self, deadline_s: float = 40.0) -> int:
         """Waits until the process and all its workers have ended, and answers its exit code.
 
         Workers share its standard error, which ends with the last of them.
