@@ -96,6 +96,7 @@ class CallPool(ThreadPoolExecutor):
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._waiting: deque[_Waiting] = deque()
+        self._lacks_threads = False
         self._closing = False
         self._someone_waits = threading.Condition(self._lock)
         self._all_idle = threading.Condition(self._lock)
@@ -124,12 +125,10 @@ class CallPool(ThreadPoolExecutor):
         """Work on a call, now or when its turn comes. The future is everybody's, and says nothing about this call."""
         run = partial(fn, *args, **kwargs)
         with self._lock:
-            if self._in_use >= self._threads_max:
+            if self._in_use >= self._threads_max or not (self._idle or self._add_worker()):
                 self._waiting.append(_Waiting(time.monotonic(), run))
                 self._someone_waits.notify()
                 return _SUBMITTED
-            if not self._idle:
-                self._add_worker()
             worker = self._idle.pop()
             self._in_use += 1
         worker.hand(run)
@@ -149,12 +148,21 @@ class CallPool(ThreadPoolExecutor):
             worker.thread.join()
         self.shutdown()
 
-    def _add_worker(self) -> None:
+    def _add_worker(self) -> bool:
+        """Start one more thread; False where the system has none left."""
         worker = _Worker(f"{self._name} {len(self._workers) + 1}", self._work)
-        # Where the system has no thread left this fails, and nothing is handed to one that does not run.
-        worker.thread.start()
+        try:
+            worker.thread.start()
+        except RuntimeError:
+            # Whoever submits is the thread by which gRPC takes calls: a failure would end it, and with it the server.
+            if not self._lacks_threads:
+                log.exception("no thread can be started: calls wait for those that are there")
+            self._lacks_threads = True
+            return False
+        self._lacks_threads = False
         self._workers.append(worker)
         self._idle.append(worker)
+        return True
 
     def _work(self, worker: _Worker) -> None:
         """Run calls, and after each those who wait."""

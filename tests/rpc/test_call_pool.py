@@ -169,17 +169,32 @@ def test_a_call_is_given_to_the_thread_that_was_busy_last() -> None:
     pool.close()
 
 
-def test_a_thread_that_cannot_be_started_is_given_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_thread_can_be_started_a_call_is_refused_and_the_next_is_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pool, book = CallPool(1, "test"), Book()
     pool.start()
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, caplog.at_level("CRITICAL", "shared.rpc.call_pool"):
         patched.setattr(threading.Thread, "start", _no_thread_left)
-        with pytest.raises(RuntimeError):
-            pool.submit(book.call, 0)
+        pool.submit(book.call, 0)
+        wait_until(lambda: book.refused == [0])
     assert pool.in_use == 0
     pool.submit(book.call, 1)
     wait_until(lambda: book.answered == [1])
     pool.close()
+
+
+def test_where_no_further_thread_can_be_started_calls_wait_for_those_that_are_there(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool, book = CallPool(2, "test"), Book()
+    with busy(pool) as release, monkeypatch.context() as patched, caplog.at_level("CRITICAL", "shared.rpc.call_pool"):
+        patched.setattr(threading.Thread, "start", _no_thread_left)
+        for number in range(2):
+            pool.submit(book.call, number)
+        assert (pool.in_use, pool.waiting) == (1, 2)
+        release.set()
+        wait_until(lambda: sorted(book.answered) == [0, 1])
 
 
 def _no_thread_left(_thread: threading.Thread) -> None:
