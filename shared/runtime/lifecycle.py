@@ -49,10 +49,10 @@ class Lifecycle:
         """Registers what SIGHUP asks for. It is called in the main thread and must neither wait nor raise."""
         self._reloads.append(reload)
 
-    def run_until_signalled(self) -> None:
-        """Waits for SIGTERM or SIGINT. From then on a second signal kills the process at once. Main thread only."""
+    def run_until_signalled(self, let_next_kill: Callable[[], object] = let_next_signal_kill) -> None:
+        """Waits for SIGTERM or SIGINT, and then has whatever asks again kill the process. Main thread only."""
         number = wait_for_stop_signal(self._reload)
-        let_next_signal_kill()
+        let_next_kill()
         log.info("stopping", extra={"signal": number.name})
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ class ParentLink:
 
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+        self._its_end_kills = False
 
     def wait_for_index(self) -> int | None:
         """Waits until the parent says which worker this process is to be; None if the parent ended before.
@@ -45,10 +47,20 @@ class ParentLink:
         """Says where this worker's metrics are read, on the loopback interface."""
         self._socket.sendall(b"%d\n" % port)
 
+    def let_its_end_kill(self) -> None:
+        """From here on the parent's end kills this process at once: it was asked to stop, and then its parent died.
+
+        Further signals do nothing: where a whole group of processes is asked to stop, a worker is asked twice, by
+        whoever asks the group and by its parent.
+        """
+        self._its_end_kills = True
+
     def _watch(self) -> None:
         # The parent sends nothing more; a parent that died before it read our line resets the connection.
         with contextlib.suppress(ConnectionResetError):
             self._socket.recv(1)
+        if self._its_end_kills:
+            os.kill(os.getpid(), signal.SIGKILL)
         ask_to_stop()
 
 

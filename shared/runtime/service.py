@@ -138,7 +138,10 @@ def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
         if worker is not None:
             worker.parent.tell_metrics_port(metrics_port)
         log.info("started", extra={"service": service.module, "metrics_port": metrics_port})
-        lifecycle.run_until_signalled()
+        if worker is None:
+            lifecycle.run_until_signalled()
+        else:
+            lifecycle.run_until_signalled(worker.parent.let_its_end_kill)
     if not lifecycle.stopped_cleanly:
         # A part that hangs may hold a thread that the interpreter would wait for without end.
         logging.shutdown()

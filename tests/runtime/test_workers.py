@@ -86,6 +86,16 @@ def test_a_second_signal_kills_the_workers_too() -> None:
         assert service.wait() == -signal.SIGTERM
 
 
+def test_a_signal_to_all_processes_at_once_stops_them_in_order() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("started", count=2)
+        workers = set(workers_of(service).values())
+        for pid in (service.process.pid, *workers):
+            os.kill(pid, signal.SIGTERM)
+        assert service.wait() == 0
+    assert workers <= {line["pid"] for line in service.logged("stopped", step="calls")}
+
+
 def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
     with started("--workers", "2") as service:
         service.wait_for("started", count=2)
