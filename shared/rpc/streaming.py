@@ -13,7 +13,8 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from shared.rpc.call_pool import CallPool
+from shared.domain.errors import Overloaded
+from shared.rpc.call_pool import CallPool, is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.errors import status_of
 from shared.rpc.side_pool import Beside
@@ -39,6 +40,8 @@ def streaming_method(
     def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         started = time.monotonic()
         try:
+            if is_refusing():
+                raise Overloaded("too many streams at once")
             yield from answered(raw, context)
         except Exception as error:
             if not context.is_active():

@@ -66,6 +66,26 @@ def test_a_faulty_batch_ends_the_stream_after_the_answers_before_it(arena_game: 
     assert arena_game.rows("SELECT sum FROM tally") == [(1,)]
 
 
+def test_a_stream_for_which_no_thread_can_be_started_is_refused(
+    arena_game: Game, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def start_no_stream(thread: threading.Thread) -> None:
+        if thread.name.startswith("stream "):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def answers() -> list[rpc.StreamEventsResponse]:
+        return list(arena_game.events.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S))
+
+    with monkeypatch.context() as patched, caplog.at_level("CRITICAL", "shared.rpc.call_pool"):
+        patched.setattr(threading.Thread, "start", start_no_stream)
+        refused = refusal(answers)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+    assert len(answers()) == 1
+
+
 def test_streams_are_bounded_and_starve_no_unary_call(database_url: str) -> None:
     done = threading.Event()
 
