@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
-BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "20"))
+BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
 """By how much bounds on what a single call may take are multiplied."""
 
-BUSY_MACHINE_S = 0.25 * BUSY_FACTOR
+BUSY_MACHINE_S = 0.6 * BUSY_FACTOR
 """Seconds that are added where processes start, or look at something from time to time."""
 
 LATE_S = 0.1 * BUSY_FACTOR

@@ -12,8 +12,6 @@ from tests.strategies import Situation, situations
 
 NOW = 1_700_000_000_000_000
 
-# Each example is a whole catalogue, 6 ms to draw.
-
 
 def switched(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue) -> PlayerView:
     """The view with everything stored that the switch says."""

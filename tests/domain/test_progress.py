@@ -21,8 +21,6 @@ from shared.domain.progress import (
 from shared.domain.tally import Measures, Tally
 from tests.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
 
-# Each example is a whole catalogue, 6 ms to draw.
-
 
 def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:
     """A player of whom this tally is stored, and this choice."""

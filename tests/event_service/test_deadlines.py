@@ -145,7 +145,7 @@ def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 10), (YEAR_S, 30)], ids=["none", "a year"])
+@pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 11), (YEAR_S, 31)], ids=["none", "a year"])
 def test_calls_do_not_wait_for_ever_while_the_database_hangs(
     database_url: str, timeout_s: float | None, ended_within_s: float
 ) -> None:
@@ -160,7 +160,7 @@ def test_calls_do_not_wait_for_ever_while_the_database_hangs(
         started = time.monotonic()
         for refused in callers.map(lambda call: refusal(lambda: call(running, timeout_s)), CALLS.values()):
             assert refused.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
-        assert time.monotonic() - started < ended_within_s + LATE_S
+        assert time.monotonic() - started < ended_within_s
         hop.thaw()
 
 

@@ -16,14 +16,13 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[im
 
 from shared.rpc import call_pool
 from shared.runtime.telemetry import Telemetry
-from tests.busy_machine import BUSY_FACTOR
 from tests.rpc.serving import METHOD, code_of, details_of, failure_of, initialize, running, start
 from tests.waiting import wait_until
 
 SLOTS = 4
 CALLS = 500
 REFUSED_WITHIN_S = 0.300
-ROUNDS = 4
+ROUNDS = 8
 
 
 class Crowd:
@@ -79,7 +78,7 @@ def test_of_500_calls_at_once_the_excess_is_refused_within_300_ms(slow_server: g
         assert crowd.codes()[grpc.StatusCode.OK] == SLOTS
         released.unlink()
     # The best of a few rounds: the machine that runs tests has other work.
-    assert min(slowest) < REFUSED_WITHIN_S * BUSY_FACTOR
+    assert min(slowest) < REFUSED_WITHIN_S
 
 
 def test_a_refused_call_is_told_when_to_come_again() -> None:
