@@ -11,7 +11,7 @@ from rich.table import Table
 from admin.numbers import whole_number
 from admin.opening import open_database
 from shared.domain.instant import HOUR
-from shared.operations.audit import PlayerAudit, StatAudit, audit_player
+from shared.operations.events.audit import PlayerAudit, StatAudit, audit_player
 from shared.runtime.clock import system_clock
 
 DEADLINE_S = 30.0

@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from admin.opening import load_catalogue, open_cache, open_database, stop
 from shared.cache.board_trust import BoardTrust
 from shared.cache.boards import BoardCache
+from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.redis import Cache
-from shared.cache.telemetry import CacheTelemetry
 from shared.domain.catalogue import Board, Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.domain.scores import RankingKey
-from shared.operations.board_build import BoardBuilder
-from shared.postgres import journal, overview, scores
+from shared.operations.leaderboards.ranking_build import BoardBuilder
 from shared.postgres.database import Database
+from shared.postgres.leaderboards import journal, overview, scores
 from shared.runtime.telemetry import Telemetry
 
 DEADLINE_S = 30.0

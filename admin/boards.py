@@ -24,10 +24,10 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.periods import period_at
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey
-from shared.operations.leaderboards import Leaderboards
-from shared.postgres import overview
+from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database
-from shared.postgres.overview import KeptRanking
+from shared.postgres.leaderboards import overview
+from shared.postgres.leaderboards.overview import KeptRanking
 from shared.runtime.clock import system_clock
 
 FINALS_DEFAULT, FINALS_MAX = 1, 10_000

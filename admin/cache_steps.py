@@ -16,16 +16,16 @@ from shared.domain.catalogue import Board, Catalogue
 from shared.domain.instant import Day, Instant
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
-from shared.postgres import scores
 from shared.postgres.connection import Connection
-from shared.postgres.maintenance import (
+from shared.postgres.leaderboards import scores
+from shared.postgres.leaderboards.rankings import RankingReader
+from shared.postgres.maintenance.maintenance import (
     MaintenanceSession,
     indexes_to_warm,
     players_seen,
     read_rows,
     warm_index,
 )
-from shared.postgres.rankings import RankingReader
 
 PORTION = 500
 TOP = 100

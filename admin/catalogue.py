@@ -13,8 +13,8 @@ from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
-from shared.operations.catalogue_record import conflicts_with_record
-from shared.operations.probe import probe_database
+from shared.operations.catalogue.catalogue_record import conflicts_with_record
+from shared.operations.database_probe import probe_database
 from shared.postgres.database import Database
 
 DEADLINE_S = 10.0

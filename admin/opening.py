@@ -19,8 +19,8 @@ from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
-from shared.operations.known_player import PlayerUnknown
-from shared.postgres import catalogue_record
+from shared.operations.goals.known_player import PlayerUnknown
+from shared.postgres.catalogue import catalogue_record
 from shared.postgres.database import Database
 
 _CACHE_CONNECTIONS_MAX = 4

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from admin.board_access import board_access
 from admin.cache_steps import buffer_steps, clear_steps, ranking_steps, top_steps
+from admin.maintenance_steps import index_steps, table_steps
 from admin.numbers import whole_number
 from admin.opening import load_catalogue, open_cache_if_set, open_database, setting, stop
 from admin.steps import Step, impossible, perform, said
-from admin.upkeep_steps import index_steps, table_steps
 from shared.cache.redis import Cache
 from shared.domain.instant import day_of
-from shared.postgres.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
+from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
 from shared.runtime.clock import system_clock
 
 PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000

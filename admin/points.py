@@ -10,8 +10,8 @@ from uuid import uuid4
 from admin.opening import load_catalogue_that_runs, open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import AMOUNT_MAX
-from shared.operations.adjust_points import adjust_points
-from shared.postgres.adjustments import NotedAdjustment
+from shared.operations.statistics.adjust_points import adjust_points
+from shared.postgres.statistics.adjustments import NotedAdjustment
 from shared.runtime.clock import system_clock
 
 DEADLINE_S = 30.0

@@ -13,10 +13,10 @@ from admin.opening import load_catalogue_that_runs, open_database
 from admin.statistics_tables import show_drifts
 from shared.domain.catalogue import Catalogue
 from shared.domain.recalculation import Drift
-from shared.operations.known_player import look_for
-from shared.operations.recalculate import Page, recalculate, recalculate_all
-from shared.postgres import histories
+from shared.operations.goals.known_player import look_for
+from shared.operations.statistics.recalculate import Page, recalculate, recalculate_all
 from shared.postgres.database import Database
+from shared.postgres.statistics import histories
 
 DEADLINE_S = 30.0
 SHOWN_MAX = 50

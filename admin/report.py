@@ -10,9 +10,9 @@ from admin.opening import open_cache_if_set, setting, stop
 from admin.terminal import add, bytes_text, lines_of, share_text, show, time_text
 from shared.cache.redis import Cache, CacheAway, CacheRefused
 from shared.cache.report import report as report_of
-from shared.postgres import database_report
-from shared.postgres.database_report import IndexUse
-from shared.postgres.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
+from shared.postgres.maintenance import database_report
+from shared.postgres.maintenance.database_report import IndexUse
+from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
 
 STATEMENTS_DEFAULT, STATEMENTS_MAX = 10, 1_000
 TEXT_WIDTH = 120

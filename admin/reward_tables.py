@@ -11,8 +11,8 @@ from rich.text import Text
 
 from admin.terminal import add, lines_of, show, time_text
 from shared.domain.claims import ClaimState
-from shared.operations.care import Report
-from shared.postgres.care import AuditEntry, KeptGrant
+from shared.operations.rewards.grant_admin import Report
+from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant
 
 LISTED_ERROR_CHARACTERS = 60
 """`show` has all of it."""

@@ -16,11 +16,11 @@ from admin.opening import open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.claims import ClaimState
-from shared.domain.grant_care import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
+from shared.domain.grant_admin import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
 from shared.domain.instant import Instant
-from shared.operations import care
-from shared.operations.care import Change, Order
-from shared.postgres.care import list_grants
+from shared.operations.rewards import grant_admin
+from shared.operations.rewards.grant_admin import Change, Order
+from shared.postgres.rewards.grant_admin import list_grants
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import PROVIDERS
 
@@ -124,7 +124,7 @@ def _perform(arguments: argparse.Namespace, act: Act, change: Change) -> int:
     with open_database("rewards") as database:
         for grant_id in arguments.grants:
             try:
-                after = care.perform(
+                after = grant_admin.perform(
                     database, grant_id, order, system_clock(), time.monotonic() + DEADLINE_S, dry=arguments.dry_run
                 )
             except ActRefused as refusal:
@@ -154,7 +154,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     with open_database("rewards") as database:
-        found = care.show(database, arguments.grant, time.monotonic() + DEADLINE_S)
+        found = grant_admin.show(database, arguments.grant, time.monotonic() + DEADLINE_S)
     if found is None:
         print("there is no such grant", file=sys.stderr)
         return 1
@@ -164,6 +164,6 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _report(_: argparse.Namespace) -> int:
     with open_database("rewards") as database:
-        report = care.report(database, time.monotonic() + DEADLINE_S)
+        report = grant_admin.report(database, time.monotonic() + DEADLINE_S)
     reward_tables.show_report(report)
     return 0 if report.agrees else 1

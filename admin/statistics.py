@@ -9,9 +9,9 @@ import time
 from admin import statistics_tables
 from admin.opening import load_catalogue, open_database
 from shared.domain.instant import day_of
-from shared.operations.known_player import look_for
-from shared.operations.statistics import player_statistics
-from shared.postgres import adjustments, reports
+from shared.operations.goals.known_player import look_for
+from shared.operations.statistics.player_statistics import read_player_statistics
+from shared.postgres.statistics import adjustments, challenge_reports
 from shared.runtime.clock import system_clock
 
 DEADLINE_S = 30.0
@@ -38,7 +38,7 @@ def _show(arguments: argparse.Namespace) -> int:
     deadline = time.monotonic() + DEADLINE_S
     with open_database("stats") as database:
         look_for(database, arguments.player, deadline)
-        found = player_statistics(database, catalogue, arguments.player, day_of(system_clock()), deadline)
+        found = read_player_statistics(database, catalogue, arguments.player, day_of(system_clock()), deadline)
         adjusted = database.autocommit(
             lambda connection: adjustments.newest(connection, arguments.player, ADJUSTMENTS_SHOWN), deadline
         )
@@ -48,7 +48,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _report(_: argparse.Namespace) -> int:
     with open_database("stats") as database:
-        found = database.autocommit(lambda connection: reports.read(connection, None), time.monotonic() + DEADLINE_S)
+        found = database.autocommit(
+            lambda connection: challenge_reports.read(connection, None), time.monotonic() + DEADLINE_S
+        )
     if not found:
         print("challenges were not counted yet: the challenge service does that once a minute", file=sys.stderr)
         return 1

@@ -12,8 +12,8 @@ from admin.terminal import show, time_text
 from shared.domain.catalogue import ScopeKind
 from shared.domain.recalculation import Drift
 from shared.domain.statistics import PlayerStatistics
-from shared.postgres.adjustments import NotedAdjustment
-from shared.postgres.reports import ChallengeReport
+from shared.postgres.statistics.adjustments import NotedAdjustment
+from shared.postgres.statistics.challenge_reports import ChallengeReport
 
 _MEASURES = ("completed", "claimed", "points", "points_time", "fastest")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from admin.terminal import add, lines_of, progress_bars, show
 from shared.cache.redis import CacheAway, CacheRefused
 from shared.domain.errors import ChallengeError
-from shared.postgres.maintenance import MaintenanceRefused
+from shared.postgres.maintenance.maintenance import MaintenanceRefused
 
 Progress = Callable[[int], object]
 """Told how much further a step is."""

@@ -14,7 +14,7 @@ from admin.board_building import build
 from admin.numbers import whole_number
 from admin.terminal import add, lines_of, period_text, progress_bars, ranking_text, show
 from shared.domain.scores import RankingKey
-from shared.operations.board_check import SAMPLE, BoardCheck, Checked
+from shared.operations.leaderboards.ranking_check import SAMPLE, BoardCheck, Checked
 
 SAMPLE_MAX = 100_000
 """More is what `--all` is for, which keeps no list of all whom it compares."""

@@ -16,8 +16,8 @@ from shared.domain.events import Event
 from shared.domain.tally import Tally, TallyKey, fold
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.ledger import ledger_key
-from shared.postgres.tallies import stat_of
+from shared.postgres.events.ledger import ledger_key
+from shared.postgres.events.tallies import stat_of
 
 _IN_LEDGER = statement("acknowledged_in_ledger")
 _TALLIES = statement("tallies")

@@ -22,10 +22,13 @@ from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import Standing, StandingKey, record_of
 from shared.domain.tally import fold
-from shared.operations.partitions import DAYS_AHEAD
-from shared.postgres import completions, grants, histories, ledger, partitions, standings, tallies
+from shared.operations.events.ledger_partitions import DAYS_AHEAD
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
+from shared.postgres.events import ledger, ledger_partitions, tallies
+from shared.postgres.goals import completions
+from shared.postgres.rewards import outbox
+from shared.postgres.statistics import histories, standings
 from shared.postgres.transaction import run_transaction
 
 LOGINS_MAX = 4
@@ -59,7 +62,7 @@ def give_history(url: str, catalogue: Catalogue, play: Play, now: Instant) -> No
     with connected(url) as connection:
         connection.execute("SET statement_timeout = 0")
         first, last = day_of(now - HISTORY) - 1, day_of(now) + DAYS_AHEAD
-        run_transaction(connection, lambda connection: partitions.keep_partitions(connection, first, last))
+        run_transaction(connection, lambda connection: ledger_partitions.keep_partitions(connection, first, last))
         for start in range(0, len(play.players), _PLAYERS_AT_ONCE):
             some = _History(play.players[start : start + _PLAYERS_AT_ONCE], catalogue, play, now)
             run_transaction(connection, some.store)
@@ -125,4 +128,4 @@ class _History(NamedTuple):
         goal = claimable_goals(self.catalogue)[-1]
         key = CompletionKey(player, goal.id, LIFETIME_START, 1)
         claim = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
-        grants.store(connection, claim, NO_PROVIDER)
+        outbox.store(connection, claim, NO_PROVIDER)

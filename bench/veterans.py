@@ -14,9 +14,11 @@ from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
-from shared.postgres import completions, histories, standings, tallies
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
+from shared.postgres.events import tallies
+from shared.postgres.goals import completions
+from shared.postgres.statistics import histories, standings
 from shared.postgres.transaction import run_transaction
 
 YEAR_DAYS = 365

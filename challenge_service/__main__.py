@@ -7,23 +7,23 @@ import sys
 
 from challenge.v1 import challenge_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
-from challenge_service.challenge_counting import start_counting
-from challenge_service.leaderboard_ranking import start_ranking
 from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
 from shared.domain.catalogue import Catalogue
-from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.operations.board_cache import build_boards, open_boards
-from shared.operations.leaderboards import Leaderboards
-from shared.operations.reward_delivery import start_delivery
+from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing, serve
 from shared.runtime.clock import system_clock
+from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
+from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.challenge_count_duty import start_counting
+from shared.wiring.leaderboard_cache import build_boards, open_boards
+from shared.wiring.ranking_refresh_duty import start_ranking
+from shared.wiring.reward_delivery import start_delivery
 
 NAME = "challenge_service"
 CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]

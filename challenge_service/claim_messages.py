@@ -6,9 +6,9 @@ from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.operations.claim_all import GoalClaim
-from shared.operations.find_claims import FoundClaim
-from shared.operations.queue_position import Position
+from shared.operations.rewards.claim_all import GoalClaim
+from shared.operations.rewards.find_claims import FoundClaim
+from shared.operations.rewards.queue_position import Position
 from shared.rpc.goal_encoding import reward_message
 from shared.rpc.instants import timestamp_message
 

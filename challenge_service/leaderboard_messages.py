@@ -7,7 +7,7 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from shared.domain.catalogue import Board, BoardMeasure, Scope, ScopeKind
 from shared.domain.periods import Schedule
 from shared.domain.rankings import Ranked
-from shared.operations.leaderboards import BoardAnswer
+from shared.operations.leaderboards.read_leaderboards import BoardAnswer
 from shared.rpc.instants import timestamp_message
 
 MEASURES = {

@@ -11,8 +11,8 @@ from shared.domain.catalogue import Board, Catalogue
 from shared.domain.errors import LeaderboardNotFound
 from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX, is_in_top, percentile
-from shared.operations.leaderboards import Leaderboards
-from shared.operations.live_catalogue import LiveCatalogue
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.validation import Violations

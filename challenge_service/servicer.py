@@ -15,13 +15,13 @@ from challenge_service.paging import cursor, cursor_token, page_position, page_t
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
-from shared.operations.activate import set_goal_active
-from shared.operations.claim import claim_reward
-from shared.operations.claim_all import claim_all
-from shared.operations.find_claims import GrantWaits, find_claim, list_claims
-from shared.operations.initialize import initialize_player
-from shared.operations.live_catalogue import LiveCatalogue
-from shared.operations.view import view_player
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.initialize import initialize_player
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.claim_all import claim_all
+from shared.operations.rewards.find_claims import GrantWaits, find_claim, list_claims
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue

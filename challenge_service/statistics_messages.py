@@ -9,7 +9,7 @@ from shared.domain.instant import DAY
 from shared.domain.progress import TallyView
 from shared.domain.standings import Standing
 from shared.domain.statistics import PlayerStatistics, TrendDay
-from shared.postgres.reports import ChallengeReport
+from shared.postgres.statistics.challenge_reports import ChallengeReport
 from shared.rpc.goal_encoding import SOURCES
 from shared.rpc.instants import duration_message, timestamp_message
 

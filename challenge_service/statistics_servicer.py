@@ -9,9 +9,9 @@ from challenge_service.statistics_messages import report_message, stats_message,
 from shared.domain.errors import ChallengeNotFound
 from shared.domain.instant import DAY, Day, Instant, day_of
 from shared.domain.statistics import TREND_DAYS_DEFAULT, TREND_DAYS_MAX
-from shared.operations.challenge_reports import challenge_reports
-from shared.operations.live_catalogue import LiveCatalogue
-from shared.operations.statistics import player_statistics, player_trend
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.statistics.challenge_reports import read_challenge_reports
+from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -37,7 +37,7 @@ class StatisticsServicer:
         violations.raise_if_any()
         catalogue = self._catalogue.current.catalogue
         now, deadline = self._clock(), deadline_of(context)
-        statistics = player_statistics(self._database, catalogue, request.user_id, day_of(now), deadline)
+        statistics = read_player_statistics(self._database, catalogue, request.user_id, day_of(now), deadline)
         return rpc.GetPlayerStatsResponse(stats=stats_message(statistics), fresh_at=timestamp_message(now))
 
     def GetPlayerTrend(
@@ -62,7 +62,7 @@ class StatisticsServicer:
         if request.challenge_id and request.challenge_id not in challenges:
             raise ChallengeNotFound("there is no such challenge", challenge_id=request.challenge_id)
         asked = [request.challenge_id] if request.challenge_id else list(challenges)
-        reports = challenge_reports(self._database, asked, deadline_of(context))
+        reports = read_challenge_reports(self._database, asked, deadline_of(context))
         return rpc.GetChallengeReportResponse(reports=map(report_message, reports))
 
 

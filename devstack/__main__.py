@@ -11,9 +11,9 @@ from devstack.errors import StartFailed
 from devstack.run import run, serve
 from devstack.settings import DevstackSettings
 from devstack.supervisor import PartEnded, StopRequested
-from shared.runtime.errors import PortUnavailable, SettingsInvalid
 from shared.runtime.ports import require_free
 from shared.runtime.settings import load
+from shared.runtime.start_refused import PortUnavailable, SettingsInvalid
 
 COMMANDS = {"run": run, "servers": serve}
 

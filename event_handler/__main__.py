@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from challenge.v1 import event_service_pb2
 
 from event_handler.completion_listeners import CompletionListener, tell
-from event_handler.leaderboard_keeping import start_keeping_periods
 from event_handler.score_writer import ScoreWriter
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
@@ -20,15 +19,16 @@ from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
 from shared.domain.instant import HOUR, SECOND
-from shared.operations.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.operations.board_cache import open_boards
-from shared.operations.flush import flush
-from shared.operations.partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
-from shared.rpc.health import Health
+from shared.operations.events.flush import flush
+from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
 from shared.rpc.server import Server, Servicing, serve
 from shared.runtime.clock import system_clock
+from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process, Service, run_service
+from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.leaderboard_cache import open_boards
+from shared.wiring.leaderboard_periods_duty import start_keeping_periods
 
 NAME = "event_handler"
 LAST_BATCH_S = 2.0

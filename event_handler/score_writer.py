@@ -11,8 +11,8 @@ from shared.cache.redis import CacheAway
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores
-from shared.operations.board_sync import forget
-from shared.operations.standing_changes import ScoreChanges
+from shared.operations.leaderboards.ranking_sync import forget
+from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 
 BATCHES_MAX = 200

@@ -15,7 +15,7 @@ from shared.domain.acceptance import Window, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import InvalidRequest
 from shared.domain.events import Event, Outcome
-from shared.operations.live_catalogue import LiveCatalogue
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.rpc.deadlines import DEFAULT_S, deadline_of
 from shared.rpc.event_messages import read_event, result_message
 from shared.runtime.clock import Clock

@@ -6,11 +6,11 @@ import os
 import sys
 
 from reward_dispatcher.settings import DispatcherSettings
-from shared.operations.backing_services import open_database
-from shared.operations.reward_delivery import start_delivery
-from shared.rpc.health import Health
 from shared.rpc.server import Server, serve
+from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
+from shared.wiring.backing_services import open_database
+from shared.wiring.reward_delivery import start_delivery
 
 NAME = "reward_dispatcher"
 

@@ -8,9 +8,9 @@ from challenge.v1 import challenge_service_pb2
 from prometheus_client import Histogram
 
 from devstack.ports import LOOPBACK
-from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing
 from shared.runtime import otlp
+from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import LATENCY_BUCKETS_S, Telemetry
 

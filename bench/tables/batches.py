@@ -23,8 +23,8 @@ from bench.statements import statement, text
 from bench.tables.calls import add_failures
 from bench.workplace import Ground, Workplace, calls_for
 from shared.domain.events import Event
-from shared.operations import refusal
-from shared.operations.flush import apply_events, flush
+from shared.operations.events import refusal
+from shared.operations.events.flush import apply_events, flush
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock

@@ -27,15 +27,15 @@ from bench.tables.calls import add_failures
 from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for
 from shared.cache.board_trust import BoardTrust
 from shared.cache.boards import BoardCache
+from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.redis import Cache
-from shared.cache.telemetry import CacheTelemetry
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.scores import RankingKey
-from shared.operations.board_build import BoardBuilder
-from shared.operations.board_check import BoardCheck
-from shared.operations.board_sync import BoardSync
-from shared.operations.catalogue_record import record_catalogue
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.leaderboards.ranking_build import BoardBuilder
+from shared.operations.leaderboards.ranking_check import BoardCheck
+from shared.operations.leaderboards.ranking_sync import BoardSync
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 from shared.runtime.telemetry import Telemetry

@@ -28,8 +28,8 @@ from bench.tables.events import RATE as EVENTS_RATE
 from bench.tables.events import REPORT
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
-from shared.operations.ranking_refresh import REFRESH_S
-from shared.postgres import ranking_refresh
+from shared.operations.leaderboards.ranking_refresh import REFRESH_S
+from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.long_work import LongWork
 from shared.runtime.clock import system_clock
 

@@ -25,7 +25,7 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import SECOND
 from shared.domain.periods import LIFETIME_START
 from shared.domain.standings import record_of
-from shared.postgres import completions
+from shared.postgres.goals import completions
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 

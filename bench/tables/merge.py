@@ -15,9 +15,9 @@ from bench.workplace import Ground, Workplace
 from shared.domain.catalogue import Goal
 from shared.domain.events import Event
 from shared.domain.tally import fold
-from shared.postgres import tallies
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
+from shared.postgres.events import tallies
 from shared.postgres.statements import Statement
 from shared.postgres.statements import statement as system_statement
 from shared.postgres.transaction import run_transaction

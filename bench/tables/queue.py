@@ -21,13 +21,13 @@ from shared.domain.events import CompletionKey
 from shared.domain.grants import Settlement
 from shared.domain.instant import HOUR
 from shared.domain.periods import LIFETIME_START
-from shared.operations.claim import claim_reward
-from shared.operations.dispatch import LEASED_PER_THREAD
-from shared.operations.queue_position import EXACT
-from shared.postgres import grants, queue, queue_places
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.dispatch import LEASED_PER_THREAD
+from shared.operations.rewards.queue_position import EXACT
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.queue import Lease, Settled
+from shared.postgres.rewards import delivery_queue, outbox, queue_marks
+from shared.postgres.rewards.delivery_queue import Lease, Settled
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import RewardSettings
@@ -95,7 +95,7 @@ def _wait_until_counted(ground: Ground) -> None:
     """The service counts the queue once it is up."""
     deadline = time.monotonic() + COUNTED_S
     with connected(ground.url) as connection:
-        while not queue_places.depths(connection) and time.monotonic() < deadline:
+        while not queue_marks.depths(connection) and time.monotonic() < deadline:
             time.sleep(POLL_S)
 
 
@@ -162,7 +162,7 @@ def _rows(ground: Ground) -> Iterator[Timed]:
             reward = ground.catalogue.goals[goal_id].reward
             claim = Claim(key, f"request {goal_id}", ClaimState.PENDING, reward, grant_id(key, 1), system_clock())
             started = time.perf_counter()
-            grants.store(connection, claim, PROVIDER)
+            outbox.store(connection, claim, PROVIDER)
             return time.perf_counter() - started
 
         yield lambda: run_transaction(connection, store)
@@ -175,10 +175,10 @@ def _leases(ground: Ground) -> Iterator[Timed]:
     def lease(connection: Connection) -> float:
         now = system_clock()
         started = time.perf_counter()
-        leased = queue.lease_due(connection, Lease(PROVIDER, "bench", now + HOUR), count, now)
+        leased = delivery_queue.lease_due(connection, Lease(PROVIDER, "bench", now + HOUR), count, now)
         took_s = time.perf_counter() - started
         give_back = [Settled(delivery, Settlement(ClaimState.PENDING), begun=False) for delivery in leased]
-        queue.settle(connection, give_back, now)
+        delivery_queue.settle(connection, give_back, now)
         return took_s
 
     with connected(ground.url) as connection:

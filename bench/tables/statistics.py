@@ -25,10 +25,10 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import day_of
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import Standing
-from shared.operations.statistics import player_statistics
-from shared.postgres import histories, standings
+from shared.operations.statistics.player_statistics import read_player_statistics
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.statistics import histories, standings
 from shared.runtime.clock import system_clock
 
 STATS = "challenge.v1.StatisticsService/GetPlayerStats"
@@ -93,7 +93,7 @@ def _add_costs(table: Table, rounds: Sequence[Costs]) -> None:
 def _costs(database: Database, catalogue: Catalogue, players: Sequence[str]) -> Costs:
     """Every way on every player in turn, so that what disturbs one disturbs all."""
     ways: list[Callable[[str], object]] = [
-        lambda player: player_statistics(database, catalogue, player, day_of(system_clock()), _soon()),
+        lambda player: read_player_statistics(database, catalogue, player, day_of(system_clock()), _soon()),
         lambda player: database.autocommit(lambda connection: _added_up(connection, catalogue, player), _soon()),
         lambda player: database.transact(lambda connection: _recomputed(connection, catalogue, player), _soon()),
     ]

@@ -14,8 +14,8 @@ from devstack.game.grpc_door import grpc_door
 from devstack.game.http_door import http_door
 from devstack.game.mood import Mood, MoodInvalid
 from devstack.game.settings import GameSettings
-from shared.runtime.errors import SettingsInvalid
 from shared.runtime.settings import load
+from shared.runtime.start_refused import SettingsInvalid
 
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 

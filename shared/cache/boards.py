@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import redis
 
 from shared.cache.board_trust import BoardTrust
+from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.keys import BOARD_TTL_S, MARKER, BoardKeys, board_keys, build_keys
 from shared.cache.members import Undecodable, member_of, place_of, version_of
 from shared.cache.redis import Cache, CacheAway, CacheRefused
 from shared.cache.scripts import Argument, Script
-from shared.cache.telemetry import CacheTelemetry
 from shared.domain.catalogue import Board
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage

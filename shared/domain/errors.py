@@ -1,8 +1,8 @@
 """What a call can end in, in the system's own words.
 
 Each class is one reason that callers can rely on: `reason` is sent in `google.rpc.ErrorInfo`, the message is for
-people, `metadata` for programs. `shared.postgres.errors` turns database errors into these, `shared.rpc.errors` turns
-these into status codes.
+people, `metadata` for programs. `shared.postgres.sqlstates` turns database errors into these, `shared.rpc.statuses`
+turns these into status codes.
 """
 
 from __future__ import annotations

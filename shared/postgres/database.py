@@ -15,8 +15,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection, connect_arguments
-from shared.postgres.errors import ContentRefused, Failure, classify, to_domain
-from shared.postgres.telemetry import DatabaseTelemetry
+from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.sqlstates import ContentRefused, Failure, classify, to_domain
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
 
 _T = TypeVar("_T")

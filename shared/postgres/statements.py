@@ -1,4 +1,4 @@
-"""The SQL of the system: named statements from the `.sql` files beside this module.
+"""The SQL of the system: named statements from `.sql` files, each beside the module that executes them.
 
 A file holds statements, each under a line `-- name: its_name` and a comment that says what it is for. Parameters are
 Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.
@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.postgres.connection import Connection
 
-_FOLDER = Path(__file__).with_name("sql")
+_FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -52,7 +52,7 @@ def _read(path: Path) -> Iterator[Statement]:
 def statements() -> dict[str, Statement]:
     """All statements by name."""
     found: dict[str, Statement] = {}
-    for path in sorted(_FOLDER.glob("*.sql")):
+    for path in sorted(_FOLDER.rglob("*.sql")):
         for statement in _read(path):
             if statement.name in found:
                 raise ValueError(f"{path.name}: there are two statements named {statement.name}")

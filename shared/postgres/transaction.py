@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from shared.postgres.connection import Connection
-from shared.postgres.errors import Failure, classify
+from shared.postgres.sqlstates import Failure, classify
 from shared.postgres.statements import statement
 
 _T = TypeVar("_T")

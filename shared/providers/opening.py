@@ -8,8 +8,8 @@ from shared.providers.game_service import GameServiceProvider
 from shared.providers.log_only import LogOnlyProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
-from shared.runtime.errors import StartRefused
 from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings
+from shared.runtime.start_refused import StartRefused
 
 
 def routes_of(settings: RewardSettings) -> Routes:

@@ -11,8 +11,8 @@ import grpc
 from shared.domain.errors import Overloaded
 from shared.rpc.call_pool import CallPool, OnTheSpot
 from shared.rpc.call_telemetry import MethodTelemetry
-from shared.rpc.errors import status_of
 from shared.rpc.side_pool import Beside
+from shared.rpc.statuses import status_of
 
 ON_THE_SPOT = OnTheSpot()
 

@@ -15,10 +15,10 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.errors import status_of
-from shared.rpc.health import Health
 from shared.rpc.side_pool import SidePool
+from shared.rpc.statuses import status_of
 from shared.rpc.unary import parsed
+from shared.runtime.health import Health
 
 SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 

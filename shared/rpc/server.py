@@ -14,12 +14,12 @@ from shared.rpc import health_service
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.calls import Calls, Method, Refusal
-from shared.rpc.health import Health
 from shared.rpc.health_service import HealthService
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.side_pool import SidePool
 from shared.rpc.streaming import streaming_method
 from shared.rpc.unary import unary_method
+from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 from shared.runtime.ports import Endpoint, require_free
 from shared.runtime.telemetry import Telemetry

@@ -10,7 +10,7 @@ import grpc
 
 from shared.domain.errors import Overloaded
 from shared.rpc.admission import Admission
-from shared.rpc.errors import status_of
+from shared.rpc.statuses import status_of
 
 Q = TypeVar("Q")
 R = TypeVar("R")

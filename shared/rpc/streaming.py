@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 from shared.domain.errors import Overloaded
 from shared.rpc.call_pool import CallPool, is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.errors import status_of
 from shared.rpc.side_pool import Beside
+from shared.rpc.statuses import status_of
 from shared.rpc.unary import parsed
 
 M = TypeVar("M", bound=Message)

@@ -5,7 +5,7 @@ From the outside in, in this order and for all methods alike:
 1. admission: a call waits for a thread, or is refused (`shared.rpc.call_pool`) before anything is spent on it;
 2. trace: a call that is sampled gets a span, whatever becomes of it;
 3. measure: every call is counted by its code and duration;
-4. errors: whatever is raised inside becomes a status (`shared.rpc.errors`);
+4. errors: whatever is raised inside becomes a status (`shared.rpc.statuses`);
 5. deadline: a call whose caller has stopped listening is not begun;
 6. parsing: bytes that are not such a message are the caller's fault;
 7. the servicer's method, which returns a message, or its encoding if it has that already.
@@ -26,7 +26,7 @@ from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.calls import Refusal
-from shared.rpc.errors import status_of
+from shared.rpc.statuses import status_of
 
 M = TypeVar("M", bound=Message)
 

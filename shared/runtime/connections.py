@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.runtime.errors import SettingsInvalid
 from shared.runtime.settings import variable_name
 from shared.runtime.settings_groups import DatabaseSettings
+from shared.runtime.start_refused import SettingsInvalid
 
 
 @dataclass(frozen=True)

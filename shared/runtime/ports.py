@@ -6,7 +6,7 @@ import errno
 import socket
 from dataclasses import dataclass, replace
 
-from shared.runtime.errors import PortUnavailable
+from shared.runtime.start_refused import PortUnavailable
 
 
 @dataclass(frozen=True)

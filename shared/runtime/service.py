@@ -18,7 +18,6 @@ from prometheus_client import Counter
 from shared.runtime import command_line
 from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
-from shared.runtime.errors import EXIT_REFUSED, StartRefused
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.logs import log_to_stderr
 from shared.runtime.metrics_port import serve_metrics
@@ -29,6 +28,7 @@ from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
+from shared.runtime.start_refused import EXIT_REFUSED, StartRefused
 from shared.runtime.telemetry import Registry, Telemetry
 from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from shared.runtime.errors import SettingsInvalid
+from shared.runtime.start_refused import SettingsInvalid
 
 S = TypeVar("S")
 

@@ -21,10 +21,10 @@ from queue import SimpleQueue
 
 from prometheus_client import Counter
 
-from shared.runtime.errors import EXIT_REFUSED
 from shared.runtime.parent_link import WorkerLink
 from shared.runtime.restarts import Restarts
 from shared.runtime.signals import RELOAD_SIGNAL, let_next_signal_kill, wait_for_stop_signal
+from shared.runtime.start_refused import EXIT_REFUSED
 
 log = logging.getLogger(__name__)
 

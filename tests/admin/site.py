@@ -16,13 +16,13 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.scores import RankingKey
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.flush import flush
-from tests.arena import assigned, challenge
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.events.flush import flush
 from tests.catalogue.documents import Mapping, loaded, write_json
-from tests.databases import opened, soon
-from tests.services import NOW, rows
-from tests.strategies import KILLS
+from tests.support.arena import assigned, challenge
+from tests.support.databases import opened, soon
+from tests.support.services import NOW, rows
+from tests.support.strategies import KILLS
 
 PLAYERS = 30
 WINNERS = 20

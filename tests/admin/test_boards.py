@@ -8,7 +8,7 @@ from shared.cache.board_build import build_of
 from shared.cache.board_trust import BoardTrust
 from shared.cache.redis import Cache
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
-from tests.boards import ranked_now
+from tests.support.boards import ranked_now
 
 Captured = pytest.CaptureFixture[str]
 

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 
 from shared.domain.instant import DAY
-from shared.postgres.blueprint import present_indexes, wanted_indexes
-from shared.postgres.maintenance import is_alone
+from shared.postgres.maintenance.index_definitions import present_indexes, wanted_indexes
+from shared.postgres.maintenance.maintenance import is_alone
 from shared.runtime.clock import system_clock
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
-from tests.boards import ranked_now
-from tests.databases import connected
-from tests.waiting import wait_until
+from tests.support.boards import ranked_now
+from tests.support.databases import connected
+from tests.support.waiting import wait_until
 
 Captured = pytest.CaptureFixture[str]
 

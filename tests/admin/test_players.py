@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.admin.site import Site, admin
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import write_json
+from tests.support.arena import assigned, challenge
 
 Captured = pytest.CaptureFixture[str]
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.admin.site import PLAYERS, Site, admin
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 Captured = pytest.CaptureFixture[str]
 

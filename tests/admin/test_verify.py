@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.operations import board_check
+from shared.operations.leaderboards import ranking_check
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, Site, admin
 
 Captured = pytest.CaptureFixture[str]
@@ -12,7 +12,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board_check, "SETTLED_S", 0)
+    monkeypatch.setattr(ranking_check, "SETTLED_S", 0)
 
 
 @pytest.fixture

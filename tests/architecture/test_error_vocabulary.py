@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain import errors
 from shared.domain.errors import ChallengeError
-from shared.rpc.errors import CODES
+from shared.rpc.statuses import CODES
 from tests.architecture.imports import ROOT
 
 

@@ -13,6 +13,7 @@ from tests.architecture.imports import imports, is_within, sources
 LAYERS = [
     {"bench"},
     {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack"},
+    {"shared.wiring"},
     {"shared.operations"},
     {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers"},
     {"shared.runtime"},

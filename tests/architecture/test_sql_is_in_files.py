@@ -41,7 +41,7 @@ def test_no_sql_is_put_together_from_strings() -> None:
 def names_something(module: str, what: ast.expr) -> bool:
     """Whether it is a constant command that psycopg puts quoted names into: no parameter can stand for them."""
     return (
-        module == "shared.postgres.commands"
+        module == "shared.postgres.maintenance.maintenance_commands"
         and isinstance(what, ast.Call)
         and isinstance(what.func, ast.Attribute)
         and what.func.attr == "format"

@@ -14,7 +14,7 @@ import pytest
 
 from bench.cpu import family
 from bench.processes import ROOT
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 COMMAND = [sys.executable, "-m", "bench", "--players", "60", "--seconds", "0.3"]
 

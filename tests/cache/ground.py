@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from shared.cache.board_build import BoardBuild
 from shared.cache.board_trust import BoardTrust
 from shared.cache.boards import BoardCache
+from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.redis import Cache
-from shared.cache.telemetry import CacheTelemetry
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
 from shared.domain.scores import BoardScore, RankingKey, Score
 from shared.runtime.telemetry import Telemetry
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PERIOD: Instant = 0
 TOP = Board("top: {1}", "Top", "", BoardMeasure.POINTS, EVERYTHING)

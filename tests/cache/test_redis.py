@@ -9,9 +9,9 @@ import redis
 
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheAway, CacheRefused
-from tests.busy_machine import LATE_S
-from tests.hops import hop_to
-from tests.waiting import wait_until
+from tests.support.busy_machine import LATE_S
+from tests.support.hops import hop_to
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
-from shared.operations.catalogue_record import record_catalogue
-from tests.databases import opened, soon
-from tests.services import NOW
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from tests.support.databases import opened, soon
+from tests.support.services import NOW
 
 from .documents import document, goal, write_json
 

@@ -9,10 +9,10 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import SetGoalActiveRequest
 
 from shared.domain.instant import SECOND
-from tests.refusals import refusal
-from tests.reported import stat, timestamp
-from tests.services import NOW, Game
-from tests.stored import contents, written
+from tests.support.refusals import refusal
+from tests.support.reported import stat, timestamp
+from tests.support.services import NOW, Game
+from tests.support.stored import contents, written
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

@@ -16,14 +16,14 @@ from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTIC
 from shared.domain.instant import DAY, SECOND
 from shared.domain.rankings import PLAYERS_MAX
 from shared.rpc.validation import CHALLENGE_IDS_MAX
-from tests.arena import arena_with_boards
-from tests.bad_ids import bad_ids, bad_optional_ids
-from tests.contract_fields import request_fields
-from tests.refusals import Refusal, refusal
-from tests.reported import stat, timestamp
-from tests.servers import PostgresServer
-from tests.services import NOW, Game, game
-from tests.stored import contents
+from tests.support.arena import arena_with_boards
+from tests.support.bad_ids import bad_ids, bad_optional_ids
+from tests.support.contract_fields import request_fields
+from tests.support.refusals import Refusal, refusal
+from tests.support.reported import stat, timestamp
+from tests.support.servers import PostgresServer
+from tests.support.services import NOW, Game, game
+from tests.support.stored import contents
 
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND

@@ -8,11 +8,11 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
 from shared.domain.instant import HOUR
-from tests.arena import arena
-from tests.refusals import refusal
-from tests.reported import login, stat
-from tests.services import Game, SetClock, challenge_service
-from tests.stored import contents
+from tests.support.arena import arena
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat
+from tests.support.services import Game, SetClock, challenge_service
+from tests.support.stored import contents
 
 REQUEST_ID = 'request "1": \U0001f381'
 

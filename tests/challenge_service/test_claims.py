@@ -12,12 +12,12 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
 from shared.domain.instant import DAY, HOUR, SECOND, to_datetime
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import loaded
-from tests.refusals import refusal
-from tests.reported import login, stat, timestamp
-from tests.services import NOW, Game, SetClock, challenge_service, game
-from tests.stored import contents, written
+from tests.support.arena import assigned, challenge
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat, timestamp
+from tests.support.services import NOW, Game, SetClock, challenge_service, game
+from tests.support.stored import contents, written
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

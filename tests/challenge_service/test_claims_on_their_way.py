@@ -24,12 +24,12 @@ from challenge_service.servicer import WAITS_MAX
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Delivery, Refused, TryAgain
 from shared.domain.instant import HOUR, SECOND
-from tests.databases import opened
-from tests.game_provider import GameProvider
-from tests.refusals import refusal
-from tests.reported import login, stat, timestamp
-from tests.rewards import destination, dispatch_all, dispatching
-from tests.services import NOW, Game
+from tests.support.databases import opened
+from tests.support.game_provider import GameProvider
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat, timestamp
+from tests.support.rewards import destination, dispatch_all, dispatching
+from tests.support.services import NOW, Game
 
 COMPLETED = challenge_pb2.GOAL_STATE_COMPLETED
 PENDING, GRANTED = challenge_pb2.CLAIM_STATE_PENDING, challenge_pb2.CLAIM_STATE_GRANTED

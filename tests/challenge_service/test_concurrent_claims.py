@@ -12,10 +12,10 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
-from tests.arena import arena
-from tests.refusals import Refusal, refusal_of
-from tests.reported import stat
-from tests.services import Game, SetClock, challenge_service
+from tests.support.arena import arena
+from tests.support.refusals import Refusal, refusal_of
+from tests.support.reported import stat
+from tests.support.services import Game, SetClock, challenge_service
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

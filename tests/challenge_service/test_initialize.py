@@ -10,12 +10,12 @@ import pytest
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest, InitializePlayerResponse
 
 from shared.domain.instant import HOUR, to_datetime
-from tests.arena import DEFAULT_GOALS
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.services import NOW, Game
-from tests.stored import contents, written
-from tests.waiting import wait_until
+from tests.support.arena import DEFAULT_GOALS
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.services import NOW, Game
+from tests.support.stored import contents, written
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

@@ -11,14 +11,18 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from shared.domain.acceptance import Window
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
-from shared.operations.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods, keep_leaderboard_periods
+from shared.operations.leaderboards.leaderboard_periods import (
+    FINAL_MARGIN,
+    finish_leaderboard_periods,
+    keep_leaderboard_periods,
+)
 from shared.postgres.long_work import LongWork
-from tests.arena import arena_with_boards
-from tests.boards import ranked_now
-from tests.databases import opened, soon
-from tests.refusals import refusal
-from tests.reported import stat, timestamp
-from tests.services import NOW, Game, game
+from tests.support.arena import arena_with_boards
+from tests.support.boards import ranked_now
+from tests.support.databases import opened, soon
+from tests.support.refusals import refusal
+from tests.support.reported import stat, timestamp
+from tests.support.services import NOW, Game, game
 
 TODAY = NOW // DAY * DAY
 HORIZON = 72 * HOUR

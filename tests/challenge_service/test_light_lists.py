@@ -10,13 +10,13 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest, ListChallengesResponse
 
 from shared.catalogue.loader import load
-from shared.operations.live_catalogue import LiveCatalogue
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from tests.arena import DOCUMENT, arena
 from tests.catalogue.documents import loaded
-from tests.refusals import refusal
-from tests.reported import login, stat
-from tests.services import NOW, Game, SetClock, challenge_service, game
+from tests.support.arena import DOCUMENT, arena
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat
+from tests.support.services import NOW, Game, SetClock, challenge_service, game
 
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 

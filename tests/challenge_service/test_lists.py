@@ -10,11 +10,11 @@ from challenge.v1.challenge_service_pb2 import GetChallengeRequest, ListChalleng
 
 from shared.catalogue.loader import load
 from shared.domain.instant import DAY, SECOND
-from tests.arena import ALL_GOALS, DEFAULT_GOALS, DOCUMENT, arena, assigned, challenge
 from tests.catalogue.documents import goal, loaded
-from tests.refusals import refusal
-from tests.reported import login, stat, timestamp
-from tests.services import NOW, Game, game
+from tests.support.arena import ALL_GOALS, DEFAULT_GOALS, DOCUMENT, arena, assigned, challenge
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat, timestamp
+from tests.support.services import NOW, Game, game
 
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 

@@ -13,11 +13,11 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest, ListChallengesResponse
 
 from shared.domain.catalogue import Catalogue
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import goal, loaded
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.services import Game, SetClock, challenge_channel, game
+from tests.support.arena import assigned, challenge
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.services import Game, SetClock, challenge_channel, game
 
 CHALLENGES = 7
 

@@ -14,11 +14,11 @@ from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2 import GetChallengeReportRequest, GetPlayerStatsRequest, GetPlayerTrendRequest
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
-from tests.arena import arena_with_boards
-from tests.boards import ranked_now
-from tests.hops import hop_to
-from tests.reported import stat
-from tests.services import SetClock, challenge_channel, game
+from tests.support.arena import arena_with_boards
+from tests.support.boards import ranked_now
+from tests.support.hops import hop_to
+from tests.support.reported import stat
+from tests.support.services import SetClock, challenge_channel, game
 
 SYNC = ord("S")
 

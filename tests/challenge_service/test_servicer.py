@@ -17,11 +17,11 @@ from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTIC
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START
-from tests.arena import arena_with_boards
-from tests.boards import ranked_now
-from tests.reported import login, stat
-from tests.servicers import challenge_servicer, leaderboard_servicer, statistics_servicer
-from tests.services import SetClock, game
+from tests.support.arena import arena_with_boards
+from tests.support.boards import ranked_now
+from tests.support.reported import login, stat
+from tests.support.servicers import challenge_servicer, leaderboard_servicer, statistics_servicer
+from tests.support.services import SetClock, game
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
 """The grant of what the player has claimed before."""

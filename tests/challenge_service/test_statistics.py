@@ -12,12 +12,12 @@ from challenge.v1 import statistics_service_pb2 as rpc
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, day_of
-from shared.operations.challenge_reports import count_challenges
-from tests.arena import arena
-from tests.databases import opened
-from tests.reported import login, stat, timestamp
-from tests.services import NOW, Game, game
-from tests.strategies import with_goal
+from shared.operations.statistics.challenge_reports import count_challenges
+from tests.support.arena import arena
+from tests.support.databases import opened
+from tests.support.reported import login, stat, timestamp
+from tests.support.services import NOW, Game, game
+from tests.support.strategies import with_goal
 
 TODAY = day_of(NOW) * DAY
 

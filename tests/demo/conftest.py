@@ -14,8 +14,8 @@ import pytest
 from devstack.output import Lines
 from devstack.process import Child
 from tests.runtime.processes import is_serving
-from tests.servers import PostgresServer
-from tests.waiting import wait_until
+from tests.support.servers import PostgresServer
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SERVING_S = 30

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devstack.ports import free_port
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 PORT_SETTINGS = (

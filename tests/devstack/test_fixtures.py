@@ -6,8 +6,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.servers import PostgresServer
-from tests.waiting import wait_until
+from tests.support.servers import PostgresServer
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("turn", [1, 2])

@@ -16,8 +16,8 @@ from devstack.game.mood import Deed, Mood, MoodInvalid
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import Granted, Provider, Refused, TryAgain
 from shared.domain.instant import SECOND
-from tests.game_doors import OpenGame, open_game, provider_to
 from tests.providers.deliveries import DELIVERY
+from tests.support.game_doors import OpenGame, open_game, provider_to
 
 TIMEOUT_S = 1.0
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.proxy import LOOPBACK, Hop
-from tests.waiting import wait_until
+from tests.support.proxy import LOOPBACK, Hop
+from tests.support.waiting import wait_until
 
 
 class Echo(socketserver.StreamRequestHandler):

@@ -14,8 +14,8 @@ import pytest
 from devstack.errors import AlreadyRunning, StartFailed
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.postmaster import FILE
-from tests.servers import QUICK
-from tests.waiting import wait_until
+from tests.support.servers import QUICK
+from tests.support.waiting import wait_until
 
 
 def ask(url: str, statement: str) -> object:

@@ -16,7 +16,7 @@ import pytest
 from devstack.ports import LOOPBACK
 from devstack.valkey import STOP_S
 from tests.devstack.command import PORT_SETTINGS, Command, devstack, is_running
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

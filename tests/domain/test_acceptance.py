@@ -10,7 +10,7 @@ from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, Window,
 from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Catalogue, Source, Stat
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import HOUR, SECOND
-from tests.strategies import KILLS, catalogues, events
+from tests.support.strategies import KILLS, catalogues, events
 
 NOW = 1_700_000_000_000_000
 WINDOW = Window()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shared.domain.activation import is_so_already, switch
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.progress import Completion, PlayerView, goal_status
-from tests.strategies import Situation, situations
+from tests.support.strategies import Situation, situations
 
 NOW = 1_700_000_000_000_000
 

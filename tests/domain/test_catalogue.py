@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from shared.domain.catalogue import LOGIN, Catalogue, Counting, Source, Stat
-from tests.strategies import catalogues
+from tests.support.strategies import catalogues
 
 
 @given(catalogues())

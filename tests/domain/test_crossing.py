@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Stat
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.tally import Measures, Tally
-from tests.strategies import STATS, catalogues, events, goal_of
+from tests.support.strategies import STATS, catalogues, events, goal_of
 
 measures = st.builds(
     Measures,

@@ -19,7 +19,7 @@ from shared.domain.progress import (
     is_completed,
 )
 from shared.domain.tally import Measures, Tally
-from tests.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
+from tests.support.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
 
 
 def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:

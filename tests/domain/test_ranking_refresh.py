@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.domain.instant import SECOND
-from shared.domain.ranking_refresh import CHANGES_ENOUGH, PATIENCE, REST_FACTOR, Content, Refresh, is_due
+from shared.domain.refresh_pace import CHANGES_ENOUGH, PATIENCE, REST_FACTOR, Content, Refresh, is_due
 
 BEGUN = 1_000 * SECOND
 LAST = Refresh(BEGUN, Content(500, "boards"), SECOND // 10)

@@ -19,7 +19,7 @@ from shared.domain.standings import (
     of_claim,
     of_completion,
 )
-from tests.strategies import standings
+from tests.support.strategies import standings
 
 NOON = 20_000 * DAY + DAY // 2
 LIFETIME_OF_ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")

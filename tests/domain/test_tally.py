@@ -13,7 +13,7 @@ from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Counting, Stat
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.tally import SUM_MAX, Tally, TallyKey, fold
-from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT, STATS, events, tallies
+from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, STATS, events, tallies
 
 
 def merged(*parts: Tally) -> Tally:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.upkeep import Index, IndexWork, TableActivity, TableWork, index_work, table_work
+from shared.domain.maintenance import Index, IndexWork, TableActivity, TableWork, index_work, table_work
 
 NAMES = [f"index {number}" for number in range(6)]
 

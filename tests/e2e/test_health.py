@@ -15,13 +15,13 @@ from challenge.v1.event_service_pb2 import VERDICT_APPLIED, ReportEventRequest
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
-from tests.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
-from tests.hops import hop_to
-from tests.refusals import refusal
-from tests.reported import login
-from tests.service_process import ServiceProcess
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
+from tests.support.hops import hop_to
+from tests.support.refusals import refusal
+from tests.support.reported import login
+from tests.support.service_process import ServiceProcess
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 SHOWN_WITHIN_S = 5.0
 HEALED_WITHIN_S = 2.0

@@ -12,11 +12,11 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 
 from devstack.valkey import EmbeddedValkey
-from shared.operations.ranking_refresh import LOOK_INTERVAL_S
-from tests.reported import stat
+from shared.operations.leaderboards.ranking_refresh import LOOK_INTERVAL_S
 from tests.runtime.processes import metrics_at, samples
-from tests.service_process import ServiceProcess, serving
-from tests.waiting import wait_until
+from tests.support.reported import stat
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.waiting import wait_until
 
 SCORES = {"ana": 500, "ben": 900, "cleo": 900, "dora": -7}
 RANKED = [("ben", 1, 900), ("cleo", 1, 900), ("ana", 3, 500), ("dora", 4, -7)]

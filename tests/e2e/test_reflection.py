@@ -12,8 +12,8 @@ import pytest
 
 from devstack.ports import LOOPBACK
 from devstack.tools import find_tool
-from tests.servers import PostgresServer
-from tests.service_process import PROJECT, ServiceProcess, serving
+from tests.support.servers import PostgresServer
+from tests.support.service_process import PROJECT, ServiceProcess, serving
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from challenge_service.settings import ChallengeSettings
 from devstack.ports import LOOPBACK, free_port
 from event_handler.settings import EventHandlerSettings
 from shared.runtime.settings import variables
-from tests.service_process import DEMO, PREFIXES, run_to_the_end
+from tests.support.service_process import DEMO, PREFIXES, run_to_the_end
 
 REFUSED = 2
 SETTINGS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing", "CATALOGUE": str(DEMO)}

@@ -14,11 +14,11 @@ from challenge.v1.event_service_pb2 import ReportEventRequest
 
 from shared.catalogue.loader import load
 from tests.catalogue.documents import Mapping, document, goal, write_json
-from tests.refusals import refusal
-from tests.reported import login
 from tests.runtime.processes import metrics_at, samples
-from tests.service_process import PREFIXES, ServiceProcess, serving
-from tests.waiting import wait_until
+from tests.support.refusals import refusal
+from tests.support.reported import login
+from tests.support.service_process import PREFIXES, ServiceProcess, serving
+from tests.support.waiting import wait_until
 
 FIRST = document(goal("win", target=3))
 SECOND = document(goal("win", target=4))

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from tests.refusals import refusal
-from tests.reported import stat
 from tests.runtime.processes import metrics_at, samples
-from tests.service_process import ServiceProcess, serving
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 STOPPED_WITHIN_S = 10.0
 BUFFER = 10_000

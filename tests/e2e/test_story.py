@@ -13,9 +13,9 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from shared.domain.instant import DAY, SECOND, Instant
-from tests.refusals import refusal
-from tests.reported import login, stat
-from tests.service_process import ServiceProcess
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat
+from tests.support.service_process import ServiceProcess
 
 
 @pytest.fixture

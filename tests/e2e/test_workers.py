@@ -17,12 +17,12 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from devstack.ports import LOOPBACK
-from tests.busy_machine import BUSY_MACHINE_S
-from tests.reported import login
 from tests.runtime.processes import metrics_at, samples
-from tests.service_process import ServiceProcess, serving
-from tests.services import CHANNEL_OPTIONS, rows
-from tests.waiting import wait_until
+from tests.support.busy_machine import BUSY_MACHINE_S
+from tests.support.reported import login
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import CHANNEL_OPTIONS, rows
+from tests.support.waiting import wait_until
 
 CONNECTIONS = 16
 """The kernel spreads connections over the workers; that one of two gets all of so many is a chance of 1 in 32,000."""

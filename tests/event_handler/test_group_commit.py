@@ -17,11 +17,11 @@ from event_handler.submission import Submission
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome, Verdict
-from tests.busy_machine import LATE_S
-from tests.databases import PATIENCE_S, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import KILLS
-from tests.waiting import wait_until
+from tests.support.busy_machine import LATE_S
+from tests.support.databases import PATIENCE_S, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import KILLS
+from tests.support.waiting import wait_until
 
 CATALOGUE = catalogue_of(goal())
 BUFFER = 100

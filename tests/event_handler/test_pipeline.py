@@ -9,7 +9,7 @@ import pytest
 
 from event_handler.pipeline import BATCHES_IN_FLIGHT_MAX, Pipelines
 from shared.domain.errors import InvalidRequest, ShuttingDown
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 WAIT_S = 10
 

@@ -10,10 +10,10 @@ import pytest
 from event_handler.submission import Submission
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded
 from shared.domain.events import Event, Outcome, Verdict
-from tests.busy_machine import LATE_S
-from tests.databases import soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import KILLS
+from tests.support.busy_machine import LATE_S
+from tests.support.databases import soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import KILLS
 
 CATALOGUE = catalogue_of(goal())
 EVENTS = [Event("id", "player", 0, KILLS, delta=1)]

@@ -11,8 +11,8 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import Event, Outcome, Verdict
 from shared.runtime.telemetry import Telemetry
-from tests.databases import soon
-from tests.goals import catalogue_of, goal
+from tests.support.databases import soon
+from tests.support.goals import catalogue_of, goal
 
 CATALOGUE = catalogue_of(goal())
 KNOWN, UNKNOWN = Outcome(Verdict.APPLIED), None

@@ -15,8 +15,8 @@ from event_handler.writers import Writers
 from shared.domain.catalogue import LOGIN, Catalogue
 from shared.domain.errors import DatabaseUnavailable, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome, Verdict
-from tests.databases import soon
-from tests.goals import catalogue_of, goal
+from tests.support.databases import soon
+from tests.support.goals import catalogue_of, goal
 
 CATALOGUE = catalogue_of(goal())
 CLOSE_S = 10.0

@@ -12,14 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from event_handler.__main__ import CONTRACT
 from shared.domain.instant import HOUR, SECOND
-from tests.arena import arena
-from tests.bad_ids import bad_ids
-from tests.contract_fields import request_fields
-from tests.refusals import refusal
-from tests.reported import amount_event, login, stat, timestamp
-from tests.servers import PostgresServer
-from tests.services import NOW, Game, game
-from tests.stored import contents, written
+from tests.support.arena import arena
+from tests.support.bad_ids import bad_ids
+from tests.support.contract_fields import request_fields
+from tests.support.refusals import refusal
+from tests.support.reported import amount_event, login, stat, timestamp
+from tests.support.servers import PostgresServer
+from tests.support.services import NOW, Game, game
+from tests.support.stored import contents, written
 
 INVALID, TOO_OLD = rpc.VERDICT_INVALID, rpc.VERDICT_TOO_OLD
 

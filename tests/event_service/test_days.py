@@ -9,8 +9,8 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest
 
 from shared.domain.instant import MICROSECOND, SECOND, to_instant
-from tests.reported import login
-from tests.services import Game
+from tests.support.reported import login
+from tests.support.services import Game
 
 MIDNIGHTS = [
     datetime(2024, 2, 29, tzinfo=UTC),

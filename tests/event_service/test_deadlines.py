@@ -15,14 +15,14 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, ListChallengesRequest
 
-from tests.arena import arena
-from tests.busy_machine import LATE_S
-from tests.hops import hop_to
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.servicers import connections_kept
-from tests.services import Game, game, rows
-from tests.waiting import wait_until
+from tests.support.arena import arena
+from tests.support.busy_machine import LATE_S
+from tests.support.hops import hop_to
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.servicers import connections_kept
+from tests.support.services import Game, game, rows
+from tests.support.waiting import wait_until
 
 YEAR_S = 365 * 24 * 3_600
 """How much later than its deadline a call may end."""

@@ -12,12 +12,12 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
-from tests.arena import arena
-from tests.busy_machine import BUSY_FACTOR
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.services import SetClock, event_service, rows
-from tests.waiting import wait_until
+from tests.support.arena import arena
+from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.services import SetClock, event_service, rows
+from tests.support.waiting import wait_until
 
 BUFFER = 1_000
 REFUSED_WITHIN_S = 0.3

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from tests.arena import arena
-from tests.busy_machine import BUSY_FACTOR
-from tests.reported import stat
-from tests.services import Game, game
+from tests.support.arena import arena
+from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.reported import stat
+from tests.support.services import Game, game
 
 BATCH = 1_000
 MORE_MAX_S = 0.1

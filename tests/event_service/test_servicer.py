@@ -7,10 +7,10 @@ import grpc_testing  # type: ignore[import-untyped]
 from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.__main__ import CONTRACT
-from tests.arena import arena
-from tests.reported import login, stat
-from tests.servicers import event_servicer
-from tests.services import SetClock
+from tests.support.arena import arena
+from tests.support.reported import login, stat
+from tests.support.servicers import event_servicer
+from tests.support.services import SetClock
 
 APPLIED = rpc.VERDICT_APPLIED
 

@@ -14,12 +14,12 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from event_handler.__main__ import CONTRACT
 from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, Servicing
-from tests.arena import arena
-from tests.refusals import refusal, refusal_of
-from tests.reported import stat
-from tests.servicers import event_servicer
-from tests.services import STREAMS, Game, SetClock, event_service, rows, serving
-from tests.waiting import wait_until
+from tests.support.arena import arena
+from tests.support.refusals import refusal, refusal_of
+from tests.support.reported import stat
+from tests.support.servicers import event_servicer
+from tests.support.services import STREAMS, Game, SetClock, event_service, rows, serving
+from tests.support.waiting import wait_until
 
 TIMEOUT_S = 20
 

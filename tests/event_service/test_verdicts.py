@@ -10,10 +10,10 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from shared.domain.acceptance import Window
 from shared.domain.instant import DAY, HOUR, MICROSECOND, SECOND
-from tests.arena import arena
-from tests.reported import login, stat
-from tests.services import NOW, Game, game
-from tests.stored import contents, written
+from tests.support.arena import arena
+from tests.support.reported import login, stat
+from tests.support.services import NOW, Game, game
+from tests.support.stored import contents, written
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

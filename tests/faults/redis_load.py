@@ -17,10 +17,10 @@ from challenge.v1.event_service_pb2 import VERDICT_APPLIED, Event, ReportEventRe
 from challenge.v1.leaderboard_service_pb2 import GetPlayerRankRequest
 
 from shared.domain.catalogue import AMOUNT_MAX
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import Mapping
-from tests.reported import stat
-from tests.service_process import ServiceProcess
+from tests.support.arena import assigned, challenge
+from tests.support.reported import stat
+from tests.support.service_process import ServiceProcess
 
 DOCUMENT: Mapping = {
     "challenges": [

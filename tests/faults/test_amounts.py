@@ -9,11 +9,11 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from shared.domain.catalogue import AMOUNT_MAX
 from shared.domain.tally import SUM_MAX
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import loaded
-from tests.reported import amount_event, stat
-from tests.servers import PostgresServer
-from tests.services import Game, game
+from tests.support.arena import assigned, challenge
+from tests.support.reported import amount_event, stat
+from tests.support.servers import PostgresServer
+from tests.support.services import Game, game
 
 AMOUNTS = [
     0,

@@ -13,13 +13,13 @@ import pytest
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest
 from challenge.v1.event_service_pb2 import ReportEventRequest
 
-from tests.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
-from tests.hops import hop_to
-from tests.refusals import refusal_of
-from tests.reported import login
-from tests.service_process import ServiceProcess, serving
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
+from tests.support.hops import hop_to
+from tests.support.refusals import refusal_of
+from tests.support.reported import login
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 CALLS = 500
 POOL_SIZE = 4

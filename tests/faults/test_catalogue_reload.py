@@ -19,12 +19,12 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
-from shared.operations.catalogue_watch import CatalogueWatch
+from shared.operations.catalogue.catalogue_watch import CatalogueWatch
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from tests.catalogue.documents import Mapping, goal, write_json
-from tests.databases import opened
-from tests.reported import login, stat
-from tests.services import SetClock, challenge_service, event_service, rows
+from tests.support.databases import opened
+from tests.support.reported import login, stat
+from tests.support.services import SetClock, challenge_service, event_service, rows
 
 LOAD_S = 2.0
 CALLERS = 2

@@ -13,13 +13,13 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, SetGoalActiveRequest
 
-from tests.arena import arena, assigned, challenge
-from tests.busy_machine import BUSY_FACTOR
 from tests.catalogue.documents import loaded
-from tests.refusals import refusal_of
-from tests.reported import login, stat
-from tests.services import NOW, SetClock, challenge_service, event_service, rows
-from tests.waiting import wait_until
+from tests.support.arena import arena, assigned, challenge
+from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.refusals import refusal_of
+from tests.support.reported import login, stat
+from tests.support.services import NOW, SetClock, challenge_service, event_service, rows
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

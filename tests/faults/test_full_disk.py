@@ -19,15 +19,15 @@ from psycopg import sql
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
-from tests.busy_machine import BUSY_MACHINE_S
 from tests.catalogue.documents import loaded, write_json
-from tests.event_callers import calling
-from tests.oracle import DOCUMENT, Oracle
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.service_process import ServiceProcess
-from tests.services import SetClock, challenge_service
-from tests.waiting import wait_until
+from tests.support.busy_machine import BUSY_MACHINE_S
+from tests.support.event_callers import calling
+from tests.support.oracle import DOCUMENT, Oracle
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.service_process import ServiceProcess
+from tests.support.services import SetClock, challenge_service
+from tests.support.waiting import wait_until
 
 DISK = "64m"
 SHOWN_WITHIN_S = 5.0

@@ -17,14 +17,14 @@ from challenge.v1.event_service_pb2 import ReportEventsRequest
 
 from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
-from tests.arena import assigned, challenge
 from tests.catalogue.documents import loaded, write_json
-from tests.game_doors import OpenGame, open_game
-from tests.reported import stat
-from tests.rewards import states
-from tests.service_process import ServiceProcess
-from tests.services import SetClock, event_service, rows
-from tests.waiting import wait_until
+from tests.support.arena import assigned, challenge
+from tests.support.game_doors import OpenGame, open_game
+from tests.support.reported import stat
+from tests.support.rewards import states
+from tests.support.service_process import ServiceProcess
+from tests.support.services import SetClock, event_service, rows
+from tests.support.waiting import wait_until
 
 KILLS = 5
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))

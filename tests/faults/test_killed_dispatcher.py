@@ -15,10 +15,10 @@ import pytest
 from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from shared.runtime.clock import system_clock
-from tests.databases import connected, opened
-from tests.game_doors import OpenGame, open_game
-from tests.rewards import outbox, states, store_claim
-from tests.waiting import wait_until
+from tests.support.databases import connected, opened
+from tests.support.game_doors import OpenGame, open_game
+from tests.support.rewards import grants_in_outbox, states, store_claim
+from tests.support.waiting import wait_until
 
 CLAIMS, KILLS = 200, 3
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
@@ -76,7 +76,7 @@ def test_every_claim_is_granted_once_however_often_the_dispatcher_is_killed(
         wait_until(lambda: _settled(database_url), 60)
         assert time.monotonic() - started < TERMINAL_S
     assert states(database_url) == {ClaimState.GRANTED}
-    assert len(outbox(database_url)) == claims
+    assert len(grants_in_outbox(database_url)) == claims
     given = game.game.books.given()
     attempts = len(game.game.attempts())
     print(f"\n{kills} kills: {claims} claims, {attempts} attempts, {len(given)} rewards in the game's books")  # noqa: T201

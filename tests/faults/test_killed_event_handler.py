@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.busy_machine import BUSY_MACHINE_S
 from tests.catalogue.documents import loaded, write_json
-from tests.event_callers import calling
-from tests.oracle import DOCUMENT, PROGRESS_S, Oracle
-from tests.service_process import ServiceProcess
-from tests.services import SetClock, challenge_service
+from tests.support.busy_machine import BUSY_MACHINE_S
+from tests.support.event_callers import calling
+from tests.support.oracle import DOCUMENT, PROGRESS_S, Oracle
+from tests.support.service_process import ServiceProcess
+from tests.support.services import SetClock, challenge_service
 
 KILLS = 5
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))

@@ -8,15 +8,15 @@ import psycopg
 import pytest
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
-from tests.arena import arena
 from tests.catalogue.documents import loaded
-from tests.event_callers import calling
-from tests.hops import hop_to
-from tests.oracle import DOCUMENT, Oracle
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.services import SetClock, challenge_service, event_service, game, rows
-from tests.waiting import wait_until
+from tests.support.arena import arena
+from tests.support.event_callers import calling
+from tests.support.hops import hop_to
+from tests.support.oracle import DOCUMENT, Oracle
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.services import SetClock, challenge_service, event_service, game, rows
+from tests.support.waiting import wait_until
 
 TERMINATED = 30
 TERMINATED_SLOW = 600

@@ -15,9 +15,9 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
 from bench.memory import memory_of
 from bench.workplace import LOAD_CATALOGUE
-from tests.reported import login
-from tests.service_process import ServiceProcess, serving
-from tests.services import rows
+from tests.support.reported import login
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import rows
 
 LOAD_S = 1.0
 LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "20"))

@@ -9,9 +9,9 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 
-from tests.refusals import refusal
-from tests.reported import login, stat
-from tests.services import Game
+from tests.support.refusals import refusal
+from tests.support.reported import login, stat
+from tests.support.services import Game
 
 MUCH = (("x-much", "x" * 20_000),)
 MESSAGE_BYTES = 5 * 1024 * 1024

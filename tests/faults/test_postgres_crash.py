@@ -8,11 +8,11 @@ import pytest
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
-from tests.busy_machine import BUSY_MACHINE_S
 from tests.catalogue.documents import loaded
-from tests.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
-from tests.oracle import DOCUMENT, Oracle
-from tests.services import SetClock, challenge_service, event_service
+from tests.support.busy_machine import BUSY_MACHINE_S
+from tests.support.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
+from tests.support.oracle import DOCUMENT, Oracle
+from tests.support.services import SetClock, challenge_service, event_service
 
 CRASHES = 1
 CRASHES_SLOW = 10

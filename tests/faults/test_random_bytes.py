@@ -24,11 +24,11 @@ from google.protobuf.message_factory import GetMessageClass
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
 from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
-from tests.arena import arena_with_boards
-from tests.boards import ranked_now
-from tests.refusals import refusal_of
-from tests.reported import login, stat, timestamp
-from tests.services import NOW, SetClock, challenge_channel, event_channel
+from tests.support.arena import arena_with_boards
+from tests.support.boards import ranked_now
+from tests.support.refusals import refusal_of
+from tests.support.reported import login, stat, timestamp
+from tests.support.services import NOW, SetClock, challenge_channel, event_channel
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

@@ -12,10 +12,10 @@ from challenge.v1 import challenge_pb2
 from challenge.v1 import event_service_pb2 as rpc
 
 from shared.domain.instant import HOUR, MICROSECOND, SECOND
-from tests.arena import arena, assigned, challenge
 from tests.catalogue.documents import loaded
-from tests.reported import login, stat
-from tests.services import NOW, Game, SetClock, challenge_channel, event_service, game
+from tests.support.arena import arena, assigned, challenge
+from tests.support.reported import login, stat
+from tests.support.services import NOW, Game, SetClock, challenge_channel, event_service, game
 
 PLAYERS = 20
 EVENTS_EACH = 20

@@ -21,17 +21,17 @@ from admin.board_access import BoardAccess, board_access, count_players
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
-from shared.operations.board_check import BoardCheck
-from tests.busy_machine import BUSY_FACTOR
+from shared.operations.leaderboards.ranking_check import BoardCheck
 from tests.catalogue.documents import loaded, write_json
-from tests.databases import opened
 from tests.faults.redis_load import DOCUMENT, Load, Side
-from tests.hops import hop_to
-from tests.proxy import Hop
-from tests.reported import stat
-from tests.service_process import serving
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.databases import opened
+from tests.support.hops import hop_to
+from tests.support.proxy import Hop
+from tests.support.reported import stat
+from tests.support.service_process import serving
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

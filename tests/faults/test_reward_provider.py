@@ -16,10 +16,10 @@ from shared.domain.claims import ClaimState
 from shared.domain.grants import RetryPolicy
 from shared.domain.instant import HOUR, SECOND, Instant
 from shared.runtime.clock import system_clock
-from tests.busy_machine import BUSY_FACTOR
-from tests.databases import opened
-from tests.game_doors import OpenGame, open_game, provider_to
-from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_until, store_claim
+from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.databases import opened
+from tests.support.game_doors import OpenGame, open_game, provider_to
+from tests.support.rewards import destination, dispatch_all, dispatching, grants_in_outbox, pass_until, store_claim
 
 FASTER = 1_000
 """So many seconds of delivery pass in one of the test: pauses of half a minute are to be seen, not to be waited for."""
@@ -84,8 +84,8 @@ def test_a_game_in_a_bad_mood_gives_every_reward_once(
         f"a claim took {1e3 * figures.slowest_claim_s:.0f} ms at most on the one connection; "
         f"pauses at least {figures.shortest_of_pause:.2f} of what was due"
     )
-    assert {stored.state for stored in outbox(database_url)} == {ClaimState.GRANTED}
-    assert len(outbox(database_url)) == claims
+    assert {stored.state for stored in grants_in_outbox(database_url)} == {ClaimState.GRANTED}
+    assert len(grants_in_outbox(database_url)) == claims
     assert len(game.times_given()) == claims
     assert set(game.times_given().values()) == {1}
     assert figures.attempts >= claims

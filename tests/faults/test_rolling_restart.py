@@ -22,10 +22,10 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from devstack.ports import LOOPBACK
-from tests.reported import login, stat
-from tests.service_process import PREFIXES, PROJECT, ServiceProcess, serving
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.reported import login, stat
+from tests.support.service_process import PREFIXES, PROJECT, ServiceProcess, serving
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 SERVICE_CONFIG = (PROJECT / "deploy" / "service_config.json").read_text("utf-8")
 WORKERS = 2

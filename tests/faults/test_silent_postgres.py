@@ -13,13 +13,13 @@ import grpc
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from tests.busy_machine import LATE_S
-from tests.hops import hop_to
-from tests.refusals import refusal_of
-from tests.reported import stat
-from tests.service_process import ServiceProcess, serving
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.busy_machine import LATE_S
+from tests.support.hops import hop_to
+from tests.support.refusals import refusal_of
+from tests.support.reported import stat
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 SILENT_S = 3.0
 SILENT_SLOW_S = 30.0

@@ -8,13 +8,13 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, InitializePlayerRequest, SetGoalActiveRequest
 
-from tests.arena import assigned, challenge
-from tests.bad_ids import STRANGE
 from tests.catalogue.documents import Mapping, goal, loaded
-from tests.refusals import refusal
-from tests.reported import stat
-from tests.servers import PostgresServer
-from tests.services import Game, game
+from tests.support.arena import assigned, challenge
+from tests.support.bad_ids import STRANGE
+from tests.support.refusals import refusal
+from tests.support.reported import stat
+from tests.support.servers import PostgresServer
+from tests.support.services import Game, game
 
 ALIKE = "alike"
 """A stat and a goal for the tests that are about players alone."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.operations.view import view_player
+from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
-from tests.databases import opened, soon
+from tests.support.databases import opened, soon
 
 
 @pytest.fixture

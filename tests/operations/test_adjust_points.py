@@ -14,19 +14,20 @@ from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
-from shared.operations.adjust_points import AdjustedPoints, adjust_points
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.initialize import initialize_player
-from shared.operations.known_player import PlayerUnknown
-from shared.operations.recalculate import recalculate_all
-from shared.operations.statistics import player_statistics
-from shared.postgres import adjustments, journal
-from shared.postgres.adjustments import NotedAdjustment
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.goals.initialize import initialize_player
+from shared.operations.goals.known_player import PlayerUnknown
+from shared.operations.statistics.adjust_points import AdjustedPoints, adjust_points
+from shared.operations.statistics.player_statistics import read_player_statistics
+from shared.operations.statistics.recalculate import recalculate_all
 from shared.postgres.database import Database
-from tests.databases import flushed, soon
-from tests.goals import catalogue_of, goal
-from tests.stored import contents
-from tests.strategies import FIRST_DAY, KILLS
+from shared.postgres.leaderboards import journal
+from shared.postgres.statistics import adjustments
+from shared.postgres.statistics.adjustments import NotedAdjustment
+from tests.support.databases import flushed, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.stored import contents
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
@@ -48,7 +49,7 @@ def player(database: Database) -> str:
 def test_points_are_given_and_taken(database: Database, player: str) -> None:
     assert adjust(database, 5) == AdjustedPoints(10, 15)
     assert adjust(database, -40) == AdjustedPoints(15, -25)
-    total = player_statistics(database, CATALOGUE, player, FIRST_DAY, soon()).standings[EVERYTHING]
+    total = read_player_statistics(database, CATALOGUE, player, FIRST_DAY, soon()).standings[EVERYTHING]
     assert (total.completed, total.points) == (1, -25)
     noted = database.autocommit(lambda connection: adjustments.newest(connection, player, 10), soon())
     assert {each.points: (each.operator, each.reason) for each in noted} == {

@@ -18,24 +18,24 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure, Catalogue, Goal, Scope, ScopeKind
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
-from shared.domain.grant_care import Act, refunded
+from shared.domain.grant_admin import Act, refunded
 from shared.domain.instant import DAY, day_of
 from shared.domain.periods import LIFETIME_START, Schedule
 from shared.domain.progress import goal_status
 from shared.domain.standings import Standing
-from shared.operations.activate import set_goal_active
-from shared.operations.adjust_points import adjust_points
-from shared.operations.care import Order, perform
-from shared.operations.claim import claim_reward
-from shared.operations.initialize import initialize_player
-from shared.operations.recalculate import recalculate
-from shared.operations.statistics import player_statistics
-from shared.operations.view import view_player
-from shared.postgres.adjustments import NotedAdjustment
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.initialize import initialize_player
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.statistics.adjust_points import adjust_points
+from shared.operations.statistics.player_statistics import read_player_statistics
+from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
-from tests.databases import flushed, soon
-from tests.naive_model import NaiveModel
-from tests.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of
+from shared.postgres.statistics.adjustments import NotedAdjustment
+from tests.support.databases import flushed, soon
+from tests.support.naive_model import NaiveModel
+from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of
 
 PLAYERS = ("ann", "bob")
 # Few enough that an id comes again: as a repetition, with another content, and on another day.
@@ -168,7 +168,7 @@ class System:
         """Goals completed, rewards claimed, and points; the standings are what adding everything up anew gives."""
         user_id = self.prefix + player
         assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
-        statistics = player_statistics(self.database, self.catalogue, user_id, day_of(NOW), soon())
+        statistics = read_player_statistics(self.database, self.catalogue, user_id, day_of(NOW), soon())
         total = statistics.standings.get(EVERYTHING, Standing())
         return total.completed, total.claimed, total.points
 

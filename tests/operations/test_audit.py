@@ -9,13 +9,13 @@ from shared.domain.catalogue import LOGIN
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, SECOND
 from shared.domain.tally import Measures
-from shared.operations.audit import PlayerAudit, audit_player
-from shared.operations.flush import flush
+from shared.operations.events.audit import PlayerAudit, audit_player
+from shared.operations.events.flush import flush
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
-from tests.databases import connected, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import KILLS
+from tests.support.databases import connected, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import KILLS
 
 HORIZON = 72 * HOUR
 NOW = system_clock()

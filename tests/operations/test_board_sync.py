@@ -17,19 +17,19 @@ from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey, Score
-from shared.operations import board_check, board_sync
-from shared.operations.board_build import BoardBuilder
-from shared.operations.board_check import BoardCheck, Checked
-from shared.operations.board_scores import portions
-from shared.operations.board_sync import BoardSync
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.flush import flush
-from shared.operations.standing_changes import ScoreChanges
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.events.flush import flush
+from shared.operations.leaderboards import ranking_check, ranking_sync
+from shared.operations.leaderboards.ranking_build import BoardBuilder
+from shared.operations.leaderboards.ranking_check import BoardCheck, Checked
+from shared.operations.leaderboards.ranking_sync import BoardSync
+from shared.operations.leaderboards.score_pages import portions
+from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from tests.cache.ground import Ground, ground_on, ranked
-from tests.databases import connected, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS
+from tests.support.databases import connected, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY + DAY // 2
 POINTS = Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)
@@ -167,7 +167,7 @@ def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
 def test_a_journal_that_grows_too_long_gives_redis_up(
     process: Process, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board_sync, "ENTRIES_MAX", 3)
+    monkeypatch.setattr(ranking_sync, "ENTRIES_MAX", 3)
     for number in range(3):
         play(process, number)
     process.sync.one_pass()
@@ -180,7 +180,7 @@ def test_a_journal_that_grows_too_long_gives_redis_up(
 def test_without_redis_the_journal_is_bounded_all_the_same(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board_sync, "ENTRIES_MAX", 1)
+    monkeypatch.setattr(ranking_sync, "ENTRIES_MAX", 1)
     record_catalogue(database, CATALOGUE, NOW, soon())
     flush(database, CATALOGUE, [Event("1", "player", NOW, KILLS, delta=1)], soon())
     assert journal_size(database_url) == 1
@@ -225,7 +225,7 @@ def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: 
     process.ground.put(Score("only in Redis", -1, 0, version=1), board=SUM)
     ranking = RankingKey(SUM.id, 0)
     at_once = process.check.compare(SUM, ranking, 100)
-    monkeypatch.setattr(board_check, "PLAYERS_MAX", 7)
+    monkeypatch.setattr(ranking_check, "PLAYERS_MAX", 7)
     before = scripts_run(process)
     assert process.check.compare(SUM, ranking, 100) == at_once == Checked(ranking, compared=30, differences=3)
     assert scripts_run(process) - before >= 1 + 5 + 5 + 1, "size, players by place, players by id, suspects"

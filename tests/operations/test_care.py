@@ -9,21 +9,21 @@ import pytest
 
 from admin.__main__ import main
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.domain.grant_care import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
+from shared.domain.grant_admin import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
 from shared.domain.grants import Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
-from shared.operations import care
-from shared.operations.care import Change, Order
+from shared.operations.rewards import grant_admin
+from shared.operations.rewards.grant_admin import Change, Order
 from shared.postgres.database import Database
-from tests.databases import connected, soon
-from tests.game_provider import GameProvider
-from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_until, store_claim
-from tests.services import NOW, SetClock
+from tests.support.databases import connected, soon
+from tests.support.game_provider import GameProvider
+from tests.support.rewards import destination, dispatch_all, dispatching, grants_in_outbox, pass_until, store_claim
+from tests.support.services import NOW, SetClock
 
 
 def act(database: Database, claim: Claim, what: Act, change: Change, *, dry: bool = False) -> GrantStatus:
     order = Order(what, change, "ada", "a player wrote to us")
-    return care.perform(database, UUID(claim.grant_id), order, NOW + HOUR, soon(), dry=dry)
+    return grant_admin.perform(database, UUID(claim.grant_id), order, NOW + HOUR, soon(), dry=dry)
 
 
 def refund(database: Database, claim: Claim, *, dry: bool = False) -> GrantStatus:
@@ -62,7 +62,7 @@ def test_a_dead_grant_is_retried_under_the_same_key_with_all_attempts(database: 
     with dispatching(database, destination(provider, policy=policy), clock) as dispatcher:
 
         def dead() -> bool:
-            [stored] = outbox(database_url)
+            [stored] = grants_in_outbox(database_url)
             if stored.state is ClaimState.PENDING:
                 clock.now += HOUR
             return stored.state is ClaimState.DEAD
@@ -90,7 +90,7 @@ def test_a_refund_makes_the_goal_claimable_again_as_another_grant(database: Data
 def test_what_may_be_on_its_way_is_not_refunded(database: Database, database_url: str) -> None:
     claim, provider = store_claim(database, "player", NOW), GameProvider(lambda _: TryAgain("who knows"))
     with dispatching(database, destination(provider), SetClock()) as dispatcher:
-        pass_until([dispatcher], lambda: outbox(database_url)[0].last_error)
+        pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
     with pytest.raises(ActRefused, match="may be on its way"):
         refund(database, claim)
     bury(database, claim)
@@ -108,7 +108,7 @@ def test_a_player_who_can_claim_again_needs_no_operator(database: Database, data
 def test_another_provider_gets_only_what_was_never_tried(database: Database, database_url: str) -> None:
     untried, tried = store_claim(database, "untried", NOW + HOUR), store_claim(database, "tried", NOW)
     with dispatching(database, destination(GameProvider(lambda _: TryAgain("?"))), SetClock()) as dispatcher:
-        pass_until([dispatcher], lambda: outbox(database_url)[0].last_error)
+        pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
     change = partial(lambda to, grant: rerouted(grant, to), "webhook")
     assert act(database, untried, Act.REROUTE, change).provider == "webhook"
     with pytest.raises(ActRefused, match="may have granted it"):
@@ -128,24 +128,26 @@ def test_a_grant_that_is_moved_forward_goes_first(database: Database, database_u
 def test_every_act_is_noted_and_a_dry_run_does_nothing(database: Database) -> None:
     claim = store_claim(database, "player", NOW)
     assert refund(database, claim, dry=True).state is ClaimState.REFUNDED
-    shown = care.show(database, UUID(claim.grant_id), soon())
+    shown = grant_admin.show(database, UUID(claim.grant_id), soon())
     assert shown is not None
     assert (shown[0].status.state, shown[1]) == (ClaimState.PENDING, [])
     bury(database, claim)
-    shown = care.show(database, UUID(claim.grant_id), soon())
+    shown = grant_admin.show(database, UUID(claim.grant_id), soon())
     assert shown is not None
     [entry] = shown[1]
     assert (entry.operator, entry.act, entry.reason) == ("ada", Act.BURY, "a player wrote to us")
     assert entry.before == {"state": "PENDING", "provider": "game", "priority": 5, "attempts": 0}
     with pytest.raises(ActRefused, match="no such grant"):
-        care.perform(database, UUID(int=7), Order(Act.BURY, lambda grant: grant, "a", "b"), NOW, soon(), dry=False)
+        grant_admin.perform(
+            database, UUID(int=7), Order(Act.BURY, lambda grant: grant, "a", "b"), NOW, soon(), dry=False
+        )
 
 
 def test_the_report_finds_claims_and_grants_that_do_not_agree(database: Database, database_url: str) -> None:
     granted, waiting = store_claim(database, "granted", NOW - SECOND), store_claim(database, "waiting", NOW + HOUR)
     with dispatching(database, destination(GameProvider()), SetClock()) as dispatcher:
-        pass_until([dispatcher], lambda: outbox(database_url)[0].state is ClaimState.GRANTED)
-    report = care.report(database, soon())
+        pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].state is ClaimState.GRANTED)
+    report = grant_admin.report(database, soon())
     assert report.agrees
     assert [(count.state, count.grants) for count in report.counts] == [
         (ClaimState.GRANTED, 1),
@@ -154,7 +156,7 @@ def test_the_report_finds_claims_and_grants_that_do_not_agree(database: Database
     with connected(database_url) as connection:
         connection.execute("UPDATE completion SET claim_time = NULL WHERE user_id = 'granted'")
         connection.execute("DELETE FROM reward_outbox WHERE user_id = 'waiting'")
-    report = care.report(database, soon())
+    report = grant_admin.report(database, soon())
     assert report.granted_not_claimed == [UUID(granted.grant_id)]
     assert report.claimed_without_grant == [("waiting", waiting.key.goal_id)]
 

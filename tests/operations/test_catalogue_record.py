@@ -9,13 +9,13 @@ import pytest
 
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal
-from shared.operations.catalogue_record import conflicts_with_record, record_catalogue
-from shared.operations.catalogue_watch import RECORD_DEADLINE_S
+from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
+from shared.operations.catalogue.catalogue_watch import RECORD_DEADLINE_S
 from shared.postgres.database import Database
-from tests.databases import opened, soon
-from tests.goals import catalogue_of, goal
-from tests.services import NOW, rows
-from tests.strategies import QUOTED
+from tests.support.databases import opened, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.services import NOW, rows
+from tests.support.strategies import QUOTED
 
 WIN = goal("win", counting=Counting.SUM)
 OTHERWISE = goal("win", counting=Counting.HIGHEST)

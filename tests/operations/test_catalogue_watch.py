@@ -11,12 +11,12 @@ from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
-from shared.operations.catalogue_watch import CatalogueWatch
+from shared.operations.catalogue.catalogue_watch import CatalogueWatch
 from shared.postgres.database import Database
 from shared.postgres.schema import migrate, roll_back
 from tests.catalogue.documents import Mapping, document, goal, write_json
-from tests.databases import opened
-from tests.services import NOW, SetClock, rows
+from tests.support.databases import opened
+from tests.support.services import NOW, SetClock, rows
 
 FIRST = document(goal("win"))
 SECOND = document(goal("win", target=4), goal("lose"))

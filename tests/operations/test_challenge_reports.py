@@ -11,13 +11,16 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import SECOND
 from shared.domain.progress import PlayerView, is_active
-from shared.operations import challenge_reports as operations
-from shared.operations.challenge_reports import challenge_reports, count_challenges, is_due, last_count_time
-from shared.operations.view import view_player
+from shared.operations.goals.view_player import view_player
+from shared.operations.statistics import challenge_reports as operations
+from shared.operations.statistics.challenge_reports import (
+    count_challenges,
+    is_due,
+    last_count_time,
+    read_challenge_reports,
+)
 from shared.postgres.database import Database
-from shared.postgres.reports import ChallengeReport, LastCount
-from tests.databases import connected, flushed, soon
-from tests.goals import CHALLENGE_ID, catalogue_of, goal
+from shared.postgres.statistics.challenge_reports import ChallengeReport, LastCount
 from tests.operations.test_against_naive_model import (
     NOW,
     PLAYERS,
@@ -30,7 +33,9 @@ from tests.operations.test_against_naive_model import (
     Undo,
     stories,
 )
-from tests.strategies import KILLS
+from tests.support.databases import connected, flushed, soon
+from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
+from tests.support.strategies import KILLS
 
 MINUTE = 60 * SECOND
 CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
@@ -95,7 +100,7 @@ def test_counts_are_those_of_looking_at_every_player(
         for challenge in catalogue.challenges
     ]
     assert count_challenges(one_connection, catalogue, NOW)
-    assert challenge_reports(one_connection, list(catalogue.challenge_by_id), soon()) == expected
+    assert read_challenge_reports(one_connection, list(catalogue.challenge_by_id), soon()) == expected
 
 
 def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +118,7 @@ def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytes
     assert len(rests) == 3
     assert all(0 < seconds <= operations.REST_MAX_S for seconds in rests)
     assert count_challenges(database, CATALOGUE, NOW)
-    assert challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
+    assert read_challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
 
 
 def test_a_challenge_that_is_gone_keeps_its_numbers_and_a_new_one_has_none_yet(database: Database) -> None:
@@ -121,7 +126,7 @@ def test_a_challenge_that_is_gone_keeps_its_numbers_and_a_new_one_has_none_yet(d
     assert count_challenges(database, CATALOGUE, NOW)
     newer = replace(CATALOGUE, version="newer", challenges=())
     assert count_challenges(database, newer, NOW + 1)
-    assert challenge_reports(database, ["new", CHALLENGE_ID], soon()) == [
+    assert read_challenge_reports(database, ["new", CHALLENGE_ID], soon()) == [
         ChallengeReport("new", 0, 0, 0, None),
         ChallengeReport(CHALLENGE_ID, 1, 1, 0, NOW + 1),
     ]

@@ -19,13 +19,13 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.operations.activate import set_goal_active
-from shared.operations.claim import claim_reward
-from shared.operations.flush import flush
+from shared.operations.events.flush import flush
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.rewards.claim import claim_reward
 from shared.postgres.database import Database
-from tests.databases import connected, soon, status_of
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS
+from tests.support.databases import connected, soon, status_of
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

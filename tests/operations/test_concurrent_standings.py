@@ -19,30 +19,30 @@ from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Counting, R
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
-from shared.domain.grant_care import Act, ActRefused, refunded
+from shared.domain.grant_admin import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.domain.recalculation import Drift, drifts
 from shared.domain.standings import StandingKey
-from shared.operations.activate import set_goal_active
-from shared.operations.adjust_points import adjust_points
-from shared.operations.care import Order, perform
-from shared.operations.claim import claim_reward
-from shared.operations.claim_all import claim_all
-from shared.operations.known_player import PlayerUnknown
-from shared.operations.recalculate import rebuild, recalculate, recalculate_all
-from shared.postgres import histories
-from shared.postgres.adjustments import NotedAdjustment
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.known_player import PlayerUnknown
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.claim_all import claim_all
+from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.statistics.adjust_points import adjust_points
+from shared.operations.statistics.recalculate import rebuild, recalculate, recalculate_all
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from tests.databases import connected, flushed, opened, soon
-from tests.game_provider import GameProvider
-from tests.goals import catalogue_of, goal
+from shared.postgres.statistics import histories
+from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.operations.test_concurrent_writers import deadlocks
-from tests.rewards import PROVIDER, destination, dispatching, states
-from tests.services import SetClock
-from tests.strategies import FIRST_DAY, KILLS
+from tests.support.databases import connected, flushed, opened, soon
+from tests.support.game_provider import GameProvider
+from tests.support.goals import catalogue_of, goal
+from tests.support.rewards import PROVIDER, destination, dispatching, states
+from tests.support.services import SetClock
+from tests.support.strategies import FIRST_DAY, KILLS
 
 ROUTES = {RewardType.WALLET: PROVIDER}
 PLAYERS = [f"player {number}" for number in range(6)]

@@ -17,15 +17,15 @@ from shared.domain.catalogue import Counting
 from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalNotCompleted
 from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY
-from shared.operations.activate import set_goal_active
-from shared.operations.claim import claim_reward
-from shared.operations.view import view_player
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from tests.databases import connected, flushed, opened, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
-from tests.waiting import wait_until
+from tests.support.databases import connected, flushed, opened, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 

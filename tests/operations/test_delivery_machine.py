@@ -22,15 +22,15 @@ from shared.domain.grants import (
     settle,
 )
 from shared.domain.instant import HOUR
-from shared.operations.settle import record
-from shared.operations.view import view_player
-from shared.postgres import grants, queue
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.settle import record
 from shared.postgres.database import Database
-from shared.postgres.queue import Lease, Settled
-from tests.databases import soon
-from tests.game_provider import GameProvider
-from tests.rewards import PROVIDER, store_claim
-from tests.services import NOW
+from shared.postgres.rewards import delivery_queue, outbox
+from shared.postgres.rewards.delivery_queue import Lease, Settled
+from tests.support.databases import soon
+from tests.support.game_provider import GameProvider
+from tests.support.rewards import PROVIDER, store_claim
+from tests.support.services import NOW
 
 PLAYERS = count()
 POLICY = RetryPolicy(attempts_max=4)
@@ -65,7 +65,7 @@ class Machine:
 
     def stored(self) -> Claim:
         user_id, grant_id = self.claim.key.user_id, UUID(self.claim.grant_id)
-        found = self.database.autocommit(lambda connection: grants.find_by_grant(connection, user_id, grant_id), soon())
+        found = self.database.autocommit(lambda connection: outbox.find_by_grant(connection, user_id, grant_id), soon())
         assert found is not None
         return found
 
@@ -73,7 +73,7 @@ class Machine:
         self.now += HOUR
         lease = Lease(PROVIDER, "tests", self.now + LEASE)
         for delivery in self.database.autocommit(
-            lambda connection: queue.lease_due(connection, lease, 10, self.now), soon()
+            lambda connection: delivery_queue.lease_due(connection, lease, 10, self.now), soon()
         ):
             if delivery.grant_id != self.claim.grant_id or dies == "after the lease":
                 continue
@@ -89,7 +89,7 @@ class Machine:
         self.now += 2 * LEASE
         lease = Lease(PROVIDER, "tests", self.now + LEASE)
         for delivery in self.database.autocommit(
-            lambda connection: queue.take_stale(connection, lease, 10, self.now), soon()
+            lambda connection: delivery_queue.take_stale(connection, lease, 10, self.now), soon()
         ):
             if delivery.grant_id != self.claim.grant_id:
                 continue

@@ -14,28 +14,28 @@ import pytest
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
-from shared.operations.reconcile import reconcile
-from shared.operations.reward_telemetry import RewardTelemetry
-from shared.postgres import queue
+from shared.operations.rewards.reconcile import reconcile
+from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
-from shared.postgres.queue import Lease
+from shared.postgres.rewards import delivery_queue
+from shared.postgres.rewards.delivery_queue import Lease
 from shared.runtime.telemetry import Telemetry
-from tests.databases import connected, opened, soon
-from tests.game_provider import GameProvider
-from tests.rewards import (
+from tests.support.databases import connected, opened, soon
+from tests.support.game_provider import GameProvider
+from tests.support.rewards import (
     OWNER,
     PROVIDER,
     destination,
     dispatch_all,
     dispatcher_of,
     dispatching,
-    outbox,
+    grants_in_outbox,
     pass_until,
     states,
     store_claim,
 )
-from tests.services import NOW, SetClock
-from tests.waiting import wait_until
+from tests.support.services import NOW, SetClock
+from tests.support.waiting import wait_until
 
 
 def test_a_claim_reaches_its_provider_and_is_granted(database: Database, database_url: str) -> None:
@@ -46,7 +46,7 @@ def test_a_claim_reaches_its_provider_and_is_granted(database: Database, databas
     [delivery] = provider.asked
     assert (delivery.grant_id, delivery.key, delivery.reward) == (claim.grant_id, claim.key, claim.reward)
     assert (delivery.claim_time, delivery.attempt) == (NOW, 1)
-    [stored] = outbox(database_url)
+    [stored] = grants_in_outbox(database_url)
     assert (stored.state, stored.attempts) == (ClaimState.GRANTED, 1)
 
 
@@ -97,7 +97,7 @@ def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: D
             clock.now += 1
             pass_until([dispatcher], lambda: len(provider.asked) > attempts)  # noqa: B023 - at once
         dispatch_all([dispatcher], database_url)
-    [stored] = outbox(database_url)
+    [stored] = grants_in_outbox(database_url)
     assert (stored.state, stored.attempts, stored.last_error) == (ClaimState.DEAD, 3, "out of gems")
 
 
@@ -109,7 +109,7 @@ def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
     first = store_claim(database, "player", NOW)
     with dispatching(database, destination(provider), clock) as dispatcher:
         dispatch_all([dispatcher], database_url)
-        [stored] = outbox(database_url)
+        [stored] = grants_in_outbox(database_url)
         assert (stored.state, stored.refusal) == (ClaimState.REFUSED, reason)
         if reason not in CLAIMABLE_AGAIN:
             with pytest.raises(AssertionError, match="not claimable"):
@@ -120,7 +120,7 @@ def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
         dispatch_all([dispatcher], database_url)
     assert (second.claim_number, second.grant_id != first.grant_id) == (2, True)
     assert set(provider.ledger) == {second.grant_id}
-    assert [stored.state for stored in outbox(database_url)] == [ClaimState.REFUSED, ClaimState.GRANTED]
+    assert [stored.state for stored in grants_in_outbox(database_url)] == [ClaimState.REFUSED, ClaimState.GRANTED]
 
 
 def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> None:
@@ -157,7 +157,7 @@ def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
         pass_until([dispatcher], lambda: len(provider.asked) == 1)
         provider.behaviour = lambda _: None
         dispatch_all([dispatcher], database_url)
-    assert [stored.attempts for stored in outbox(database_url)] == [1, 1, 1, 1]
+    assert [stored.attempts for stored in grants_in_outbox(database_url)] == [1, 1, 1, 1]
 
 
 def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
@@ -181,7 +181,7 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
         pass_until([dispatcher], lambda: provider.under_way == 2)
         monkeypatch.setattr(ThreadPoolExecutor, "shutdown", let_go_and_shut_down)
         dispatcher.close()
-        found = [stored.state for stored in outbox(database_url)]
+        found = [stored.state for stored in grants_in_outbox(database_url)]
     assert found.count(ClaimState.GRANTED) == 2
     assert found.count(ClaimState.PENDING) == 4
 
@@ -194,9 +194,10 @@ def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Datab
     for number, owner in enumerate([of_the_dead, stranger, str(OWNER)]):
         store_claim(database, f"player {number}", NOW)
         lease = Lease(PROVIDER, owner, NOW + HOUR)
-        assert len(database.autocommit(lambda connection: queue.lease_due(connection, lease, 1, NOW), soon())) == 1  # noqa: B023
+        leased = database.autocommit(lambda connection: delivery_queue.lease_due(connection, lease, 1, NOW), soon())  # noqa: B023 - run at once
+        assert len(leased) == 1
     assert reconcile(database, destination(provider), clock, RewardTelemetry(Telemetry())) == 1
-    found = [stored.state for stored in outbox(database_url)]
+    found = [stored.state for stored in grants_in_outbox(database_url)]
     assert found == [ClaimState.PENDING, ClaimState.DELIVERING, ClaimState.DELIVERING]
 
 

@@ -11,14 +11,14 @@ from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.operations.flush import flush
-from shared.operations.view import view_player
-from shared.postgres import ledger
+from shared.operations.events.flush import flush
+from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
+from shared.postgres.events import ledger
 from shared.runtime.logs import JsonFormatter
-from tests.databases import connected, soon, status_of
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS, LOGIN_STAT
+from tests.support.databases import connected, soon, status_of
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT
 
 NOW = FIRST_DAY * DAY
 WIN = goal("win", target=3)

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.operations.flush import flush
-from shared.operations.initialize import initialize_player
-from shared.postgres import players
+from shared.operations.events.flush import flush
+from shared.operations.goals.initialize import initialize_player
 from shared.postgres.database import Database
-from tests.databases import connected, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS
+from shared.postgres.goals import players
+from tests.support.databases import connected, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 

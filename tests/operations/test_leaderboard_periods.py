@@ -8,9 +8,9 @@ from shared.domain.catalogue import LOGIN, BoardMeasure, Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.periods import Schedule
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.flush import flush
-from shared.operations.leaderboard_periods import (
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.events.flush import flush
+from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
     RETIRE_AFTER,
     WANT_INTERVAL,
@@ -18,13 +18,13 @@ from shared.operations.leaderboard_periods import (
     keep_leaderboard_periods,
     want_boards,
 )
-from shared.postgres import leaderboards
 from shared.postgres.database import Database
+from shared.postgres.leaderboards import leaderboard_periods
+from shared.postgres.leaderboards.rankings import FinalReader
 from shared.postgres.long_work import LongWork
-from shared.postgres.rankings import FinalReader
-from tests.boards import board, catalogue_with
-from tests.databases import connected, soon
-from tests.services import NOW, rows
+from tests.support.boards import board, catalogue_with
+from tests.support.databases import connected, soon
+from tests.support.services import NOW, rows
 
 TODAY = NOW // DAY * DAY
 HORIZON = 72 * HOUR
@@ -111,7 +111,7 @@ def test_of_two_processes_one_ends_periods(database: Database, database_url: str
     keep(database, NOW)
     long_after = NOW + 60 * DAY
     with connected(database_url) as other, other.transaction():
-        assert leaderboards.lock_periods(other)
+        assert leaderboard_periods.lock_periods(other)
         assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, long_after) == 0
     assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, long_after) == 5
 

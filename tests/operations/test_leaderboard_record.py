@@ -11,12 +11,12 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import LOGIN, Board, BoardMeasure, Catalogue, Scope, ScopeKind
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
-from shared.operations.catalogue_record import conflicts_with_record, record_catalogue
+from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
 from shared.postgres.database import Database
-from tests.boards import board, catalogue_with
-from tests.databases import opened, soon
-from tests.services import NOW, rows
-from tests.strategies import KILLS, QUOTED
+from tests.support.boards import board, catalogue_with
+from tests.support.databases import opened, soon
+from tests.support.services import NOW, rows
+from tests.support.strategies import KILLS, QUOTED
 
 POINTS = board("points")
 PVP = board("pvp", ranked=Scope(ScopeKind.TAG, "p'v\"p"), schedule=Schedule.WEEK)

@@ -13,10 +13,10 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Verdict
 from shared.domain.instant import day_of
 from shared.domain.progress import GoalStatus, goal_status
-from shared.operations.view import view_player
+from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
-from tests.databases import flushed, soon
-from tests.strategies import catalogues, events
+from tests.support.databases import flushed, soon
+from tests.support.strategies import catalogues, events
 
 PLAYERS = ("ann", "bob")
 numbers = count()

@@ -9,9 +9,17 @@ from shared.domain.claims import ClaimState
 from shared.domain.grants import Answer, Delivery, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
 from shared.postgres.database import Database
-from tests.game_provider import GameProvider
-from tests.rewards import destination, dispatch_all, dispatching, outbox, pass_until, states, store_claim
-from tests.services import NOW, SetClock
+from tests.support.game_provider import GameProvider
+from tests.support.rewards import (
+    destination,
+    dispatch_all,
+    dispatching,
+    grants_in_outbox,
+    pass_until,
+    states,
+    store_claim,
+)
+from tests.support.services import NOW, SetClock
 
 PENDING = {ClaimState.PENDING}
 
@@ -62,7 +70,7 @@ def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
         let_go.set()
         pass_until([dispatcher], lambda: states(database_url) == PENDING)
     assert len(provider.asked) == FAILURES_MAX + 4
-    assert sum(stored.attempts for stored in outbox(database_url)) == FAILURES_MAX + 4
+    assert sum(stored.attempts for stored in grants_in_outbox(database_url)) == FAILURES_MAX + 4
 
 
 def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_made(

@@ -8,13 +8,20 @@ from uuid import UUID
 import pytest
 
 from shared.domain.instant import SECOND
-from shared.operations.queue_position import COUNT_INTERVAL_S, EXACT, NEWLY_LONG, Position, count_queue, position_of
-from shared.operations.reward_telemetry import RewardTelemetry
+from shared.operations.rewards.queue_position import (
+    COUNT_INTERVAL_S,
+    EXACT,
+    NEWLY_LONG,
+    Position,
+    count_queue,
+    position_of,
+)
+from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
 from shared.runtime.telemetry import Telemetry
-from tests.databases import connected, soon
-from tests.rewards import PROVIDER
-from tests.services import NOW, SetClock
+from tests.support.databases import connected, soon
+from tests.support.rewards import PROVIDER
+from tests.support.services import NOW, SetClock
 
 LONG = 12 * EXACT
 """Long enough for places that are known from marks alone."""

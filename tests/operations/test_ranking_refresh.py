@@ -12,19 +12,19 @@ from shared.domain.events import Event
 from shared.domain.instant import HOUR, SECOND, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.rankings import RankedPage
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.flush import flush
-from shared.operations.ranking_refresh import RankingRefresh
-from shared.postgres import ranking_refresh
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.events.flush import flush
+from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.leaderboards import ranking_refresh
+from shared.postgres.leaderboards.rankings import RankingReader
 from shared.postgres.long_work import LongWork
-from shared.postgres.rankings import RankingReader
 from shared.runtime.telemetry import Telemetry
-from tests.boards import board, catalogue_with
-from tests.databases import connected, opened, soon
-from tests.services import NOW, SetClock, rows
-from tests.waiting import wait_until
+from tests.support.boards import board, catalogue_with
+from tests.support.databases import connected, opened, soon
+from tests.support.services import NOW, SetClock, rows
+from tests.support.waiting import wait_until
 
 LOGINS = board("logins", BoardMeasure.EVENTS, LOGIN)
 CATALOGUE = catalogue_with(LOGINS)

@@ -15,20 +15,21 @@ from shared.domain.periods import Schedule, period_at
 from shared.domain.rankings import BoardReader, RankedPage
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods
-from shared.operations.ranking_refresh import RankingRefresh
-from shared.postgres import standings, tallies
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.leaderboards.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods
+from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.events import tallies
+from shared.postgres.leaderboards.rankings import FinalReader, RankingReader
 from shared.postgres.long_work import LongWork
-from shared.postgres.rankings import FinalReader, RankingReader
+from shared.postgres.statistics import standings
 from shared.runtime.telemetry import Telemetry
-from tests.boards import board, catalogue_with
-from tests.brute_force_ranking import BruteForceReader, Scored
-from tests.databases import connected, opened, soon
-from tests.services import NOW, SetClock
-from tests.strategies import KILLS
+from tests.support.boards import board, catalogue_with
+from tests.support.brute_force_ranking import BruteForceReader, Scored
+from tests.support.databases import connected, opened, soon
+from tests.support.services import NOW, SetClock
+from tests.support.strategies import KILLS
 
 TAG = Scope(ScopeKind.TAG, "pvp")
 NUMBERS = st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1, 2**53 - 1, -(2**53) - 1, SUM_MAX, -SUM_MAX])

@@ -15,16 +15,17 @@ from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
 from shared.domain.recalculation import Drift
 from shared.domain.standings import Standing, StandingKey
-from shared.operations import recalculate as operations
-from shared.operations.catalogue_record import record_catalogue
-from shared.operations.claim import claim_reward
-from shared.operations.recalculate import recalculate, recalculate_all
-from shared.postgres import histories, journal
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.statistics import recalculate as operations
+from shared.operations.statistics.recalculate import recalculate, recalculate_all
 from shared.postgres.database import Database
-from tests.databases import connected, flushed, soon
-from tests.goals import catalogue_of, goal
-from tests.stored import contents
-from tests.strategies import FIRST_DAY, KILLS
+from shared.postgres.leaderboards import journal
+from shared.postgres.statistics import histories
+from tests.support.databases import connected, flushed, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.stored import contents
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 WIN = replace(goal("win", target=1), points=10, tags=("pvp", "it's: {odd}\\"))

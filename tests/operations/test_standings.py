@@ -10,22 +10,22 @@ import pytest
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, ScopeKind
 from shared.domain.claims import Claim
 from shared.domain.events import Event
-from shared.domain.grant_care import Act, refunded
+from shared.domain.grant_admin import Act, refunded
 from shared.domain.instant import DAY, HOUR
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, of_claim, of_completion
-from shared.operations.activate import set_goal_active
-from shared.operations.care import Order, perform
-from shared.operations.claim import claim_reward
-from shared.operations.claim_all import claim_all
-from shared.operations.flush import flush
-from shared.operations.initialize import initialize_player
-from shared.operations.standing_changes import ScoreChanges
+from shared.operations.events.flush import flush
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.initialize import initialize_player
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.claim_all import claim_all
+from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
-from shared.postgres.standings import SCHEDULES, SCOPE_KINDS
-from tests.databases import connected, soon
-from tests.goals import catalogue_of, goal
-from tests.strategies import FIRST_DAY, KILLS
+from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
+from tests.support.databases import connected, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY + DAY // 2
 QUICK = replace(goal("quick", target=1), points=10, tags=("pvp",))

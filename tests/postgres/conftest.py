@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.postgres.connection import Connection
-from tests.databases import connected
+from tests.support.databases import connected
 
 
 @pytest.fixture

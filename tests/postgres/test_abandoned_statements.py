@@ -9,9 +9,9 @@ import pytest
 
 from shared.domain.errors import DeadlineExceeded
 from shared.postgres.connection import Connection
-from tests.databases import connected, opened, soon
-from tests.services import rows
-from tests.waiting import wait_until
+from tests.support.databases import connected, opened, soon
+from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 DEADLINE_S = 0.3
 ENDED_WITHIN_S = 5.0

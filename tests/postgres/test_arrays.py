@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from tests.strategies import texts
+from tests.support.strategies import texts
 
 bigints = st.integers(-(2**63), 2**63 - 1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
 from shared.postgres.connection import AnswerTimeout
-from shared.postgres.errors import Failure, classify, to_domain
+from shared.postgres.sqlstates import Failure, classify, to_domain
 
 MEANINGS = {
     "08006": Failure.CONNECTION_LOST,

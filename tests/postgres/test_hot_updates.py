@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.domain.tally import Tally, TallyKey
-from shared.postgres import tallies
 from shared.postgres.connection import Connection
-from tests.strategies import FIRST_DAY, KILLS, STATS
+from shared.postgres.events import tallies
+from tests.support.strategies import FIRST_DAY, KILLS, STATS
 
 MERGES = 400
 

@@ -11,8 +11,8 @@ import pytest
 
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statements
-from tests.databases import connected
-from tests.servers import PostgresServer
+from tests.support.databases import connected
+from tests.support.servers import PostgresServer
 
 PLAYERS = 5_000
 

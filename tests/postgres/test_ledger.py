@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.events import Event
-from shared.postgres import ledger
 from shared.postgres.connection import Connection
-from shared.postgres.ledger import LedgerKey, ledger_key
-from tests.strategies import KILLS, events
+from shared.postgres.events import ledger
+from shared.postgres.events.ledger import LedgerKey, ledger_key
+from tests.support.strategies import KILLS, events
 
 # Ids that run into each other where parts of a key are joined.
 TRICKY = ("1", "11", "1 1", " 1", "1 ", "'", '"', "\\", "{}", "NULL", "\U0001f409")

@@ -15,12 +15,14 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.periods import LIFETIME_START, Schedule
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.domain.tally import Tally, TallyKey
-from shared.postgres import completions, ledger, standings, tallies
 from shared.postgres.connection import Connection
-from shared.postgres.ledger import ledger_key
-from tests.databases import connected
-from tests.strategies import KILLS
-from tests.waiting import wait_until
+from shared.postgres.events import ledger, tallies
+from shared.postgres.events.ledger import ledger_key
+from shared.postgres.goals import completions
+from shared.postgres.statistics import standings
+from tests.support.databases import connected
+from tests.support.strategies import KILLS
+from tests.support.waiting import wait_until
 
 LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
     "ledger": lambda connection, user_ids: ledger.insert_unseen(

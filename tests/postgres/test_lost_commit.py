@@ -6,16 +6,17 @@ from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.tally import Tally, TallyKey
-from shared.operations.claim import claim_reward
-from shared.operations.flush import flush
-from shared.postgres import players, tallies
+from shared.operations.events.flush import flush
+from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
+from shared.postgres.events import tallies
+from shared.postgres.goals import players
 from shared.postgres.transaction import in_progress
-from tests.databases import connected, opened, soon
-from tests.goals import catalogue_of, goal
-from tests.hops import hop_to
-from tests.proxy import Hop
-from tests.strategies import FIRST_DAY, KILLS
+from tests.support.databases import connected, opened, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.hops import hop_to
+from tests.support.proxy import Hop
+from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 ROUNDS = 20

@@ -10,14 +10,15 @@ import pytest
 
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded
 from shared.domain.tally import Tally, TallyKey
-from shared.postgres import players, tallies
 from shared.postgres.connection import Connection
 from shared.postgres.database import CONFLICT_ATTEMPTS_MAX, Database
-from shared.postgres.errors import ContentRefused
-from tests.busy_machine import LATE_S
-from tests.databases import opened, soon
-from tests.hops import hop_to
-from tests.strategies import KILLS
+from shared.postgres.events import tallies
+from shared.postgres.goals import players
+from shared.postgres.sqlstates import ContentRefused
+from tests.support.busy_machine import LATE_S
+from tests.support.databases import opened, soon
+from tests.support.hops import hop_to
+from tests.support.strategies import KILLS
 
 KEY = TallyKey("player", KILLS)
 OTHER_KEY = TallyKey("rival", KILLS)

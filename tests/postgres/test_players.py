@@ -16,11 +16,13 @@ from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Tally, TallyKey
-from shared.postgres import assignments, completions, grants, players, tallies
-from shared.postgres.assignments import Choice
 from shared.postgres.connection import Connection
-from tests.strategies import STATS
-from tests.strategies import tallies as any_tallies
+from shared.postgres.events import tallies
+from shared.postgres.goals import assignments, completions, players
+from shared.postgres.goals.assignments import Choice
+from shared.postgres.rewards import outbox
+from tests.support.strategies import STATS
+from tests.support.strategies import tallies as any_tallies
 
 YEAR = 365 * DAY
 instants = st.integers(0, 200 * YEAR) | st.integers(50 * YEAR, 60 * YEAR)
@@ -28,11 +30,11 @@ goal_ids = st.sampled_from(["win", "lose", "draw"])
 new_players = (f"player {number}" for number in count())
 
 
-def claim(connection: Connection, key: CompletionKey, claim_time: Instant, number: int = 1) -> grants.Claimed | None:
+def claim(connection: Connection, key: CompletionKey, claim_time: Instant, number: int = 1) -> outbox.Claimed | None:
     """Claim a completion."""
     reward = Reward(RewardType.WALLET, "GEMS", 10)
     stored = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), claim_time, number)
-    return grants.store(connection, stored, NO_PROVIDER)
+    return outbox.store(connection, stored, NO_PROVIDER)
 
 
 @given(
@@ -101,6 +103,6 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
     assert players.read(connection, "player").view.completions["win"] == Completion(5)
     assert completions.next_claim_number(connection, key) == 1
     assert claim(connection, key, 8, number=2) is None
-    assert [claim(connection, key, 8) for _ in range(2)] == [grants.Claimed(None, ()), None]
+    assert [claim(connection, key, 8) for _ in range(2)] == [outbox.Claimed(None, ()), None]
     assert completions.next_claim_number(connection, key) is None
     assert claim(connection, key._replace(goal_id="draw"), 8) is None

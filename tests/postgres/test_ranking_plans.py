@@ -10,13 +10,13 @@ import pytest
 
 from shared.domain.periods import LIFETIME_START
 from shared.domain.rankings import Ranked
-from shared.postgres import ranking_refresh
 from shared.postgres.connection import Connection
-from shared.postgres.rankings import RankingReader
+from shared.postgres.leaderboards import ranking_refresh
+from shared.postgres.leaderboards.rankings import RankingReader
 from shared.postgres.statements import statements
-from tests.boards import board
-from tests.databases import connected
-from tests.servers import PostgresServer
+from tests.support.boards import board
+from tests.support.databases import connected
+from tests.support.servers import PostgresServer
 
 PLAYERS = 5_000
 BOARD, STRICT = board("board 1"), board("board 1", shared_ranks=False)

@@ -12,8 +12,8 @@ import pytest
 from psycopg import sql
 
 from shared.postgres import schema
-from tests.databases import connected
-from tests.servers import PostgresServer
+from tests.support.databases import connected
+from tests.support.servers import PostgresServer
 
 ALL = sorted(path.stem for path in schema.MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 

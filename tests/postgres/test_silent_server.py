@@ -7,13 +7,13 @@ import time
 import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres import players
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from tests.busy_machine import LATE_S
-from tests.databases import opened, soon
-from tests.hops import hop_to
-from tests.waiting import wait_until
+from shared.postgres.goals import players
+from tests.support.busy_machine import LATE_S
+from tests.support.databases import opened, soon
+from tests.support.hops import hop_to
+from tests.support.waiting import wait_until
 
 
 def read(database: Database, deadline: float) -> None:

@@ -12,9 +12,9 @@ from shared.domain.catalogue import ScopeKind
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START, Schedule
 from shared.domain.standings import Standing, StandingKey
-from shared.postgres import standings as stored_standings
 from shared.postgres.connection import Connection
-from tests.strategies import standings
+from shared.postgres.statistics import standings as stored_standings
+from tests.support.strategies import standings
 
 players = (f"player {number}" for number in count())
 """Each example has players of its own, so that all share one database."""

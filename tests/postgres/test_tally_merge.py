@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Stat
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
-from shared.postgres import tallies as stored_tallies
 from shared.postgres.connection import Connection
-from tests.databases import connected
-from tests.strategies import FIRST_DAY, KILLS, STATS, tallies
+from shared.postgres.events import tallies as stored_tallies
+from tests.support.databases import connected
+from tests.support.strategies import FIRST_DAY, KILLS, STATS, tallies
 
 players = (f"player {number}" for number in count())
 """Each example has players of its own, so that all share one database."""

@@ -13,14 +13,14 @@ from psycopg import sql
 from devstack.ports import free_port
 from devstack.postgres import EmbeddedPostgres
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
-from shared.postgres import players
 from shared.postgres.connection import Connection
 from shared.postgres.database import POOL_WAIT_MAX_S, Database
+from shared.postgres.goals import players
 from shared.postgres.transaction import in_progress
-from tests.busy_machine import LATE_S
-from tests.databases import PATIENCE_S, connected, opened, soon
-from tests.hops import hop_to
-from tests.waiting import wait_until
+from tests.support.busy_machine import LATE_S
+from tests.support.databases import PATIENCE_S, connected, opened, soon
+from tests.support.hops import hop_to
+from tests.support.waiting import wait_until
 
 AT_MOST_S = POOL_WAIT_MAX_S + LATE_S
 

@@ -6,7 +6,7 @@ from shared.domain.catalogue import Reward, RewardType
 from shared.domain.events import CompletionKey
 from shared.domain.grants import Delivery
 from shared.domain.instant import HOUR
-from tests.services import NOW
+from tests.support.services import NOW
 
 DELIVERY = Delivery(
     grant_id="6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11",

@@ -24,10 +24,10 @@ from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND
 from shared.providers.game_service import REFUSAL_REASONS, GameServiceProvider
-from tests.busy_machine import LATE_S
 from tests.providers.deliveries import DELIVERY
-from tests.reported import timestamp
-from tests.services import NOW
+from tests.support.busy_machine import LATE_S
+from tests.support.reported import timestamp
+from tests.support.services import NOW
 
 TIMEOUT_S = 10.0
 IMPATIENT_S = 0.5

@@ -17,9 +17,9 @@ from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND
 from shared.providers.webhook import WebhookProvider
-from tests.busy_machine import LATE_S
 from tests.providers.deliveries import DELIVERY
-from tests.services import NOW, SetClock
+from tests.support.busy_machine import LATE_S
+from tests.support.services import NOW, SetClock
 
 SECRET = "a secret that both sides know"
 TIMEOUT_S = 10.0

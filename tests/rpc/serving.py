@@ -12,8 +12,8 @@ from challenge.v1 import challenge_service_pb2
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing
+from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shared.rpc.health import Health
 from shared.rpc.server import Server, Servicing
+from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.serving import SERVICE, Scripted
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def main(threads: int, released: Path) -> None:

@@ -17,7 +17,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[im
 from shared.rpc import call_pool
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.serving import METHOD, code_of, details_of, failure_of, initialize, running, start
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SLOTS = 4
 CALLS = 500
@@ -160,7 +160,7 @@ def test_slots_come_back_however_calls_end(caplog: pytest.LogCaptureFixture, mon
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         raise ValueError("a bug")
 
-    caplog.set_level("CRITICAL", logger="shared.rpc.errors")
+    caplog.set_level("CRITICAL", logger="shared.rpc.statuses")
     with running(answer, threads=1) as channel:
         for raw in (b"", b"\xff") * 5:
             assert failure_of(channel, raw).code() is not grpc.StatusCode.RESOURCE_EXHAUSTED

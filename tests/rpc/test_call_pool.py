@@ -11,7 +11,7 @@ import pytest
 
 from shared.rpc import call_pool
 from shared.rpc.call_pool import REFUSALS_AT_ONCE, REFUSALS_PER_S, WAIT_S, CallPool, is_refusing
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 class Book:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.rpc.deadlines import ANSWER_MARGIN_S, DEFAULT_S, LONGEST_S, deadline_of
-from tests.busy_machine import LATE_S
 from tests.rpc.serving import initialize, running
+from tests.support.busy_machine import LATE_S
 
 YEAR_S = 365 * 86_400
 

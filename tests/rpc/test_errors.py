@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import errors
-from shared.rpc.errors import CODES, status_of
+from shared.rpc.statuses import CODES, status_of
 from tests.rpc.serving import details_of, failure_of, running
 
 TRAILERS_BYTES_MAX = 8_192
@@ -92,7 +92,7 @@ def test_a_bug_is_told_by_an_id_and_logged_with_its_traceback(caplog: pytest.Log
     info = details_of(failure)[ErrorInfo]
     assert info.reason == "INTERNAL"
     assert failure.details() == f"internal error {info.metadata['error_id']}"
-    (record,) = [record for record in caplog.records if record.name == "shared.rpc.errors"]
+    (record,) = [record for record in caplog.records if record.name == "shared.rpc.statuses"]
     assert record.__dict__["error_id"] == info.metadata["error_id"]
     assert record.exc_info is not None
     assert "the secret row" in str(record.exc_info[1])

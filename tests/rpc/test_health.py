@@ -11,9 +11,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shared.rpc import side_pool
-from shared.rpc.health import STALE_S, Health
+from shared.runtime.health import STALE_S, Health
 from tests.rpc.serving import SERVICE, running
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 NAMES = ("", SERVICE.full_name)
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING

@@ -17,15 +17,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.domain.errors import GoalNotFound
-from shared.rpc.health import Health
 from shared.rpc.reflection import NEWER_SERVICE_NAME
 from shared.rpc.server import Server, Servicing
-from shared.runtime.errors import PortUnavailable
+from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
+from shared.runtime.start_refused import PortUnavailable
 from shared.runtime.telemetry import Telemetry
 from shared.runtime.tracing import Tracing
 from tests.rpc.serving import METHOD, SERVICE, Method, Scripted, code_of, empty, initialize, running, start
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def server_at(port: int, answer: Method = empty, health: Health | None = None) -> Server:

@@ -18,7 +18,7 @@ from shared.domain.progress import GoalStatus, PlayerView, goal_status
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.goal_encoding import COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
 from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number, number_tag, timestamp_field, timestamp_tag
-from tests.strategies import catalogues_with_players, texts, views
+from tests.support.strategies import catalogues_with_players, texts, views
 
 GOAL = challenge_pb2.Goal.DESCRIPTOR
 GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")

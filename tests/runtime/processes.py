@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 class ServiceProcess:

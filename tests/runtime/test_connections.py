@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from shared.runtime.connections import connections_of
-from shared.runtime.errors import SettingsInvalid
 from shared.runtime.settings import load, prefixed
 from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
+from shared.runtime.start_refused import SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import pytest
 from shared.runtime.duties import Duties, every
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.telemetry import Telemetry
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SOON_S = 0.001
 

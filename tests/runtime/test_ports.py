@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from shared.runtime.errors import PortUnavailable
 from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.start_refused import PortUnavailable
 
 
 def endpoint(port: int = 0) -> Endpoint:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.runtime.processes import is_serving, metrics_at, samples, started
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_it_serves_until_sigterm_and_then_stops_in_order() -> None:

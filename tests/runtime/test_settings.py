@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.errors import SettingsInvalid
 from shared.runtime.settings import load, prefixed, setting, variable_name
 from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
 from shared.runtime.settings_report import describe, markdown_table, masked, text_table
+from shared.runtime.start_refused import SettingsInvalid
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from shared.runtime.restarts import FAILURES_MAX, YOUNG_S, Restarts
-from tests.busy_machine import LATE_S
 from tests.runtime.processes import ServiceProcess, is_serving, metrics_at, samples, started
-from tests.waiting import wait_until
+from tests.support.busy_machine import LATE_S
+from tests.support.waiting import wait_until
 
 
 def workers_of(service: ServiceProcess) -> dict[int, int]:

@@ -7,12 +7,12 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from shared.rpc.health import PROBE_INTERVAL_S, Health
 from shared.rpc.server import Server, serve
-from shared.runtime.errors import StartRefused
+from shared.runtime.health import PROBE_INTERVAL_S, Health
 from shared.runtime.service import Process, Service, run_service
 from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
+from shared.runtime.start_refused import StartRefused
 
 
 @dataclass(frozen=True, kw_only=True)

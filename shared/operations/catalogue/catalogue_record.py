@@ -1,0 +1,52 @@
+"""The record of the catalogues that ran on a database: what an id stood for once, it stands for for ever."""
+
+from __future__ import annotations
+
+from shared.catalogue.compatibility import board_identity_changes, identity_changes
+from shared.catalogue.problem import CatalogueInvalid, Problem
+from shared.domain.catalogue import Catalogue
+from shared.domain.identity import identity_of, identity_of_board
+from shared.domain.instant import Instant
+from shared.operations.leaderboards.leaderboard_periods import open_periods
+from shared.postgres.catalogue import catalogue_record
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.leaderboards import leaderboard_periods
+
+
+def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
+    """Record that a catalogue runs from now on, and open the current period and the next one of its leaderboards.
+    Recording it again changes nothing.
+
+    Raises `CatalogueInvalid` with everything that contradicts what ran here before, and then records nothing: the ids
+    of what never ran stay free. Of two processes that define one new goal differently, the one that comes second is
+    refused. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    identities = {goal.id: identity_of(goal) for goal in catalogue.goals.values()}
+    boards = {board.id: identity_of_board(board) for board in catalogue.boards}
+
+    def store_record(connection: Connection) -> None:
+        # Inserted before they are compared: what another process is about to record is waited for, and seen.
+        catalogue_record.insert_missing_identities(connection, identities)
+        leaderboard_periods.upsert(connection, boards, now)
+        problems = _conflicts(connection, catalogue)
+        if problems:
+            raise CatalogueInvalid(problems)
+        open_periods(connection, catalogue, now, now)
+        catalogue_record.insert_version(connection, catalogue.version, now)
+
+    database.transact(store_record, deadline)
+
+
+def conflicts_with_record(database: Database, catalogue: Catalogue, deadline: float) -> list[Problem]:
+    """Why the catalogue may not run here, given what ran before; empty if it may. Records nothing.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    return database.autocommit(lambda connection: _conflicts(connection, catalogue), deadline)
+
+
+def _conflicts(connection: Connection, catalogue: Catalogue) -> list[Problem]:
+    goals = catalogue_record.read_identities(connection, catalogue.goals)
+    boards = leaderboard_periods.read_identities(connection, catalogue.board_by_id)
+    return [*identity_changes(goals, catalogue), *board_identity_changes(boards, catalogue)]

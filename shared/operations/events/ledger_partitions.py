@@ -1,0 +1,23 @@
+"""The duty that keeps the ledger's partitions."""
+
+from __future__ import annotations
+
+from shared.domain.instant import Instant, day_of
+from shared.postgres.database import Database
+from shared.postgres.events import ledger_partitions
+
+KEEP_INTERVAL_S = 600.0
+PASS_DEADLINE_S = 5.0
+
+DAYS_AHEAD = 3
+"""Partitions made ahead: so long may every handler be away without an event missing its partition."""
+
+
+def keep_ledger_partitions(database: Database, horizon: int, now: Instant, deadline: float) -> int:
+    """Make partitions ahead and drop old ones; answers how many days are caught by the default partition.
+
+    `horizon` is the accepted age of events in microseconds. A day is dropped when its last event was too old a day ago.
+    """
+    first, last = day_of(now - horizon) - 1, day_of(now) + DAYS_AHEAD
+    database.transact(lambda connection: ledger_partitions.keep_partitions(connection, first, last), deadline)
+    return database.autocommit(ledger_partitions.days_without_partition, deadline)

@@ -1,0 +1,47 @@
+"""Setting a goal active or inactive for a player."""
+
+from __future__ import annotations
+
+from shared.domain.activation import is_so_already, switch
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
+from shared.domain.progress import PlayerView
+from shared.domain.standings import record_of
+from shared.domain.tally import Tally, TallyKey
+from shared.operations.goals.view_player import view_player
+from shared.operations.statistics.standing_changes import StandingChanges
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.events import tallies
+from shared.postgres.goals import assignments, players
+
+
+def set_goal_active(
+    database: Database, catalogue: Catalogue, user_id: str, goal: Goal, active: bool, now: Instant, deadline: float
+) -> PlayerView:
+    """Make the goal active or inactive, and answer the player as it is then. What is so already stays untouched.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+
+    def store_switch(connection: Connection) -> PlayerView:
+        # Adding nothing to the tally locks it: no event and no other switch of this goal comes between look and write.
+        tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
+        view = players.read(connection, user_id).view
+        if is_so_already(goal, active, view):
+            return view
+        assignment, completed = switch(goal, active, view, catalogue, now)
+        assignments.store(connection, user_id, goal.id, assignment)
+        if completed:
+            key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
+            changes = StandingChanges(catalogue)
+            changes.complete(connection, {key: record_of(goal, None, assignment.active_since)})
+            changes.store(connection)
+        return players.read(connection, user_id).view
+
+    view = view_player(database, user_id, deadline)
+    if is_so_already(goal, active, view):
+        return view
+    return database.transact(store_switch, deadline)

@@ -1,0 +1,40 @@
+"""Initializing a player: one row for a new one, nothing for one who is there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.domain.instant import Instant
+from shared.domain.progress import PlayerView
+from shared.postgres.database import Database
+from shared.postgres.goals import players
+
+DEFAULT_TIME_ZONE = "UTC"
+
+
+class Initialized(NamedTuple):
+    """A player that is there now."""
+
+    view: PlayerView
+    created: bool
+    """This call stored the player."""
+
+
+def initialize_player(
+    database: Database, user_id: str, time_zone: str | None, now: Instant, deadline: float
+) -> Initialized:
+    """Make sure that the player is stored. A time zone that differs from the stored one replaces it; None keeps it.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    stored = database.autocommit(lambda connection: players.read(connection, user_id), deadline)
+    if stored.time_zone is None:
+        created = database.autocommit(
+            lambda connection: players.insert(connection, user_id, time_zone or DEFAULT_TIME_ZONE, now), deadline
+        )
+        if created:
+            return Initialized(stored.view, created=True)
+    # Also for a player whom another call has stored in the meantime.
+    if time_zone is not None and time_zone != stored.time_zone:
+        database.autocommit(lambda connection: players.update_time_zone(connection, user_id, time_zone), deadline)
+    return Initialized(stored.view, created=False)

@@ -1,0 +1,31 @@
+"""Whether anything is stored of a player whose id an operator has typed."""
+
+from __future__ import annotations
+
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals import players
+from shared.postgres.statistics import player_statistics
+
+
+class PlayerUnknown(Exception):
+    """Nothing is stored of the player: more likely the id is mistyped."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"nothing is stored of the player {user_id}")
+
+
+def require_known(connection: Connection, user_id: str) -> None:
+    """Raises `PlayerUnknown`, and what the database raises."""
+    player = players.read(connection, user_id)
+    if (
+        player.time_zone is None
+        and not any(player.view)
+        and not player_statistics.read(connection, user_id, 0, 0).standings
+    ):
+        raise PlayerUnknown(user_id)
+
+
+def look_for(database: Database, user_id: str, deadline: float) -> None:
+    """As `require_known`, by itself."""
+    database.autocommit(lambda connection: require_known(connection, user_id), deadline)

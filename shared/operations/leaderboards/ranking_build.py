@@ -1,0 +1,91 @@
+"""Building rankings in Redis from the database: at the first start, after Redis lost them, and on request."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from shared.cache.board_build import BuildLost, build_of
+from shared.cache.board_trust import BoardTrust
+from shared.cache.boards import BoardCache
+from shared.cache.redis import Cache, CacheAway, CacheRefused
+from shared.domain.catalogue import Board, Catalogue
+from shared.domain.errors import CatalogueUnavailable
+from shared.domain.instant import Instant
+from shared.domain.scores import RankingKey
+from shared.operations.leaderboards.ranking_sync import CatalogueInUse
+from shared.operations.leaderboards.score_pages import PORTION_S, portions
+from shared.postgres.database import Database
+from shared.postgres.leaderboards import scores
+
+log = logging.getLogger(__name__)
+
+BUILD_INTERVAL_S = 2.0
+
+
+class BoardBuilder:
+    """The duty that builds what is not there, or not to be believed."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: CatalogueInUse,
+        cache: Cache,
+        boards: BoardCache,
+        trust: BoardTrust,
+        stopping: threading.Event,
+    ) -> None:
+        """Builds end early when `stopping` is set."""
+        self._database = database
+        self._catalogue = catalogue
+        self._cache = cache
+        self._boards = boards
+        self._trust = trust
+        self._stopping = stopping
+
+    def one_pass(self) -> None:
+        """Build the rankings that Redis does not have, and have those that it has live on."""
+        try:
+            catalogue = self._catalogue()
+            for ranking in self._boards.missing(self._open_rankings(catalogue)):
+                self._build_missing(catalogue, ranking)
+        except (CacheAway, CatalogueUnavailable, BuildLost):
+            # The next pass goes on.
+            return
+
+    def _build_missing(self, catalogue: Catalogue, ranking: RankingKey) -> None:
+        try:
+            self.build(catalogue.board_by_id[ranking.board_id], ranking.period_start)
+        except CacheRefused:
+            self._boards.distrust(ranking)
+
+    def build(self, board: Board, period_start: Instant, progress: Callable[[int], object] = lambda _: None) -> bool:
+        """Build a ranking beside the one in use, and take it into use; False if another process is at it.
+
+        `progress` is told how many players were put in since it was last told. Raises `CacheAway`, `CacheRefused` and
+        `BuildLost`, and what the database raises.
+        """
+        build = build_of(self._cache, self._trust, board, period_start)
+        if build is None or not build.begin():
+            return False
+        started, players = time.monotonic(), 0
+        try:
+            for portion in portions(self._database, board, period_start):
+                if self._stopping.is_set():
+                    raise BuildLost
+                build.add(portion)
+                progress(len(portion))
+                players += len(portion)
+            build.finish()
+        except BaseException:
+            build.abandon()
+            raise
+        took_s = round(time.monotonic() - started, 3)
+        log.info("built a ranking", extra={"leaderboard": board.id, "players": players, "seconds": took_s})
+        return True
+
+    def _open_rankings(self, catalogue: Catalogue) -> list[RankingKey]:
+        found = self._database.autocommit(scores.open_rankings, time.monotonic() + PORTION_S)
+        return [ranking for ranking in found if ranking.board_id in catalogue.board_by_id]

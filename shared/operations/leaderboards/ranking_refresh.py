@@ -1,0 +1,68 @@
+"""The duty that brings the ranking up to date which answers without Redis."""
+
+from __future__ import annotations
+
+import time
+
+from shared.domain.instant import SECOND
+from shared.domain.refresh_pace import Refresh, is_due
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.leaderboards import ranking_refresh
+from shared.postgres.long_work import LongWork
+from shared.runtime.clock import Clock
+from shared.runtime.telemetry import Telemetry
+
+LOOK_INTERVAL_S = 2.0
+LOOK_S = 5.0
+REFRESH_S = 600.0
+"""A board of a million players takes some 15 seconds."""
+SECONDS_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+
+
+class RankingRefresh:
+    """Looks whether enough has changed, and refreshes the ranking then."""
+
+    def __init__(self, database: Database, clock: Clock, telemetry: Telemetry) -> None:
+        self._database = database
+        self._clock = clock
+        self._work = LongWork(database, REFRESH_S)
+        self._last: Refresh | None = None
+        self._took = telemetry.histogram(
+            "leaderboard_refresh_seconds", "Refreshes of the ranking in the database.", buckets=SECONDS_BUCKETS
+        )
+        telemetry.gauge("leaderboard_ranking_age_seconds", "How old the ranking in the database is.", self._age_s)
+
+    def one_pass(self) -> bool:
+        """Refresh the ranking if it is due and no other process is at it; answers whether that was done."""
+        content, self._last = self._database.autocommit(ranking_refresh.read, time.monotonic() + LOOK_S)
+        if not is_due(self._clock(), content, self._last):
+            return False
+        done = self._work.transact(self._refresh)
+        if done is None:
+            return False
+        self._last = done
+        self._took.observe(done.duration / SECOND)
+        return True
+
+    def stop(self) -> None:
+        """End the refresh that is under way; the ranking stays as it is."""
+        self._work.stop()
+
+    def _refresh(self, connection: Connection) -> Refresh | None:
+        if not ranking_refresh.try_lock(connection):
+            return None
+        # Another process may have been quicker. What is read before the refresh is in it, so no change is missed.
+        now = self._clock()
+        content, last = ranking_refresh.read(connection)
+        if not is_due(now, content, last):
+            return None
+        started = time.monotonic()
+        ranking_refresh.refresh(connection)
+        done = Refresh(now, content, round((time.monotonic() - started) * SECOND))
+        ranking_refresh.store(connection, done)
+        return done
+
+    def _age_s(self) -> float:
+        last = self._last
+        return max(0, self._clock() - last.fresh_at) / SECOND if last is not None else 0.0

@@ -1,0 +1,101 @@
+"""Claiming a reward: the claim and its grant are stored together, once."""
+
+from __future__ import annotations
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
+from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalLocked, GoalNotCompleted, RequestIdReused
+from shared.domain.events import CompletionKey
+from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
+from shared.domain.progress import goal_status
+from shared.domain.standings import record_of
+from shared.operations.statistics.standing_changes import StandingChanges
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals import completions, players
+from shared.postgres.rewards import outbox
+
+
+def claim_reward(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    goal: Goal,
+    request_id: str | None,
+    now: Instant,
+    deadline: float,
+    *,
+    routes: Routes = NO_ROUTES,
+) -> Claim:
+    """Claim the reward of a goal, or answer the claim that was made under the same request id.
+
+    Raises `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`, `RequestIdReused`, or
+    `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.
+    """
+    key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
+
+    def store(connection: Connection) -> Claim:
+        view = players.read(connection, user_id).view
+        status = goal_status(goal, view, catalogue)
+        check_claimable(status)
+        changes = StandingChanges(catalogue)
+        if goal.id not in view.completions:
+            # Satisfied without an event: the claim is the first to say so.
+            changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
+        claim = store_claim(connection, key, goal, request_id, now, routes, changes)
+        if claim is None:
+            # Since this call looked.
+            raise AlreadyClaimed("the reward is claimed already")
+        changes.store(connection)
+        return claim
+
+    try:
+        # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
+        return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+    except (AlreadyClaimed, GoalInactive, GoalNotCompleted, GoalLocked, RequestIdReused) as refusal:
+        # A claim that was made stays made, whatever holds by now. Nearly all are the first under their id: whether
+        # there was one is asked only where it matters.
+        earlier = _claim_under(database, user_id, request_id, deadline)
+        if earlier is None:
+            raise
+        if earlier.key != key:
+            raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
+        return earlier
+
+
+def store_claim(
+    connection: Connection,
+    key: CompletionKey,
+    goal: Goal,
+    request_id: str | None,
+    now: Instant,
+    routes: Routes,
+    changes: StandingChanges,
+) -> Claim | None:
+    """Claim a completion that is stored, and put its grant into the queue; None if it is claimed already."""
+    provider = routes.get(goal.reward.type, NO_PROVIDER)
+    # Nearly every claim is the first of its completion. The number of another one is asked for when it was not.
+    number: int | None = 1
+    while number is not None:
+        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
+        claimed = outbox.store(connection, claim, provider)
+        if claimed is not None:
+            changes.claim(key.user_id, claimed, now)
+            return claim
+        number = completions.next_claim_number(connection, key)
+    return None
+
+
+def is_stored(connection: Connection, claim: Claim) -> bool:
+    """Whether this very claim is stored, however far it is."""
+    found = outbox.find(connection, claim.key)
+    return found is not None and found.is_same_claim(claim)
+
+
+def _claim_under(database: Database, user_id: str, request_id: str | None, deadline: float) -> Claim | None:
+    """The claim that the player made under this request id."""
+    if request_id is None:
+        return None
+    return database.autocommit(lambda connection: outbox.find_by_request(connection, user_id, request_id), deadline)

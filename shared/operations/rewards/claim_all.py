@@ -1,0 +1,123 @@
+"""Claiming everything that can be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.claims import Claim, check_claimable
+from shared.domain.errors import AlreadyClaimed, ChallengeError
+from shared.domain.events import CompletionKey
+from shared.domain.grants import NO_ROUTES, Routes
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
+from shared.domain.progress import PlayerView, goal_status
+from shared.domain.standings import record_of
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.claim import is_stored, store_claim
+from shared.operations.statistics.standing_changes import StandingChanges
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.rewards import outbox
+
+CLAIMS_PER_TRANSACTION = 100
+"""Bounds how long rows stay locked. Each portion is stored as a whole."""
+
+
+class GoalClaim(NamedTuple):
+    """What became of one completed goal."""
+
+    goal: Goal
+    claim: Claim | None
+    newly_claimed: bool = False
+    refusal: ChallengeError | None = None
+    """Why it cannot be claimed, given exactly when there is no claim."""
+
+
+def claim_all(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    goals: Iterable[Goal],
+    now: Instant,
+    deadline: float,
+    *,
+    routes: Routes = NO_ROUTES,
+) -> list[GoalClaim]:
+    """Claim the rewards of those of these goals that can be claimed; answers every completed one, in the given order.
+
+    Sent again, it answers what was claimed before with its claims. Raises `DatabaseUnavailable`, `DeadlineExceeded` or
+    `Overloaded`, and then some may be claimed.
+    """
+    view = view_player(database, user_id, deadline)
+    completed = [goal for goal in goals if goal_status(goal, view, catalogue).completed]
+    refusals = _refusals(completed, view, catalogue)
+    claimable = [goal for goal in completed if goal.id not in refusals]
+
+    made: dict[str, Claim] = {}
+    for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
+        portion = claimable[start : start + CLAIMS_PER_TRANSACTION]
+        made |= _claim_portion(database, catalogue, user_id, portion, view, now, deadline, routes)
+
+    others = [goal.id for goal in completed if goal.id not in made]
+    stored: Mapping[str, Claim] = {}
+    if others:
+        stored = database.autocommit(
+            lambda connection: outbox.find_of_goals(connection, user_id, LIFETIME_START, others), deadline
+        )
+    return [_result(goal, made, stored, refusals) for goal in completed]
+
+
+def _result(
+    goal: Goal, made: Mapping[str, Claim], stored: Mapping[str, Claim], refusals: Mapping[str, ChallengeError]
+) -> GoalClaim:
+    if goal.id in made:
+        return GoalClaim(goal, made[goal.id], newly_claimed=True)
+    refusal = refusals.get(goal.id)
+    if refusal is None or isinstance(refusal, AlreadyClaimed):
+        return GoalClaim(goal, stored[goal.id])
+    return GoalClaim(goal, None, refusal=refusal)
+
+
+def _refusals(goals: Iterable[Goal], view: PlayerView, catalogue: Catalogue) -> dict[str, ChallengeError]:
+    refusals: dict[str, ChallengeError] = {}
+    for goal in goals:
+        try:
+            check_claimable(goal_status(goal, view, catalogue))
+        except ChallengeError as refusal:
+            refusals[goal.id] = refusal
+    return refusals
+
+
+def _claim_portion(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    goals: Sequence[Goal],
+    view: PlayerView,
+    now: Instant,
+    deadline: float,
+    routes: Routes,
+) -> dict[str, Claim]:
+    """The claims that this made, by goal id; a goal that somebody else has claimed meanwhile is not among them."""
+    keys = {CompletionKey(user_id, goal.id, LIFETIME_START, 1): goal for goal in goals}
+
+    def store(connection: Connection) -> dict[str, Claim]:
+        changes = StandingChanges(catalogue)
+        missing = {
+            key: record_of(goal, None, goal_status(goal, view, catalogue).assign_time)
+            for key, goal in keys.items()
+            if goal.id not in view.completions
+        }
+        if missing:
+            # Satisfied without an event: the claim is the first to say so.
+            changes.complete(connection, missing)
+        claims = [store_claim(connection, key, keys[key], None, now, routes, changes) for key in sorted(keys)]
+        changes.store(connection)
+        return {claim.key.goal_id: claim for claim in claims if claim is not None}
+
+    def written(connection: Connection, _: int, claims: Mapping[str, Claim]) -> bool:
+        return all(is_stored(connection, claim) for claim in claims.values())
+
+    return database.transact(store, deadline, written=written)

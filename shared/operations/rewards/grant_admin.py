@@ -1,0 +1,101 @@
+"""What operators do to grants: each act alone in a transaction, and noted in the audit with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.domain.claims import ClaimState
+from shared.domain.grant_admin import Act, ActRefused, GrantStatus
+from shared.domain.instant import Instant
+from shared.operations.statistics.standing_changes import release_claim
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals import completions
+from shared.postgres.rewards import grant_admin
+from shared.postgres.rewards.grant_admin import GrantCount, KeptGrant
+
+EXAMPLES_MAX = 20
+
+Change = Callable[[GrantStatus], GrantStatus]
+"""What becomes of a grant; raises `ActRefused`."""
+
+
+class Order(NamedTuple):
+    """Who does what, and why."""
+
+    act: Act
+    change: Change
+    operator: str
+    reason: str
+    """Not empty."""
+
+
+def perform(
+    database: Database, grant_id: UUID, order: Order, now: Instant, deadline: float, *, dry: bool
+) -> GrantStatus:
+    """Do it, and answer the grant as it is then; with `dry` nothing is stored, and the answer is what it would be.
+
+    Raises `ActRefused`, also if there is no such grant, and what the database raises.
+    """
+
+    def work(connection: Connection) -> GrantStatus:
+        found = grant_admin.find(connection, grant_id)
+        if found is None:
+            raise ActRefused("there is no such grant")
+        # In the order of all transactions, and then looked at once more, because it may have changed meanwhile.
+        held = completions.lock(connection, found.key)
+        grant_admin.lock(connection, grant_id)
+        grant = grant_admin.find(connection, grant_id) or found
+        after = order.change(grant.status)
+        if dry:
+            return after
+        grant_admin.change(connection, grant_id, after)
+        if after.state is ClaimState.REFUNDED:
+            release_claim(connection, grant.key, grant.claim_number, held)
+        grant_admin.note(connection, now, order.operator, order.act, grant, order.reason)
+        return after
+
+    def noted(connection: Connection, _: int, after: GrantStatus) -> bool:
+        stored = grant_admin.find(connection, grant_id)
+        return dry or (stored is not None and stored.status == after)
+
+    return database.transact(work, deadline, written=noted)
+
+
+class Report(NamedTuple):
+    """How claims and grants agree."""
+
+    counts: list[GrantCount]
+    granted_not_claimed: list[UUID]
+    """At most `EXAMPLES_MAX`; there should be none."""
+    claimed_without_grant: list[tuple[str, str]]
+    """Player and goal; at most `EXAMPLES_MAX`, and there should be none."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every claim has its grant and every grant its claim."""
+        return not self.granted_not_claimed and not self.claimed_without_grant
+
+
+def report(database: Database, deadline: float) -> Report:
+    """Look at all claims and grants; takes seconds with millions."""
+    return database.autocommit(
+        lambda connection: Report(
+            grant_admin.count_grants(connection),
+            grant_admin.granted_not_claimed(connection, EXAMPLES_MAX),
+            grant_admin.claimed_without_grant(connection, EXAMPLES_MAX),
+        ),
+        deadline,
+    )
+
+
+def show(database: Database, grant_id: UUID, deadline: float) -> tuple[KeptGrant, list[grant_admin.AuditEntry]] | None:
+    """A grant, and what operators did to it."""
+
+    def read(connection: Connection) -> tuple[KeptGrant, list[grant_admin.AuditEntry]] | None:
+        grant = grant_admin.find(connection, grant_id)
+        return None if grant is None else (grant, grant_admin.read_audit(connection, grant_id))
+
+    return database.autocommit(read, deadline)

@@ -1,0 +1,86 @@
+"""What is measured of rewards on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.domain.claims import ClaimState
+from shared.domain.instant import SECOND, Instant
+from shared.postgres.rewards.queue_marks import Depth
+from shared.runtime.telemetry import Telemetry
+
+ATTEMPT_BUCKETS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+
+
+class RewardTelemetry:
+    """The instruments of all providers of a process."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.attempts = telemetry.counter(
+            "reward_attempts",
+            "Attempts to deliver a grant, by where it stood afterwards.",
+            labels=("provider", "state"),
+        )
+        self.attempts_needed = telemetry.histogram(
+            "reward_attempts_needed",
+            "How many attempts it took until a grant was settled.",
+            buckets=ATTEMPT_BUCKETS,
+            labels=("provider",),
+        )
+        self.provider_seconds = telemetry.histogram(
+            "reward_provider_seconds", "How long providers take for an answer.", labels=("provider",)
+        )
+        self.leases_lost = telemetry.counter(
+            "reward_leases_lost", "Outcomes that came after their lease had ended.", labels=("provider",)
+        )
+        self.reconciled = telemetry.counter(
+            "reward_reconciled", "Grants stuck in delivery, by where they went.", labels=("provider", "state")
+        )
+        self.breaker_open = telemetry.labelled_gauge(
+            "reward_breaker_open", "1 while a provider is left alone because it keeps failing.", labels=("provider",)
+        )
+        self._depth = telemetry.labelled_gauge(
+            "reward_queue_depth", "Grants that wait, when they were last counted.", labels=("provider",)
+        )
+        self._oldest = telemetry.labelled_gauge(
+            "reward_oldest_due_seconds", "How long the oldest grant that waits has been due.", labels=("provider",)
+        )
+        self._shown: set[str] = set()
+        self._providers: dict[str, ProviderTelemetry] = {}
+
+    def show_queues(self, depths: Iterable[Depth], now: Instant) -> None:
+        """Show how long the queues are; a provider that is not named has none."""
+        waiting = {depth.provider: depth for depth in depths}
+        self._shown |= waiting.keys()
+        for provider in self._shown:
+            depth = waiting.get(provider)
+            self._depth.labels(provider).set(depth.grants if depth else 0)
+            self._oldest.labels(provider).set(max(0, now - depth.oldest_due_time) / SECOND if depth else 0)
+
+    def of_provider(self, name: str) -> ProviderTelemetry:
+        """The instruments of one provider."""
+        if name not in self._providers:
+            self._providers[name] = ProviderTelemetry(self, name)
+        return self._providers[name]
+
+
+class ProviderTelemetry:
+    """The instruments of one provider."""
+
+    def __init__(self, all_providers: RewardTelemetry, name: str) -> None:
+        self._attempts = {state: all_providers.attempts.labels(name, state.value) for state in ClaimState}
+        self._reconciled = {state: all_providers.reconciled.labels(name, state.value) for state in ClaimState}
+        self._attempts_needed = all_providers.attempts_needed.labels(name).observe
+        self.took = all_providers.provider_seconds.labels(name).observe
+        self.lease_lost = all_providers.leases_lost.labels(name).inc
+        self.breaker_open = all_providers.breaker_open.labels(name).set
+
+    def settled(self, state: ClaimState, attempt: int) -> None:
+        """An attempt's outcome is recorded."""
+        self._attempts[state].inc()
+        if state is not ClaimState.PENDING:
+            self._attempts_needed(attempt)
+
+    def reconciled(self, state: ClaimState) -> None:
+        """A grant that was stuck is not any more."""
+        self._reconciled[state].inc()

@@ -1,0 +1,43 @@
+"""Recording what became of attempts to deliver grants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.domain.instant import Instant
+from shared.operations.statistics.standing_changes import release_claim
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals import completions
+from shared.postgres.rewards import delivery_queue
+from shared.postgres.rewards.delivery_queue import Settled
+
+
+def record(database: Database, outcomes: Sequence[Settled], now: Instant, deadline: float) -> set[str]:
+    """Record outcomes, each only if its lease still holds, and answer the ids of the grants for which that was so.
+
+    A refusal that allows another claim makes the goal claimable again in the same transaction. Recording once more
+    what is recorded changes nothing. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    releasing = [outcome for outcome in outcomes if outcome.settlement.claimable_again]
+    others = [outcome for outcome in outcomes if not outcome.settlement.claimable_again]
+    recorded: set[str] = set()
+    if others:
+        recorded |= database.autocommit(lambda connection: delivery_queue.settle(connection, others, now), deadline)
+    for outcome in releasing:
+        recorded |= _settle_and_release(database, outcome, now, deadline)
+    return recorded
+
+
+def _settle_and_release(database: Database, outcome: Settled, now: Instant, deadline: float) -> set[str]:
+    delivery = outcome.delivery
+
+    def work(connection: Connection) -> set[str]:
+        # The completion first: claims lock in this order.
+        held = completions.lock(connection, delivery.key)
+        recorded = delivery_queue.settle(connection, [outcome], now)
+        if recorded:
+            release_claim(connection, delivery.key, delivery.claim_number, held)
+        return recorded
+
+    return database.transact(work, deadline)

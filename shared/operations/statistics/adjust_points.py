@@ -1,0 +1,62 @@
+"""Operators give points, or take them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.domain.catalogue import EVERYTHING, Catalogue
+from shared.domain.standings import Standing
+from shared.domain.tally import SUM_MAX
+from shared.operations.goals.known_player import require_known
+from shared.operations.statistics.standing_changes import StandingChanges
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.statistics import adjustments, player_statistics
+from shared.postgres.statistics.adjustments import NotedAdjustment
+
+
+class AdjustedPoints(NamedTuple):
+    """A player's points in all."""
+
+    before: int
+    after: int
+
+
+def adjust_points(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    adjustment_id: UUID,
+    adjustment: NotedAdjustment,
+    deadline: float,
+    *,
+    dry: bool = False,
+) -> AdjustedPoints:
+    """Give a player points, or take them, and note who did it why, all in one transaction; once for each id.
+
+    `adjustment.points` are not 0, at most `AMOUNT_MAX` up or down. With `dry` nothing is stored, and the answer is what
+    it would be. Raises `PlayerUnknown`, and what the database raises.
+    """
+
+    def work(connection: Connection) -> AdjustedPoints:
+        require_known(connection, user_id)
+        before = _points(connection, user_id)
+        if dry:
+            return AdjustedPoints(before, max(-SUM_MAX, min(before + adjustment.points, SUM_MAX)))
+        adjustments.insert(connection, user_id, adjustment_id, adjustment)
+        changes = StandingChanges(catalogue)
+        changes.adjust(user_id, adjustment.points, adjustment.time)
+        changes.store(connection)
+        return AdjustedPoints(before, _points(connection, user_id))
+
+    return database.transact(
+        work,
+        deadline,
+        written=lambda connection, _, __: dry or adjustments.is_stored(connection, user_id, adjustment_id),
+    )
+
+
+def _points(connection: Connection, user_id: str) -> int:
+    """The player's points."""
+    return player_statistics.read(connection, user_id, 0, 0).standings.get(EVERYTHING, Standing()).points

@@ -1,0 +1,104 @@
+"""How challenges do across all players: counted now and then by a duty, because a counter that every event would change
+would be what all of them wait for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from operator import add
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import SECOND, Instant
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.statistics import challenge_reports
+from shared.postgres.statistics.challenge_reports import ChallengeReport, Counted, LastCount
+
+COUNT_INTERVAL_S = 60.0
+COUNT_S = 3_600.0
+PAUSE_FACTOR = 10
+"""After a count there is none for so many times what it took: at most a tenth of a core goes into counting."""
+RANGE_TALLIES = 1_000
+"""Players are counted range by range, each with about so many tallies: that keeps a core of the database busy for a
+dozen milliseconds, in which calls may have to wait for it."""
+REST_FACTOR = 4
+"""After each range the count rests for so many times what it took, and calls have the core to themselves."""
+REST_MAX_S = 5.0
+"""A transaction that does nothing for much longer would be ended."""
+
+
+def count_challenges(
+    database: Database, catalogue: Catalogue, now: Instant, *, rest: Callable[[float], bool] = lambda _: False
+) -> bool:
+    """The duty: count, if that is due; False if it is not, if another process is at it, or when it is to stop.
+
+    `rest` waits for so many seconds, or until it is time to stop; it answers whether it is. Left out: do not rest.
+
+    However many processes do this, challenges are counted once in an interval, and not at all while nothing changes.
+    """
+
+    def work(connection: Connection) -> bool:
+        if not challenge_reports.lock(connection):
+            return False
+        last = challenge_reports.last_count(connection)
+        if not is_due(last, catalogue.version, now):
+            return False
+        counted = _count(connection, catalogue, rest)
+        if counted is None:
+            return False
+        challenges, took_s = counted
+        challenge_reports.store(connection, challenges, now)
+        challenge_reports.note_count(connection, now, catalogue.version, last.changes_by_now, int(took_s * SECOND))
+        return True
+
+    return database.transact(work, time.monotonic() + COUNT_S)
+
+
+def _count(
+    connection: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
+) -> tuple[list[Counted], float] | None:
+    """All players, range by range, and the seconds that this took but for the rests; None when it is to stop."""
+    totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
+    took_s = 0.0
+    after = ""
+    while True:
+        started = time.monotonic()
+        last = challenge_reports.end_of_range(connection, after, RANGE_TALLIES)
+        for challenge_id, *numbers in challenge_reports.count(connection, catalogue.goals.values(), after, last):
+            before = totals.get(challenge_id, Counted(challenge_id, 0, 0, 0))
+            totals[challenge_id] = Counted(challenge_id, *map(add, before[1:], numbers))
+        after = last
+        range_s = time.monotonic() - started
+        took_s += range_s
+        if after == challenge_reports.LAST_USER_ID:
+            return list(totals.values()), took_s
+        if rest(min(REST_FACTOR * range_s, REST_MAX_S)):
+            return None
+
+
+def is_due(last: LastCount, version: str, now: Instant) -> bool:
+    """Whether challenges are to be counted again."""
+    if last.count_time is None or last.duration is None or last.catalogue_version != version:
+        return True
+    # Not "more than": the server may have crashed since, and begun to count its changes anew.
+    changed = last.changes != last.changes_by_now
+    pause = max(int(COUNT_INTERVAL_S * SECOND / 2), PAUSE_FACTOR * last.duration)
+    return changed and now - last.count_time >= pause
+
+
+def read_challenge_reports(
+    database: Database, challenge_ids: Sequence[str], deadline: float
+) -> Sequence[ChallengeReport]:
+    """How these challenges did when they were last counted, in the given order.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    found = database.autocommit(lambda connection: challenge_reports.read(connection, challenge_ids), deadline)
+    by_id = {report.challenge_id: report for report in found}
+    return [by_id.get(asked) or ChallengeReport(asked, 0, 0, 0, None) for asked in challenge_ids]
+
+
+def last_count_time(database: Database, deadline: float) -> Instant | None:
+    """When challenges were last counted, by whichever process; None if never."""
+    return database.autocommit(challenge_reports.last_count, deadline).count_time

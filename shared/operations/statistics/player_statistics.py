@@ -1,0 +1,45 @@
+"""Reading a player's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Day
+from shared.domain.statistics import (
+    RECENT_DAYS,
+    PlayerStatistics,
+    TrendDay,
+    goals_under_way,
+    login_statistics,
+    trend,
+)
+from shared.postgres.database import Database
+from shared.postgres.statistics import player_statistics
+
+
+def read_player_statistics(
+    database: Database, catalogue: Catalogue, user_id: str, today: Day, deadline: float
+) -> PlayerStatistics:
+    """A player's statistics, in one round trip; all nought for a player who never did anything.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    stored = database.autocommit(
+        lambda connection: player_statistics.read(connection, user_id, today - RECENT_DAYS + 1, today), deadline
+    )
+    return PlayerStatistics(
+        stored.standings,
+        stored.tallies,
+        login_statistics(stored.login_days, today),
+        stored.completed_recently,
+        goals_under_way(catalogue, stored.tallies, stored.assignments, stored.completed),
+    )
+
+
+def player_trend(database: Database, user_id: str, first: Day, last: Day, deadline: float) -> Sequence[TrendDay]:
+    """What a player reached on each of these days, in one round trip. Raises as `player_statistics` does."""
+    reached = database.autocommit(
+        lambda connection: player_statistics.read_trend(connection, user_id, first, last), deadline
+    )
+    return trend(first, last, reached)

@@ -1,0 +1,93 @@
+"""Rebuilding standings from what they are made of.
+
+Looking takes no lock: completions, claims, adjustments and standings are read by one statement, and transactions change
+them together, so they agree at every instant, whatever happens meanwhile. Only a player whose standings have drifted is
+locked, and looked at once more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Scope, ScopeKind
+from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.recalculation import Drift, drifts, is_kept_up, recalculated
+from shared.domain.standings import Standing, StandingKey
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.leaderboards import journal
+from shared.postgres.statistics import histories, standings
+
+PAGE_PLAYERS = 100
+PAGE_S = 30.0
+
+
+class Page(NamedTuple):
+    """Some players who were looked at."""
+
+    players: int
+    drifts: Sequence[Drift]
+    """What had drifted."""
+
+
+def recalculate_all(database: Database, catalogue: Catalogue, *, dry: bool = False) -> Iterator[Page]:
+    """Look at every player, page by page, and rebuild what has drifted; with `dry` only look.
+
+    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`; what was rebuilt before stays so.
+    """
+    page = _page_after(database, "")
+    while page:
+        yield Page(len(page), recalculate(database, catalogue, page, time.monotonic() + PAGE_S, dry=dry))
+        page = _page_after(database, page[-1])
+
+
+def _page_after(database: Database, user_id: str) -> list[str]:
+    return database.autocommit(
+        lambda connection: histories.players_after(connection, user_id, PAGE_PLAYERS), time.monotonic() + PAGE_S
+    )
+
+
+def recalculate(
+    database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float, *, dry: bool = False
+) -> list[Drift]:
+    """Look at these players, rebuild what has drifted, and answer it; with `dry` only look."""
+    found = database.autocommit(lambda connection: histories.read(connection, user_ids), deadline)
+    schedules = catalogue.points_schedules
+    drifted: list[Drift] = []
+    for user_id, history in found.items():
+        seen = drifts(history.standings, recalculated(user_id, history, schedules), schedules)
+        if seen:
+            drifted += seen if dry else rebuild(database, catalogue, user_id, deadline)
+    return drifted
+
+
+def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: float) -> list[Drift]:
+    """Rebuild what has drifted of a player, and answer it."""
+    while True:
+        drifted = database.transact(lambda connection: _rebuild(connection, catalogue, user_id), deadline)
+        if drifted is not None:
+            return drifted
+
+
+def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list[Drift] | None:
+    """None if it was not all locked, because of what somebody has completed since: then it is done again."""
+    schedules = catalogue.points_schedules
+    history = histories.read(connection, [user_id])[user_id]
+    keys = history.standings.keys() | recalculated(user_id, history, schedules).keys()
+    # Whoever changes a player's standings changes this one: with it locked, all of them stand still.
+    keys.add(StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""))
+    locked = {key: Standing() for key in keys if is_kept_up(key, schedules)}
+    standings.merge(connection, locked)
+
+    history = histories.read(connection, [user_id])[user_id]
+    found = drifts(history.standings, recalculated(user_id, history, schedules), schedules)
+    if any(drift.key not in locked for drift in found):
+        return None
+    if found:
+        standings.store(connection, {drift.key: drift.repaired for drift in found})
+        # Those that boards rank by.
+        if any(drift.key.schedule in schedules.get(Scope(drift.key.scope, drift.key.scope_id), ()) for drift in found):
+            journal.insert(connection, [user_id])
+    return found

@@ -1,0 +1,90 @@
+"""What a transaction adds to what players have reached, and to their scores on leaderboards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Scope
+from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
+from shared.domain.scores import TallyState
+from shared.domain.standings import (
+    CompletionRecord,
+    Parts,
+    Standing,
+    StandingKey,
+    add_up,
+    of_adjustment,
+    of_claim,
+    of_completion,
+)
+from shared.postgres.connection import Connection
+from shared.postgres.events.tallies import MergedTally
+from shared.postgres.goals import completions
+from shared.postgres.leaderboards import journal
+from shared.postgres.rewards.outbox import Claimed
+from shared.postgres.statistics import standings
+
+
+class ScoreChanges(NamedTuple):
+    """Scores on leaderboards that a transaction has changed."""
+
+    entry_id: int
+    """Of the journal: it stays there until Redis knows these scores."""
+    tallies: Sequence[TallyState]
+    standings: Mapping[StandingKey, Standing]
+    """As they are after the transaction."""
+
+
+class StandingChanges:
+    """Gathers what a transaction adds, so that standings are locked after everything else, all at once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._parts: list[tuple[StandingKey, Standing]] = []
+
+    def complete(self, connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
+        """Store completions, and answer which of them were not stored before: these count."""
+        stored = completions.insert_missing(connection, records)
+        for key in stored:
+            self._add(of_completion(key.user_id, records[key], self._catalogue.points_schedules))
+        return stored
+
+    def claim(self, user_id: str, claimed: Claimed, claim_time: Instant) -> None:
+        """A completion was claimed."""
+        self._add(of_claim(user_id, claimed.challenge_id, claimed.tags, claim_time))
+
+    def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
+        """An operator gave points, or took them."""
+        self._add(of_adjustment(user_id, points, adjust_time, self._catalogue.points_schedules))
+
+    def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
+        """Store what was gathered. If scores on boards change by it or by these tallies, note whose; None if not."""
+        stored = standings.merge(connection, add_up(self._parts)) if self._parts else {}
+        by_tallies = self._on_boards(merged)
+        by_points = {
+            key: standing
+            for key, standing in stored.items()
+            if key.schedule in self._catalogue.points_schedules.get(Scope(key.scope, key.scope_id), ())
+        }
+        if not by_tallies and not by_points:
+            return None
+        players = {tally.user_id for tally in by_tallies}.union(key.user_id for key in by_points)
+        return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
+
+    def _on_boards(self, merged: Sequence[MergedTally]) -> list[TallyState]:
+        schedules = self._catalogue.board_schedules
+        if not schedules:
+            return []
+        return [tally.state for tally in merged if tally.schedule in schedules.get(tally.stat, ())]
+
+    def _add(self, parts: Parts) -> None:
+        self._parts += parts
+
+
+def release_claim(connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim) -> None:
+    """Make a locked completion claimable again, if this claim holds it."""
+    if completions.release(connection, key, claim_number) and held.claim_time is not None:
+        taken_back = of_claim(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
+        standings.merge(connection, add_up(taken_back))

@@ -1,0 +1,92 @@
+"""The exactly-once ledger: which events were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from shared.domain.events import CONTROL_ID, Event
+from shared.domain.instant import DAY, Day, to_date
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.events.tallies import stat_of
+from shared.postgres.statements import statement
+
+_INSERT = statement("insert_events_seen")
+_BY_TRANSACTION = statement("event_seen_by_transaction")
+_READ = statement("read_events_seen")
+_WRITE_A_PAGE = statement("write_a_page")
+
+HASH_BYTES = 16
+
+
+class LedgerKey(NamedTuple):
+    """What identifies an event in the ledger. The order of keys is the order in which transactions lock them."""
+
+    day: Day
+    user_id: str
+    event_hash: bytes
+    """BLAKE2b of player, day and event id: different for any two events, whoever they belong to."""
+
+
+def ledger_key(event: Event) -> LedgerKey:
+    """The key of an event."""
+    day = event.time // DAY
+    # The length says where the player's id ends, whatever characters it has.
+    text = f"{day} {len(event.user_id)} {event.user_id} {event.event_id}"
+    return LedgerKey(day, event.user_id, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
+
+
+def insert_unseen(
+    connection: Connection, keys: Iterable[LedgerKey], content: Mapping[LedgerKey, Event] | None = None
+) -> set[bytes]:
+    """Note these events as seen, and answer the hashes of those that were not seen before.
+
+    With `content` the events themselves are kept too, for audit and replay. Repetitions among `keys` do no harm.
+    """
+    keys = sorted(keys)
+    kept = [content[key] for key in keys] if content is not None else []
+    rows = _INSERT.rows(
+        connection,
+        int_array([key.day for key in keys]),
+        text_array([key.user_id for key in keys]),
+        text_array(["\\x" + key.event_hash.hex() for key in keys]),
+        text_array([event.event_id for event in kept]),
+        int_array([event.time for event in kept]),
+        text_array([event.stat.source for event in kept]),
+        text_array([event.stat.code for event in kept]),
+        nullable_int_array([event.delta for event in kept]),
+        nullable_int_array([event.value for event in kept]),
+    )
+    return {event_hash for (event_hash,) in rows}
+
+
+def seen_by_transaction(connection: Connection, key: LedgerKey, transaction_id: int) -> bool:
+    """Whether this very transaction noted the event, and is committed."""
+    return _BY_TRANSACTION.row(connection, key.day, key.user_id, key.event_hash, transaction_id) is not None
+
+
+class SeenEvents(NamedTuple):
+    """What the ledger holds of a player."""
+
+    events: list[Event]
+    """Those whose content was kept."""
+    without_content: int
+    """How many more were seen."""
+
+
+def read_seen(connection: Connection, user_id: str, days: Sequence[Day]) -> SeenEvents:
+    """The events of a player that were seen on these days."""
+    rows = _READ.rows(connection, user_id, text_array([str(to_date(day)) for day in days]))
+    events = [
+        Event(event_id, user_id, time, stat_of(source, code), delta, value)
+        for event_id, time, source, code, delta, value in rows
+        if event_id is not None
+    ]
+    return SeenEvents(events, len(rows) - len(events))
+
+
+def write_a_page(connection: Connection) -> None:
+    """Write what needs room on the disk. Only to see whether there is some: in a transaction that is rolled back."""
+    _WRITE_A_PAGE.rows(connection, CONTROL_ID)

@@ -1,0 +1,99 @@
+-- name: lease_grants
+-- Leases a provider's due grants for delivery: by priority, then by due time. Looks into each priority for itself, so that
+-- grants of an early one that are not due yet cost nothing. What another dispatcher is leasing is passed over.
+WITH due AS (
+    SELECT waiting.grant_id
+    FROM generate_series(1, 9) AS lane (priority)
+    CROSS JOIN LATERAL (
+        SELECT grant_id
+        FROM reward_outbox
+        WHERE provider = $1
+            AND state = 'PENDING'
+            AND reward_outbox.priority = lane.priority
+            AND due_time <= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        ORDER BY due_time, grant_id
+        LIMIT $3::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
+    LIMIT $3::integer
+)
+UPDATE reward_outbox
+SET
+    state = 'DELIVERING',
+    attempts = attempts + 1,
+    lease_token = lease_token + 1,
+    lease_owner = $4,
+    lease_until = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+FROM due
+WHERE reward_outbox.grant_id = due.grant_id
+RETURNING
+    reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
+    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
+
+-- name: take_stale_grants
+-- Leases anew what was leased to a dispatcher that has not come back in time. The old lease is void from then on.
+WITH stale AS (
+    SELECT grant_id
+    FROM reward_outbox
+    WHERE provider = $1
+        AND state = 'DELIVERING'
+        AND lease_until <= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    ORDER BY lease_until
+    LIMIT $3::integer
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE reward_outbox
+SET
+    lease_token = lease_token + 1,
+    lease_owner = $4,
+    lease_until = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+FROM stale
+WHERE reward_outbox.grant_id = stale.grant_id
+RETURNING
+    reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
+    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
+
+-- name: lease_owners
+-- Who holds leases of a provider's grants that have not ended yet.
+SELECT DISTINCT lease_owner
+FROM reward_outbox
+WHERE provider = $1
+    AND state = 'DELIVERING'
+    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond';
+
+-- name: end_leases
+-- Ends the leases of dispatchers that are gone, so that they are stale.
+UPDATE reward_outbox
+SET lease_until = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+WHERE provider = $1
+    AND state = 'DELIVERING'
+    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND lease_owner = ANY ($3::text[]);
+
+-- name: settle_grants
+-- Records the outcomes of attempts, each only if its lease still holds; answers the grants whose outcome was recorded.
+-- Without a due time it stays as it is. Empty texts stand for none.
+UPDATE reward_outbox
+SET
+    state = outcome.state,
+    due_time = coalesce(timestamptz 'epoch' + outcome.due_time * interval '1 microsecond', reward_outbox.due_time),
+    attempts = reward_outbox.attempts - outcome.attempts_back,
+    -- The lease is over: whoever comes with its token once more finds it void.
+    lease_token = reward_outbox.lease_token + 1,
+    refusal = nullif(outcome.refusal, ''),
+    last_error = coalesce(nullif(outcome.error, ''), last_error),
+    settle_time = timestamptz 'epoch' + outcome.settle_time * interval '1 microsecond',
+    lease_owner = NULL,
+    lease_until = NULL
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::text[], $7::text[], $8::bigint[])
+    AS outcome (grant_id, lease_token, state, due_time, attempts_back, refusal, error, settle_time)
+WHERE reward_outbox.grant_id = outcome.grant_id
+    AND reward_outbox.lease_token = outcome.lease_token
+RETURNING reward_outbox.grant_id;
+
+-- name: recall_grants
+-- Puts grants that wait for another attempt back into the places of their claims, due at once.
+UPDATE reward_outbox
+SET due_time = create_time
+FROM unnest($1::uuid[]) AS recalled (grant_id)
+WHERE reward_outbox.grant_id = recalled.grant_id AND state = 'PENDING';

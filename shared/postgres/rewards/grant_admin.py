@@ -1,0 +1,149 @@
+"""Grants as operators see and change them, in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from shared.domain.catalogue import Reward, RewardType
+from shared.domain.claims import ClaimState, RefusalReason
+from shared.domain.events import CompletionKey
+from shared.domain.grant_admin import Act, GrantStatus
+from shared.domain.instant import Instant
+from shared.postgres.arrays import text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_LIST = statement("list_grants")
+_FIND = statement("find_grant")
+_LOCK = statement("lock_grant")
+_CHANGE = statement("change_grant")
+_INSERT_AUDIT = statement("insert_audit")
+_READ_AUDIT = statement("read_audit")
+_COUNT = statement("count_grants")
+_GRANTED_NOT_CLAIMED = statement("granted_not_claimed")
+_CLAIMED_WITHOUT_GRANT = statement("claimed_without_grant")
+
+
+class KeptGrant(NamedTuple):
+    """A grant with everything that is known about it."""
+
+    grant_id: UUID
+    key: CompletionKey
+    claim_number: int
+    reward: Reward
+    claim_time: Instant
+    status: GrantStatus
+    request_id: str | None
+    last_error: str | None
+    lease_owner: str | None
+    lease_until: Instant | None
+
+
+class AuditEntry(NamedTuple):
+    """Something that an operator did."""
+
+    time: Instant
+    operator: str
+    act: Act
+    reason: str
+    before: dict[str, Any]
+    """State, provider, priority and attempts as they were."""
+
+
+class GrantCount(NamedTuple):
+    """How many grants of a provider are in a state."""
+
+    provider: str
+    state: ClaimState
+    grants: int
+    oldest_claim_time: Instant
+
+
+def list_grants(
+    connection: Connection, states: Collection[ClaimState], provider: str | None, user_id: str | None, count: int
+) -> list[KeptGrant]:
+    """At most `count` grants, the oldest claims first. No states: any."""
+    wanted = text_array([state.value for state in states]) if states else None
+    return list(map(_grant, _LIST.rows(connection, wanted, provider, user_id, count)))
+
+
+def find(connection: Connection, grant_id: UUID) -> KeptGrant | None:
+    """One grant."""
+    row = _FIND.row(connection, grant_id)
+    return None if row is None else _grant(row)
+
+
+def lock(connection: Connection, grant_id: UUID) -> None:
+    """Lock a grant, after its completion."""
+    _LOCK.row(connection, grant_id)
+
+
+def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:
+    """Store another status of a grant that is locked."""
+    _CHANGE.rows(
+        connection,
+        grant_id,
+        status.state.value,
+        status.provider,
+        status.priority,
+        status.attempts,
+        status.due_time,
+        None if status.refusal is None else status.refusal.value,
+        status.settle_time,
+    )
+
+
+def note(connection: Connection, now: Instant, operator: str, act: Act, grant: KeptGrant, reason: str) -> None:
+    """Note what was done to a grant; `grant` is as it was before."""
+    status = grant.status
+    before = {
+        "state": status.state.value,
+        "provider": status.provider,
+        "priority": status.priority,
+        "attempts": status.attempts,
+    }
+    _INSERT_AUDIT.rows(connection, now, operator, act.value, grant.grant_id, reason, json.dumps(before))
+
+
+def read_audit(connection: Connection, grant_id: UUID) -> list[AuditEntry]:
+    """What operators did to a grant, in order."""
+    return [
+        AuditEntry(time, operator, Act(act), reason, json.loads(before))
+        for time, operator, act, reason, before in _READ_AUDIT.rows(connection, grant_id)
+    ]
+
+
+def count_grants(connection: Connection) -> list[GrantCount]:
+    """How many grants there are, by provider and state."""
+    rows = _COUNT.rows(connection)
+    return [GrantCount(provider, ClaimState(state), *rest) for provider, state, *rest in rows]
+
+
+def granted_not_claimed(connection: Connection, count: int) -> list[UUID]:
+    """At most `count` grants that were delivered although no claim stands behind them."""
+    return [grant_id for (grant_id,) in _GRANTED_NOT_CLAIMED.rows(connection, count)]
+
+
+def claimed_without_grant(connection: Connection, count: int) -> list[tuple[str, str]]:
+    """At most `count` claims, as player and goal, that no grant stands behind."""
+    return [(user_id, goal_id) for user_id, goal_id in _CLAIMED_WITHOUT_GRANT.rows(connection, count)]
+
+
+def _grant(row: Sequence[Any]) -> KeptGrant:
+    grant_id, *key, claim_number, reward_type, reward_id, quantity, claim_time = row[:10]
+    state, provider, priority, attempts, due_time, refusal, settle_time, tried = row[10:18]
+    status = GrantStatus(
+        ClaimState(state),
+        provider,
+        priority,
+        attempts,
+        due_time,
+        None if refusal is None else RefusalReason(refusal),
+        settle_time,
+        tried,
+    )
+    reward = Reward(RewardType(reward_type), reward_id, quantity, priority)
+    return KeptGrant(grant_id, CompletionKey(*key), claim_number, reward, claim_time, status, *row[18:])

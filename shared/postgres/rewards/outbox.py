@@ -1,0 +1,112 @@
+"""Claims and the grants that they put into the outbox, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from shared.domain.catalogue import Reward, RewardType
+from shared.domain.claims import Claim, ClaimState, RefusalReason
+from shared.domain.errors import RequestIdReused
+from shared.domain.events import CompletionKey
+from shared.domain.instant import Instant
+from shared.postgres.arrays import text_array
+from shared.postgres.connection import Connection
+from shared.postgres.sqlstates import violated_constraint
+from shared.postgres.statements import statement
+
+_STORE = statement("store_claim")
+_FIND = statement("find_claim")
+_FIND_BY_REQUEST = statement("find_claim_by_request")
+_FIND_BY_GRANT = statement("find_claim_by_grant")
+_FIND_OF_GOALS = statement("find_claims_of_goals")
+_LIST = statement("list_claims")
+
+
+class Claimed(NamedTuple):
+    """Where a claim counts."""
+
+    challenge_id: str | None
+    tags: tuple[str, ...]
+
+
+def store(connection: Connection, claim: Claim, provider: str) -> Claimed | None:
+    """Claim a completion, and put the claim with its grant into the outbox, due at once, for this provider.
+
+    None, and nothing is stored, if the completion is claimed or not stored, or its next claim has another number.
+    Raises `RequestIdReused` if the player made another claim under its request id.
+    """
+    try:
+        row = _STORE.row(
+            connection,
+            *claim.key,
+            claim.claim_number,
+            UUID(claim.grant_id),
+            claim.request_id,
+            provider,
+            claim.reward.type.value,
+            claim.reward.id,
+            claim.reward.quantity,
+            claim.reward.priority,
+            claim.claim_time,
+        )
+    except psycopg.errors.UniqueViolation as error:
+        if violated_constraint(error) == "reward_outbox_request_id":
+            raise RequestIdReused("the request id belongs to another claim") from error
+        raise
+    return None if row is None else Claimed(row[0], tuple(row[1]))
+
+
+def find(connection: Connection, key: CompletionKey) -> Claim | None:
+    """The newest claim of a completion; None if there never was one."""
+    return _claim_or_none(_FIND.row(connection, *key))
+
+
+def find_by_request(connection: Connection, user_id: str, request_id: str) -> Claim | None:
+    """The claim that the player made under this request id."""
+    return _claim_or_none(_FIND_BY_REQUEST.row(connection, user_id, request_id))
+
+
+def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim | None:
+    """The player's claim with this grant."""
+    return _claim_or_none(_FIND_BY_GRANT.row(connection, user_id, grant_id))
+
+
+def find_of_goals(
+    connection: Connection, user_id: str, period_start: Instant, goal_ids: Sequence[str]
+) -> dict[str, Claim]:
+    """The newest claims of these goals in one period, by goal id."""
+    rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, text_array(goal_ids))
+    return {claim.key.goal_id: claim for claim in map(_claim, rows)}
+
+
+def page(
+    connection: Connection, user_id: str, states: Collection[ClaimState], after: UUID | None, count: int
+) -> list[Claim]:
+    """At most `count` of the player's claims in these states (none: in any), after the one with this grant."""
+    wanted = text_array([state.value for state in states]) if states else None
+    return [_claim(row) for row in _LIST.rows(connection, user_id, wanted, after, count)]
+
+
+def _claim_or_none(row: tuple[Any, ...] | None) -> Claim | None:
+    return None if row is None else _claim(row)
+
+
+def _claim(row: tuple[Any, ...]) -> Claim:
+    *key, claim_number, request_id, grant_id, state = row[:8]
+    reward_type, *reward, attempts, refusal, claim_time, settle_time = row[8:]
+    return Claim(
+        key=CompletionKey(*key),
+        request_id=request_id,
+        state=ClaimState(state),
+        reward=Reward(RewardType(reward_type), *reward),
+        grant_id=str(grant_id),
+        claim_time=claim_time,
+        claim_number=claim_number,
+        attempts=attempts,
+        refusal=None if refusal is None else RefusalReason(refusal),
+        settle_time=settle_time,
+    )

@@ -1,0 +1,57 @@
+"""What players' standings are made of, in the database."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from shared.domain.recalculation import Adjustment, CompletedGoal, History
+from shared.domain.standings import CompletionRecord, Standing, StandingKey
+from shared.postgres.arrays import filled, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
+
+_READ = statement("read_histories")
+_PLAYERS = statement("players_with_history")
+_COUNT = statement("count_players_with_standings")
+
+
+def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
+    """The histories of these players, all as of one instant."""
+    row = _READ.row(connection, text_array(user_ids))
+    if row is None:
+        raise LookupError("read_histories answers one row")
+    completed: dict[str, list[CompletedGoal]] = defaultdict(list)
+    adjustments: dict[str, list[Adjustment]] = defaultdict(list)
+    standings: dict[str, dict[StandingKey, Standing]] = defaultdict(dict)
+    for user_id, complete_time, challenge_id, tags, points, active_since, claim_time in _rows(row[:7]):
+        record = CompletionRecord(complete_time, challenge_id, _tags(tags), points, active_since)
+        completed[user_id].append(CompletedGoal(record, claim_time))
+    for user_id, points, time in _rows(row[7:10]):
+        adjustments[user_id].append(Adjustment(points, time))
+    for user_id, schedule, start, scope, scope_id, *numbers in _rows(row[10:]):
+        key = StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id)
+        standings[user_id][key] = Standing(*numbers)
+    return {user_id: History(completed[user_id], adjustments[user_id], standings[user_id]) for user_id in user_ids}
+
+
+def players_after(connection: Connection, user_id: str, count: int) -> list[str]:
+    """A page of the players who have a history, after this one."""
+    return [found for (found,) in _PLAYERS.rows(connection, user_id, count)]
+
+
+def count_players(connection: Connection) -> int:
+    """About how many players have a history."""
+    row = _COUNT.row(connection)
+    return 0 if row is None else int(row[0])
+
+
+def _rows(columns: Sequence[Sequence[Any] | None]) -> Iterator[tuple[Any, ...]]:
+    return zip(*filled(columns), strict=True)
+
+
+def _tags(document: str) -> tuple[str, ...]:
+    return () if document == "[]" else tuple(json.loads(document))

@@ -1,0 +1,49 @@
+-- name: read_histories
+-- Everything that the standings of some players are made of, and the standings, in one statement and so as of one instant.
+-- Arrays are null where there is nothing.
+SELECT completions.*, adjustments.*, standings.*
+FROM (
+    SELECT
+        array_agg(user_id),
+        array_agg(round(date_part('epoch', complete_time) * 1000000)::bigint),
+        array_agg(challenge_id), array_agg(to_json(tags)::text), array_agg(points),
+        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
+        array_agg(round(date_part('epoch', claim_time) * 1000000)::bigint)
+    FROM completion
+    WHERE user_id = ANY ($1::text[])
+) AS completions,
+(
+    SELECT
+        array_agg(user_id), array_agg(points), array_agg(round(date_part('epoch', adjust_time) * 1000000)::bigint)
+    FROM points_adjustment
+    WHERE user_id = ANY ($1::text[])
+) AS adjustments,
+(
+    SELECT
+        array_agg(user_id), array_agg(schedule),
+        array_agg(round(date_part('epoch', period_start) * 1000000)::bigint),
+        array_agg(scope), array_agg(scope_id),
+        array_agg(completed), array_agg(claimed), array_agg(points),
+        array_agg(round(date_part('epoch', points_time) * 1000000)::bigint),
+        array_agg(fastest), array_agg(version)
+    FROM standing
+    WHERE user_id = ANY ($1::text[])
+) AS standings;
+
+-- name: players_with_history
+-- A page of the players who have completed anything, were given points, or have standings, after the last of the page
+-- before.
+SELECT user_id
+FROM (
+    (SELECT DISTINCT user_id FROM completion WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
+    UNION
+    (SELECT DISTINCT user_id FROM points_adjustment WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
+    UNION
+    (SELECT DISTINCT user_id FROM standing WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
+) AS player
+ORDER BY user_id
+LIMIT $2::integer;
+
+-- name: count_players_with_standings
+-- How many players have standings: about as many as have a history.
+SELECT count(*) FROM standing WHERE scope = 'all' AND scope_id = '' AND schedule = 'lifetime';

@@ -1,0 +1,96 @@
+"""What both services stand on: the catalogue, Postgres, and Redis where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from shared.cache.redis import Cache
+from shared.catalogue.problem import CatalogueInvalid
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import SECOND
+from shared.operations.catalogue.catalogue_watch import LOOK_INTERVAL_S, LOOK_MAX_S, CatalogueWatch
+from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
+from shared.postgres.database import Database
+from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.runtime.clock import system_clock
+from shared.runtime.health import PROBE_INTERVAL_S, Health
+from shared.runtime.lifecycle import STEP_TIMEOUT_S
+from shared.runtime.service import Process
+from shared.runtime.settings_groups import CatalogueSettings, DatabaseSettings, RedisSettings
+from shared.runtime.start_refused import StartRefused
+from shared.runtime.telemetry import Telemetry
+
+T = TypeVar("T")
+
+_CACHE_CONNECTIONS_MAX = 1_100
+"""More than there can be threads: a call never waits for a connection, and there are no more than calls at once."""
+
+
+def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
+    """Load the catalogue to start with; `StartRefused` with all its problems if it is invalid.
+
+    `prepare` makes of it what the service works with. It is in use once it is watched.
+    """
+    try:
+        return CatalogueWatch(settings.path, prepare, system_clock)
+    except CatalogueInvalid as invalid:
+        raise StartRefused(f"the catalogue {settings.path} is invalid:\n{invalid}") from None
+
+
+def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Process, health: Health) -> None:
+    """Take the catalogue into use, and from then on whatever it becomes on disk. Health is unwell while none is in use.
+
+    Returns when one is, or after a while. Raises `StartRefused` if it may not run and others can serve instead.
+    """
+    process.lifecycle.on_reload(watch.reload)
+    process.duties.start(
+        "watch catalogue", LOOK_INTERVAL_S, lambda: watch.look(database), timeout_s=LOOK_MAX_S + STEP_TIMEOUT_S
+    )
+    # Milliseconds; without a database as long as a probe waits for one.
+    watch.wait_for_first_look(LOOK_MAX_S)
+    reason = watch.unusable()
+    if process.endpoint.shared and watch.refused and reason is not None:
+        # A worker that listens gets its share of the connections, whether it can serve them or not.
+        raise StartRefused(reason)
+    probe = health.add_probe("catalogue", watch.unusable)
+    process.duties.start("probe catalogue", PROBE_INTERVAL_S, probe)
+    _measure(watch, process.telemetry)
+
+
+def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
+    live = watch.live
+
+    def info() -> Mapping[str, str]:
+        in_use = live.in_use
+        return {"version": in_use.version} if in_use is not None else {}
+
+    def loaded_s() -> float:
+        in_use = live.in_use
+        return in_use.since / SECOND if in_use is not None else 0.0
+
+    telemetry.info("catalogue_info", "The catalogue version in use.", info)
+    telemetry.gauge("catalogue_loaded_timestamp_seconds", "When it was taken into use, since 1970.", loaded_s)
+    telemetry.gauge("catalogue_refused", "1 while the catalogue on disk is refused.", lambda: float(watch.refused))
+
+
+def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
+    """Connect to Postgres in the background. Health follows it and its schema."""
+    telemetry = DatabaseTelemetry(process.telemetry)
+    database = Database(settings.url, pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
+    database.open()
+    process.lifecycle.on_stop("database", database.close)
+    probe = health.add_probe("database", lambda: probe_database(database))
+    process.duties.start("probe database", PROBE_INTERVAL_S, probe, timeout_s=PROBE_DEADLINE_S + STEP_TIMEOUT_S)
+    return database
+
+
+def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cache | None:
+    """Connect to Redis where one is set. It has a health name of its own and never makes a service NOT_SERVING."""
+    if settings.url is None:
+        return None
+    cache = Cache(settings.url, connections_max=_CACHE_CONNECTIONS_MAX)
+    process.lifecycle.on_stop("redis", cache.close)
+    probe = health.add_probe("redis", cache.probe, decisive=False)
+    process.duties.start("probe redis", PROBE_INTERVAL_S, probe)
+    return cache

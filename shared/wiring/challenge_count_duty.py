@@ -1,0 +1,40 @@
+"""The duty that counts how challenges do."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from shared.domain.instant import SECOND
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
+from shared.postgres.database import Database
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.runtime.clock import system_clock
+from shared.runtime.lifecycle import STEP_TIMEOUT_S
+from shared.runtime.service import Process
+
+LOOK_S = 2.0
+RANGE_S = 10.0
+"""Much longer than a range of players takes."""
+
+
+def start_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
+    """Count challenges in the background from now on, and show when they were last counted by whichever process."""
+    counted_s = 0.0
+    stopping = threading.Event()
+    process.telemetry.gauge(
+        "challenge_report_timestamp_seconds", "When challenges were last counted, since 1970.", lambda: counted_s
+    )
+
+    def one_pass() -> None:
+        nonlocal counted_s
+        in_use = catalogue.in_use
+        if in_use is None:
+            return
+        count_challenges(database, in_use.prepared.catalogue, system_clock(), rest=stopping.wait)
+        counted_s = (last_count_time(database, time.monotonic() + LOOK_S) or 0) / SECOND
+
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_S + STEP_TIMEOUT_S)
+    # Stopped before the duty, which ends after the range of players that it is at.
+    process.lifecycle.on_stop("counting", stopping.set)

@@ -1,0 +1,51 @@
+"""Delivery as a part of a process: a dispatcher for each provider, and the duty that takes up what is stuck."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from shared.domain.grants import RetryPolicy
+from shared.operations.rewards.dispatch import PASS_INTERVAL_S, POLL_S, STATEMENT_S, Destination, Dispatcher
+from shared.operations.rewards.queue_position import COUNT_INTERVAL_S, COUNT_S, count_queue
+from shared.operations.rewards.reconcile import RECONCILE_INTERVAL_S, reconcile
+from shared.operations.rewards.reward_telemetry import RewardTelemetry
+from shared.postgres.database import Database
+from shared.providers.opening import open_providers
+from shared.runtime.clock import system_clock
+from shared.runtime.process_name import ProcessName
+from shared.runtime.reward_settings import RewardSettings
+from shared.runtime.service import Process
+
+STOP_MARGIN_S = 1.0
+
+
+def start_delivery(settings: RewardSettings, database: Database, process: Process) -> None:
+    """Begin to deliver. When the process ends, deliveries under way end and are recorded; the rest goes back.
+
+    Raises `StartRefused` if a provider is named and not set up.
+    """
+    telemetry = RewardTelemetry(process.telemetry)
+    owner = ProcessName()
+    count = partial(count_queue, database, system_clock, telemetry)
+    process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_S)
+    for name, provider in open_providers(settings, system_clock).items():
+        process.lifecycle.on_stop(f"provider {name}", provider.close)
+        destination = Destination(
+            name=name,
+            provider=provider,
+            timeout_s=settings.timeout_s,
+            concurrency=settings.concurrency,
+            policy=RetryPolicy(attempts_max=settings.attempts_max),
+            owner=owner,
+        )
+        dispatcher = Dispatcher(database, destination, system_clock, telemetry)
+        process.lifecycle.on_stop(
+            f"deliveries to {name}", dispatcher.close, timeout_s=2 * settings.timeout_s + STATEMENT_S + STOP_MARGIN_S
+        )
+        process.duties.start(
+            f"deliver to {name}", PASS_INTERVAL_S, dispatcher.one_pass, timeout_s=POLL_S + 2 * STATEMENT_S
+        )
+        take_up = partial(reconcile, database, destination, system_clock, telemetry)
+        process.duties.start(
+            f"reconcile {name}", RECONCILE_INTERVAL_S, take_up, timeout_s=2 * settings.timeout_s + STOP_MARGIN_S
+        )

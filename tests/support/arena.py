@@ -1,0 +1,71 @@
+"""A small catalogue that has a goal of every kind, for tests that need no particular one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, Source, Stat
+from shared.domain.periods import Schedule
+from tests.catalogue.documents import Mapping, goal, loaded
+from tests.support.services import Game, game
+
+
+def challenge(challenge_id: str, *goals: Mapping) -> Mapping:
+    """A challenge as a document writes it."""
+    return {"id": challenge_id, "name": challenge_id.title(), "goals": list(goals)}
+
+
+def assigned(goal_id: str, **differing: Any) -> Mapping:
+    """A goal that is active by default, as a document writes it."""
+    return goal(goal_id, default_assigned=True, **differing)
+
+
+DOCUMENT: Mapping = {
+    "challenges": [
+        challenge(
+            "arena",
+            assigned("warm-up", stat="wins", count="sum", target=3),
+            assigned("high-score", stat="score", count="highest", target=1000),
+            goal("champion", stat="wins", count="sum", target=10, requires=["warm-up", "veteran"]),
+        ),
+        challenge(
+            "career",
+            assigned("veteran", stat="level", count="latest", target=5),
+            assigned("welcome", source="login", stat=None, count="events", target=1),
+            assigned("regular", source="login", stat=None, count="days", target=2, requires=["welcome"]),
+        ),
+        challenge(
+            "island",
+            goal(
+                "chests", stat="chests", count="events", target=2, reward={"type": "ITEM", "id": "MAP", "quantity": 1}
+            ),
+        ),
+    ],
+    "stats": ["losses"],
+}
+"""`champion` and `chests` are not active by default, so the challenge `island` has no active goal."""
+
+DEFAULT_GOALS = ["warm-up", "high-score", "veteran", "welcome", "regular"]
+ALL_GOALS = ["warm-up", "high-score", "champion", "veteran", "welcome", "regular", "chests"]
+
+
+def arena() -> Catalogue:
+    """The catalogue."""
+    return loaded(DOCUMENT)
+
+
+def arena_with_boards() -> Catalogue:
+    """The catalogue with two leaderboards, one by day and one of all time."""
+    wins = Board("wins", "Wins", "Today", BoardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
+    return replace(arena(), boards=(wins, Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)))
+
+
+@pytest.fixture
+def arena_game(database_url: str) -> Iterator[Game]:
+    """Both services with this catalogue, on a database of the test's own."""
+    with game(database_url, arena()) as running:
+        yield running

@@ -1,0 +1,41 @@
+"""Leaderboards by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, Scope, Stat
+from shared.domain.instant import Instant
+from shared.domain.periods import Schedule
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.leaderboards.ranking_refresh import RankingRefresh
+from shared.runtime.telemetry import Telemetry
+from tests.support.databases import opened, soon
+from tests.support.goals import catalogue_of, goal
+from tests.support.services import NOW, SetClock, rows
+
+
+def board(
+    board_id: str = "board",
+    measure: BoardMeasure = BoardMeasure.POINTS,
+    ranked: Scope | Stat = EVERYTHING,
+    schedule: Schedule = Schedule.LIFETIME,
+    *,
+    ascending: bool = False,
+    shared_ranks: bool = True,
+) -> Board:
+    """A leaderboard over all points, unless it is said otherwise."""
+    return Board(board_id, "Board", "", measure, ranked, schedule, ascending, shared_ranks)
+
+
+def catalogue_with(*boards: Board, version: str = "by hand") -> Catalogue:
+    """A catalogue of one goal and these leaderboards."""
+    return replace(catalogue_of(goal()), boards=boards, version=version)
+
+
+def ranked_now(database_url: str, catalogue: Catalogue, now: Instant = NOW) -> None:
+    """Rank everybody, whether it is due or not, on the boards of a catalogue that is on record then."""
+    rows(database_url, "DELETE FROM leaderboard_refresh RETURNING only_row")
+    with opened(database_url, pool_size=1) as database:
+        record_catalogue(database, catalogue, now, soon())
+        assert RankingRefresh(database, SetClock(now), Telemetry()).one_pass()

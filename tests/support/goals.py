@@ -1,0 +1,28 @@
+"""Small catalogues by hand."""
+
+from __future__ import annotations
+
+from shared.domain.catalogue import Catalogue, Challenge, Counting, Goal, Reward, RewardType, Source, Stat
+from tests.support.strategies import KILLS
+
+CHALLENGE_ID = "arena"
+
+
+def goal(
+    goal_id: str = "win",
+    *,
+    stat: Stat = KILLS,
+    counting: Counting = Counting.SUM,
+    target: int = 3,
+    default_assigned: bool = True,
+    requires: tuple[str, ...] = (),
+) -> Goal:
+    """A goal that is active unless it is said otherwise."""
+    reward = Reward(RewardType.WALLET, "GEMS", 10)
+    return Goal(goal_id, CHALLENGE_ID, "Win", "", stat, counting, target, reward, default_assigned, requires)
+
+
+def catalogue_of(*goals: Goal) -> Catalogue:
+    """A catalogue with these goals in one challenge."""
+    codes = frozenset(goal.stat.code for goal in goals if goal.stat.source is Source.STAT)
+    return Catalogue("by hand", (Challenge(CHALLENGE_ID, "Arena", "", goals),), codes)

@@ -1,0 +1,128 @@
+"""Claims in the outbox and dispatchers that take them to a provider, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from shared.domain.catalogue import PRIORITY_DEFAULT, Reward, RewardType
+from shared.domain.claims import Claim, ClaimState, grant_id
+from shared.domain.events import CompletionKey
+from shared.domain.grants import FINAL, Provider, RetryPolicy
+from shared.domain.instant import SECOND, Instant
+from shared.domain.periods import LIFETIME_START
+from shared.domain.standings import CompletionRecord
+from shared.operations.rewards.dispatch import Destination, Dispatcher
+from shared.operations.rewards.reward_telemetry import RewardTelemetry
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals import completions
+from shared.postgres.rewards import outbox
+from shared.runtime.clock import Clock
+from shared.runtime.process_name import ProcessName
+from shared.runtime.telemetry import Telemetry
+from tests.support.databases import connected, soon
+from tests.support.waiting import wait_until
+
+PROVIDER = "game"
+OWNER = ProcessName()
+POLL_S = 0.01
+"""Tests wait for dispatchers that have nothing to do, again and again."""
+IMPATIENT = RetryPolicy(attempts_max=5, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
+"""Tries again at once, so that tests take no longer than they must."""
+
+
+def store_claim(
+    database: Database, user_id: str, now: Instant, *, goal_id: str = "win", priority: int = PRIORITY_DEFAULT
+) -> Claim:
+    """A claim as `ClaimReward` stores it, of a goal that is completed by this."""
+    key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
+
+    def store(connection: Connection) -> Claim:
+        completions.insert_missing(connection, {key: CompletionRecord(now)})
+        number = completions.next_claim_number(connection, key)
+        assert number is not None, "the goal is not claimable"
+        reward = Reward(RewardType.WALLET, "GEMS", 10, priority)
+        claim = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), now, number)
+        assert outbox.store(connection, claim, PROVIDER) is not None
+        return claim
+
+    return database.transact(store, soon())
+
+
+def destination(
+    provider: Provider,
+    *,
+    name: str = PROVIDER,
+    concurrency: int = 4,
+    timeout_s: float = 1.0,
+    policy: RetryPolicy = IMPATIENT,
+) -> Destination:
+    """Where the claims of `store_claim` are to go."""
+    return Destination(
+        name=name,
+        provider=provider,
+        timeout_s=timeout_s,
+        concurrency=concurrency,
+        policy=policy,
+        owner=OWNER,
+        poll_s=POLL_S,
+    )
+
+
+def dispatcher_of(database: Database, to: Destination, clock: Clock) -> Dispatcher:
+    """A dispatcher whose passes the test does itself, and which it closes."""
+    return Dispatcher(database, to, clock, RewardTelemetry(Telemetry()), jitter=lambda: 0.5)
+
+
+@contextmanager
+def dispatching(database: Database, to: Destination, clock: Clock) -> Iterator[Dispatcher]:
+    """A dispatcher whose passes the test does itself."""
+    dispatcher = dispatcher_of(database, to, clock)
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.close()
+
+
+class Stored(NamedTuple):
+    """A grant as the outbox has it."""
+
+    user_id: str
+    claim_number: int
+    state: ClaimState
+    attempts: int
+    refusal: str | None
+    last_error: str | None
+
+
+def grants_in_outbox(database_url: str) -> list[Stored]:
+    """All grants, in the order of their keys."""
+    with connected(database_url) as connection:
+        rows = connection.execute(
+            "SELECT user_id, claim_number, state, attempts, refusal, last_error FROM reward_outbox"
+            " ORDER BY user_id, goal_id, claim_number"
+        ).fetchall()
+    return [Stored(user_id, number, ClaimState(state), *rest) for user_id, number, state, *rest in rows]
+
+
+def states(database_url: str) -> set[ClaimState]:
+    """The states that occur."""
+    return {stored.state for stored in grants_in_outbox(database_url)}
+
+
+def pass_until(dispatchers: Sequence[Dispatcher], condition: Callable[[], object], deadline_s: float = 20.0) -> None:
+    """Pass after pass until the condition holds."""
+
+    def passed() -> object:
+        for dispatcher in dispatchers:
+            dispatcher.one_pass()
+        return condition()
+
+    wait_until(passed, deadline_s)
+
+
+def dispatch_all(dispatchers: Sequence[Dispatcher], database_url: str, deadline_s: float = 20.0) -> None:
+    """Pass after pass until every grant is settled."""
+    pass_until(dispatchers, lambda: states(database_url) <= FINAL, deadline_s)

@@ -1,0 +1,190 @@
+"""A service as a process: started, killed and started again, watched through its log and its health."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from devstack.output import Lines
+from devstack.ports import LOOPBACK
+from devstack.process import Child
+from tests.support.own_port import OwnPort
+from tests.support.services import CHANNEL_OPTIONS
+from tests.support.waiting import wait_until
+
+PROJECT = Path(__file__).parents[2]
+DEMO = PROJECT / "catalogues" / "demo.yaml"
+
+SERVING_S = 20.0
+"""A service imports, loads its catalogue and connects within 2 s; on a busy machine it takes longer."""
+STOP_S = 15.0
+PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
+HEALTH_TIMEOUT_S = 2.0
+
+
+class ServiceProcess:
+    """`python -m MODULE` on a free port, which stays the same from one life to the next."""
+
+    def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
+        """Other settings than the tests' own come from `environ`."""
+        prefix = PREFIXES[module]
+        self._own_port = OwnPort()
+        self.port = int(environ.get(f"{prefix}_PORT", self._own_port.number))
+        self.logs: list[dict[str, Any]] = []
+        """The lines of the log, of all lives."""
+        self.other_lines: list[str] = []
+        """What else was written."""
+        settings = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": "",
+            "CATALOGUE": str(DEMO),
+            f"{prefix}_PORT": str(self.port),
+            f"{prefix}_METRICS_PORT": "0",
+        }
+        self._child = Child(
+            module,
+            [sys.executable, "-m", module, *arguments],
+            output=Lines(self._note),
+            env={**os.environ, **settings, **environ},
+            cwd=PROJECT,
+            grace_s=STOP_S,
+        )
+        self._channel: grpc.Channel | None = None
+
+    def start(self) -> None:
+        """Start the process; `wait_until_serving` tells when it takes calls."""
+        self._child.start()
+
+    def kill(self) -> None:
+        """End the process and its workers at once, as a crash would."""
+        self._child.kill()
+
+    def stop(self) -> int:
+        """Ask the process to stop, and answer its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Wait until the process has ended, and answer its exit code."""
+        wait_until(lambda: not self._child.is_running, STOP_S)
+        self._child.tail()
+        assert self._child.exit_status is not None
+        return self._child.exit_status
+
+    @property
+    def pid(self) -> int:
+        """The process id of this life."""
+        assert self._child.pid is not None
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process runs."""
+        return self._child.is_running
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        """The lines so far with this message."""
+        return [line for line in list(self.logs) if line["message"] == message]
+
+    def wait_for(self, message: str, count: int = 1) -> dict[str, Any]:
+        """Wait until the message was logged so many times in all, and answer the last of them."""
+        return wait_until(lambda: self.logged(message)[count - 1 : count], SERVING_S)[0]
+
+    def health(self, name: str = "") -> str:
+        """What the health service says of a name; `UNREACHABLE` while nobody answers."""
+        check = self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+        )
+        try:
+            response = check(HealthCheckRequest(service=name), timeout=HEALTH_TIMEOUT_S)
+        except grpc.RpcError:
+            return "UNREACHABLE"
+        return HealthCheckResponse.ServingStatus.Name(response.status)
+
+    def wait_until_serving(self) -> None:
+        """Wait until the process takes calls; fail with its output if it ends before."""
+        wait_until(lambda: self.health() == "SERVING" or not self.is_running, SERVING_S)
+        assert self.is_running, self._child.tail()
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """A caller's connection, which outlives the process and finds the next one."""
+        if self._channel is None:
+            self._channel = grpc.insecure_channel(f"{LOOPBACK}:{self.port}", options=CHANNEL_OPTIONS)
+        return self._channel
+
+    @property
+    def challenges(self) -> ChallengeServiceStub:
+        """The stub of a challenge service."""
+        return ChallengeServiceStub(self.channel)
+
+    @property
+    def leaderboards(self) -> LeaderboardServiceStub:
+        """The stub of a challenge service's leaderboards."""
+        return LeaderboardServiceStub(self.channel)
+
+    @property
+    def events(self) -> EventServiceStub:
+        """The stub of an event handler."""
+        return EventServiceStub(self.channel)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        self.kill()
+        # Workers whose parent was killed end by themselves, and the output with the last of them.
+        self._child.tail()
+        self._own_port.close()
+
+    def _note(self, line: str) -> None:
+        try:
+            self.logs.append(json.loads(line))
+        except json.JSONDecodeError:
+            self.other_lines.append(line)
+
+
+@contextmanager
+def serving(module: str, database_url: str, *arguments: str, **environ: str) -> Iterator[ServiceProcess]:
+    """A service that takes calls; it is killed at the end if it still runs."""
+    with ServiceProcess(module, database_url, *arguments, **environ) as service:
+        service.wait_until_serving()
+        yield service
+
+
+def run_to_the_end(module: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a service that ends by itself, with no settings but these."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env={**_without_settings(), **environ},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=SERVING_S,
+        check=False,
+    )
+
+
+def _without_settings() -> dict[str, str]:
+    settings = ("DATABASE_URL", "REDIS_URL", "CATALOGUE")
+    return {name: value for name, value in os.environ.items() if name not in settings}

@@ -1,0 +1,115 @@
+"""The methods of both services without a server around them, on real databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias, TypeVar
+
+from challenge_service.leaderboard_servicer import LeaderboardServicer
+from challenge_service.servicer import ChallengeServicer
+from challenge_service.statistics_servicer import StatisticsServicer
+from event_handler.servicer import EventServicer
+from event_handler.telemetry import EventTelemetry
+from event_handler.writers import Writers
+from shared.domain.acceptance import Window
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Instant
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.events.flush import flush
+from shared.operations.leaderboards.read_leaderboards import Leaderboards
+from shared.postgres.database import Database
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.runtime.clock import Clock
+from shared.runtime.telemetry import Telemetry
+
+WINDOW = Window()
+BUFFER_EVENTS_MAX = 10_000
+POOL_SIZE = 4
+CLOSE_S = 10.0
+"""How long a writer may take for its last batch."""
+
+T = TypeVar("T")
+
+Listed: TypeAlias = Catalogue | LiveCatalogue[EncodedCatalogue]
+Judging: TypeAlias = Catalogue | LiveCatalogue[Catalogue]
+
+_SINCE: Instant = 0
+_pool_sizes: list[int] = []
+
+
+@contextmanager
+def challenge_servicer(
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[ChallengeServicer]:
+    """The methods of the challenge service, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
+
+
+@contextmanager
+def statistics_servicer(
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[StatisticsServicer]:
+    """The methods of the statistics service, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
+
+
+@contextmanager
+def leaderboard_servicer(
+    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+) -> Iterator[LeaderboardServicer]:
+    """The methods of the leaderboard service without Redis, without a server around them."""
+    with _database(database_url, pool_size) as database:
+        yield LeaderboardServicer(Leaderboards(database), live(catalogue, EncodedCatalogue), clock)
+
+
+@contextmanager
+def event_servicer(
+    database_url: str,
+    catalogue: Judging,
+    *,
+    clock: Clock,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
+) -> Iterator[EventServicer]:
+    """The methods of the event handler, with their writer, without a server around them."""
+    with _database(database_url, POOL_SIZE) as database:
+        writers = Writers(
+            lambda judged_by, events, deadline: flush(database, judged_by, events, deadline),
+            count=1,
+            buffer_events_max=buffer_events_max,
+        )
+        writers.start()
+        try:
+            judging = live(catalogue, lambda definitions: definitions)
+            yield EventServicer(writers, judging, window, clock, EventTelemetry(Telemetry()))
+        finally:
+            writers.close(CLOSE_S)
+
+
+def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:
+    """The catalogue in use; one that is live already stays the test's own, to be changed while services run."""
+    if isinstance(catalogue, LiveCatalogue):
+        return catalogue
+    in_use = LiveCatalogue(prepare)
+    in_use.take(catalogue, _SINCE)
+    return in_use
+
+
+@contextmanager
+def _database(url: str, pool_size: int) -> Iterator[Database]:
+    database = Database(url, pool_size=pool_size, application_name="test")
+    database.open()
+    _pool_sizes.append(pool_size)
+    try:
+        yield database
+    finally:
+        _pool_sizes.remove(pool_size)
+        database.close()
+
+
+def connections_kept() -> int:
+    """How many connections the pools of all services that run here keep together."""
+    return sum(_pool_sizes)

@@ -1,0 +1,227 @@
+"""Both services in this process: real servers on free ports, real databases, and the stubs that callers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import grpc
+import psycopg
+from challenge.v1 import challenge_pb2, event_service_pb2
+from challenge.v1 import challenge_service_pb2 as rpc
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2_grpc import EventServiceStub
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
+from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
+
+from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
+from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
+from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
+from shared.domain.acceptance import Window
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Instant, to_instant
+from shared.rpc.server import Server, Servicing
+from shared.runtime.clock import Clock
+from shared.runtime.health import Health
+from shared.runtime.ports import Endpoint
+from shared.runtime.telemetry import Telemetry
+from tests.support.servicers import (
+    BUFFER_EVENTS_MAX,
+    POOL_SIZE,
+    WINDOW,
+    Judging,
+    Listed,
+    challenge_servicer,
+    event_servicer,
+    leaderboard_servicer,
+    statistics_servicer,
+)
+
+NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
+"""The present, for tests that do not move it."""
+
+THREADS = 32
+STREAMS = 8
+
+
+class SetClock:
+    """A clock that stands where it is set."""
+
+    def __init__(self, now: Instant = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> Instant:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Game:
+    """Both services on one database, as a game sees them."""
+
+    channel: grpc.Channel
+    """To the challenge service."""
+    events: EventServiceStub
+    clock: SetClock
+    database_url: str
+
+    @cached_property
+    def challenges(self) -> ChallengeServiceStub:
+        """The caller's stub of the challenge service."""
+        return ChallengeServiceStub(self.channel)
+
+    @cached_property
+    def statistics(self) -> StatisticsServiceStub:
+        """The caller's stub of the statistics service."""
+        return StatisticsServiceStub(self.channel)
+
+    @cached_property
+    def leaderboards(self) -> LeaderboardServiceStub:
+        """The caller's stub of the leaderboard service."""
+        return LeaderboardServiceStub(self.channel)
+
+    def report(self, *events: event_service_pb2.Event) -> list[event_service_pb2.EventResult]:
+        """Report events in one call, and answer what became of each."""
+        return list(self.events.ReportEvents(event_service_pb2.ReportEventsRequest(events=events)).results)
+
+    def goals(self, user_id: str = "player") -> dict[str, challenge_pb2.Goal]:
+        """All goals as the player sees them, by their ids."""
+        response = self.challenges.ListChallenges(rpc.ListChallengesRequest(user_id=user_id))
+        return {goal.goal_id: goal for challenge in response.challenges for goal in challenge.goals}
+
+    def goal(self, goal_id: str, user_id: str = "player") -> challenge_pb2.Goal:
+        """One goal as the player sees it."""
+        return self.goals(user_id)[goal_id]
+
+    def set_active(self, goal_id: str, active: bool, user_id: str = "player") -> challenge_pb2.Goal:
+        """Activate or deactivate a goal, whatever challenge it is in."""
+        challenge_id = self.goal(goal_id, user_id).challenge_id
+        request = rpc.SetGoalActiveRequest(user_id=user_id, challenge_id=challenge_id, goal_id=goal_id, active=active)
+        return self.challenges.SetGoalActive(request).goal
+
+    def claim(self, goal_id: str, user_id: str = "player", request_id: str = "") -> challenge_pb2.Claim:
+        """Claim a goal's reward, whatever challenge it is in."""
+        challenge_id = self.goal(goal_id, user_id).challenge_id
+        request = rpc.ClaimRewardRequest(
+            user_id=user_id, challenge_id=challenge_id, goal_id=goal_id, request_id=request_id
+        )
+        return self.challenges.ClaimReward(request).claim
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        return rows(self.database_url, query, *parameters)
+
+
+def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """The rows that a query answers, `%s` standing for parameters."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return connection.execute(query, parameters).fetchall()
+
+
+@contextmanager
+def game(
+    database_url: str, catalogue: Catalogue, *, clock: SetClock | None = None, window: Window = WINDOW
+) -> Iterator[Game]:
+    """Both services, with one clock that the test may set."""
+    clock = clock or SetClock()
+    with (
+        challenge_channel(database_url, catalogue, clock=clock) as channel,
+        event_service(database_url, catalogue, clock=clock, window=window) as events,
+    ):
+        yield Game(channel, events, clock, database_url)
+
+
+@contextmanager
+def challenge_service(
+    database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+) -> Iterator[ChallengeServiceStub]:
+    """A challenge service, and its caller's stub."""
+    with challenge_channel(database_url, catalogue, clock=clock, threads=threads, pool_size=pool_size) as channel:
+        yield ChallengeServiceStub(channel)
+
+
+@contextmanager
+def challenge_channel(
+    database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+) -> Iterator[grpc.Channel]:
+    """All services of a challenge service, and its caller's connection."""
+    with (
+        challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
+        statistics_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as statistics,
+        leaderboard_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as leaderboards,
+        serving(
+            [
+                Servicing(CHALLENGE_CONTRACT, servicer),
+                Servicing(STATISTICS_CONTRACT, statistics),
+                Servicing(LEADERBOARD_CONTRACT, leaderboards),
+            ],
+            threads,
+        ) as channel,
+    ):
+        yield channel
+
+
+@contextmanager
+def event_service(
+    database_url: str,
+    catalogue: Judging,
+    *,
+    clock: Clock,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
+    threads: int = THREADS,
+) -> Iterator[EventServiceStub]:
+    """An event handler, and its caller's stub."""
+    with event_channel(
+        database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max, threads=threads
+    ) as channel:
+        yield EventServiceStub(channel)
+
+
+@contextmanager
+def event_channel(
+    database_url: str,
+    catalogue: Judging,
+    *,
+    clock: Clock,
+    window: Window = WINDOW,
+    buffer_events_max: int = BUFFER_EVENTS_MAX,
+    threads: int = THREADS,
+) -> Iterator[grpc.Channel]:
+    """An event handler, and its caller's connection."""
+    with (
+        event_servicer(
+            database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
+        ) as servicer,
+        serving([Servicing(EVENT_CONTRACT, servicer)], threads) as channel,
+    ):
+        try:
+            yield channel
+        finally:
+            servicer.streams.stop()
+
+
+@contextmanager
+def serving(servicings: Sequence[Servicing], threads: int) -> Iterator[grpc.Channel]:
+    endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
+    health = Health([servicing.descriptor.full_name for servicing in servicings])
+    server = Server(endpoint, servicings, threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
+    port = server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:
+            yield channel
+    finally:
+        server.stop(0)
+
+
+CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
+    # A connection of its own, as another caller in another process would have.
+    ("grpc.use_local_subchannel_pool", 1),
+    # After a server was away, look for it again soon. (The least backoff is the time that a connection may take to come
+    # about: on a busy machine it must not be short.)
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+)
