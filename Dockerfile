@@ -1,10 +1,12 @@
 # One image for both services and the operators' command: `docker run IMAGE python -m event_handler`.
 FROM python:3.13-slim AS build
 WORKDIR /app
-COPY requirements.txt requirements-dev.txt ./
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+COPY requirements.txt requirements-dev.txt requirements-uv.txt ./
 # The compiler of the contract is needed here only.
-RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.txt
+RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --require-hashes -r requirements-uv.txt \
+    && /tools/bin/uv pip install --no-cache --python /tools/bin/python --require-hashes -r requirements-dev.txt
+RUN python -m venv /venv \
+    && /tools/bin/uv pip install --no-cache --python /venv/bin/python --require-hashes -r requirements.txt
 COPY protos protos
 RUN mkdir generated \
     && /tools/bin/python -m grpc_tools.protoc -I protos --python_out=generated --grpc_python_out=generated \
