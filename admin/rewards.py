@@ -16,10 +16,10 @@ from admin.opening import open_database
 from shared.domain.acceptance import id_problem
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.claims import ClaimState
-from shared.domain.grant_admin import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
+from shared.domain.grant_changes import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
 from shared.domain.instant import Instant
 from shared.operations.rewards import grant_admin
-from shared.operations.rewards.grant_admin import Change, Order
+from shared.operations.rewards.grant_admin import Change, OperatorAction
 from shared.postgres.rewards.grant_admin import list_grants
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import PROVIDERS
@@ -119,13 +119,13 @@ def _reason(text: str) -> str:
 
 
 def _perform(arguments: argparse.Namespace, act: Act, change: Change) -> int:
-    order = Order(act, change, arguments.operator, arguments.reason)
+    action = OperatorAction(act, change, arguments.operator, arguments.reason)
     refused = 0
     with open_database("rewards") as database:
         for grant_id in arguments.grants:
             try:
                 after = grant_admin.perform(
-                    database, grant_id, order, system_clock(), time.monotonic() + DEADLINE_S, dry=arguments.dry_run
+                    database, grant_id, action, system_clock(), time.monotonic() + DEADLINE_S, dry=arguments.dry_run
                 )
             except ActRefused as refusal:
                 refused += 1

@@ -12,13 +12,13 @@ from shared.catalogue.reading import read
 from shared.catalogue.rules import RULES, RULES_OF_THE_WHOLE
 from shared.catalogue.schema import (
     BoardForm,
-    BoardPeriod,
     CatalogueForm,
     ChallengeForm,
     GoalForm,
-    Order,
+    LeaderboardSchedule,
     Over,
     Ranks,
+    SortOrder,
 )
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import examine
@@ -109,10 +109,10 @@ def _goal(form: GoalForm, challenge_id: str) -> Goal:
 
 
 _SCHEDULES = {
-    BoardPeriod.ALL_TIME: Schedule.LIFETIME,
-    BoardPeriod.DAY: Schedule.DAY,
-    BoardPeriod.WEEK: Schedule.WEEK,
-    BoardPeriod.MONTH: Schedule.MONTH,
+    LeaderboardSchedule.ALL_TIME: Schedule.LIFETIME,
+    LeaderboardSchedule.DAY: Schedule.DAY,
+    LeaderboardSchedule.WEEK: Schedule.WEEK,
+    LeaderboardSchedule.MONTH: Schedule.MONTH,
 }
 
 
@@ -124,7 +124,7 @@ def _board(form: BoardForm) -> Board:
         measure=BoardMeasure(form.count.value) if form.count is not None else BoardMeasure.POINTS,
         ranked=_ranked(form),
         schedule=_SCHEDULES[form.period],
-        ascending=form.order is Order.ASCENDING,
+        ascending=form.order is SortOrder.ASCENDING,
         shared_ranks=form.ranks is Ranks.SHARED,
     )
 

@@ -124,7 +124,7 @@ class BoardCounting(StrEnum):
     DAYS = "days"
 
 
-class BoardPeriod(StrEnum):
+class LeaderboardSchedule(StrEnum):
     """How often a leaderboard starts anew."""
 
     ALL_TIME = "all_time"
@@ -133,7 +133,7 @@ class BoardPeriod(StrEnum):
     MONTH = "month"
 
 
-class Order(StrEnum):
+class SortOrder(StrEnum):
     """Which score stands first."""
 
     DESCENDING = "descending"
@@ -159,8 +159,8 @@ class BoardForm(Form):
     """Only with `over: points`, and one of the two; rules see to that, as to the next two."""
     stat: Id = ""
     count: Annotated[BoardCounting | None, Field(strict=False)] = None
-    period: Annotated[BoardPeriod, Field(strict=False)] = BoardPeriod.ALL_TIME
-    order: Annotated[Order, Field(strict=False)] = Order.DESCENDING
+    period: Annotated[LeaderboardSchedule, Field(strict=False)] = LeaderboardSchedule.ALL_TIME
+    order: Annotated[SortOrder, Field(strict=False)] = SortOrder.DESCENDING
     ranks: Annotated[Ranks, Field(strict=False)] = Ranks.SHARED
 
 

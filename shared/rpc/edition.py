@@ -11,7 +11,7 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.progress import Completion, PlayerView, is_active
-from shared.rpc.goal_encoding import CompletedGoal, GoalEncoder, claimed_field
+from shared.rpc.goal_encoding import CompletedGoalPrefix, GoalEncoder, claimed_field
 from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
@@ -102,7 +102,7 @@ class Spliceable:
 
 
 class _Place(NamedTuple):
-    """A goal in a template; what is said of it when it is completed is as in `CompletedGoal`."""
+    """A goal in a template; what is said of it when it is completed is as in `CompletedGoalPrefix`."""
 
     goal: Goal
     begins: int
@@ -115,7 +115,7 @@ class _Template:
     """An encoded message, and where its goals are."""
 
     def __init__(
-        self, head: bytes, goals: Sequence[Goal], completed: Sequence[CompletedGoal], fields: Sequence[bytes]
+        self, head: bytes, goals: Sequence[Goal], completed: Sequence[CompletedGoalPrefix], fields: Sequence[bytes]
     ) -> None:
         """`fields` are the goals, encoded; an empty one stands for a goal that is left out."""
         self.whole = memoryview(head + b"".join(fields))

@@ -85,7 +85,7 @@ def id_alone(goal: Goal) -> bytes:
     return challenge_pb2.Goal(goal_id=goal.id).SerializeToString()
 
 
-class CompletedGoal(NamedTuple):
+class CompletedGoalPrefix(NamedTuple):
     """A goal of which nothing but its completion is stored, up to the time of that: the same for all such players."""
 
     unclaimed: bytes
@@ -95,7 +95,7 @@ class CompletedGoal(NamedTuple):
 
 
 def claimed_field(beginning: bytes, complete_time: Instant, claim_time: Instant) -> bytes:
-    """A goal that was completed and claimed; the beginning is a `CompletedGoal`'s."""
+    """A goal that was completed and claimed; the beginning is a `CompletedGoalPrefix`'s."""
     return timestamp_field(timestamp_field(beginning, complete_time) + _CLAIM_TIME, claim_time)
 
 
@@ -117,13 +117,13 @@ class GoalEncoder:
         status = goal_status(goal, view, self._catalogue)
         return self._field(goal.id, status) if status.active else b""
 
-    def completed(self, goal: Goal) -> CompletedGoal:
+    def completed(self, goal: Goal) -> CompletedGoalPrefix:
         """The goal as all have it who have completed it, if it requires no other."""
         unclaimed, claimed = (
             self.field(goal, PlayerView({}, {}, {goal.id: Completion(0, claim_time)})) for claim_time in (None, 0)
         )
         claim_length = len(_CLAIM_TIME) + TIMESTAMP_REST_LENGTH
-        return CompletedGoal(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
+        return CompletedGoalPrefix(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
 
     def _field(self, goal_id: str, status: GoalStatus) -> bytes:
         active, locked, state, progress, assign_time, complete_time, claim_time = status

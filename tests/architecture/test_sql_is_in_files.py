@@ -84,5 +84,5 @@ def test_no_statement_reads_a_clock() -> None:
     clock = re.compile(
         r"\b(now\(\)|current_(date|time|timestamp)|clock_timestamp|statement_timestamp|localtime)\b", re.IGNORECASE
     )
-    for path in [*(ROOT / "shared" / "postgres" / "sql").glob("*.sql"), *(ROOT / "migrations").glob("*.sql")]:
+    for path in [*(ROOT / "shared").rglob("*.sql"), *(ROOT / "migrations").glob("*.sql")]:
         assert not clock.search(path.read_text("utf-8")), path.name

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure, Catalogue, Goal, Scope, ScopeKind
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
-from shared.domain.grant_admin import Act, refunded
+from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, day_of
 from shared.domain.periods import LIFETIME_START, Schedule
 from shared.domain.progress import goal_status
@@ -27,7 +27,7 @@ from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import claim_reward
-from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.rewards.grant_admin import OperatorAction, perform
 from shared.operations.statistics.adjust_points import adjust_points
 from shared.operations.statistics.player_statistics import read_player_statistics
 from shared.operations.statistics.recalculate import recalculate
@@ -155,8 +155,8 @@ class System:
         granted = self.claims.pop((player, goal.id), None)
         if granted is None:
             return False
-        order = Order(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
-        perform(self.database, UUID(granted), order, NOW, soon(), dry=False)
+        action = OperatorAction(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
+        perform(self.database, UUID(granted), action, NOW, soon(), dry=False)
         return True
 
     def adjust(self, player: str, points: int) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from admin.__main__ import main
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.domain.grant_admin import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
+from shared.domain.grant_changes import Act, ActRefused, GrantStatus, buried, prioritised, refunded, rerouted, retried
 from shared.domain.grants import Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.rewards import grant_admin
-from shared.operations.rewards.grant_admin import Change, Order
+from shared.operations.rewards.grant_admin import Change, OperatorAction
 from shared.postgres.database import Database
 from tests.support.databases import connected, soon
 from tests.support.game_provider import GameProvider
@@ -22,8 +22,8 @@ from tests.support.services import NOW, SetClock
 
 
 def act(database: Database, claim: Claim, what: Act, change: Change, *, dry: bool = False) -> GrantStatus:
-    order = Order(what, change, "ada", "a player wrote to us")
-    return grant_admin.perform(database, UUID(claim.grant_id), order, NOW + HOUR, soon(), dry=dry)
+    action = OperatorAction(what, change, "ada", "a player wrote to us")
+    return grant_admin.perform(database, UUID(claim.grant_id), action, NOW + HOUR, soon(), dry=dry)
 
 
 def refund(database: Database, claim: Claim, *, dry: bool = False) -> GrantStatus:
@@ -139,7 +139,7 @@ def test_every_act_is_noted_and_a_dry_run_does_nothing(database: Database) -> No
     assert entry.before == {"state": "PENDING", "provider": "game", "priority": 5, "attempts": 0}
     with pytest.raises(ActRefused, match="no such grant"):
         grant_admin.perform(
-            database, UUID(int=7), Order(Act.BURY, lambda grant: grant, "a", "b"), NOW, soon(), dry=False
+            database, UUID(int=7), OperatorAction(Act.BURY, lambda grant: grant, "a", "b"), NOW, soon(), dry=False
         )
 
 

@@ -19,7 +19,7 @@ from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Counting, R
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
-from shared.domain.grant_admin import Act, ActRefused, refunded
+from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
@@ -29,7 +29,7 @@ from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
-from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.rewards.grant_admin import OperatorAction, perform
 from shared.operations.statistics.adjust_points import adjust_points
 from shared.operations.statistics.recalculate import rebuild, recalculate, recalculate_all
 from shared.postgres.connection import Connection
@@ -94,10 +94,10 @@ def undo(database: Database, chance: random.Random, _: int) -> None:
     rows = database.autocommit(
         lambda connection: connection.execute("SELECT grant_id FROM reward_outbox").fetchall(), soon()
     )
-    order = Order(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
+    action = OperatorAction(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
     for (grant_id,) in chance.sample(rows, len(rows)):
         with suppress(ActRefused):
-            perform(database, grant_id, order, NOW, soon(), dry=False)
+            perform(database, grant_id, action, NOW, soon(), dry=False)
             return
 
 

@@ -10,7 +10,7 @@ import pytest
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, ScopeKind
 from shared.domain.claims import Claim
 from shared.domain.events import Event
-from shared.domain.grant_admin import Act, refunded
+from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, of_claim, of_completion
@@ -19,7 +19,7 @@ from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
-from shared.operations.rewards.grant_admin import Order, perform
+from shared.operations.rewards.grant_admin import OperatorAction, perform
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
@@ -113,8 +113,8 @@ def test_a_redelivered_event_counts_once(database: Database, database_url: str) 
 def test_a_refund_takes_the_claim_back_and_leaves_the_completion(database: Database, database_url: str) -> None:
     flush(database, CATALOGUE, [kills(1, 1)], soon())
     granted = claim(database)
-    order = Order(Act.REFUND, lambda status: refunded(status, NOW), "operator", "a test")
-    perform(database, UUID(granted.grant_id), order, NOW, soon(), dry=False)
+    action = OperatorAction(Act.REFUND, lambda status: refunded(status, NOW), "operator", "a test")
+    perform(database, UUID(granted.grant_id), action, NOW, soon(), dry=False)
     assert stored(database_url)[ALL] == Standing(1, 0, 10, NOW, None, 1)
 
 

@@ -11,13 +11,13 @@ import shared
 from shared.postgres.statements import Statement, statements
 
 SHARED = Path(shared.__file__).parent
-SQL = SHARED / "postgres" / "sql"
+SQL_FILES = sorted((SHARED / "postgres").rglob("*.sql"))
 
 
 def uses() -> list[str]:
     """The names in all calls of `statement(...)`."""
     found = []
-    for path in sorted((SHARED / "postgres").glob("*.py")):
+    for path in sorted((SHARED / "postgres").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "statement":
                 (name,) = node.args
@@ -38,7 +38,7 @@ def test_every_statement_says_what_it_is_for(statement: Statement) -> None:
     assert rest.strip()
 
 
-@pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
 def test_every_statement_in_a_file_has_a_name(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     ends = [line for line in lines if line.endswith(";")]

@@ -8,7 +8,7 @@ from shared.domain.periods import periods_from
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
-from shared.postgres.leaderboards.leaderboard_periods import BoardPeriod
+from shared.postgres.leaderboards.leaderboard_periods import LeaderboardPeriod
 from shared.postgres.long_work import LongWork
 
 KEEP_INTERVAL_S = 60.0
@@ -34,7 +34,7 @@ def open_periods(connection: Connection, catalogue: Catalogue, first: Instant, n
     if not catalogue.boards:
         return 0
     periods = [
-        BoardPeriod(board.id, period.start, period.end)
+        LeaderboardPeriod(board.id, period.start, period.end)
         for board in catalogue.boards
         for period in periods_from(board.schedule, first, now)
     ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.domain.claims import ClaimState
-from shared.domain.grant_admin import Act, ActRefused, GrantStatus
+from shared.domain.grant_changes import Act, ActRefused, GrantStatus
 from shared.domain.instant import Instant
 from shared.operations.statistics.standing_changes import release_claim
 from shared.postgres.connection import Connection
@@ -22,7 +22,7 @@ Change = Callable[[GrantStatus], GrantStatus]
 """What becomes of a grant; raises `ActRefused`."""
 
 
-class Order(NamedTuple):
+class OperatorAction(NamedTuple):
     """Who does what, and why."""
 
     act: Act
@@ -33,7 +33,7 @@ class Order(NamedTuple):
 
 
 def perform(
-    database: Database, grant_id: UUID, order: Order, now: Instant, deadline: float, *, dry: bool
+    database: Database, grant_id: UUID, action: OperatorAction, now: Instant, deadline: float, *, dry: bool
 ) -> GrantStatus:
     """Do it, and answer the grant as it is then; with `dry` nothing is stored, and the answer is what it would be.
 
@@ -48,13 +48,13 @@ def perform(
         held = completions.lock(connection, found.key)
         grant_admin.lock(connection, grant_id)
         grant = grant_admin.find(connection, grant_id) or found
-        after = order.change(grant.status)
+        after = action.change(grant.status)
         if dry:
             return after
         grant_admin.change(connection, grant_id, after)
         if after.state is ClaimState.REFUNDED:
             release_claim(connection, grant.key, grant.claim_number, held)
-        grant_admin.note(connection, now, order.operator, order.act, grant, order.reason)
+        grant_admin.note(connection, now, action.operator, action.act, grant, action.reason)
         return after
 
     def noted(connection: Connection, _: int, after: GrantStatus) -> bool:

@@ -22,7 +22,7 @@ _FINISH = statement("finish_leaderboard_period")
 _IS_FINAL = statement("is_leaderboard_period_final")
 
 
-class BoardPeriod(NamedTuple):
+class LeaderboardPeriod(NamedTuple):
     """A period of a board. The order is the order in which transactions lock them."""
 
     board_id: str
@@ -55,7 +55,7 @@ def read_identities(connection: Connection, board_ids: Iterable[str]) -> dict[st
     return {board_id: BoardIdentity(*identity) for board_id, *identity in rows}
 
 
-def open_periods(connection: Connection, periods: Iterable[BoardPeriod]) -> int:
+def open_periods(connection: Connection, periods: Iterable[LeaderboardPeriod]) -> int:
     """Make what is missing of these periods, and answer how many were."""
     board_ids, starts, ends = zip(*sorted(periods), strict=True)
     row = _OPEN_PERIODS.row(connection, text_array(board_ids), int_array(starts), nullable_int_array(ends))

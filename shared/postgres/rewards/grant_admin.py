@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
-from shared.domain.grant_admin import Act, GrantStatus
+from shared.domain.grant_changes import Act, GrantStatus
 from shared.domain.instant import Instant
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
