@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from admin.opening import load_catalogue, open_cache, open_database, stop
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Board, Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.domain.scores import RankingKey
-from shared.operations.leaderboards.ranking_build import BoardBuilder
+from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal, overview, scores
 from shared.runtime.telemetry import Telemetry
@@ -35,13 +35,13 @@ class BoardAccess:
     database: Database
     catalogue: Catalogue
     cache: Cache
-    boards: BoardCache
-    trust: BoardTrust
+    boards: RankingCache
+    markers: RankingMarkers
 
-    def builder(self) -> BoardBuilder:
+    def builder(self) -> RankingBuilder:
         """Builds rankings beside those in use."""
-        return BoardBuilder(
-            self.database, lambda: self.catalogue, self.cache, self.boards, self.trust, threading.Event()
+        return RankingBuilder(
+            self.database, lambda: self.catalogue, self.cache, self.boards, self.markers, threading.Event()
         )
 
     def open_rankings(self) -> Sequence[RankingKey]:
@@ -69,9 +69,11 @@ def open_boards(command: str) -> Iterator[BoardAccess]:
 
 def board_access(database: Database, catalogue: Catalogue, cache: Cache) -> BoardAccess:
     """Look at rankings in Redis as the services do."""
-    trust = BoardTrust(cache)
-    trust.learn(database.autocommit(scores.board_epochs, time.monotonic() + DEADLINE_S))
-    return BoardAccess(database, catalogue, cache, BoardCache(cache, trust, CacheTelemetry(Telemetry(), cache)), trust)
+    markers = RankingMarkers(cache)
+    markers.set_epochs(database.autocommit(scores.board_epochs, time.monotonic() + DEADLINE_S))
+    return BoardAccess(
+        database, catalogue, cache, RankingCache(cache, markers, CacheTelemetry(Telemetry(), cache)), markers
+    )
 
 
 def say_what_waits(database: Database) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from admin.board_access import BoardAccess, count_players
 from admin.terminal import progress_bars, ranking_text
-from shared.cache.board_build import BuildLost
-from shared.cache.redis import CacheAway
+from shared.cache.ranking_builds import BuildLost
+from shared.cache.redis import CacheUnavailable
 from shared.domain.scores import RankingKey
 
 
@@ -39,6 +39,6 @@ def build_one(access: BoardAccess, ranking: RankingKey, progress: Callable[[int]
             return "another builder is at it; what it builds is as good"
     except BuildLost:
         return "Redis has forgotten what was built, or was too slow; try again"
-    except CacheAway as error:
+    except CacheUnavailable as error:
         return f"Redis does not answer ({type(error.__cause__ or error).__name__}); services build it when it is back"
     return None

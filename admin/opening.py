@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from shared.cache.redis import Cache, CacheAway, CacheRefused
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
@@ -76,7 +76,7 @@ def open_cache_if_set() -> Iterator[Cache | None]:
     cache = Cache(url, connections_max=_CACHE_CONNECTIONS_MAX)
     try:
         yield cache
-    except CacheAway as error:
+    except CacheUnavailable as error:
         stop(f"Redis does not answer: {type(error.__cause__ or error).__name__}")
     except CacheRefused as error:
         stop(f"Redis refuses: {error}")

@@ -13,7 +13,7 @@ from admin.opening import load_catalogue_that_runs, open_database
 from admin.statistics_tables import show_drifts
 from shared.domain.catalogue import Catalogue
 from shared.domain.recalculation import Drift
-from shared.operations.goals.known_player import look_for
+from shared.operations.goals.known_player import check_known_player
 from shared.operations.statistics.recalculate import Page, recalculate, recalculate_all
 from shared.postgres.database import Database
 from shared.postgres.statistics import histories
@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _pages(arguments: argparse.Namespace, database: Database, catalogue: Catalogue) -> Iterator[Page]:
     if not arguments.all:
         deadline = time.monotonic() + DEADLINE_S
-        look_for(database, arguments.player, deadline)
+        check_known_player(database, arguments.player, deadline)
         drifts = recalculate(database, catalogue, [arguments.player], deadline, dry=arguments.dry_run)
         yield Page(1, drifts)
         return

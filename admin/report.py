@@ -8,8 +8,8 @@ import sys
 from admin.numbers import whole_number
 from admin.opening import open_cache_if_set, setting, stop
 from admin.terminal import add, bytes_text, lines_of, share_text, show, time_text
-from shared.cache.redis import Cache, CacheAway, CacheRefused
-from shared.cache.report import report as report_of
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.server_report import report as report_of
 from shared.postgres.maintenance import database_report
 from shared.postgres.maintenance.database_report import IndexUse
 from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
@@ -137,7 +137,7 @@ def _redis(cache: Cache | None) -> bool:
         return True
     try:
         known = report_of(cache)
-    except (CacheAway, CacheRefused) as failure:
+    except (CacheUnavailable, CacheRefused) as failure:
         print(f"Redis cannot be asked: {failure.__cause__ or failure}", file=sys.stderr)
         return False
     table = lines_of("memory", "limit", "when full", "key hits", "evicted keys", "up for")

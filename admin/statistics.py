@@ -9,7 +9,7 @@ import time
 from admin import statistics_tables
 from admin.opening import load_catalogue, open_database
 from shared.domain.instant import day_of
-from shared.operations.goals.known_player import look_for
+from shared.operations.goals.known_player import check_known_player
 from shared.operations.statistics.player_statistics import read_player_statistics
 from shared.postgres.statistics import adjustments, challenge_reports
 from shared.runtime.clock import system_clock
@@ -37,7 +37,7 @@ def _show(arguments: argparse.Namespace) -> int:
     catalogue = load_catalogue()
     deadline = time.monotonic() + DEADLINE_S
     with open_database("stats") as database:
-        look_for(database, arguments.player, deadline)
+        check_known_player(database, arguments.player, deadline)
         found = read_player_statistics(database, catalogue, arguments.player, day_of(system_clock()), deadline)
         adjusted = database.autocommit(
             lambda connection: adjustments.newest(connection, arguments.player, ADJUSTMENTS_SHOWN), deadline

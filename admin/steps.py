@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from admin.terminal import add, lines_of, progress_bars, show
-from shared.cache.redis import CacheAway, CacheRefused
+from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.errors import ChallengeError
 from shared.postgres.maintenance.maintenance import MaintenanceRefused
 
@@ -69,12 +69,12 @@ def perform(steps: Iterable[Step], *, dry: bool) -> bool:
     return done
 
 
-_FAILURES = (NotDone, MaintenanceRefused, CacheAway, CacheRefused, ChallengeError)
+_FAILURES = (NotDone, MaintenanceRefused, CacheUnavailable, CacheRefused, ChallengeError)
 
 
 def text_of(failure: Exception) -> str:
     """What a person is told of it."""
-    return "Redis does not answer" if isinstance(failure, CacheAway) else str(failure)
+    return "Redis does not answer" if isinstance(failure, CacheUnavailable) else str(failure)
 
 
 def _as_far_as_known(steps: Iterable[Step]) -> Iterator[Step]:

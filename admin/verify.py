@@ -14,7 +14,7 @@ from admin.board_building import build
 from admin.numbers import whole_number
 from admin.terminal import add, lines_of, period_text, progress_bars, ranking_text, show
 from shared.domain.scores import RankingKey
-from shared.operations.leaderboards.ranking_check import SAMPLE, BoardCheck, Checked
+from shared.operations.leaderboards.ranking_check import SAMPLE, Checked, RankingCheck
 
 SAMPLE_MAX = 100_000
 """More is what `--all` is for, which keeps no list of all whom it compares."""
@@ -65,7 +65,7 @@ class _Verification:
         self._access = access
         self._sample = sample
         draw = random.Random()  # noqa: S311 - a sample
-        self._check = BoardCheck(access.database, lambda: access.catalogue, access.boards, draw, time.sleep)
+        self._check = RankingCheck(access.database, lambda: access.catalogue, access.boards, draw, time.sleep)
 
     def compare(self, rankings: Iterable[RankingKey]) -> dict[RankingKey, Checked | None]:
         """What each comparison has found; None of rankings that Redis does not have."""

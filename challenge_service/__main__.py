@@ -20,9 +20,9 @@ from shared.runtime.clock import system_clock
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.wiring.challenge_count_duty import start_counting
-from shared.wiring.leaderboard_cache import build_boards, open_boards
-from shared.wiring.ranking_refresh_duty import start_ranking
+from shared.wiring.challenge_count_duty import start_challenge_counting
+from shared.wiring.leaderboard_cache import open_leaderboard_cache, start_ranking_duties
+from shared.wiring.ranking_refresh_duty import start_ranking_refresh
 from shared.wiring.reward_delivery import start_delivery
 
 NAME = "challenge_service"
@@ -42,10 +42,10 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     def definitions() -> Catalogue:
         return catalogue.live.current.catalogue
 
-    boards = open_boards(cache, database, definitions, process)
-    build_boards(boards, database, definitions, process)
-    start_ranking(catalogue.live, database, process)
-    start_counting(catalogue.live, database, process)
+    boards = open_leaderboard_cache(cache, database, definitions, process)
+    start_ranking_duties(boards, database, definitions, process)
+    start_ranking_refresh(catalogue.live, database, process)
+    start_challenge_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, process)
     servicer = ChallengeServicer(

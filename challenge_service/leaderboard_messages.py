@@ -7,7 +7,7 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from shared.domain.catalogue import Board, BoardMeasure, Scope, ScopeKind
 from shared.domain.periods import Schedule
 from shared.domain.rankings import Ranked
-from shared.operations.leaderboards.read_leaderboards import BoardAnswer
+from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
 
 MEASURES = {
@@ -56,7 +56,7 @@ def entry_message(ranked: Ranked) -> rpc.LeaderboardEntry:
     )
 
 
-def state_message(answer: BoardAnswer) -> rpc.LeaderboardState:
+def state_message(answer: LeaderboardPage) -> rpc.LeaderboardState:
     """Which ranking an answer is of."""
     start, end = answer.period
     return rpc.LeaderboardState(

@@ -27,8 +27,8 @@ from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.wiring.leaderboard_cache import open_boards
-from shared.wiring.leaderboard_periods_duty import start_keeping_periods
+from shared.wiring.leaderboard_cache import open_leaderboard_cache
+from shared.wiring.leaderboard_periods_duty import start_period_maintenance
 
 NAME = "event_handler"
 LAST_BATCH_S = 2.0
@@ -57,9 +57,9 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     )
 
     watch_catalogue(catalogue, database, process, health)
-    start_keeping_periods(catalogue.live, database, window.horizon, process)
+    start_period_maintenance(catalogue.live, database, window.horizon, process)
 
-    boards = open_boards(cache, database, lambda: catalogue.live.current, process).boards
+    boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).boards
     score_writer = ScoreWriter(database, boards) if boards is not None else None
     if score_writer is not None:
         score_writer.start()

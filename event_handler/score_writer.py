@@ -6,8 +6,8 @@ import threading
 import time
 from collections import deque
 
-from shared.cache.boards import BoardCache
-from shared.cache.redis import CacheAway
+from shared.cache.rankings import RankingCache
+from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores
@@ -23,7 +23,7 @@ FORGET_S = 5.0
 class ScoreWriter:
     """A thread that puts the scores of all flushes into Redis, together what has come while it was at it."""
 
-    def __init__(self, database: Database, boards: BoardCache) -> None:
+    def __init__(self, database: Database, boards: RankingCache) -> None:
         self._database = database
         self._boards = boards
         self._waiting: deque[tuple[Catalogue, ScoreChanges]] = deque()
@@ -75,5 +75,5 @@ class ScoreWriter:
             )
             entry_ids = [changes.entry_id for _, changes in batches]
             forget(self._database, entry_ids, time.monotonic() + FORGET_S)
-        except (CacheAway, ChallengeError):
+        except (CacheUnavailable, ChallengeError):
             self.left_to_the_journal += len(batches)

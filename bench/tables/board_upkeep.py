@@ -25,17 +25,17 @@ from bench.statements import statement
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batches, batch_request, batches
 from bench.tables.calls import add_failures
 from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.scores import RankingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.leaderboards.ranking_build import BoardBuilder
-from shared.operations.leaderboards.ranking_check import BoardCheck
-from shared.operations.leaderboards.ranking_sync import BoardSync
+from shared.operations.leaderboards.ranking_build import RankingBuilder
+from shared.operations.leaderboards.ranking_check import RankingCheck
+from shared.operations.leaderboards.ranking_sync import RankingSync
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 from shared.runtime.telemetry import Telemetry
@@ -119,11 +119,13 @@ class _Duties:
 
     def __init__(self, database: Database, cache: Cache, path: Path) -> None:
         self.catalogue = load(path)
-        self.trust = BoardTrust(cache)
-        self.boards = BoardCache(cache, self.trust, CacheTelemetry(Telemetry(), cache))
-        self.sync = BoardSync(database, self._in_use, system_clock, self.boards, self.trust)
-        self.builder = BoardBuilder(database, self._in_use, cache, self.boards, self.trust, stopping=threading.Event())
-        self.check = BoardCheck(database, self._in_use, self.boards, random.Random(1), time.sleep)
+        self.markers = RankingMarkers(cache)
+        self.boards = RankingCache(cache, self.markers, CacheTelemetry(Telemetry(), cache))
+        self.sync = RankingSync(database, self._in_use, system_clock, self.boards, self.markers)
+        self.builder = RankingBuilder(
+            database, self._in_use, cache, self.boards, self.markers, stopping=threading.Event()
+        )
+        self.check = RankingCheck(database, self._in_use, self.boards, random.Random(1), time.sleep)
 
     def _in_use(self) -> Any:
         return self.catalogue

@@ -18,7 +18,9 @@ class CacheTelemetry:
         self._hit = reads.labels("leaderboards", "hit").inc
         self._miss = reads.labels("leaderboards", "miss").inc
         self._undecodable = telemetry.counter("cache_undecodable", "Answers of Redis that were not written here.")
-        telemetry.gauge("cache_away", "1 while Redis is left alone because it did not answer.", lambda: cache.is_away)
+        telemetry.gauge(
+            "cache_away", "1 while Redis is left alone because it did not answer.", lambda: cache.is_unavailable
+        )
         self._bytes = telemetry.labelled_gauge("cache_bytes", "Memory that a cache takes in Redis.", labels=("cache",))
 
     def read(self, *, hit: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import redis
 
-from shared.cache.keys import every_key
+from shared.cache.keys import key_pattern
 from shared.cache.redis import Cache
 
 SCAN_KEYS = 1_000
@@ -14,12 +14,12 @@ SCAN_KEYS = 1_000
 
 
 def keys(cache: Cache) -> Iterator[Sequence[bytes | str]]:
-    """All keys of ours, in portions; those that come or go meanwhile may be missing. Raises `CacheAway`."""
+    """All keys of ours, in portions; those that come or go meanwhile may be missing. Raises `CacheUnavailable`."""
     cursor = 0
     while True:
 
         def scan(client: redis.Redis, cursor: int = cursor) -> tuple[int, Sequence[bytes | str]]:
-            place, found = client.scan(cursor, match=every_key(), count=SCAN_KEYS)
+            place, found = client.scan(cursor, match=key_pattern(), count=SCAN_KEYS)
             return int(place), found
 
         cursor, portion = cache.ask(scan)
@@ -30,7 +30,7 @@ def keys(cache: Cache) -> Iterator[Sequence[bytes | str]]:
 
 
 def clear(cache: Cache) -> int:
-    """Drop all keys of ours, and answer how many. Redis gives their memory back beside its work. Raises `CacheAway`."""
+    """Delete all our keys in the background and return their number. Raise `CacheUnavailable`."""
     count = 0
     for portion in keys(cache):
         count += int(cache.ask(lambda client, portion=portion: client.unlink(*portion)))  # type: ignore[misc]

@@ -19,13 +19,13 @@ MARKER = ""
 eviction for want of memory, takes it too.
 """
 
-BOARD_TTL_S = 7 * 24 * 3600
+RANKING_TTL_S = 7 * 24 * 3600
 """Renewed while a service runs that has the board: what nobody looks after any more goes away by itself."""
 BUILD_TTL_S = 30
 """Renewed with every portion: a build whose process died makes room for another one after this."""
 
 
-class BoardKeys(NamedTuple):
+class RankingKeys(NamedTuple):
     """What is stored of one ranking."""
 
     order: str
@@ -34,21 +34,21 @@ class BoardKeys(NamedTuple):
     """A hash of what is in the order, by player; under `MARKER` which state it is, without which nothing is used."""
 
 
-def board_keys(ranking: RankingKey) -> BoardKeys:
+def ranking_keys(ranking: RankingKey) -> RankingKeys:
     """The keys of the ranking in use."""
     return _keys(ranking, "")
 
 
-def build_keys(ranking: RankingKey) -> BoardKeys:
+def build_keys(ranking: RankingKey) -> RankingKeys:
     """The keys of the ranking that is being built beside it; its marker is the builder's token."""
     return _keys(ranking, ":build")
 
 
-def every_key() -> str:
+def key_pattern() -> str:
     """A pattern that all keys match."""
     return f"{PREFIX}:*"
 
 
-def _keys(ranking: RankingKey, suffix: str) -> BoardKeys:
+def _keys(ranking: RankingKey, suffix: str) -> RankingKeys:
     board = f"{PREFIX}:board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}{suffix}"
-    return BoardKeys(f"{board}:order", f"{board}:players")
+    return RankingKeys(f"{board}:order", f"{board}:players")

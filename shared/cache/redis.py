@@ -18,7 +18,7 @@ FAILURES_MAX = 2
 """In a row, until Redis is left alone. One may be a connection that broke while it was idle."""
 
 
-class CacheAway(Exception):
+class CacheUnavailable(Exception):
     """Redis does not answer, or is left alone because it did not."""
 
 
@@ -50,7 +50,7 @@ class Cache:
         )
 
     @property
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         """Whether Redis is left alone."""
         return self._failures >= FAILURES_MAX
 
@@ -64,17 +64,17 @@ class Cache:
     def ask(self, question: Callable[[redis.Redis], _T]) -> _T:
         """Ask Redis something.
 
-        Raises `CacheAway` if it does not answer, and `CacheRefused`.
+        Raises `CacheUnavailable` if it does not answer, and `CacheRefused`.
         """
-        if self.is_away:
-            raise CacheAway
+        if self.is_unavailable:
+            raise CacheUnavailable
         return self._ask(question)
 
     def probe(self) -> str | None:
         """Why Redis cannot be used; None if it can, and from then on it is asked again."""
         try:
             self._ask(lambda client: client.ping())
-        except (CacheAway, CacheRefused) as error:
+        except (CacheUnavailable, CacheRefused) as error:
             return f"Redis does not answer: {type(error.__cause__ or error).__name__}"
         return None
 
@@ -91,7 +91,7 @@ class Cache:
         except (redis.RedisError, OSError) as error:
             with self._lock:
                 self._failures += 1
-            raise CacheAway from error
+            raise CacheUnavailable from error
         self._succeeded()
         return answer
 

@@ -9,7 +9,7 @@ from shared.cache.redis import Cache
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
-from shared.operations.catalogue.catalogue_watch import LOOK_INTERVAL_S, LOOK_MAX_S, CatalogueWatch
+from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TIMEOUT_S, CatalogueWatch
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
@@ -45,15 +45,15 @@ def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Proce
     """
     process.lifecycle.on_reload(watch.reload)
     process.duties.start(
-        "watch catalogue", LOOK_INTERVAL_S, lambda: watch.look(database), timeout_s=LOOK_MAX_S + STEP_TIMEOUT_S
+        "watch catalogue", POLL_INTERVAL_S, lambda: watch.poll(database), timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
     )
     # Milliseconds; without a database as long as a probe waits for one.
-    watch.wait_for_first_look(LOOK_MAX_S)
-    reason = watch.unusable()
+    watch.wait_for_first_poll(POLL_TIMEOUT_S)
+    reason = watch.reason_unusable()
     if process.endpoint.shared and watch.refused and reason is not None:
         # A worker that listens gets its share of the connections, whether it can serve them or not.
         raise StartRefused(reason)
-    probe = health.add_probe("catalogue", watch.unusable)
+    probe = health.add_probe("catalogue", watch.reason_unusable)
     process.duties.start("probe catalogue", PROBE_INTERVAL_S, probe)
     _measure(watch, process.telemetry)
 

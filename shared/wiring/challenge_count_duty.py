@@ -19,7 +19,7 @@ RANGE_S = 10.0
 """Much longer than a range of players takes."""
 
 
-def start_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
+def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
     """Count challenges in the background from now on, and show when they were last counted by whichever process."""
     counted_s = 0.0
     stopping = threading.Event()

@@ -6,14 +6,14 @@ import random
 import threading
 from typing import NamedTuple
 
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.domain.instant import SECOND
-from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, BoardBuilder
-from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_S, BoardCheck
-from shared.operations.leaderboards.ranking_sync import PASS_S, SYNC_INTERVAL_S, BoardSync, CatalogueInUse
+from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, RankingBuilder
+from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_S, RankingCheck
+from shared.operations.leaderboards.ranking_sync import PASS_S, SYNC_INTERVAL_S, CatalogueInUse, RankingSync
 from shared.operations.leaderboards.score_pages import PORTION_S
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
@@ -21,23 +21,27 @@ from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
 
-class OpenBoards(NamedTuple):
+class LeaderboardCache(NamedTuple):
     """Leaderboards as this process sees them in Redis; nothing where there is no Redis."""
 
-    sync: BoardSync
+    sync: RankingSync
     cache: Cache | None = None
-    boards: BoardCache | None = None
-    trust: BoardTrust | None = None
+    boards: RankingCache | None = None
+    markers: RankingMarkers | None = None
 
 
-def open_boards(cache: Cache | None, database: Database, catalogue: CatalogueInUse, process: Process) -> OpenBoards:
+def open_leaderboard_cache(
+    cache: Cache | None, database: Database, catalogue: CatalogueInUse, process: Process
+) -> LeaderboardCache:
     """Begin to keep rankings in Redis complete; without Redis, to keep the journal of changes bounded."""
     if cache is None:
-        opened = OpenBoards(BoardSync(database, catalogue, system_clock))
+        opened = LeaderboardCache(RankingSync(database, catalogue, system_clock))
     else:
-        trust, started = BoardTrust(cache), system_clock()
-        boards = BoardCache(cache, trust, CacheTelemetry(process.telemetry, cache))
-        opened = OpenBoards(BoardSync(database, catalogue, system_clock, boards, trust), cache, boards, trust)
+        markers, started = RankingMarkers(cache), system_clock()
+        boards = RankingCache(cache, markers, CacheTelemetry(process.telemetry, cache))
+        opened = LeaderboardCache(
+            RankingSync(database, catalogue, system_clock, boards, markers), cache, boards, markers
+        )
         process.telemetry.gauge(
             "leaderboard_lag_seconds",
             "For how long scores may have been missing in Redis.",
@@ -47,14 +51,16 @@ def open_boards(cache: Cache | None, database: Database, catalogue: CatalogueInU
     return opened
 
 
-def build_boards(opened: OpenBoards, database: Database, catalogue: CatalogueInUse, process: Process) -> None:
+def start_ranking_duties(
+    opened: LeaderboardCache, database: Database, catalogue: CatalogueInUse, process: Process
+) -> None:
     """Begin to build rankings that Redis lacks, and to check those that it has."""
-    if opened.cache is None or opened.boards is None or opened.trust is None:
+    if opened.cache is None or opened.boards is None or opened.markers is None:
         return
     stopping = threading.Event()
-    builder = BoardBuilder(database, catalogue, opened.cache, opened.boards, opened.trust, stopping)
+    builder = RankingBuilder(database, catalogue, opened.cache, opened.boards, opened.markers, stopping)
     process.duties.start("build leaderboards", BUILD_INTERVAL_S, builder.one_pass, timeout_s=PORTION_S + STEP_TIMEOUT_S)
-    check = BoardCheck(database, catalogue, opened.boards, random.Random(), stopping.wait)  # noqa: S311 - a sample
+    check = RankingCheck(database, catalogue, opened.boards, random.Random(), stopping.wait)  # noqa: S311 - a sample
     process.duties.start("check leaderboards", CHECK_INTERVAL_S, check.one_pass, timeout_s=READ_S + STEP_TIMEOUT_S)
     # Started last, so stopped first: both look at it.
     process.lifecycle.on_stop("leaderboard duties", stopping.set)

@@ -8,11 +8,11 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.leaderboards.leaderboard_periods import (
-    FINISH_S,
-    KEEP_INTERVAL_S,
-    KEEP_S,
+    FINISH_TIMEOUT_S,
+    MAINTAIN_INTERVAL_S,
+    MAINTAIN_TIMEOUT_S,
     finish_leaderboard_periods,
-    keep_leaderboard_periods,
+    maintain_leaderboard_periods,
 )
 from shared.postgres.database import Database
 from shared.postgres.long_work import STOP_S, LongWork
@@ -21,20 +21,22 @@ from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
 
-def start_keeping_periods(
+def start_period_maintenance(
     live: LiveCatalogue[Catalogue], database: Database, horizon: Instant, process: Process
 ) -> None:
     """Open periods ahead and make final what is over, from now on. `horizon` is the accepted age of events."""
-    work = LongWork(database, FINISH_S)
+    work = LongWork(database, FINISH_TIMEOUT_S)
     finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings that were made final.")
 
     def one_pass() -> None:
         in_use = live.in_use
         if in_use is not None:
             now = system_clock()
-            keep_leaderboard_periods(database, in_use.prepared, horizon, now, time.monotonic() + KEEP_S)
+            maintain_leaderboard_periods(database, in_use.prepared, horizon, now, time.monotonic() + MAINTAIN_TIMEOUT_S)
             finished.inc(finish_leaderboard_periods(work, horizon, now))
 
-    process.duties.start("keep leaderboard periods", KEEP_INTERVAL_S, one_pass, timeout_s=KEEP_S + STEP_TIMEOUT_S)
+    process.duties.start(
+        "maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
+    )
     # Started after the duty, so stopped before it: a ranking that is being copied would hold up the end.
     process.lifecycle.on_stop("leaderboard periods", work.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

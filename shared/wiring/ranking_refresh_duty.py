@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
-from shared.operations.leaderboards.leaderboard_periods import KEEP_INTERVAL_S, KEEP_S, want_boards
-from shared.operations.leaderboards.ranking_refresh import LOOK_INTERVAL_S, LOOK_S, RankingRefresh
+from shared.operations.leaderboards.leaderboard_periods import (
+    MAINTAIN_INTERVAL_S,
+    MAINTAIN_TIMEOUT_S,
+    note_leaderboards_in_use,
+)
+from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S, POLL_TIMEOUT_S, RankingRefresh
 from shared.postgres.database import Database
 from shared.postgres.long_work import STOP_S
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -15,16 +19,22 @@ from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
 
-def start_ranking(live: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
+def start_ranking_refresh(live: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
     """Say which boards are in use here, and rank them anew whenever enough has changed."""
 
     def want() -> None:
         in_use = live.in_use
         if in_use is not None:
-            want_boards(database, in_use.prepared.catalogue, system_clock(), time.monotonic() + KEEP_S)
+            note_leaderboards_in_use(
+                database, in_use.prepared.catalogue, system_clock(), time.monotonic() + MAINTAIN_TIMEOUT_S
+            )
 
-    process.duties.start("want leaderboards", KEEP_INTERVAL_S, want, timeout_s=KEEP_S + STEP_TIMEOUT_S)
+    process.duties.start(
+        "note leaderboards in use", MAINTAIN_INTERVAL_S, want, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
+    )
     refresh = RankingRefresh(database, system_clock, process.telemetry)
-    process.duties.start("refresh ranking", LOOK_INTERVAL_S, refresh.one_pass, timeout_s=LOOK_S + STEP_TIMEOUT_S)
+    process.duties.start(
+        "refresh ranking", POLL_INTERVAL_S, refresh.one_pass, timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
+    )
     # Started after the duty, so stopped before it: a refresh that is under way would hold up the end.
     process.lifecycle.on_stop("ranking", refresh.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from admin.__main__ import main
-from shared.cache.keys import BoardKeys, board_keys
+from shared.cache.keys import RankingKeys, ranking_keys
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import DAY
@@ -61,8 +61,8 @@ class Site:
         return rows(self.database_url, query, *parameters)
 
 
-CHAMPIONS: BoardKeys = board_keys(RankingKey("champions", 0))
-TODAY = board_keys(RankingKey("best", NOW - NOW % DAY))
+CHAMPIONS: RankingKeys = ranking_keys(RankingKey("champions", 0))
+TODAY = ranking_keys(RankingKey("best", NOW - NOW % DAY))
 
 
 @contextmanager

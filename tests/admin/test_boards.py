@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.cache.board_build import build_of
-from shared.cache.board_trust import BoardTrust
+from shared.cache.ranking_builds import new_build
+from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
 from tests.support.boards import ranked_now
@@ -53,9 +53,9 @@ def test_a_rebuild_of_everything(site: Site) -> None:
 def test_a_rebuild_beside_another_one_says_so(site: Site, redis_url: str, capsys: Captured) -> None:
     cache = Cache(redis_url, connections_max=2)
     assert cache.probe() is None
-    trust = BoardTrust(cache)
-    trust.learn({"champions": 1})
-    other = build_of(cache, trust, site.catalogue.board_by_id["champions"], 0)
+    markers = RankingMarkers(cache)
+    markers.set_epochs({"champions": 1})
+    other = new_build(cache, markers, site.catalogue.board_by_id["champions"], 0)
     assert other is not None
     assert other.begin()
     assert admin("boards", "rebuild", "champions") == 1

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cache.ground import Ground, ground_on
+from tests.cache.cached_rankings import CachedRankings, cached_rankings_on
 
 
 @pytest.fixture
-def ground(redis_url: str) -> Iterator[Ground]:
+def cached(redis_url: str) -> Iterator[CachedRankings]:
     """An empty Redis."""
-    with ground_on(redis_url) as opened:
+    with cached_rankings_on(redis_url) as opened:
         yield opened

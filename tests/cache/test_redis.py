@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from devstack.valkey import EmbeddedValkey
-from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheAway, CacheRefused
+from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheRefused, CacheUnavailable
 from tests.support.busy_machine import LATE_S
 from tests.support.hops import hop_to
 from tests.support.waiting import wait_until
@@ -27,16 +27,16 @@ def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: Embedd
     wait_until(lambda: cache.probe() is None)
     own_valkey.kill()
     for _ in range(FAILURES_MAX):
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             ping(cache)
-    assert cache.is_away
+    assert cache.is_unavailable
     started = time.monotonic()
     for _ in range(1_000):
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             ping(cache)
     assert time.monotonic() - started < LATE_S
     own_valkey.start()
-    with pytest.raises(CacheAway):
+    with pytest.raises(CacheUnavailable):
         ping(cache)
     wait_until(lambda: cache.probe() is None)
     assert ping(cache)
@@ -50,10 +50,10 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey:
         hop.freeze()
         for _ in range(FAILURES_MAX):
             started = time.monotonic()
-            with pytest.raises(CacheAway):
+            with pytest.raises(CacheUnavailable):
                 ping(cache)
             assert time.monotonic() - started < TIMEOUT_S + LATE_S
-        assert cache.is_away
+        assert cache.is_unavailable
         assert cache.probe() is not None
         hop.thaw()
         cache.close()
@@ -64,7 +64,7 @@ def test_a_refusal_is_an_answer(cache: Cache) -> None:
     for _ in range(2 * FAILURES_MAX):
         with pytest.raises(CacheRefused):
             cache.ask(lambda client: client.hget("text", "field"))
-    assert not cache.is_away
+    assert not cache.is_unavailable
     cache.close()
 
 

@@ -14,7 +14,7 @@ from shared.domain.instant import DAY, HOUR, SECOND, Instant
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
     finish_leaderboard_periods,
-    keep_leaderboard_periods,
+    maintain_leaderboard_periods,
 )
 from shared.postgres.long_work import LongWork
 from tests.support.arena import arena_with_boards
@@ -61,7 +61,7 @@ def players(entries: Any) -> list[tuple[str, int, int, int]]:
 def finish(running: Game, now: Instant) -> None:
     """The event handler's duty at this instant, which is also the present."""
     with opened(running.database_url, pool_size=1) as database:
-        keep_leaderboard_periods(database, arena_with_boards(), HORIZON, now, soon())
+        maintain_leaderboard_periods(database, arena_with_boards(), HORIZON, now, soon())
         finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
     running.clock.now = now
 

@@ -12,7 +12,7 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 
 from devstack.valkey import EmbeddedValkey
-from shared.operations.leaderboards.ranking_refresh import LOOK_INTERVAL_S
+from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S
 from tests.runtime.processes import metrics_at, samples
 from tests.support.reported import stat
 from tests.support.service_process import ServiceProcess, serving
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 SCORES = {"ana": 500, "ben": 900, "cleo": 900, "dora": -7}
 RANKED = [("ben", 1, 900), ("cleo", 1, 900), ("ana", 3, 500), ("dora", 4, -7)]
-RANKED_S = 10 * LOOK_INTERVAL_S + 20
+RANKED_S = 10 * POLL_INTERVAL_S + 20
 """Longer than a few changes wait until they are ranked in Postgres."""
 
 

@@ -75,7 +75,7 @@ def running(database_url: str, file: Path) -> Iterator[Running]:
             write_json(file, content)
             for watch in (lists, judging):
                 watch.reload()
-                watch.look(database)
+                watch.poll(database)
 
         reload(DOCUMENTS["one"])
         with (

@@ -21,7 +21,7 @@ from admin.board_access import BoardAccess, board_access, count_players
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
-from shared.operations.leaderboards.ranking_check import BoardCheck
+from shared.operations.leaderboards.ranking_check import RankingCheck
 from tests.catalogue.documents import loaded, write_json
 from tests.faults.redis_load import DOCUMENT, Load, Side
 from tests.support.busy_machine import BUSY_FACTOR
@@ -62,7 +62,7 @@ class Rankings:
             cache.close()
 
     def _agree(self, access: BoardAccess) -> bool:
-        check = BoardCheck(access.database, lambda: self._catalogue, access.boards, random.Random(), lambda _: None)
+        check = RankingCheck(access.database, lambda: self._catalogue, access.boards, random.Random(), lambda _: None)
         for ranking in access.open_rankings():
             checked = check.compare_all(self._catalogue.board_by_id[ranking.board_id], ranking)
             if checked is None or checked.differences or checked.compared != count_players(access.database, ranking):

@@ -22,10 +22,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LOOK_INTERVAL_S = 1.0
+POLL_INTERVAL_S = 1.0
 RECORD_DEADLINE_S = 5.0
 """The largest catalogue, of 10,000 goals, takes half a second, and what starts at the same time waits for it."""
-LOOK_MAX_S = PROBE_DEADLINE_S + RECORD_DEADLINE_S
+POLL_TIMEOUT_S = PROBE_DEADLINE_S + RECORD_DEADLINE_S
 """What a look takes at most, beside loading: 0.3 ms a goal."""
 
 
@@ -51,7 +51,7 @@ class CatalogueWatch(Generic[T]):
         """Ask for what lies on disk to be loaded at the next look, whether it looks changed or not."""
         self._asked.set()
 
-    def look(self, database: Database) -> None:
+    def poll(self, database: Database) -> None:
         """Load what has changed on disk, and take it into use once it is on record.
 
         Without a database, or on a schema that is behind, it stays loaded and waits for the next look. Raises what the
@@ -67,11 +67,11 @@ class CatalogueWatch(Generic[T]):
         finally:
             self._looked.set()
 
-    def wait_for_first_look(self, timeout_s: float) -> None:
+    def wait_for_first_poll(self, timeout_s: float) -> None:
         """Wait until somebody has looked, or for so long."""
         self._looked.wait(timeout_s)
 
-    def unusable(self) -> str | None:
+    def reason_unusable(self) -> str | None:
         """Why no catalogue is in use; None if one is."""
         return self._reason if self.live.in_use is None else None
 

@@ -15,7 +15,7 @@ class PlayerUnknown(Exception):
         super().__init__(f"nothing is stored of the player {user_id}")
 
 
-def require_known(connection: Connection, user_id: str) -> None:
+def require_known_player(connection: Connection, user_id: str) -> None:
     """Raises `PlayerUnknown`, and what the database raises."""
     player = players.read(connection, user_id)
     if (
@@ -26,6 +26,6 @@ def require_known(connection: Connection, user_id: str) -> None:
         raise PlayerUnknown(user_id)
 
 
-def look_for(database: Database, user_id: str, deadline: float) -> None:
-    """As `require_known`, by itself."""
-    database.autocommit(lambda connection: require_known(connection, user_id), deadline)
+def check_known_player(database: Database, user_id: str, deadline: float) -> None:
+    """As `require_known_player`, by itself."""
+    database.autocommit(lambda connection: require_known_player(connection, user_id), deadline)

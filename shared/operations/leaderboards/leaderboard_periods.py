@@ -11,10 +11,10 @@ from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.leaderboard_periods import LeaderboardPeriod
 from shared.postgres.long_work import LongWork
 
-KEEP_INTERVAL_S = 60.0
-KEEP_S = 5.0
+MAINTAIN_INTERVAL_S = 60.0
+MAINTAIN_TIMEOUT_S = 5.0
 """For opening periods, and all else but making one final."""
-FINISH_S = 300.0
+FINISH_TIMEOUT_S = 300.0
 """For one period: a board of a million players takes some 20 seconds."""
 
 FINAL_MARGIN: Instant = HOUR
@@ -41,7 +41,7 @@ def open_periods(connection: Connection, catalogue: Catalogue, first: Instant, n
     return leaderboard_periods.open_periods(connection, periods)
 
 
-def want_boards(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
+def note_leaderboards_in_use(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
     """Note that this process ranks the boards of its catalogue.
 
     Each process speaks for itself, and none says that a board is *not* wanted: while a catalogue is being replaced,
@@ -54,14 +54,14 @@ def want_boards(database: Database, catalogue: Catalogue, now: Instant, deadline
         )
 
 
-def keep_leaderboard_periods(
+def maintain_leaderboard_periods(
     database: Database, catalogue: Catalogue, horizon: Instant, now: Instant, deadline: float
 ) -> None:
     """Open periods ahead, and rank no more what nobody wants.
 
     `horizon` is the accepted age of events in microseconds: every period in which one may still be accepted is open.
     """
-    want_boards(database, catalogue, now, deadline)
+    note_leaderboards_in_use(database, catalogue, now, deadline)
     database.autocommit(lambda connection: open_periods(connection, catalogue, now - horizon, now), deadline)
     database.autocommit(lambda connection: leaderboard_periods.retire(connection, now - RETIRE_AFTER), deadline)
 

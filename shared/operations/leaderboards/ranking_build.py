@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.cache.board_build import BuildLost, build_of
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
-from shared.cache.redis import Cache, CacheAway, CacheRefused
+from shared.cache.ranking_builds import BuildLost, new_build
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Board, Catalogue
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BUILD_INTERVAL_S = 2.0
 
 
-class BoardBuilder:
+class RankingBuilder:
     """The duty that builds what is not there, or not to be believed."""
 
     def __init__(
@@ -33,8 +33,8 @@ class BoardBuilder:
         database: Database,
         catalogue: CatalogueInUse,
         cache: Cache,
-        boards: BoardCache,
-        trust: BoardTrust,
+        boards: RankingCache,
+        markers: RankingMarkers,
         stopping: threading.Event,
     ) -> None:
         """Builds end early when `stopping` is set."""
@@ -42,7 +42,7 @@ class BoardBuilder:
         self._catalogue = catalogue
         self._cache = cache
         self._boards = boards
-        self._trust = trust
+        self._markers = markers
         self._stopping = stopping
 
     def one_pass(self) -> None:
@@ -51,7 +51,7 @@ class BoardBuilder:
             catalogue = self._catalogue()
             for ranking in self._boards.missing(self._open_rankings(catalogue)):
                 self._build_missing(catalogue, ranking)
-        except (CacheAway, CatalogueUnavailable, BuildLost):
+        except (CacheUnavailable, CatalogueUnavailable, BuildLost):
             # The next pass goes on.
             return
 
@@ -64,10 +64,10 @@ class BoardBuilder:
     def build(self, board: Board, period_start: Instant, progress: Callable[[int], object] = lambda _: None) -> bool:
         """Build a ranking beside the one in use, and take it into use; False if another process is at it.
 
-        `progress` is told how many players were put in since it was last told. Raises `CacheAway`, `CacheRefused` and
-        `BuildLost`, and what the database raises.
+        `progress` is called with the number of players added since its last call. Raise `CacheUnavailable`,
+        `CacheRefused` or `BuildLost`, and what the database raises.
         """
-        build = build_of(self._cache, self._trust, board, period_start)
+        build = new_build(self._cache, self._markers, board, period_start)
         if build is None or not build.begin():
             return False
         started, players = time.monotonic(), 0

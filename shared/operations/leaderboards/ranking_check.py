@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from shared.cache.boards import BoardCache
-from shared.cache.redis import CacheAway, CacheRefused
+from shared.cache.rankings import RankingCache
+from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Board
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
@@ -45,14 +45,14 @@ class Checked(NamedTuple):
     """Players who are not in Redis as the database has them, and not since just now; and those whom only Redis has."""
 
 
-class BoardCheck:
+class RankingCheck:
     """Samples players of rankings, and has rankings with differences built again."""
 
     def __init__(
         self,
         database: Database,
         catalogue: CatalogueInUse,
-        boards: BoardCache,
+        boards: RankingCache,
         draw: random.Random,
         wait: Callable[[float], object],
     ) -> None:
@@ -74,7 +74,7 @@ class BoardCheck:
             self._boards.measure_memory(looked_at)
             for ranking in looked_at:
                 self.check(boards[ranking.board_id], ranking)
-        except (CacheAway, CacheRefused, CatalogueUnavailable):
+        except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return
 
     def check(self, board: Board, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:

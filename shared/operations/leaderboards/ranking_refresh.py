@@ -13,8 +13,8 @@ from shared.postgres.long_work import LongWork
 from shared.runtime.clock import Clock
 from shared.runtime.telemetry import Telemetry
 
-LOOK_INTERVAL_S = 2.0
-LOOK_S = 5.0
+POLL_INTERVAL_S = 2.0
+POLL_TIMEOUT_S = 5.0
 REFRESH_S = 600.0
 """A board of a million players takes some 15 seconds."""
 SECONDS_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
@@ -35,7 +35,7 @@ class RankingRefresh:
 
     def one_pass(self) -> bool:
         """Refresh the ranking if it is due and no other process is at it; answers whether that was done."""
-        content, self._last = self._database.autocommit(ranking_refresh.read, time.monotonic() + LOOK_S)
+        content, self._last = self._database.autocommit(ranking_refresh.read, time.monotonic() + POLL_TIMEOUT_S)
         if not is_due(self._clock(), content, self._last):
             return False
         done = self._work.transact(self._refresh)

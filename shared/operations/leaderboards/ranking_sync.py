@@ -13,9 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
-from shared.cache.redis import CacheAway
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
+from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
@@ -39,7 +39,7 @@ CatalogueInUse = Callable[[], Catalogue]
 """Answers the catalogue in use; raises `CatalogueUnavailable` while there is none."""
 
 
-class BoardSync:
+class RankingSync:
     """The duty. Without Redis it only keeps the journal bounded."""
 
     def __init__(
@@ -47,13 +47,13 @@ class BoardSync:
         database: Database,
         catalogue: CatalogueInUse,
         clock: Clock,
-        boards: BoardCache | None = None,
-        trust: BoardTrust | None = None,
+        boards: RankingCache | None = None,
+        markers: RankingMarkers | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._boards = boards
-        self._trust = trust
+        self._markers = markers
         self._clock = clock
         self._known_boards: frozenset[str] | None = None
         self._seen: frozenset[int] = frozenset()
@@ -72,10 +72,10 @@ class BoardSync:
             self._distrust_what_comes_and_goes(self._catalogue(), deadline)
         except CatalogueUnavailable:
             return
-        if self._boards is None or self._trust is None:
+        if self._boards is None or self._markers is None:
             return
         epochs = self._database.autocommit(scores.board_epochs, deadline)
-        self._trust.learn(epochs, self.fresh_at)
+        self._markers.set_epochs(epochs, self.fresh_at)
         entries = self._database.autocommit(lambda connection: journal.read(connection, READ_MAX), deadline)
         missed = [entry for entry in entries if entry.entry_id in self._seen]
         self._seen = frozenset(entry.entry_id for entry in entries)
@@ -83,7 +83,7 @@ class BoardSync:
             self.fresh_at = self._all_seen_at
         if len(entries) < READ_MAX:
             self._all_seen_at = this_pass
-        self._trust.learn(epochs, self.fresh_at)
+        self._markers.set_epochs(epochs, self.fresh_at)
 
     def _distrust_what_comes_and_goes(self, catalogue: Catalogue, deadline: float) -> None:
         boards, before = frozenset(catalogue.board_by_id), self._known_boards
@@ -99,14 +99,14 @@ class BoardSync:
         self._database.transact(distrust, deadline)
         self._known_boards = boards
 
-    def _repair(self, boards: BoardCache, missed: Sequence[JournalEntry], deadline: float) -> bool:
+    def _repair(self, boards: RankingCache, missed: Sequence[JournalEntry], deadline: float) -> bool:
         """Whether Redis has now what it missed."""
         user_ids = sorted({user_id for entry in missed for user_id in entry.user_ids})
         try:
             for start in range(0, len(user_ids), PLAYERS_MAX):
                 portion = user_ids[start : start + PLAYERS_MAX]
                 boards.put(scores_of(self._database, self._catalogue(), portion, deadline))
-        except (CacheAway, CatalogueUnavailable):
+        except (CacheUnavailable, CatalogueUnavailable):
             return False
         forget(self._database, [entry.entry_id for entry in missed], deadline)
         return True

@@ -25,7 +25,7 @@ _Question = Callable[[BoardReader, Instant], RankedPage | None]
 """What a reader is asked about a period."""
 
 
-class BoardAnswer(NamedTuple):
+class LeaderboardPage(NamedTuple):
     """Some players of a board in a period, by place."""
 
     ranked: tuple[Ranked, ...]
@@ -46,7 +46,9 @@ class Leaderboards:
         self._database = database
         self._readers = readers
 
-    def top(self, board: Board, instant: Instant, first: int, count: int, now: Instant, deadline: float) -> BoardAnswer:
+    def top(
+        self, board: Board, instant: Instant, first: int, count: int, now: Instant, deadline: float
+    ) -> LeaderboardPage:
         """`count` players from the place `first` (from 1) on, in the period that the instant lies in.
 
         Raises `LeaderboardPeriodNotFound`, `RankingUnavailable`, and what the database raises.
@@ -55,19 +57,21 @@ class Leaderboards:
 
     def of_players(
         self, board: Board, instant: Instant, user_ids: Sequence[str], now: Instant, deadline: float
-    ) -> BoardAnswer:
+    ) -> LeaderboardPage:
         """Those of these players who are on the board; raises as `top` does."""
         return self._ask(board, instant, now, deadline, lambda reader, start: reader.of_players(board, start, user_ids))
 
     def around(
         self, board: Board, instant: Instant, user_id: str, neighbours: int, now: Instant, deadline: float
-    ) -> BoardAnswer:
+    ) -> LeaderboardPage:
         """A player with up to so many before and after, or nobody; raises as `top` does."""
         return self._ask(
             board, instant, now, deadline, lambda reader, start: reader.around(board, start, user_id, neighbours)
         )
 
-    def _ask(self, board: Board, instant: Instant, now: Instant, deadline: float, question: _Question) -> BoardAnswer:
+    def _ask(
+        self, board: Board, instant: Instant, now: Instant, deadline: float, question: _Question
+    ) -> LeaderboardPage:
         period = period_at(board.schedule, now)
         if period.end is None or period.start <= instant < period.end:
             # The current period: open, and not final.
@@ -85,7 +89,7 @@ class Leaderboards:
         page = self._database.autocommit(lambda connection: question(FinalReader(connection), period.start), deadline)
         return _answer(page, period, now, final=True)
 
-    def _ranking(self, period: Period, now: Instant, deadline: float, question: _Question) -> BoardAnswer:
+    def _ranking(self, period: Period, now: Instant, deadline: float, question: _Question) -> LeaderboardPage:
         for reader in self._readers:
             page = question(reader, period.start)
             if page is not None:
@@ -94,10 +98,10 @@ class Leaderboards:
         return _answer(page, period, now, final=False)
 
 
-def _answer(page: RankedPage | None, period: Period, now: Instant, *, final: bool) -> BoardAnswer:
+def _answer(page: RankedPage | None, period: Period, now: Instant, *, final: bool) -> LeaderboardPage:
     if page is None:
         raise RankingUnavailable
-    return BoardAnswer(page.ranked, page.size, period, final, now if page.fresh_at is None else page.fresh_at)
+    return LeaderboardPage(page.ranked, page.size, period, final, now if page.fresh_at is None else page.fresh_at)
 
 
 def _no_period(board: Board) -> LeaderboardPeriodNotFound:

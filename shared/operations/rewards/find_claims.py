@@ -17,9 +17,9 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.rewards import outbox
 
-FIRST_LOOK_S = 0.02
+POLL_INTERVAL_MIN_S = 0.02
 """After so long a claim is looked at again, and ever less often."""
-SELDOMEST_LOOK_S = 0.25
+POLL_INTERVAL_MAX_S = 0.25
 
 
 class FoundClaim(NamedTuple):
@@ -73,10 +73,10 @@ class GrantWaits:
         if claim.state in FINAL or not self._free.acquire(blocking=False):
             return claim
         try:
-            pause_s = FIRST_LOOK_S
+            pause_s = POLL_INTERVAL_MIN_S
             while claim.state not in FINAL and time.monotonic() + pause_s < until:
                 time.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, SELDOMEST_LOOK_S)
+                pause_s = min(pause_s * 1.5, POLL_INTERVAL_MAX_S)
                 claim = self._look(claim, until)
             return claim
         finally:

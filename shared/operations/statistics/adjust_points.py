@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.domain.catalogue import EVERYTHING, Catalogue
 from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX
-from shared.operations.goals.known_player import require_known
+from shared.operations.goals.known_player import require_known_player
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -40,7 +40,7 @@ def adjust_points(
     """
 
     def work(connection: Connection) -> AdjustedPoints:
-        require_known(connection, user_id)
+        require_known_player(connection, user_id)
         before = _points(connection, user_id)
         if dry:
             return AdjustedPoints(before, max(-SUM_MAX, min(before + adjustment.points, SUM_MAX)))

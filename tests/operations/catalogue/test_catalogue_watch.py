@@ -38,7 +38,7 @@ def clock() -> SetClock:
 def watch(file: Path, clock: SetClock, database: Database) -> CatalogueWatch[Catalogue]:
     """A watch that has taken the first catalogue into use."""
     watch = watching(file, clock)
-    watch.look(database)
+    watch.poll(database)
     return watch
 
 
@@ -54,7 +54,7 @@ def change(file: Path, content: Mapping) -> None:
 def look_twice(watch: CatalogueWatch[Catalogue], database: Database) -> None:
     """So that a change is seen, and then taken for finished."""
     for _ in range(2):
-        watch.look(database)
+        watch.poll(database)
 
 
 def versions(database_url: str) -> set[str]:
@@ -65,9 +65,9 @@ def test_the_first_catalogue_is_in_use_after_the_first_look(file: Path, database
     watch = watching(file)
     with pytest.raises(CatalogueUnavailable):
         _ = watch.live.current
-    assert watch.unusable()
-    watch.look(database)
-    assert (watch.unusable(), watch.refused) == (None, False)
+    assert watch.reason_unusable()
+    watch.poll(database)
+    assert (watch.reason_unusable(), watch.refused) == (None, False)
     assert watch.live.current.version == load(file).version
     assert watch.live.in_use is not None
     assert (watch.live.in_use.version, watch.live.in_use.since) == (load(file).version, NOW)
@@ -109,7 +109,7 @@ def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
     look_twice(watch, database)
     assert watch.live.current is before
     assert watch.refused
-    assert watch.unusable() is None, "the old one goes on"
+    assert watch.reason_unusable() is None, "the old one goes on"
     problems = [record.__dict__["problem"] for record in caplog.records if record.message.startswith("a problem")]
     if content is INVALID:
         with pytest.raises(CatalogueInvalid) as invalid:
@@ -140,10 +140,10 @@ def test_a_file_that_is_written_in_steps_does_no_harm(
         for start in range(0, len(content), 50):
             editor.write(content[start : start + 50])
             editor.flush()
-            watch.look(database)
+            watch.poll(database)
             assert watch.live.current is before
             assert not watch.refused
-    watch.look(database)
+    watch.poll(database)
     assert watch.live.current.version == load(file).version
 
 
@@ -166,7 +166,7 @@ def test_asked_to_reload_it_loads_at_the_next_look_whether_it_sees_a_change_or_n
 ) -> None:
     change(file, SECOND)
     watch.reload()
-    watch.look(database)
+    watch.poll(database)
     assert "lose" in watch.live.current.goals
     in_use = watch.live.in_use
     with caplog.at_level(logging.INFO):
@@ -186,7 +186,7 @@ def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_un
     change(file, INCOMPATIBLE)
     restarted = watching(file)
     look_twice(restarted, database)
-    reason = restarted.unusable()
+    reason = restarted.reason_unusable()
     assert reason is not None
     assert reason.startswith("the catalogue is refused: goal 'win': count changes from sum to highest: ")
     assert restarted.refused
@@ -195,7 +195,7 @@ def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_un
 
     change(file, SECOND)
     look_twice(restarted, database)
-    assert (restarted.unusable(), restarted.refused) == (None, False)
+    assert (restarted.reason_unusable(), restarted.refused) == (None, False)
     assert restarted.live.current.version == load(file).version
 
 
@@ -204,15 +204,15 @@ def test_without_a_schema_it_waits_and_goes_on_by_itself(file: Path, database_ur
     watch = watching(file)
     with opened(database_url, pool_size=1) as database:
         look_twice(watch, database)
-        reason = watch.unusable()
+        reason = watch.reason_unusable()
         assert reason is not None
         assert reason.startswith("the catalogue waits for the database: the schema is behind")
         assert not watch.refused
         change(file, SECOND)
         look_twice(watch, database)
         migrate(database_url)
-        watch.look(database)
-    assert watch.unusable() is None
+        watch.poll(database)
+    assert watch.reason_unusable() is None
     assert "lose" in watch.live.current.goals, "of what it waited with, the newest"
 
 
@@ -224,6 +224,6 @@ def test_without_a_database_a_change_waits_and_what_is_in_use_goes_on(
     with opened("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1) as nothing:
         look_twice(watch, nothing)
     assert watch.live.current is before
-    assert (watch.unusable(), watch.refused) == (None, False)
-    watch.look(database)
+    assert (watch.reason_unusable(), watch.refused) == (None, False)
+    watch.poll(database)
     assert "lose" in watch.live.current.goals

@@ -8,24 +8,24 @@ import pytest
 import redis
 
 from devstack.valkey import EmbeddedValkey
-from shared.cache.keys import board_keys
+from shared.cache.keys import ranking_keys
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
-from tests.cache.ground import PERIOD, RANKING, TOP, Ground, ground_on, ranked
+from tests.cache.cached_rankings import PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked
 
 SCORES = [Score(player, points, 0, 1) for player, points in (("a", 3), ("b", 2), ("c", 1))]
-ORDER, PLAYERS = board_keys(RANKING)
+ORDER, PLAYERS = ranking_keys(RANKING)
 
 
 @pytest.fixture
-def built(ground: Ground) -> Ground:
-    ground.build(SCORES)
-    assert ground.all() == RankedPage(ranked(SCORES), 3)
-    return ground
+def built(cached: CachedRankings) -> CachedRankings:
+    cached.build(SCORES)
+    assert cached.all() == RankedPage(ranked(SCORES), 3)
+    return cached
 
 
-def garble(ground: Ground, spoil: Callable[[redis.Redis], object]) -> None:
-    ground.cache.ask(spoil)
+def garble(cached: CachedRankings, spoil: Callable[[redis.Redis], object]) -> None:
+    cached.cache.ask(spoil)
 
 
 LOSSES: dict[str, Callable[[redis.Redis], object]] = {
@@ -43,7 +43,7 @@ LOSSES: dict[str, Callable[[redis.Redis], object]] = {
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
 def test_a_ranking_that_has_lost_something_is_not_used_and_built_again(
-    built: Ground, loss: Callable[[redis.Redis], object]
+    built: CachedRankings, loss: Callable[[redis.Redis], object]
 ) -> None:
     garble(built, loss)
     assert built.all() is None
@@ -61,32 +61,32 @@ def swap_for_garbage(client: redis.Redis) -> None:
     client.zadd(ORDER, {b"\xff\xfe": 0})
 
 
-def test_a_member_that_cannot_be_decoded_is_a_miss_and_costs_the_ranking_its_marker(built: Ground) -> None:
+def test_a_member_that_cannot_be_decoded_is_a_miss_and_costs_the_ranking_its_marker(built: CachedRankings) -> None:
     garble(built, swap_for_garbage)
     assert built.all() is None
     assert built.boards.missing([RANKING]) == [RANKING]
 
 
-def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: Ground) -> None:
+def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: CachedRankings) -> None:
     garble(built, lambda client: client.hset(PLAYERS, "b", "short"))
     built.put(Score("b", 9, 0, 2))
     assert built.all() is None
 
 
-def test_another_epoch_makes_it_void(built: Ground) -> None:
-    built.trust.learn({TOP.id: 2})
+def test_another_epoch_makes_it_void(built: CachedRankings) -> None:
+    built.markers.set_epochs({TOP.id: 2})
     assert built.all() is None
     assert built.boards.missing([RANKING]) == [RANKING]
 
 
-def test_without_its_epoch_nothing_is_believed(built: Ground) -> None:
-    built.trust.learn({})
+def test_without_its_epoch_nothing_is_believed(built: CachedRankings) -> None:
+    built.markers.set_epochs({})
     assert built.all() is None
 
 
 def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedValkey) -> None:
-    with ground_on(own_valkey.url) as ground:
-        ground.build(SCORES)
+    with cached_rankings_on(own_valkey.url) as cached:
+        cached.build(SCORES)
         with redis.Redis.from_url(own_valkey.url) as client:
             kept = {key: client.dump(key) for key in (ORDER, PLAYERS)}
         own_valkey.kill()
@@ -96,15 +96,15 @@ def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedVa
                 client.restore(key, 0, value)
         # The first questions may meet the broken connections; no answer may come from what was kept.
         for _ in range(5):
-            assert ground.all() is None
-            ground.cache.probe()
-        assert ground.boards.missing([RANKING]) == [RANKING]
-        ground.build(SCORES)
-        assert ground.all() == RankedPage(ranked(SCORES), 3)
+            assert cached.all() is None
+            cached.cache.probe()
+        assert cached.boards.missing([RANKING]) == [RANKING]
+        cached.build(SCORES)
+        assert cached.all() == RankedPage(ranked(SCORES), 3)
 
 
-def test_writers_of_another_epoch_do_not_hold_their_scores_back(built: Ground, redis_url: str) -> None:
-    with ground_on(redis_url) as writer:
-        writer.trust.learn({})
+def test_writers_of_another_epoch_do_not_hold_their_scores_back(built: CachedRankings, redis_url: str) -> None:
+    with cached_rankings_on(redis_url) as writer:
+        writer.markers.set_epochs({})
         writer.put(Score("c", 9, 0, 2))
     assert built.all() == RankedPage(ranked([*SCORES[:2], Score("c", 9, 0, 2)]), 3)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from shared.cache.board_build import BoardBuild
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import BoardCache
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.ranking_builds import RankingBuild
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
 from shared.domain.instant import Instant
@@ -22,22 +22,22 @@ TOP = Board("top: {1}", "Top", "", BoardMeasure.POINTS, EVERYTHING)
 RANKING = RankingKey(TOP.id, PERIOD)
 
 
-class Ground:
+class CachedRankings:
     """One process' view of Redis."""
 
     def __init__(self, url: str) -> None:
         self.cache = Cache(url, connections_max=50)
-        self.trust = BoardTrust(self.cache)
-        self.trust.learn({TOP.id: 1})
+        self.markers = RankingMarkers(self.cache)
+        self.markers.set_epochs({TOP.id: 1})
         self.telemetry = Telemetry()
-        self.boards = BoardCache(self.cache, self.trust, CacheTelemetry(self.telemetry, self.cache))
+        self.boards = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
 
-    def begin(self, board: Board = TOP) -> BoardBuild:
+    def begin(self, board: Board = TOP) -> RankingBuild:
         """A build that has begun."""
         wait_until(lambda: self.cache.probe() is None)
-        marker = self.trust.marker_of(RankingKey(board.id, PERIOD))
+        marker = self.markers.marker_of(RankingKey(board.id, PERIOD))
         assert marker is not None
-        build = BoardBuild(self.cache, board, RankingKey(board.id, PERIOD), marker)
+        build = RankingBuild(self.cache, board, RankingKey(board.id, PERIOD), marker)
         assert build.begin()
         return build
 
@@ -57,13 +57,13 @@ class Ground:
 
 
 @contextmanager
-def ground_on(url: str) -> Iterator[Ground]:
+def cached_rankings_on(url: str) -> Iterator[CachedRankings]:
     """A view of Redis that is closed at the end."""
-    ground = Ground(url)
+    cached = CachedRankings(url)
     try:
-        yield ground
+        yield cached
     finally:
-        ground.cache.close()
+        cached.cache.close()
 
 
 def ranked(scores: Iterable[Score], board: Board = TOP) -> tuple[Ranked, ...]:

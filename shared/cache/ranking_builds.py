@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from uuid import uuid4
 
-from shared.cache.board_trust import BoardTrust
-from shared.cache.boards import put, put_arguments
-from shared.cache.keys import BOARD_TTL_S, BUILD_TTL_S, BoardKeys, board_keys, build_keys
-from shared.cache.redis import Cache, CacheAway, CacheRefused
+from shared.cache.keys import BUILD_TTL_S, RANKING_TTL_S, RankingKeys, build_keys, ranking_keys
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.rankings import put, put_arguments
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
 from shared.domain.catalogue import Board
 from shared.domain.instant import Instant
@@ -29,16 +29,16 @@ class BuildLost(Exception):
     """The builder was too slow, or Redis has forgotten what was built."""
 
 
-class BoardBuild:
-    """One ranking on its way. Calls raise `CacheAway` if Redis does not answer."""
+class RankingBuild:
+    """One ranking on its way. Calls raise `CacheUnavailable` if Redis does not answer."""
 
     def __init__(self, cache: Cache, board: Board, ranking: RankingKey, marker: str) -> None:
         self._cache = cache
         self._board = board
         self._marker = marker
         self._token = uuid4().hex
-        self._in_use: BoardKeys = board_keys(ranking)
-        self._built: BoardKeys = build_keys(ranking)
+        self._in_use: RankingKeys = ranking_keys(ranking)
+        self._built: RankingKeys = build_keys(ranking)
 
     def begin(self) -> bool:
         """Whether it could begin: only one is built at a time."""
@@ -54,18 +54,18 @@ class BoardBuild:
 
     def abandon(self) -> None:
         """Make room for another builder at once."""
-        with suppress(CacheAway, CacheRefused):
+        with suppress(CacheUnavailable, CacheRefused):
             self._cache.ask(lambda client: _ABANDON.run(client, [self._built.players], [self._token]))
 
     def finish(self) -> None:
         """Take it into use. Raises `BuildLost`."""
-        arguments: list[Argument] = [self._token, self._marker, BOARD_TTL_S]
+        arguments: list[Argument] = [self._token, self._marker, RANKING_TTL_S]
         if not self._cache.ask(lambda client: _FINISH.run(client, [*self._in_use, *self._built], arguments)):
             raise BuildLost
 
 
-def build_of(cache: Cache, trust: BoardTrust, board: Board, period_start: Instant) -> BoardBuild | None:
+def new_build(cache: Cache, markers: RankingMarkers, board: Board, period_start: Instant) -> RankingBuild | None:
     """A build of the state that the ranking has from now on; None while it is not known which Redis this is."""
     ranking = RankingKey(board.id, period_start)
-    marker = trust.marker_of(ranking)
-    return None if marker is None else BoardBuild(cache, board, ranking, marker)
+    marker = markers.marker_of(ranking)
+    return None if marker is None else RankingBuild(cache, board, ranking, marker)

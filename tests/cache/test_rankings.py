@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.cache.board_build import BuildLost
 from shared.cache.members import Undecodable, member_of, place_of
+from shared.cache.ranking_builds import BuildLost
 from shared.domain.catalogue import Board
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from shared.domain.tally import SUM_MAX
-from tests.cache.ground import PERIOD, TOP, Ground, ground_on, ranked
+from tests.cache.cached_rankings import PERIOD, TOP, CachedRankings, cached_rankings_on, ranked
 
 # So few values that ties are common, beside those at which doubles are not exact any more.
 points = st.integers(-3, 3) | st.sampled_from((-SUM_MAX, SUM_MAX, 2**53, 2**53 + 1, 2**53 + 2))
@@ -44,25 +44,25 @@ def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score
 
 @given(boards, st.lists(scores, max_size=12).map(by_player), st.integers(1, 12), st.integers(0, 12))
 def test_a_ranking_is_read_as_sorting_gives_it(
-    ground: Ground, board: Board, drawn: list[Score], first: int, count: int
+    cached: CachedRankings, board: Board, drawn: list[Score], first: int, count: int
 ) -> None:
     expected = ranked(drawn, board)
-    ground.build(drawn, board)
-    top = ground.boards.top(board, PERIOD, first, count)
+    cached.build(drawn, board)
+    top = cached.boards.top(board, PERIOD, first, count)
     assert top is not None
     assert top == RankedPage(expected[first - 1 : first - 1 + count], len(expected))
     asked = ["a", "b", "nobody"]
-    found = ground.boards.of_players(board, PERIOD, asked)
+    found = cached.boards.of_players(board, PERIOD, asked)
     assert found == RankedPage(tuple(player for player in expected if player.user_id in asked), len(expected))
     for place, player in enumerate(expected, 1):
-        around = ground.boards.around(board, PERIOD, player.user_id, 2)
+        around = cached.boards.around(board, PERIOD, player.user_id, 2)
         assert around == RankedPage(expected[max(0, place - 3) : place + 2], len(expected))
-    assert ground.boards.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
+    assert cached.boards.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
 
 
 @given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
 def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come(
-    ground: Ground, board: Board, drawn: list[Score], random: st.DrawFn, built: int
+    cached: CachedRankings, board: Board, drawn: list[Score], random: st.DrawFn, built: int
 ) -> None:
     # A version is of one state: no two scores of a player have the same.
     states = {(score.user_id, score.version): score for score in drawn}
@@ -72,28 +72,30 @@ def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come
             newest[score.user_id] = score
     in_any_order = [*states.values(), *states.values()]
     random.shuffle(in_any_order)  # type: ignore[attr-defined]
-    build = ground.begin(board)
-    ground.put(*in_any_order[:built], board=board)
+    build = cached.begin(board)
+    cached.put(*in_any_order[:built], board=board)
     build.add(in_any_order[built:])
     build.finish()
-    ground.put(*in_any_order[:built], board=board)
-    assert ground.all(board) == RankedPage(ranked(newest.values(), board), len(newest))
+    cached.put(*in_any_order[:built], board=board)
+    assert cached.all(board) == RankedPage(ranked(newest.values(), board), len(newest))
 
 
-def test_scores_reach_the_ranking_in_use_and_the_one_that_is_being_built(ground: Ground) -> None:
-    ground.build([Score("a", 1, 0, 1)])
-    build = ground.begin()
-    ground.put(Score("a", 5, 0, 2), Score("b", 3, 0, 1))
-    assert ground.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
+def test_scores_reach_the_ranking_in_use_and_the_one_that_is_being_built(cached: CachedRankings) -> None:
+    cached.build([Score("a", 1, 0, 1)])
+    build = cached.begin()
+    cached.put(Score("a", 5, 0, 2), Score("b", 3, 0, 1))
+    assert cached.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
     # As the database was before.
     build.add([Score("a", 1, 0, 1), Score("c", 2, 0, 1)])
     build.finish()
-    assert ground.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
+    assert cached.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
 
 
-def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(ground: Ground, redis_url: str) -> None:
-    build = ground.begin()
-    with ground_on(redis_url) as other:
+def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(
+    cached: CachedRankings, redis_url: str
+) -> None:
+    build = cached.begin()
+    with cached_rankings_on(redis_url) as other:
         assert other.cache.probe() is None
         with pytest.raises(AssertionError):
             other.begin()
@@ -103,12 +105,12 @@ def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(groun
         build.add([Score("b", 1, 0, 1)])
     with pytest.raises(BuildLost):
         build.finish()
-    assert ground.all() == RankedPage(ranked([Score("a", 1, 0, 1)]), 1)
+    assert cached.all() == RankedPage(ranked([Score("a", 1, 0, 1)]), 1)
 
 
-def test_a_ranking_nobody_is_on_is_empty(ground: Ground) -> None:
-    ground.build()
-    assert ground.all() == RankedPage((), 0)
+def test_a_ranking_nobody_is_on_is_empty(cached: CachedRankings) -> None:
+    cached.build()
+    assert cached.all() == RankedPage((), 0)
 
 
 @example(b"")

@@ -9,7 +9,7 @@ from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey
 
 
-class BoardTrust:
+class RankingMarkers:
     """Knows the markers of rankings that have missed nothing.
 
     A marker is the board's epoch and the run id of the Redis that it was built on. The epoch rises in Postgres when
@@ -23,7 +23,7 @@ class BoardTrust:
         self.fresh_at: Instant | None = None
         """Whatever was committed before this instant is in every ranking that may be believed; None: not known."""
 
-    def learn(self, epochs: Mapping[str, int], fresh_at: Instant | None = None) -> None:
+    def set_epochs(self, epochs: Mapping[str, int], fresh_at: Instant | None = None) -> None:
         """Take the boards' epochs, by board id, as Postgres has them now."""
         self._epochs = epochs
         self.fresh_at = fresh_at

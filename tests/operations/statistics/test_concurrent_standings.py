@@ -36,7 +36,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.statistics import histories
 from shared.postgres.statistics.adjustments import NotedAdjustment
-from tests.operations.test_concurrent_writers import deadlocks
+from tests.operations.events.test_concurrent_writers import deadlocks
 from tests.support.databases import connected, flushed, opened, soon
 from tests.support.game_provider import GameProvider
 from tests.support.goals import catalogue_of, goal

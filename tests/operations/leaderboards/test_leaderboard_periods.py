@@ -15,8 +15,8 @@ from shared.operations.leaderboards.leaderboard_periods import (
     RETIRE_AFTER,
     WANT_INTERVAL,
     finish_leaderboard_periods,
-    keep_leaderboard_periods,
-    want_boards,
+    maintain_leaderboard_periods,
+    note_leaderboards_in_use,
 )
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
@@ -36,7 +36,7 @@ WITHOUT = catalogue_with(POINTS, version="without")
 
 def keep(database: Database, now: Instant, catalogue: Catalogue = BOTH) -> int:
     """One pass of the duty."""
-    keep_leaderboard_periods(database, catalogue, HORIZON, now, soon())
+    maintain_leaderboard_periods(database, catalogue, HORIZON, now, soon())
     return finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
 
 
@@ -124,13 +124,13 @@ def test_while_some_process_has_a_board_others_that_have_not_take_nothing_away(
         now += WANT_INTERVAL
         record_catalogue(database, WITHOUT, now, soon())
         keep(database, now, WITHOUT)
-        want_boards(database, BOTH, now, soon())
+        note_leaderboards_in_use(database, BOTH, now, soon())
         assert in_use(database_url) == {"daily", "points"}
     keep(database, now + RETIRE_AFTER, WITHOUT)
     assert in_use(database_url) == {"daily", "points"}
     keep(database, now + RETIRE_AFTER + 1, WITHOUT)
     assert in_use(database_url) == {"points"}
-    want_boards(database, BOTH, now + RETIRE_AFTER + 2, soon())
+    note_leaderboards_in_use(database, BOTH, now + RETIRE_AFTER + 2, soon())
     assert in_use(database_url) == {"daily", "points"}
 
 

@@ -24,7 +24,7 @@ class CacheReport(NamedTuple):
 
 
 def report(cache: Cache) -> CacheReport:
-    """What the server says of itself. Raises `CacheAway`, and `CacheRefused` where it may not be asked."""
+    """What the server says of itself. Raises `CacheUnavailable`, and `CacheRefused` where it may not be asked."""
     info = cache.ask(lambda client: client.info())
     return CacheReport(
         hits=int(info["keyspace_hits"]),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import redis
 
-from shared.cache.board_trust import BoardTrust
 from shared.cache.cache_telemetry import CacheTelemetry
-from shared.cache.keys import BOARD_TTL_S, MARKER, BoardKeys, board_keys, build_keys
+from shared.cache.keys import MARKER, RANKING_TTL_S, RankingKeys, build_keys, ranking_keys
 from shared.cache.members import Undecodable, member_of, place_of, version_of
-from shared.cache.redis import Cache, CacheAway, CacheRefused
+from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
 from shared.domain.catalogue import Board
 from shared.domain.instant import Instant
@@ -24,20 +24,20 @@ _PUT = Script("put_scores")
 _READ = Script("read_ranking")
 
 
-class BoardCache:
+class RankingCache:
     """Answers about rankings as long as Redis may be believed (`BoardReader`)."""
 
     def __init__(
-        self, cache: Cache, trust: BoardTrust, telemetry: CacheTelemetry, *, questions_count: bool = True
+        self, cache: Cache, markers: RankingMarkers, telemetry: CacheTelemetry, *, questions_count: bool = True
     ) -> None:
         self._cache = cache
-        self._trust = trust
+        self._markers = markers
         self._telemetry = telemetry
         self._questions_count = questions_count
 
-    def for_duties(self) -> BoardCache:
+    def for_duties(self) -> RankingCache:
         """The same for questions that no caller has asked: they are no part of the share of hits."""
-        return BoardCache(self._cache, self._trust, self._telemetry, questions_count=False)
+        return RankingCache(self._cache, self._markers, self._telemetry, questions_count=False)
 
     def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage | None:
         """`count` players from the place `first` (from 1) on."""
@@ -54,8 +54,8 @@ class BoardCache:
     def put(self, scores: Iterable[BoardScore]) -> None:
         """Store scores that are committed, in rankings that are in use and in those that are being built.
 
-        Rankings that are neither are passed over: they will be built from the database. Raises `CacheAway` if some of
-        the scores may be missing.
+        Other rankings are skipped: they will be built from the database. Raise `CacheUnavailable` if some of the scores
+        may be missing.
         """
         by_ranking: dict[RankingKey, tuple[Board, dict[str, Score]]] = {}
         for board, period_start, score in scores:
@@ -68,30 +68,30 @@ class BoardCache:
                 self._put(ranking, put_arguments("", newest.values(), ascending=board.ascending))
             except CacheRefused as refusal:
                 if not self.distrust(ranking):
-                    raise CacheAway from refusal
+                    raise CacheUnavailable from refusal
 
     def _put(self, ranking: RankingKey, portions: Iterable[Sequence[Argument]]) -> None:
-        keys = [*board_keys(ranking), *build_keys(ranking)]
+        keys = [*ranking_keys(ranking), *build_keys(ranking)]
         for arguments in portions:
             self._cache.ask(lambda client, arguments=arguments: put(client, keys, arguments))  # type: ignore[misc]
 
     def missing(self, rankings: Sequence[RankingKey]) -> list[RankingKey]:
         """Those of these rankings that Redis has not, or not so that they can be believed. All others live on.
 
-        Raises `CacheAway`.
+        Raises `CacheUnavailable`.
         """
 
         def look(client: redis.Redis) -> list[bytes | None]:
             with client.pipeline(transaction=False) as pipeline:
                 for ranking in rankings:
-                    keys = board_keys(ranking)
+                    keys = ranking_keys(ranking)
                     pipeline.hget(keys.players, MARKER)
                     for key in keys:
-                        pipeline.expire(key, BOARD_TTL_S)
-                return list(pipeline.execute(raise_on_error=False)[:: 1 + len(BoardKeys._fields)])
+                        pipeline.expire(key, RANKING_TTL_S)
+                return list(pipeline.execute(raise_on_error=False)[:: 1 + len(RankingKeys._fields)])
 
         markers = self._cache.ask(look) if rankings else []
-        expected = [self._trust.marker_of(ranking) for ranking in rankings]
+        expected = [self._markers.marker_of(ranking) for ranking in rankings]
         return [
             ranking
             for ranking, found, marker in zip(rankings, markers, expected, strict=True)
@@ -99,8 +99,8 @@ class BoardCache:
         ]
 
     def measure_memory(self, rankings: Sequence[RankingKey]) -> None:
-        """Show how much memory these rankings take in Redis. Raises `CacheAway`."""
-        keys = [key for ranking in rankings for key in board_keys(ranking)]
+        """Show how much memory these rankings take in Redis. Raises `CacheUnavailable`."""
+        keys = [key for ranking in rankings for key in ranking_keys(ranking)]
 
         def measure(client: redis.Redis) -> list[int | None]:
             with client.pipeline(transaction=False) as pipeline:
@@ -113,15 +113,15 @@ class BoardCache:
 
     def _read(self, board: Board, period_start: Instant, asked: Sequence[Argument]) -> RankedPage | None:
         ranking = RankingKey(board.id, period_start)
-        marker = self._trust.marker_of(ranking)
+        marker = self._markers.marker_of(ranking)
         page = None
-        if marker is not None and not self._cache.is_away:
+        if marker is not None and not self._cache.is_unavailable:
             try:
-                found = self._cache.ask(lambda client: _READ.run(client, board_keys(ranking), [marker, *asked]))
+                found = self._cache.ask(lambda client: _READ.run(client, ranking_keys(ranking), [marker, *asked]))
                 # A new connection may have gone to another server than the one that the marker names.
-                if found is not None and self._trust.marker_of(ranking) == marker:
-                    page = _page(board, found)._replace(fresh_at=self._trust.fresh_at)
-            except CacheAway:
+                if found is not None and self._markers.marker_of(ranking) == marker:
+                    page = _page(board, found)._replace(fresh_at=self._markers.fresh_at)
+            except CacheUnavailable:
                 page = None
             except (Undecodable, CacheRefused):
                 self._telemetry.undecodable()
@@ -132,10 +132,10 @@ class BoardCache:
 
     def distrust(self, ranking: RankingKey) -> bool:
         """Have a ranking built again, because it holds what was not written here. Whether Redis has dropped it."""
-        keys = [*board_keys(ranking), *build_keys(ranking)]
+        keys = [*ranking_keys(ranking), *build_keys(ranking)]
         try:
             self._cache.ask(lambda client: client.unlink(*keys))
-        except (CacheAway, CacheRefused):
+        except (CacheUnavailable, CacheRefused):
             return False
         return True
 

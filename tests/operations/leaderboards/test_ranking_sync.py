@@ -20,13 +20,13 @@ from shared.domain.scores import RankingKey, Score
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.events.flush import flush
 from shared.operations.leaderboards import ranking_check, ranking_sync
-from shared.operations.leaderboards.ranking_build import BoardBuilder
-from shared.operations.leaderboards.ranking_check import BoardCheck, Checked
-from shared.operations.leaderboards.ranking_sync import BoardSync
+from shared.operations.leaderboards.ranking_build import RankingBuilder
+from shared.operations.leaderboards.ranking_check import Checked, RankingCheck
+from shared.operations.leaderboards.ranking_sync import RankingSync
 from shared.operations.leaderboards.score_pages import portions
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
-from tests.cache.ground import Ground, ground_on, ranked
+from tests.cache.cached_rankings import CachedRankings, cached_rankings_on, ranked
 from tests.support.databases import connected, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
@@ -46,16 +46,16 @@ WITHOUT_SUM = replace(CATALOGUE, version="without", boards=CATALOGUE.boards[:-1]
 class Process:
     """The duties of a process, one pass at a time."""
 
-    def __init__(self, database: Database, ground: Ground) -> None:
+    def __init__(self, database: Database, cached: CachedRankings) -> None:
         self.catalogue = CATALOGUE
         self.database = database
-        self.ground = ground
+        self.cached = cached
         in_use = lambda: self.catalogue  # noqa: E731
-        self.sync = BoardSync(database, in_use, lambda: NOW, ground.boards, ground.trust)
-        self.builder = BoardBuilder(
-            database, in_use, ground.cache, ground.boards, ground.trust, stopping=threading.Event()
+        self.sync = RankingSync(database, in_use, lambda: NOW, cached.boards, cached.markers)
+        self.builder = RankingBuilder(
+            database, in_use, cached.cache, cached.boards, cached.markers, stopping=threading.Event()
         )
-        self.check = BoardCheck(database, in_use, ground.boards, random.Random(1), lambda _: self.repair())
+        self.check = RankingCheck(database, in_use, cached.boards, random.Random(1), lambda _: self.repair())
 
     def repair(self) -> None:
         """What was there at the first pass is repaired by the second."""
@@ -63,12 +63,12 @@ class Process:
         self.sync.one_pass()
 
     def begin(self) -> None:
-        self.ground.cache.probe()
+        self.cached.cache.probe()
         self.sync.one_pass()
         self.builder.one_pass()
 
     def read(self, board: Board) -> RankedPage | None:
-        return self.ground.boards.top(board, period_of(board), 1, 1_000)
+        return self.cached.boards.top(board, period_of(board), 1, 1_000)
 
     def agrees(self) -> bool:
         """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
@@ -89,8 +89,8 @@ def period_of(board: Board) -> int:
 def process(database: Database, redis_url: str) -> Iterator[Process]:
     """A process with all rankings in Redis, of nobody yet."""
     record_catalogue(database, CATALOGUE, NOW, soon())
-    with ground_on(redis_url) as ground:
-        opened = Process(database, ground)
+    with cached_rankings_on(redis_url) as cached:
+        opened = Process(database, cached)
         opened.begin()
         assert opened.agrees()
         yield opened
@@ -115,7 +115,7 @@ def journal_size(database_url: str) -> int:
 
 
 def test_a_writer_tells_redis_after_the_commit(process: Process, database_url: str) -> None:
-    writer = ScoreWriter(process.database, process.ground.boards)
+    writer = ScoreWriter(process.database, process.cached.boards)
     writer.start()
     for number in range(3):
         for changes in play(process, number):
@@ -137,7 +137,7 @@ def test_what_a_killed_writer_missed_is_repaired(process: Process, database_url:
 
 
 def test_what_a_writer_does_not_get_through_is_repaired(process: Process, database_url: str) -> None:
-    writer = ScoreWriter(process.database, process.ground.boards)
+    writer = ScoreWriter(process.database, process.cached.boards)
     (changes,) = play(process)
     for _ in range(BATCHES_MAX + 5):
         writer.submit(CATALOGUE, changes)
@@ -150,10 +150,10 @@ def test_what_a_writer_does_not_get_through_is_repaired(process: Process, databa
 def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
     play(process, 0)
     process.repair()
-    process.ground.cache.ask(lambda client: client.flushall())
+    process.cached.cache.ask(lambda client: client.flushall())
 
     def play_on(_: int) -> None:
-        writer = ScoreWriter(process.database, process.ground.boards)
+        writer = ScoreWriter(process.database, process.cached.boards)
         for changes in play(process, 1):
             writer.submit(CATALOGUE, changes)
         writer.start()
@@ -184,7 +184,7 @@ def test_without_redis_the_journal_is_bounded_all_the_same(
     record_catalogue(database, CATALOGUE, NOW, soon())
     flush(database, CATALOGUE, [Event("1", "player", NOW, KILLS, delta=1)], soon())
     assert journal_size(database_url) == 1
-    BoardSync(database, lambda: CATALOGUE, lambda: NOW).one_pass()
+    RankingSync(database, lambda: CATALOGUE, lambda: NOW).one_pass()
     assert journal_size(database_url) == 0
 
 
@@ -208,7 +208,7 @@ def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) 
     process.check.one_pass()
     assert process.check.compared > 0
     assert process.check.differences == 0
-    process.ground.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
+    process.cached.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
     assert not process.agrees()
     process.check.one_pass()
     assert process.check.differences == 2
@@ -221,8 +221,8 @@ def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) 
 def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     play(process, players=30)
     process.repair()
-    process.ground.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
-    process.ground.put(Score("only in Redis", -1, 0, version=1), board=SUM)
+    process.cached.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
+    process.cached.put(Score("only in Redis", -1, 0, version=1), board=SUM)
     ranking = RankingKey(SUM.id, 0)
     at_once = process.check.compare(SUM, ranking, 100)
     monkeypatch.setattr(ranking_check, "PLAYERS_MAX", 7)
@@ -236,13 +236,13 @@ def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: 
 
 def scripts_run(process: Process) -> int:
     """How many questions Redis has been asked."""
-    statistics = process.ground.cache.ask(lambda client: client.info("commandstats"))
+    statistics = process.cached.cache.ask(lambda client: client.info("commandstats"))
     return int(statistics["cmdstat_evalsha"]["calls"])
 
 
 def test_what_duties_ask_redis_is_no_part_of_the_share_of_hits(process: Process) -> None:
     def questions() -> list[float | None]:
-        registry = process.ground.telemetry.registry
+        registry = process.cached.telemetry.registry
         outcomes = ({"cache": "leaderboards", "outcome": outcome} for outcome in ("hit", "miss"))
         return [registry.get_sample_value("cache_reads_total", labels) for labels in outcomes]
 
