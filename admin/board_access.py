@@ -16,7 +16,7 @@ from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
-from shared.domain.catalogue import Board, Catalogue
+from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.instant import Instant, to_instant
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_build import RankingBuilder
@@ -47,7 +47,7 @@ class BoardAccess:
     def open_rankings(self) -> Sequence[RankingKey]:
         """The rankings of the catalogue's boards that may still change, in their order there."""
         found = self.database.autocommit(scores.open_rankings, time.monotonic() + DEADLINE_S)
-        places = {board.id: place for place, board in enumerate(self.catalogue.boards)}
+        places = {board.id: place for place, board in enumerate(self.catalogue.leaderboards)}
         known = [ranking for ranking in found if ranking.board_id in places]
         return sorted(known, key=lambda ranking: (places[ranking.board_id], ranking.period_start))
 
@@ -85,11 +85,11 @@ def say_what_waits(database: Database) -> None:
         print(f"{waiting:,} changes wait to get to Redis; services that run see to it", file=sys.stderr)
 
 
-def board_of(catalogue: Catalogue, board_id: str) -> Board:
+def board_of(catalogue: Catalogue, board_id: str) -> Leaderboard:
     """The board, or the end of the command."""
-    board = catalogue.board_by_id.get(board_id)
+    board = catalogue.leaderboard_by_id.get(board_id)
     if board is None:
-        known = ", ".join(board.id for board in catalogue.boards) or "none"
+        known = ", ".join(board.id for board in catalogue.leaderboards) or "none"
         stop(f"the catalogue has no leaderboard {board_id!r}; it has: {known}")
     return board
 

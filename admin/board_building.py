@@ -34,7 +34,7 @@ def build(access: BoardAccess, rankings: Iterable[RankingKey]) -> bool:
 def build_one(access: BoardAccess, ranking: RankingKey, progress: Callable[[int], object]) -> str | None:
     """Build one; why it was not built, if it was not. `progress` is told of further players."""
     try:
-        board = access.catalogue.board_by_id[ranking.board_id]
+        board = access.catalogue.leaderboard_by_id[ranking.board_id]
         if not access.builder().build(board, ranking.period_start, progress):
             return "another builder is at it; what it builds is as good"
     except BuildLost:

@@ -118,7 +118,7 @@ def _row(
     kept: KeptRanking, catalogue: Catalogue, database: Database, access: BoardAccess | None
 ) -> tuple[str, str, str, str, str, str, str, str]:
     ranking = RankingKey(kept.board_id, kept.period_start)
-    board = catalogue.board_by_id.get(kept.board_id)
+    board = catalogue.leaderboard_by_id.get(kept.board_id)
     players = kept.players if kept.players is not None else count_players(database, ranking)
     page = access.boards.top(board, kept.period_start, 1, 1) if access is not None and board is not None else None
     if kept.final_time is not None:

@@ -12,7 +12,7 @@ from admin.steps import NotDone, Progress, Step, said
 from admin.terminal import ranking_text
 from shared.cache import clearing
 from shared.cache.redis import Cache
-from shared.domain.catalogue import Board, Catalogue
+from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.instant import Day, Instant
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
@@ -79,7 +79,7 @@ def buffer_steps(session: MaintenanceSession, today: Day, players_max: int) -> I
 
 def top_steps(session: MaintenanceSession, catalogue: Catalogue) -> Iterator[Step]:
     """Read who stands first as the database answers it while Redis cannot."""
-    boards = catalogue.board_by_id
+    boards = catalogue.leaderboard_by_id
     rankings = [ranking for ranking in session.do(scores.open_rankings) if ranking.board_id in boards]
     if rankings:
         yield Step(
@@ -94,7 +94,9 @@ def _read_tops(
 ) -> str:
     players = 0
     for ranking in rankings:
-        page = session.do(partial(_top, board=catalogue.board_by_id[ranking.board_id], start=ranking.period_start))
+        page = session.do(
+            partial(_top, board=catalogue.leaderboard_by_id[ranking.board_id], start=ranking.period_start)
+        )
         if page is None:
             return "the database has not ranked anybody yet; services see to that"
         players += len(page.ranked)
@@ -102,7 +104,7 @@ def _read_tops(
     return f"{players:,} players"
 
 
-def _top(connection: Connection, board: Board, start: Instant) -> RankedPage | None:
+def _top(connection: Connection, board: Leaderboard, start: Instant) -> RankedPage | None:
     return RankingReader(connection).top(board, start, 1, TOP)
 
 

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from shared.domain.catalogue import EVERYTHING, Board, Stat
+from shared.domain.catalogue import EVERYTHING, Leaderboard, Stat
 from shared.domain.instant import Instant, to_datetime
 from shared.domain.periods import LIFETIME_START
 from shared.domain.scores import RankingKey
@@ -49,7 +49,7 @@ def ranking_text(ranking: RankingKey) -> str:
     return f"{ranking.board_id} {time_text(ranking.period_start)}"
 
 
-def over_text(board: Board) -> str:
+def over_text(board: Leaderboard) -> str:
     """What a board ranks by."""
     ranked = board.ranked
     if isinstance(ranked, Stat):

@@ -73,7 +73,7 @@ class _Verification:
             return {ranking: self._compare(ranking, progress) for ranking in rankings}
 
     def _compare(self, ranking: RankingKey, progress: Progress) -> Checked | None:
-        board = self._access.catalogue.board_by_id[ranking.board_id]
+        board = self._access.catalogue.leaderboard_by_id[ranking.board_id]
         players = count_players(self._access.database, ranking)
         task = progress.add_task(f"compare {ranking_text(ranking)}", total=min(players, self._sample or players))
         if self._sample is None:

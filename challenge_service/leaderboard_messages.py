@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
-from shared.domain.catalogue import Board, BoardMeasure, Scope, ScopeKind
+from shared.domain.catalogue import Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.periods import Schedule
 from shared.domain.rankings import Ranked
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
 
 MEASURES = {
-    BoardMeasure.POINTS: rpc.LEADERBOARD_MEASURE_POINTS,
-    BoardMeasure.SUM: rpc.LEADERBOARD_MEASURE_SUM,
-    BoardMeasure.EVENTS: rpc.LEADERBOARD_MEASURE_EVENTS,
-    BoardMeasure.HIGHEST: rpc.LEADERBOARD_MEASURE_HIGHEST,
-    BoardMeasure.DAYS: rpc.LEADERBOARD_MEASURE_DAYS,
+    LeaderboardMeasure.POINTS: rpc.LEADERBOARD_MEASURE_POINTS,
+    LeaderboardMeasure.SUM: rpc.LEADERBOARD_MEASURE_SUM,
+    LeaderboardMeasure.EVENTS: rpc.LEADERBOARD_MEASURE_EVENTS,
+    LeaderboardMeasure.HIGHEST: rpc.LEADERBOARD_MEASURE_HIGHEST,
+    LeaderboardMeasure.DAYS: rpc.LEADERBOARD_MEASURE_DAYS,
 }
 SCHEDULES = {
     Schedule.LIFETIME: rpc.LEADERBOARD_SCHEDULE_ALL_TIME,
@@ -25,7 +25,7 @@ SCHEDULES = {
 }
 
 
-def board_message(board: Board) -> rpc.Leaderboard:
+def board_message(board: Leaderboard) -> rpc.Leaderboard:
     """A board's definition."""
     message = rpc.Leaderboard(
         leaderboard_id=board.id,

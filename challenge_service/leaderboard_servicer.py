@@ -7,7 +7,7 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from challenge_service.leaderboard_messages import board_message, entry_message, state_message
 from challenge_service.paging import page_position, page_token
-from shared.domain.catalogue import Board, Catalogue
+from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import LeaderboardNotFound
 from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX, is_in_top, percentile
@@ -37,7 +37,7 @@ class LeaderboardServicer:
         """Answer what leaderboards there are."""
         catalogue = self._catalogue.current.catalogue
         return rpc.ListLeaderboardsResponse(
-            leaderboards=map(board_message, catalogue.boards), catalogue_version=catalogue.version
+            leaderboards=map(board_message, catalogue.leaderboards), catalogue_version=catalogue.version
         )
 
     def ListLeaderboard(
@@ -112,8 +112,8 @@ def _check_board(
     return now if instant is None else instant
 
 
-def _board(catalogue: Catalogue, leaderboard_id: str) -> Board:
-    board = catalogue.board_by_id.get(leaderboard_id)
+def _board(catalogue: Catalogue, leaderboard_id: str) -> Leaderboard:
+    board = catalogue.leaderboard_by_id.get(leaderboard_id)
     if board is None:
         raise LeaderboardNotFound("there is no such leaderboard", leaderboard_id=leaderboard_id)
     return board

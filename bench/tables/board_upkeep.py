@@ -153,7 +153,9 @@ def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
         duties.learn()
         duties.builder.one_pass()
         for board in BOARDS:
-            found = duties.check.compare_all(duties.catalogue.board_by_id[board["id"]], RankingKey(board["id"], 0))
+            found = duties.check.compare_all(
+                duties.catalogue.leaderboard_by_id[board["id"]], RankingKey(board["id"], 0)
+            )
             compared, different = (found.compared, found.differences) if found is not None else (0, 1)
             table.check(f"scores of the board {board['id']} that differ in Redis", different, f"of {compared:,}")
 
@@ -168,7 +170,7 @@ def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> No
     with _duties(url, redis_url, path) as duties, opened(url) as database:
         record_catalogue(database, duties.catalogue, system_clock(), time.monotonic() + SETTLED_S)
         duties.learn()
-        board = duties.catalogue.board_by_id["best"]
+        board = duties.catalogue.leaderboard_by_id["best"]
         duties.builder.build(board, 0)
         wrong = _reads_while(lambda: duties.builder.build(board, 0), lambda: _first(duties, players))
         table.add(f"building a ranking of {players:,} anew", wrong.seconds, Unit.SECONDS, at_most(60.0))
@@ -205,5 +207,5 @@ def _reads_while(work: Callable[[], object], is_right: Callable[[], bool]) -> _R
 
 
 def _first(duties: _Duties, players: int) -> bool:
-    page = duties.boards.top(duties.catalogue.board_by_id["best"], 0, 1, 100)
+    page = duties.boards.top(duties.catalogue.leaderboard_by_id["best"], 0, 1, 100)
     return page is not None and page.size == players and page.ranked[0].place == 1

@@ -16,7 +16,7 @@ from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.rankings import put, put_arguments
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey, Score
 
@@ -32,7 +32,7 @@ class BuildLost(Exception):
 class RankingBuild:
     """One ranking on its way. Calls raise `CacheUnavailable` if Redis does not answer."""
 
-    def __init__(self, cache: Cache, board: Board, ranking: RankingKey, marker: str) -> None:
+    def __init__(self, cache: Cache, board: Leaderboard, ranking: RankingKey, marker: str) -> None:
         self._cache = cache
         self._board = board
         self._marker = marker
@@ -64,7 +64,7 @@ class RankingBuild:
             raise BuildLost
 
 
-def new_build(cache: Cache, markers: RankingMarkers, board: Board, period_start: Instant) -> RankingBuild | None:
+def new_build(cache: Cache, markers: RankingMarkers, board: Leaderboard, period_start: Instant) -> RankingBuild | None:
     """A build of the state that the ranking has from now on; None while it is not known which Redis this is."""
     ranking = RankingKey(board.id, period_start)
     marker = markers.marker_of(ranking)

@@ -12,10 +12,10 @@ from shared.cache.members import Undecodable, member_of, place_of, version_of
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
-from shared.domain.scores import BoardScore, RankingKey, Score
+from shared.domain.scores import LeaderboardScore, RankingKey, Score
 
 PUT_PLAYERS_MAX = 500
 """In one script: some milliseconds, for which Redis answers nobody else."""
@@ -25,7 +25,7 @@ _READ = Script("read_ranking")
 
 
 class RankingCache:
-    """Answers about rankings as long as Redis may be believed (`BoardReader`)."""
+    """Answers about rankings as long as Redis may be believed (`LeaderboardReader`)."""
 
     def __init__(
         self, cache: Cache, markers: RankingMarkers, telemetry: CacheTelemetry, *, questions_count: bool = True
@@ -39,25 +39,25 @@ class RankingCache:
         """The same for questions that no caller has asked: they are no part of the share of hits."""
         return RankingCache(self._cache, self._markers, self._telemetry, questions_count=False)
 
-    def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage | None:
+    def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
         """`count` players from the place `first` (from 1) on."""
         return self._read(board, period_start, ["top", first - 1, first + count - 2])
 
-    def of_players(self, board: Board, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
+    def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
         """Those of these players who are on the board."""
         return self._read(board, period_start, ["players", *user_ids])
 
-    def around(self, board: Board, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
+    def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
         """A player with up to so many before and after; nobody if the player is not on the board."""
         return self._read(board, period_start, ["around", neighbours, user_id])
 
-    def put(self, scores: Iterable[BoardScore]) -> None:
+    def put(self, scores: Iterable[LeaderboardScore]) -> None:
         """Store scores that are committed, in rankings that are in use and in those that are being built.
 
         Other rankings are skipped: they will be built from the database. Raise `CacheUnavailable` if some of the scores
         may be missing.
         """
-        by_ranking: dict[RankingKey, tuple[Board, dict[str, Score]]] = {}
+        by_ranking: dict[RankingKey, tuple[Leaderboard, dict[str, Score]]] = {}
         for board, period_start, score in scores:
             _, newest = by_ranking.setdefault(RankingKey(board.id, period_start), (board, {}))
             stored = newest.get(score.user_id)
@@ -111,7 +111,7 @@ class RankingCache:
         sizes = self._cache.ask(measure) if keys else []
         self._telemetry.takes_bytes(sum(size for size in sizes if isinstance(size, int)))
 
-    def _read(self, board: Board, period_start: Instant, asked: Sequence[Argument]) -> RankedPage | None:
+    def _read(self, board: Leaderboard, period_start: Instant, asked: Sequence[Argument]) -> RankedPage | None:
         ranking = RankingKey(board.id, period_start)
         marker = self._markers.marker_of(ranking)
         page = None
@@ -158,14 +158,14 @@ def put(client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument])
     return int(_PUT.run(client, keys, arguments))
 
 
-def _page(board: Board, found: object) -> RankedPage:
+def _page(board: Leaderboard, found: object) -> RankedPage:
     if not isinstance(found, list) or len(found) % 3 != 1 or not isinstance(found[0], int):
         raise Undecodable
     ranked = [_ranked(board, *found[index : index + 3]) for index in range(1, len(found), 3)]
     return RankedPage(tuple(sorted(ranked, key=lambda player: player.place)), found[0])
 
 
-def _ranked(board: Board, raw: object, place: object, better: object) -> Ranked:
+def _ranked(board: Leaderboard, raw: object, place: object, better: object) -> Ranked:
     if not isinstance(place, int) or not isinstance(better, int) or place < 0:
         raise Undecodable
     member = member_of(raw, ascending=board.ascending)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
-from shared.domain.catalogue import PRIORITY_DEFAULT, Board, Catalogue, Challenge, Goal, Reward, Source, Stat
-from shared.domain.identity import BoardIdentity, GoalIdentity, identity_of, identity_of_board
+from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Leaderboard, Reward, Source, Stat
+from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
 
 
 def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
     """Why `new` may not follow `old`, in the order of `new`; empty if it may."""
-    goals = {goal.id: identity_of(goal) for goal in old.goals.values()}
-    boards = {board.id: identity_of_board(board) for board in old.boards}
-    return [*identity_changes(goals, new), *board_identity_changes(boards, new)]
+    goals = {goal.id: goal_identity(goal) for goal in old.goals.values()}
+    boards = {board.id: leaderboard_identity(board) for board in old.leaderboards}
+    return [*identity_changes(goals, new), *leaderboard_identity_changes(boards, new)]
 
 
 def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[Problem]:
@@ -27,18 +27,18 @@ def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[
         Problem(f"goal {goal.id!r}", f"{change}: a goal id is for ever, give the changed goal an id of its own")
         for goal in new.goals.values()
         if goal.id in known
-        for change in _differences(_identity_traits(known[goal.id]), _identity_traits(identity_of(goal)))
+        for change in _differences(_identity_traits(known[goal.id]), _identity_traits(goal_identity(goal)))
     ]
 
 
-def board_identity_changes(known: Mapping[str, BoardIdentity], new: Catalogue) -> list[Problem]:
+def leaderboard_identity_changes(known: Mapping[str, LeaderboardIdentity], new: Catalogue) -> list[Problem]:
     """The same for leaderboards: what a board ranks, by period and in which order, never changes under its id."""
     return [
         Problem(f"leaderboard {board.id!r}", f"{change}: its id is for ever, give the changed board an id of its own")
-        for board in new.boards
+        for board in new.leaderboards
         if board.id in known
         for change in _differences(
-            _board_identity_traits(known[board.id]), _board_identity_traits(identity_of_board(board))
+            _leaderboard_identity_traits(known[board.id]), _leaderboard_identity_traits(leaderboard_identity(board))
         )
     ]
 
@@ -104,7 +104,7 @@ def _identity_traits(identity: GoalIdentity) -> dict[str, str]:
 def _traits(goal: Goal) -> dict[str, str]:
     """What a document says about a goal, as `_identity_traits`."""
     return {
-        **_identity_traits(identity_of(goal)),
+        **_identity_traits(goal_identity(goal)),
         "target": f"{goal.target:,}",
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
@@ -153,11 +153,11 @@ def _stat_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
 
 
 def _board_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
-    for board in old.boards:
-        if board.id not in new.board_by_id:
+    for board in old.leaderboards:
+        if board.id not in new.leaderboard_by_id:
             yield f"leaderboard {board.id!r} is removed"
-    for board in new.boards:
-        before = old.board_by_id.get(board.id)
+    for board in new.leaderboards:
+        before = old.leaderboard_by_id.get(board.id)
         if before is None:
             yield f"leaderboard {board.id!r} is added: it ranks what happens from now on, and its lifetime tally"
             continue
@@ -165,12 +165,12 @@ def _board_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield f"leaderboard {board.id!r}: {change}"
         if before.description != board.description:
             yield f"leaderboard {board.id!r}: description changes"
-    kept_before = [board.id for board in old.boards if board.id in new.board_by_id]
-    if kept_before != [board.id for board in new.boards if board.id in old.board_by_id]:
+    kept_before = [board.id for board in old.leaderboards if board.id in new.leaderboard_by_id]
+    if kept_before != [board.id for board in new.leaderboards if board.id in old.leaderboard_by_id]:
         yield "leaderboards come in another order"
 
 
-def _board_identity_traits(identity: BoardIdentity) -> dict[str, str]:
+def _leaderboard_identity_traits(identity: LeaderboardIdentity) -> dict[str, str]:
     """What a board ranks, in the words of a document."""
     over = (identity.scope, identity.scope_id, identity.source, identity.stat_code)
     return {
@@ -181,10 +181,10 @@ def _board_identity_traits(identity: BoardIdentity) -> dict[str, str]:
     }
 
 
-def _board_traits(board: Board) -> dict[str, str]:
+def _board_traits(board: Leaderboard) -> dict[str, str]:
     return {
         "name": repr(board.name),
-        **_board_identity_traits(identity_of_board(board)),
+        **_leaderboard_identity_traits(leaderboard_identity(board)),
         "ranks": "shared" if board.shared_ranks else "strict",
     }
 

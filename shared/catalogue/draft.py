@@ -43,7 +43,7 @@ class ChallengeDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardDraft:
+class LeaderboardDraft:
     """One leaderboard; `place` is the whole board's."""
 
     place: Place
@@ -64,7 +64,7 @@ class CatalogueDraft:
     challenges: tuple[ChallengeDraft, ...]
     goals: tuple[GoalDraft, ...]
     stats: tuple[TextDraft, ...]
-    boards: tuple[BoardDraft, ...]
+    leaderboards: tuple[LeaderboardDraft, ...]
 
 
 def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
@@ -72,15 +72,15 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
     challenges: list[ChallengeDraft] = []
     goals: list[GoalDraft] = []
     stats: list[TextDraft] = []
-    boards: list[BoardDraft] = []
+    leaderboards: list[LeaderboardDraft] = []
     for document in documents:
         root = Place(document)
         stats.extend(_texts(root, document.value, "stats"))
-        boards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
+        leaderboards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
         for place, challenge in _entries(root, document.value, "challenges"):
             challenges.append(ChallengeDraft(place, _text(challenge, "id")))
             goals.extend(_goal(*entry) for entry in _entries(place, challenge, "goals"))
-    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats), tuple(boards))
+    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats), tuple(leaderboards))
 
 
 def _goal(place: Place, goal: object) -> GoalDraft:
@@ -95,8 +95,8 @@ def _goal(place: Place, goal: object) -> GoalDraft:
     )
 
 
-def _board(place: Place, board: object) -> BoardDraft:
-    return BoardDraft(
+def _board(place: Place, board: object) -> LeaderboardDraft:
+    return LeaderboardDraft(
         place,
         id=_text(board, "id"),
         over=_text(board, "over"),

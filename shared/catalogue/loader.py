@@ -11,10 +11,10 @@ from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.catalogue.reading import read
 from shared.catalogue.rules import RULES, RULES_OF_THE_WHOLE
 from shared.catalogue.schema import (
-    BoardForm,
     CatalogueForm,
     ChallengeForm,
     GoalForm,
+    LeaderboardForm,
     LeaderboardSchedule,
     Over,
     Ranks,
@@ -24,11 +24,11 @@ from shared.catalogue.version import version_of
 from shared.catalogue.wording import examine
 from shared.domain.catalogue import (
     EVERYTHING,
-    Board,
-    BoardMeasure,
     Catalogue,
     Challenge,
     Goal,
+    Leaderboard,
+    LeaderboardMeasure,
     Reward,
     Scope,
     ScopeKind,
@@ -72,7 +72,7 @@ def _in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
 def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
     challenges: list[Challenge] = []
     stats: list[str] = []
-    boards: list[Board] = []
+    boards: list[Leaderboard] = []
     for form in forms:
         challenges += map(_challenge, form.challenges)
         stats += form.stats
@@ -116,12 +116,12 @@ _SCHEDULES = {
 }
 
 
-def _board(form: BoardForm) -> Board:
-    return Board(
+def _board(form: LeaderboardForm) -> Leaderboard:
+    return Leaderboard(
         id=form.id,
         name=form.name,
         description=form.description,
-        measure=BoardMeasure(form.count.value) if form.count is not None else BoardMeasure.POINTS,
+        measure=LeaderboardMeasure(form.count.value) if form.count is not None else LeaderboardMeasure.POINTS,
         ranked=_ranked(form),
         schedule=_SCHEDULES[form.period],
         ascending=form.order is SortOrder.ASCENDING,
@@ -129,7 +129,7 @@ def _board(form: BoardForm) -> Board:
     )
 
 
-def _ranked(form: BoardForm) -> Scope | Stat:
+def _ranked(form: LeaderboardForm) -> Scope | Stat:
     if form.over is not Over.POINTS:
         return Stat(Source(form.over.value), form.stat)
     if form.challenge:

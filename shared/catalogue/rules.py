@@ -9,7 +9,7 @@ from shared.catalogue.cycles import cycles
 from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
-from shared.catalogue.schema import BoardCounting, Over
+from shared.catalogue.schema import LeaderboardCounting, Over
 from shared.domain.catalogue import Counting, Source
 
 CHALLENGES_MAX = 1_000
@@ -96,11 +96,11 @@ def tags_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
 
 
 def board_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
-    return _unique((board.place.at("id"), board.id) for board in draft.boards)
+    return _unique((board.place.at("id"), board.id) for board in draft.leaderboards)
 
 
 def a_board_over_points_names_goals_alone(draft: CatalogueDraft) -> Iterator[Problem]:
-    for board in draft.boards:
+    for board in draft.leaderboards:
         if board.over != Over.POINTS:
             continue
         for key in ("stat", "count"):
@@ -111,7 +111,7 @@ def a_board_over_points_names_goals_alone(draft: CatalogueDraft) -> Iterator[Pro
 
 
 def a_board_over_events_says_how_they_count(draft: CatalogueDraft) -> Iterator[Problem]:
-    for board in draft.boards:
+    for board in draft.leaderboards:
         if board.over not in (Over.LOGIN, Over.STAT):
             continue
         for key in ("challenge", "tag"):
@@ -126,15 +126,15 @@ def a_board_over_events_says_how_they_count(draft: CatalogueDraft) -> Iterator[P
 
 
 def a_login_board_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
-    for board in draft.boards:
-        if board.over == Over.LOGIN and board.count in (BoardCounting.SUM, BoardCounting.HIGHEST):
+    for board in draft.leaderboards:
+        if board.over == Over.LOGIN and board.count in (LeaderboardCounting.SUM, LeaderboardCounting.HIGHEST):
             yield board.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
 
 
 def what_a_board_is_over_exists(draft: CatalogueDraft) -> Iterator[Problem]:
     challenges = {challenge.id for challenge in draft.challenges}
     tags = {tag.text for goal in draft.goals for tag in goal.tags}
-    for board in draft.boards:
+    for board in draft.leaderboards:
         if board.challenge is not None and board.challenge not in challenges:
             yield board.place.at("challenge").problem(f"there is no challenge {_shown(board.challenge)}")
         if board.tag is not None and board.tag not in tags:
@@ -152,7 +152,7 @@ def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
         ("challenges", draft.challenges, CHALLENGES_MAX),
         ("goals", draft.goals, GOALS_MAX),
         ("declared stats", draft.stats, DECLARED_STATS_MAX),
-        ("leaderboards", draft.boards, LEADERBOARDS_MAX),
+        ("leaderboards", draft.leaderboards, LEADERBOARDS_MAX),
     ):
         if len(parts) > maximum:
             yield parts[maximum].place.problem(f"a catalogue has at most {maximum:,} {what}")

@@ -115,7 +115,7 @@ class Over(StrEnum):
     STAT = "stat"
 
 
-class BoardCounting(StrEnum):
+class LeaderboardCounting(StrEnum):
     """The ways of counting that never fall, so that a score is kept once it is reached."""
 
     SUM = "sum"
@@ -147,7 +147,7 @@ class Ranks(StrEnum):
     STRICT = "strict"
 
 
-class BoardForm(Form):
+class LeaderboardForm(Form):
     """One leaderboard."""
 
     id: Id
@@ -158,7 +158,7 @@ class BoardForm(Form):
     tag: Id = ""
     """Only with `over: points`, and one of the two; rules see to that, as to the next two."""
     stat: Id = ""
-    count: Annotated[BoardCounting | None, Field(strict=False)] = None
+    count: Annotated[LeaderboardCounting | None, Field(strict=False)] = None
     period: Annotated[LeaderboardSchedule, Field(strict=False)] = LeaderboardSchedule.ALL_TIME
     order: Annotated[SortOrder, Field(strict=False)] = SortOrder.DESCENDING
     ranks: Annotated[Ranks, Field(strict=False)] = Ranks.SHARED
@@ -170,4 +170,4 @@ class CatalogueForm(Form):
     challenges: list[ChallengeForm] = []
     stats: list[Id] = []
     """Further stat codes that are tallied although no goal may use them yet."""
-    leaderboards: list[BoardForm] = []
+    leaderboards: list[LeaderboardForm] = []

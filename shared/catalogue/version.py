@@ -7,12 +7,14 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from shared.domain.catalogue import Board, Challenge
+from shared.domain.catalogue import Challenge, Leaderboard
 
 _DIGEST_BYTES = 16
 
 
-def version_of(challenges: Sequence[Challenge], declared_stats: Collection[str], boards: Sequence[Board] = ()) -> str:
+def version_of(
+    challenges: Sequence[Challenge], declared_stats: Collection[str], boards: Sequence[Leaderboard] = ()
+) -> str:
     """32 hexadecimal digits, equal exactly when the definitions are.
 
     The order of challenges, goals, prerequisites, tags and boards is part of the definitions, because players see it;

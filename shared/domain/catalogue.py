@@ -114,7 +114,7 @@ def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...
     return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
 
 
-class BoardMeasure(StrEnum):
+class LeaderboardMeasure(StrEnum):
     """What players are ranked by; the value is what the database stores."""
 
     POINTS = "points"
@@ -125,13 +125,13 @@ class BoardMeasure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Leaderboard:
     """A leaderboard. Of players with the same score, whoever was first there stands first."""
 
     id: str
     name: str
     description: str
-    measure: BoardMeasure
+    measure: LeaderboardMeasure
     ranked: Scope | Stat
     """Whose points, if the measure is `POINTS`; else the stat whose tally has the measure."""
     schedule: Schedule = Schedule.LIFETIME
@@ -172,7 +172,7 @@ class Catalogue:
     challenges: tuple[Challenge, ...]
     declared_stats: frozenset[str] = frozenset()
     """Stat codes that are tallied although no goal may watch them yet."""
-    boards: tuple[Board, ...] = ()
+    leaderboards: tuple[Leaderboard, ...] = ()
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:
@@ -193,33 +193,33 @@ class Catalogue:
     def wanted(self) -> frozenset[Stat]:
         """What is tallied: the stats of all goals and boards, the declared ones, and logins, which statistics need."""
         declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)
-        return declared.union([LOGIN], self.board_schedules, (goal.stat for goal in self.goals.values()))
+        return declared.union([LOGIN], self.leaderboard_schedules, (goal.stat for goal in self.goals.values()))
 
     @cached_property
     def day_counted(self) -> frozenset[Stat]:
         """The stats whose tallies keep the set of days; logins do in any case, for their streaks."""
         by_goals = frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
-        by_boards = (board.ranked for board in self.boards if board.measure is BoardMeasure.DAYS)
+        by_boards = (board.ranked for board in self.leaderboards if board.measure is LeaderboardMeasure.DAYS)
         return by_goals.union([LOGIN], (stat for stat in by_boards if isinstance(stat, Stat)))
 
     @cached_property
-    def board_by_id(self) -> Mapping[str, Board]:
+    def leaderboard_by_id(self) -> Mapping[str, Leaderboard]:
         """Every leaderboard by its id, in catalogue order."""
-        return {board.id: board for board in self.boards}
+        return {board.id: board for board in self.leaderboards}
 
     @cached_property
-    def boards_over(self) -> Mapping[tuple[Scope | Stat, Schedule], tuple[Board, ...]]:
+    def leaderboards_over(self) -> Mapping[tuple[Scope | Stat, Schedule], tuple[Leaderboard, ...]]:
         """The boards that rank by each scope's points or stat's tally, and schedule."""
-        boards: dict[tuple[Scope | Stat, Schedule], list[Board]] = {}
-        for board in self.boards:
+        boards: dict[tuple[Scope | Stat, Schedule], list[Leaderboard]] = {}
+        for board in self.leaderboards:
             boards.setdefault((board.ranked, board.schedule), []).append(board)
         return {over: tuple(found) for over, found in boards.items()}
 
     @cached_property
-    def board_schedules(self) -> Mapping[Stat, frozenset[Schedule]]:
+    def leaderboard_schedules(self) -> Mapping[Stat, frozenset[Schedule]]:
         """The stats that boards rank by, each with the schedules of those boards."""
         schedules: dict[Stat, set[Schedule]] = {}
-        for board in self.boards:
+        for board in self.leaderboards:
             if isinstance(board.ranked, Stat):
                 schedules.setdefault(board.ranked, set()).add(board.schedule)
         return {stat: frozenset(found) for stat, found in schedules.items()}
@@ -228,7 +228,7 @@ class Catalogue:
     def points_schedules(self) -> Mapping[Scope, frozenset[Schedule]]:
         """The scopes whose points boards rank by, each with the schedules of those boards."""
         schedules: dict[Scope, set[Schedule]] = {}
-        for board in self.boards:
+        for board in self.leaderboards:
             if isinstance(board.ranked, Scope):
                 schedules.setdefault(board.ranked, set()).add(board.schedule)
         return {scope: frozenset(found) for scope, found in schedules.items()}
@@ -236,7 +236,7 @@ class Catalogue:
     @cached_property
     def tally_schedules(self) -> Mapping[Stat, tuple[Schedule, ...]]:
         """The stats that are tallied by period as well, each with the schedules besides the lifetime."""
-        by_period = {stat: sorted(found - {Schedule.LIFETIME}) for stat, found in self.board_schedules.items()}
+        by_period = {stat: sorted(found - {Schedule.LIFETIME}) for stat, found in self.leaderboard_schedules.items()}
         return {stat: tuple(schedules) for stat, schedules in by_period.items() if schedules}
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.catalogue import Board, Goal, Scope, Stat
+from shared.domain.catalogue import Goal, Leaderboard, Scope, Stat
 from shared.domain.periods import Schedule
 
 
@@ -22,12 +22,12 @@ class GoalIdentity(NamedTuple):
     schedule: str
 
 
-def identity_of(goal: Goal) -> GoalIdentity:
+def goal_identity(goal: Goal) -> GoalIdentity:
     """The identity of a goal as a catalogue defines it."""
     return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, Schedule.LIFETIME.value)
 
 
-class BoardIdentity(NamedTuple):
+class LeaderboardIdentity(NamedTuple):
     """What a leaderboard ranks. Under another one, its past rankings would speak of another board.
 
     As the database stores it, like a goal's. A board is over a scope's points or over a stat's events; what it is not
@@ -43,11 +43,11 @@ class BoardIdentity(NamedTuple):
     ascending: bool
 
 
-def identity_of_board(board: Board) -> BoardIdentity:
+def leaderboard_identity(board: Leaderboard) -> LeaderboardIdentity:
     """The identity of a leaderboard as a catalogue defines it."""
     scope = board.ranked if isinstance(board.ranked, Scope) else None
     stat = board.ranked if isinstance(board.ranked, Stat) else None
-    return BoardIdentity(
+    return LeaderboardIdentity(
         measure=board.measure.value,
         scope=scope and scope.kind.value,
         scope_id=scope and scope.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 
 PLAYERS_MAX = 500
@@ -49,14 +49,14 @@ def is_in_top(rank: int, size: int, percent: int) -> bool:
     return (rank - 1) * 100 < percent * size
 
 
-class BoardReader(Protocol):
+class LeaderboardReader(Protocol):
     """Answers from one place where rankings are kept; None wherever it cannot, and another one has to."""
 
-    def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage | None:
+    def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
         """`count` players from the place `first` (from 1) on; fewer where the board ends."""
 
-    def of_players(self, board: Board, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
+    def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
         """Those of these players who are on the board."""
 
-    def around(self, board: Board, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
+    def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
         """A player with up to so many before and after; nobody if the player is not on the board."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Board, BoardMeasure, Catalogue, Scope, Stat
+from shared.domain.catalogue import Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
 from shared.domain.instant import DAY, Day, Instant
 from shared.domain.periods import Schedule
 from shared.domain.standings import Standing, StandingKey
@@ -36,10 +36,10 @@ class Score(NamedTuple):
     """Grows with every change of what the score is made of: of two scores the one with the greater version is newer."""
 
 
-class BoardScore(NamedTuple):
+class LeaderboardScore(NamedTuple):
     """A score on a board in one of its periods."""
 
-    board: Board
+    board: Leaderboard
     period_start: Instant
     score: Score
 
@@ -61,35 +61,35 @@ class TallyState(NamedTuple):
 
 def changed_scores(
     catalogue: Catalogue, tallies: Iterable[TallyState], standings: Mapping[StandingKey, Standing]
-) -> Iterator[BoardScore]:
+) -> Iterator[LeaderboardScore]:
     """The scores on the catalogue's boards that tallies and standings stand for, as they are stored now."""
-    boards = catalogue.boards_over
+    boards = catalogue.leaderboards_over
     for tally in tallies:
         for board in boards.get((tally.stat, tally.schedule), ()):
             score = _score_of_tally(board, tally)
             if score is not None:
-                yield BoardScore(board, tally.period_start, score)
+                yield LeaderboardScore(board, tally.period_start, score)
     for key, standing in standings.items():
         for board in boards.get((Scope(key.scope, key.scope_id), key.schedule), ()):
             reached = UNKNOWN_TIME if standing.points_time is None else standing.points_time
             score = Score(key.user_id, standing.points, reached, standing.version)
-            yield BoardScore(board, key.period_start, score)
+            yield LeaderboardScore(board, key.period_start, score)
 
 
-def _score_of_tally(board: Board, tally: TallyState) -> Score | None:
+def _score_of_tally(board: Leaderboard, tally: TallyState) -> Score | None:
     """None while the tally has nothing of what the board ranks by."""
     measures = tally.measures
     score: int | None
     match board.measure:
-        case BoardMeasure.SUM:
+        case LeaderboardMeasure.SUM:
             score, reached = measures.sum or None, tally.sum_time
-        case BoardMeasure.EVENTS:
+        case LeaderboardMeasure.EVENTS:
             score, reached = measures.events or None, tally.events_time
-        case BoardMeasure.HIGHEST:
+        case LeaderboardMeasure.HIGHEST:
             score, reached = measures.highest, tally.highest_time
-        case BoardMeasure.DAYS:
+        case LeaderboardMeasure.DAYS:
             score, reached = measures.day_count or None, None if tally.last_day is None else tally.last_day * DAY
-        case BoardMeasure.POINTS:
+        case LeaderboardMeasure.POINTS:
             raise ValueError(f"{board.id} ranks by points, not by a tally")
     if score is None:
         return None

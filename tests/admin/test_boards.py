@@ -55,7 +55,7 @@ def test_a_rebuild_beside_another_one_says_so(site: Site, redis_url: str, capsys
     assert cache.probe() is None
     markers = RankingMarkers(cache)
     markers.set_epochs({"champions": 1})
-    other = new_build(cache, markers, site.catalogue.board_by_id["champions"], 0)
+    other = new_build(cache, markers, site.catalogue.leaderboard_by_id["champions"], 0)
     assert other is not None
     assert other.begin()
     assert admin("boards", "rebuild", "champions") == 1

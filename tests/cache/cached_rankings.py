@@ -10,15 +10,15 @@ from shared.cache.ranking_builds import RankingBuild
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
+from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
-from shared.domain.scores import BoardScore, RankingKey, Score
+from shared.domain.scores import LeaderboardScore, RankingKey, Score
 from shared.runtime.telemetry import Telemetry
 from tests.support.waiting import wait_until
 
 PERIOD: Instant = 0
-TOP = Board("top: {1}", "Top", "", BoardMeasure.POINTS, EVERYTHING)
+TOP = Leaderboard("top: {1}", "Top", "", LeaderboardMeasure.POINTS, EVERYTHING)
 RANKING = RankingKey(TOP.id, PERIOD)
 
 
@@ -32,7 +32,7 @@ class CachedRankings:
         self.telemetry = Telemetry()
         self.boards = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
 
-    def begin(self, board: Board = TOP) -> RankingBuild:
+    def begin(self, board: Leaderboard = TOP) -> RankingBuild:
         """A build that has begun."""
         wait_until(lambda: self.cache.probe() is None)
         marker = self.markers.marker_of(RankingKey(board.id, PERIOD))
@@ -41,17 +41,17 @@ class CachedRankings:
         assert build.begin()
         return build
 
-    def build(self, scores: Iterable[Score] = (), board: Board = TOP) -> None:
+    def build(self, scores: Iterable[Score] = (), board: Leaderboard = TOP) -> None:
         """Have these scores in use, and nothing else."""
         build = self.begin(board)
         build.add(scores)
         build.finish()
 
-    def put(self, *scores: Score, board: Board = TOP) -> None:
+    def put(self, *scores: Score, board: Leaderboard = TOP) -> None:
         """Store scores as a writer does after its commit."""
-        self.boards.put(BoardScore(board, PERIOD, score) for score in scores)
+        self.boards.put(LeaderboardScore(board, PERIOD, score) for score in scores)
 
-    def all(self, board: Board = TOP) -> RankedPage | None:
+    def all(self, board: Leaderboard = TOP) -> RankedPage | None:
         """The whole ranking."""
         return self.boards.top(board, PERIOD, 1, 10_000)
 
@@ -66,7 +66,7 @@ def cached_rankings_on(url: str) -> Iterator[CachedRankings]:
         cached.cache.close()
 
 
-def ranked(scores: Iterable[Score], board: Board = TOP) -> tuple[Ranked, ...]:
+def ranked(scores: Iterable[Score], board: Leaderboard = TOP) -> tuple[Ranked, ...]:
     """The ranking, by sorting."""
     sign = 1 if board.ascending else -1
     order = sorted(scores, key=lambda score: (sign * score.score, score.reached_time, score.user_id.encode()))
@@ -76,7 +76,7 @@ def ranked(scores: Iterable[Score], board: Board = TOP) -> tuple[Ranked, ...]:
     )
 
 
-def _rank(order: Sequence[Score], place: int, board: Board) -> int:
+def _rank(order: Sequence[Score], place: int, board: Leaderboard) -> int:
     if not board.shared_ranks:
         return place
     return 1 + next(index for index, score in enumerate(order) if score.score == order[place - 1].score)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.cache.members import Undecodable, member_of, place_of
 from shared.cache.ranking_builds import BuildLost
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from shared.domain.tally import SUM_MAX
@@ -44,7 +44,7 @@ def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score
 
 @given(boards, st.lists(scores, max_size=12).map(by_player), st.integers(1, 12), st.integers(0, 12))
 def test_a_ranking_is_read_as_sorting_gives_it(
-    cached: CachedRankings, board: Board, drawn: list[Score], first: int, count: int
+    cached: CachedRankings, board: Leaderboard, drawn: list[Score], first: int, count: int
 ) -> None:
     expected = ranked(drawn, board)
     cached.build(drawn, board)
@@ -62,7 +62,7 @@ def test_a_ranking_is_read_as_sorting_gives_it(
 
 @given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
 def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come(
-    cached: CachedRankings, board: Board, drawn: list[Score], random: st.DrawFn, built: int
+    cached: CachedRankings, board: Leaderboard, drawn: list[Score], random: st.DrawFn, built: int
 ) -> None:
     # A version is of one state: no two scores of a player have the same.
     states = {(score.user_id, score.version): score for score in drawn}

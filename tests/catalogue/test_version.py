@@ -51,7 +51,7 @@ def test_writing_the_same_in_another_way_keeps_the_version(rewriting: tuple[Mapp
 @given(neighbours())
 def test_versions_are_equal_exactly_when_the_definitions_are(pair: tuple[Mapping, Mapping]) -> None:
     first, second = map(loaded, pair)
-    one, other = ((each.challenges, each.declared_stats, each.boards) for each in (first, second))
+    one, other = ((each.challenges, each.declared_stats, each.leaderboards) for each in (first, second))
     assert (first.version == second.version) == (one == other)
 
 

@@ -64,7 +64,7 @@ class Rankings:
     def _agree(self, access: BoardAccess) -> bool:
         check = RankingCheck(access.database, lambda: self._catalogue, access.boards, random.Random(), lambda _: None)
         for ranking in access.open_rankings():
-            checked = check.compare_all(self._catalogue.board_by_id[ranking.board_id], ranking)
+            checked = check.compare_all(self._catalogue.leaderboard_by_id[ranking.board_id], ranking)
             if checked is None or checked.differences or checked.compared != count_players(access.database, ranking):
                 return False
         return True

@@ -15,7 +15,16 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure, Catalogue, Goal, Scope, ScopeKind
+from shared.domain.catalogue import (
+    AMOUNT_MAX,
+    EVERYTHING,
+    Catalogue,
+    Goal,
+    Leaderboard,
+    LeaderboardMeasure,
+    Scope,
+    ScopeKind,
+)
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
@@ -43,9 +52,9 @@ EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
 NOW = (FIRST_DAY + 10) * DAY
 
 BOARDS = (
-    Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
-    Board("pvp", "Day", "", BoardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
-    Board("kills", "Kills", "", BoardMeasure.SUM, KILLS, Schedule.MONTH),
+    Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
+    Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
+    Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, Schedule.MONTH),
 )
 
 histories = (f"history {number}, " for number in count())
@@ -98,7 +107,7 @@ _points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
     """A catalogue, and what two players do under it."""
-    catalogue = replace(draw(catalogues()), boards=BOARDS)
+    catalogue = replace(draw(catalogues()), leaderboards=BOARDS)
     goals = goal_of(catalogue)
     step = (
         _reports

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, Source, Stat
+from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Source, Stat
 from shared.domain.periods import Schedule
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.services import Game, game
@@ -60,8 +60,10 @@ def arena() -> Catalogue:
 
 def arena_with_boards() -> Catalogue:
     """The catalogue with two leaderboards, one by day and one of all time."""
-    wins = Board("wins", "Wins", "Today", BoardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
-    return replace(arena(), boards=(wins, Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)))
+    wins = Leaderboard("wins", "Wins", "Today", LeaderboardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
+    return replace(
+        arena(), leaderboards=(wins, Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING))
+    )
 
 
 @pytest.fixture

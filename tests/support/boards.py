@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, Scope, Stat
+from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
 from shared.domain.instant import Instant
 from shared.domain.periods import Schedule
 from shared.operations.catalogue.catalogue_record import record_catalogue
@@ -17,20 +17,20 @@ from tests.support.services import NOW, SetClock, rows
 
 def board(
     board_id: str = "board",
-    measure: BoardMeasure = BoardMeasure.POINTS,
+    measure: LeaderboardMeasure = LeaderboardMeasure.POINTS,
     ranked: Scope | Stat = EVERYTHING,
     schedule: Schedule = Schedule.LIFETIME,
     *,
     ascending: bool = False,
     shared_ranks: bool = True,
-) -> Board:
+) -> Leaderboard:
     """A leaderboard over all points, unless it is said otherwise."""
-    return Board(board_id, "Board", "", measure, ranked, schedule, ascending, shared_ranks)
+    return Leaderboard(board_id, "Board", "", measure, ranked, schedule, ascending, shared_ranks)
 
 
-def catalogue_with(*boards: Board, version: str = "by hand") -> Catalogue:
+def catalogue_with(*boards: Leaderboard, version: str = "by hand") -> Catalogue:
     """A catalogue of one goal and these leaderboards."""
-    return replace(catalogue_of(goal()), boards=boards, version=version)
+    return replace(catalogue_of(goal()), leaderboards=boards, version=version)
 
 
 def ranked_now(database_url: str, catalogue: Catalogue, now: Instant = NOW) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
 
@@ -19,13 +19,13 @@ class Scored(NamedTuple):
 
 
 class BruteForceReader:
-    """A `BoardReader` over scores in memory."""
+    """A `LeaderboardReader` over scores in memory."""
 
     def __init__(self, scores: Mapping[tuple[str, Instant], Sequence[Scored]]) -> None:
         """Everybody's score, by board id and period start."""
         self._scores = scores
 
-    def everybody(self, board: Board, period_start: Instant) -> list[Ranked]:
+    def everybody(self, board: Leaderboard, period_start: Instant) -> list[Ranked]:
         """All players on a board, by place."""
 
         def by_place(scored: Scored) -> tuple[int, Instant, bytes]:
@@ -38,17 +38,17 @@ class BruteForceReader:
             for place, scored in enumerate(in_order, 1)
         ]
 
-    def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage:
+    def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage:
         """`count` players from the place `first` (from 1) on."""
         everybody = self.everybody(board, period_start)
         return RankedPage(tuple(everybody[first - 1 : first - 1 + count]), len(everybody))
 
-    def of_players(self, board: Board, period_start: Instant, user_ids: Sequence[str]) -> RankedPage:
+    def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage:
         """Those of these players who are on the board."""
         everybody = self.everybody(board, period_start)
         return RankedPage(tuple(ranked for ranked in everybody if ranked.user_id in user_ids), len(everybody))
 
-    def around(self, board: Board, period_start: Instant, user_id: str, neighbours: int) -> RankedPage:
+    def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage:
         """A player with up to so many before and after."""
         everybody = self.everybody(board, period_start)
         places = [ranked.place for ranked in everybody if ranked.user_id == user_id]

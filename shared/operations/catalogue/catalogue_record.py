@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.catalogue.compatibility import board_identity_changes, identity_changes
+from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Catalogue
-from shared.domain.identity import identity_of, identity_of_board
+from shared.domain.identity import goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
 from shared.operations.leaderboards.leaderboard_periods import open_periods
 from shared.postgres.catalogue import catalogue_record
@@ -22,8 +22,8 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
     of what never ran stay free. Of two processes that define one new goal differently, the one that comes second is
     refused. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    identities = {goal.id: identity_of(goal) for goal in catalogue.goals.values()}
-    boards = {board.id: identity_of_board(board) for board in catalogue.boards}
+    identities = {goal.id: goal_identity(goal) for goal in catalogue.goals.values()}
+    boards = {board.id: leaderboard_identity(board) for board in catalogue.leaderboards}
 
     def store_record(connection: Connection) -> None:
         # Inserted before they are compared: what another process is about to record is waited for, and seen.
@@ -48,5 +48,5 @@ def conflicts_with_record(database: Database, catalogue: Catalogue, deadline: fl
 
 def _conflicts(connection: Connection, catalogue: Catalogue) -> list[Problem]:
     goals = catalogue_record.read_identities(connection, catalogue.goals)
-    boards = leaderboard_periods.read_identities(connection, catalogue.board_by_id)
-    return [*identity_changes(goals, catalogue), *board_identity_changes(boards, catalogue)]
+    boards = leaderboard_periods.read_identities(connection, catalogue.leaderboard_by_id)
+    return [*identity_changes(goals, catalogue), *leaderboard_identity_changes(boards, catalogue)]

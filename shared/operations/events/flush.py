@@ -109,7 +109,7 @@ def apply_events(
         return Flushed(outcomes, None)
 
     folded = fold([events[index] for index in fresh], catalogue.day_counted, catalogue.tally_schedules)
-    merged = tallies.merge(connection, folded, with_times=bool(catalogue.board_schedules))
+    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     changes = StandingChanges(catalogue)
     crossings = _crossings(catalogue, merged)
     if crossings:

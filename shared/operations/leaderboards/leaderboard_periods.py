@@ -31,11 +31,11 @@ def open_periods(connection: Connection, catalogue: Catalogue, first: Instant, n
 
     Answers how many were not open before. Scores of a period without a row are on no board.
     """
-    if not catalogue.boards:
+    if not catalogue.leaderboards:
         return 0
     periods = [
         LeaderboardPeriod(board.id, period.start, period.end)
-        for board in catalogue.boards
+        for board in catalogue.leaderboards
         for period in periods_from(board.schedule, first, now)
     ]
     return leaderboard_periods.open_periods(connection, periods)
@@ -47,8 +47,8 @@ def note_leaderboards_in_use(database: Database, catalogue: Catalogue, now: Inst
     Each process speaks for itself, and none says that a board is *not* wanted: while a catalogue is being replaced,
     some processes have a board and others have not, and it is ranked as long as any of them has it.
     """
-    if catalogue.boards:
-        board_ids = sorted(catalogue.board_by_id)
+    if catalogue.leaderboards:
+        board_ids = sorted(catalogue.leaderboard_by_id)
         database.autocommit(
             lambda connection: leaderboard_periods.want(connection, board_ids, now, now - WANT_INTERVAL), deadline
         )

@@ -11,7 +11,7 @@ from shared.cache.ranking_builds import BuildLost, new_build
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
-from shared.domain.catalogue import Board, Catalogue
+from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey
@@ -57,11 +57,13 @@ class RankingBuilder:
 
     def _build_missing(self, catalogue: Catalogue, ranking: RankingKey) -> None:
         try:
-            self.build(catalogue.board_by_id[ranking.board_id], ranking.period_start)
+            self.build(catalogue.leaderboard_by_id[ranking.board_id], ranking.period_start)
         except CacheRefused:
             self._boards.distrust(ranking)
 
-    def build(self, board: Board, period_start: Instant, progress: Callable[[int], object] = lambda _: None) -> bool:
+    def build(
+        self, board: Leaderboard, period_start: Instant, progress: Callable[[int], object] = lambda _: None
+    ) -> bool:
         """Build a ranking beside the one in use, and take it into use; False if another process is at it.
 
         `progress` is called with the number of players added since its last call. Raise `CacheUnavailable`,
@@ -88,4 +90,4 @@ class RankingBuilder:
 
     def _open_rankings(self, catalogue: Catalogue) -> list[RankingKey]:
         found = self._database.autocommit(scores.open_rankings, time.monotonic() + PORTION_S)
-        return [ranking for ranking in found if ranking.board_id in catalogue.board_by_id]
+        return [ranking for ranking in found if ranking.board_id in catalogue.leaderboard_by_id]

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from shared.cache.rankings import RankingCache
 from shared.cache.redis import CacheRefused, CacheUnavailable
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX
@@ -68,7 +68,7 @@ class RankingCheck:
     def one_pass(self) -> None:
         """Check every ranking that Redis has."""
         try:
-            boards = self._catalogue().board_by_id
+            boards = self._catalogue().leaderboard_by_id
             rankings = self._database.autocommit(scores.open_rankings, time.monotonic() + READ_S)
             looked_at = [ranking for ranking in rankings if ranking.board_id in boards]
             self._boards.measure_memory(looked_at)
@@ -77,7 +77,7 @@ class RankingCheck:
         except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return
 
-    def check(self, board: Board, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
+    def check(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
         """Compare a sample; None if Redis does not have the ranking. Differences have it built again.
 
         The sample are the players that follow one who is drawn from Redis, as the database has them, and after the last
@@ -98,7 +98,7 @@ class RankingCheck:
             self._database.autocommit(lambda connection: journal.distrust(connection, [board.id]), deadline)
         return checked
 
-    def compare(self, board: Board, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
+    def compare(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
         """As `check`, and change nothing."""
         size = self._boards.top(board, ranking.period_start, 1, 1)
         if size is None:
@@ -119,7 +119,7 @@ class RankingCheck:
         return Checked(ranking, len(stored), self._unsettled(board, ranking, suspects) + surplus)
 
     def compare_all(
-        self, board: Board, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
+        self, board: Leaderboard, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
     ) -> Checked | None:
         """Compare all players, and look for those whom only Redis has; None if Redis does not have the ranking.
 
@@ -142,7 +142,7 @@ class RankingCheck:
         surplus = max(0, before.size - present)
         return Checked(ranking, compared, self._unsettled(board, ranking, suspects) + surplus)
 
-    def _unsettled(self, board: Board, ranking: RankingKey, suspects: Sequence[Score]) -> int:
+    def _unsettled(self, board: Leaderboard, ranking: RankingKey, suspects: Sequence[Score]) -> int:
         """How many of these players Redis still has otherwise when their scores have had time to get there."""
         if not suspects:
             return 0
@@ -155,7 +155,7 @@ class RankingCheck:
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
-    def _drawn(self, board: Board, ranking: RankingKey, first: int, count: int) -> Mapping[str, None] | None:
+    def _drawn(self, board: Leaderboard, ranking: RankingKey, first: int, count: int) -> Mapping[str, None] | None:
         """The ids of so many players from the place `first` on, in that order; None if Redis cannot say."""
         user_ids: dict[str, None] = {}
         for portion in _questions(range(first, first + count)):
@@ -168,7 +168,7 @@ class RankingCheck:
                 break
         return user_ids
 
-    def _sample(self, board: Board, ranking: RankingKey, after: str, count: int) -> list[Score]:
+    def _sample(self, board: Leaderboard, ranking: RankingKey, after: str, count: int) -> list[Score]:
         found: dict[str, Score] = {}
         for start in (after, ""):
             read = portions(self._database, board, ranking.period_start, start, min(PORTION, ROWS_FOR_A_PLAYER * count))
@@ -182,11 +182,11 @@ class RankingCheck:
         )
         return {score.user_id: score for key, score in found if key == ranking}
 
-    def _portions_of_players(self, board: Board, ranking: RankingKey) -> Iterator[Sequence[Score]]:
+    def _portions_of_players(self, board: Leaderboard, ranking: RankingKey) -> Iterator[Sequence[Score]]:
         for portion in portions(self._database, board, ranking.period_start):
             yield from _questions(portion)
 
-    def _found(self, board: Board, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
+    def _found(self, board: Leaderboard, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
         """What Redis has of the players of these scores; None if it cannot say."""
         page = self._boards.of_players(board, ranking.period_start, [score.user_id for score in stored])
         if page is None:

@@ -86,7 +86,7 @@ class RankingSync:
         self._markers.set_epochs(epochs, self.fresh_at)
 
     def _distrust_what_comes_and_goes(self, catalogue: Catalogue, deadline: float) -> None:
-        boards, before = frozenset(catalogue.board_by_id), self._known_boards
+        boards, before = frozenset(catalogue.leaderboard_by_id), self._known_boards
         if boards == before:
             return
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import LeaderboardPeriodNotFound, RankingUnavailable
 from shared.domain.instant import DAY, Instant
 from shared.domain.periods import Period, period_at
-from shared.domain.rankings import BoardReader, Ranked, RankedPage
+from shared.domain.rankings import LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.rankings import FinalReader, RankingReader
@@ -21,7 +21,7 @@ from shared.postgres.leaderboards.rankings import FinalReader, RankingReader
 AHEAD_MAX: Instant = 62 * DAY
 """No period that is open begins later than that from now."""
 
-_Question = Callable[[BoardReader, Instant], RankedPage | None]
+_Question = Callable[[LeaderboardReader, Instant], RankedPage | None]
 """What a reader is asked about a period."""
 
 
@@ -41,13 +41,13 @@ class LeaderboardPage(NamedTuple):
 class Leaderboards:
     """Asks the readers."""
 
-    def __init__(self, database: Database, readers: Sequence[BoardReader] = ()) -> None:
+    def __init__(self, database: Database, readers: Sequence[LeaderboardReader] = ()) -> None:
         """`readers` are asked before Postgres, in their order."""
         self._database = database
         self._readers = readers
 
     def top(
-        self, board: Board, instant: Instant, first: int, count: int, now: Instant, deadline: float
+        self, board: Leaderboard, instant: Instant, first: int, count: int, now: Instant, deadline: float
     ) -> LeaderboardPage:
         """`count` players from the place `first` (from 1) on, in the period that the instant lies in.
 
@@ -56,13 +56,13 @@ class Leaderboards:
         return self._ask(board, instant, now, deadline, lambda reader, start: reader.top(board, start, first, count))
 
     def of_players(
-        self, board: Board, instant: Instant, user_ids: Sequence[str], now: Instant, deadline: float
+        self, board: Leaderboard, instant: Instant, user_ids: Sequence[str], now: Instant, deadline: float
     ) -> LeaderboardPage:
         """Those of these players who are on the board; raises as `top` does."""
         return self._ask(board, instant, now, deadline, lambda reader, start: reader.of_players(board, start, user_ids))
 
     def around(
-        self, board: Board, instant: Instant, user_id: str, neighbours: int, now: Instant, deadline: float
+        self, board: Leaderboard, instant: Instant, user_id: str, neighbours: int, now: Instant, deadline: float
     ) -> LeaderboardPage:
         """A player with up to so many before and after, or nobody; raises as `top` does."""
         return self._ask(
@@ -70,7 +70,7 @@ class Leaderboards:
         )
 
     def _ask(
-        self, board: Board, instant: Instant, now: Instant, deadline: float, question: _Question
+        self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, question: _Question
     ) -> LeaderboardPage:
         period = period_at(board.schedule, now)
         if period.end is None or period.start <= instant < period.end:
@@ -104,5 +104,5 @@ def _answer(page: RankedPage | None, period: Period, now: Instant, *, final: boo
     return LeaderboardPage(page.ranked, page.size, period, final, now if page.fresh_at is None else page.fresh_at)
 
 
-def _no_period(board: Board) -> LeaderboardPeriodNotFound:
+def _no_period(board: Leaderboard) -> LeaderboardPeriodNotFound:
     return LeaderboardPeriodNotFound("the leaderboard had no period then", leaderboard_id=board.id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.domain.catalogue import Board, Catalogue
+from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.instant import Instant
-from shared.domain.scores import BoardScore, Score
+from shared.domain.scores import LeaderboardScore, Score
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import scores
 
@@ -18,19 +18,19 @@ PORTION_S = 10.0
 
 def scores_of(
     database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float
-) -> Iterable[BoardScore]:
+) -> Iterable[LeaderboardScore]:
     """The scores of these players on the catalogue's boards, as they are stored now."""
     found = database.autocommit(lambda connection: scores.of_players(connection, user_ids), deadline)
-    boards = catalogue.board_by_id
+    boards = catalogue.leaderboard_by_id
     return [
-        BoardScore(boards[ranking.board_id], ranking.period_start, score)
+        LeaderboardScore(boards[ranking.board_id], ranking.period_start, score)
         for ranking, score in found
         if ranking.board_id in boards
     ]
 
 
 def portions(
-    database: Database, board: Board, period_start: Instant, after: str | None = "", rows: int = PORTION
+    database: Database, board: Leaderboard, period_start: Instant, after: str | None = "", rows: int = PORTION
 ) -> Iterator[list[Score]]:
     """All scores of a ranking by portions of so many rows read, from those who come after a player on, byte by byte.
 

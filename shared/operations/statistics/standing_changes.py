@@ -74,7 +74,7 @@ class StandingChanges:
         return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
 
     def _on_boards(self, merged: Sequence[MergedTally]) -> list[TallyState]:
-        schedules = self._catalogue.board_schedules
+        schedules = self._catalogue.leaderboard_schedules
         if not schedules:
             return []
         return [tally.state for tally in merged if tally.schedule in schedules.get(tally.stat, ())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.domain.identity import BoardIdentity
+from shared.domain.identity import LeaderboardIdentity
 from shared.domain.instant import Instant
 from shared.postgres.arrays import int_array, nullable_int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
@@ -31,7 +31,7 @@ class LeaderboardPeriod(NamedTuple):
     """None for the lifetime."""
 
 
-def upsert(connection: Connection, boards: Mapping[str, BoardIdentity], now: Instant) -> None:
+def upsert(connection: Connection, boards: Mapping[str, LeaderboardIdentity], now: Instant) -> None:
     """Note what board ids stand for, and that they are wanted; those that are known stay what they are."""
     board_ids = sorted(boards)
     known = [boards[board_id] for board_id in board_ids]
@@ -49,10 +49,10 @@ def upsert(connection: Connection, boards: Mapping[str, BoardIdentity], now: Ins
     )
 
 
-def read_identities(connection: Connection, board_ids: Iterable[str]) -> dict[str, BoardIdentity]:
+def read_identities(connection: Connection, board_ids: Iterable[str]) -> dict[str, LeaderboardIdentity]:
     """What these board ids stand for; an unknown one is left out."""
     rows = _READ_IDENTITIES.rows(connection, text_array(list(board_ids)))
-    return {board_id: BoardIdentity(*identity) for board_id, *identity in rows}
+    return {board_id: LeaderboardIdentity(*identity) for board_id, *identity in rows}
 
 
 def open_periods(connection: Connection, periods: Iterable[LeaderboardPeriod]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain.catalogue import Board
+from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
 from shared.postgres.arrays import text_array
@@ -18,22 +18,22 @@ _FINAL_OF_PLAYERS = statement("read_final_ranking_of_players")
 
 
 class _PostgresReader:
-    """A `BoardReader` over two statements, which answer the same columns."""
+    """A `LeaderboardReader` over two statements, which answer the same columns."""
 
     def __init__(self, connection: Connection, from_place: Statement, of_players: Statement) -> None:
         self._connection = connection
         self._from_place = from_place
         self._of_players = of_players
 
-    def top(self, board: Board, period_start: Instant, first: int, count: int) -> RankedPage | None:
+    def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
         """`count` players from the place `first` (from 1) on; fewer where the board ends."""
         return _page(board, self._from_place.rows(self._connection, board.id, period_start, first, count))
 
-    def of_players(self, board: Board, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
+    def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
         """Those of these players who are on the board."""
         return _page(board, self._of_players.rows(self._connection, board.id, period_start, text_array(user_ids)))
 
-    def around(self, board: Board, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
+    def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
         """A player with up to so many before and after; nobody if the player is not on the board."""
         while True:
             alone = self.of_players(board, period_start, [user_id])
@@ -61,7 +61,9 @@ class FinalReader(_PostgresReader):
         super().__init__(connection, _FINAL_FROM, _FINAL_OF_PLAYERS)
 
 
-def _page(board: Board, rows: Sequence[tuple[Instant, int, str | None, int, Instant, int, int]]) -> RankedPage | None:
+def _page(
+    board: Leaderboard, rows: Sequence[tuple[Instant, int, str | None, int, Instant, int, int]]
+) -> RankedPage | None:
     if not rows:
         return None
     fresh_at, size, *_ = rows[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Board, BoardMeasure
+from shared.domain.catalogue import Leaderboard, LeaderboardMeasure
 from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey, Score
 from shared.postgres.arrays import text_array
@@ -47,11 +47,11 @@ def of_players(connection: Connection, user_ids: Sequence[str]) -> list[tuple[Ra
     return [(RankingKey(board_id, start), Score(*score)) for board_id, start, *score in rows]
 
 
-def of_ranking(connection: Connection, board: Board, period_start: Instant, after: str, rows: int) -> Portion:
+def of_ranking(connection: Connection, board: Leaderboard, period_start: Instant, after: str, rows: int) -> Portion:
     """A portion of a ranking: of the players who come after one, byte by byte, those who are in the next so many rows
     of what the board ranks by. There may be none of them in a portion that is not the last one.
     """
-    by_points = board.measure is BoardMeasure.POINTS
+    by_points = board.measure is LeaderboardMeasure.POINTS
     found = (_PLAYER_AFTER_STANDINGS if by_points else _PLAYER_AFTER_TALLIES).row(connection, after, rows)
     last = None if found is None else str(found[0])
     scores = _OF_RANKING.rows(connection, board.id, period_start, after, last or _BEHIND_ALL)

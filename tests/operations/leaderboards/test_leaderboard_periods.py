@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.catalogue import LOGIN, BoardMeasure, Catalogue
+from shared.domain.catalogue import LOGIN, Catalogue, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.periods import Schedule
@@ -28,7 +28,7 @@ from tests.support.services import NOW, rows
 
 TODAY = NOW // DAY * DAY
 HORIZON = 72 * HOUR
-DAILY = board("daily", BoardMeasure.EVENTS, LOGIN, Schedule.DAY)
+DAILY = board("daily", LeaderboardMeasure.EVENTS, LOGIN, Schedule.DAY)
 POINTS = board("points")
 BOTH = catalogue_with(DAILY, POINTS)
 WITHOUT = catalogue_with(POINTS, version="without")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.catalogue.problem import CatalogueInvalid
-from shared.domain.catalogue import LOGIN, Board, BoardMeasure, Catalogue, Scope, ScopeKind
+from shared.domain.catalogue import LOGIN, Catalogue, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
@@ -20,10 +20,10 @@ from tests.support.strategies import KILLS, QUOTED
 
 POINTS = board("points")
 PVP = board("pvp", ranked=Scope(ScopeKind.TAG, "p'v\"p"), schedule=Schedule.WEEK)
-LOGINS = board("logins", BoardMeasure.DAYS, LOGIN, Schedule.MONTH, ascending=True)
-QUOTES = board("quotes", BoardMeasure.HIGHEST, QUOTED, Schedule.DAY)
+LOGINS = board("logins", LeaderboardMeasure.DAYS, LOGIN, Schedule.MONTH, ascending=True)
+QUOTES = board("quotes", LeaderboardMeasure.HIGHEST, QUOTED, Schedule.DAY)
 CHANGED = {
-    "count": board("points", BoardMeasure.SUM, KILLS),
+    "count": board("points", LeaderboardMeasure.SUM, KILLS),
     "what it is over": board("points", ranked=Scope(ScopeKind.CHALLENGE, "arena")),
     "period": board("points", schedule=Schedule.DAY),
     "order": board("points", ascending=True),
@@ -81,7 +81,7 @@ def test_a_board_that_was_removed_keeps_its_identity(database: Database) -> None
 def test_of_processes_that_define_one_board_differently_the_first_one_runs(database_url: str) -> None:
     many = [board(f"board {number}") for number in range(50)]
 
-    def start(boards: Sequence[Board]) -> bool:
+    def start(boards: Sequence[Leaderboard]) -> bool:
         catalogue: Catalogue = catalogue_with(*boards)
         with opened(database_url, pool_size=1) as one:
             try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.domain.catalogue import LOGIN, BoardMeasure
+from shared.domain.catalogue import LOGIN, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import HOUR, SECOND, Instant
 from shared.domain.periods import LIFETIME_START
@@ -26,7 +26,7 @@ from tests.support.databases import connected, opened, soon
 from tests.support.services import NOW, SetClock, rows
 from tests.support.waiting import wait_until
 
-LOGINS = board("logins", BoardMeasure.EVENTS, LOGIN)
+LOGINS = board("logins", LeaderboardMeasure.EVENTS, LOGIN)
 CATALOGUE = catalogue_with(LOGINS)
 
 
@@ -86,7 +86,7 @@ def test_while_nothing_changes_nothing_is_ranked(ranking: Ranking) -> None:
 def test_a_board_that_comes_is_ranked_although_no_score_has_changed(ranking: Ranking) -> None:
     ranking.log_in("player")
     assert ranking.refresh.one_pass()
-    most = board("most", BoardMeasure.DAYS, LOGIN)
+    most = board("most", LeaderboardMeasure.DAYS, LOGIN)
     record_catalogue(ranking.database, catalogue_with(LOGINS, most, version="more"), NOW, soon())
     ranking.clock.now += HOUR
     assert ranking.refresh.one_pass()

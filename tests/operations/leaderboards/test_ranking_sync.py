@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 
 from event_handler.score_writer import BATCHES_MAX, ScoreWriter
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure
+from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
@@ -32,15 +32,15 @@ from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY + DAY // 2
-POINTS = Board("points", "Points", "", BoardMeasure.POINTS, EVERYTHING)
-BEST_OF_DAY = Board("best", "Best of the day", "", BoardMeasure.HIGHEST, KILLS, Schedule.DAY)
-MOST_DAYS = Board("days", "Days", "", BoardMeasure.DAYS, KILLS)
-SUM = Board("sum", "Sum", "", BoardMeasure.SUM, KILLS, ascending=True)
+POINTS = Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING)
+BEST_OF_DAY = Leaderboard("best", "Best of the day", "", LeaderboardMeasure.HIGHEST, KILLS, Schedule.DAY)
+MOST_DAYS = Leaderboard("days", "Days", "", LeaderboardMeasure.DAYS, KILLS)
+SUM = Leaderboard("sum", "Sum", "", LeaderboardMeasure.SUM, KILLS, ascending=True)
 CATALOGUE = replace(
     catalogue_of(replace(goal("win", target=3), points=10), replace(goal("far", target=6), points=2**40)),
-    boards=(POINTS, BEST_OF_DAY, MOST_DAYS, SUM),
+    leaderboards=(POINTS, BEST_OF_DAY, MOST_DAYS, SUM),
 )
-WITHOUT_SUM = replace(CATALOGUE, version="without", boards=CATALOGUE.boards[:-1])
+WITHOUT_SUM = replace(CATALOGUE, version="without", leaderboards=CATALOGUE.leaderboards[:-1])
 
 
 class Process:
@@ -67,12 +67,12 @@ class Process:
         self.sync.one_pass()
         self.builder.one_pass()
 
-    def read(self, board: Board) -> RankedPage | None:
+    def read(self, board: Leaderboard) -> RankedPage | None:
         return self.cached.boards.top(board, period_of(board), 1, 1_000)
 
     def agrees(self) -> bool:
         """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
-        for board in self.catalogue.boards:
+        for board in self.catalogue.leaderboards:
             stored = chain.from_iterable(portions(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
             page = self.read(board)
@@ -81,7 +81,7 @@ class Process:
         return True
 
 
-def period_of(board: Board) -> int:
+def period_of(board: Leaderboard) -> int:
     return FIRST_DAY * DAY if board.schedule is Schedule.DAY else 0
 
 
@@ -172,7 +172,7 @@ def test_a_journal_that_grows_too_long_gives_redis_up(
         play(process, number)
     process.sync.one_pass()
     assert journal_size(database_url) == 0
-    assert [process.read(board) for board in CATALOGUE.boards] == [None] * 4
+    assert [process.read(board) for board in CATALOGUE.leaderboards] == [None] * 4
     process.builder.one_pass()
     assert process.agrees()
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Scope, ScopeKind
+from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
 from shared.domain.periods import Schedule, period_at
-from shared.domain.rankings import BoardReader, RankedPage
+from shared.domain.rankings import LeaderboardReader, RankedPage
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
@@ -39,8 +39,8 @@ SCORES = st.lists(st.builds(Scored, IDS, NUMBERS, TIMES), max_size=40, unique_by
 BOARDS = [
     board("points", ranked=EVERYTHING, schedule=Schedule.DAY),
     board("least points", ranked=TAG, schedule=Schedule.WEEK, ascending=True, shared_ranks=False),
-    board("sum", BoardMeasure.SUM, KILLS, Schedule.MONTH, shared_ranks=False),
-    board("least highest", BoardMeasure.HIGHEST, KILLS, Schedule.DAY, ascending=True),
+    board("sum", LeaderboardMeasure.SUM, KILLS, Schedule.MONTH, shared_ranks=False),
+    board("least highest", LeaderboardMeasure.HIGHEST, KILLS, Schedule.DAY, ascending=True),
     board("of all time", ranked=TAG),
 ]
 HORIZON = 72 * HOUR
@@ -49,7 +49,7 @@ HORIZON = 72 * HOUR
 class Question(NamedTuple):
     """What any reader can be asked."""
 
-    ask: Callable[[BoardReader, Board, Instant], RankedPage | None]
+    ask: Callable[[LeaderboardReader, Leaderboard, Instant], RankedPage | None]
     of: str
 
 
@@ -66,7 +66,7 @@ def questions(scores: Sequence[Scored]) -> Iterator[Question]:
             )
 
 
-def store(connection: Connection, ranked: Board, scores: Sequence[Scored]) -> list[Scored]:
+def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored]) -> list[Scored]:
     """Give players these scores in the current period, and answer those that a board of this measure can have."""
     start = period_at(ranked.schedule, NOW).start
     if isinstance(ranked.ranked, Scope):
@@ -84,15 +84,15 @@ def store(connection: Connection, ranked: Board, scores: Sequence[Scored]) -> li
     kept: dict[TallyKey, Tally] = {}
     for scored in scores:
         key = TallyKey(scored.user_id, ranked.ranked, ranked.schedule, start)
-        if ranked.measure is BoardMeasure.SUM and scored.score > 0:
+        if ranked.measure is LeaderboardMeasure.SUM and scored.score > 0:
             kept[key] = Tally(sum=scored.score, events=1, sum_time=scored.reached_time)
-        elif ranked.measure is BoardMeasure.HIGHEST:
+        elif ranked.measure is LeaderboardMeasure.HIGHEST:
             kept[key] = Tally(events=1, highest=scored.score, highest_time=scored.reached_time)
     tallies.merge(connection, kept)
     return [scored for scored in scores if any(key.user_id == scored.user_id for key in kept)]
 
 
-def agree(reader: BoardReader, ranked: Board, scores: Sequence[Scored], fresh_at: Instant) -> None:
+def agree(reader: LeaderboardReader, ranked: Leaderboard, scores: Sequence[Scored], fresh_at: Instant) -> None:
     """Whatever it is asked, the reader answers what sorting everybody gives."""
     start = period_at(ranked.schedule, NOW).start
     expected = BruteForceReader({(ranked.id, start): scores})
@@ -140,7 +140,7 @@ def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
 @settings(max_examples=30)
 @given(ranked=st.sampled_from(BOARDS), scores=SCORES, later=SCORES)
 def test_rankings_are_what_sorting_everybody_gives(
-    ranking: Ranking, ranked: Board, scores: list[Scored], later: list[Scored]
+    ranking: Ranking, ranked: Leaderboard, scores: list[Scored], later: list[Scored]
 ) -> None:
     ranking.begin()
     connection = ranking.connection

@@ -10,7 +10,7 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
-from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Board, BoardMeasure
+from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
@@ -30,8 +30,8 @@ from tests.support.stored import contents
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
-WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
-CATALOGUE = replace(catalogue_of(replace(goal(target=1), points=10)), boards=(WEEKLY_POINTS,))
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+CATALOGUE = replace(catalogue_of(replace(goal(target=1), points=10)), leaderboards=(WEEKLY_POINTS,))
 
 
 def adjust(database: Database, points: int, adjustment_id: UUID | None = None, *, dry: bool = False) -> AdjustedPoints:

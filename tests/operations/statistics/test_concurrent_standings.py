@@ -15,7 +15,7 @@ from itertools import count
 from typing import TypeAlias
 from uuid import uuid4
 
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Counting, RewardType, Scope, ScopeKind
+from shared.domain.catalogue import EVERYTHING, Counting, Leaderboard, LeaderboardMeasure, RewardType, Scope, ScopeKind
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
@@ -53,9 +53,9 @@ GOALS = [
 ]
 CATALOGUE = replace(
     catalogue_of(*GOALS, replace(goal("days", counting=Counting.EVENTS, target=20), points=1)),
-    boards=(
-        Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
-        Board("pvp", "Day", "", BoardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
+    leaderboards=(
+        Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
+        Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
     ),
 )
 ROUNDS = 50

@@ -9,7 +9,7 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, ScopeKind
+from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, ScopeKind
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
@@ -29,8 +29,8 @@ from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 WIN = replace(goal("win", target=1), points=10, tags=("pvp", "it's: {odd}\\"))
-WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
-CATALOGUE = replace(catalogue_of(WIN, replace(goal("more", target=5), points=90)), boards=(WEEKLY_POINTS,))
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+CATALOGUE = replace(catalogue_of(WIN, replace(goal("more", target=5), points=90)), leaderboards=(WEEKLY_POINTS,))
 ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
 WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
 
@@ -122,7 +122,7 @@ def test_completions_from_before_standings_were_kept_are_taken_in(database: Data
 
 
 def test_a_board_that_is_new_is_filled_and_one_that_is_gone_keeps_its_numbers(database: Database) -> None:
-    without = replace(CATALOGUE, boards=())
+    without = replace(CATALOGUE, leaderboards=())
     flushed(database, without, [kill()])
     assert WEEK not in kept(database)
     recalculate(database, CATALOGUE, ["player"], soon())

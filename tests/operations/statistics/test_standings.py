@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.catalogue import EVERYTHING, Board, BoardMeasure, Catalogue, ScopeKind
+from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, ScopeKind
 from shared.domain.claims import Claim
 from shared.domain.events import Event
 from shared.domain.grant_changes import Act, refunded
@@ -31,9 +31,9 @@ NOW = FIRST_DAY * DAY + DAY // 2
 QUICK = replace(goal("quick", target=1), points=10, tags=("pvp",))
 SLOW = replace(goal("slow", target=5), points=100, tags=("pvp", "long"))
 CHOSEN = replace(goal("chosen", target=2, default_assigned=False), points=1)
-WEEKLY_POINTS = Board("week", "Week", "", BoardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
-DAILY_KILLS = Board("kills", "Kills", "", BoardMeasure.SUM, KILLS, Schedule.DAY)
-CATALOGUE = replace(catalogue_of(QUICK, SLOW, CHOSEN), boards=(WEEKLY_POINTS, DAILY_KILLS))
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+DAILY_KILLS = Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, Schedule.DAY)
+CATALOGUE = replace(catalogue_of(QUICK, SLOW, CHOSEN), leaderboards=(WEEKLY_POINTS, DAILY_KILLS))
 ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
 WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
 
@@ -131,10 +131,10 @@ def test_whose_scores_changed_is_noted_with_the_change(database: Database, datab
     assert {key: standing.points for key, standing in changes.standings.items()} == {WEEK: 10}
 
 
-@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, boards=()), CATALOGUE])
+@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderboards=()), CATALOGUE])
 def test_what_changes_no_score_is_not_noted(database: Database, database_url: str, catalogue: Catalogue) -> None:
     told: list[ScoreChanges] = []
-    flush(database, replace(catalogue, boards=()), [kills(1, 1)], soon(), scored=told.append)
+    flush(database, replace(catalogue, leaderboards=()), [kills(1, 1)], soon(), scored=told.append)
     before = journal(database_url)
     claim(database, catalogue)
     flush(database, catalogue, [kills(1, 1)], soon(), scored=told.append)
