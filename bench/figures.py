@@ -1,16 +1,16 @@
-"""What a table holds: figures, each beside its target, and grids of numbers."""
+"""The report: facts about the run, and tables of figures, each beside its target."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 
 class Unit(StrEnum):
-    """What a figure counts."""
+    """The unit of a figure."""
 
     SECONDS = "s"
     MILLISECONDS = "ms"
@@ -26,13 +26,13 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """A bound that a figure is to keep; the bound itself is allowed."""
+    """An inclusive bound for a figure."""
 
     bound: float
     at_least: bool
 
     def is_met_by(self, value: float) -> bool:
-        """Whether the figure keeps the bound; one that is not a number does not."""
+        """Return whether the figure keeps the bound; NaN does not."""
         return value >= self.bound if self.at_least else value <= self.bound
 
     def __str__(self) -> str:
@@ -40,12 +40,12 @@ class Target:
 
 
 def at_least(bound: float) -> Target:
-    """The figure is not to be smaller."""
+    """Return a lower bound."""
     return Target(bound, at_least=True)
 
 
 def at_most(bound: float) -> Target:
-    """The figure is not to be greater."""
+    """Return an upper bound."""
     return Target(bound, at_least=False)
 
 
@@ -58,13 +58,13 @@ class Figure:
     unit: Unit = Unit.COUNT
     target: Target | None = None
     note: str = ""
-    """What belongs to the number: the parts of a ratio, the spread, an aim beyond the target."""
+    """Context of the number: the parts of a ratio, the spread, an aim beyond the target."""
     decisive: bool = False
-    """A figure about correctness: one that misses its target fails the whole run."""
+    """A figure about correctness: if it misses its target, the whole run fails."""
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the target is met; None without a target."""
         return None if self.target is None else self.target.is_met_by(self.value)
 
     @property
@@ -73,7 +73,7 @@ class Figure:
         return f"{number(self.value)} {self.unit}".rstrip()
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the figure as JSON-compatible values."""
         return {
             "figure": self.name,
             "measured": None if math.isnan(self.value) else self.value,
@@ -91,10 +91,6 @@ class Grid:
     columns: Sequence[str]
     rows: Sequence[Sequence[float]]
 
-    def to_dict(self) -> list[dict[str, float]]:
-        """For machines: a mapping a row."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
 
 @dataclass
 class Table:
@@ -103,33 +99,51 @@ class Table:
     name: str
     title: str
     conditions: str
-    """How the figures came about, in a sentence or two."""
+    """How the figures were measured, in a sentence or two."""
     figures: list[Figure] = field(default_factory=list)
     grid: Grid | None = None
 
     def add(
         self, name: str, value: float, unit: Unit = Unit.COUNT, target: Target | None = None, note: str = ""
     ) -> None:
-        """One more figure."""
+        """Add a figure."""
         self.figures.append(Figure(name, value, unit, target, note))
 
     def check(self, name: str, faults: int, note: str = "") -> None:
-        """A figure about correctness: how often something was wrong, which may be never."""
+        """Add a figure about correctness: the number of faults, which must be 0."""
         self.figures.append(Figure(name, faults, Unit.COUNT, at_most(0), note, decisive=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the table as JSON-compatible values."""
+        grid = self.grid
         return {
             "table": self.name,
             "title": self.title,
             "conditions": self.conditions,
             "figures": [figure.to_dict() for figure in self.figures],
-            **({"grid": self.grid.to_dict()} if self.grid else {}),
+            **({"grid": [dict(zip(grid.columns, row, strict=True)) for row in grid.rows]} if grid else {}),
         }
 
 
+@dataclass
+class Report:
+    """Facts about the run, and its tables."""
+
+    facts: Mapping[str, str]
+    tables: list[Table] = field(default_factory=list)
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether nothing was lost, wrong or failed; says nothing about speed."""
+        return all(figure.met for table in self.tables for figure in table.figures if figure.decisive)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-compatible values."""
+        return {"facts": dict(self.facts), "tables": [table.to_dict() for table in self.tables]}
+
+
 def number(value: float) -> str:
-    """A number with as many digits as it deserves: three, or all before the point."""
+    """Format a number with three significant digits, or all digits before the decimal point."""
     if math.isnan(value):
         return "none"
     if float(value).is_integer():

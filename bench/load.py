@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.generator import tape
-from bench.generator.plan import CODE_NAMES, GENERATOR, MACHINE, Plan, Played
 from bench.processes import ROOT
 from bench.samples import percentile
 from devstack.ports import LOOPBACK
+from load_generator import tape
+from load_generator.plan import CODE_NAMES, GENERATOR, MACHINE, Plan, Played
 
 CALL_TIMEOUT_S = 10.0
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in there
@@ -111,7 +111,7 @@ class Run:
         return self.played.cpu_s[GENERATOR] / self.played.interval_s
 
     @property
-    def strangers(self) -> float:
+    def other_load(self) -> float:
         """How many cores were busy with anything that is no part of the measurement."""
         cpu_s = dict(self.played.cpu_s)
         return max(0.0, cpu_s.pop(MACHINE) - sum(cpu_s.values())) / self.played.interval_s
@@ -201,7 +201,7 @@ def play(
             cores=list(cores),
         )
         done = subprocess.run(
-            [sys.executable, "-m", "bench.generator"],
+            [sys.executable, "-m", "load_generator"],
             input=plan.to_json(),
             stdout=subprocess.PIPE,
             text=True,

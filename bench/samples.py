@@ -1,13 +1,34 @@
-"""What is told of many measurements."""
+"""Statistics of repeated measurements."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from bench.figures import number
+
+
+class Ratio(NamedTuple):
+    """The median ratio of several rounds, and its range."""
+
+    value: float
+    least: float
+    greatest: float
+
+    def __str__(self) -> str:
+        return f"{number(self.least)} to {number(self.greatest)} over the rounds"
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Return the ratio of the first to the second value of each round."""
+    ratios = [first / second for first, second in pairs]
+    return Ratio(median(ratios), min(ratios), max(ratios))
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The least sample that at least `share` (0 to 1) of all do not exceed; not a number if there is none."""
+    """Return the smallest sample that at least `share` (0 to 1) of all samples do not exceed; NaN without samples."""
     if not samples:
         return math.nan
     ordered = sorted(samples)
@@ -15,19 +36,15 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def median(samples: Sequence[float]) -> float:
-    """The middle sample; of two the mean; not a number if there is none."""
-    if not samples:
-        return math.nan
-    ordered = sorted(samples)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    """Return the median; NaN without samples."""
+    return float(statistics.median(samples)) if samples else math.nan
 
 
 def bounds_of_median(samples: Sequence[float]) -> tuple[float, float]:
-    """Between these lies, with 95 % confidence, the median of what the samples were drawn from, whatever its shape.
+    """Return the bounds of a 95 % confidence interval of the median, whatever the distribution; NaN without samples.
 
     They are the samples whose ranks are 0.98 * sqrt(n) off the middle (the sign test's interval, by the normal
-    approximation). Of fewer than six samples they are the extremes, and hold it less surely.
+    approximation). With fewer than six samples they are the extremes, at a lower confidence.
     """
     ordered = sorted(samples)
     if not ordered:

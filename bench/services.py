@@ -16,20 +16,18 @@ EVENT_HANDLER = "event_handler"
 REWARD_DISPATCHER = "reward_dispatcher"
 
 _REQUIRED = {"DATABASE_URL": "unused", "CATALOGUE": "unused"}
-
-
 _PREFIXES = {CHALLENGE_SERVICE: "CHALLENGE", EVENT_HANDLER: "EVENT", REWARD_DISPATCHER: "DISPATCHER"}
 
 
-def service(module: str, url: str, **where: str) -> ServerProcess:
-    """A service that is told where things are, and nothing else."""
+def service(module: str, url: str, **settings: str) -> ServerProcess:
+    """Return a service at its defaults, but for addresses and `settings`."""
     prefix = _PREFIXES[module]
     ports = {f"{prefix}_PORT": "0", f"{prefix}_METRICS_PORT": "0"}
-    return ServerProcess(module, env={**_bare_env(), "DATABASE_URL": url, **ports, **where})
+    return ServerProcess(module, env={**_bare_env(), "DATABASE_URL": url, **ports, **settings})
 
 
 def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
-    """The game of the development stack; the port that it says is that of its gRPC door."""
+    """Return the development stack's game; the port it reports is its gRPC port."""
     env = {
         **_bare_env(),
         "GAME_GRPC_PORT": "0",
@@ -40,23 +38,27 @@ def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
     return ServerProcess("devstack.game", env=env)
 
 
+def empty_handler(response_bytes: int, beside: str) -> ServerProcess:
+    """Return a server with an empty handler that has as many threads as the service `beside`."""
+    threads = _settings()[beside].server.threads
+    return ServerProcess("bench.empty", ["--bytes", str(response_bytes), "--threads", str(threads)])
+
+
 def _bare_env() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "BIND_ADDRESS": LOOPBACK}
 
 
-def threads(module: str) -> int:
-    """How many calls a worker of this service, one of the two that take calls, works on at once."""
-    kind = {CHALLENGE_SERVICE: ChallengeSettings, EVENT_HANDLER: EventHandlerSettings}[module]
-    return load(kind, _REQUIRED).server.threads
+def _settings() -> dict[str, ChallengeSettings | EventHandlerSettings]:
+    return {
+        CHALLENGE_SERVICE: load(ChallengeSettings, _REQUIRED),
+        EVENT_HANDLER: load(EventHandlerSettings, _REQUIRED),
+    }
 
 
 def settings() -> str:
-    """The defaults that bear on the figures."""
-    lists, events = load(ChallengeSettings, _REQUIRED), load(EventHandlerSettings, _REQUIRED)
+    """Return the defaults that affect the figures."""
     return "; ".join(
-        f"{module}: {server.workers} worker, {server.threads} threads, {database.pool_size} connections{more}"
-        for module, server, database, more in (
-            (CHALLENGE_SERVICE, lists.server, lists.database, ""),
-            (EVENT_HANDLER, events.server, events.database, f", {events.events.writers} writer"),
-        )
+        f"{module}: {defaults.server.workers} worker, {defaults.server.threads} threads, "
+        f"{defaults.database.pool_size} connections"
+        for module, defaults in _settings().items()
     )

@@ -24,6 +24,8 @@ from shared.postgres.transaction import run_transaction
 YEAR_DAYS = 365
 ADJUSTMENTS = 20
 POINTS = 10
+POINTS_ADJUSTED = 5
+"""Points given by each adjustment (see `sql/adjust_points.sql`)."""
 TAGS = ("season", "pvp")
 """Of every completion."""
 DAYS_MISSED = 10

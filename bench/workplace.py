@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import services
-from bench.cores import Cores, pin
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, ClosedLoop, OpenLoop, Run, Stretch, play
 from bench.players import give_history, player_ids
 from bench.processes import ROOT, ServerProcess
+from bench.usage import Cores, pin
 from devstack.valkey import EmbeddedValkey
 from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
@@ -36,20 +36,21 @@ class Terms:
     """How much is measured."""
 
     seconds: float
-    """Of each measured interval."""
+    """Length of each measured interval."""
     rounds: int
-    """How often things that are compared are measured in turn."""
+    """Number of rounds in which things that are compared are measured in turn."""
     players: int
-    queued: int
-    """Grants in the long queue."""
+    """Number of players with a history."""
+    ranked: int
+    """Number of players on a long leaderboard."""
     mix_s: float
-    """How long a whole game is played."""
+    """How long the table `mix` plays a whole game."""
     soak_s: float
-    """The same, in the table that looks for growth."""
+    """How long the table `soak` does."""
 
     @property
     def stretch(self) -> Stretch:
-        """A measured interval behind a warm-up in which connections, plans and caches come to be."""
+        """A measured interval after a warm-up that opens connections, prepares plans and fills caches."""
         return Stretch(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
 
     @property
@@ -60,7 +61,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Ground:
-    """A database of players with a history, and the game that goes on from there."""
+    """A database of players with a history, and the game that continues from there."""
 
     url: str
     catalogue: Catalogue
@@ -69,10 +70,10 @@ class Ground:
 
 
 class Workplace:
-    """Everything runs on this machine; the server under test on a core of its own (`bench.cores`)."""
+    """Databases, servers and load on this machine; the server under test has a core of its own (`bench.usage`)."""
 
     def __init__(self, terms: Terms, directory: Path, databases: Databases, say: Callable[[str], None]) -> None:
-        """`directory` is for scratch files; `say` tells the reader what is going on."""
+        """Take `directory` for scratch files, and `say` to report progress."""
         self.terms = terms
         self.directory = directory
         self.cores = Cores.of_this_machine()
@@ -84,7 +85,7 @@ class Workplace:
 
     @contextmanager
     def ground(self) -> Iterator[Ground]:
-        """A fresh copy of the players with history, and the game at that point."""
+        """Yield a fresh copy of the players with history, and the game at that point."""
         catalogue = load(LOAD_CATALOGUE)
         if self._seeded is None:
             self.say(f"giving {self.terms.players:,} players a history")
@@ -97,18 +98,18 @@ class Workplace:
             yield Ground(copy, catalogue, LOAD_CATALOGUE, Play(begun.players, SEED + 1, begun.values))
 
     def empty_database(self) -> str:
-        """The URL of a new database with all migrations and no rows."""
+        """Return the URL of a new database with all migrations and no rows."""
         return self._databases.migrated()
 
     @contextmanager
-    def service(self, module: str, url: str, catalogue: Path, **where: str) -> Iterator[ServerProcess]:
-        """A service at its defaults, on the server's core; `where` are further settings."""
-        with self._serving(services.service(module, url, CATALOGUE=str(catalogue), **where)) as server:
+    def service(self, module: str, url: str, catalogue: Path, **settings: str) -> Iterator[ServerProcess]:
+        """Yield a running service at its defaults, but for `settings`, on the server's core."""
+        with self._serving(services.service(module, url, CATALOGUE=str(catalogue), **settings)) as server:
             yield server
 
     @contextmanager
     def redis(self) -> Iterator[str]:
-        """The URL of an empty Valkey, on the other cores."""
+        """Yield the URL of an empty Valkey, on the other cores."""
         with EmbeddedValkey(self.directory / "valkey", memory_max=REDIS_MEMORY) as valkey:
             if valkey.pid is not None:
                 pin(valkey.pid, self.cores.others)
@@ -116,29 +117,20 @@ class Workplace:
 
     @contextmanager
     def dispatcher(self, url: str, **provider: str) -> Iterator[ServerProcess]:
-        """A reward dispatcher at its defaults, on the server's core; `provider` says where it delivers to."""
+        """Yield a running reward dispatcher at its defaults, on the server's core; `provider` is where it delivers."""
         with self._serving(services.service(services.REWARD_DISPATCHER, url, **provider)) as server:
             yield server
 
     @contextmanager
     def game(self, books: Path, delay_s: float, http_port: int) -> Iterator[ServerProcess]:
-        """A game that rewards are delivered to, on the other cores."""
+        """Yield a running game that rewards are delivered to, on the other cores."""
         with self._serving(services.game(books, delay_s, http_port), self.cores.others) as server:
             yield server
 
     @contextmanager
-    def bare(self, answer_bytes: int, beside: str = services.CHALLENGE_SERVICE) -> Iterator[ServerProcess]:
-        """The empty handler: gRPC alone, with as many threads as the service `beside`, that answers so many bytes."""
-        arguments = ["bare", "--bytes", str(answer_bytes), "--threads", str(services.threads(beside))]
-        with self._serving(ServerProcess("bench.empty", arguments)) as server:
-            yield server
-
-    @contextmanager
-    def admitted(self, telemetry: str, collector: str = "") -> Iterator[ServerProcess]:
-        """The services' server around an empty servicer, with this telemetry (`bench.empty.admitted`)."""
-        threads = services.threads(services.CHALLENGE_SERVICE)
-        arguments = ["admitted", "--telemetry", telemetry, "--collector", collector, "--threads", str(threads)]
-        with self._serving(ServerProcess("bench.empty", arguments)) as server:
+    def empty_handler(self, response_bytes: int, beside: str = services.CHALLENGE_SERVICE) -> Iterator[ServerProcess]:
+        """Yield a server that does nothing but respond, with as many threads as the service `beside`."""
+        with self._serving(services.empty_handler(response_bytes, beside)) as server:
             yield server
 
     @contextmanager
@@ -188,7 +180,7 @@ class Workplace:
     ) -> Run:
         """Play requests of several methods against several servers; see `bench.load.play`.
 
-        The CPU time of each server is told by its name.
+        The CPU time of each server is recorded under its name.
         """
         run = play(
             [server.port for server in servers],
@@ -206,12 +198,12 @@ class Workplace:
 
     @property
     def postgres_pid(self) -> int:
-        """Postgres' first process, the parent of all its others."""
+        """The process id of Postgres' postmaster, the parent of all its other processes."""
         return self._databases.pid
 
     @contextmanager
     def on_the_servers_core(self) -> Iterator[None]:
-        """What is measured runs in this very thread."""
+        """Run this thread on the server's core, for measurements inside this process."""
         os.sched_setaffinity(0, self.cores.server)
         try:
             yield
@@ -219,26 +211,26 @@ class Workplace:
             os.sched_setaffinity(0, self.cores.every)
 
     def take_runs(self) -> list[Run]:
-        """All runs since this was last asked."""
+        """Return all runs since the last call."""
         runs, self._runs = self._runs, []
         return runs
 
-    def in_turns(self, what: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
-        """Measure two things one after the other, and that again and again: what disturbs one disturbs both."""
-        return [(first(), second()) for _ in self.rounds(what, self.terms.rounds)]
+    def in_turns(self, label: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
+        """Measure two things alternately over several rounds, so that a disturbance affects both."""
+        return [(first(), second()) for _ in self.rounds(label, self.terms.rounds)]
 
-    def rounds(self, what: str, count: int) -> Iterator[int]:
-        """Count from 1, and tell the reader."""
+    def rounds(self, label: str, count: int) -> Iterator[int]:
+        """Yield 1 to `count`, and report each round."""
         for number in range(1, count + 1):
-            self.say(f"{what}: round {number} of {count}")
+            self.say(f"{label}: round {number} of {count}")
             yield number
 
 
 def calls_for(stretch: Stretch, rate: float) -> int:
-    """How many calls are made, or can be made at the most, in a run at this rate."""
+    """Return the greatest number of calls a run at this rate can make."""
     return int(rate * (stretch.warm_up_s + stretch.measured_s)) + 1
 
 
 def shuffled(play: Play) -> Sequence[str]:
-    """All players in random order."""
+    """Return all players in random order."""
     return play.random.sample(play.players, len(play.players))

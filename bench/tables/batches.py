@@ -16,8 +16,7 @@ from bench.database import connected, opened
 from bench.events import LOGIN_SHARE, Play, message
 from bench.figures import Table, Unit, at_least, at_most, number
 from bench.load import POSTGRES, ClosedLoop, Run
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import EVENT_HANDLER
 from bench.statements import statement, text
 from bench.tables.calls import add_failures

@@ -18,8 +18,7 @@ from bench.database import connected, opened
 from bench.events import MEASURED
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import Run
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import EVENT_HANDLER
 from bench.statements import statement
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batches, batch_request, batches
@@ -60,7 +59,7 @@ def measure_board_upkeep(place: Workplace) -> Table:
         f"ReportEvents with {BATCH:,} events a call and {place.terms.players:,} players with history, as in `batches`: "
         "a handler with two boards in Redis (points of all goals, and the best of a stat that every fifth event "
         "moves), in turns with a handler without boards and without Redis. Then a ranking of "
-        f"{place.terms.queued:,} players is built.",
+        f"{place.terms.ranked:,} players is built.",
     )
     path = catalogue_with_boards(place.directory)
     with place.redis() as redis_url, ExitStack() as running:
@@ -162,7 +161,7 @@ def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
 
 def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> None:
     """Add how long it takes to build a long ranking, while it is read."""
-    url, players = place.empty_database(), place.terms.queued
+    url, players = place.empty_database(), place.terms.ranked
     place.say(f"board_upkeep: ranking {players:,} players")
     with connected(url) as connection:
         _FILL.rows(connection, RANKED_STAT, players)

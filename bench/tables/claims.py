@@ -10,8 +10,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from bench.database import connected
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.statements import statement
 from bench.tables.calls import add_failures, add_latency
@@ -45,7 +44,7 @@ def measure_claims(place: Workplace) -> Table:
         place.say(f"claims: open loop at {RATE:g}/s")
         steady = claim(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         turn = place.terms.turn
-        with place.bare(steady.answer_bytes) as empty:
+        with place.empty_handler(steady.answer_bytes) as empty:
             turns = place.in_turns(
                 "claims: saturated",
                 lambda: claim(SATURATION, turn, RATE_MAX),

@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.cpu import cpu_seconds
 from bench.database import connected
 from bench.figures import Table, Unit, at_least
 from bench.statements import statement
 from bench.workplace import Workplace
 from devstack.game.settings import PUBLIC_SECRET
 from devstack.ports import LOOPBACK, free_port
+from load_generator.usage import cpu_seconds
 from shared.postgres.connection import Connection
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import GRPC, WEBHOOK

@@ -11,8 +11,7 @@ from bench.correctness import check_events, read_tallies, reported
 from bench.events import message
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Workplace, calls_for
@@ -54,7 +53,7 @@ def measure_events(place: Workplace) -> Table:
         steady = report(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         empty_requests = [_request(call) for call in sent[0]]
         turn = place.terms.turn
-        with place.bare(steady.answer_bytes, EVENT_HANDLER) as empty:
+        with place.empty_handler(steady.answer_bytes, EVENT_HANDLER) as empty:
             turns = place.in_turns(
                 "events: saturated",
                 lambda: report(SATURATION, turn, RATE_MAX),

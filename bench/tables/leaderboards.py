@@ -66,7 +66,7 @@ REDIS = Source("from Redis", 5.0, 8.0)
 
 def measure_leaderboards(place: Workplace) -> Table:
     """Latency at a fixed rate without Redis and with it, and how long a refresh of Postgres' ranking takes."""
-    players = place.terms.queued
+    players = place.terms.ranked
     table = Table(
         "leaderboards",
         f"A leaderboard of {players:,} players",
@@ -98,7 +98,7 @@ def measure_leaderboards(place: Workplace) -> Table:
 
 def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> list[Run]:
     """Add the latency of both calls, and whether the answers are right."""
-    players, random = place.terms.queued, Random(SEED)
+    players, random = place.terms.ranked, Random(SEED)
     asked = [random.randint(1, players) for _ in range(calls_for(place.terms.stretch, RATE))]
     place.say(f"leaderboards: ranks {source.name} at {RATE:g}/s")
     ranks = place.play(service, RANK, map(_rank_request, asked), OpenLoop(rate=RATE), keep_every=1)
@@ -125,7 +125,7 @@ def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: Se
     place.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
     before = _read_outcomes(service)
     methods = [(0, RANK), (0, LIST), (1, REPORT)]
-    calls = _game(place.terms.queued, calls_for(stretch, rate))
+    calls = _game(place.terms.ranked, calls_for(stretch, rate))
     run = place.play_mix([service, events], methods, calls, OpenLoop(rate=rate), stretch, keep_every=[0, 0, 0])
     hits, misses = (now - then for now, then in zip(_read_outcomes(service), before, strict=True))
     asked = hits + misses
@@ -169,7 +169,7 @@ def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
 
 def _add_refresh(place: Workplace, table: Table, url: str) -> None:
     """Add how long the ranking in Postgres takes to be brought up to date."""
-    changed = place.terms.queued // 100
+    changed = place.terms.ranked // 100
     place.say("leaderboards: refreshing the ranking in Postgres")
     with connected(url) as connection, opened(url) as database:
         _CHANGE.rows(connection, changed)

@@ -15,8 +15,7 @@ from bench.figures import Table, Unit, at_most
 from bench.load import Run
 from bench.players import player_ids
 from bench.processes import ROOT, ServerProcess
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures
 from bench.tables.lists import LIST, SATURATION

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from challenge.v1 import challenge_service_pb2 as rpc
-from google.protobuf.message import DecodeError
 
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run
-from bench.ratios import ratio
-from bench.samples import median
+from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
+from bench.whole import is_whole
 from bench.workplace import Workplace, shuffled
-from shared.domain.catalogue import Catalogue
 
 LIST = "challenge.v1.ChallengeService/ListChallenges"
 RATE = 300.0
@@ -36,7 +34,7 @@ def measure_lists(place: Workplace) -> Table:
         place.say(f"lists: open loop at {RATE:g}/s")
         steady = place.play(service, LIST, requests, OpenLoop(rate=RATE), repeat=True, keep_every=1)
         turn = place.terms.turn
-        with place.bare(steady.answer_bytes) as empty:
+        with place.empty_handler(steady.answer_bytes) as empty:
             turns = place.in_turns(
                 "lists: saturated",
                 lambda: place.play(service, LIST, requests, SATURATION, turn, repeat=True, keep_every=KEEP_EVERY),
@@ -48,7 +46,7 @@ def measure_lists(place: Workplace) -> Table:
     runs = [steady, *(run for run, _ in turns)]
     add_failures(table, runs)
     kept = [answer for run in runs for answer in run.answers.values()]
-    broken = sum(not _is_whole(answer, ground.catalogue) for answer in kept)
+    broken = sum(not is_whole(answer, ground.catalogue) for answer in kept)
     table.check("lists that are not whole", broken, f"of {len(kept):,} that were kept")
     return table
 
@@ -64,12 +62,3 @@ def _add_saturation(table: Table, turns: Sequence[tuple[Run, Run]]) -> None:
     table.add("rate, saturated", median([run.rate for run, _ in turns]), Unit.CALLS_A_SECOND, note="aim 2,000")
     table.add("rate of the empty handler", median([empty.rate for _, empty in turns]), Unit.CALLS_A_SECOND)
     table.add("rate beside the empty handler", rate.value, Unit.RATIO, at_least(0.5), str(rate))
-
-
-def _is_whole(answer: bytes, catalogue: Catalogue) -> bool:
-    try:
-        response = rpc.ListChallengesResponse.FromString(answer)
-    except DecodeError:
-        return False
-    listed = [goal.goal_id for challenge in response.challenges for goal in challenge.goals]
-    return listed == list(catalogue.goals)

@@ -11,18 +11,19 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from bench.correctness import check_events, read_tallies, reported
 from bench.figures import Table, Unit, at_most
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
-from bench.memory import memory_of
 from bench.mix import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, METHODS, NAMES, Kind, Mix
 from bench.processes import ServerProcess
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.calls import add_failures, add_memory
-from bench.tables.cold import INITIALIZE, NEW_PLAYERS, new_player
 from bench.tables.lists import LIST
+from bench.tables.players import INITIALIZE, new_player
+from bench.usage import memory_of
 from bench.whole import is_part, is_whole
 from bench.workplace import Ground, Workplace, calls_for
 from shared.runtime.clock import system_clock
 
 P95_MS = 25.0
+NEW_PLAYERS = OpenLoop(rate=600, connections=8)
 NEW_PLAYERS_SHARE = 0.5
 """Of the time that the mix takes: a minute before two."""
 LISTS_KEPT_MAX = 1_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import count, cycle, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -11,7 +12,6 @@ from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, ClosedLoop, OpenLoop
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
-from bench.tables.cold import new_player
 from bench.workplace import Ground, Workplace, calls_for, shuffled
 
 SERVICE = "challenge.v1.ChallengeService"
@@ -55,6 +55,12 @@ def measure_players(place: Workplace) -> Table:
         runs.append(run)
         add_failures(table, runs)
         return table
+
+
+def new_player(number: int) -> bytes:
+    """Return the call that initializes a player who is not known yet."""
+    user_id = blake2b(f"new player {number}".encode(), digest_size=16).hexdigest()
+    return rpc.InitializePlayerRequest(user_id=user_id, time_zone="Europe/Berlin").SerializeToString()
 
 
 def _returning(ground: Ground) -> Iterator[bytes]:

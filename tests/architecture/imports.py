@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("admin", "bench", "challenge_service", "demo", "devstack", "event_handler", "reward_dispatcher", "shared")
+PACKAGES = (
+    "admin",
+    "bench",
+    "challenge_service",
+    "demo",
+    "devstack",
+    "event_handler",
+    "load_generator",
+    "reward_dispatcher",
+    "shared",
+)
 
 
 class Import(NamedTuple):

@@ -12,7 +12,7 @@ from tests.architecture.imports import imports, is_within, sources
 # From the top down. A module imports its own package and what stands in lower rows; packages of one row are strangers.
 LAYERS = [
     {"bench"},
-    {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack"},
+    {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack", "load_generator"},
     {"shared.wiring"},
     {"shared.operations"},
     {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers"},
@@ -91,6 +91,11 @@ def test_a_library_is_spoken_to_in_one_place(library: str) -> None:
     users = {module for module, target in imports() if is_within(target, library)}
     assert users, f"nobody imports {library}"
     assert [user for user in sorted(users) if not any(is_within(user, owner) for owner in OWNERS[library])] == []
+
+
+def test_the_load_generator_stands_alone() -> None:
+    ours = [target for module, target in imports() if is_within(module, "load_generator") and package_of(target)]
+    assert [target for target in ours if not is_within(target, "load_generator")] == []
 
 
 def test_the_domain_is_pure() -> None:

@@ -12,12 +12,15 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
-from bench.ghz import MIX, PROFILES
 from bench.mix import ACTIONS_PER_S, CLAIM_SHARE, EVENTS_PER_S
 from bench.processes import ROOT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START
+
+PROFILES = ROOT / "tests" / "load"
+MIX = PROFILES / "player_mix"
+"""Profiles that are played at the same time."""
 
 SERVICES = {
     service.full_name: service

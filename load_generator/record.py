@@ -6,8 +6,8 @@ import time
 from array import array
 from collections.abc import Callable
 
-from bench.generator.headers import Status
-from bench.generator.plan import UNANSWERED
+from load_generator.headers import Status
+from load_generator.plan import UNANSWERED
 
 _MICROSECOND = 1_000
 

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.cpu import busy_seconds, cpu_seconds
-from bench.generator import tape
-from bench.generator.exchange import Exchange, Line, request_headers
-from bench.generator.pace import ClosedLoop, OpenLoop, Pace
-from bench.generator.plan import GENERATOR, MACHINE, Plan, Played
-from bench.generator.record import Record
-from bench.generator.streams import Streams
+from load_generator import tape
+from load_generator.exchange import Exchange, Line, request_headers
+from load_generator.pace import ClosedLoop, OpenLoop, Pace
+from load_generator.plan import GENERATOR, MACHINE, Plan, Played
+from load_generator.record import Record
+from load_generator.streams import Streams
+from load_generator.usage import busy_seconds, cpu_seconds
 
 _NS = 1_000_000_000
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from bench.generator.connection import CONNECTION_LOST, Call
-from bench.generator.exchange import Line
-from bench.generator.headers import Status
+from load_generator.connection import CONNECTION_LOST, Call
+from load_generator.exchange import Line
+from load_generator.headers import Status
 
 _ANSWERED = Status(0, "")
 

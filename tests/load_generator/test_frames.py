@@ -7,9 +7,9 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.generator import frames
-from bench.generator.frames import Frame
-from bench.generator.headers import NO_STATUS, Status, encoded, status_of
+from load_generator import frames
+from load_generator.frames import Frame
+from load_generator.headers import NO_STATUS, Status, encoded, status_of
 
 FRAMES = st.builds(
     Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**31 - 1), st.binary(max_size=70_000)

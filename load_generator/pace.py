@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from bench.generator.exchange import Exchange
+from load_generator.exchange import Exchange
 
 Send = Callable[[int], bool]
 """Sends the next request, which was due at an instant (monotonic nanoseconds); False if there is none left."""

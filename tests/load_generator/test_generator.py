@@ -12,9 +12,9 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from bench.generator.plan import CODE_NAMES
 from bench.load import ClosedLoop, OpenLoop
-from tests.bench.servers import called, played, serving
+from load_generator.plan import CODE_NAMES
+from tests.load_generator.servers import called, played, serving
 
 ONE_AT_A_TIME = ClosedLoop(in_flight=1, connections=1)
 

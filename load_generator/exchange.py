@@ -6,8 +6,8 @@ import select
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from bench.generator.connection import CONNECTION_LOST, Call, Connection
-from bench.generator.headers import encoded
+from load_generator.connection import CONNECTION_LOST, Call, Connection
+from load_generator.headers import encoded
 
 
 def request_headers(method: str, authority: str, timeout_s: float) -> bytes:

@@ -1,4 +1,4 @@
-"""`python -m bench.generator`: reads a plan from standard input, plays it, and writes what became of it."""
+"""`python -m load_generator`: reads a plan from standard input, plays it, and writes what became of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import gc
 import os
 import sys
 
-from bench.generator.plan import Plan
-from bench.generator.run import play
+from load_generator.plan import Plan
+from load_generator.run import play
 
 
 def main() -> None:

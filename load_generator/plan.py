@@ -17,7 +17,7 @@ class Plan:
     """Whose they are (an index into `ports`), and full names, such as `challenge.v1.EventService/ReportEvent`; a
     request's number is an index into them."""
     requests: str
-    """A file of requests (`bench.generator.tape`), sent in order."""
+    """A file of requests (`load_generator.tape`), sent in order."""
     repeat: bool
     """Begin again at the end of the file; else the run ends there."""
     connections: int
@@ -36,7 +36,7 @@ class Plan:
     processes: dict[str, int] = field(default_factory=dict)
     """Processes whose CPU time is taken over the measured interval, by a name."""
     answers: str
-    """Where answers are written (`bench.generator.tape`), numbered by request."""
+    """Where answers are written (`load_generator.tape`), numbered by request."""
     keep_every: list[int]
     """Which answers are kept, for each method: those of requests whose number it divides; 0 for none."""
     cores: list[int] = field(default_factory=list)

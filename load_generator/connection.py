@@ -10,8 +10,8 @@ import socket
 import struct
 from typing import Protocol
 
-from bench.generator import frames
-from bench.generator.headers import NO_STATUS, Status, status_of
+from load_generator import frames
+from load_generator.headers import NO_STATUS, Status, status_of
 
 CONNECT_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 20
