@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 
 from challenge.v1 import event_service_pb2
 
-from event_handler.completion_listeners import CompletionListener, tell
+from event_handler.event_flusher import EventFlusher
+from event_handler.group_commit import GroupCommit
 from event_handler.score_writer import ScoreWriter
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
-from event_handler.writers import Writers
 from shared.domain.acceptance import Window
-from shared.domain.catalogue import Catalogue
-from shared.domain.events import Event, Outcome
 from shared.domain.instant import HOUR, SECOND
-from shared.operations.events.flush import flush
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
 from shared.rpc.server import Server, Servicing, serve
 from shared.runtime.clock import system_clock
@@ -32,9 +28,10 @@ from shared.wiring.leaderboard_periods_duty import start_period_maintenance
 
 NAME = "event_handler"
 LAST_BATCH_S = 2.0
-"""For what is still in the buffer when all calls have ended: nobody waits for it any more, so it is seldom anything."""
+"""Seconds for committing the rest of the buffer after all calls have ended. No caller waits any more, so it is almost
+always empty."""
 LAST_SCORES_S = 0.5
-"""What is not in Redis by then is put there from the journal, by whoever goes on."""
+"""Seconds for writing the last scores into Redis. Another process repairs the rest from the journal."""
 CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 
@@ -64,31 +61,12 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     if score_writer is not None:
         score_writer.start()
         process.lifecycle.on_stop("score writer", lambda: score_writer.close(LAST_SCORES_S))
-    listeners: list[CompletionListener] = [telemetry.completed]
-
-    def commit(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
-        outcomes = flush(
-            database,
-            judged_by,
-            events,
-            deadline,
-            keep_content=settings.events.keep_content,
-            bisected=telemetry.bisected,
-            scored=lambda changes: score_writer.submit(judged_by, changes) if score_writer is not None else None,
-        )
-        tell(listeners, outcomes)
-        return outcomes
-
-    writers = Writers(
-        telemetry.measured(commit),
-        count=settings.events.writers,
-        buffer_events_max=settings.events.buffer_events_max,
-        linger_s=settings.events.linger_ms / 1_000,
-    )
-    telemetry.watch(writers)
-    writers.start()
-    process.lifecycle.on_stop("writers", lambda: writers.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
-    servicer = EventServicer(writers, catalogue.live, window, system_clock, telemetry)
+    flusher = EventFlusher(database, telemetry, score_writer, keep_content=settings.events.keep_content)
+    group_commit = GroupCommit(flusher, buffer_events_max=settings.events.buffer_events_max)
+    telemetry.watch(group_commit)
+    group_commit.start()
+    process.lifecycle.on_stop("writer", lambda: group_commit.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
+    servicer = EventServicer(group_commit, catalogue.live, window, system_clock, telemetry)
     server = Server(
         process.endpoint,
         [Servicing(CONTRACT, servicer)],

@@ -1,165 +1,110 @@
-"""Group commit: a writer commits together whatever has arrived while it was committing.
+"""Group commit: events that arrive during a commit are committed together by the next one.
 
-There is no timer. A lone event is committed at once; under load, batches grow by themselves until the database is the
-limit. The buffer between callers and writer is bounded, and what does not fit is refused at once, or waits if its
-caller would rather be held up than refused.
+The buffer between callers and writer is bounded. Events that do not fit are refused at once, or wait if their caller
+would rather be held up than refused.
 
-A batch belongs to one catalogue, the one that its events were accepted by, even if a newer one has taken its place
-since: a call is judged by one version from its acceptance to its answer.
+A batch belongs to one catalogue, the version that accepted its events, even if a newer one has replaced it since: one
+version judges a call from its acceptance to its answer.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Protocol, TypeAlias
 
 from event_handler.submission import Submission
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome
+from shared.runtime.batching_writer import BatchingWriter
 
 log = logging.getLogger(__name__)
-
-Flush = Callable[[Catalogue, Sequence[Event], float], Sequence[Outcome | None]]
-"""Commits events, judged by a catalogue, by a deadline in monotonic seconds; one outcome per event, in order, or None
-where it is unknown."""
-
-_NOT_COMMITTED = "the events could not be committed"
 
 FLUSH_EVENTS_MAX = 2_000
 """Events in one transaction. Beyond this a longer batch saves nothing more and only holds its locks longer."""
 FLUSH_DEADLINE_MAX_S = 10.0
-"""How long one flush may try. Callers wait at most until their own deadlines."""
+"""Time limit of one flush in seconds. Callers wait at most until their own deadlines."""
+
+_NOT_COMMITTED = "the events could not be committed"
+
+Answer: TypeAlias = Sequence[Outcome] | ChallengeError
+"""What one caller is told: an outcome for each of its events, or the error that it ended in."""
 
 
-class GroupCommit:
-    """A bounded buffer and the writer thread that empties it."""
+class Flusher(Protocol):
+    """Commits batches of events."""
 
-    def __init__(self, flush: Flush, *, buffer_events_max: int, linger_s: float = 0.0) -> None:
-        """With `linger_s`, a batch that is not full waits so long for more: fewer commits, later answers."""
-        self._flush = flush
-        self._buffer_events_max = buffer_events_max
-        self._linger_s = linger_s
-        self._buffer: deque[Submission] = deque()
-        self._buffered_events = 0
-        self._closing = False
-        self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)
-        self._drained = threading.Condition(self._lock)
-        self._writer = threading.Thread(target=self._write_until_closed, name="writer", daemon=True)
+    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
+        """Commit events that `judged_by` has accepted, by a deadline in monotonic seconds.
 
-    def start(self) -> None:
-        """Start the writer."""
-        self._writer.start()
+        Return one outcome per event, in order; None where it is unknown.
+        """
+
+
+class GroupCommit(BatchingWriter[Submission, list[Answer]]):
+    """The buffer of the event handler and the thread that commits it."""
+
+    def __init__(self, flusher: Flusher, *, buffer_events_max: int) -> None:
+        super().__init__(
+            "writer",
+            size_max=buffer_events_max,
+            batch_size_max=FLUSH_EVENTS_MAX,
+            group_of=attrgetter("judged_by"),
+        )
+        self._flusher = flusher
 
     def submit(
         self, judged_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
     ) -> Submission:
-        """Put events into the buffer, to be committed by `deadline`, in monotonic seconds.
+        """Buffer events to be committed by `deadline`, in monotonic seconds, and return the submission to wait for.
 
-        `judged_by` is the catalogue that has accepted them.
-        Raises `ShuttingDown` after `close`, and `Overloaded` if the events do not fit; a patient caller waits for room
-        until the deadline.
+        `judged_by` is the catalogue that has accepted the events. Raise `ShuttingDown` after `close`, and `Overloaded`
+        if the events do not fit; a patient caller waits for room until the deadline.
         """
         submission = Submission(judged_by, events, deadline)
-        with self._lock:
-            while not self._closing and self._buffered_events + len(events) > self._buffer_events_max:
-                if not patient or not self._drained.wait(deadline - time.monotonic()):
-                    raise Overloaded("the event buffer is full")
-            if self._closing:
-                raise ShuttingDown
-            self._buffered_events += len(events)
-            self._buffer.append(submission)
-            self._arrived.notify()
+        if not self._put(submission, len(events), wait_until=deadline if patient else None):
+            raise ShuttingDown if self._closing else Overloaded("the event buffer is full")
         return submission
 
-    def close(self, timeout_s: float) -> None:
-        """Take no more events, and commit and answer what was accepted."""
-        with self._lock:
-            self._closing = True
-            self._arrived.notify()
-            self._drained.notify_all()
-        self._writer.join(timeout_s)
-
-    @property
-    def buffered_events(self) -> int:
-        """How many events wait or are being committed."""
-        return self._buffered_events
-
-    @property
-    def oldest_wait_s(self) -> float:
-        """How long the oldest submission in the buffer has waited, in seconds; 0 if it is empty."""
-        with self._lock:
-            return time.monotonic() - self._buffer[0].submit_time if self._buffer else 0.0
-
-    def _write_until_closed(self) -> None:
-        while batch := self._next_batch():
-            self._commit(batch)
-
-    def _next_batch(self) -> list[Submission]:
-        """What waits for the same catalogue, up to FLUSH_EVENTS_MAX; waits for the first. Empty when closed."""
-        batch: list[Submission] = []
-        size = 0
-        with self._lock:
-            while not self._buffer and not self._closing:
-                self._arrived.wait()
-            if self._linger_s:
-                self._arrived.wait_for(self._is_worth_flushing, self._linger_s)
-            while self._buffer and (not batch or self._next_fits(batch[0], size)):
-                submission = self._buffer.popleft()
-                size += len(submission.events)
-                batch.append(submission)
-        return batch
-
-    def _next_fits(self, first: Submission, size: int) -> bool:
-        following = self._buffer[0]
-        return following.judged_by is first.judged_by and size + len(following.events) <= FLUSH_EVENTS_MAX
-
-    def _is_worth_flushing(self) -> bool:
-        return self._closing or self._buffered_events >= FLUSH_EVENTS_MAX
-
-    def _commit(self, batch: Sequence[Submission]) -> None:
+    def _write(self, batch: list[Submission]) -> list[Answer]:
+        """Commit the events whose callers still wait."""
         now = time.monotonic()
         awaited = [submission for submission in batch if submission.deadline > now]
-        outcome: Sequence[Outcome | None] | ChallengeError = ()
-        if awaited:
-            outcome = self._outcome(awaited, now)
-        # Room is made before anybody is answered: a caller that comes back at once finds it.
-        with self._lock:
-            self._buffered_events -= sum(len(submission.events) for submission in batch)
-            self._drained.notify_all()
-        for submission in batch:
-            if submission.deadline <= now:
-                submission.fail(DeadlineExceeded("the events were not committed in time"))
-        _answer(awaited, outcome)
+        answers = iter(self._commit(awaited, now) if awaited else ())
+        return [
+            next(answers) if submission.deadline > now else DeadlineExceeded("the events were not committed in time")
+            for submission in batch
+        ]
 
-    def _outcome(self, batch: Sequence[Submission], now: float) -> Sequence[Outcome | None] | ChallengeError:
-        """Flush, and answer the outcomes of all events, or why there are none."""
+    def _written(self, batch: list[Submission], result: list[Answer]) -> None:
+        for submission, answer in zip(batch, result, strict=True):
+            submission.answer(answer)
+
+    def _commit(self, batch: Sequence[Submission], now: float) -> list[Answer]:
+        """Flush a batch, and return one answer per submission."""
         events = [event for submission in batch for event in submission.events]
         latest = max(submission.deadline for submission in batch)
         try:
-            return self._flush(batch[0].judged_by, events, min(latest, now + FLUSH_DEADLINE_MAX_S))
+            outcomes = self._flusher.flush(batch[0].judged_by, events, min(latest, now + FLUSH_DEADLINE_MAX_S))
         except ChallengeError as error:
-            return error
+            return [error] * len(batch)
         except Exception:
-            # The writer outlives a bug: these callers hear that the outcome is unknown, the next batch gets its turn.
-            log.exception("a flush failed", extra={"events": len(events)})
-            return DatabaseUnavailable(_NOT_COMMITTED)
+            # The writer survives: these callers hear that the outcome is unknown, and the next batch gets its turn.
+            log.exception("unhandled exception in a flush", extra={"events": len(events)})
+            return [DatabaseUnavailable(_NOT_COMMITTED)] * len(batch)
+        return _answers(batch, outcomes)
 
 
-def _answer(batch: Sequence[Submission], outcome: Sequence[Outcome | None] | ChallengeError) -> None:
+def _answers(batch: Sequence[Submission], outcomes: Sequence[Outcome | None]) -> list[Answer]:
+    """Return each submission's part of the outcomes, or an error if any of its outcomes is unknown."""
+    answers: list[Answer] = []
     start = 0
     for submission in batch:
-        if isinstance(outcome, ChallengeError):
-            submission.fail(outcome)
-            continue
         end = start + len(submission.events)
-        known = [each for each in outcome[start:end] if each is not None]
-        if len(known) == len(submission.events):
-            submission.resolve(known)
-        else:
-            submission.fail(DatabaseUnavailable(_NOT_COMMITTED))
+        known = [outcome for outcome in outcomes[start:end] if outcome is not None]
+        answers.append(known if len(known) == end - start else DatabaseUnavailable(_NOT_COMMITTED))
         start = end
+    return answers

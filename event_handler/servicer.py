@@ -1,16 +1,18 @@
-"""EventService: takes events in, and answers once they are committed."""
+"""EventService: accepts events and replies once they are committed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import grpc
 from challenge.v1 import event_service_pb2 as rpc
 
+from event_handler.group_commit import GroupCommit
 from event_handler.pipeline import Answer, Pipelines
+from event_handler.submission import Submission
 from event_handler.telemetry import EventTelemetry
-from event_handler.writers import EVENTS_PER_CALL_MAX, Writers
 from shared.domain.acceptance import Window, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import InvalidRequest
@@ -20,19 +22,22 @@ from shared.rpc.deadlines import DEFAULT_S, deadline_of
 from shared.rpc.event_messages import read_event, result_message
 from shared.runtime.clock import Clock
 
+EVENTS_PER_CALL_MAX = 1_000
+"""The most events that the contract allows in one call."""
+
 
 class EventServicer:
-    """Judges events, lets the good ones be committed, and reports what became of each."""
+    """Judges events, has the accepted ones committed, and reports the outcome of each."""
 
     def __init__(
         self,
-        writers: Writers,
+        group_commit: GroupCommit,
         catalogue: LiveCatalogue[Catalogue],
         window: Window,
         clock: Clock,
         telemetry: EventTelemetry,
     ) -> None:
-        self._writers = writers
+        self._group_commit = group_commit
         self._catalogue = catalogue
         self._window = window
         self._clock = clock
@@ -44,13 +49,13 @@ class EventServicer:
         """Report one event."""
         if not request.HasField("event"):
             raise InvalidRequest.of("event", "is required")
-        (result,) = self._take_in([request.event], deadline_of(context))()
+        (result,) = self._results(self._take_in([request.event], deadline_of(context)))
         return rpc.ReportEventResponse(result=result)
 
     def ReportEvents(self, request: rpc.ReportEventsRequest, context: grpc.ServicerContext) -> rpc.ReportEventsResponse:
         """Report 1 to 1,000 events."""
         _check_count(request.events)
-        return rpc.ReportEventsResponse(results=self._take_in(request.events, deadline_of(context))())
+        return rpc.ReportEventsResponse(results=self._results(self._take_in(request.events, deadline_of(context))))
 
     def StreamEvents(
         self, requests: Iterator[rpc.StreamEventsRequest], _context: grpc.ServicerContext
@@ -60,36 +65,46 @@ class EventServicer:
         def take_in(request: rpc.StreamEventsRequest) -> Answer[rpc.StreamEventsResponse]:
             _check_count(request.events)
             # A batch has its own deadline: the stream's says nothing about how long one commit may take.
-            results = self._take_in(request.events, time.monotonic() + DEFAULT_S, patient=True)
-            return lambda: rpc.StreamEventsResponse(results=results())
+            taken_in = self._take_in(request.events, time.monotonic() + DEFAULT_S, patient=True)
+            return lambda: rpc.StreamEventsResponse(results=self._results(taken_in))
 
         return self.streams.run(take_in, requests)
 
-    def _take_in(
-        self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False
-    ) -> Answer[list[rpc.EventResult]]:
-        """Judge events by the current catalogue and submit the good ones; the answer waits for their commit."""
+    def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False) -> _TakenIn:
+        """Judge events by the current catalogue and submit the accepted ones."""
         catalogue, now = self._catalogue.current, self._clock()
-        outcomes: list[Outcome | None] = []
+        refusals: list[Outcome | None] = []
         accepted: list[Event] = []
         for message in messages:
             event = read_event(message)
             refusal = event if isinstance(event, Outcome) else judge(event, catalogue, self._window, now)
-            outcomes.append(refusal)
+            refusals.append(refusal)
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
-        pending = self._writers.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
+        submission = self._group_commit.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
+        return _TakenIn(catalogue, messages, refusals, submission)
 
-        def answer() -> list[rpc.EventResult]:
-            committed = iter(pending.wait() if pending is not None else ())
-            settled = [next(committed) if outcome is None else outcome for outcome in outcomes]
-            self._telemetry.count(settled)
-            return [
-                result_message(message.event_id, outcome, catalogue)
-                for message, outcome in zip(messages, settled, strict=True)
-            ]
+    def _results(self, taken_in: _TakenIn) -> list[rpc.EventResult]:
+        """Wait for the commit of a call's events, and return one result per event."""
+        catalogue, messages, refusals, submission = taken_in
+        committed = iter(submission.wait() if submission is not None else ())
+        outcomes = [next(committed) if refusal is None else refusal for refusal in refusals]
+        self._telemetry.count(outcomes)
+        return [
+            result_message(message.event_id, outcome, catalogue)
+            for message, outcome in zip(messages, outcomes, strict=True)
+        ]
 
-        return answer
+
+class _TakenIn(NamedTuple):
+    """The events of one call on their way."""
+
+    catalogue: Catalogue
+    messages: Sequence[rpc.Event]
+    refusals: Sequence[Outcome | None]
+    """One per event; None for those that were accepted and submitted."""
+    submission: Submission | None
+    """None if no event was accepted."""
 
 
 def _check_count(events: Sequence[rpc.Event]) -> None:

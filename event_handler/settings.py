@@ -27,22 +27,6 @@ class EventSettings:
         maximum=1_000_000,
         help="Events that may wait for their commit in each worker. One more is answered RESOURCE_EXHAUSTED.",
     )
-    writers: int = setting(
-        "EVENT_WRITERS",
-        default=1,
-        unit="threads",
-        minimum=1,
-        maximum=64,
-        help="Writers in each worker, each with a database connection and the players whose ids hash to it.",
-    )
-    linger_ms: float = setting(
-        "EVENT_LINGER_MS",
-        default=0.0,
-        unit="milliseconds",
-        minimum=0,
-        maximum=1_000,
-        help="How long a batch waits for more events. Only for fleets with so many handlers that commits are scarce.",
-    )
     streams: int = setting(
         "EVENT_STREAMS",
         default=32,

@@ -1,15 +1,12 @@
-"""What is measured of events."""
+"""Metrics of events and their flushes."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from event_handler.group_commit import Flush
-from event_handler.writers import Writers
-from shared.domain.catalogue import Catalogue
-from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from event_handler.group_commit import GroupCommit
+from shared.domain.events import Outcome, Verdict
 from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
 
 
@@ -24,9 +21,9 @@ class EventTelemetry:
         self._flush_seconds = telemetry.histogram("flush_seconds", "Flushes, from first statement to COMMIT.")
         self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error, for some events or all.")
         self._completions = telemetry.counter("completions", "Goals that events completed.")
-        self.bisected: Callable[[], None] = telemetry.counter(
-            "flush_bisections", "Batches that were parted because the database refused some of their content."
-        ).inc
+        self._splits = telemetry.counter(
+            "flush_bisections", "Batches that were split because the database refused some of their content."
+        )
         self.days_without_partition = 0
         telemetry.gauge(
             "ledger_days_without_partition",
@@ -34,40 +31,35 @@ class EventTelemetry:
             lambda: self.days_without_partition,
         )
 
-    def watch(self, writers: Writers) -> None:
-        """Show how full the buffers are."""
-        self._telemetry.gauge(
-            "buffered_events", "Events that wait or are being committed.", lambda: writers.buffered_events
-        )
+    def watch(self, group_commit: GroupCommit) -> None:
+        """Show how full the buffer is."""
+        self._telemetry.gauge("buffered_events", "Events that wait or are being committed.", lambda: group_commit.size)
         self._telemetry.gauge(
             "oldest_event_wait_seconds",
             "How long the oldest waiting event has waited.",
-            lambda: writers.oldest_wait_s,
+            lambda: group_commit.oldest_wait_s,
         )
 
-    def measured(self, flush: Flush) -> Flush:
-        """The same flush, measured."""
+    def flushed(self, outcomes: Sequence[Outcome | None], seconds: float) -> None:
+        """Count a flush and what it completed."""
+        if None in outcomes:
+            self._failures.inc()
+        self._batch_size.observe(len(outcomes))
+        self._flush_seconds.observe(seconds)
+        completions = sum(len(outcome.completions) for outcome in outcomes if outcome is not None)
+        if completions:
+            self._completions.inc(completions)
 
-        def measured_flush(judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
-            started = time.monotonic()
-            try:
-                outcomes = flush(judged_by, events, deadline)
-            except Exception:
-                self._failures.inc()
-                raise
-            if None in outcomes:
-                self._failures.inc()
-            self._batch_size.observe(len(events))
-            self._flush_seconds.observe(time.monotonic() - started)
-            return outcomes
+    def flush_failed(self) -> None:
+        """Count a flush that failed as a whole."""
+        self._failures.inc()
 
-        return measured_flush
-
-    def completed(self, completions: Sequence[CompletionKey]) -> None:
-        """Count what was completed."""
-        self._completions.inc(len(completions))
+    def split(self, times: int) -> None:
+        """Count how often a flush was split."""
+        if times:
+            self._splits.inc(times)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
-        """Count what callers are told."""
+        """Count the verdicts that callers are told."""
         for verdict, number in Counter(outcome.verdict for outcome in outcomes).items():
             self._verdicts[verdict].inc(number)

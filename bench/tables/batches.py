@@ -22,8 +22,9 @@ from bench.statements import statement, text
 from bench.tables.calls import add_failures
 from bench.workplace import Ground, Workplace, calls_for
 from shared.domain.events import Event
-from shared.operations.events import refusal
-from shared.operations.events.flush import apply_events, flush
+from shared.operations.events import flush
+from shared.operations.events.apply_events import apply_events
+from shared.operations.events.flush import Flush
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
@@ -160,7 +161,7 @@ def _add_rows(table: Table, before: Mapping[str, int], after: Mapping[str, int],
 def _add_poison(table: Table, ground: Ground) -> None:
     """Add what an event that the database refuses costs its batch."""
     # Each refusal is logged, which is known here.
-    logging.getLogger(refusal.__name__).setLevel(logging.ERROR)
+    logging.getLogger(flush.__name__).setLevel(logging.ERROR)
     clean: list[float] = []
     poisoned: list[float] = []
     with connected(ground.url) as connection, opened(ground.url) as database:
@@ -171,7 +172,7 @@ def _add_poison(table: Table, ground: Ground) -> None:
                 for place in poison:
                     events[place] = events[place]._replace(user_id=POISON, event_id=str(number_of_round))
                 started = time.monotonic()
-                flush(database, ground.catalogue, events, started + POISON_PATIENCE_S)
+                Flush(database, ground.catalogue, started + POISON_PATIENCE_S).run(events)
                 times.append(1e3 * (time.monotonic() - started))
     more = median(poisoned) - median(clean)
     note = f"a batch without takes {number(median(clean))} ms"

@@ -71,9 +71,9 @@ def events_named(*ids: str) -> list[Event]:
 
 
 @contextmanager
-def writing(store: Store, buffer_events_max: int = BUFFER, linger_s: float = 0.0) -> Iterator[GroupCommit]:
+def writing(store: Store, buffer_events_max: int = BUFFER) -> Iterator[GroupCommit]:
     """A group commit with a running writer."""
-    group_commit = GroupCommit(store.flush, buffer_events_max=buffer_events_max, linger_s=linger_s)
+    group_commit = GroupCommit(store, buffer_events_max=buffer_events_max)
     group_commit.start()
     try:
         yield group_commit
@@ -109,13 +109,13 @@ def test_what_arrives_during_a_commit_is_committed_together_in_the_order_of_arri
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
         later = [group_commit.submit(CATALOGUE, events_named(f"{n}a", REFUSED_ID, f"{n}b"), soon()) for n in range(5)]
-        assert group_commit.buffered_events == 16
+        assert group_commit.size == 16
         store.open.set()
         assert reasons(first) == ["first"]
         for number, submission in enumerate(later):
             assert reasons(submission) == [f"{number}a", REFUSED_ID, f"{number}b"]
         assert [len(batch) for batch in store.batches] == [1, 15]
-        wait_until(lambda: group_commit.buffered_events == 0)
+        wait_until(lambda: group_commit.size == 0)
 
 
 def test_a_batch_is_bounded_and_no_call_is_split() -> None:
@@ -166,7 +166,7 @@ def test_what_does_not_fit_into_the_buffer_is_refused_at_once() -> None:
         store.open.set()
         first.wait()
         fits.wait()
-        wait_until(lambda: group_commit.buffered_events == 0)
+        wait_until(lambda: group_commit.size == 0)
         assert reasons(group_commit.submit(CATALOGUE, events_named("fits again"), soon())) == ["fits again"]
 
 
@@ -273,7 +273,7 @@ def test_closing_commits_and_answers_everything_that_was_accepted() -> None:
         store.open.set()
         closing.result(PATIENCE_S)
         assert [reasons(submission) for submission in accepted] == [[f"{number}"] for number in range(5)]
-        assert group_commit.buffered_events == 0
+        assert group_commit.size == 0
 
 
 def test_the_oldest_wait_is_told_while_something_waits() -> None:
@@ -284,15 +284,5 @@ def test_the_oldest_wait_is_told_while_something_waits() -> None:
         group_commit.submit(CATALOGUE, events_named("waits"), soon())
         assert wait_until(lambda: group_commit.oldest_wait_s > 0.02)
         store.open.set()
-        wait_until(lambda: group_commit.buffered_events == 0)
+        wait_until(lambda: group_commit.size == 0)
         assert group_commit.oldest_wait_s == 0
-
-
-def test_a_batch_that_lingers_takes_in_what_arrives_soon_after_and_ends_when_it_is_full() -> None:
-    store = Store()
-    with writing(store, buffer_events_max=2 * FLUSH_EVENTS_MAX, linger_s=PATIENCE_S) as group_commit:
-        one = group_commit.submit(CATALOGUE, events_named("one"), soon())
-        rest = group_commit.submit(CATALOGUE, events_named(*["id"] * (FLUSH_EVENTS_MAX - 1)), soon())
-        assert reasons(one) == ["one"]
-        rest.wait()
-        assert [len(batch) for batch in store.batches] == [FLUSH_EVENTS_MAX]

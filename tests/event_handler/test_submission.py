@@ -22,13 +22,13 @@ OUTCOMES = [Outcome(Verdict.APPLIED)]
 
 def test_a_caller_gets_the_outcomes_of_its_events() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon())
-    threading.Thread(target=submission.resolve, args=(OUTCOMES,)).start()
+    threading.Thread(target=submission.answer, args=(OUTCOMES,)).start()
     assert submission.wait() == OUTCOMES
 
 
 def test_a_caller_gets_what_the_commit_failed_with() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon())
-    threading.Thread(target=submission.fail, args=(DatabaseUnavailable(),)).start()
+    threading.Thread(target=submission.answer, args=(DatabaseUnavailable(),)).start()
     with pytest.raises(DatabaseUnavailable):
         submission.wait()
 
@@ -41,10 +41,10 @@ def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
         submission.wait()
     assert time.monotonic() - max(deadline, deadline - wait_s) < LATE_S
     # The commit that comes too late disturbs nobody.
-    submission.resolve(OUTCOMES)
+    submission.answer(OUTCOMES)
 
 
 def test_what_is_committed_before_the_wait_is_there_even_after_the_deadline() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon(-1))
-    submission.resolve(OUTCOMES)
+    submission.answer(OUTCOMES)
     assert submission.wait() == OUTCOMES

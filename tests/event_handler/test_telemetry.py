@@ -1,4 +1,4 @@
-"""What is measured of flushes."""
+"""Metrics of flushes."""
 
 from __future__ import annotations
 
@@ -7,34 +7,27 @@ from collections.abc import Sequence
 import pytest
 
 from event_handler.telemetry import EventTelemetry
-from shared.domain.catalogue import Catalogue
-from shared.domain.errors import DatabaseUnavailable
-from shared.domain.events import Event, Outcome, Verdict
+from shared.domain.events import CompletionKey, Outcome, Verdict
 from shared.runtime.telemetry import Telemetry
-from tests.support.databases import soon
-from tests.support.goals import catalogue_of, goal
 
-CATALOGUE = catalogue_of(goal())
 KNOWN, UNKNOWN = Outcome(Verdict.APPLIED), None
+COMPLETING = Outcome(Verdict.APPLIED, (CompletionKey("player", "goal", 0, 1), CompletionKey("player", "other", 0, 1)))
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "failures"),
-    [([KNOWN, KNOWN], 0), ([KNOWN, UNKNOWN], 1), ([UNKNOWN, UNKNOWN], 1), (DatabaseUnavailable(), 1)],
+    ("outcomes", "failures", "completions"),
+    [
+        ([KNOWN, KNOWN], 0, 0),
+        ([KNOWN, COMPLETING, COMPLETING], 0, 4),
+        ([COMPLETING, UNKNOWN], 1, 2),
+        ([UNKNOWN, UNKNOWN], 1, 0),
+    ],
 )
 def test_a_flush_fails_if_any_outcome_is_unknown(
-    outcomes: Sequence[Outcome | None] | DatabaseUnavailable, failures: int
+    outcomes: Sequence[Outcome | None], failures: int, completions: int
 ) -> None:
     telemetry = Telemetry()
-
-    def flush(_catalogue: Catalogue, _events: Sequence[Event], _deadline: float) -> Sequence[Outcome | None]:
-        if isinstance(outcomes, DatabaseUnavailable):
-            raise outcomes
-        return outcomes
-
-    measured = EventTelemetry(telemetry).measured(flush)
-    try:
-        assert measured(CATALOGUE, [], soon()) == outcomes
-    except DatabaseUnavailable as error:
-        assert error is outcomes  # noqa: PT017 - one of the cases
+    EventTelemetry(telemetry).flushed(outcomes, 0.001)
     assert telemetry.registry.get_sample_value("flush_failures_total") == failures
+    assert telemetry.registry.get_sample_value("completions_total") == completions
+    assert telemetry.registry.get_sample_value("flush_events_count") == 1

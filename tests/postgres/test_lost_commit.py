@@ -6,13 +6,13 @@ from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.tally import Tally, TallyKey
-from shared.operations.events.flush import flush
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.goals import players
 from shared.postgres.transaction import in_progress
 from tests.support.databases import connected, opened, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.hops import hop_to
 from tests.support.proxy import Hop

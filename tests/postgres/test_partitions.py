@@ -13,13 +13,13 @@ import pytest
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import DAY, HOUR, Day, to_date
-from shared.operations.events.flush import flush
 from shared.operations.events.ledger_partitions import DAYS_AHEAD, keep_ledger_partitions
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger
 from shared.postgres.events.ledger import ledger_key
 from shared.postgres.events.ledger_partitions import PartitionChanges, days_without_partition, keep_partitions
 from tests.support.databases import connected, opened, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 from tests.support.waiting import wait_until

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.events import Event, Outcome
 from shared.domain.progress import GoalStatus, goal_status
-from shared.operations.events.flush import flush
 from shared.operations.goals.view_player import view_player
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database import Database
+from tests.support.flushing import flush
 
 PATIENCE_S = 20.0
 """Longer than anything takes that works."""

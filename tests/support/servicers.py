@@ -9,14 +9,14 @@ from typing import TypeAlias, TypeVar
 from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.statistics_servicer import StatisticsServicer
+from event_handler.event_flusher import EventFlusher
+from event_handler.group_commit import GroupCommit
 from event_handler.servicer import EventServicer
 from event_handler.telemetry import EventTelemetry
-from event_handler.writers import Writers
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
-from shared.operations.events.flush import flush
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -76,17 +76,14 @@ def event_servicer(
 ) -> Iterator[EventServicer]:
     """The methods of the event handler, with their writer, without a server around them."""
     with _database(database_url, POOL_SIZE) as database:
-        writers = Writers(
-            lambda judged_by, events, deadline: flush(database, judged_by, events, deadline),
-            count=1,
-            buffer_events_max=buffer_events_max,
-        )
-        writers.start()
+        telemetry = EventTelemetry(Telemetry())
+        group_commit = GroupCommit(EventFlusher(database, telemetry, None), buffer_events_max=buffer_events_max)
+        group_commit.start()
         try:
             judging = live(catalogue, lambda definitions: definitions)
-            yield EventServicer(writers, judging, window, clock, EventTelemetry(Telemetry()))
+            yield EventServicer(group_commit, judging, window, clock, telemetry)
         finally:
-            writers.close(CLOSE_S)
+            group_commit.close(CLOSE_S)
 
 
 def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:

@@ -1,181 +1,142 @@
-"""Applying a batch of events: each counts once, and what it completes is named once.
+"""Committing a batch of events, and isolating those that the database refuses for their content.
 
-The cost depends on the number of events and on what they complete, not on how many goals watch them.
+A refused batch is split until each refused event stands alone. That alone does not prove the event to be at fault: a
+constraint or a statement that is wrong refuses everybody's events, and a caller who is told INVALID throws good ones
+away. So a control event is tried, a copy with nothing in it that a caller chose. If the database accepts the control,
+the event's content is at fault and it is INVALID. Otherwise the fault is ours, and the event's outcome is unknown.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import logging
+from collections.abc import Sequence
 
-from shared.domain.catalogue import Catalogue, Goal, Stat
-from shared.domain.crossing import crossed, crossing_position
-from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.periods import LIFETIME_START, Schedule
-from shared.domain.progress import is_active
-from shared.domain.standings import CompletionRecord, record_of
-from shared.domain.tally import fold
-from shared.operations.events.refusal import settle_refused, takes
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
+from shared.domain.periods import LIFETIME_START
+from shared.domain.standings import record_of
+from shared.operations.events.apply_events import Applied, apply_events, is_written
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.events import ledger, tallies
-from shared.postgres.events.ledger import LedgerKey, ledger_key
-from shared.postgres.events.tallies import MergedTally
-from shared.postgres.goals import assignments
 from shared.postgres.sqlstates import ContentRefused
 
-_APPLIED = Outcome(Verdict.APPLIED)
-_DUPLICATE = Outcome(Verdict.DUPLICATE)
+log = logging.getLogger(__name__)
+
+PARTS = 4
+"""Parts into which a refused batch is split. Finding one event of 1,000 takes as many transactions as with halves, but
+the work done in vain is a third of the batch instead of the whole batch."""
+
+_REFUSED = Outcome(Verdict.INVALID, reason="event: is refused by the database")
 
 
-class Flushed(NamedTuple):
-    """What a flush did."""
+class Flush:
+    """The flush of one batch of events."""
 
-    outcomes: list[Outcome]
-    """One per event, in the order of the events."""
-    evidence: LedgerKey | None
-    """A ledger row that this transaction wrote, by which it can be recognised; None if all events were duplicates."""
-    changes: ScoreChanges | None = None
-    """The scores on leaderboards that it changed, if there are any."""
+    def __init__(
+        self, database: Database, catalogue: Catalogue, deadline: float, *, keep_content: bool = False
+    ) -> None:
+        """`catalogue` is the version that has accepted the events; `deadline` is in monotonic seconds.
 
+        With `keep_content` the ledger keeps the events for audit.
+        """
+        self._database = database
+        self._catalogue = catalogue
+        self._deadline = deadline
+        self._keep_content = keep_content
+        self.score_changes: list[ScoreChanges] = []
+        """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
+        self.splits = 0
+        """How often a refused part of the batch was split."""
 
-def flush(
-    database: Database,
-    catalogue: Catalogue,
-    events: Sequence[Event],
-    deadline: float,
-    *,
-    keep_content: bool = False,
-    bisected: Callable[[], None] = lambda: None,
-    scored: Callable[[ScoreChanges], None] = lambda _: None,
-) -> list[Outcome | None]:
-    """Apply events in one transaction. When this returns, what it says is committed.
+    def run(self, events: Sequence[Event]) -> Sequence[Outcome | None]:
+        """Apply the events in one transaction and return one outcome per event, in order. They are committed by then.
 
-    `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content, all
-    others are applied nevertheless, and those are INVALID, or their outcome is None: unknown, because of a fault of
-    ours (`shared.operations.events.refusal`). `bisected` is told whenever a batch is parted, `scored` after the
-    commit of scores that changed. With `keep_content` the ledger keeps the events for audit.
+        `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content,
+        all others are applied nevertheless; the refused ones are INVALID, or None where the fault is ours and the
+        outcome unknown.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and then all outcomes are unknown until the same
-    events are sent again.
-    """
+        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`: then all outcomes are unknown until the same
+        events are sent again.
+        """
+        try:
+            return self._apply(events)
+        except ContentRefused as refusal:
+            if len(events) > 1 and not self._accepts_any_stat(events):
+                # Splitting thousands down to single events would find nothing that this does not say.
+                _log_fault(refusal)
+                return [None] * len(events)
+            return self._isolate(events, refusal)
 
-    def apply(part: Sequence[Event]) -> list[Outcome]:
-        flushed = database.transact(
-            lambda connection: apply_events(connection, catalogue, part, keep_content=keep_content),
-            deadline,
-            written=_is_written,
+    def _apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
+        applied = self._database.transact(
+            lambda connection: self._execute(connection, events), self._deadline, written=is_written
         )
-        if flushed.changes is not None:
-            scored(flushed.changes)
-        return flushed.outcomes
+        if applied.changes is not None:
+            self.score_changes.append(applied.changes)
+        return applied.outcomes
 
-    def rehearse(connection: Connection, event: Event) -> None:
-        apply_events(connection, catalogue, [event], keep_content=keep_content)
-        for ladder in catalogue.ladders.get(event.stat, ())[:1]:
+    def _execute(self, connection: Connection, events: Sequence[Event]) -> Applied:
+        return apply_events(connection, self._catalogue, events, keep_content=self._keep_content)
+
+    def _isolate(self, events: Sequence[Event], refusal: ContentRefused) -> Sequence[Outcome | None]:
+        """Split a refused part and apply what the database accepts of it."""
+        if len(events) == 1:
+            return [self._verdict(events[0], refusal)]
+        self.splits += 1
+        size = -(-len(events) // PARTS)
+        outcomes: list[Outcome | None] = []
+        for start in range(0, len(events), size):
+            part = events[start : start + size]
+            try:
+                outcomes += self._apply(part)
+            except ContentRefused as of_part:
+                outcomes += self._isolate(part, of_part)
+        return outcomes
+
+    def _verdict(self, event: Event, refusal: ContentRefused) -> Outcome | None:
+        """Return the verdict on an event that was refused alone; None where the fault is ours."""
+        if not self._accepts_like(event):
+            _log_fault(refusal)
+            return None
+        evidence = {"user_id": event.user_id, **refusal.evidence}
+        log.warning("the database refuses an event for its content", extra=evidence)
+        log.debug("the event that was refused", extra={"event": event, "detail": refusal.detail})
+        return _REFUSED
+
+    def _accepts_any_stat(self, events: Sequence[Event]) -> bool:
+        return any(map(self._accepts_like, {event.stat: event for event in events}.values()))
+
+    def _accepts_like(self, event: Event) -> bool:
+        """Return whether the database accepts events like this one. Leaves no trace.
+
+        The controls have the same stat and time under ids of our own: one has the amounts of the event, one the least.
+        """
+        same_amounts = event._replace(event_id=CONTROL_ID, user_id=CONTROL_ID)
+        least = same_amounts._replace(
+            delta=None if event.delta is None else 1,
+            value=None if event.value is None else 1,
+        )
+        return self._accepts(same_amounts) or self._accepts(least)
+
+    def _accepts(self, control: Event) -> bool:
+        try:
+            self._database.rehearse(lambda connection: self._rehearse(connection, control), self._deadline)
+        except ContentRefused:
+            return False
+        return True
+
+    def _rehearse(self, connection: Connection, control: Event) -> None:
+        """Execute every statement that an event of this stat may need."""
+        self._execute(connection, [control])
+        for ladder in self._catalogue.ladders.get(control.stat, ())[:1]:
             goal = ladder.goals[0]
-            key = CompletionKey(event.user_id, goal.id, LIFETIME_START, 1)
-            changes = StandingChanges(catalogue)
-            changes.complete(connection, {key: record_of(goal, event.time, None)})
+            key = CompletionKey(control.user_id, goal.id, LIFETIME_START, 1)
+            changes = StandingChanges(self._catalogue)
+            changes.complete(connection, {key: record_of(goal, control.time, None)})
             changes.store(connection)
 
-    try:
-        return list(apply(events))
-    except ContentRefused as refusal:
-        return settle_refused(
-            events, refusal, apply, lambda event: takes(database, rehearse, event, deadline), bisected
-        )
 
-
-def apply_events(
-    connection: Connection, catalogue: Catalogue, events: Sequence[Event], *, keep_content: bool = False
-) -> Flushed:
-    """The statements of a flush, in the order in which all transactions lock: ledger, tally, assignment, completion,
-    standing."""
-    keys = [ledger_key(event) for event in events]
-    # Of several events with one key the first counts: its content is what is kept.
-    content = dict(zip(reversed(keys), reversed(events), strict=True)) if keep_content else None
-    unseen = ledger.insert_unseen(connection, keys, content)
-    outcomes = [_DUPLICATE] * len(events)
-    fresh: list[int] = []
-    for index, key in enumerate(keys):
-        if key.event_hash in unseen:
-            unseen.remove(key.event_hash)
-            outcomes[index] = _APPLIED
-            fresh.append(index)
-    if not fresh:
-        return Flushed(outcomes, None)
-
-    folded = fold([events[index] for index in fresh], catalogue.day_counted, catalogue.tally_schedules)
-    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
-    changes = StandingChanges(catalogue)
-    crossings = _crossings(catalogue, merged)
-    if crossings:
-        for index, completed in _complete(connection, crossings, events, fresh, changes).items():
-            outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
-    return Flushed(outcomes, keys[fresh[0]], changes.store(connection, merged))
-
-
-def _is_written(connection: Connection, transaction_id: int, flushed: Flushed) -> bool:
-    return flushed.evidence is None or ledger.seen_by_transaction(connection, flushed.evidence, transaction_id)
-
-
-class _Crossing(NamedTuple):
-    """A goal whose target was reached by this batch."""
-
-    tally: MergedTally
-    goal: Goal
-
-    @property
-    def completion(self) -> CompletionKey:
-        return CompletionKey(self.tally.user_id, self.goal.id, self.tally.period_start, 1)
-
-
-def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Crossing]:
-    ladders = catalogue.ladders
-    return [
-        _Crossing(tally, goal)
-        for tally in merged
-        if tally.schedule == Schedule.LIFETIME
-        for goal in crossed(ladders.get(tally.stat, ()), tally.before, tally.after)
-    ]
-
-
-def _complete(
-    connection: Connection,
-    crossings: Sequence[_Crossing],
-    events: Sequence[Event],
-    fresh: Sequence[int],
-    changes: StandingChanges,
-) -> dict[int, list[CompletionKey]]:
-    """Store the completions of goals that are active, and answer which event completed which."""
-    choices = assignments.read_choices(
-        connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
-    )
-    by_tally: dict[tuple[str, Stat], list[int]] = defaultdict(list)
-    for index in fresh:
-        by_tally[events[index].user_id, events[index].stat].append(index)
-
-    completed_by: dict[CompletionKey, int] = {}
-    records: dict[CompletionKey, CompletionRecord] = {}
-    for crossing in crossings:
-        tally, goal = crossing
-        user_id, stat = tally.user_id, tally.stat
-        choice = choices[user_id, goal.id]
-        if is_active(goal, choice.assignment, completion=None):
-            indices = by_tally[user_id, stat]
-            walked = [events[index] for index in indices]
-            position = crossing_position(goal, tally.before, tally.days_before, walked)
-            completed_by[crossing.completion] = indices[position]
-            time = walked[position].time
-            records[crossing.completion] = record_of(goal, time, choice.active_since)
-    if not completed_by:
-        return {}
-    stored = changes.complete(connection, records)
-    by_event: dict[int, list[CompletionKey]] = defaultdict(list)
-    for completion, index in completed_by.items():
-        if completion in stored:
-            by_event[index].append(completion)
-    return by_event
+def _log_fault(refusal: ContentRefused) -> None:
+    log.error("the database refuses events whatever their content", extra=refusal.evidence)
+    log.debug("an event that was refused", extra={"detail": refusal.detail})

@@ -7,11 +7,11 @@ from dataclasses import replace
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.progress import GoalState, GoalStatus
-from shared.operations.events.flush import flush
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.database import Database
 from tests.support.databases import flushed, soon, status_of
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 

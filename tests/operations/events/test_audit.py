@@ -10,10 +10,10 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, SECOND
 from shared.domain.tally import Measures
 from shared.operations.events.audit import PlayerAudit, audit_player
-from shared.operations.events.flush import flush
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 from tests.support.databases import connected, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import KILLS
 

@@ -11,12 +11,13 @@ from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.operations.events.flush import flush
+from shared.operations.events.flush import Flush
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.runtime.logs import JsonFormatter
 from tests.support.databases import connected, soon, status_of
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT
 
@@ -87,12 +88,12 @@ def poisonous(event: Event) -> Event:
 def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Database, position: int) -> None:
     events = [kill(number, user_id=f"player {number % 3}") for number in range(16)]
     events[position] = poisonous(events[position])
-    partings: list[None] = []
-    outcomes = flush(database, CATALOGUE, events, soon(), bisected=lambda: partings.append(None))
+    committed = Flush(database, CATALOGUE, soon())
+    outcomes = committed.run(events)
     verdicts = [outcome.verdict for outcome in outcomes if outcome]
     assert verdicts[position] is Verdict.INVALID
     assert verdicts.count(Verdict.APPLIED) == 15
-    assert len(partings) == 2
+    assert committed.splits == 2
     views = [view_player(database, f"player {number}", soon()) for number in range(3)]
     assert sum(view.tallies[KILLS].measures.events for view in views) == 15
 
@@ -116,9 +117,9 @@ def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_parted(
 ) -> None:
     alter(database_url, "ADD CONSTRAINT nobody CHECK (false)")
     events = [kill(number, delta=3, user_id=f"player {number}") for number in range(8)]
-    partings: list[None] = []
-    assert flush(database, CATALOGUE, events, soon(), bisected=lambda: partings.append(None)) == [None] * 8
-    assert not partings
+    refused = Flush(database, CATALOGUE, soon())
+    assert refused.run(events) == [None] * 8
+    assert refused.splits == 0
     assert flush(database, CATALOGUE, [kill(9, delta=3)], soon()) == [None]
     alter(database_url, "DROP CONSTRAINT nobody")
     outcomes = flush(database, CATALOGUE, events, soon())

@@ -8,11 +8,11 @@ from shared.domain.catalogue import Counting
 from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.progress import GoalState
-from shared.operations.events.flush import flush
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
 from tests.support.databases import connected, flushed, soon, status_of
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 

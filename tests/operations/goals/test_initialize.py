@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.operations.events.flush import flush
 from shared.operations.goals.initialize import initialize_player
 from shared.postgres.database import Database
 from shared.postgres.goals import players
 from tests.support.databases import connected, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 

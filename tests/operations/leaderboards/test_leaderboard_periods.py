@@ -9,7 +9,6 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.periods import Schedule
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.events.flush import flush
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
     RETIRE_AFTER,
@@ -24,6 +23,7 @@ from shared.postgres.leaderboards.rankings import FinalReader
 from shared.postgres.long_work import LongWork
 from tests.support.boards import board, catalogue_with
 from tests.support.databases import connected, soon
+from tests.support.flushing import flush
 from tests.support.services import NOW, rows
 
 TODAY = NOW // DAY * DAY

@@ -13,7 +13,6 @@ from shared.domain.instant import HOUR, SECOND, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.rankings import RankedPage
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.events.flush import flush
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -23,6 +22,7 @@ from shared.postgres.long_work import LongWork
 from shared.runtime.telemetry import Telemetry
 from tests.support.boards import board, catalogue_with
 from tests.support.databases import connected, opened, soon
+from tests.support.flushing import flush
 from tests.support.services import NOW, SetClock, rows
 from tests.support.waiting import wait_until
 

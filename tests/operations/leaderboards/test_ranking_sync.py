@@ -18,7 +18,7 @@ from shared.domain.periods import Schedule
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey, Score
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.events.flush import flush
+from shared.operations.events.flush import Flush
 from shared.operations.leaderboards import ranking_check, ranking_sync
 from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.operations.leaderboards.ranking_check import Checked, RankingCheck
@@ -28,6 +28,7 @@ from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from tests.cache.cached_rankings import CachedRankings, cached_rankings_on, ranked
 from tests.support.databases import connected, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
@@ -98,13 +99,13 @@ def process(database: Database, redis_url: str) -> Iterator[Process]:
 
 def play(process: Process, first: int = 0, players: int = 30) -> list[ScoreChanges]:
     """Events whose changes nobody has told Redis; ties on purpose."""
-    told: list[ScoreChanges] = []
     events = [
         Event(f"{first} {number}", f"player {number}", NOW + number % 3, KILLS, delta=1 + number % 7, value=number % 5)
         for number in range(players)
     ]
-    flush(process.database, process.catalogue, events, soon(), scored=told.append)
-    return told
+    committed = Flush(process.database, process.catalogue, soon())
+    committed.run(events)
+    return committed.score_changes
 
 
 def journal_size(database_url: str) -> int:

@@ -19,11 +19,11 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
-from shared.operations.events.flush import flush
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.database import Database
 from tests.support.databases import connected, soon, status_of
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 

@@ -14,16 +14,16 @@ from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, of_claim, of_completion
-from shared.operations.events.flush import flush
+from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.grant_admin import OperatorAction, perform
-from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
 from tests.support.databases import connected, soon
+from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
@@ -119,10 +119,10 @@ def test_a_refund_takes_the_claim_back_and_leaves_the_completion(database: Datab
 
 
 def test_whose_scores_changed_is_noted_with_the_change(database: Database, database_url: str) -> None:
-    told: list[ScoreChanges] = []
     other = Event("other", "other player", NOW, KILLS, value=3)
-    flush(database, CATALOGUE, [kills(1, 1), other], soon(), scored=told.append)
-    (changes,) = told
+    committed = Flush(database, CATALOGUE, soon())
+    committed.run([kills(1, 1), other])
+    (changes,) = committed.score_changes
     assert journal(database_url) == [(changes.entry_id, ["other player", "player"])]
     assert {(tally.user_id, tally.schedule) for tally in changes.tallies} == {
         ("player", Schedule.DAY),
@@ -131,12 +131,13 @@ def test_whose_scores_changed_is_noted_with_the_change(database: Database, datab
     assert {key: standing.points for key, standing in changes.standings.items()} == {WEEK: 10}
 
 
-@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderboards=()), CATALOGUE])
+@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderleaderboards=()), CATALOGUE])
 def test_what_changes_no_score_is_not_noted(database: Database, database_url: str, catalogue: Catalogue) -> None:
-    told: list[ScoreChanges] = []
-    flush(database, replace(catalogue, leaderboards=()), [kills(1, 1)], soon(), scored=told.append)
+    first = Flush(database, replace(catalogue, leaderboards=()), soon())
+    first.run([kills(1, 1)])
     before = journal(database_url)
     claim(database, catalogue)
-    flush(database, catalogue, [kills(1, 1)], soon(), scored=told.append)
+    again = Flush(database, catalogue, soon())
+    again.run([kills(1, 1)])
     assert journal(database_url) == before == []
-    assert told == []
+    assert first.score_changes == again.score_changes == []

@@ -1,0 +1,50 @@
+"""Flushes of the event handler: committed, measured, and their changed scores handed on to Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from event_handler.score_writer import ScoreWriter
+from event_handler.telemetry import EventTelemetry
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import Event, Outcome
+from shared.operations.events.flush import Flush
+from shared.postgres.database import Database
+
+
+class EventFlusher:
+    """Commits batches of events to the database."""
+
+    def __init__(
+        self, database: Database, telemetry: EventTelemetry, scores: ScoreWriter | None, *, keep_content: bool = False
+    ) -> None:
+        """Without `scores` no Redis is told. With `keep_content` the ledger keeps the events for audit."""
+        self._database = database
+        self._telemetry = telemetry
+        self._scores = scores
+        self._keep_content = keep_content
+
+    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
+        """Commit events that `judged_by` has accepted, and return one outcome per event; None where it is unknown.
+
+        `deadline` is in monotonic seconds. Raises as `Flush.run` does.
+        """
+        flush = Flush(self._database, judged_by, deadline, keep_content=self._keep_content)
+        started = time.monotonic()
+        try:
+            outcomes = flush.run(events)
+        except Exception:
+            self._telemetry.flush_failed()
+            raise
+        finally:
+            # Parts of a batch may be committed even if the rest of it failed.
+            self._telemetry.split(flush.splits)
+            self._hand_on_scores(judged_by, flush)
+        self._telemetry.flushed(outcomes, time.monotonic() - started)
+        return outcomes
+
+    def _hand_on_scores(self, judged_by: Catalogue, flush: Flush) -> None:
+        if self._scores is not None:
+            for changes in flush.score_changes:
+                self._scores.submit(judged_by, changes)

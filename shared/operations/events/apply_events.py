@@ -1,0 +1,133 @@
+"""The transaction that applies a batch of events: each event counts once, each completion is named once.
+
+The cost depends on the number of events and on what they complete, not on how many goals watch them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Goal, Stat
+from shared.domain.crossing import crossed, crossing_position
+from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.periods import Schedule
+from shared.domain.progress import is_active
+from shared.domain.standings import CompletionRecord, record_of
+from shared.domain.tally import fold
+from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
+from shared.postgres.connection import Connection
+from shared.postgres.events import ledger, tallies
+from shared.postgres.events.ledger import LedgerKey, ledger_key
+from shared.postgres.events.tallies import MergedTally
+from shared.postgres.goals import assignments
+
+_APPLIED = Outcome(Verdict.APPLIED)
+_DUPLICATE = Outcome(Verdict.DUPLICATE)
+
+
+class Applied(NamedTuple):
+    """The result of the transaction."""
+
+    outcomes: list[Outcome]
+    """One per event, in the order of the events."""
+    evidence: LedgerKey | None
+    """A ledger row that this transaction wrote, by which it can be recognised; None if all events were duplicates."""
+    changes: ScoreChanges | None = None
+    """The scores on leaderboards that it changed, if any."""
+
+
+def apply_events(
+    connection: Connection, catalogue: Catalogue, events: Sequence[Event], *, keep_content: bool = False
+) -> Applied:
+    """Execute the statements of a flush and return what they did.
+
+    They lock in the order in which all transactions lock: ledger, tally, assignment, completion, standing.
+    """
+    keys = [ledger_key(event) for event in events]
+    # The first of several events with one key counts, so its content is kept.
+    content = dict(zip(reversed(keys), reversed(events), strict=True)) if keep_content else None
+    unseen = ledger.insert_unseen(connection, keys, content)
+    outcomes = [_DUPLICATE] * len(events)
+    fresh: list[int] = []
+    for index, key in enumerate(keys):
+        if key.event_hash in unseen:
+            unseen.remove(key.event_hash)
+            outcomes[index] = _APPLIED
+            fresh.append(index)
+    if not fresh:
+        return Applied(outcomes, None)
+
+    folded = fold([events[index] for index in fresh], catalogue.day_counted, catalogue.tally_schedules)
+    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
+    changes = StandingChanges(catalogue)
+    crossings = _crossings(catalogue, merged)
+    if crossings:
+        for index, completed in _complete(connection, crossings, events, fresh, changes).items():
+            outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
+    return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged))
+
+
+def is_written(connection: Connection, transaction_id: int, applied: Applied) -> bool:
+    """Return whether the transaction with this id has committed what `applied` says."""
+    return applied.evidence is None or ledger.seen_by_transaction(connection, applied.evidence, transaction_id)
+
+
+class _Crossing(NamedTuple):
+    """A goal whose target this batch has reached."""
+
+    tally: MergedTally
+    goal: Goal
+
+    @property
+    def completion(self) -> CompletionKey:
+        return CompletionKey(self.tally.user_id, self.goal.id, self.tally.period_start, 1)
+
+
+def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Crossing]:
+    ladders = catalogue.ladders
+    return [
+        _Crossing(tally, goal)
+        for tally in merged
+        if tally.schedule == Schedule.LIFETIME
+        for goal in crossed(ladders.get(tally.stat, ()), tally.before, tally.after)
+    ]
+
+
+def _complete(
+    connection: Connection,
+    crossings: Sequence[_Crossing],
+    events: Sequence[Event],
+    fresh: Sequence[int],
+    changes: StandingChanges,
+) -> dict[int, list[CompletionKey]]:
+    """Store the completions of active goals and return them by the index of the event that completed them."""
+    choices = assignments.read_choices(
+        connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
+    )
+    by_tally: dict[tuple[str, Stat], list[int]] = defaultdict(list)
+    for index in fresh:
+        by_tally[events[index].user_id, events[index].stat].append(index)
+
+    completed_by: dict[CompletionKey, int] = {}
+    records: dict[CompletionKey, CompletionRecord] = {}
+    for crossing in crossings:
+        tally, goal = crossing
+        user_id, stat = tally.user_id, tally.stat
+        choice = choices[user_id, goal.id]
+        if is_active(goal, choice.assignment, completion=None):
+            indices = by_tally[user_id, stat]
+            walked = [events[index] for index in indices]
+            position = crossing_position(goal, tally.before, tally.days_before, walked)
+            completed_by[crossing.completion] = indices[position]
+            time = walked[position].time
+            records[crossing.completion] = record_of(goal, time, choice.active_since)
+    if not completed_by:
+        return {}
+    stored = changes.complete(connection, records)
+    by_event: dict[int, list[CompletionKey]] = defaultdict(list)
+    for completion, index in completed_by.items():
+        if completion in stored:
+            by_event[index].append(completion)
+    return by_event
