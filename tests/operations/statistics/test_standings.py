@@ -131,7 +131,7 @@ def test_whose_scores_changed_is_noted_with_the_change(database: Database, datab
     assert {key: standing.points for key, standing in changes.standings.items()} == {WEEK: 10}
 
 
-@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderleaderboards=()), CATALOGUE])
+@pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderboards=()), CATALOGUE])
 def test_what_changes_no_score_is_not_noted(database: Database, database_url: str, catalogue: Catalogue) -> None:
     first = Flush(database, replace(catalogue, leaderboards=()), soon())
     first.run([kills(1, 1)])
