@@ -21,7 +21,7 @@ def index_steps(session: MaintenanceSession) -> Iterator[Step]:
     if not session.do(is_alone):
         yield impossible("indexes", "somebody else migrates or creates indexes at the moment")
         return
-    wanted = session.do(index_definitions.wanted_indexes)
+    wanted = index_definitions.wanted_indexes()
     todo = list(index_work(wanted, session.do(index_definitions.present_indexes)))
     if not todo:
         yield said("indexes", f"all {len(wanted)} are there and valid")

@@ -28,6 +28,11 @@ _HAS_MIGRATIONS = statement("has_migrations")
 _IS_READ_ONLY = statement("is_read_only")
 
 
+def migration_files() -> list[Path]:
+    """Return the migrations in the order in which they are applied, without their rollbacks."""
+    return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+
+
 def migrate(url: str) -> list[str]:
     """Apply what is missing, and answer the names of what was applied."""
     with _backend(url) as backend:
@@ -47,7 +52,7 @@ def roll_back(url: str, count: int) -> list[str]:
 
 def missing(connection: Connection) -> list[str]:
     """The migrations that this version of the code needs and the database does not have."""
-    needed = sorted(path.stem for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+    needed = [path.stem for path in migration_files()]
     row = _HAS_MIGRATIONS.row(connection)
     if row is None or not row[0]:
         return needed

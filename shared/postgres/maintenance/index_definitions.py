@@ -1,68 +1,100 @@
-"""Which indexes the migrations make: they are run once more, in a schema that is rolled back.
+"""The indexes that the migrations define, read from their text, and those that a database has.
 
-What a file says need not be what is there in the end, because a later one may drop it, alone or with its column. Only
-the text of an index, to create it by, is taken from the files.
+Definitions are compared as text, so both sides are brought into one form. A test holds that what is read here is what a
+freshly migrated database has.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from shared.domain.maintenance import Index
 from shared.postgres.connection import Connection
-from shared.postgres.schema import MIGRATIONS
-from shared.postgres.statements import statement
+from shared.postgres.schema import migration_files
+from shared.postgres.statements import Statement, statement
 
 _LIST = statement("list_indexes")
-_CREATE_INDEX = re.compile(r"^(CREATE (?:UNIQUE )?INDEX) (\w+) (ON [^;]+);", re.MULTILINE)
+
+_COMMENT = re.compile(r"--[^\n]*")
+_CREATE_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (\w+) ")
+_TABLE = re.compile(r"(?:CREATE|ALTER) TABLE (\w+) ")
+_UNIQUE_CONSTRAINT = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) (\([^)]+\))")
+_DROPPED_COLUMN = re.compile(r"DROP COLUMN (\w+)")
+_DROPPED_CONSTRAINT = re.compile(r"DROP CONSTRAINT (\w+)")
+_DROPPED_INDEX = re.compile(r"DROP INDEX (\w+)")
+_DROPPED_RELATION = re.compile(r"DROP (?:TABLE|MATERIALIZED VIEW) (\w+)")
 
 
-class _Migration(NamedTuple):
-    text: bytes
-
-
-class Creation(NamedTuple):
-    """How an index is created beside those who write: the migration's own words, and CONCURRENTLY."""
-
-    text: bytes
-
-
-def wanted_indexes(connection: Connection) -> list[Index]:
-    """The indexes of a database that all migrations have been applied to. Needs the right to create a schema."""
-    connection.execute("BEGIN")
-    try:
-        connection.execute("CREATE SCHEMA challenge_blueprint")
-        connection.execute("SET LOCAL search_path TO challenge_blueprint")
-        for path in _files():
-            migration = _Migration(path.read_bytes())
-            connection.run_script(migration.text)
-        return present_indexes(connection)
-    finally:
-        connection.execute("ROLLBACK")
+def wanted_indexes() -> list[Index]:
+    """Return the indexes of a database that all migrations have been applied to, by table and name."""
+    indexes: dict[str, Index] = {}
+    for text in _migration_statements():
+        for name in list(_dropped(text, indexes)):
+            del indexes[name]
+        indexes.update((index.name, index) for index in _created(text))
+    return sorted(indexes.values(), key=lambda index: (index.table, index.name))
 
 
 def present_indexes(connection: Connection) -> list[Index]:
-    """The indexes of this database."""
-    return list(map(Index._make, _LIST.rows(connection)))
+    """Return the indexes of this database, by table and name."""
+    return [
+        Index(name, table, _normalized(definition), *rest) for name, table, definition, *rest in _LIST.rows(connection)
+    ]
 
 
 def create_index(connection: Connection, name: str) -> None:
-    """Create an index that a migration creates."""
-    creation = _creations()[name]
+    """Create an index of the migrations without blocking writers."""
+    (wanted,) = (index for index in wanted_indexes() if index.name == name)
+    creation = Statement(name, wanted.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
     connection.execute(creation.text)
 
 
-def _creations() -> dict[str, Creation]:
-    """By the index's name; of several the newest."""
-    found = {}
-    for path in _files():
-        for create, name, rest in _CREATE_INDEX.findall(path.read_text(encoding="utf-8")):
-            found[name] = Creation(f"{create} CONCURRENTLY {name} {rest}".encode())
-    return found
+def _migration_statements() -> Iterator[str]:
+    """Yield the statements of all migrations in order, without comments and line breaks."""
+    for path in migration_files():
+        for text in _COMMENT.sub("", path.read_text(encoding="utf-8")).split(";"):
+            yield " ".join(text.split())
 
 
-def _files() -> Sequence[Path]:
-    return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+def _created(text: str) -> Iterator[Index]:
+    if created := _CREATE_INDEX.match(text):
+        name, table = created.groups()
+        yield Index(name, table, _normalized(text), of_constraint=False, valid=True)
+    elif changed := _TABLE.match(text):
+        table = changed[1]
+        for name, columns in _UNIQUE_CONSTRAINT.findall(text):
+            definition = f"CREATE UNIQUE INDEX {name} ON {table} {columns}"
+            yield Index(name, table, definition, of_constraint=True, valid=True)
+
+
+def _dropped(text: str, indexes: Mapping[str, Index]) -> Iterator[str]:
+    """Yield the names of the indexes that a statement drops, alone or with their table or column."""
+    relation = _DROPPED_RELATION.match(text)
+    index = _DROPPED_INDEX.match(text)
+    changed = _TABLE.match(text)
+    for name, known in indexes.items():
+        if (
+            (index and name == index[1])
+            or (relation and known.table == relation[1])
+            or (changed and known.table == changed[1] and _is_dropped_by_change(text, known))
+        ):
+            yield name
+
+
+def _is_dropped_by_change(text: str, index: Index) -> bool:
+    columns = _DROPPED_COLUMN.findall(text)
+    return index.name in _DROPPED_CONSTRAINT.findall(text) or any(
+        re.search(rf"\b{column}\b", index.definition.partition("(")[2]) for column in columns
+    )
+
+
+def _normalized(definition: str) -> str:
+    """Return a definition without what Postgres adds when it prints one."""
+    return (
+        definition.replace(" ON ONLY ", " ON ")
+        .replace(" USING btree", "")
+        .replace("::text", "")
+        .replace("( ", "(")
+        .replace(" )", ")")
+    )
