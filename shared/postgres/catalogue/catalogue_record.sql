@@ -16,7 +16,7 @@ WHERE goal_id = ANY ($1::text[]);
 -- name: insert_catalogue_version
 -- Notes that a catalogue version runs, and since when; a known one keeps its time.
 INSERT INTO catalogue_version (version, first_run_time)
-VALUES ($1, timestamptz 'epoch' + $2::bigint * interval '1 microsecond')
+VALUES ($1, instant($2))
 ON CONFLICT (version) DO NOTHING;
 
 -- name: has_catalogue_version_run

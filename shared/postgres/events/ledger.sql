@@ -4,7 +4,7 @@
 INSERT INTO event_seen (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
 SELECT
     date 'epoch' + event_day, user_id, event_hash,
-    event_id, timestamptz 'epoch' + event_time * interval '1 microsecond', source, stat_code, delta, value
+    event_id, instant(event_time), source, stat_code, delta, value
 FROM unnest(
     $1::integer[], $2::text[], $3::bytea[],
     $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]

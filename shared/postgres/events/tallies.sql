@@ -9,13 +9,13 @@ INSERT INTO tally AS stored (
 )
 SELECT
     user_id, source, stat_code, schedule,
-    timestamptz 'epoch' + period_start * interval '1 microsecond',
+    instant(period_start),
     sum, events, latest,
-    timestamptz 'epoch' + latest_time * interval '1 microsecond',
+    instant(latest_time),
     highest, days::int4multirange, day_count,
-    timestamptz 'epoch' + sum_time * interval '1 microsecond',
-    timestamptz 'epoch' + events_time * interval '1 microsecond',
-    timestamptz 'epoch' + highest_time * interval '1 microsecond'
+    instant(sum_time),
+    instant(events_time),
+    instant(highest_time)
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[],
@@ -60,11 +60,11 @@ RETURNING
     user_id, source, stat_code, schedule,
     -- Instants as numbers: loading a timestamp takes three times as long. Exact: an instant in seconds, as a double, is
     -- off by less than half a microsecond.
-    (date_part('epoch', period_start) * 1000000)::bigint,
+    microseconds(period_start),
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,
-    CASE WHEN $16::boolean THEN (date_part('epoch', sum_time) * 1000000)::bigint END,
-    CASE WHEN $16 THEN (date_part('epoch', events_time) * 1000000)::bigint END,
-    CASE WHEN $16 THEN (date_part('epoch', highest_time) * 1000000)::bigint END,
+    CASE WHEN $16::boolean THEN microseconds(sum_time) END,
+    CASE WHEN $16 THEN microseconds(events_time) END,
+    CASE WHEN $16 THEN microseconds(highest_time) END,
     CASE WHEN $16 THEN upper(days) - 1 END,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;

@@ -12,7 +12,7 @@ LEFT JOIN player ON player.user_id = crossed.user_id;
 -- name: store_assignment
 -- Stores a player's choice for a goal; null for active_since keeps the stored one.
 INSERT INTO assignment AS stored (user_id, goal_id, active, active_since, frozen_progress)
-VALUES ($1, $2, $3, timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5)
+VALUES ($1, $2, $3, instant($4), $5)
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),

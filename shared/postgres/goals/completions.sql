@@ -6,11 +6,11 @@ INSERT INTO completion (
 )
 SELECT
     user_id, goal_id,
-    timestamptz 'epoch' + period_start * interval '1 microsecond',
+    instant(period_start),
     occurrence,
-    timestamptz 'epoch' + complete_time * interval '1 microsecond',
+    instant(complete_time),
     challenge_id, tags::text[], points,
-    timestamptz 'epoch' + active_since * interval '1 microsecond'
+    instant(active_since)
 FROM unnest(
     $1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
 ) AS fresh (
@@ -25,7 +25,7 @@ SELECT claim_number + 1
 FROM completion
 WHERE user_id = $1
     AND goal_id = $2
-    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND period_start = instant($3)
     AND occurrence = $4
     AND claim_time IS NULL
 FOR UPDATE;
@@ -36,7 +36,7 @@ SELECT claim_time, challenge_id, tags
 FROM completion
 WHERE user_id = $1
     AND goal_id = $2
-    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND period_start = instant($3)
     AND occurrence = $4
 FOR UPDATE;
 
@@ -46,7 +46,7 @@ UPDATE completion
 SET claim_time = NULL
 WHERE user_id = $1
     AND goal_id = $2
-    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND period_start = instant($3)
     AND occurrence = $4
     AND claim_number = $5
     AND claim_time IS NOT NULL

@@ -17,7 +17,7 @@ FROM (
     SELECT
         array_agg(goal_id), array_agg(active),
         -- Exact: an instant in seconds, as a double, is off by less than half a microsecond.
-        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
+        array_agg(microseconds(active_since)),
         array_agg(frozen_progress)
     FROM assignment
     WHERE user_id = $1
@@ -25,8 +25,8 @@ FROM (
 (
     SELECT
         array_agg(goal_id),
-        array_agg(round(date_part('epoch', complete_time) * 1000000)::bigint),
-        array_agg(round(date_part('epoch', claim_time) * 1000000)::bigint)
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time))
     FROM completion
     WHERE user_id = $1 AND period_start = timestamptz 'epoch'
 ) AS completions;
@@ -34,7 +34,7 @@ FROM (
 -- name: insert_player
 -- Stores a new player; answers a row exactly when this call stored it.
 INSERT INTO player (user_id, time_zone, initialize_time)
-VALUES ($1, $2, timestamptz 'epoch' + $3::bigint * interval '1 microsecond')
+VALUES ($1, $2, instant($3))
 ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id;
 

@@ -6,7 +6,7 @@ INSERT INTO leaderboard AS stored (
 )
 SELECT
     board_id, measure, scope, scope_id, source, stat_code, schedule, ascending,
-    timestamptz 'epoch' + $9::bigint * interval '1 microsecond'
+    instant($9)
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
     AS defined (board_id, measure, scope, scope_id, source, stat_code, schedule, ascending)
 ON CONFLICT (board_id) DO UPDATE SET
@@ -25,8 +25,8 @@ WITH opened AS (
     INSERT INTO leaderboard_period (board_id, period_start, period_end)
     SELECT
         board_id,
-        timestamptz 'epoch' + period_start * interval '1 microsecond',
-        timestamptz 'epoch' + period_end * interval '1 microsecond'
+        instant(period_start),
+        instant(period_end)
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS missing (board_id, period_start, period_end)
     ON CONFLICT (board_id, period_start) DO NOTHING
     RETURNING board_id
@@ -36,13 +36,13 @@ SELECT count(*) FROM opened;
 -- name: want_leaderboards
 -- Notes that somebody's catalogue has these boards: those of which nobody has said so for a while.
 UPDATE leaderboard SET
-    wanted_time = greatest(wanted_time, timestamptz 'epoch' + $2::bigint * interval '1 microsecond'),
+    wanted_time = greatest(wanted_time, instant($2)),
     in_use = true
 WHERE board_id IN (
     SELECT board_id
     FROM leaderboard
     WHERE board_id = ANY ($1::text[])
-        AND (NOT in_use OR wanted_time < timestamptz 'epoch' + $3::bigint * interval '1 microsecond')
+        AND (NOT in_use OR wanted_time < instant($3))
     ORDER BY board_id
     FOR UPDATE
 );
@@ -53,7 +53,7 @@ UPDATE leaderboard SET in_use = false
 WHERE board_id IN (
     SELECT board_id
     FROM leaderboard
-    WHERE in_use AND wanted_time < timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+    WHERE in_use AND wanted_time < instant($1)
     ORDER BY board_id
     FOR UPDATE
 );
@@ -66,7 +66,7 @@ SELECT pg_try_advisory_xact_lock(1667785068, 3);
 -- The period that ended longest ago of those that ended by an instant and are not final, locked.
 SELECT board_id, period_start
 FROM leaderboard_period
-WHERE final_time IS NULL AND period_end <= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+WHERE final_time IS NULL AND period_end <= instant($1)
 ORDER BY period_end
 LIMIT 1
 FOR UPDATE;
@@ -85,18 +85,18 @@ WITH copied AS (
             board_id, period_start, user_id, score, reached_time,
             CASE WHEN ascending THEN score ELSE -score END AS sort_score
         FROM leaderboard_score
-        WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        WHERE board_id = $1 AND period_start = instant($2)
     ) AS scored
     RETURNING place
 )
 UPDATE leaderboard_period SET
-    final_time = timestamptz 'epoch' + $3::bigint * interval '1 microsecond',
+    final_time = instant($3),
     players = (SELECT count(*) FROM copied)
-WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond' AND final_time IS NULL
+WHERE board_id = $1 AND period_start = instant($2) AND final_time IS NULL
 RETURNING players;
 
 -- name: is_leaderboard_period_final
 -- Whether a period's ranking is final; no row where there never was such a period.
 SELECT final_time IS NOT NULL
 FROM leaderboard_period
-WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond';
+WHERE board_id = $1 AND period_start = instant($2);

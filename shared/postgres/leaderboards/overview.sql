@@ -18,4 +18,4 @@ ORDER BY board_id, period_start;
 -- How many players are in a ranking that may still change.
 SELECT count(*)
 FROM leaderboard_score
-WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond';
+WHERE board_id = $1 AND period_start = instant($2);

@@ -42,7 +42,7 @@ ANALYZE leaderboard_mark;
 -- name: store_ranking_refresh
 -- Notes what the ranking is as of.
 INSERT INTO leaderboard_refresh AS stored (fresh_at, changes, ranked, duration_us)
-VALUES (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2, $3, $4)
+VALUES (instant($1), $2, $3, $4)
 ON CONFLICT (only_row) DO UPDATE SET
     fresh_at = excluded.fresh_at,
     changes = excluded.changes,

@@ -9,7 +9,7 @@ LEFT JOIN leaderboard_final AS final
     AND final.place >= $3::bigint
     AND final.place < $3::bigint + $4::bigint
 WHERE period.board_id = $1
-    AND period.period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND period.period_start = instant($2)
     AND period.final_time IS NOT NULL
 ORDER BY final.place;
 
@@ -22,7 +22,7 @@ LEFT JOIN leaderboard_final AS final
     AND final.period_start = period.period_start
     AND final.user_id = ANY ($3::text[])
 WHERE period.board_id = $1
-    AND period.period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND period.period_start = instant($2)
     AND period.final_time IS NOT NULL
 ORDER BY final.place;
 
@@ -33,7 +33,7 @@ WITH mark AS (
     SELECT place, sort_score, reached_time, user_id
     FROM leaderboard_mark
     WHERE board_id = $1
-        AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        AND period_start = instant($2)
         AND place <= $3::bigint
     ORDER BY place DESC
     LIMIT 1
@@ -48,7 +48,7 @@ stretch AS (
         SELECT user_id, score, reached_time, sort_score
         FROM leaderboard_ranking
         WHERE board_id = $1
-            AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+            AND period_start = instant($2)
             AND (sort_score, reached_time, user_id) >= (mark.sort_score, mark.reached_time, mark.user_id)
         ORDER BY sort_score, reached_time, user_id
         OFFSET $3::bigint - mark.place
@@ -59,7 +59,7 @@ stretch AS (
 -- Only the first score of the stretch may have players before it. Materialized: else it is counted for each row.
 head AS MATERIALIZED (
     SELECT best, leaderboard_place(
-        $1, timestamptz 'epoch' + $2::bigint * interval '1 microsecond', best, '-infinity', ''
+        $1, instant($2), best, '-infinity', ''
     ) AS place
     FROM stretch
     LIMIT 1
@@ -69,7 +69,7 @@ SELECT
     coalesce((
         SELECT max(place)
         FROM leaderboard_mark
-        WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        WHERE board_id = $1 AND period_start = instant($2)
     ), 0),
     stretch.user_id, stretch.score, stretch.reached_time, stretch.place,
     CASE WHEN stretch.sort_score = head.best THEN head.place
@@ -86,7 +86,7 @@ SELECT
     coalesce((
         SELECT max(place)
         FROM leaderboard_mark
-        WHERE board_id = $1 AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        WHERE board_id = $1 AND period_start = instant($2)
     ), 0),
     ranked.user_id, ranked.score, ranked.reached_time, ranked.place, ranked.shared_rank
 FROM leaderboard_refresh AS refresh
@@ -97,7 +97,7 @@ LEFT JOIN LATERAL (
         leaderboard_place(board_id, period_start, sort_score, '-infinity', '') AS shared_rank
     FROM leaderboard_ranking
     WHERE board_id = $1
-        AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        AND period_start = instant($2)
         AND user_id = ANY ($3::text[])
 ) AS ranked ON true
 ORDER BY ranked.place;

@@ -18,7 +18,7 @@ WHERE user_id = ANY ($1::text[]);
 SELECT user_id, score, reached_time, version
 FROM leaderboard_score
 WHERE board_id = $1
-    AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND period_start = instant($2)
     AND user_id > $3
     AND user_id <= $4;
 

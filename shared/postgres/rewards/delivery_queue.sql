@@ -10,7 +10,7 @@ WITH due AS (
         WHERE provider = $1
             AND state = 'PENDING'
             AND reward_outbox.priority = lane.priority
-            AND due_time <= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+            AND due_time <= instant($2)
         ORDER BY due_time, grant_id
         LIMIT $3::integer
         FOR UPDATE SKIP LOCKED
@@ -23,7 +23,7 @@ SET
     attempts = attempts + 1,
     lease_token = lease_token + 1,
     lease_owner = $4,
-    lease_until = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+    lease_until = instant($5)
 FROM due
 WHERE reward_outbox.grant_id = due.grant_id
 RETURNING
@@ -37,7 +37,7 @@ WITH stale AS (
     FROM reward_outbox
     WHERE provider = $1
         AND state = 'DELIVERING'
-        AND lease_until <= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+        AND lease_until <= instant($2)
     ORDER BY lease_until
     LIMIT $3::integer
     FOR UPDATE SKIP LOCKED
@@ -46,7 +46,7 @@ UPDATE reward_outbox
 SET
     lease_token = lease_token + 1,
     lease_owner = $4,
-    lease_until = timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+    lease_until = instant($5)
 FROM stale
 WHERE reward_outbox.grant_id = stale.grant_id
 RETURNING
@@ -59,15 +59,15 @@ SELECT DISTINCT lease_owner
 FROM reward_outbox
 WHERE provider = $1
     AND state = 'DELIVERING'
-    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond';
+    AND lease_until > instant($2);
 
 -- name: end_leases
 -- Ends the leases of dispatchers that are gone, so that they are stale.
 UPDATE reward_outbox
-SET lease_until = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+SET lease_until = instant($2)
 WHERE provider = $1
     AND state = 'DELIVERING'
-    AND lease_until > timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND lease_until > instant($2)
     AND lease_owner = ANY ($3::text[]);
 
 -- name: settle_grants
@@ -76,13 +76,13 @@ WHERE provider = $1
 UPDATE reward_outbox
 SET
     state = outcome.state,
-    due_time = coalesce(timestamptz 'epoch' + outcome.due_time * interval '1 microsecond', reward_outbox.due_time),
+    due_time = coalesce(instant(outcome.due_time), reward_outbox.due_time),
     attempts = reward_outbox.attempts - outcome.attempts_back,
     -- The lease is over: whoever comes with its token once more finds it void.
     lease_token = reward_outbox.lease_token + 1,
     refusal = nullif(outcome.refusal, ''),
     last_error = coalesce(nullif(outcome.error, ''), last_error),
-    settle_time = timestamptz 'epoch' + outcome.settle_time * interval '1 microsecond',
+    settle_time = instant(outcome.settle_time),
     lease_owner = NULL,
     lease_until = NULL
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::text[], $7::text[], $8::bigint[])

@@ -34,15 +34,15 @@ SET
     provider = $3,
     priority = $4,
     attempts = $5,
-    due_time = timestamptz 'epoch' + $6::bigint * interval '1 microsecond',
+    due_time = instant($6),
     refusal = $7,
-    settle_time = timestamptz 'epoch' + $8::bigint * interval '1 microsecond'
+    settle_time = instant($8)
 WHERE grant_id = $1;
 
 -- name: insert_audit
 -- Notes what an operator did to a grant.
 INSERT INTO reward_audit (act_time, operator, action, grant_id, reason, before)
-VALUES (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2, $3, $4, $5, $6::jsonb);
+VALUES (instant($1), $2, $3, $4, $5, $6::jsonb);
 
 -- name: read_audit
 -- What operators did to a grant, in order.

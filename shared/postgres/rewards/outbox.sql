@@ -4,10 +4,10 @@
 -- completion that was claimed more or less often before is left alone.
 WITH claimed AS (
     UPDATE completion
-    SET claim_time = timestamptz 'epoch' + $13::bigint * interval '1 microsecond', claim_number = $5
+    SET claim_time = instant($13), claim_number = $5
     WHERE user_id = $1
         AND goal_id = $2
-        AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+        AND period_start = instant($3)
         AND occurrence = $4
         AND claim_time IS NULL
         AND claim_number = $5 - 1
@@ -35,7 +35,7 @@ SELECT
 FROM reward_outbox
 WHERE user_id = $1
     AND goal_id = $2
-    AND period_start = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND period_start = instant($3)
     AND occurrence = $4
 ORDER BY claim_number DESC
 LIMIT 1;
@@ -63,7 +63,7 @@ SELECT DISTINCT ON (goal_id)
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
 FROM reward_outbox
 WHERE user_id = $1
-    AND period_start = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    AND period_start = instant($2)
     AND goal_id = ANY ($3::text[])
 ORDER BY goal_id, occurrence DESC, claim_number DESC;
 

@@ -35,7 +35,7 @@ WHERE asked.grant_id = $1;
 SELECT
     pg_try_advisory_xact_lock(1667785068, 2)
     AND NOT EXISTS (
-        SELECT FROM reward_queue_mark WHERE count_time > timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+        SELECT FROM reward_queue_mark WHERE count_time > instant($1)
     );
 
 -- name: drop_queue_marks
@@ -53,7 +53,7 @@ WITH totals AS (
 INSERT INTO reward_queue_mark (provider, place, priority, due_time, grant_id, count_time, depth, oldest_due_time)
 SELECT
     provider, place, priority, due_time, grant_id,
-    timestamptz 'epoch' + $2::bigint * interval '1 microsecond',
+    instant($2),
     totals.depth, totals.oldest_due_time
 FROM (
     SELECT

@@ -1,7 +1,7 @@
 -- name: insert_adjustment
 -- Notes points that an operator gives or takes.
 INSERT INTO points_adjustment (user_id, adjustment_id, adjust_time, points, operator, reason)
-VALUES ($1, $2, timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4, $5, $6);
+VALUES ($1, $2, instant($3), $4, $5, $6);
 
 -- name: find_adjustment
 -- Whether an adjustment is stored.

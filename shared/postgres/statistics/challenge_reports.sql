@@ -104,14 +104,14 @@ DELETE FROM challenge_report;
 -- name: store_challenge_reports
 -- Stores what was counted.
 INSERT INTO challenge_report (challenge_id, started, completed, claimed, report_time)
-SELECT challenge_id, started, completed, claimed, timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+SELECT challenge_id, started, completed, claimed, instant($5)
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
     AS counted (challenge_id, started, completed, claimed);
 
 -- name: note_challenge_count
 -- Notes the pass that has counted challenges.
 INSERT INTO challenge_count (count_time, catalogue_version, changes, duration_us)
-VALUES (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2, $3, $4)
+VALUES (instant($1), $2, $3, $4)
 ON CONFLICT (only_row) DO UPDATE SET
     count_time = excluded.count_time,
     catalogue_version = excluded.catalogue_version,

@@ -5,26 +5,26 @@ SELECT completions.*, adjustments.*, standings.*
 FROM (
     SELECT
         array_agg(user_id),
-        array_agg(round(date_part('epoch', complete_time) * 1000000)::bigint),
+        array_agg(microseconds(complete_time)),
         array_agg(challenge_id), array_agg(to_json(tags)::text), array_agg(points),
-        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
-        array_agg(round(date_part('epoch', claim_time) * 1000000)::bigint)
+        array_agg(microseconds(active_since)),
+        array_agg(microseconds(claim_time))
     FROM completion
     WHERE user_id = ANY ($1::text[])
 ) AS completions,
 (
     SELECT
-        array_agg(user_id), array_agg(points), array_agg(round(date_part('epoch', adjust_time) * 1000000)::bigint)
+        array_agg(user_id), array_agg(points), array_agg(microseconds(adjust_time))
     FROM points_adjustment
     WHERE user_id = ANY ($1::text[])
 ) AS adjustments,
 (
     SELECT
         array_agg(user_id), array_agg(schedule),
-        array_agg(round(date_part('epoch', period_start) * 1000000)::bigint),
+        array_agg(microseconds(period_start)),
         array_agg(scope), array_agg(scope_id),
         array_agg(completed), array_agg(claimed), array_agg(points),
-        array_agg(round(date_part('epoch', points_time) * 1000000)::bigint),
+        array_agg(microseconds(points_time)),
         array_agg(fastest), array_agg(version)
     FROM standing
     WHERE user_id = ANY ($1::text[])

@@ -18,7 +18,7 @@ FROM (
 (
     SELECT
         array_agg(goal_id), array_agg(active),
-        array_agg(round(date_part('epoch', active_since) * 1000000)::bigint),
+        array_agg(microseconds(active_since)),
         array_agg(frozen_progress)
     FROM assignment
     WHERE user_id = $1
@@ -30,7 +30,7 @@ FROM (
     SELECT
         array_agg(scope), array_agg(scope_id),
         array_agg(completed), array_agg(claimed), array_agg(points),
-        array_agg(round(date_part('epoch', points_time) * 1000000)::bigint),
+        array_agg(microseconds(points_time)),
         array_agg(fastest), array_agg(version)
     FROM standing
     WHERE user_id = $1 AND schedule = 'lifetime'
@@ -40,8 +40,8 @@ FROM (
     FROM standing
     WHERE user_id = $1
         AND schedule = 'day/UTC'
-        AND period_start >= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
-        AND period_start <= timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+        AND period_start >= instant($2)
+        AND period_start <= instant($3)
         AND scope = 'all'
 ) AS recently;
 
@@ -51,6 +51,6 @@ SELECT period_start, completed, claimed, points
 FROM standing
 WHERE user_id = $1
     AND schedule = 'day/UTC'
-    AND period_start >= timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
-    AND period_start <= timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+    AND period_start >= instant($2)
+    AND period_start <= instant($3)
     AND scope = 'all';

@@ -5,7 +5,7 @@ SET
     completed = anew.completed,
     claimed = anew.claimed,
     points = anew.points,
-    points_time = timestamptz 'epoch' + anew.points_time * interval '1 microsecond',
+    points_time = instant(anew.points_time),
     fastest = anew.fastest,
     version = anew.version
 FROM unnest(
@@ -17,7 +17,7 @@ FROM unnest(
 )
 WHERE standing.user_id = anew.user_id
     AND standing.schedule = anew.schedule
-    AND standing.period_start = timestamptz 'epoch' + anew.period_start * interval '1 microsecond'
+    AND standing.period_start = instant(anew.period_start)
     AND standing.scope = anew.scope
     AND standing.scope_id = anew.scope_id;
 
@@ -29,8 +29,8 @@ INSERT INTO standing AS stored (
     completed, claimed, points, points_time, fastest, version
 )
 SELECT
-    user_id, schedule, timestamptz 'epoch' + period_start * interval '1 microsecond', scope, scope_id,
-    completed, claimed, points, timestamptz 'epoch' + points_time * interval '1 microsecond', fastest, version
+    user_id, schedule, instant(period_start), scope, scope_id,
+    completed, claimed, points, instant(points_time), fastest, version
 FROM unnest(
     $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]

@@ -1,0 +1,2 @@
+DROP FUNCTION microseconds(timestamptz);
+DROP FUNCTION instant(bigint);
