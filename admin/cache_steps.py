@@ -18,7 +18,7 @@ from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
 from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import scores
-from shared.postgres.leaderboards.rankings import RankingReader
+from shared.postgres.leaderboards.ranking_readers import RankingReader
 from shared.postgres.maintenance.maintenance import (
     MaintenanceSession,
     indexes_to_warm,

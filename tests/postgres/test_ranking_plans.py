@@ -12,7 +12,7 @@ from shared.domain.periods import LIFETIME_START
 from shared.domain.rankings import Ranked
 from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import ranking_refresh
-from shared.postgres.leaderboards.rankings import RankingReader
+from shared.postgres.leaderboards.ranking_readers import RankingReader
 from shared.postgres.statements import statements
 from tests.support.boards import board
 from tests.support.databases import connected

@@ -16,7 +16,7 @@ from shared.domain.periods import Period, period_at
 from shared.domain.rankings import LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
-from shared.postgres.leaderboards.rankings import FinalReader, RankingReader
+from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
 
 AHEAD_MAX: Instant = 62 * DAY
 """No period that is open begins later than that from now."""

@@ -19,7 +19,7 @@ from shared.operations.leaderboards.leaderboard_periods import (
 )
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
-from shared.postgres.leaderboards.rankings import FinalReader
+from shared.postgres.leaderboards.ranking_readers import FinalReader
 from shared.postgres.long_work import LongWork
 from tests.support.boards import board, catalogue_with
 from tests.support.databases import connected, soon

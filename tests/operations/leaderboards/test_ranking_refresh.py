@@ -17,7 +17,7 @@ from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import ranking_refresh
-from shared.postgres.leaderboards.rankings import RankingReader
+from shared.postgres.leaderboards.ranking_readers import RankingReader
 from shared.postgres.long_work import LongWork
 from shared.runtime.telemetry import Telemetry
 from tests.support.boards import board, catalogue_with

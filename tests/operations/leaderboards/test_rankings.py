@@ -21,7 +21,7 @@ from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
-from shared.postgres.leaderboards.rankings import FinalReader, RankingReader
+from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
 from shared.postgres.long_work import LongWork
 from shared.postgres.statistics import standings
 from shared.runtime.telemetry import Telemetry
