@@ -1,4 +1,4 @@
-"""Whether an event is taken in: well-formed, within the accepted window, and wanted. Judged once, when it arrives."""
+"""Acceptance of events, judged once on arrival: an event must be well-formed, in the accepted window, and wanted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _NO_MATCHING_GOAL = Outcome(Verdict.NO_MATCHING_GOAL)
 
 
 class Window(NamedTuple):
-    """Which event times are accepted."""
+    """The accepted event times, relative to now."""
 
     horizon: int = 72 * HOUR
-    """How far back, in microseconds: as far as the ledger remembers."""
+    """Oldest accepted event, in microseconds before now; the ledger keeps event ids at least as long."""
     skew: int = 300 * SECOND
-    """How far ahead, in microseconds: clocks differ."""
+    """Newest accepted event, in microseconds after now, because callers' clocks differ."""
 
 
 def id_problem(text: str, length_max: int = ID_LENGTH_MAX) -> str | None:
-    """What is wrong with an id: 1 to `length_max` characters, no control characters. None if nothing is."""
+    """Return what is wrong with an id, or None. Ids have 1 to `length_max` characters and no control characters."""
     if not text:
         return "is required"
     if len(text) > length_max:
@@ -38,7 +38,7 @@ def id_problem(text: str, length_max: int = ID_LENGTH_MAX) -> str | None:
 
 
 def judge(event: Event, catalogue: Catalogue, window: Window, now: Instant) -> Outcome | None:
-    """Why an event is not taken in; None if it is."""
+    """Return the outcome of an event that is not accepted, or None if it is accepted."""
     problem = _problem(event)
     if problem is not None:
         return Outcome(Verdict.INVALID, reason=problem)

@@ -1,4 +1,4 @@
-"""Switching a goal on or off for a player."""
+"""Activation and deactivation of a goal for a player."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from shared.domain.progress import Assignment, PlayerView, goal_status, is_activ
 
 
 class Switch(NamedTuple):
-    """What is to be stored."""
+    """The rows to store for one activation or deactivation."""
 
     assignment: Assignment
     completed: bool
-    """The goal is completed by what the tally holds, and no completion is stored yet."""
+    """True if the tally already reaches the target and no completion is stored yet."""
 
 
-def is_so_already(goal: Goal, active: bool, view: PlayerView) -> bool:
-    """Whether the goal is as asked for."""
+def is_already_set(goal: Goal, active: bool, view: PlayerView) -> bool:
+    """Return True if the goal already has the requested activity."""
     return is_active(goal, view.assignments.get(goal.id), view.completions.get(goal.id)) == active
 
 
 def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now: Instant) -> Switch:
-    """Make the goal active or inactive.
+    """Return what to store to make the goal active or inactive.
 
-    Deactivating keeps what was shown: the progress is frozen, and what was shown as completed stays completed. An
-    activated goal counts everything that the tally holds, also from before.
+    Deactivating freezes the shown progress, and a goal shown as completed stays completed. An activated goal counts
+    everything in the tally, including events from before.
     """
     if active:
         assignment = Assignment(active=True, active_since=now)

@@ -1,18 +1,18 @@
-"""A circuit breaker: after several failures in a row a provider is left alone, then tried with one delivery at once."""
+"""A circuit breaker: after consecutive failures deliveries to a provider pause, then resume one at a time."""
 
 from __future__ import annotations
 
 from shared.domain.instant import SECOND, Instant
 
 FAILURES_MAX = 5
-"""In a row. Single failures are normal; each costs a grant one of its attempts."""
+"""Consecutive failures that open the breaker. Single failures are normal; each costs a grant one of its attempts."""
 FIRST_PAUSE: Instant = SECOND
 LONGEST_PAUSE: Instant = 30 * SECOND
-"""So long, at worst, deliveries begin after the provider is back."""
+"""Upper bound of the delay between a provider's recovery and the first delivery to it."""
 
 
 class Breaker:
-    """Counts failures in a row. Belongs to one thread."""
+    """A counter of consecutive failures. Not thread-safe."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -21,27 +21,27 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the provider is thought to be away."""
+        """True if the provider is considered unavailable."""
         return self._failures >= FAILURES_MAX
 
     def outage(self, now: Instant) -> Instant:
-        """For how long nothing but failures came, in microseconds; 0 unless the provider is thought to be away."""
+        """Return how long every delivery has failed, in microseconds; 0 while the breaker is closed."""
         return now - self._first_failure if self.is_open else 0
 
     def admits(self, under_way: int, wanted: int, now: Instant) -> int:
-        """How many of `wanted` deliveries may begin while others are `under_way`."""
+        """Return how many of the `wanted` deliveries may begin while `under_way` others are running."""
         if not self.is_open:
             return wanted
         return 1 if wanted and not under_way and now >= self._retry_time else 0
 
     def succeeded(self) -> None:
-        """The provider answered, be it with a refusal."""
+        """Record that the provider replied; a refusal is a reply."""
         self._failures = 0
 
     def failed(self, now: Instant) -> None:
-        """The provider did not answer, or could not do it."""
+        """Record that the provider did not reply or failed."""
         if self.is_open and now < self._retry_time:
-            # Begun before the breaker opened: they are one failure with those that opened it.
+            # Deliveries that began before the breaker opened count as part of the failure that opened it.
             return
         if not self._failures:
             self._first_failure = now

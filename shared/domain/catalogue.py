@@ -1,7 +1,7 @@
-"""What can be achieved: challenges, their goals, and the version of them all.
+"""The catalogue: challenges, goals and leaderboards of one version.
 
-A catalogue is immutable. Every call and every batch of events is judged by one catalogue, so code takes it as an
-argument and never asks for "the current one" twice.
+A catalogue is immutable. Every call and every batch of events uses one catalogue from beginning to end, so code takes
+it as an argument instead of reading the current one twice.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared.domain.periods import Schedule
 
 AMOUNT_MAX = 2**40
-"""Greatest target, quantity, delta and absolute value: sums of 2^22 such amounts still fit `SUM_MAX`."""
+"""Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
 
 
 class Source(StrEnum):
-    """Where events come from; the value is what the database stores."""
+    """The origin of events. Values are stored in the database."""
 
     LOGIN = "login"
     STAT = "stat"
@@ -31,7 +31,7 @@ PRIORITY_DEFAULT = 5
 
 
 class Counting(StrEnum):
-    """How events add up to progress; the rules are in `shared.domain.tally`."""
+    """The way events add up to progress; `shared.domain.tally` has the rules."""
 
     LATEST = "latest"
     HIGHEST = "highest"
@@ -41,14 +41,14 @@ class Counting(StrEnum):
 
 
 class RewardType(StrEnum):
-    """What a reward is; the value is what catalogues and the database write."""
+    """The kind of a reward. Values are written in catalogues and stored in the database."""
 
     ITEM = "ITEM"
     WALLET = "WALLET"
 
 
 class Stat(NamedTuple):
-    """What a tally is kept of: a login never moves a stat of the same name."""
+    """The key of a tally within a player. A login never changes a stat of the same name."""
 
     source: Source
     code: str
@@ -60,18 +60,18 @@ LOGIN = Stat(Source.LOGIN, "")
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """What a completed goal earns; `quantity` is 1 to `AMOUNT_MAX`."""
+    """The reward of a completed goal; `quantity` is 1 to `AMOUNT_MAX`."""
 
     type: RewardType
     id: str
     quantity: int
     priority: int = PRIORITY_DEFAULT
-    """Which of the grants that wait is delivered first: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
+    """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One thing to achieve. Its id is for ever; source, stat and counting under one id never change."""
+    """A goal. Its id is permanent: source, stat and counting never change under one id."""
 
     id: str
     challenge_id: str
@@ -84,13 +84,13 @@ class Goal:
     default_assigned: bool = False
     requires: tuple[str, ...] = ()
     points: int = 0
-    """What completing it adds to the player's points: 0 to `AMOUNT_MAX`."""
+    """Points for completing the goal: 0 to `AMOUNT_MAX`."""
     tags: tuple[str, ...] = ()
-    """By which statistics and leaderboards group goals of different challenges."""
+    """Groups of goals across challenges, for statistics and leaderboards."""
 
 
 class ScopeKind(StrEnum):
-    """What kind of goals count; the value is what the database stores."""
+    """The kind of a scope. Values are stored in the database."""
 
     ALL = "all"
     CHALLENGE = "challenge"
@@ -98,24 +98,27 @@ class ScopeKind(StrEnum):
 
 
 class Scope(NamedTuple):
-    """Which goals count for a statistic."""
+    """A set of goals that count for a statistic."""
 
     kind: ScopeKind
     id: str
-    """Of the challenge, or the tag itself; empty exactly for `ALL`."""
+    """The challenge id or the tag; empty exactly for `ALL`."""
 
 
 EVERYTHING = Scope(ScopeKind.ALL, "")
 
 
 def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...]:
-    """The scopes that a goal counts in. Without a challenge: it is not known any more."""
+    """Return the scopes a goal counts in. `challenge_id` is None if the challenge is no longer known."""
     challenge = (Scope(ScopeKind.CHALLENGE, challenge_id),) if challenge_id is not None else ()
     return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
 
 
+_Ranked = TypeVar("_Ranked", Scope, Stat)
+
+
 class LeaderboardMeasure(StrEnum):
-    """What players are ranked by; the value is what the database stores."""
+    """The measure that players are ranked by. Values are stored in the database."""
 
     POINTS = "points"
     SUM = "sum"
@@ -126,36 +129,34 @@ class LeaderboardMeasure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """A leaderboard. Of players with the same score, whoever was first there stands first."""
+    """A leaderboard. Of players with the same score, the one who reached it first is ahead."""
 
     id: str
     name: str
     description: str
     measure: LeaderboardMeasure
     ranked: Scope | Stat
-    """Whose points, if the measure is `POINTS`; else the stat whose tally has the measure."""
+    """The scope whose points count if the measure is `POINTS`, else the stat whose tally has the measure."""
     schedule: Schedule = Schedule.LIFETIME
-    """There is a ranking for each of its periods."""
+    """The leaderboard has one ranking for each period of this schedule."""
     ascending: bool = False
-    """The least score stands first."""
+    """True if the lowest score is first."""
     shared_ranks: bool = True
-    """Players with the same score have the same rank (1, 2, 2, 4); else whoever was first there has the better one."""
+    """True if equal scores share a rank (1, 2, 2, 4); otherwise the player who was first has the better rank."""
 
 
 class Ladder(NamedTuple):
-    """The goals on one stat that are judged by one measure, by rising target: what lies between two values is found by
-    bisection.
-    """
+    """The goals on one stat judged by one measure, by ascending target, so that bisection finds those in a range."""
 
     counting: Counting
-    """`latest` is judged by the same measure as `highest` and stands under it."""
+    """`HIGHEST` for goals that count `latest` too, because the same measure judges both."""
     targets: tuple[int, ...]
     goals: tuple[Goal, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A set of goals, in the order in which players see them."""
+    """A challenge; its goals are in the order players see them."""
 
     id: str
     name: str
@@ -165,23 +166,23 @@ class Challenge:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All definitions of one version, from parts that the loader has validated. Two with one version are the same."""
+    """All definitions of one version, from parts the loader has validated. Equal versions mean equal definitions."""
 
     version: str
-    """Hash of the content: equal exactly when the definitions are."""
+    """Hash of the definitions."""
     challenges: tuple[Challenge, ...]
     declared_stats: frozenset[str] = frozenset()
-    """Stat codes that are tallied although no goal may watch them yet."""
+    """Stat codes that are tallied even if no goal uses them yet."""
     leaderboards: tuple[Leaderboard, ...] = ()
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:
-        """Every goal by its id, in catalogue order."""
+        """All goals by id, in catalogue order."""
         return {goal.id: goal for challenge in self.challenges for goal in challenge.goals}
 
     @cached_property
     def challenge_by_id(self) -> Mapping[str, Challenge]:
-        """Every challenge by its id, in catalogue order."""
+        """All challenges by id, in catalogue order."""
         return {challenge.id: challenge for challenge in self.challenges}
 
     @cached_property
@@ -191,25 +192,25 @@ class Catalogue:
 
     @cached_property
     def wanted(self) -> frozenset[Stat]:
-        """What is tallied: the stats of all goals and boards, the declared ones, and logins, which statistics need."""
+        """The stats that are tallied: those of goals and leaderboards, declared ones, and logins for statistics."""
         declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)
         return declared.union([LOGIN], self.leaderboard_schedules, (goal.stat for goal in self.goals.values()))
 
     @cached_property
     def day_counted(self) -> frozenset[Stat]:
-        """The stats whose tallies keep the set of days; logins do in any case, for their streaks."""
+        """The stats whose tallies keep the set of days; logins always do, for streaks."""
         by_goals = frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
         by_boards = (board.ranked for board in self.leaderboards if board.measure is LeaderboardMeasure.DAYS)
         return by_goals.union([LOGIN], (stat for stat in by_boards if isinstance(stat, Stat)))
 
     @cached_property
     def leaderboard_by_id(self) -> Mapping[str, Leaderboard]:
-        """Every leaderboard by its id, in catalogue order."""
+        """All leaderboards by id, in catalogue order."""
         return {board.id: board for board in self.leaderboards}
 
     @cached_property
     def leaderboards_over(self) -> Mapping[tuple[Scope | Stat, Schedule], tuple[Leaderboard, ...]]:
-        """The boards that rank by each scope's points or stat's tally, and schedule."""
+        """The leaderboards by what they rank (a scope's points or a stat's tally) and by schedule."""
         boards: dict[tuple[Scope | Stat, Schedule], list[Leaderboard]] = {}
         for board in self.leaderboards:
             boards.setdefault((board.ranked, board.schedule), []).append(board)
@@ -217,31 +218,30 @@ class Catalogue:
 
     @cached_property
     def leaderboard_schedules(self) -> Mapping[Stat, frozenset[Schedule]]:
-        """The stats that boards rank by, each with the schedules of those boards."""
-        schedules: dict[Stat, set[Schedule]] = {}
-        for board in self.leaderboards:
-            if isinstance(board.ranked, Stat):
-                schedules.setdefault(board.ranked, set()).add(board.schedule)
-        return {stat: frozenset(found) for stat, found in schedules.items()}
+        """The stats that leaderboards rank by, each with the schedules of those leaderboards."""
+        return self._schedules_over(Stat)
 
     @cached_property
     def points_schedules(self) -> Mapping[Scope, frozenset[Schedule]]:
-        """The scopes whose points boards rank by, each with the schedules of those boards."""
-        schedules: dict[Scope, set[Schedule]] = {}
+        """The scopes whose points leaderboards rank by, each with the schedules of those leaderboards."""
+        return self._schedules_over(Scope)
+
+    def _schedules_over(self, kind: type[_Ranked]) -> Mapping[_Ranked, frozenset[Schedule]]:
+        schedules: dict[_Ranked, set[Schedule]] = {}
         for board in self.leaderboards:
-            if isinstance(board.ranked, Scope):
+            if isinstance(board.ranked, kind):
                 schedules.setdefault(board.ranked, set()).add(board.schedule)
-        return {scope: frozenset(found) for scope, found in schedules.items()}
+        return {ranked: frozenset(found) for ranked, found in schedules.items()}
 
     @cached_property
     def tally_schedules(self) -> Mapping[Stat, tuple[Schedule, ...]]:
-        """The stats that are tallied by period as well, each with the schedules besides the lifetime."""
+        """The stats that are also tallied by period, each with its schedules other than the lifetime."""
         by_period = {stat: sorted(found - {Schedule.LIFETIME}) for stat, found in self.leaderboard_schedules.items()}
         return {stat: tuple(schedules) for stat, schedules in by_period.items() if schedules}
 
     @cached_property
     def ladders(self) -> Mapping[Stat, tuple[Ladder, ...]]:
-        """The goals on each stat, one ladder for each measure."""
+        """The ladders of each stat, one for each measure."""
         rungs: dict[Stat, dict[Counting, list[Goal]]] = {}
         for goal in sorted(self.goals.values(), key=lambda goal: goal.target):
             judged_as = Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting

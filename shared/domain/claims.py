@@ -1,4 +1,4 @@
-"""Claims: a player takes the reward of a completed goal, once."""
+"""Claims: a player takes the reward of a completed goal, exactly once."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _GRANT_NAMESPACE = UUID("6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11")
 
 
 class ClaimState(StrEnum):
-    """How far the grant of a claim is; the value is what the database stores. `shared.domain.grants` has the rules."""
+    """The state of a claim's grant; `shared.domain.grants` has the rules. Values are stored in the database."""
 
     PENDING = "PENDING"
-    """It waits until it is due and a dispatcher takes it."""
+    """Waiting until it is due and a dispatcher leases it."""
     DELIVERING = "DELIVERING"
-    """A dispatcher has leased it; what the provider does with it is not known yet."""
+    """Leased by a dispatcher; the outcome is not known yet."""
     GRANTED = "GRANTED"
-    """The provider said that the player has it."""
+    """Confirmed by the provider: the player has the reward."""
     REFUSED = "REFUSED"
-    """The provider said no, for good."""
+    """Refused by the provider for good."""
     DEAD = "DEAD"
-    """All attempts are spent, or an operator buried it; an operator may try it again."""
+    """Out of attempts, or buried by an operator. An operator may retry it."""
     REFUNDED = "REFUNDED"
-    """An operator undid the claim."""
+    """Undone by an operator."""
 
 
 class RefusalReason(StrEnum):
-    """Why a provider will never deliver a grant; the value is what the database stores and providers write."""
+    """The reason a provider will never deliver a grant. Values are stored in the database and sent by providers."""
 
     INVENTORY_FULL = "INVENTORY_FULL"
     LIMIT_REACHED = "LIMIT_REACHED"
@@ -44,8 +44,7 @@ class RefusalReason(StrEnum):
 
 
 CLAIMABLE_AGAIN = frozenset({RefusalReason.INVENTORY_FULL, RefusalReason.LIMIT_REACHED})
-"""What the player can do something about, or time can: the goal's reward can be claimed once more. Any other reason
-would be the same next time."""
+"""Reasons that the player or time can remove, so the reward can be claimed again. Any other reason is permanent."""
 
 
 class Claim(NamedTuple):
@@ -55,33 +54,30 @@ class Claim(NamedTuple):
     request_id: str | None
     state: ClaimState
     reward: Reward
-    """As the catalogue said at the time of the claim."""
+    """As defined by the catalogue when it was claimed."""
     grant_id: str
     claim_time: Instant
     claim_number: int = 1
-    """Which claim of this completion, from 1: there is another one only after a refusal or a refund."""
+    """Number of the claim of this completion, from 1. A further one is possible only after a refusal or a refund."""
     attempts: int = 0
-    """How often its delivery was begun."""
+    """Number of delivery attempts begun."""
     refusal: RefusalReason | None = None
-    """Given with `REFUSED`."""
+    """Set exactly in state `REFUSED`."""
     settle_time: Instant | None = None
-    """When it reached a state that is final."""
+    """When it reached a final state."""
 
     def is_same_claim(self, other: Claim) -> bool:
-        """Whether both are one claim, however far it is."""
+        """Return True if both are the same claim, whatever their states."""
         return (self.grant_id, self.request_id, self.claim_time) == (other.grant_id, other.request_id, other.claim_time)
 
 
 def grant_id(key: CompletionKey, claim_number: int) -> str:
-    """The idempotency key of a grant: a UUIDv5 of what is granted for, the same however often it is computed."""
+    """Return the idempotency key of a grant: a UUIDv5 of the completion and the claim number."""
     return str(uuid5(_GRANT_NAMESPACE, json.dumps([*key, claim_number])))
 
 
 def check_claimable(status: GoalStatus) -> None:
-    """Raise why the goal's reward cannot be claimed.
-
-    Raises `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted` or `GoalLocked`, in this order.
-    """
+    """Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted` or `GoalLocked`, in this order, if one applies."""
     if status.state is GoalState.CLAIMED:
         raise AlreadyClaimed("the reward is claimed already")
     if not status.active:

@@ -1,7 +1,7 @@
-"""Which goals a change of a tally completes, and by which event.
+"""Goals that a change of a tally completes, and the event that completes each.
 
-The targets of all goals on a stat stand in ladders, one for each measure, so what lies in (before, after] is found by
-bisection: an event costs the same however many goals watch its stat, until it completes some.
+The targets of all goals on a stat are kept in ladders, one for each measure, so bisection finds those in
+(before, after]. An event that completes nothing costs the same however many goals watch its stat.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.domain.tally import SUM_MAX, Measures
 
 
 def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Iterator[Goal]:
-    """The goals whose target lies in (before, after]."""
+    """Yield the goals whose target is in (before, after]."""
     if before == after:
         return
     for counting, targets, goals in ladders:
@@ -26,8 +26,9 @@ def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Ite
 
 
 def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:
-    """The position of the event that reaches the goal's target, when a player's new events of its stat are walked in
-    their order. ValueError if none does.
+    """Return the index of the event that reaches the goal's target; raise ValueError if none does.
+
+    `events` are the player's new events of the goal's stat, in the order they are applied.
     """
     total, count, highest = before.sum, before.events, before.highest
     days, day_count = set(days_before), before.day_count

@@ -1,4 +1,4 @@
-"""What players do, as values."""
+"""Events and their outcomes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from shared.domain.catalogue import Stat
 from shared.domain.instant import DAY, Day, Instant
 
 CONTROL_ID = "\x01control"
-"""Player and event id of what is only rehearsed. No caller can have it: control characters are refused at the edge."""
+"""Player and event id of control events, whose transaction is rolled back. The edge refuses control characters, so no
+caller can send it."""
 
 
 class Event(NamedTuple):
-    """One accepted event: checked, within the accepted window, and wanted by the catalogue.
+    """An accepted event: well-formed, in the accepted window, and wanted by the catalogue.
 
-    It is identified by player, id and day, so a redelivery must carry the same time.
+    Player, id and day identify it, so a redelivery must carry the same time.
     """
 
     event_id: str
@@ -29,12 +30,12 @@ class Event(NamedTuple):
 
     @property
     def day(self) -> Day:
-        """The UTC day that the event belongs to, whenever it arrives."""
+        """The UTC day of the event's time, whenever the event arrives."""
         return self.time // DAY
 
 
 class Verdict(IntEnum):
-    """What became of an event; the contract explains each."""
+    """The result of an event; the contract explains each."""
 
     APPLIED = auto()
     DUPLICATE = auto()
@@ -44,7 +45,7 @@ class Verdict(IntEnum):
 
 
 class CompletionKey(NamedTuple):
-    """One completion of one goal by one player. The order of keys is the order in which transactions lock them."""
+    """The key of a completion. Transactions lock completions in key order."""
 
     user_id: str
     goal_id: str
@@ -53,10 +54,10 @@ class CompletionKey(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one event."""
+    """The result of one event, with the completions it caused."""
 
     verdict: Verdict
     completions: tuple[CompletionKey, ...] = ()
-    """What the event completed, named once across all handlers."""
+    """The completions the event caused; each is reported once across all handlers."""
     reason: str = ""
-    """With INVALID and TOO_OLD: which field is at fault, and why."""
+    """The faulty field and the reason, for INVALID and TOO_OLD."""

@@ -1,4 +1,4 @@
-"""What operators may do to a grant. Only a refund of what the player keeps lets a reward reach somebody twice."""
+"""Operators' actions on grants. Only a refund of a reward that the player keeps can deliver a reward twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.domain.instant import Instant
 
 
 class Act(StrEnum):
-    """Something that an operator does; the value is what the audit says."""
+    """An operator's action. Values are written to the audit log."""
 
     RETRY = "retry"
     BURY = "bury"
@@ -20,11 +20,11 @@ class Act(StrEnum):
 
 
 class ActRefused(Exception):
-    """The grant is not in a state in which this may be done; the message says why."""
+    """The grant's state does not allow the action; the message says why."""
 
 
 class GrantStatus(NamedTuple):
-    """Everything about a grant that an operator may change."""
+    """The fields of a grant that operators' actions read or change."""
 
     state: ClaimState
     provider: str
@@ -35,31 +35,31 @@ class GrantStatus(NamedTuple):
     refusal: RefusalReason | None
     settle_time: Instant | None
     tried: bool
-    """Whether its provider was ever asked: then it may have granted, whatever is known about it."""
+    """True if the provider was ever called: it may have granted, whatever is known."""
 
 
 def retried(grant: GrantStatus, now: Instant) -> GrantStatus:
-    """Delivered at once, with all attempts before it."""
+    """Return the grant due now, with all its attempts available again."""
     if grant.refusal in CLAIMABLE_AGAIN:
-        raise ActRefused("the goal is claimable again since it was refused: the player claims anew")
+        raise ActRefused("the goal is claimable again since it was refused: the player claims it again")
     _require(grant, ClaimState.PENDING, ClaimState.REFUSED, ClaimState.DEAD)
     return grant._replace(state=ClaimState.PENDING, attempts=0, due_time=now, refusal=None, settle_time=None)
 
 
 def buried(grant: GrantStatus, now: Instant) -> GrantStatus:
-    """Not delivered until it is retried."""
+    """Return the grant as dead: it is not delivered until it is retried."""
     _require(grant, ClaimState.PENDING)
     return grant._replace(state=ClaimState.DEAD, settle_time=now)
 
 
 def prioritised(grant: GrantStatus, priority: int) -> GrantStatus:
-    """In another place of the queue."""
+    """Return the grant with another place in the delivery queue."""
     _require(grant, ClaimState.PENDING, ClaimState.DEAD)
     return grant._replace(priority=priority)
 
 
 def rerouted(grant: GrantStatus, provider: str) -> GrantStatus:
-    """With another provider."""
+    """Return the grant assigned to another provider."""
     _require(grant, ClaimState.PENDING, ClaimState.DEAD)
     if grant.tried:
         raise ActRefused(f"{grant.provider} was asked and may have granted it; {provider} would grant it again")
@@ -67,11 +67,11 @@ def rerouted(grant: GrantStatus, provider: str) -> GrantStatus:
 
 
 def refunded(grant: GrantStatus, now: Instant) -> GrantStatus:
-    """Undone: the goal becomes claimable again."""
+    """Return the grant as refunded: the goal becomes claimable again."""
     if grant.refusal in CLAIMABLE_AGAIN:
         raise ActRefused("the goal is claimable again since it was refused")
     if grant.state is ClaimState.PENDING and grant.tried:
-        raise ActRefused("its provider was asked, and it may be on its way: bury it first, and see what became of it")
+        raise ActRefused("its provider was asked and may be delivering it: bury it first, then find out if it arrived")
     _require(grant, ClaimState.PENDING, ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.DEAD)
     return grant._replace(state=ClaimState.REFUNDED, settle_time=now)
 

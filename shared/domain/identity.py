@@ -1,4 +1,4 @@
-"""What a goal or a leaderboard is, whatever else is said about it: what may never change under its id."""
+"""Identities of goals and leaderboards: the properties that never change under one id."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from shared.domain.periods import Schedule
 
 
 class GoalIdentity(NamedTuple):
-    """What a goal's progress is made of. Under another one, stored completions would speak of another goal.
+    """The properties that define a goal's progress. With others, stored completions would belong to another goal.
 
-    All fields are as the database stores them, so that a record which another version of this code has written can be
-    compared as well.
+    Fields are as stored in the database, so that records written by another version of this code can be compared too.
     """
 
     source: str
@@ -23,15 +22,15 @@ class GoalIdentity(NamedTuple):
 
 
 def goal_identity(goal: Goal) -> GoalIdentity:
-    """The identity of a goal as a catalogue defines it."""
+    """Return the identity of a goal."""
     return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, Schedule.LIFETIME.value)
 
 
 class LeaderboardIdentity(NamedTuple):
-    """What a leaderboard ranks. Under another one, its past rankings would speak of another board.
+    """The properties that define a leaderboard's ranking. With others, past rankings would belong to another one.
 
-    As the database stores it, like a goal's. A board is over a scope's points or over a stat's events; what it is not
-    over is None.
+    Fields are as stored in the database. A leaderboard ranks a scope's points or a stat's events; the fields of the
+    other are None.
     """
 
     measure: str
@@ -44,7 +43,7 @@ class LeaderboardIdentity(NamedTuple):
 
 
 def leaderboard_identity(board: Leaderboard) -> LeaderboardIdentity:
-    """The identity of a leaderboard as a catalogue defines it."""
+    """Return the identity of a leaderboard."""
     scope = board.ranked if isinstance(board.ranked, Scope) else None
     stat = board.ranked if isinstance(board.ranked, Stat) else None
     return LeaderboardIdentity(

@@ -1,7 +1,7 @@
 """Instants and days as integers.
 
-An instant compares, adds and crosses every boundary (protobuf, Postgres, JSON) exactly, and costs nothing on the path
-of an event. No rule reads a clock: `now` is an argument.
+Integers compare, add and convert to and from protobuf, Postgres and JSON exactly, and cost nothing on the event path.
+No rule reads a clock: `now` is an argument.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 
 def day_of(instant: Instant) -> Day:
-    """The UTC day that the instant lies in."""
+    """Return the UTC day of an instant."""
     return instant // DAY
 
 
 def to_date(day: Day) -> date:
-    """The calendar date of a day."""
+    """Return the calendar date of a day."""
     return date.fromordinal(day + _EPOCH_ORDINAL)
 
 
 def to_instant(moment: datetime) -> Instant:
-    """The instant of an aware datetime."""
+    """Return the instant of an aware datetime."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def to_datetime(instant: Instant) -> datetime:
-    """The instant as an aware datetime in UTC, for people and logs."""
+    """Return the instant as an aware datetime in UTC, for people and logs."""
     return _EPOCH + timedelta(microseconds=instant)

@@ -1,4 +1,4 @@
-"""What a database needs done to it now and then: judged by what it says of itself."""
+"""Maintenance of tables and indexes, decided from the database's own statistics."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from enum import StrEnum
 from typing import NamedTuple
 
 ROWS_MIN = 1_000
-"""Of fewer rows than these nothing is worth doing: tables of a few pages are read as quickly as ever."""
+"""Fewest rows worth any work: tables of a few pages are fast to read in any state."""
 DEAD_SHARE = 0.02
-"""Dead rows for each that lives: a tenth of what autovacuum waits for by default."""
+"""Dead rows per live row that make a vacuum worthwhile: a tenth of autovacuum's default threshold."""
 CHANGED_SHARE = 0.02
 
 
 class Index(NamedTuple):
-    """An index as the database describes it."""
+    """An index, as described by the database."""
 
     name: str
     table: str
     definition: str
     of_constraint: bool
     valid: bool
-    """Whether it can be used, or will be: somebody is building it."""
+    """True if queries can use it, or will be able to because it is being built."""
 
 
 class IndexWork(StrEnum):
-    """What is to be done about an index."""
+    """The work an index needs."""
 
     CREATE = "create"
     REBUILD = "rebuild"
-    """It is there and cannot be used: something ended its building."""
+    """It exists but is unusable: its build was interrupted."""
     DROP = "drop"
-    """It cannot be used, and is none of ours: what a rebuild left that was ended."""
+    """It is unusable and not ours: left behind by an interrupted rebuild."""
     BY_HAND = "see to it by hand"
-    """A constraint is missing, or the index is another one than the migrations say: nobody but a person knows why."""
+    """A constraint is missing, or the index differs from the migrations: only a person can tell why."""
 
 
 def index_work(wanted: Iterable[Index], present: Iterable[Index]) -> Iterator[tuple[Index, IndexWork]]:
-    """What makes the indexes that are present those that are wanted. Those that were added and work are left alone."""
+    """Yield the work that turns the present indexes into the wanted ones. Additional valid indexes are left alone."""
     there = {index.name: index for index in present}
     for index in wanted:
         found = there.pop(index.name, None)
@@ -53,28 +53,28 @@ def index_work(wanted: Iterable[Index], present: Iterable[Index]) -> Iterator[tu
 
 
 class TableActivity(NamedTuple):
-    """What has happened to a table, as the database counts it."""
+    """The activity on a table, from the database's statistics."""
 
     name: str
     live_rows: int
     dead_rows: int
     changed_rows: int
-    """Since the planner's statistics were made."""
+    """Since the last ANALYZE."""
     added_rows: int
-    """Since it was vacuumed."""
+    """Since the last VACUUM."""
     analyzed: bool
-    """Whether the planner has any statistics."""
+    """True if the planner has statistics."""
 
 
 class TableWork(StrEnum):
-    """What is to be done about a table."""
+    """The work a table needs."""
 
     VACUUM = "vacuum and analyze"
     ANALYZE = "analyze"
 
 
 def table_work(tables: Iterable[TableActivity]) -> Mapping[str, TableWork]:
-    """What is worth doing, by the table's name."""
+    """Return the work worth doing, by table name."""
     found = {}
     for table in tables:
         if table.dead_rows >= max(ROWS_MIN, DEAD_SHARE * table.live_rows) or table.added_rows >= max(

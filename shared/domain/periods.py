@@ -1,7 +1,7 @@
-"""Schedules and their periods: the stretches of time that something is counted in.
+"""Schedules and their periods, the intervals in which something is counted.
 
-The periods of a schedule tile time: every instant lies in exactly one, and where one ends the next begins. They are cut
-in UTC, by the instant at which something happened, never by when it arrived.
+The periods of a schedule tile time: every instant is in exactly one, and the end of one is the start of the next. Their
+boundaries are in UTC. An event belongs to the period in which it happened, not the one in which it arrived.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _FIRST_MONDAY: Instant = 4 * DAY
 """1970-01-05."""
 
 LIFETIME_START: Instant = 0
-"""The start of the lifetime's one period: finite, so that it can be part of a key."""
+"""Start of the lifetime's only period: finite, so that it can be part of a key."""
 
 
 class Schedule(StrEnum):
-    """How often counting starts anew; the value is what the database stores."""
+    """The frequency at which counting restarts. Values are stored in the database."""
 
     LIFETIME = "lifetime"
-    """Never starts anew."""
+    """Never restarts."""
     DAY = "day/UTC"
     WEEK = "week/UTC"
-    """From Monday to Sunday."""
+    """Monday to Sunday."""
     MONTH = "month/UTC"
 
 
 class Period(NamedTuple):
-    """From its start up to its end, which belongs to the next one."""
+    """The half-open interval [start, end)."""
 
     start: Instant
     end: Instant | None
@@ -40,7 +40,7 @@ class Period(NamedTuple):
 
 
 def period_at(schedule: Schedule, instant: Instant) -> Period:
-    """The period that the instant lies in."""
+    """Return the period that contains the instant."""
     match schedule:
         case Schedule.LIFETIME:
             return Period(LIFETIME_START, None)
@@ -60,7 +60,7 @@ def period_at(schedule: Schedule, instant: Instant) -> Period:
 
 
 def periods_from(schedule: Schedule, first: Instant, now: Instant) -> tuple[Period, ...]:
-    """The periods from the one that `first` lies in up to the one that follows the current one."""
+    """Return the periods from the one that contains `first` to the one after the current one."""
     periods = [period_at(schedule, first)]
     while (end := periods[-1].end) is not None and periods[-1].start <= now:
         periods.append(period_at(schedule, end))

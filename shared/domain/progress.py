@@ -1,4 +1,4 @@
-"""How far a player is with a goal: one pure function, used by lists, claims, activation and the flush alike."""
+"""A player's progress on a goal: one pure function, used by lists, claims, activation and the flush."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.domain.tally import Measures
 
 
 class GoalState(IntEnum):
-    """Derived from progress and completion, stored nowhere."""
+    """The state of a goal for a player, derived from progress and completion and never stored."""
 
     NOT_STARTED = auto()
     IN_PROGRESS = auto()
@@ -21,24 +21,24 @@ class GoalState(IntEnum):
 
 
 class TallyView(NamedTuple):
-    """What a stored tally tells: its measures and the newest value."""
+    """The parts of a stored tally that progress needs: its measures and the newest value."""
 
     measures: Measures
     latest: int | None = None
 
 
 class Assignment(NamedTuple):
-    """The player's own choice for a goal. Without one the catalogue's default holds."""
+    """The player's own choice for a goal. Without one the catalogue's default applies."""
 
     active: bool
     active_since: Instant | None
-    """When the goal was last activated; None if it never was explicitly."""
+    """When the goal was last activated; None if it was never activated explicitly."""
     frozen_progress: int = 0
-    """What was shown when the goal was deactivated."""
+    """The progress shown when the goal was deactivated."""
 
 
 class Completion(NamedTuple):
-    """The goal was completed; stored when it happens and never taken back."""
+    """A stored completion; it is never removed."""
 
     complete_time: Instant | None
     """None if the target was already reached when the goal became active."""
@@ -46,17 +46,17 @@ class Completion(NamedTuple):
 
 
 class PlayerView(NamedTuple):
-    """Everything stored about a player that goals are judged by: one read, one instant."""
+    """Everything stored about a player that goal status depends on, from one read as of one instant."""
 
     tallies: Mapping[Stat, TallyView]
     assignments: Mapping[str, Assignment]
-    """By goal id; only where the player has chosen."""
+    """By goal id; only goals the player has chosen to activate or deactivate."""
     completions: Mapping[str, Completion]
     """By goal id."""
 
 
 class GoalStatus(NamedTuple):
-    """One goal as one player has it."""
+    """The status of one goal for one player."""
 
     active: bool
     locked: bool
@@ -69,15 +69,15 @@ class GoalStatus(NamedTuple):
 
     @property
     def completed(self) -> bool:
-        """Whether the target was reached while the goal was active, claimed or not."""
+        """True if the target was reached while the goal was active, claimed or not."""
         return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
 
 
 def is_active(goal: Goal, assignment: Assignment | None, completion: Completion | None) -> bool:
-    """Whether the goal counts for the player.
+    """Return True if the goal is active for the player.
 
-    The player's own choice decides, then the catalogue's default. A completed goal that is no longer assigned by
-    default stays active, so that its reward can still be claimed.
+    The player's own choice wins over the catalogue's default. A completed goal that is no longer assigned by default
+    stays active, so that its reward can still be claimed.
     """
     if assignment is not None:
         return assignment.active
@@ -85,7 +85,7 @@ def is_active(goal: Goal, assignment: Assignment | None, completion: Completion 
 
 
 def shown_measure(goal: Goal, tally: TallyView | None) -> int:
-    """The number that players see; it may fall for `latest` alone."""
+    """Return the measure shown to players, which can decrease only for `latest`."""
     if tally is None:
         return 0
     if goal.counting is _LATEST:
@@ -94,7 +94,7 @@ def shown_measure(goal: Goal, tally: TallyView | None) -> int:
 
 
 def is_completed(goal: Goal, view: PlayerView) -> bool:
-    """Whether the goal was completed before, or is satisfied by what the tally holds while it is active."""
+    """Return True if a completion is stored, or the goal is active and the tally reaches its target."""
     if goal.id in view.completions:
         return True
     return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tallies.get(goal.stat))
@@ -105,7 +105,7 @@ def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
-    """The goal as the player has it now. Prerequisites are judged in the same view."""
+    """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion)
@@ -127,8 +127,8 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
 
 
-# A list asks for hundreds of statuses. In Python 3.11 a member of an enum is looked up by a descriptor, and a named
-# tuple is made by a function in Python: together as much as all the rest.
+# A list computes hundreds of statuses. In Python 3.11 an enum member is looked up by a descriptor, and a named tuple is
+# created by a Python function: together they would cost as much as everything else.
 _NOT_STARTED, _IN_PROGRESS, _COMPLETED, _CLAIMED = GoalState
 _LATEST = Counting.LATEST
 _status: Callable[[type[GoalStatus], tuple[object, ...]], GoalStatus] = tuple.__new__

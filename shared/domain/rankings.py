@@ -1,7 +1,6 @@
-"""Where players stand on a leaderboard.
+"""Rankings: the places of players on a leaderboard.
 
-Players stand in the order of their scores; of those with the same score, whoever was first there stands first, and of
-those at the same instant the one whose id comes first, byte by byte.
+Players are ordered by score, then by when they reached it (earlier first), then by the bytes of their ids.
 """
 
 from __future__ import annotations
@@ -13,50 +12,50 @@ from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
 
 PLAYERS_MAX = 500
-"""In one answer."""
+"""Maximum players in one response."""
 
 
 class Ranked(NamedTuple):
-    """One player on a board."""
+    """One player in a ranking."""
 
     user_id: str
     score: int
     reached_time: Instant
-    """When the score was reached; the epoch if nobody knows."""
+    """When the score was reached; the Unix epoch if unknown."""
     place: int
-    """1 for the first; no two players have the same."""
+    """Position from 1, unique among players."""
     rank: int
-    """The place of the first player with the same score where ranks are shared, else the place."""
+    """The place of the first player with the same score if ranks are shared, else the player's own place."""
 
 
 class RankedPage(NamedTuple):
-    """Some players of a board, by place."""
+    """Some players of a ranking, by place."""
 
     ranked: tuple[Ranked, ...]
     size: int
-    """How many players are on the board."""
+    """Number of players in the ranking."""
     fresh_at: Instant | None = None
-    """Whatever happened before is in it; None: the present."""
+    """Everything that happened before is included; None means up to date."""
 
 
 def percentile(rank: int, size: int) -> float:
-    """The share of players who do not stand before this rank, in percent: 100 for the first, above 0 for the last."""
+    """Return the percentage of players not ahead of this rank: 100 for the first, above 0 for the last."""
     return 100 * (size - rank + 1) / size
 
 
 def is_in_top(rank: int, size: int, percent: int) -> bool:
-    """Whether fewer than so many percent of the players stand before this rank: the first is in every top."""
+    """Return True if fewer than `percent` percent of the players are ahead of this rank; always true for the first."""
     return (rank - 1) * 100 < percent * size
 
 
 class LeaderboardReader(Protocol):
-    """Answers from one place where rankings are kept; None wherever it cannot, and another one has to."""
+    """A store of rankings. Methods return None if it cannot serve the ranking, so that another store must."""
 
     def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
-        """`count` players from the place `first` (from 1) on; fewer where the board ends."""
+        """Return `count` players from place `first` (from 1); fewer at the end of the ranking."""
 
     def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
-        """Those of these players who are on the board."""
+        """Return those of these players who are in the ranking."""
 
     def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
-        """A player with up to so many before and after; nobody if the player is not on the board."""
+        """Return a player with up to `neighbours` before and after; no players if the player is not in the ranking."""

@@ -1,4 +1,4 @@
-"""What standings must be: what completions, claims and adjustments are worth, added up from the beginning."""
+"""Recalculation of standings from all completions, claims and adjustments, and the drift of stored standings."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from shared.domain.standings import (
     Standing,
     StandingKey,
     add_up,
-    of_adjustment,
-    of_claim,
-    of_completion,
+    adjustment_parts,
+    claim_parts,
+    completion_parts,
 )
 
 PointsSchedules = Mapping[Scope, Collection[Schedule]]
-"""Of the catalogue's boards."""
+"""The schedules of the catalogue's leaderboards over each scope's points."""
 
 
 class CompletedGoal(NamedTuple):
-    """A completion, and its claim."""
+    """A completion and its claim."""
 
     record: CompletionRecord
     claim_time: Instant | None
-    """None if it is not claimed."""
+    """None if unclaimed."""
 
 
 class Adjustment(NamedTuple):
-    """Points that an operator gave or took."""
+    """Points added or removed by an operator."""
 
     points: int
     time: Instant
 
 
 class History(NamedTuple):
-    """Everything that a player's standings are made of, and the standings, as of one instant."""
+    """Everything a player's standings are computed from, and the stored standings, as of one instant."""
 
     completed: Sequence[CompletedGoal]
     adjustments: Sequence[Adjustment]
     standings: Mapping[StandingKey, Standing]
-    """As they are kept."""
+    """The stored standings."""
 
 
 class Drift(NamedTuple):
-    """A standing that is not what it must be."""
+    """A stored standing that differs from its recalculation."""
 
     key: StandingKey
     stored: Standing
@@ -57,22 +57,22 @@ class Drift(NamedTuple):
 
     @property
     def repaired(self) -> Standing:
-        """What is to be stored: later than whatever anybody has seen of it, so that Redis takes it for newer."""
+        """The standing to store. Its version is greater than any seen before, so that Redis accepts it as newer."""
         return replace(self.expected, version=max(self.stored.version, self.expected.version) + 1)
 
 
 def recalculated(user_id: str, history: History, points_schedules: PointsSchedules) -> dict[StandingKey, Standing]:
-    """A player's standings, from the beginning."""
+    """Return a player's standings recalculated from the whole history."""
     return add_up(_parts(user_id, history, points_schedules))
 
 
 def _parts(user_id: str, history: History, points_schedules: PointsSchedules) -> Parts:
     for record, claim_time in history.completed:
-        yield from of_completion(user_id, record, points_schedules)
+        yield from completion_parts(user_id, record, points_schedules)
         if claim_time is not None:
-            yield from of_claim(user_id, record.challenge_id, record.tags, claim_time)
+            yield from claim_parts(user_id, record.challenge_id, record.tags, claim_time)
     for points, time in history.adjustments:
-        yield from of_adjustment(user_id, points, time, points_schedules)
+        yield from adjustment_parts(user_id, points, time, points_schedules)
 
 
 def drifts(
@@ -80,22 +80,22 @@ def drifts(
     expected: Mapping[StandingKey, Standing],
     points_schedules: PointsSchedules,
 ) -> list[Drift]:
-    """Where standings are not what they must be, in the order of their keys.
+    """Return the standings that differ from their recalculation, in key order.
 
-    One that holds nothing is as good as none. Standings in periods that no board ranks by any more stay as they are.
+    An empty standing equals a missing one. Standings in periods that no leaderboard ranks by any more are ignored.
     Versions only order the states of a standing, so they may differ.
     """
     found = []
     for key in sorted(stored.keys() | expected.keys()):
-        if is_kept_up(key, points_schedules):
+        if is_maintained(key, points_schedules):
             drift = Drift(key, stored.get(key, Standing()), expected.get(key, Standing()))
             if _numbers(drift.stored) != _numbers(drift.expected):
                 found.append(drift)
     return found
 
 
-def is_kept_up(key: StandingKey, points_schedules: PointsSchedules) -> bool:
-    """Whether transactions under this catalogue keep the standing up."""
+def is_maintained(key: StandingKey, points_schedules: PointsSchedules) -> bool:
+    """Return True if transactions under this catalogue maintain the standing."""
     scope = Scope(key.scope, key.scope_id)
     return (
         key.schedule is Schedule.LIFETIME

@@ -1,7 +1,7 @@
-"""When the ranking that answers without Redis is brought up to date.
+"""The pace at which the ranking that serves reads without Redis is refreshed.
 
-A refresh reads all scores, whatever has changed. So there is none while nothing changes, and the time that refreshes
-take is a bounded share of all time, however large boards are.
+A refresh reads all scores, whatever has changed. So there is none while nothing changes, and refreshes take a bounded
+share of the time, however large leaderboards are.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ from typing import NamedTuple
 from shared.domain.instant import SECOND, Instant
 
 CHANGES_ENOUGH = 1_000
-"""Changes of scores after which there is a refresh as soon as may be."""
+"""Changed scores that make a refresh due as soon as `REST_FACTOR` allows."""
 PATIENCE: Instant = 10 * SECOND
-"""How long fewer changes wait."""
+"""Delay after which fewer changed scores make a refresh due, in microseconds."""
 REST_FACTOR = 10
-"""A refresh begins at the earliest so many times the last one's duration after that one's begin."""
+"""Minimum time between the starts of two refreshes, as a multiple of the first one's duration."""
 
 
 class Content(NamedTuple):
-    """What a refresh would read, as far as that can be known without reading it."""
+    """A summary of what a refresh would read, available without reading it."""
 
     changes: int
-    """Changes of scores that the database has counted; after a crash of its server it begins anew."""
+    """Changed scores counted by the database; the counter restarts after a crash of the database server."""
     ranked: str
-    """A hash of the boards and periods that are ranked."""
+    """Hash of the leaderboards and periods that are ranked."""
 
 
 class Refresh(NamedTuple):
     """The last refresh."""
 
     fresh_at: Instant
-    """When it began: what was committed before is in the ranking."""
+    """When it started; everything committed before is in the ranking."""
     content: Content
     duration: Instant
     """In microseconds."""
 
 
 def is_due(now: Instant, content: Content, last: Refresh | None) -> bool:
-    """Whether the ranking is to be refreshed now. The first refresh always is."""
+    """Return True if a refresh is due now. The first one always is."""
     if last is None:
         return True
     age = now - last.fresh_at

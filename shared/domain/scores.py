@@ -1,4 +1,4 @@
-"""Scores: what players are ranked by on leaderboards.
+"""Scores, by which leaderboards rank players.
 
 `leaderboard_score` in `migrations/0005-leaderboards.sql` is the same in the database.
 """
@@ -15,29 +15,29 @@ from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import Measures
 
 UNKNOWN_TIME: Instant = 0
-"""Of scores from before it was kept when they were reached."""
+"""The reached time of scores recorded before reached times were stored."""
 
 
 class RankingKey(NamedTuple):
-    """One ranking."""
+    """The key of a ranking: one leaderboard in one period."""
 
     board_id: str
     period_start: Instant
 
 
 class Score(NamedTuple):
-    """A player's score in one ranking, as of one version."""
+    """A player's score in a ranking, as of one version."""
 
     user_id: str
     score: int
     reached_time: Instant
-    """Of two players with the same score, whoever reached it first stands first."""
+    """When the score was reached; of two equal scores the earlier one is ahead."""
     version: int
-    """Grows with every change of what the score is made of: of two scores the one with the greater version is newer."""
+    """Increases with every change of the tally or standing behind the score: the greater version is the newer score."""
 
 
 class LeaderboardScore(NamedTuple):
-    """A score on a board in one of its periods."""
+    """A score on a leaderboard in one period."""
 
     board: Leaderboard
     period_start: Instant
@@ -45,7 +45,7 @@ class LeaderboardScore(NamedTuple):
 
 
 class TallyState(NamedTuple):
-    """A stored tally, as far as boards rank by it."""
+    """The parts of a stored tally that leaderboards rank by."""
 
     user_id: str
     stat: Stat
@@ -56,13 +56,13 @@ class TallyState(NamedTuple):
     events_time: Instant | None
     highest_time: Instant | None
     last_day: Day | None
-    """The newest day with an event; None where days are not counted."""
+    """The newest day with an event; None if days are not counted."""
 
 
 def changed_scores(
     catalogue: Catalogue, tallies: Iterable[TallyState], standings: Mapping[StandingKey, Standing]
 ) -> Iterator[LeaderboardScore]:
-    """The scores on the catalogue's boards that tallies and standings stand for, as they are stored now."""
+    """Yield the scores on the catalogue's leaderboards for these stored tallies and standings."""
     boards = catalogue.leaderboards_over
     for tally in tallies:
         for board in boards.get((tally.stat, tally.schedule), ()):
@@ -77,7 +77,7 @@ def changed_scores(
 
 
 def _score_of_tally(board: Leaderboard, tally: TallyState) -> Score | None:
-    """None while the tally has nothing of what the board ranks by."""
+    """Return the score, or None while the tally has nothing of the leaderboard's measure."""
     measures = tally.measures
     score: int | None
     match board.measure:

@@ -1,8 +1,8 @@
-"""What a player has reached in a scope and a period: goals completed and claimed, and points.
+"""Standings: a player's completed goals, claimed rewards and points in a scope and a period.
 
-A standing is a commutative monoid like a tally: completions, claims and adjustments may be added in any order and any
-portions. Kept up with every completion, it is never added up from the beginning, except to check it. `merge_standings`
-in `shared/postgres/sql/standing.sql` is the same merge in the database.
+A standing is a commutative monoid like a tally: completions, claims and adjustments may be added in any order and
+grouping. It is updated with every completion and recalculated from the whole history only to check it.
+`merge_standings` in `shared/postgres/statistics/standings.sql` is the same merge in the database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.domain.tally import SUM_MAX
 
 
 class StandingKey(NamedTuple):
-    """Which standing. The order of keys is the order in which transactions lock them."""
+    """The key of a standing. Transactions lock standings in key order."""
 
     user_id: str
     schedule: Schedule
@@ -29,22 +29,22 @@ class StandingKey(NamedTuple):
 
 @dataclass(slots=True)
 class Standing:
-    """Numbers of goals, and points."""
+    """Numbers of completed goals and claimed rewards, and points."""
 
     completed: int = 0
     claimed: int = 0
-    """Rewards that are claimed now: a refund takes one back."""
+    """Rewards currently claimed; a refund subtracts one."""
     points: int = 0
     """Saturates at ±`SUM_MAX`; negative only by adjustments."""
     points_time: Instant | None = None
-    """The newest completion or adjustment whose instant is known."""
+    """The newest completion or adjustment with a known instant."""
     fastest: Instant | None = None
     """The shortest time from activation to completion, in microseconds."""
     version: int = 0
-    """How many completions and adjustments are in it: of two states of a standing the later one has more."""
+    """Number of completions and adjustments included; of two states of a standing the later one has more."""
 
     def merge(self, other: Standing) -> None:
-        """Add what another standing holds."""
+        """Add another standing to this one."""
         self.completed += other.completed
         self.claimed += other.claimed
         self.points = max(-SUM_MAX, min(self.points + other.points, SUM_MAX))
@@ -54,34 +54,34 @@ class Standing:
 
 
 class CompletionRecord(NamedTuple):
-    """What a completion counts for, as the catalogue and the player's choices were when it happened."""
+    """The facts that a completion's standings depend on, as of when it happened."""
 
     complete_time: Instant | None = None
-    """None if the target was already reached when the goal became active: it counts for the lifetime alone."""
+    """None if the target was already reached when the goal became active; it then counts for the lifetime only."""
     challenge_id: str | None = None
-    """None only for completions from before it was kept."""
+    """None only for completions recorded before challenges were stored."""
     tags: tuple[str, ...] = ()
     points: int = 0
     active_since: Instant | None = None
-    """Since when the goal was active for the player; None if nobody knows."""
+    """When the goal became active for the player; None if unknown."""
 
 
 def record_of(goal: Goal, complete_time: Instant | None, active_since: Instant | None) -> CompletionRecord:
-    """What completing the goal counts for."""
+    """Return the record of a completion of the goal."""
     return CompletionRecord(complete_time, goal.challenge_id, goal.tags, goal.points, active_since)
 
 
 Parts = Iterator[tuple[StandingKey, Standing]]
-"""What is to be added, key by key; keys may repeat."""
+"""Standings to add, by key; keys may repeat."""
 
 
-def of_completion(
+def completion_parts(
     user_id: str, record: CompletionRecord, points_schedules: Mapping[Scope, Collection[Schedule]]
 ) -> Parts:
-    """What a completion adds. `points_schedules` are those of the catalogue's boards."""
+    """Yield what a completion adds. `points_schedules` are those of the catalogue's leaderboards."""
     time = record.complete_time
     duration = time - record.active_since if time is not None and record.active_since is not None else None
-    # An event may be older than the activation of the goal that it completes.
+    # An event may be older than the activation of the goal it completes.
     fastest = duration if duration is not None and duration >= 0 else None
     added = Standing(completed=1, points=record.points, points_time=time, fastest=fastest, version=1)
     for scope in scopes_of(record.challenge_id, record.tags):
@@ -89,27 +89,27 @@ def of_completion(
             yield key, added
 
 
-def of_claim(
+def claim_parts(
     user_id: str, challenge_id: str | None, tags: Iterable[str], claim_time: Instant, number: int = 1
 ) -> Parts:
-    """What a claim adds; `number` -1 takes it back."""
+    """Yield what a claim adds; a `number` of -1 subtracts it."""
     added = Standing(claimed=number)
     for scope in scopes_of(challenge_id, tags):
         for key in _keys(user_id, scope, claim_time, ()):
             yield key, added
 
 
-def of_adjustment(
+def adjustment_parts(
     user_id: str, points: int, adjust_time: Instant, points_schedules: Mapping[Scope, Collection[Schedule]]
 ) -> Parts:
-    """What an operator's adjustment adds: it belongs to no challenge and no tag."""
+    """Yield what an operator's adjustment adds; it belongs to no challenge and no tag."""
     added = Standing(points=points, points_time=adjust_time, version=1)
     for key in _keys(user_id, EVERYTHING, adjust_time, points_schedules.get(EVERYTHING, ())):
         yield key, added
 
 
 def add_up(parts: Iterable[tuple[StandingKey, Standing]]) -> dict[StandingKey, Standing]:
-    """All parts together."""
+    """Return the sum of all parts by key."""
     standings: dict[StandingKey, Standing] = {}
     for key, part in parts:
         standings.setdefault(key, Standing()).merge(part)
@@ -117,7 +117,7 @@ def add_up(parts: Iterable[tuple[StandingKey, Standing]]) -> dict[StandingKey, S
 
 
 def _keys(user_id: str, scope: Scope, time: Instant | None, of_boards: Iterable[Schedule]) -> Iterator[StandingKey]:
-    """The lifetime in every scope, each day for everything, and what boards rank by."""
+    """Yield the lifetime in every scope, the day for everything, and the periods that leaderboards rank by."""
     schedules = {Schedule.LIFETIME}
     if time is not None:
         schedules.update(of_boards)

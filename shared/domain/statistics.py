@@ -1,7 +1,6 @@
-"""A player's statistics, derived from what is stored when somebody asks.
+"""A player's statistics, derived on request from what is stored.
 
-All days are days in UTC, and "today" is an argument. Events may be some minutes ahead of it: what lies after today does
-not count yet.
+All days are in UTC, and "today" is an argument. Events may be some minutes ahead of it; later days do not count yet.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from shared.domain.progress import Assignment, TallyView, is_active, shown_measu
 from shared.domain.standings import Standing
 
 RECENT_DAYS = 30
-"""What the completion rate looks at, today included."""
+"""Days that the completion rate covers, including today."""
 WEEK_DAYS = 7
 TREND_DAYS_MAX = 365
 TREND_DAYS_DEFAULT = 30
 
 
 class Stretch(NamedTuple):
-    """Days in a row. Of a set of days: as long as it goes, so that two of them never touch."""
+    """A maximal run of consecutive days in a set of days: two of them are never adjacent."""
 
     start: Day
     end: Day
-    """The first day after it."""
+    """The day after its last day."""
 
 
 class LoginStatistics(NamedTuple):
-    """How regularly a player comes."""
+    """Streaks and activity from the days with a login."""
 
     current_streak: int
     longest_streak: int
@@ -40,26 +39,26 @@ class LoginStatistics(NamedTuple):
 
 
 class PlayerStatistics(NamedTuple):
-    """Everything that is told about one player."""
+    """All statistics of one player."""
 
     standings: Mapping[Scope, Standing]
-    """Of the lifetime; a scope in which nothing was completed is missing."""
+    """Lifetime standings; scopes without a completion are missing."""
     tallies: Mapping[Stat, TallyView]
     logins: LoginStatistics
     completed_recently: int
-    """Goals completed on the last `RECENT_DAYS` days."""
+    """Goals completed in the last `RECENT_DAYS` days."""
     under_way: int
     """Goals that are active, have progress, and are not completed."""
 
     @property
     def completion_rate(self) -> float | None:
-        """Of the goals that were completed lately or are under way, the share that was completed; None without any."""
+        """Share of completed goals among those completed recently or under way; None if there are none."""
         started = self.completed_recently + self.under_way
         return self.completed_recently / started if started else None
 
 
 class TrendDay(NamedTuple):
-    """What a player reached on a day."""
+    """Goals completed, rewards claimed and points gained on one day."""
 
     day: Day
     completed: int = 0
@@ -68,7 +67,7 @@ class TrendDay(NamedTuple):
 
 
 def login_statistics(stretches: Iterable[Stretch], today: Day) -> LoginStatistics:
-    """Streaks and active days, from the days with a login. A streak is current if it has reached today or yesterday."""
+    """Return streaks and active days. The current streak is the one that includes today or yesterday."""
     past = [Stretch(start, min(end, today + 1)) for start, end in stretches if start <= today]
     return LoginStatistics(
         current_streak=sum(end - start for start, end in past if end >= today),
@@ -83,10 +82,10 @@ def goals_under_way(
     assignments: Mapping[str, Assignment],
     completed: Collection[str],
 ) -> int:
-    """How many goals are active, have progress, and are not completed; `completed` are ids of goals.
+    """Return the number of goals that are active, have progress, and are not completed.
 
-    The same as `goal_status` says of each goal, but goals whose target is reached, of which there may be hundreds, are
-    passed over by bisection.
+    `completed` are goal ids. The result is what `goal_status` gives for each goal, but bisection skips goals whose
+    target is reached, of which there may be hundreds.
     """
     return sum(
         goal.id not in completed and is_active(goal, assignments.get(goal.id), None)
@@ -103,6 +102,6 @@ def _in_progress(catalogue: Catalogue, stat: Stat, tally: TallyView) -> Iterator
 
 
 def trend(first: Day, last: Day, reached: Iterable[TrendDay]) -> Sequence[TrendDay]:
-    """Every day from the first to the last one, also where nothing was reached."""
+    """Return every day from the first to the last, including days on which nothing was reached."""
     by_day = {each.day: each for each in reached}
     return [by_day.get(day) or TrendDay(day) for day in range(first, last + 1)]

@@ -1,8 +1,8 @@
-"""What a player's events of one stat add up to.
+"""Tallies: the aggregate of a player's events of one stat.
 
 A tally is a commutative monoid: `merge` is associative and commutative and `Tally()` is its identity, so events may be
-folded in any order and in any portions. `merge_tallies` in `shared/postgres/sql/tally.sql` is the same merge in the
-database; a property test holds one against the other.
+folded in any order and grouping. `merge_tallies` in `shared/postgres/events/tallies.sql` is the same merge in the
+database; a property test compares the two.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from shared.domain.instant import DAY, Day, Instant
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
 
 SUM_MAX = 2**62
-"""Where sums saturate: half of what a bigint holds, so that the comparison itself cannot overflow."""
+"""The value at which sums saturate: half the range of a bigint, so that comparing cannot overflow."""
 
 
 class TallyKey(NamedTuple):
-    """Which tally. The order of keys is the order in which transactions lock them."""
+    """The key of a tally. Transactions lock tallies in key order."""
 
     user_id: str
     stat: Stat
@@ -31,7 +31,7 @@ class TallyKey(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """The numbers of a tally that never fall. Completion is judged by these alone, so no order matters."""
+    """The numbers of a tally that never decrease. Only these decide completion, so order is irrelevant."""
 
     sum: int = 0
     events: int = 0
@@ -39,7 +39,7 @@ class Measures(NamedTuple):
     day_count: int = 0
 
     def judged_by(self, counting: Counting) -> int:
-        """The number that is held against a target; 0 where nothing was counted yet."""
+        """Return the number to compare with a target; 0 if nothing was counted yet."""
         return self[_JUDGED_BY[counting]] or 0
 
 
@@ -57,26 +57,26 @@ _JUDGED_BY = {
 
 @dataclass(slots=True)
 class Tally:
-    """Sum and number of events, the newest and the greatest value, and the days on which something happened."""
+    """Sum and number of events, newest and highest value, and the days with events."""
 
     sum: int = 0
     """Saturates at `SUM_MAX`."""
     events: int = 0
     latest: int | None = None
-    """The value with the newest time; of two at one instant the greater."""
+    """The value with the newest time; of two at one instant the greater one."""
     latest_time: Instant | None = None
     highest: int | None = None
     days: set[Day] = field(default_factory=set)
-    """Empty for a stat that is not counted by day."""
+    """Empty if the stat is not counted by day."""
     sum_time: Instant | None = None
-    """The newest event with a delta: the sum was reached then, in whatever order events came."""
+    """Time of the newest event with a delta: when the sum was reached, in whatever order events arrived."""
     events_time: Instant | None = None
-    """The newest event."""
+    """Time of the newest event."""
     highest_time: Instant | None = None
-    """The oldest event with the highest value; None if it was counted before times were kept."""
+    """Time of the oldest event with the highest value; None if it was counted before times were stored."""
 
     def add(self, event: Event, by_day: bool) -> None:
-        """Count one event; `by_day` says whether the stat is counted by day."""
+        """Count one event; `by_day` is True if the stat is counted by day."""
         time = event.time
         self.events += 1
         if self.events_time is None or time > self.events_time:
@@ -92,7 +92,7 @@ class Tally:
             self.days.add(time // DAY)
 
     def merge(self, other: Tally) -> None:
-        """Add what another tally holds."""
+        """Add another tally to this one."""
         self.sum = min(self.sum + other.sum, SUM_MAX)
         self.events += other.events
         if other.latest is not None and other.latest_time is not None:
@@ -115,7 +115,7 @@ class Tally:
 
     @property
     def measures(self) -> Measures:
-        """The numbers that completion is judged by."""
+        """The numbers that decide completion."""
         return Measures(self.sum, self.events, self.highest, len(self.days))
 
 
@@ -124,9 +124,9 @@ def fold(
     day_counted: Collection[Stat],
     schedules: Mapping[Stat, Iterable[Schedule]] = MappingProxyType({}),
 ) -> dict[TallyKey, Tally]:
-    """What these events add to each tally: of the lifetime, and of their period of each further schedule of their stat.
+    """Return what these events add to each tally of the lifetime and of the periods in `schedules`.
 
-    `day_counted` are the stats whose tallies keep days.
+    `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat.
     """
     lifetimes: dict[tuple[str, Stat], Tally] = {}
     tallies: dict[TallyKey, Tally] = {}

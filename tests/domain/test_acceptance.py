@@ -1,4 +1,4 @@
-"""Which events are taken in."""
+"""Acceptance of events."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("event", "reason"), FAULTS, ids=[reason for _, reason in FAULTS])
-def test_a_faulty_event_is_refused_with_the_field_that_is_at_fault(event: Event, reason: str) -> None:
+def test_an_invalid_event_is_refused_naming_the_field(event: Event, reason: str) -> None:
     assert judge(event, CATALOGUE, WINDOW, NOW) == Outcome(Verdict.INVALID, reason=reason)
 
 
 @pytest.mark.parametrize("event", ACCEPTED, ids=range(len(ACCEPTED)))
-def test_an_event_at_the_edge_of_what_is_allowed_is_taken_in(event: Event) -> None:
+def test_an_event_at_the_limits_is_accepted(event: Event) -> None:
     assert judge(event, CATALOGUE, WINDOW, NOW) is None
 
 
@@ -82,19 +82,19 @@ def test_the_window_is_exact_to_the_microsecond(horizon: int, skew: int, offset:
 
 
 @given(catalogues(goals_max=3), events())
-def test_an_event_that_nothing_wants_is_named_as_such(catalogue: Catalogue, event: Event) -> None:
+def test_an_event_without_a_matching_goal_or_stat_is_reported_as_such(catalogue: Catalogue, event: Event) -> None:
     outcome = judge(event, catalogue, WINDOW, event.time)
     assert outcome == (None if event.stat in catalogue.wanted else Outcome(Verdict.NO_MATCHING_GOAL))
     unwatched = None if event.stat == LOGIN else Outcome(Verdict.NO_MATCHING_GOAL)
     assert judge(event, Catalogue("empty", ()), WINDOW, event.time) == unwatched
 
 
-def test_a_login_needs_no_amount_and_no_goal_that_wants_it() -> None:
+def test_a_login_needs_no_amount_and_no_matching_goal() -> None:
     login = Event("id", "player", NOW, LOGIN)
     assert judge(login, CATALOGUE, WINDOW, NOW) is None
 
 
 @given(st.text(max_size=130))
-def test_an_id_is_good_exactly_if_it_is_short_and_has_no_control_character(text: str) -> None:
+def test_an_id_is_valid_if_and_only_if_it_is_short_and_has_no_control_character(text: str) -> None:
     controls = [character for character in text if ord(character) < 0x20 or 0x7F <= ord(character) <= 0x9F]
     assert (id_problem(text) is None) == (0 < len(text) <= 128 and not controls)

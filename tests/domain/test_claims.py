@@ -1,4 +1,4 @@
-"""What may be claimed, and under which id it is granted."""
+"""Claimable goals, and the ids of their grants."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, G
 from shared.domain.events import CompletionKey
 from shared.domain.progress import GoalState, GoalStatus
 
-# What composite keys trip over when they are joined by a character.
+# Characters that would make composite keys ambiguous if their parts were joined by one.
 tricky = st.text(st.sampled_from("a1:\",'\\[] \U0001f409"), min_size=1, max_size=6)
 numbers = st.integers(0, 2)
 keys = st.tuples(st.builds(CompletionKey, tricky, tricky, numbers, numbers), numbers)
 
 
 @given(keys, keys)
-def test_a_grant_has_the_same_id_exactly_when_it_is_the_same_grant(
+def test_grant_ids_are_equal_if_and_only_if_the_grants_are(
     one: tuple[CompletionKey, int], other: tuple[CompletionKey, int]
 ) -> None:
     assert (grant_id(*one) == grant_id(*other)) == (one == other)
 
 
-def test_parts_of_a_key_do_not_run_together() -> None:
+def test_grant_ids_do_not_depend_on_where_key_parts_are_joined() -> None:
     ids = {
         grant_id(CompletionKey("a:b", "c", 0, 1), 1),
         grant_id(CompletionKey("a", "b:c", 0, 1), 1),
@@ -38,8 +38,8 @@ def test_parts_of_a_key_do_not_run_together() -> None:
     assert len(ids) == 6
 
 
-def test_a_grants_id_stays_what_it_is_across_releases() -> None:
-    # A delivery that is repeated after an upgrade must go out under the same idempotency key.
+def test_grant_ids_are_stable_across_releases() -> None:
+    # A delivery repeated after an upgrade must use the same idempotency key.
     assert grant_id(CompletionKey("player", "goal", 0, 1), 1) == "efcf1d30-892d-5ff5-a81f-5ec9865c6868"
     assert UUID(grant_id(CompletionKey("player", "goal", 0, 1), 1)).version == 5
 

@@ -1,4 +1,4 @@
-"""Which goals a change completes, and by which event: bisection against looking at every goal and every event."""
+"""Goals that a change completes, and the completing event: bisection against checking every goal and every event."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ measures = st.builds(
 
 
 @given(catalogues(), st.sampled_from(STATS), measures, measures)
-def test_what_is_crossed_are_the_goals_with_a_target_above_before_and_up_to_after(
+def test_crossed_goals_have_a_target_above_before_and_up_to_after(
     catalogue: Catalogue, stat: Stat, before: Measures, after: Measures
 ) -> None:
-    by_looking_at_all = {
+    expected = {
         goal.id
         for goal in catalogue.goals.values()
         if goal.stat == stat and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
     }
     found = [goal.id for goal in crossed(catalogue.ladders.get(stat, ()), before, after)]
-    assert set(found) == by_looking_at_all
-    assert len(found) == len(by_looking_at_all)
+    assert set(found) == expected
+    assert len(found) == len(expected)
 
 
 @given(st.data())
-def test_the_crossing_event_is_the_first_after_which_the_target_is_reached(data: st.DataObject) -> None:
+def test_the_crossing_event_is_the_first_that_reaches_the_target(data: st.DataObject) -> None:
     goal = data.draw(catalogues(goals_max=1).flatmap(goal_of))
     of_the_stat = events().map(lambda event: event._replace(stat=goal.stat))
     tally = Tally()
@@ -58,6 +58,6 @@ def test_the_crossing_event_is_the_first_after_which_the_target_is_reached(data:
 
 
 @given(catalogues(), measures)
-def test_measures_that_stay_as_they_are_cross_nothing(catalogue: Catalogue, unchanged: Measures) -> None:
+def test_unchanged_measures_cross_nothing(catalogue: Catalogue, unchanged: Measures) -> None:
     for ladders in catalogue.ladders.values():
         assert list(crossed(ladders, unchanged, unchanged)) == []

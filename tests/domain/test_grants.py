@@ -1,4 +1,4 @@
-"""What follows from a provider's answer."""
+"""Settlement of grants by providers' answers, retry pauses, and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NOW = 1_000 * HOUR
 POLICY = RetryPolicy()
 
 
-def test_a_grant_that_reached_the_player_is_granted_whatever_attempt_it_was() -> None:
+def test_a_delivered_grant_is_granted_at_any_attempt() -> None:
     for attempts in (1, POLICY.attempts_max, POLICY.attempts_max + 1):
         assert settle(attempts, Granted(), POLICY, 0.5, NOW).state is ClaimState.GRANTED
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_a_refusal_is_final_and_its_reason_says_whether_the_goal_is_claimable_again(reason: RefusalReason) -> None:
+def test_a_refusal_is_final_and_its_reason_decides_if_the_goal_is_claimable_again(reason: RefusalReason) -> None:
     settlement = settle(1, Refused(reason), POLICY, 0.5, NOW)
     assert settlement.state is ClaimState.REFUSED
     assert settlement.refusal is reason
@@ -38,7 +38,7 @@ def test_a_refusal_is_final_and_its_reason_says_whether_the_goal_is_claimable_ag
 
 
 @given(attempts=st.integers(1, POLICY.attempts_max - 1), jitter=st.floats(0, 1))
-def test_pauses_double_up_to_the_longest_and_are_spread(attempts: int, jitter: float) -> None:
+def test_pauses_double_up_to_a_maximum_with_jitter(attempts: int, jitter: float) -> None:
     pause = POLICY.pause_after(attempts, jitter)
     middle = min(POLICY.first_pause * 2 ** (attempts - 1), POLICY.longest_pause)
     assert middle * 0.5 <= pause <= middle * 1.5
@@ -51,7 +51,7 @@ def test_an_outage_of_an_hour_buries_nothing() -> None:
     assert shortest > HOUR
 
 
-def test_the_last_attempt_that_fails_ends_the_grant() -> None:
+def test_a_grant_is_dead_after_its_last_failed_attempt() -> None:
     for answer in (TryAgain("away"), Undetermined("lost")):
         settlement = settle(POLICY.attempts_max, answer, POLICY, 0.5, NOW)
         assert (settlement.state, settlement.error) == (ClaimState.DEAD, answer.error)
@@ -59,7 +59,7 @@ def test_the_last_attempt_that_fails_ends_the_grant() -> None:
 
 
 @given(seconds=st.integers(0, 10_000_000))
-def test_a_provider_that_asks_for_time_gets_it_within_bounds(seconds: int) -> None:
+def test_retry_after_is_honoured_within_bounds(seconds: int) -> None:
     settlement = settle(1, TryAgain("busy", seconds * SECOND), POLICY, 0.0, NOW)
     assert settlement.due_time is not None
     waited = settlement.due_time - NOW
@@ -67,24 +67,24 @@ def test_a_provider_that_asks_for_time_gets_it_within_bounds(seconds: int) -> No
     assert waited <= max(RETRY_AFTER_MAX, POLICY.pause_after(1, 0.0))
 
 
-def test_an_attempt_whose_dispatcher_is_gone_is_repeated_at_once_in_its_old_place() -> None:
+def test_an_undetermined_attempt_is_repeated_at_once_in_its_old_place() -> None:
     settlement = settle(1, Undetermined("lost"), POLICY, 0.5, NOW)
     assert (settlement.state, settlement.due_time) == (ClaimState.PENDING, None)
 
 
 @given(error=st.text())
-def test_an_error_can_be_stored_whatever_it_says(error: str) -> None:
+def test_any_provider_error_can_be_stored(error: str) -> None:
     kept = settle(1, TryAgain(error), POLICY, 0.5, NOW).error
     assert kept is not None
     assert len(kept) <= ERROR_LENGTH_MAX
     assert kept.isprintable()
 
 
-def test_half_a_surrogate_pair_and_a_nul_are_not_kept() -> None:
+def test_lone_surrogates_and_nul_are_replaced_in_errors() -> None:
     assert settle(1, TryAgain("a\ud800b\0c"), POLICY, 0.5, NOW).error == "a?b c"
 
 
-def test_the_breaker_opens_after_failures_in_a_row_and_then_tries_one_at_a_time() -> None:
+def test_the_breaker_opens_after_consecutive_failures_then_admits_one_at_a_time() -> None:
     breaker = Breaker()
     for _ in range(FAILURES_MAX - 1):
         breaker.failed(NOW)
@@ -102,7 +102,7 @@ def test_the_breaker_opens_after_failures_in_a_row_and_then_tries_one_at_a_time(
     assert breaker.admits(0, 10, later) == 10
 
 
-def test_failures_that_were_under_way_when_the_breaker_opened_are_one_with_it() -> None:
+def test_failures_of_deliveries_begun_before_the_breaker_opened_do_not_lengthen_the_pause() -> None:
     one, many = Breaker(), Breaker()
     for _ in range(FAILURES_MAX):
         one.failed(NOW)
@@ -113,7 +113,7 @@ def test_failures_that_were_under_way_when_the_breaker_opened_are_one_with_it() 
     assert many.admits(0, 1, NOW + first * SECOND) == 1
 
 
-def test_the_pause_grows_with_every_try_in_vain_up_to_a_bound() -> None:
+def test_the_breaker_pause_grows_with_every_failed_try_up_to_a_maximum() -> None:
     breaker, now = Breaker(), NOW
     pauses = []
     for _ in range(FAILURES_MAX):

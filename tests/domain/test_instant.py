@@ -1,4 +1,4 @@
-"""Instants as integers agree with the calendar."""
+"""Integer instants agree with the calendar."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ moments = st.datetimes(timezones=st.just(UTC))
 
 
 @given(moments)
-def test_a_moment_survives_being_an_instant(moment: datetime) -> None:
+def test_datetimes_round_trip_through_instants(moment: datetime) -> None:
     assert to_datetime(to_instant(moment)) == moment
 
 
 @given(moments)
-def test_the_day_of_an_instant_is_its_date_in_utc(moment: datetime) -> None:
+def test_the_day_of_an_instant_is_its_utc_date(moment: datetime) -> None:
     assert to_date(day_of(to_instant(moment))) == moment.date()
 
 
 @given(moments, moments)
-def test_instants_are_ordered_as_moments_are(one: datetime, other: datetime) -> None:
+def test_instants_are_ordered_like_datetimes(one: datetime, other: datetime) -> None:
     assert (to_instant(one) < to_instant(other)) == (one < other)
 
 

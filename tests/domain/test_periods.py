@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from shared.domain.instant import DAY, Instant, to_datetime, to_instant
 from shared.domain.periods import LIFETIME_START, Period, Schedule, period_at, periods_from
 
-starting_anew = st.sampled_from([schedule for schedule in Schedule if schedule is not Schedule.LIFETIME])
+restarting = st.sampled_from([schedule for schedule in Schedule if schedule is not Schedule.LIFETIME])
 instants = st.integers(0, 300 * 365 * DAY)
 
 
-@given(starting_anew, instants)
+@given(restarting, instants)
 def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
     start, end = period_at(schedule, instant)
     assert end is not None
@@ -26,23 +26,21 @@ def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
 
 
 @given(instants)
-def test_the_lifetime_never_starts_anew(instant: Instant) -> None:
+def test_the_lifetime_never_restarts(instant: Instant) -> None:
     assert period_at(Schedule.LIFETIME, instant) == Period(LIFETIME_START, None)
     assert periods_from(Schedule.LIFETIME, 0, instant) == (Period(LIFETIME_START, None),)
 
 
-@given(starting_anew, instants)
-def test_periods_begin_where_a_calendar_says(schedule: Schedule, instant: Instant) -> None:
+@given(restarting, instants)
+def test_periods_begin_at_calendar_boundaries(schedule: Schedule, instant: Instant) -> None:
     start = to_datetime(period_at(schedule, instant).start)
     assert (start.hour, start.minute, start.second, start.microsecond) == (0, 0, 0, 0)
     assert schedule is not Schedule.WEEK or start.isoweekday() == 1
     assert schedule is not Schedule.MONTH or start.day == 1
 
 
-@given(starting_anew, instants, st.integers(0, 40 * DAY))
-def test_the_periods_from_an_instant_on_end_with_the_one_after_now(
-    schedule: Schedule, first: Instant, until_now: int
-) -> None:
+@given(restarting, instants, st.integers(0, 40 * DAY))
+def test_periods_from_an_instant_end_with_the_one_after_now(schedule: Schedule, first: Instant, until_now: int) -> None:
     now = first + until_now
     periods = periods_from(schedule, first, now)
     assert periods[0] == period_at(schedule, first)

@@ -1,4 +1,4 @@
-"""How far a player is with a goal."""
+"""A player's progress on a goal."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from tests.support.strategies import KILLS, Situation, catalogues, events, insta
 
 
 def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:
-    """A player of whom this tally is stored, and this choice."""
+    """Return the view of a player with this stored tally and choice."""
     assignments = {} if assignment is None else {goal.id: assignment}
     return PlayerView({goal.stat: TallyView(tally.measures, tally.latest)}, assignments, {})
 
 
 def changed(catalogue: Catalogue, goal: Goal, **differing: object) -> tuple[Goal, Catalogue]:
-    """The goal and its catalogue with another definition of it."""
+    """Return the goal with some fields changed, and the catalogue with that goal."""
     other = replace(goal, **differing)  # type: ignore[arg-type]  # the names of fields, each with its own type
     return other, with_goal(catalogue, other)
 
 
 @given(situations)
-def test_progress_lies_between_nothing_and_the_target(situation: Situation) -> None:
+def test_progress_is_between_zero_and_the_target(situation: Situation) -> None:
     catalogue, goal, view = situation
     status = goal_status(goal, view, catalogue)
     assert 0 <= status.progress <= goal.target
@@ -45,14 +45,14 @@ def test_progress_lies_between_nothing_and_the_target(situation: Situation) -> N
 
 
 @given(situations)
-def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(situation: Situation) -> None:
+def test_a_goal_is_locked_if_and_only_if_a_prerequisite_is_not_completed(situation: Situation) -> None:
     catalogue, goal, view = situation
     required = [goal_status(catalogue.goals[goal_id], view, catalogue) for goal_id in goal.requires]
     assert goal_status(goal, view, catalogue).locked == (not all(status.completed for status in required))
 
 
 @given(situations)
-def test_a_goal_is_claimed_exactly_when_its_completion_is(situation: Situation) -> None:
+def test_a_goal_is_claimed_if_and_only_if_its_completion_is(situation: Situation) -> None:
     catalogue, goal, view = situation
     status = goal_status(goal, view, catalogue)
     completion = view.completions.get(goal.id)
@@ -61,7 +61,7 @@ def test_a_goal_is_claimed_exactly_when_its_completion_is(situation: Situation) 
 
 
 @given(situations, st.lists(events(), max_size=8))
-def test_more_events_never_take_completedness_away(situation: Situation, reported: list[Event]) -> None:
+def test_more_events_never_undo_a_completion(situation: Situation, reported: list[Event]) -> None:
     catalogue, goal, view = situation
     tally, completed = Tally(), False
     for event in reported:
@@ -72,7 +72,9 @@ def test_more_events_never_take_completedness_away(situation: Situation, reporte
 
 
 @given(situations, instants)
-def test_turning_the_default_off_strands_no_completed_goal(situation: Situation, complete_time: int) -> None:
+def test_a_completed_goal_stays_claimable_when_it_is_no_longer_default(
+    situation: Situation, complete_time: int
+) -> None:
     catalogue, goal, view = situation
     completed = view._replace(assignments={}, completions={goal.id: Completion(complete_time)})
     for default in (True, False):
@@ -83,7 +85,7 @@ def test_turning_the_default_off_strands_no_completed_goal(situation: Situation,
 
 
 @given(situations, st.integers(0, 12), st.lists(events(), max_size=6))
-def test_a_deactivated_goal_shows_what_it_had_whatever_happens(
+def test_a_deactivated_goal_keeps_its_progress_whatever_happens(
     situation: Situation, frozen: int, reported: list[Event]
 ) -> None:
     catalogue, goal, _ = situation
@@ -109,7 +111,7 @@ def test_a_goal_that_was_never_active_shows_nothing(situation: Situation) -> Non
 
 
 @given(situations)
-def test_an_active_goal_shows_all_that_the_tally_holds(situation: Situation) -> None:
+def test_an_active_goal_shows_everything_in_the_tally(situation: Situation) -> None:
     catalogue, goal, view = situation
     choice = Assignment(active=True, active_since=5)
     active = view._replace(assignments={goal.id: choice}, completions={})
@@ -124,7 +126,7 @@ def test_an_active_goal_shows_all_that_the_tally_holds(situation: Situation) -> 
 
 
 @given(catalogues(goals_max=1))
-def test_the_latest_value_may_fall_and_a_completed_goal_does_not(catalogue: Catalogue) -> None:
+def test_the_latest_value_may_decrease_but_a_completed_goal_stays_completed(catalogue: Catalogue) -> None:
     (only,) = catalogue.goals.values()
     goal, catalogue = changed(
         catalogue, only, stat=KILLS, counting=Counting.LATEST, target=10, default_assigned=True, requires=()

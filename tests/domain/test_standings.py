@@ -1,4 +1,4 @@
-"""What counts where: standings add up in any order, and each completion counts in all of its scopes."""
+"""Standings merge in any order, and each completion counts in all of its scopes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from shared.domain.standings import (
     Standing,
     StandingKey,
     add_up,
-    of_adjustment,
-    of_claim,
-    of_completion,
+    adjustment_parts,
+    claim_parts,
+    completion_parts,
 )
 from tests.support.strategies import standings
 
@@ -33,48 +33,51 @@ def merged(one: Standing, other: Standing) -> Standing:
 
 
 @given(standings, standings, standings)
-def test_standings_add_up_in_any_order_and_portions(one: Standing, two: Standing, three: Standing) -> None:
+def test_standings_merge_in_any_order_and_grouping(one: Standing, two: Standing, three: Standing) -> None:
     assert merged(one, two) == merged(two, one)
     assert merged(one, Standing()) == one
-    if abs(one.points) + abs(two.points) + abs(three.points) < 2**62:  # a saturated sum has forgotten what it was
+    if abs(one.points) + abs(two.points) + abs(three.points) < 2**62:  # a saturated sum loses information
         assert merged(merged(one, two), three) == merged(one, merged(two, three))
 
 
-def test_a_completion_counts_for_everything_its_challenge_and_its_tags() -> None:
-    counted = add_up(of_completion("player", RECORD, {}))
+def test_a_completion_counts_in_every_scope_of_its_goal() -> None:
+    counted = add_up(completion_parts("player", RECORD, {}))
     lifetime = {(key.scope, key.scope_id) for key in counted if key.schedule is Schedule.LIFETIME}
     assert lifetime == {(ScopeKind.ALL, ""), (ScopeKind.CHALLENGE, "arena"), (ScopeKind.TAG, "pvp")}
     assert all(standing == Standing(1, 0, 5, NOON, SECOND, 1) for standing in counted.values())
 
 
-def test_a_completion_counts_for_its_day_and_for_the_periods_of_boards() -> None:
+def test_a_completion_counts_for_its_day_and_for_leaderboard_periods() -> None:
     tag = Scope(ScopeKind.TAG, "pvp")
     counted = add_up(
-        of_completion("player", RECORD, {tag: {Schedule.WEEK}, Scope(ScopeKind.TAG, "pve"): {Schedule.DAY}})
+        completion_parts("player", RECORD, {tag: {Schedule.WEEK}, Scope(ScopeKind.TAG, "pve"): {Schedule.DAY}})
     )
     periods = {(key.schedule, key.scope) for key in counted if key.schedule is not Schedule.LIFETIME}
     assert periods == {(Schedule.DAY, ScopeKind.ALL), (Schedule.WEEK, ScopeKind.TAG)}
 
 
-def test_a_completion_without_an_instant_counts_for_the_lifetime_alone() -> None:
-    counted = add_up(of_completion("player", RECORD._replace(complete_time=None), {EVERYTHING: {Schedule.WEEK}}))
+def test_a_completion_without_an_instant_counts_for_the_lifetime_only() -> None:
+    counted = add_up(completion_parts("player", RECORD._replace(complete_time=None), {EVERYTHING: {Schedule.WEEK}}))
     assert {key.schedule for key in counted} == {Schedule.LIFETIME}
     assert counted[LIFETIME_OF_ALL] == Standing(1, 0, 5, None, None, 1)
 
 
-def test_an_event_from_before_the_activation_makes_no_fastest_completion() -> None:
-    counted = add_up(of_completion("player", RECORD._replace(active_since=NOON + SECOND), {}))
+def test_an_event_older_than_the_activation_sets_no_fastest_completion() -> None:
+    counted = add_up(completion_parts("player", RECORD._replace(active_since=NOON + SECOND), {}))
     assert counted[LIFETIME_OF_ALL].fastest is None
 
 
-def test_a_claim_that_is_taken_back_leaves_nothing() -> None:
-    claim = [*of_claim("player", "arena", ("pvp",), NOON), *of_claim("player", "arena", ("pvp",), NOON, number=-1)]
+def test_a_refunded_claim_leaves_nothing() -> None:
+    claim = [
+        *claim_parts("player", "arena", ("pvp",), NOON),
+        *claim_parts("player", "arena", ("pvp",), NOON, number=-1),
+    ]
     assert all(standing == Standing() for standing in add_up(claim).values())
 
 
 @given(st.integers(-(2**40), 2**40))
 def test_an_adjustment_belongs_to_no_challenge_and_no_tag(points: int) -> None:
-    counted = add_up(of_adjustment("player", points, NOON, {EVERYTHING: {Schedule.MONTH}}))
+    counted = add_up(adjustment_parts("player", points, NOON, {EVERYTHING: {Schedule.MONTH}}))
     assert {key.scope for key in counted} == {ScopeKind.ALL}
     assert {key.schedule for key in counted} == {Schedule.LIFETIME, Schedule.DAY, Schedule.MONTH}
     assert {standing.points for standing in counted.values()} == {points}

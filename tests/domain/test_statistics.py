@@ -1,4 +1,4 @@
-"""What is derived from stored statistics, against what it means day by day and goal by goal."""
+"""Derived statistics against naive day-by-day and goal-by-goal computations."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ day_sets = st.sets(days)
 
 
 def stretches(active: Collection[Day]) -> list[Stretch]:
-    """The days as the database keeps them."""
+    """Return the days as the database stores them."""
     starts = sorted(day for day in active if day - 1 not in active)
     ends = sorted(day + 1 for day in active if day + 1 not in active)
     return [Stretch(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def naive(active: Collection[Day], today: Day) -> LoginStatistics:
-    """A walk over all days."""
+    """Compute the statistics by counting day by day."""
     longest = run = 0
     streak_of: dict[Day, int] = {}
     for day in range(FIRST - 1, today + 1):
@@ -47,12 +47,12 @@ def naive(active: Collection[Day], today: Day) -> LoginStatistics:
 
 
 @given(day_sets, days)
-def test_streaks_are_those_of_a_walk_over_all_days(active: set[Day], today: Day) -> None:
+def test_streaks_match_a_day_by_day_count(active: set[Day], today: Day) -> None:
     assert login_statistics(stretches(active), today) == naive(active, today)
 
 
 @given(day_sets, days)
-def test_a_current_streak_is_never_longer_than_the_longest(active: set[Day], today: Day) -> None:
+def test_the_current_streak_is_never_longer_than_the_longest(active: set[Day], today: Day) -> None:
     current, longest, week = login_statistics(stretches(active), today)
     assert min(current, 6) <= week
     assert current <= longest <= len(active)
@@ -63,12 +63,12 @@ def test_a_current_streak_is_never_longer_than_the_longest(active: set[Day], tod
     [([Stretch(95, 101)], 6), ([Stretch(95, 100)], 5), ([Stretch(95, 99)], 0), ([Stretch(101, 102)], 0), ([], 0)],
     ids=["today", "yesterday", "the day before", "only tomorrow", "never"],
 )
-def test_a_streak_is_current_until_a_day_is_over_without_a_login(logins: list[Stretch], current: int) -> None:
+def test_a_streak_is_current_until_a_full_day_passes_without_a_login(logins: list[Stretch], current: int) -> None:
     assert login_statistics(logins, today=100).current_streak == current
 
 
 @given(catalogues_with_players())
-def test_goals_under_way_are_those_that_show_progress(drawn: tuple[Catalogue, PlayerView]) -> None:
+def test_goals_under_way_are_the_active_goals_in_progress(drawn: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = drawn
     statuses = [goal_status(goal, view, catalogue) for goal in catalogue.goals.values()]
     expected = sum(status.active and status.state is GoalState.IN_PROGRESS for status in statuses)
@@ -85,5 +85,7 @@ def test_a_trend_has_every_day_once_and_in_order(
 
 
 @pytest.mark.parametrize(("completed", "under_way", "rate"), [(0, 0, None), (0, 2, 0.0), (3, 1, 0.75), (2, 0, 1.0)])
-def test_the_completion_rate_is_of_what_was_begun(completed: int, under_way: int, rate: float | None) -> None:
+def test_the_completion_rate_is_the_completed_share_of_started_goals(
+    completed: int, under_way: int, rate: float | None
+) -> None:
     assert PlayerStatistics({}, {}, LoginStatistics(0, 0, 0), completed, under_way).completion_rate == rate

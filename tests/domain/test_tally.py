@@ -1,4 +1,4 @@
-"""A tally is a commutative monoid: no order and no splitting of events matters."""
+"""A tally is a commutative monoid: the order and grouping of events do not matter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, STATS, events
 
 
 def merged(*parts: Tally) -> Tally:
-    """The tallies merged in their order, from nothing."""
+    """Return the tallies merged in order, starting with an empty one."""
     total = Tally()
     for part in parts:
         total.merge(deepcopy(part))
@@ -48,7 +48,7 @@ def test_merging_is_associative(one: Tally, two: Tally, three: Tally) -> None:
     st.lists(st.integers(0, 20)),
     st.randoms(use_true_random=False),
 )
-def test_any_order_and_splitting_of_events_adds_up_to_the_same(
+def test_events_fold_to_the_same_tallies_in_any_order_and_grouping(
     reported: list[Event], day_counted: set[Stat], cuts: list[int], chance: random.Random
 ) -> None:
     shuffled = list(reported)
@@ -62,7 +62,7 @@ def test_any_order_and_splitting_of_events_adds_up_to_the_same(
 
 
 @given(st.lists(events(), max_size=12))
-def test_a_tally_holds_what_its_measures_are_named_after(reported: list[Event]) -> None:
+def test_the_measures_of_a_tally_match_its_events(reported: list[Event]) -> None:
     of_kills = [event for event in reported if event.stat == KILLS]
     tally = fold(reported, [KILLS]).get(TallyKey("player", KILLS), Tally())
     values = [event.value for event in of_kills if event.value is not None]
@@ -75,20 +75,20 @@ def test_a_tally_holds_what_its_measures_are_named_after(reported: list[Event]) 
 
 
 @given(tallies, tallies, st.sampled_from(Counting), st.integers(1, AMOUNT_MAX))
-def test_a_target_that_is_reached_stays_reached(tally: Tally, added: Tally, counting: Counting, target: int) -> None:
+def test_a_reached_target_stays_reached(tally: Tally, added: Tally, counting: Counting, target: int) -> None:
     reached = tally.measures.judged_by(counting) >= target
     tally.merge(added)
     assert tally.measures.judged_by(counting) >= target or not reached
 
 
 @given(tallies, st.integers(0, AMOUNT_MAX))
-def test_a_sum_saturates_instead_of_growing_beyond_its_bound(tally: Tally, delta: int) -> None:
+def test_a_sum_saturates_at_its_maximum(tally: Tally, delta: int) -> None:
     expected = min(tally.sum + delta, SUM_MAX)
     tally.add(Event("id", "player", 0, KILLS, delta=delta), by_day=False)
     assert tally.sum == expected <= SUM_MAX
 
 
-def test_a_saturated_sum_stays_where_it_is() -> None:
+def test_a_saturated_sum_does_not_change() -> None:
     full = Tally(sum=SUM_MAX, events=1)
     full.merge(Tally(sum=SUM_MAX, events=1))
     assert full.sum == SUM_MAX
@@ -104,7 +104,7 @@ def test_a_login_does_not_move_a_stat_of_the_same_name() -> None:
     )
 
 
-def test_days_are_kept_only_where_they_are_counted() -> None:
+def test_days_are_kept_only_for_day_counted_stats() -> None:
     login = Event("1", "player", FIRST_DAY * DAY, LOGIN)
     assert fold([login], day_counted=())[TallyKey("player", LOGIN)].days == set()
     assert fold([login], day_counted=[LOGIN])[TallyKey("player", LOGIN)].days == {FIRST_DAY}
@@ -116,7 +116,7 @@ def test_a_day_ends_at_midnight_utc_to_the_microsecond() -> None:
     assert fold([last, first], [LOGIN])[TallyKey("player", LOGIN)].days == {FIRST_DAY, FIRST_DAY + 1}
 
 
-def test_of_two_values_at_one_instant_the_greater_is_the_latest() -> None:
+def test_the_greater_of_two_values_at_one_instant_is_the_latest() -> None:
     tied = [Event("1", "player", 5, KILLS, value=7), Event("2", "player", 5, KILLS, value=3)]
     for order in (tied, tied[::-1]):
         assert fold(order, ())[TallyKey("player", KILLS)].latest == 7

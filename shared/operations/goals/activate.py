@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.activation import is_so_already, switch
+from shared.domain.activation import is_already_set, switch
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
@@ -30,7 +30,7 @@ def set_goal_active(
         # Adding nothing to the tally locks it: no event and no other switch of this goal comes between look and write.
         tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
         view = players.read(connection, user_id).view
-        if is_so_already(goal, active, view):
+        if is_already_set(goal, active, view):
             return view
         assignment, completed = switch(goal, active, view, catalogue, now)
         assignments.store(connection, user_id, goal.id, assignment)
@@ -42,6 +42,6 @@ def set_goal_active(
         return players.read(connection, user_id).view
 
     view = view_player(database, user_id, deadline)
-    if is_so_already(goal, active, view):
+    if is_already_set(goal, active, view):
         return view
     return database.transact(store_switch, deadline)

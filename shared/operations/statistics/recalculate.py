@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Scope, ScopeKind
 from shared.domain.periods import LIFETIME_START, Schedule
-from shared.domain.recalculation import Drift, drifts, is_kept_up, recalculated
+from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -78,7 +78,7 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
     keys = history.standings.keys() | recalculated(user_id, history, schedules).keys()
     # Whoever changes a player's standings changes this one: with it locked, all of them stand still.
     keys.add(StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""))
-    locked = {key: Standing() for key in keys if is_kept_up(key, schedules)}
+    locked = {key: Standing() for key in keys if is_maintained(key, schedules)}
     standings.merge(connection, locked)
 
     history = histories.read(connection, [user_id])[user_id]

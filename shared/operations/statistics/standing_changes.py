@@ -15,9 +15,9 @@ from shared.domain.standings import (
     Standing,
     StandingKey,
     add_up,
-    of_adjustment,
-    of_claim,
-    of_completion,
+    adjustment_parts,
+    claim_parts,
+    completion_parts,
 )
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
@@ -48,16 +48,16 @@ class StandingChanges:
         """Store completions, and answer which of them were not stored before: these count."""
         stored = completions.insert_missing(connection, records)
         for key in stored:
-            self._add(of_completion(key.user_id, records[key], self._catalogue.points_schedules))
+            self._add(completion_parts(key.user_id, records[key], self._catalogue.points_schedules))
         return stored
 
     def claim(self, user_id: str, claimed: Claimed, claim_time: Instant) -> None:
         """A completion was claimed."""
-        self._add(of_claim(user_id, claimed.challenge_id, claimed.tags, claim_time))
+        self._add(claim_parts(user_id, claimed.challenge_id, claimed.tags, claim_time))
 
     def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
         """An operator gave points, or took them."""
-        self._add(of_adjustment(user_id, points, adjust_time, self._catalogue.points_schedules))
+        self._add(adjustment_parts(user_id, points, adjust_time, self._catalogue.points_schedules))
 
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
         """Store what was gathered. If scores on boards change by it or by these tallies, note whose; None if not."""
@@ -86,5 +86,5 @@ class StandingChanges:
 def release_claim(connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim) -> None:
     """Make a locked completion claimable again, if this claim holds it."""
     if completions.release(connection, key, claim_number) and held.claim_time is not None:
-        taken_back = of_claim(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
+        taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
         standings.merge(connection, add_up(taken_back))

@@ -13,7 +13,7 @@ from shared.domain.events import Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR
 from shared.domain.periods import LIFETIME_START, Schedule, period_at
-from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, of_claim, of_completion
+from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, claim_parts, completion_parts
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -65,9 +65,9 @@ def added_up(database_url: str, catalogue: Catalogue = CATALOGUE) -> dict[Standi
     parts: list[tuple[StandingKey, Standing]] = []
     for user_id, complete_time, challenge_id, tags, points, active_since, claim_time in rows:
         record = CompletionRecord(complete_time, challenge_id, tuple(tags), points, active_since)
-        parts += of_completion(user_id, record, catalogue.points_schedules)
+        parts += completion_parts(user_id, record, catalogue.points_schedules)
         if claim_time is not None:
-            parts += of_claim(user_id, challenge_id, tags, claim_time)
+            parts += claim_parts(user_id, challenge_id, tags, claim_time)
     return add_up(parts)
 
 

@@ -1,4 +1,4 @@
-"""When the ranking is refreshed: not while nothing changes, and never more often than it may."""
+"""The pace of ranking refreshes: none while nothing changes, and a bounded share of the time."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def test_the_first_refresh_is_due_at_once() -> None:
 
 
 @pytest.mark.parametrize("age", [0, PATIENCE, 10_000 * PATIENCE])
-def test_while_nothing_changes_there_is_none(age: int) -> None:
+def test_no_refresh_is_due_while_nothing_changes(age: int) -> None:
     assert not is_due(BEGUN + age, LAST.content, LAST)
 
 
 @pytest.mark.parametrize(
     ("changes", "age"),
     [(500 + CHANGES_ENOUGH, REST_FACTOR * LAST.duration), (501, PATIENCE), (0, PATIENCE)],
-    ids=["many", "few for a while", "counted anew after a crash"],
+    ids=["many", "few for a while", "counter restarted after a crash"],
 )
-def test_many_changes_are_taken_up_soon_and_few_after_a_while(changes: int, age: int) -> None:
+def test_many_changes_make_a_refresh_due_soon_and_few_after_a_delay(changes: int, age: int) -> None:
     content = Content(changes, "boards")
     assert is_due(BEGUN + age, content, LAST)
     assert not is_due(BEGUN + age - 1, content, LAST)
 
 
-def test_boards_that_come_or_go_are_taken_up_soon() -> None:
+def test_added_or_removed_leaderboards_make_a_refresh_due_soon() -> None:
     assert is_due(BEGUN + REST_FACTOR * LAST.duration, Content(500, "other boards"), LAST)
 
 

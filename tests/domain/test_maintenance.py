@@ -1,4 +1,4 @@
-"""What is worth doing to tables and indexes."""
+"""Maintenance that tables and indexes need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def indexes(draw: st.DrawFn) -> list[Index]:
 
 
 @given(indexes(), indexes())
-def test_what_is_done_about_indexes_makes_them_those_that_are_wanted(wanted: list[Index], present: list[Index]) -> None:
+def test_index_work_turns_the_present_indexes_into_the_wanted_ones(wanted: list[Index], present: list[Index]) -> None:
     wanted = [index._replace(valid=True) for index in wanted]
     after = {index.name: index for index in present}
     by_name = {index.name: index for index in wanted}
@@ -43,21 +43,21 @@ def test_what_is_done_about_indexes_makes_them_those_that_are_wanted(wanted: lis
             assert there is not None
             assert there.definition == asked.definition
     working = {index for index in present if index.valid}
-    assert working <= set(after.values()), "what works is left alone"
+    assert working <= set(after.values()), "valid indexes are left alone"
 
 
 @given(indexes())
-def test_where_all_is_well_nothing_is_done(present: list[Index]) -> None:
+def test_no_work_is_needed_when_all_wanted_indexes_are_valid(present: list[Index]) -> None:
     present = [index._replace(valid=True) for index in present]
     assert list(index_work(present, present)) == []
 
 
 def table(**differing: Any) -> TableActivity:
-    """A table of 100,000 rows that nothing has happened to."""
+    """Return a table of 100,000 rows without activity, changed by `differing`."""
     return TableActivity("table", 100_000, 0, 0, 0, analyzed=True)._replace(**differing)
 
 
-def test_a_table_is_worth_as_much_as_has_happened_to_it() -> None:
+def test_tables_need_work_in_proportion_to_their_activity() -> None:
     assert table_work([table()]) == {}
     assert table_work([table(dead_rows=1_999, changed_rows=1_999, added_rows=1_999)]) == {}
     assert table_work([table(dead_rows=2_000)]) == {"table": TableWork.VACUUM}
