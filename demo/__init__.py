@@ -1,1 +1,1 @@
-"""A scripted player against running services, shown live in the terminal: `python -m demo`."""
+"""A scripted player against running services: `python -m demo`."""

@@ -1,6 +1,6 @@
 """`python -m demo`: a new player's first two days, in half a minute.
 
-Exit status: 0 every answer was as the script says, 1 one was not or nothing answers, 2 wrong usage.
+Exit status: 0 if every response was as the script says, 1 if one was not or no service responds, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import os
 import secrets
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -17,28 +18,26 @@ from challenge.v1 import challenge_service_pb2, event_service_pb2
 from rich.console import Console
 
 from demo.client import Client
-from demo.connection import connected
-from demo.display import display_on
+from demo.connection import DemoSettings, connected
+from demo.display import Display, summary
 from demo.errors import DemoFailed
 from demo.performance import Performance
 from demo.script import SCRIPT
-from demo.settings import DemoSettings
-from demo.summary import summary
 from shared.runtime.settings import load, variable_name
 
 PACE_S = 0.6
-"""Forty steps in half a minute: time to read a line and to see what it moves."""
+"""Forty steps in half a minute: time to read a line and to see which goals it moves."""
 PACE_MAX_S = 60.0
 PIPE_COLUMNS = 100
 
 CHALLENGE_SERVICE = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"].full_name
 EVENT_SERVICE = event_service_pb2.DESCRIPTOR.services_by_name["EventService"].full_name
 INTERRUPTED = 130
-"""What shells say of a program that Ctrl-C has ended."""
+"""Exit status of a program ended by Ctrl-C, by the convention of shells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play the script once; returns the exit status."""
+    """Play the script once and return the exit status."""
     arguments = _parser().parse_args(argv)
     settings = load(DemoSettings, os.environ)
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def play(console: Console, settings: DemoSettings, player: str, pace_s: float) -> None:
-    """Play the script and sum it up. Raises DemoFailed."""
+    """Play the script and print a summary. Raise DemoFailed if a service deviates from the script."""
     challenge_setting = variable_name(DemoSettings, "challenge_target")
     event_setting = variable_name(DemoSettings, "event_target")
     with (
@@ -62,22 +61,21 @@ def play(console: Console, settings: DemoSettings, player: str, pace_s: float) -
     ):
         client = Client(challenge, event, player, datetime.now(UTC))
         performance = Performance(client, SCRIPT)
-        with display_on(console, player, performance) as display:
-            display.pause(pace_s)
+        with Display(console, player, performance) as display:
             for moment in performance.play():
                 display.show(moment)
-                display.pause(pace_s)
+                time.sleep(pace_s)
         console.print(summary(performance, client.replies))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Plays a new player's first two days against running services."
+        prog="python -m demo", description="Play a new player's first two days against running services."
     )
     parser.add_argument(
         "--pace", type=_pace, default=PACE_S, metavar="SECONDS", help="pause after each step (default: %(default)s)"
     )
-    parser.add_argument("--player", metavar="ID", help="the player's id, of nobody who has played before")
+    parser.add_argument("--player", metavar="ID", help="id of a player who has not played before")
     return parser
 
 

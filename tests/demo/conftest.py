@@ -24,7 +24,7 @@ SERVING_S = 30
 
 @pytest.fixture(scope="session")
 def targets(postgres_server: PostgresServer) -> Iterator[Mapping[str, str]]:
-    """Both services with the demo catalogue, for tests that take players of their own: what tells a demo where."""
+    """Start both services with the demo catalogue and yield the settings that name their addresses."""
     with postgres_server.fresh_database() as url, ExitStack() as services:
         challenge = _start("challenge_service", url, services)
         event = _start("event_handler", url, services)
@@ -32,7 +32,7 @@ def targets(postgres_server: PostgresServer) -> Iterator[Mapping[str, str]]:
 
 
 def _start(module: str, database_url: str, services: ExitStack) -> Callable[[], str]:
-    """Start `python -m MODULE`, which ends with `services`. What comes back waits for it and tells its target."""
+    """Start `python -m MODULE`, stopped with `services`; return a function that waits for it and returns its target."""
     ports: list[int] = []
 
     def read(line: str) -> None:

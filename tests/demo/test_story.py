@@ -1,4 +1,4 @@
-"""The story that a demo tells when all is well: in a pipe and on a terminal."""
+"""The demo's output when every step succeeds: in a pipe and on a terminal."""
 
 from __future__ import annotations
 
@@ -27,33 +27,31 @@ STORY = (
     r"InitializePlayer: created, 5 goals active",
     r"ReportEvent: APPLIED, completes Welcome",
     r"Wins that match +ReportEvent: APPLIED",
-    r"Warm-up .* 1 of 3, in progress",
+    r"Warm-up: 1 of 3, in progress",
     r"Same win, sent again +ReportEvent: DUPLICATE",
-    r"Warm-up .* 2 of 3, in progress",
+    r"Warm-up: 2 of 3, in progress",
     r"Picks Champion of the Arena +SetGoalActive: active, at 2 of 10",
-    r"Warm-up .* 3 of 3, completed",
+    r"Warm-up: 3 of 3, completed",
     rf"Claims High Score +ClaimReward: 1 SILVER_CHEST, [A-Z]+, grant (?P<grant>{UUID})",
-    r"High Score .* claimed",
+    r"High Score: 1,000 of 1,000, claimed",
     r"Same claim, sent again +ClaimReward: the same grant (?P=grant)",
     r"ClaimReward: ALREADY_CLAIMED",
     r"Yesterday's matches arrive +ReportEvents: 9 APPLIED, completes 3 goals",
-    r"Champion of the Arena .* 10 of 10, locked",
+    r"Champion of the Arena: 10 of 10, locked",
     r"Wants Champion of the Arena +ClaimReward: GOAL_LOCKED",
     r"Reaches level 5 +ReportEvent: APPLIED, completes Seasoned",
-    r"Champion of the Arena .* 10 of 10, completed",
+    r"Champion of the Arena: 10 of 10, completed",
     r"Claims Champion of the Arena +ClaimReward: 1 CHAMPION_BANNER, [A-Z]+, grant",
     r"Reads the statistics +GetPlayerStats: 195 points, 2-day streak",
     r"Looks for a place among all +GetPlayerRank: (rank|not ranked yet|no ranking yet)",
     r"11 of 11 goals completed, 11 rewards claimed, 85 calls made",
     r"High Score +1 SILVER_CHEST +(?P=grant)",
-    r"Arena +4 +4 +95",
-    r"All +11 +11 +195",
     r"ReportEvent +16 +[\d.,]+ ms +[\d.,]+ ms",
 )
-"""What stands in the output, in this order."""
+"""Patterns that the output must match, in this order."""
 
 
-def test_the_output_tells_the_story(targets: Mapping[str, str]) -> None:
+def test_the_output_describes_every_step(targets: Mapping[str, str]) -> None:
     demo = subprocess.run(
         COMMAND,
         env={**os.environ, **targets},
@@ -66,7 +64,9 @@ def test_the_output_tells_the_story(targets: Mapping[str, str]) -> None:
     assert (demo.returncode, demo.stderr) == (0, "")
     assert "\x1b" not in demo.stdout
     for end in range(1, len(STORY) + 1):
-        assert re.search(".*".join(STORY[:end]), demo.stdout, re.DOTALL), f"{STORY[end - 1]!r} is not where it belongs"
+        assert re.search(".*".join(STORY[:end]), demo.stdout, re.DOTALL), (
+            f"{STORY[end - 1]!r} is missing or out of order"
+        )
     grants = re.findall(UUID, demo.stdout.partition("rewards claimed")[2])
     assert len(set(grants)) == len(grants) == 11
 
@@ -83,18 +83,18 @@ def test_the_script_claims_every_goal_of_the_demo_catalogue_once() -> None:
     assert sum(goal.points for goal in goals.values()) == POINTS_OF_ALL_GOALS
 
 
-def test_a_terminal_of_80_columns_shows_a_picture_that_moves(targets: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_terminal_of_80_columns_shows_goals_that_move(targets: Mapping[str, str], tmp_path: Path) -> None:
     status, shown = _on_terminal(targets, tmp_path, columns=80, rows=24)
     assert status == 0
     assert "\x1b[1A" in shown, "the cursor never goes back up"
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
     assert max(map(len, lines)) <= 80
-    for words in ("Arena", "The Island", "Every Day", "step 42 of 42", "GOAL_LOCKED", "11 of 11 goals completed"):
+    for words in ("Arena", "The Island", "Every Day", "GOAL_LOCKED", "11 of 11 goals completed"):
         assert any(words in line for line in lines), words
 
 
 def _on_terminal(targets: Mapping[str, str], folder: Path, *, columns: int, rows: int) -> tuple[int, str]:
-    """The exit status of a demo whose output is a terminal of this size, and all that it wrote there."""
+    """Return the exit status and the output of a demo on a terminal of this size."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "TERM": "xterm-256color", **targets}

@@ -1,4 +1,4 @@
-"""All challenges as the player sees them at one moment, and what differs between two moments."""
+"""All challenges as the player sees them at one moment, and the difference between two moments."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A whole answer of `ListChallenges`."""
+class View:
+    """A whole response of `ListChallenges`."""
 
     listed: rpc.ListChallengesResponse
 
@@ -26,35 +26,30 @@ class Picture:
         """The ids of the active goals."""
         return frozenset(goal_id for goal_id, goal in self.goals.items() if goal.active)
 
-    def in_state(self, state: challenge_pb2.GoalState.ValueType) -> frozenset[str]:
-        """The ids of the goals in a state."""
-        return frozenset(goal_id for goal_id, goal in self.goals.items() if goal.state == state)
+    def in_state(self, *states: challenge_pb2.GoalState.ValueType) -> frozenset[str]:
+        """Return the ids of the goals in any of these states."""
+        return frozenset(goal_id for goal_id, goal in self.goals.items() if goal.state in states)
 
     @property
     def done(self) -> frozenset[str]:
-        """The ids of the goals that are completed, whether their rewards are claimed or not."""
-        return self.in_state(challenge_pb2.GOAL_STATE_COMPLETED) | self.in_state(challenge_pb2.GOAL_STATE_CLAIMED)
-
-    def changed_since(self, before: Picture) -> frozenset[str]:
-        """The ids of the goals that look different in any way."""
-        return frozenset(goal_id for goal_id, goal in self.goals.items() if goal != before.goals[goal_id])
+        """The ids of the goals that are completed, whether or not their rewards are claimed."""
+        return self.in_state(challenge_pb2.GOAL_STATE_COMPLETED, challenge_pb2.GOAL_STATE_CLAIMED)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened to the goals between two pictures, all by goal id."""
+    """What happened to the goals between two views, by goal id."""
 
     moved: Mapping[str, int]
-    """The progress that is new."""
+    """The new progress of each goal whose progress changed."""
     activated: frozenset[str] = frozenset()
     completed: frozenset[str] = frozenset()
     claimed: frozenset[str] = frozenset()
 
     @classmethod
-    def between(cls, before: Picture, after: Picture) -> Changes:
-        """What an observer sees who looks at both."""
-        completed = challenge_pb2.GOAL_STATE_COMPLETED
-        claimed = challenge_pb2.GOAL_STATE_CLAIMED
+    def between(cls, before: View, after: View) -> Changes:
+        """Return the difference of two views."""
+        completed, claimed = challenge_pb2.GOAL_STATE_COMPLETED, challenge_pb2.GOAL_STATE_CLAIMED
         return cls(
             moved={
                 goal_id: goal.progress
