@@ -19,7 +19,7 @@ COMMANDS = {"run": run, "servers": serve}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until a signal. Returns 0 after a signal, 1 if something failed, 2 if it cannot even be tried."""
+    """Run until a signal. Return 0 after a signal, 1 if something failed, 2 if the start was not attempted."""
     parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
     command = parser.parse_args(arguments).command
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def busy_ports(settings: DevstackSettings) -> list[str]:
-    """A sentence for each port that cannot be opened, with the setting that moves it."""
+    """Return a sentence for each port that cannot be opened, with the setting that changes it."""
     sentences = []
     for endpoint in settings.all_endpoints():
         try:

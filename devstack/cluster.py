@@ -1,4 +1,4 @@
-"""A PostgreSQL data directory: where it lies, and how it is made."""
+"""A PostgreSQL data directory: its place and its creation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLE = "challenge"
 DATABASE = "challenge"
 
 INITDB_S = 120
-"""Takes a second; minutes only on a disk that is very slow to sync."""
+"""Limit for `initdb` in seconds. It takes one; minutes only on a disk that is very slow to sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Cluster:
 
     @classmethod
     def at(cls, directory: Path, version: int, account: Account | None) -> Cluster:
-        """The cluster of `directory`: its data lies in there, or in the shelter if `account` cannot reach it there.
+        """Return the cluster of `directory`, which is created if it does not exist.
 
-        `directory` is made if it is not there.
+        Its data lies there, or in the shelter if `account` cannot reach it there.
         """
         directory.mkdir(parents=True, exist_ok=True)
         directory = directory.resolve()
@@ -48,18 +48,21 @@ class Cluster:
         """The password of `ROLE`."""
         return self.password_file.read_text().strip()
 
-    def ensure(self, binaries: Path, account: Account | None) -> None:
-        """Make the cluster if it is not there. Raises StartFailed if it is there but of another version."""
+    def ensure(self, binaries: Path, account: Account | None, scram_iterations: int) -> None:
+        """Create the cluster if it does not exist. Raise StartFailed if it exists in another version.
+
+        `scram_iterations` is the number of hashing rounds of the password, see `EmbeddedPostgres`.
+        """
         stamp = self.data / "PG_VERSION"
         if stamp.exists() and self.password_file.exists():
             if (found := stamp.read_text().strip()) != str(self.version):
                 raise StartFailed(f"{self.data} was made by PostgreSQL {found}, not {self.version}")
             return
         if self.data.parent == self.password_file.parent and self.data.exists():
-            raise StartFailed(f"the password of {self.data} is gone; remove that folder to start anew")
-        # Sheltered data without its password belonged to a project folder that was deleted.
+            raise StartFailed(f"the password of {self.data} is gone; remove that folder to start over")
+        # Data in the shelter without its password belonged to a project folder that was deleted.
         self.remove()
-        self._make(binaries, account)
+        self._make(binaries, account, scram_iterations)
 
     def remove(self) -> None:
         """Delete the data and the password. The server must not run."""
@@ -72,8 +75,8 @@ class Cluster:
     def _unfinished(self) -> Path:
         return self.data.with_name(f"{self.data.name}.unfinished")
 
-    def _make(self, binaries: Path, account: Account | None) -> None:
-        """Make the cluster beside its place and move it there when it is complete: there is no half a cluster."""
+    def _make(self, binaries: Path, account: Account | None, scram_iterations: int) -> None:
+        """Create the cluster beside its place and move it there when complete, so that it is never half made."""
         password = secrets.token_urlsafe(24)
         self._unfinished.mkdir(mode=0o700)
         if account is not None:
@@ -85,16 +88,14 @@ class Cluster:
             "--pwfile=/dev/stdin",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            # Bytewise order, the same on every version and system. Nothing here sorts text for people.
+            # Bytewise order is the same on every version and system. Nothing here sorts text for people.
             "--no-locale",
             "--data-checksums",
         ]
         _run(initdb, password, account)
         single_user = [f"{binaries / 'postgres'}", "--single", "-D", f"{self._unfinished}", "-c", "exit_on_error=on"]
-        # Many rounds of hashing make a password hard to guess from what is stored. This one is as hard to guess as a
-        # key, and each new connection repeats the rounds: the 4,096 that are usual take 4 ms of the client.
         set_up = f"ALTER ROLE {ROLE} PASSWORD '{password}';\nCREATE DATABASE {DATABASE};\n"
-        _run([*single_user, "-c", "scram_iterations=1", "postgres"], set_up, account)
+        _run([*single_user, "-c", f"scram_iterations={scram_iterations}", "postgres"], set_up, account)
         self.password_file.touch(mode=0o600)
         self.password_file.write_text(password)
         self._unfinished.rename(self.data)

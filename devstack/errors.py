@@ -1,4 +1,4 @@
-"""What starting a process can end in."""
+"""Errors of starting a process."""
 
 
 class StartFailed(Exception):
@@ -6,4 +6,4 @@ class StartFailed(Exception):
 
 
 class AlreadyRunning(StartFailed):
-    """A server of another run already uses the data directory. The message names its process and port."""
+    """The data directory is in use by a server of another run. The message names its process and port."""

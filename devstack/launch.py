@@ -1,8 +1,8 @@
-"""Become a process that does not outlive its supervisor, then become the command.
+"""Execute a command as a process that does not outlive its supervisor.
 
-Runs as a script, in an interpreter of its own: `launch.py SUPERVISOR DEATH_SIGNAL UID GID COMMAND [ARGUMENT …]`, with
-UID and GID -1 to stay who we are. It is a program, not a `preexec_fn`, because a supervisor may have threads (and tests
-have gRPC's), and Python code between fork and exec can then deadlock.
+Runs as a script in an interpreter of its own: `launch.py SUPERVISOR DEATH_SIGNAL UID GID COMMAND [ARGUMENT …]`, with
+UID and GID -1 to keep the account. It is a program, not a `preexec_fn`, because a supervisor may have threads (such as
+gRPC's), and Python code between fork and exec can then deadlock.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(supervisor: int, death_signal: int, uid: int, gid: int, command: list[str]) -> None:
-    """Replace this process by `command`, which is sent `death_signal` when the supervisor dies (on Linux)."""
+    """Replace this process by `command`, which receives `death_signal` when the supervisor dies (on Linux)."""
     if uid != -1:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # Only now: a change of account clears it.
+        # After the change of account, which would clear it.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != supervisor:
         sys.exit("the supervisor is gone")
-    # What this interpreter ignores and what the supervisor blocks would be handed on by exec.
+    # Signals ignored by this interpreter or blocked by the supervisor would stay so after exec.
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

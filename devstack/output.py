@@ -1,4 +1,4 @@
-"""Where a child's output goes: into a log file, or line by line to the terminal."""
+"""Destinations of a child's output: a log file, or line by line the terminal."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Protocol
 
 TAIL_LINES = 20
-"""How much of the output an error quotes: enough for a traceback, little enough to read."""
+"""Lines of output quoted by an error: enough for a traceback, few enough to read."""
 
 
 class Output(Protocol):
-    """Takes what a child writes to stdout and stderr."""
+    """Receives a child's stdout and stderr."""
 
     def open(self) -> int:
-        """A file descriptor for the child to write to; the caller closes its own copy once the child has it."""
+        """Return a file descriptor for the child to write to; the caller closes it once the child has its copy."""
 
     def tail(self) -> str:
-        """The last lines that the child wrote."""
+        """Return the last lines that the child wrote."""
 
 
 class LogFile:
-    """A file that outlives the supervisor. Each start begins a new one and keeps the one before as `*.previous`."""
+    """A file that outlives the supervisor. Each start begins a new one and keeps the previous as `*.previous`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,14 +38,14 @@ class LogFile:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def tail(self) -> str:
-        """The last lines of the log; empty if there is none yet."""
+        """Return the last lines of the log; empty if there is none yet."""
         if not self.path.exists():
             return ""
         return "\n".join(self.path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 
 class Lines:
-    """Hands each line to `on_line`, in a thread of its own, and remembers the last ones."""
+    """Passes each line to `on_line`, in a thread of its own, and keeps the last ones."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
@@ -66,23 +66,23 @@ class Lines:
                 self._on_line(self._last[-1])
 
     def tail(self) -> str:
-        """The last lines, up to the very last one if the child has ended."""
+        """Return the last lines, including the very last one if the child has ended."""
         if self._reader is not None:
-            # A grandchild may still hold the pipe open, so the end of the output is waited for, but not for long.
+            # Wait for the end of the output, but not for long: a grandchild may still hold the pipe open.
             self._reader.join(timeout=1)
         return "\n".join(tuple(self._last))
 
 
 def prefixed(name: str, colour: int) -> Callable[[str], None]:
-    """Prints lines behind `name`, on a terminal in an ANSI foreground colour (31 to 36)."""
+    """Return a function that prints lines after `name`, on a terminal in an ANSI foreground colour (31 to 36)."""
     prefix = f"{name} | "
     if sys.stdout.isatty():
         prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
 
     def write(line: str) -> None:
-        # Nobody may read any more; a child must not stand still because of that.
+        # Without a reader any more, the child must not block.
         with suppress(BrokenPipeError):
-            # One write a line, so that lines of several children do not mix.
+            # One write per line, so that lines of several children do not mix.
             sys.stdout.write(f"{prefix}{line}\n")
             sys.stdout.flush()
 

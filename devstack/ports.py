@@ -8,7 +8,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A loopback port that is free now. Another process may take it first: whoever binds it must be ready to retry."""
+    """Return a loopback port that is free now. Another process may take it first: be ready to retry."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -16,9 +16,9 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on this loopback port now."""
+    """Return whether no program listens on this loopback port now."""
     with socket.socket() as probe:
-        # Connections of a server that is gone linger in TIME_WAIT; they do not make a port busy.
+        # Connections of a stopped server linger in TIME_WAIT; they do not make a port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

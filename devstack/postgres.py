@@ -21,11 +21,11 @@ from devstack.server import ENVIRONMENT, EmbeddedServer
 Version = Literal[16, 18]
 
 STOP_S = 30
-"""A fast stop writes a checkpoint; on a slow disk that takes a while."""
+"""Limit in seconds of a fast stop, which writes a checkpoint; that takes a while on a slow disk."""
 KILL_S = 6
-"""An immediate stop gives the server's own processes 5 s to quit."""
+"""Limit in seconds of an immediate stop, which gives the server's own processes 5 s to quit."""
 LEAVING_S = 1
-"""How long a server whose supervisor was just killed may take to notice."""
+"""Time in seconds in which a server notices that its supervisor was killed."""
 
 _STOP_SIGNALS = {
     "smart": (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT),
@@ -37,26 +37,37 @@ _STOP_SIGNALS = {
 class EmbeddedPostgres(EmbeddedServer):
     """A server with one role, one database and a password. Its data survives a restart.
 
-    The password and the log lie in `directory`, the data too unless the account that runs the server cannot reach it
-    there (see `devstack.shelter`).
+    The password and the log lie in `directory`, and so does the data unless the server's account cannot reach it there
+    (see `devstack.shelter`).
     """
 
     name = "postgres"
-    # Ready within a second; but after a crash up to a gigabyte of log is replayed first.
+    # It is ready within a second, but after a crash it first replays up to a gigabyte of log.
     start_s = 60
 
     def __init__(
-        self, directory: Path, *, version: Version = 18, port: int = 0, settings: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        *,
+        version: Version = 18,
+        port: int = 0,
+        settings: Mapping[str, str] | None = None,
+        scram_iterations: int = 4_096,
     ) -> None:
-        """`settings` are PostgreSQL's own, by name. A start raises AlreadyRunning if the data is in use."""
+        """Describe a server with `settings` of PostgreSQL by name. A start raises AlreadyRunning if the data is in use.
+
+        `scram_iterations` counts when the cluster is created. Each connection repeats the rounds, which takes 4 ms at
+        PostgreSQL's default; drivers in other languages refuse fewer, so only tests take 1.
+        """
         super().__init__(directory, port)
+        self._scram_iterations = scram_iterations
         self.version = version
         self._settings = dict(settings or {})
 
     def start(self) -> None:
         if not self.is_running:
             _wait_for_predecessor(self._cluster.data)
-            self._cluster.ensure(self._binaries, self._account)
+            self._cluster.ensure(self._binaries, self._account, self._scram_iterations)
         super().start()
 
     @cached_property
@@ -102,7 +113,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def data(self) -> Path:
-        """The data directory, wherever it lies."""
+        """The data directory."""
         return self._cluster.data
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
@@ -122,7 +133,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
 
 def _wait_for_predecessor(data: Path) -> None:
-    """Let a server that is stopping finish; raise AlreadyRunning for one that is not."""
+    """Wait for a server that is stopping; raise AlreadyRunning for one that is not."""
     started = time.monotonic()
     while (predecessor := Postmaster.of(data)) is not None and predecessor.is_alive:
         if time.monotonic() - started > (STOP_S if predecessor.status == "stopping" else LEAVING_S):

@@ -1,4 +1,4 @@
-"""`postmaster.pid`: what a running PostgreSQL server writes into its data directory about itself."""
+"""`postmaster.pid`, in which a running PostgreSQL server describes itself in its data directory."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ FILE = "postmaster.pid"
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """The server that owns a data directory, or that did until it was killed."""
+    """The server that owns a data directory, or owned it until it was killed."""
 
     data: Path
     pid: int
     port: int
     status: str
-    """`starting`, `ready`, `stopping` or `standby`; empty before the first."""
+    """`starting`, `ready`, `stopping` or `standby`; empty before the first of these."""
 
     @classmethod
     def of(cls, data: Path) -> Postmaster | None:
-        """What the file says; None if there is none, or if it is still being written."""
+        """Return the contents of the file; None if it does not exist or is still being written."""
         try:
             # Process id, data directory, start time, port, socket folder, address, shared memory, status.
             lines = (data / FILE).read_text().splitlines()
@@ -31,20 +31,20 @@ class Postmaster:
 
     @property
     def is_alive(self) -> bool:
-        """Whether a process of that id exists and is this server."""
+        """Whether a process with that id exists and is this server."""
         if not _exists(self.pid):
             return False
         try:
-            # A postmaster works in its data directory.
+            # A postmaster's working directory is its data directory.
             return Path(f"/proc/{self.pid}/cwd").readlink() == self.data.resolve()
         except OSError:
-            # No /proc on this system, or not for us to see: better one server too few than two on the same data.
+            # Without access to /proc, assume it is: better no server than two on the same data.
             return True
 
     def forget_if_reused(self) -> None:
-        """Remove the file of a killed server whose process id another process has now: PostgreSQL would not start.
+        """Remove the file of a killed server whose process id was reused: PostgreSQL would not start.
 
-        Process ids are used again quickly in containers. All other leftovers PostgreSQL judges better than we could.
+        Containers reuse process ids quickly. PostgreSQL itself handles all other leftovers.
         """
         if _exists(self.pid) and not self.is_alive:
             (self.data / FILE).unlink(missing_ok=True)
@@ -54,6 +54,6 @@ def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
-        # No such process, or one of another user: the server of this directory would be ours.
+        # There is no such process, or it belongs to another user; the server of this directory would be ours.
         return False
     return True

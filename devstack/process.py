@@ -22,9 +22,9 @@ POLL_S = 0.02
 
 @contextmanager
 def handed_over(text: str, account: Account | None) -> Iterator[int]:
-    """The descriptor of an unnamed file with `text`, to be a child's stdin: secrets are not for command lines.
+    """Yield the descriptor of an unnamed file with `text` as a child's stdin: secrets do not belong on command lines.
 
-    The file belongs to the account, so that the child may open it a second time, as `/dev/stdin`.
+    The file belongs to the account, so that the child can open it again as `/dev/stdin`.
     """
     with tempfile.TemporaryFile() as file:
         file.write(text.encode())
@@ -37,8 +37,8 @@ def handed_over(text: str, account: Account | None) -> Iterator[int]:
 class Child:
     """A process in a session of its own (Ctrl-C reaches only the supervisor) that does not outlive the supervisor.
 
-    On Linux the kernel sends it `death_signal` when the supervisor dies, more exactly when the *thread* that called
-    `start` ends: start children from a thread that stays.
+    On Linux the kernel sends it `death_signal` when the supervisor dies, or more precisely when the *thread* that
+    called `start` ends: start children from a thread that lasts.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Child:
         grace_s: float = 10,
         death_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """`command` begins with an absolute path; the process reads `stdin` and sees no environment but `env`.
+        """Describe a process: `command` begins with an absolute path, `env` is its whole environment.
 
-        `grace_s` is how long `stop` waits after each signal.
+        `grace_s` is how long `stop` waits after each signal, in seconds.
         """
         self.name = name
         self._command = list(command)
@@ -70,7 +70,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process; `wait_until` tells when it is ready."""
+        """Start the process; `wait_until` waits until it is ready."""
         uid, gid = (self._account.uid, self._account.gid) if self._account else (-1, -1)
         prelude = [
             sys.executable,
@@ -110,15 +110,15 @@ class Child:
         return self._process.poll() if self._process else None
 
     def tail(self) -> str:
-        """The last lines of its output."""
+        """Return the last lines of its output."""
         return self._output.tail()
 
     def wait_until(
         self, ready: Callable[[], bool], deadline_s: float, pause: Callable[[float], None] = time.sleep
     ) -> None:
-        """Wait until the process is ready; StartFailed if it ends first, or takes longer and is killed.
+        """Wait until the process is ready. Raise StartFailed if it ends first, or kill it at the deadline and raise.
 
-        `pause` waits for some seconds between two looks; it may raise to give up.
+        `pause` waits for some seconds between two checks; it may raise to give up.
         """
         deadline = time.monotonic() + deadline_s
         while not ready():
@@ -133,7 +133,7 @@ class Child:
         return StartFailed(f"{self.name} {what}; its last lines:\n{self.tail() or '(none)'}")
 
     def stop(self, signals: Sequence[signal.Signals] = (signal.SIGTERM,), grace_s: float | None = None) -> None:
-        """Send the signals one after the other, giving each its time to work, and in the end kill."""
+        """Send the signals one after the other, wait after each, and finally kill."""
         if self._process is None:
             return
         for number in signals:
@@ -146,7 +146,7 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the process and what it started in its session; nothing happens if it is gone."""
+        """Kill the process and everything in its session; do nothing if it has ended."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -1,4 +1,4 @@
-"""The stack, put together: read it from top to bottom."""
+"""The composition of the stack, to be read from top to bottom."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from devstack.valkey import EmbeddedValkey
 
 
 def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
-    """Servers, migrations, services; then the commands to try them with. Ends by StopRequested or PartEnded."""
+    """Start servers, migrate, start services, print commands to try. Ends by raising StopRequested or PartEnded."""
     with Supervisor() as supervisor:
         database_url, redis_url = _servers(supervisor, settings)
         env = {**environment, **settings.for_services(), "DATABASE_URL": database_url, "REDIS_URL": redis_url}
@@ -40,7 +40,7 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
 
 
 def serve(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:  # noqa: ARG001 - as `run`
-    """The servers alone; prints their addresses as shell commands. Ends by StopRequested or PartEnded."""
+    """Start the servers alone and print their URLs as shell commands. Ends by raising StopRequested or PartEnded."""
     with Supervisor() as supervisor:
         database_url, redis_url = _servers(supervisor, settings)
         _say(f"export DATABASE_URL='{database_url}'\nexport REDIS_URL='{redis_url}'")
@@ -48,7 +48,7 @@ def serve(settings: DevstackSettings, environment: Mapping[str, str]) -> NoRetur
 
 
 def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[str, str]:
-    """Start what no setting replaces; the URLs of the database and of the cache."""
+    """Start the servers that no setting replaces, and return the URLs of the database and of the cache."""
     database_url, redis_url = settings.database_url, settings.redis_url
     if database_url is None:
         postgres = supervisor.start(EmbeddedPostgres(settings.directory / "postgres-18"))
@@ -81,8 +81,8 @@ def _rewards(settings: DevstackSettings) -> str:
     if not settings.needs_game:
         return f"rewards            items by {settings.item_provider}, currency by {settings.wallet_provider}"
     return f"""\
-game               {settings.game_url}/ledger: the rewards that it has given
-                   curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': lets it misbehave"""
+game               {settings.game_url}/ledger: the rewards it has given
+                   curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
 
 
 def _say(text: str) -> None:

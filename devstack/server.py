@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: a log, a port of their own, a start that waits."""
+"""The base of the embedded servers: a log, a port, and a start that waits until the server is ready."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from devstack.ports import free_port, is_free
 from devstack.process import Child
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""All that a server sees of the environment: a stray PGDATA or PGPORT would change what it does."""
+"""The whole environment of a server: a stray PGDATA or PGPORT would change its behaviour."""
 
 PORT_ATTEMPTS = 5
-"""How often another free port is tried when somebody takes the one that was picked."""
+"""Number of attempts when another program takes the port that was picked."""
 
 
 class EmbeddedServer(ABC):
-    """A server on a loopback port. Port and password stay the same from the first start on, and so does `url`."""
+    """A server on a loopback port. Its port, password and `url` do not change after the first start."""
 
     name: ClassVar[str]
     start_s: ClassVar[float]
-    """How long a start may take."""
+    """Limit of a start in seconds."""
 
     def __init__(self, directory: Path, port: int) -> None:
-        """`directory` is made if it is not there. Port 0: a free one, picked at the first start."""
+        """Use `directory`, which is created if it does not exist. Port 0 picks a free one at the first start."""
         self.directory = directory
         self._log = LogFile(directory / "server.log")
         self._port = port
         self._child: Child | None = None
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises StartFailed, with the end of its log, if it does not."""
+        """Start the server and wait until it responds. Raise StartFailed, with the end of its log, if it does not."""
         if self.is_running:
             raise StartFailed(f"{self.name} runs already")
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -58,20 +58,20 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def _child_on(self, port: int) -> Child:
-        """The process that serves on `port`."""
+        """Return the process that serves on `port`."""
 
     @abstractmethod
     def _is_ready(self, child: Child, port: int) -> bool:
-        """Whether `child`, not some other server on that port, takes commands."""
+        """Return whether `child`, not some other server on that port, takes commands."""
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where to connect, with the password. Known from the first start on."""
+        """The connection URL with the password. Known from the first start on."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the server in order; nothing happens if it does not run."""
+        """Stop the server in order; do nothing if it does not run."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -88,7 +88,7 @@ class EmbeddedServer(ABC):
         return self._child.pid if self._child else None
 
     def tail(self) -> str:
-        """The last lines of the server's log."""
+        """Return the last lines of the server's log."""
         return self._log.tail()
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ DEMO_CATALOGUE = Path("catalogues/demo.yaml")
 
 @dataclass(frozen=True, kw_only=True)
 class PortSettings:
-    """Where one service listens."""
+    """The ports of one service."""
 
     port: int = setting("PORT", minimum=1, maximum=65_535, help="Port for gRPC.")
     metrics_port: int = setting("METRICS_PORT", minimum=1, maximum=65_535, help="Port for Prometheus metrics.")
@@ -25,7 +25,7 @@ class PortSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DevstackSettings:
-    """What `python -m devstack` reads from the environment."""
+    """The settings of `python -m devstack`."""
 
     directory: Path = setting("DEVSTACK_DIR", default=Path(".data"), help="Data and logs of the embedded servers.")
     catalogue: Path = setting("CATALOGUE", default=DEMO_CATALOGUE, help="The catalogue that both services load.")
@@ -43,22 +43,22 @@ class DevstackSettings:
 
     @property
     def reach_at(self) -> str:
-        """The address to call the services at."""
+        """The address at which the services can be called."""
         return "127.0.0.1" if self.bind_address in _ALL_ADDRESSES else self.bind_address
 
     @property
     def needs_game(self) -> bool:
-        """Whether rewards are to be delivered by a provider of which nothing is said: the stack's own game then."""
+        """Whether a provider is used without an address: the stack's own game stands in for it."""
         providers = {self.item_provider, self.wallet_provider}
         return ("grpc" in providers and not self.grpc_target) or ("webhook" in providers and not self.webhook_url)
 
     @property
     def game_url(self) -> str:
-        """Where people look at the stack's game."""
+        """The address of the stack's game for people."""
         return f"http://{self.reach_at}:{self.game.http_port}"
 
     def for_services(self) -> dict[str, str]:
-        """The variables that make the services listen where this stack expects them, and find its game."""
+        """Return the variables that make the services listen where this stack expects them, and find its game."""
         return {
             **(self._for_deliveries() if self.needs_game else {}),
             "CATALOGUE": str(self.catalogue),
@@ -78,14 +78,14 @@ class DevstackSettings:
         return variables
 
     def all_endpoints(self) -> Iterator[Endpoint]:
-        """Every port that will be opened, with the setting that moves it."""
+        """Yield every port that will be opened, with the setting that changes it."""
         yield from self.endpoints()
         if self.needs_game:
             yield Endpoint(self.bind_address, self.game.grpc_port, "GAME_GRPC_PORT")
             yield Endpoint(self.bind_address, self.game.http_port, "GAME_HTTP_PORT")
 
     def endpoints(self) -> Iterator[Endpoint]:
-        """Every port that the services will open, with the setting that moves it."""
+        """Yield every port that the services will open, with the setting that changes it."""
         for prefix, ports in (("CHALLENGE_", self.challenge), ("EVENT_", self.event)):
             yield Endpoint(self.bind_address, ports.port, f"{prefix}PORT")
             yield Endpoint(self.bind_address, ports.metrics_port, f"{prefix}METRICS_PORT")

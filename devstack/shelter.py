@@ -1,7 +1,7 @@
-"""A folder that the unprivileged account can reach, for what lies where it cannot.
+"""A folder that the unprivileged account can reach, for files it cannot reach in the project.
 
-A project of root often lies in a folder that nobody else may enter (`/root`, mode 0700). Its permissions are not ours
-to change, so the data directory and, if need be, the binaries go to a folder of the system.
+A project of root often lies in a folder that no other account may enter (`/root`, mode 0700). Its permissions are not
+ours to change, so the data directory and, if need be, the binaries go to a system folder.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ NAME = "challenge-devstack"
 
 
 def shelter(account: Account) -> Path:
-    """The folder, made if it is not there: `/var/tmp/challenge-devstack`, which survives a reboot, or one in the
-    system's temporary folder.
+    """Return the folder, which is created if it does not exist.
+
+    It is `/var/tmp/challenge-devstack`, which survives a reboot, or lies in the system's temporary folder.
     """
     for parent in (Path("/var/tmp"), Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - see `_checked`
         if account.can_reach(parent, "x"):
@@ -29,15 +30,15 @@ def shelter(account: Account) -> Path:
 
 
 def _checked(folder: Path) -> Path:
-    """Anybody may write in a temporary folder: what is there must be ours, and writable by us alone."""
+    """Return the folder if it is ours and writable only by us: every account may write in a temporary folder."""
     folder.mkdir(exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise StartFailed(f"{folder} belongs to somebody else; remove it")
+        raise StartFailed(f"{folder} belongs to another account; remove it")
     folder.chmod(0o755)
     return folder
 
 
 def key(*parts: object) -> str:
-    """A short file name that stands for `parts`."""
+    """Return a short file name that identifies `parts`."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]

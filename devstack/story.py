@@ -1,6 +1,6 @@
 """A player's first minutes as commands to paste: initialize, list, log in, win matches, list, claim, claim again.
 
-This is the one place of the stack that knows ids of the demo catalogue.
+This is the only place in the stack that knows ids of the demo catalogue.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ EVENT_SERVICE = "challenge.v1.EventService"
 _NOW = "{now}"
 _NANOSECONDS = "{nanoseconds}"
 _SUBSTITUTIONS = {_NOW: "date -u +%Y-%m-%dT%H:%M:%SZ", _NANOSECONDS: "date +%s%N"}
-"""What the shell fills in when a line is pasted: an event has to be recent, and its id new."""
+"""Commands that the shell runs when a line is pasted: an event must be recent, and its id new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call, and what it shows."""
+    """One call and its caption."""
 
     caption: str
     service: str
@@ -39,18 +39,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the services listen: host and port."""
+    """Host and port of each service."""
 
     challenge: str
     event: str
 
     def of(self, service: str) -> str:
-        """The address of a service."""
+        """Return the address of a service."""
         return self.challenge if service == CHALLENGE_SERVICE else self.event
 
 
 def steps(player: str, *, demo: bool) -> Iterator[Step]:
-    """The story of one player; with another catalogue than the demo only what every catalogue can do."""
+    """Yield the story of one player; without the demo catalogue only the steps that work with every catalogue."""
     who: dict[str, object] = {"user_id": player}
     yield Step("Initialize the player", CHALLENGE_SERVICE, "InitializePlayer", who)
     yield Step("List the active goals", CHALLENGE_SERVICE, "ListChallenges", {**who, "active_only": True})
@@ -74,7 +74,7 @@ def _event(name: str, player: str, payload: dict[str, object]) -> dict[str, obje
 
 
 def quoted(request: dict[str, object]) -> str:
-    """The request as one shell word of JSON, with the shell's own substitutions in it."""
+    """Return the request as one shell word of JSON that includes command substitutions."""
     text = json.dumps(request).replace("'", "\\u0027")
     for placeholder, command in _SUBSTITUTIONS.items():
         text = text.replace(placeholder, f"'\"$({command})\"'")
@@ -82,20 +82,20 @@ def quoted(request: dict[str, object]) -> str:
 
 
 def grpcurl_line(grpcurl: str, step: Step, addresses: Addresses) -> str:
-    """The step as a grpcurl command."""
+    """Return the step as a grpcurl command."""
     return f"{grpcurl} -plaintext -d {quoted(step.request)} {addresses.of(step.service)} {step.service}/{step.method}"
 
 
 def buf_line(buf: str, step: Step, addresses: Addresses) -> str:
-    """The step as a `buf curl` command."""
+    """Return the step as a `buf curl` command."""
     url = f"http://{addresses.of(step.service)}/{step.service}/{step.method}"
     return f"{buf} curl --protocol grpc --http2-prior-knowledge {url} -d {quoted(step.request)}"
 
 
 def story(addresses: Addresses, *, demo: bool) -> str:
-    """The whole story, once for each tool that is there, each with a new player of its own."""
+    """Return the whole story, once for each installed tool, each with a new player of its own."""
     paragraphs = []
-    for tool, line, target in (("grpcurl", grpcurl_line, "tools"), ("buf", buf_line, "install")):
+    for tool, line, target in (("grpcurl", grpcurl_line, "tools"), ("buf", buf_line, "proto")):
         command = find_tool(tool)
         if command is None:
             paragraphs.append(f"# For the story with {tool}: make {target}")

@@ -1,4 +1,4 @@
-"""Keeps servers and services together: they start in order, and when one ends or somebody asks, all stop in reverse."""
+"""Runs servers and services together: they start in order, and on a signal or when one ends all stop in reverse."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import NoReturn, Protocol, Self, TypeVar
 from shared.runtime.signals import STOP_SIGNALS, hold_stop_signals, wait_for_stop_signal
 
 WATCH_S = 0.2
-"""How soon a part that ended is noticed."""
+"""Interval in seconds at which parts are checked."""
 
 
 class StopRequested(Exception):
-    """Somebody sent SIGINT or SIGTERM."""
+    """SIGINT or SIGTERM was received."""
 
 
 class PartEnded(Exception):
-    """A part ended although nobody asked it to. The message names it and ends with its last lines."""
+    """A part ended unexpectedly. The message names it and ends with its last lines."""
 
 
 class Part(Protocol):
@@ -46,8 +46,8 @@ P = TypeVar("P", bound=Part)
 class Supervisor:
     """Holds parts for the length of a `with` block, which must be entered in the main thread before others start.
 
-    Signals are held back and looked for in `pause`, so nothing is ever interrupted half way. On the way out the parts
-    are stopped in order; a signal that comes then kills them.
+    Signals are blocked and polled in `pause`, so nothing is interrupted half way. At the end of the block the parts are
+    stopped in reverse order; a second signal kills them.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Supervisor:
         return part
 
     def finish(self, part: Part) -> None:
-        """Wait until a part has done its work, and watch it no more."""
+        """Wait until a part has finished its work, and stop watching it."""
         self._parts.remove(part)
         try:
             while part.is_running:
@@ -73,7 +73,7 @@ class Supervisor:
             part.stop()
 
     def pause(self, seconds: float) -> None:
-        """Wait. Raises StopRequested or PartEnded when it is time to stop."""
+        """Wait. Raise StopRequested or PartEnded when it is time to stop."""
         time.sleep(seconds)
         if signal.sigpending() & STOP_SIGNALS:
             wait_for_stop_signal()
@@ -84,7 +84,7 @@ class Supervisor:
                 raise PartEnded(f"{part.name} ended; its last lines:\n{part.tail() or '(none)'}")
 
     def watch(self) -> NoReturn:
-        """Wait for the end: StopRequested or PartEnded."""
+        """Wait until StopRequested or PartEnded is raised."""
         while True:
             self.pause(WATCH_S)
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 FOLDERS = (Path(".tools/bin"), Path(sys.executable).parent)
-"""Where `make tools` and `make install` put them."""
+"""The folders that `make tools` and the installation use."""
 
 
 def find_tool(name: str) -> str | None:
-    """How to call a tool from the working directory; None if it is not installed."""
+    """Return the path of a tool from the working directory; None if it is not installed."""
     here = Path.cwd()
     for path in (here / folder / name for folder in FOLDERS):
         if path.is_file():

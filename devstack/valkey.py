@@ -1,4 +1,4 @@
-"""An embedded Valkey server: a cache, so it keeps nothing on disk."""
+"""An embedded Valkey server, used as a cache: it keeps nothing on disk."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from devstack.server import ENVIRONMENT, EmbeddedServer
 STOP_S = 5
 PROBE_S = 1
 MEMORY_MAX = "256mb"
-"""Then the least recently used keys go: whatever is in a cache can be rebuilt."""
+"""Memory limit, beyond which the least recently used keys are evicted."""
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """A server with a password; each start is empty. `directory` holds its log."""
+    """A server with a password, empty after each start. `directory` holds its log."""
 
     name = "valkey"
     start_s = 10
 
     def __init__(self, directory: Path, *, port: int = 0, memory_max: str = MEMORY_MAX) -> None:
-        """`memory_max` as Valkey writes it, such as `256mb`."""
+        """Describe a server; `memory_max` is in Valkey's notation, such as `256mb`."""
         super().__init__(directory, port)
         self._memory_max = memory_max
         self._password = secrets.token_urlsafe(24)

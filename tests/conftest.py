@@ -84,7 +84,7 @@ def either_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def own_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     """A running server, without migrations, that the test may stop and kill. Costs a second."""
-    server = EmbeddedPostgres(server_folder / "own-postgres", settings=QUICK)
+    server = EmbeddedPostgres(server_folder / "own-postgres", settings=QUICK, scram_iterations=1)
     try:
         server.start()
         yield server
@@ -122,7 +122,7 @@ def own_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
 
 
 def _embedded(version: Version, directory: Path) -> Iterator[PostgresServer]:
-    embedded = EmbeddedPostgres(directory, version=version, settings=QUICK)
+    embedded = EmbeddedPostgres(directory, version=version, settings=QUICK, scram_iterations=1)
     try:
         embedded.start()
         with PostgresServer(embedded.url) as server:

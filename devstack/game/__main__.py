@@ -1,4 +1,4 @@
-"""`python -m devstack.game`: the game, until a signal. Says in a line of JSON that it serves, and at which ports."""
+"""`python -m devstack.game`: serve the game until a signal. A line of JSON on standard output has its ports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sys
 
 from devstack.game.books import Books
 from devstack.game.game import Game
-from devstack.game.grpc_door import grpc_door
-from devstack.game.http_door import http_door
+from devstack.game.grpc_server import serve_grpc
+from devstack.game.http_server import serve_http
 from devstack.game.mood import Mood, MoodInvalid
 from devstack.game.settings import GameSettings
 from shared.runtime.settings import load
@@ -21,7 +21,7 @@ STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def main() -> int:
-    """Returns 0 after a signal, 2 if it cannot start."""
+    """Return 0 after a signal, 2 if the game cannot start."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         settings = load(GameSettings, os.environ)
@@ -44,8 +44,8 @@ def _serve(settings: GameSettings, mood: Mood) -> None:
     game = Game(books, mood, random.Random())  # noqa: S311 - moods are no secret
     host = settings.bind_address
     with (
-        grpc_door(game, host, settings.grpc_port) as port,
-        http_door(game, host, settings.http_port, settings.secret) as http_port,
+        serve_grpc(game, host, settings.grpc_port) as port,
+        serve_http(game, host, settings.http_port, settings.secret) as http_port,
     ):
         print(json.dumps({"message": "serving", "port": port, "http_port": http_port}), flush=True)
         signal.sigwait(STOPPING)

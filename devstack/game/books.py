@@ -1,6 +1,6 @@
-"""What the game has given to its players: the judge of every test of delivery.
+"""The rewards the game has given to its players: the judge of every test of delivery.
 
-A grant has one outcome, however often it is asked for, also after a restart: it is stored before it is answered.
+A grant has one outcome, however often it is requested, also after a restart: it is stored before the response is sent.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ class Gift(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a grant, for good."""
+    """The final outcome of a grant."""
 
     gift: Gift
     refusal: RefusalReason | None
-    """None: the player has it."""
+    """None: the player has the reward."""
 
 
 class Books:
     """One outcome for each grant. Safe to use from any number of threads."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path` is where the books are kept, a line of JSON for each outcome; without it they end with the process."""
+        """Keep the books in the file `path`, a line of JSON per outcome; without it in memory."""
         self._lock = threading.Lock()
         self._outcomes: dict[str, Outcome] = {}
         self._file = None
@@ -47,7 +47,7 @@ class Books:
             self._file = path.open("a", encoding="utf-8")
 
     def settle(self, gift: Gift, refusal: RefusalReason | None) -> Outcome:
-        """Give the reward or refuse it, unless the grant has an outcome already; answers the one that counts."""
+        """Give or refuse the reward unless the grant has an outcome already; return the outcome that counts."""
         with self._lock:
             earlier = self._outcomes.get(gift.grant_id)
             if earlier is not None:
@@ -59,12 +59,12 @@ class Books:
             return outcome
 
     def find(self, grant_id: str) -> Outcome | None:
-        """What became of a grant; None if nothing did."""
+        """Return the outcome of a grant; None if it has none."""
         with self._lock:
             return self._outcomes.get(grant_id)
 
     def given(self) -> list[Gift]:
-        """What players have, in the order in which they got it."""
+        """Return all rewards given, in order."""
         with self._lock:
             return [outcome.gift for outcome in self._outcomes.values() if outcome.refusal is None]
 
@@ -79,7 +79,7 @@ class Books:
         kept = path.read_text(encoding="utf-8")
         whole = kept[: kept.rfind("\n") + 1]
         if whole != kept:
-            # Killed in the middle of a line, and so before it was answered: it never happened.
+            # The process was killed in the middle of a line, so before the response: the outcome never happened.
             path.write_text(whole, encoding="utf-8")
         for line in whole.splitlines():
             entry = json.loads(line)

@@ -1,4 +1,4 @@
-"""The game behind both of its doors: what it does with an attempt to deliver a reward."""
+"""The game behind both of its servers: it handles attempts to deliver a reward."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from devstack.game.books import Books, Gift, Outcome
-from devstack.game.mood import Deed, Mood
+from devstack.game.mood import Action, Mood
 
 SILENCE_S = 120.0
-"""Longer than anybody waits for an answer."""
+"""Longer than any caller waits for a response."""
 ATTEMPTS_KEPT = 100_000
 
 Wait: TypeAlias = Callable[[float], object]
-"""Wait for so many seconds, or until the caller is gone."""
+"""Waits for some seconds, or until the caller is gone."""
 
 
 class Attempt(NamedTuple):
-    """Somebody asked."""
+    """One attempt to deliver a reward."""
 
     grant_id: str
     number: int
     """The caller's count, from 1."""
     time: float
     """Monotonic, in seconds."""
-    deed: Deed
+    action: Action
 
 
 class Failed(NamedTuple):
-    """The answer is an error."""
+    """An error."""
 
     retry_after_s: int
-    """0: it asks for nothing."""
+    """0 for no request to wait."""
 
 
 class Garbled:
-    """The answer is none that can be read."""
+    """A response that cannot be parsed."""
 
 
 Reply: TypeAlias = Outcome | Failed | Garbled | None
-"""None: there is no answer."""
+"""None: no response."""
 
 
 class Game:
@@ -52,27 +52,27 @@ class Game:
     def __init__(self, books: Books, mood: Mood, chance: random.Random) -> None:
         self.books = books
         self.mood = mood
-        """May be set at any time; counts for attempts that come after."""
+        """May be set at any time, for the attempts that follow."""
         self._chance = chance
         self._attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_KEPT)
         self._lock = threading.Lock()
 
     def attempts(self) -> list[Attempt]:
-        """The last `ATTEMPTS_KEPT` attempts, in order."""
+        """Return the last `ATTEMPTS_KEPT` attempts in order."""
         with self._lock:
             return list(self._attempts)
 
     def grant(self, gift: Gift, number: int, wait: Wait) -> Reply:
-        """Deal with an attempt as the mood is now. Work goes on where a caller is gone, as it does in any game."""
+        """Handle an attempt in the current mood. Work continues after the caller is gone, as in any game."""
         with self._lock:
-            mood, deed = self.mood, self.mood.deed(self._chance.random())
-            self._attempts.append(Attempt(gift.grant_id, number, time.monotonic(), deed))
+            mood, action = self.mood, self.mood.action(self._chance.random())
+            self._attempts.append(Attempt(gift.grant_id, number, time.monotonic(), action))
         if mood.delay_s:
             wait(mood.delay_s)
-        if deed is Deed.FAIL:
+        if action is Action.FAIL:
             return Failed(mood.retry_after_s)
-        outcome = self.books.settle(gift, mood.reason if deed is Deed.REFUSE else None)
-        if deed is Deed.KEEP_SILENT:
+        outcome = self.books.settle(gift, mood.reason if action is Action.REFUSE else None)
+        if action is Action.KEEP_SILENT:
             wait(SILENCE_S)
             return None
-        return Garbled() if deed is Deed.TALK_NONSENSE else outcome
+        return Garbled() if action is Action.TALK_NONSENSE else outcome

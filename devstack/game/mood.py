@@ -1,86 +1,65 @@
-"""How the game is disposed to those who deliver rewards: what goes wrong, and how often."""
+"""The behaviour of the game towards deliveries: what goes wrong, and how often."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.domain.claims import RefusalReason
 
-DELAY_MAX_S = 600.0
+DELAY_MAX_S = 600
+
+MoodInvalid: TypeAlias = ValidationError
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A share of attempts."""
 
 
-class Deed(Enum):
+class Action(Enum):
     """What the game does with an attempt."""
 
     GIVE = auto()
     REFUSE = auto()
     FAIL = auto()
-    """It answers with an error and gives nothing."""
+    """Respond with an error and give nothing."""
     KEEP_SILENT = auto()
-    """It gives the reward and never answers: its caller times out, and must ask again."""
+    """Give the reward and never respond: the caller times out and must ask again."""
     TALK_NONSENSE = auto()
-    """It gives the reward, and its answer cannot be read."""
+    """Give the reward and send a response that cannot be parsed."""
 
 
-class MoodInvalid(ValueError):
-    """It is no mood; the message says why."""
+class Mood(BaseModel):
+    """The shares add up to 1 at most; in all other cases the reward is given."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-@dataclass(frozen=True, kw_only=True)
-class Mood:
-    """Shares are of attempts, 0 to 1, and together not more than 1; in all other cases the reward is given."""
-
-    delay_s: float = 0.0
-    """How long the game thinks before it does anything, in seconds."""
-    errors: float = 0.0
-    silence: float = 0.0
-    nonsense: float = 0.0
-    refusals: float = 0.0
+    delay_s: float = Field(default=0.0, ge=0, le=DELAY_MAX_S, allow_inf_nan=False)
+    """Pause before anything else, in seconds."""
+    errors: Share = 0.0
+    silence: Share = 0.0
+    nonsense: Share = 0.0
+    refusals: Share = 0.0
     reason: RefusalReason = RefusalReason.INVENTORY_FULL
-    """Of refusals."""
-    retry_after_s: int = 0
-    """What errors ask for, in seconds; 0: nothing."""
+    """The reason of refusals."""
+    retry_after_s: int = Field(default=0, ge=0, le=DELAY_MAX_S)
+    """The pause that errors ask for, in seconds; 0 for none."""
 
-    def __post_init__(self) -> None:
-        shares = (self.errors, self.silence, self.nonsense, self.refusals)
-        if not (min(shares) >= 0 and sum(shares) <= 1):
-            raise MoodInvalid("shares must be 0 to 1, and together not more than 1")
-        if not (0 <= self.delay_s <= DELAY_MAX_S and 0 <= self.retry_after_s <= DELAY_MAX_S):
-            raise MoodInvalid(f"delay_s and retry_after_s must be 0 to {DELAY_MAX_S:g}")
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        if self.errors + self.silence + self.nonsense + self.refusals > 1:
+            raise ValueError("errors, silence, nonsense and refusals must add up to 1 at most")
+        return self
 
-    def deed(self, draw: float) -> Deed:
-        """What is done with an attempt; `draw` is at random, from 0 to less than 1."""
-        for share, deed in (
-            (self.errors, Deed.FAIL),
-            (self.silence, Deed.KEEP_SILENT),
-            (self.nonsense, Deed.TALK_NONSENSE),
-            (self.refusals, Deed.REFUSE),
+    def action(self, draw: float) -> Action:
+        """Return what to do with an attempt; `draw` is random, from 0 to less than 1."""
+        for share, action in (
+            (self.errors, Action.FAIL),
+            (self.silence, Action.KEEP_SILENT),
+            (self.nonsense, Action.TALK_NONSENSE),
+            (self.refusals, Action.REFUSE),
         ):
             if draw < share:
-                return deed
+                return action
             draw -= share
-        return Deed.GIVE
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Mood:
-        """The mood that differs from a good one in these fields. Raises `MoodInvalid`."""
-        if unknown := values.keys() - _READERS.keys():
-            raise MoodInvalid(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(_READERS)}")
-        try:
-            return cls(**{name: _READERS[name](value) for name, value in values.items()})
-        except (TypeError, ValueError) as error:
-            raise MoodInvalid(str(error)) from error
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "delay_s": float,
-    "errors": float,
-    "silence": float,
-    "nonsense": float,
-    "refusals": float,
-    "reason": RefusalReason,
-    "retry_after_s": int,
-}
+        return Action.GIVE

@@ -23,7 +23,7 @@ LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in
 
 # Who speaks to which library. The demo and the benchmark call the services as any game does, and the stack has a game
 # that rewards are delivered to.
-GAMES = {"demo", "bench", "devstack.game.grpc_door"}
+GAMES = {"demo", "bench", "devstack.game.grpc_server", "devstack.health"}
 SERVICERS = {
     "challenge_service.servicer",
     "challenge_service.statistics_servicer",
@@ -42,7 +42,7 @@ OWNERS = {
     "redis": {"shared.cache"},
     "urllib3": {"shared.providers"},
     "yaml": {"shared.catalogue"},
-    "pydantic": {"shared.catalogue"},
+    "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
 }
 

@@ -1,4 +1,4 @@
-"""`python -m devstack` as a process that tests watch and end."""
+"""`python -m devstack` as a process under test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PORT_SETTINGS = (
     "GAME_GRPC_PORT",
     "GAME_HTTP_PORT",
 )
-FROM_OUTSIDE = (
+INHERITED = (
     "DATABASE_URL",
     "REDIS_URL",
     "CATALOGUE",
@@ -34,7 +34,7 @@ FROM_OUTSIDE = (
 
 
 class Command:
-    """A process, and what it has written so far."""
+    """A process and its output so far."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
@@ -42,16 +42,16 @@ class Command:
 
     @property
     def output(self) -> str:
-        """All that the process wrote, to stdout and stderr."""
+        """The process's output so far, stdout and stderr."""
         return self._log.read_text(errors="replace")
 
     def wait_for(self, text: str) -> None:
-        """Wait until the process has written `text`; fail with what it wrote if it ends before."""
+        """Wait until the process has written `text`; fail with its output if it ends before."""
         wait_until(lambda: text in self.output or self.process.poll() is not None, deadline_s=60)
         assert text in self.output, self.output
 
     def children(self) -> dict[int, str]:
-        """The programs that the process started and that run: name by process id."""
+        """Return the names of the running programs that the process started, by process id."""
         found = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             name, state, parent = _stat(stat)
@@ -60,21 +60,21 @@ class Command:
         return found
 
     def send(self, number: signal.Signals) -> None:
-        """Send the process, and nobody else, a signal."""
+        """Send a signal to the process only."""
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """The exit status."""
+        """Wait for the process and return its exit status."""
         return self.process.wait(timeout=30)
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     return _stat(Path(f"/proc/{pid}/stat"))[1] not in ("", "Z")
 
 
 def _stat(path: Path) -> tuple[str, str, int]:
-    """Name, state and parent of a process; empty if it is gone."""
+    """Return the name, state and parent of a process; empty if it is gone."""
     try:
         before, _, after = path.read_text().rpartition(")")
     except (FileNotFoundError, ProcessLookupError):
@@ -86,7 +86,7 @@ def _stat(path: Path) -> tuple[str, str, int]:
 @contextmanager
 def devstack(command: str, folder: Path, **settings: str) -> Iterator[Command]:
     """Run `python -m devstack COMMAND` with its data in `folder` and free ports; it is killed at the end if need be."""
-    environment = {name: value for name, value in os.environ.items() if name not in FROM_OUTSIDE}
+    environment = {name: value for name, value in os.environ.items() if name not in INHERITED}
     environment |= {name: str(free_port()) for name in PORT_SETTINGS}
     log = folder / f"{command}.log"
     with log.open("wb") as output:

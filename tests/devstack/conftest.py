@@ -1,4 +1,4 @@
-"""A folder for each test in which servers can keep their data."""
+"""A folder per test for the servers' data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def folder(server_folder: Path) -> Path:
-    """An empty folder that the servers' account can enter; deleted after the session."""
+    """Return an empty folder that the servers' account can enter; it is deleted after the session."""
     made = Path(tempfile.mkdtemp(dir=server_folder))
     made.chmod(0o711)
     return made

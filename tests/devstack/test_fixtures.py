@@ -1,4 +1,4 @@
-"""Databases and caches of tests."""
+"""The fixtures for databases and caches."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def test_each_test_has_a_migrated_database_of_its_own(database_url: str, turn: i
         connection.execute("CREATE TABLE mine AS SELECT %s::int AS turn", [turn])
 
 
-def test_both_ends_of_the_supported_versions_are_there(either_database_url: str) -> None:
+def test_the_oldest_and_newest_supported_versions_are_available(either_database_url: str) -> None:
     with psycopg.connect(either_database_url) as connection:
         assert connection.info.server_version // 10_000 in (16, 18)
         assert connection.execute("SELECT count(*) FROM player").fetchone() == (0,)
 
 
-def test_a_database_is_dropped_although_somebody_is_connected(postgres_server: PostgresServer) -> None:
+def test_a_database_is_dropped_despite_open_connections(postgres_server: PostgresServer) -> None:
     with postgres_server.fresh_database() as url:
         lingering = psycopg.connect(url)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
@@ -38,8 +38,8 @@ def test_each_test_has_an_empty_cache(redis_url: str, turn: int) -> None:
         client.set("turn", turn)
 
 
-def test_waiting_answers_what_came_true_and_fails_at_the_deadline() -> None:
-    answers = iter([0, None, 3])
-    assert wait_until(lambda: next(answers)) == 3
+def test_waiting_returns_the_first_true_value_and_fails_at_the_deadline() -> None:
+    values = iter([0, None, 3])
+    assert wait_until(lambda: next(values)) == 3
     with pytest.raises(AssertionError, match=r"not so after 0\.05 s; the last answer was \[\]"):
         wait_until(list, deadline_s=0.05)

@@ -1,4 +1,4 @@
-"""The stack's game behaves as badly as it is told to, and gives every reward once all the same."""
+"""The stack's game misbehaves as it is told to, and still gives every reward once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 import urllib3
 
 from devstack.game.books import Books, Gift
-from devstack.game.mood import Deed, Mood, MoodInvalid
+from devstack.game.mood import Action, Mood, MoodInvalid
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import Granted, Provider, Refused, TryAgain
 from shared.domain.instant import SECOND
 from tests.providers.deliveries import DELIVERY
-from tests.support.game_doors import OpenGame, open_game, provider_to
+from tests.support.game_servers import OpenGame, open_game, provider_to
 
 TIMEOUT_S = 1.0
 
@@ -45,7 +45,7 @@ def test_a_reward_is_given_once_however_often_it_is_sent(opened: OpenGame, provi
 
 
 @pytest.mark.parametrize("mood", [Mood(silence=1), Mood(nonsense=1), Mood(delay_s=30)], ids=str)
-def test_what_is_not_said_is_given_all_the_same(opened: OpenGame, provider: Provider, mood: Mood) -> None:
+def test_a_reward_without_a_readable_response_is_given_once(opened: OpenGame, provider: Provider, mood: Mood) -> None:
     opened.game.mood = mood
     assert isinstance(provider.grant(DELIVERY), TryAgain)
     opened.game.mood = Mood()
@@ -53,7 +53,7 @@ def test_what_is_not_said_is_given_all_the_same(opened: OpenGame, provider: Prov
     assert opened.game.books.given() == [GIFT]
 
 
-def test_an_error_gives_nothing_and_may_ask_for_patience(opened: OpenGame, provider: Provider) -> None:
+def test_an_error_gives_nothing_and_may_ask_for_a_pause(opened: OpenGame, provider: Provider) -> None:
     opened.game.mood = Mood(errors=1, retry_after_s=30)
     answer = provider.grant(DELIVERY)
     assert isinstance(answer, TryAgain)
@@ -62,7 +62,7 @@ def test_an_error_gives_nothing_and_may_ask_for_patience(opened: OpenGame, provi
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_a_refusal_is_for_good(opened: OpenGame, provider: Provider, reason: RefusalReason) -> None:
+def test_a_refusal_is_final(opened: OpenGame, provider: Provider, reason: RefusalReason) -> None:
     opened.game.mood = Mood(refusals=1, reason=reason)
     assert provider.grant(DELIVERY) == Refused(reason)
     opened.game.mood = Mood()
@@ -70,7 +70,7 @@ def test_a_refusal_is_for_good(opened: OpenGame, provider: Provider, reason: Ref
     assert opened.game.books.given() == []
 
 
-def test_it_says_by_grpc_what_became_of_a_grant(opened: OpenGame) -> None:
+def test_get_grant_returns_the_outcome(opened: OpenGame) -> None:
     with provider_to(opened, "grpc", TIMEOUT_S) as provider:
         assert provider.find(DELIVERY) is None
         opened.game.mood = Mood(silence=1)
@@ -78,7 +78,7 @@ def test_it_says_by_grpc_what_became_of_a_grant(opened: OpenGame) -> None:
         assert provider.find(DELIVERY) == Granted()
 
 
-def test_books_outlive_the_game_and_a_torn_line(tmp_path: Path) -> None:
+def test_books_survive_a_restart_and_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "books" / "ledger"
     with closing(Books(path)) as books:
         books.settle(GIFT, None)
@@ -93,13 +93,13 @@ def test_books_outlive_the_game_and_a_torn_line(tmp_path: Path) -> None:
 
 
 def call(opened: OpenGame, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-    """What an HTTP caller is answered."""
+    """Return the status and body of an HTTP response."""
     content = None if body is None else json.dumps(body).encode()
     response = urllib3.request(method, opened.http_url + path, body=content, headers=headers)
     return response.status, json.loads(response.data)
 
 
-def test_people_look_at_the_ledger_and_change_the_mood(opened: OpenGame) -> None:
+def test_the_ledger_can_be_read_and_the_mood_changed(opened: OpenGame) -> None:
     with provider_to(opened, "grpc", TIMEOUT_S) as provider:
         provider.grant(DELIVERY)
     assert call(opened, "GET", "/ledger") == (200, {"given": [GIFT._asdict()], "attempts": 1})
@@ -112,20 +112,26 @@ def test_people_look_at_the_ledger_and_change_the_mood(opened: OpenGame) -> None
 @pytest.mark.parametrize(
     "mood", [{"errors": 2}, {"errors": 0.6, "silence": 0.6}, {"eros": 1}, {"errors": "many"}, {"reason": "?"}, [1]]
 )
-def test_what_is_no_mood_changes_nothing(opened: OpenGame, mood: object) -> None:
+def test_an_invalid_mood_changes_nothing(opened: OpenGame, mood: object) -> None:
     assert call(opened, "PUT", "/mood", mood)[0] == 400
     assert opened.game.mood == Mood()
 
 
-def test_a_call_without_the_right_signature_gives_nothing(opened: OpenGame) -> None:
+def test_a_call_with_a_wrong_signature_gives_nothing(opened: OpenGame) -> None:
     headers = {"Challenge-Timestamp": "1", "Challenge-Signature": "v1=00"}
     assert call(opened, "POST", "/grants", {}, **headers)[0] == 401
     assert opened.game.attempts() == []
 
 
-def test_every_deed_has_its_share() -> None:
+def test_every_action_has_its_share() -> None:
     mood = Mood(errors=0.1, silence=0.2, nonsense=0.3, refusals=0.25)
-    draws = {0.05: Deed.FAIL, 0.2: Deed.KEEP_SILENT, 0.5: Deed.TALK_NONSENSE, 0.7: Deed.REFUSE, 0.9: Deed.GIVE}
-    assert {draw: mood.deed(draw) for draw in draws} == draws
+    draws = {
+        0.05: Action.FAIL,
+        0.2: Action.KEEP_SILENT,
+        0.5: Action.TALK_NONSENSE,
+        0.7: Action.REFUSE,
+        0.9: Action.GIVE,
+    }
+    assert {draw: mood.action(draw) for draw in draws} == draws
     with pytest.raises(MoodInvalid):
         Mood(errors=float("nan"))

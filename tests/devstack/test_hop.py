@@ -1,4 +1,4 @@
-"""The hop that other tests break the network with."""
+"""The network hop with which other tests simulate failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 
 class Echo(socketserver.StreamRequestHandler):
-    """Sends every line back."""
+    """Returns every line to its sender."""
 
     def handle(self) -> None:
         for line in self.rfile:
@@ -26,7 +26,7 @@ class Echo(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def hop() -> Iterator[Hop]:
-    """A hop to an echo server."""
+    """Yield a hop to an echo server."""
     with socketserver.ThreadingTCPServer((LOOPBACK, 0), Echo) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -41,7 +41,7 @@ def hop() -> Iterator[Hop]:
 
 @pytest.fixture
 def client(hop: Hop) -> Iterator[socket.socket]:
-    """A connection through the hop, which has echoed once."""
+    """Yield a connection through the hop that has echoed once."""
     with connect(hop) as connection:
         assert echo(connection, b"hello\n") == b"hello\n"
         yield connection
@@ -56,7 +56,7 @@ def echo(connection: socket.socket, line: bytes) -> bytes:
     return connection.recv(100)
 
 
-def test_while_it_is_frozen_nothing_comes_back_and_nothing_is_lost(hop: Hop, client: socket.socket) -> None:
+def test_a_frozen_hop_delivers_nothing_and_loses_nothing(hop: Hop, client: socket.socket) -> None:
     hop.freeze()
     with connect(hop) as newcomer:
         for connection in (client, newcomer):
@@ -68,7 +68,7 @@ def test_while_it_is_frozen_nothing_comes_back_and_nothing_is_lost(hop: Hop, cli
         assert client.recv(100) == newcomer.recv(100) == b"kept\n"
 
 
-def test_a_cut_ends_connections_and_takes_new_ones(hop: Hop, client: socket.socket) -> None:
+def test_a_cut_ends_connections_and_accepts_new_ones(hop: Hop, client: socket.socket) -> None:
     hop.freeze()
     client.sendall(b"on its way\n")
     hop.cut()
@@ -78,7 +78,7 @@ def test_a_cut_ends_connections_and_takes_new_ones(hop: Hop, client: socket.sock
         assert echo(another, b"again\n") == b"again\n"
 
 
-def test_it_refuses_new_connections_and_keeps_old_ones(hop: Hop, client: socket.socket) -> None:
+def test_it_can_refuse_new_connections_and_keep_old_ones(hop: Hop, client: socket.socket) -> None:
     hop.refuse(True)
     with pytest.raises(ConnectionRefusedError):
         connect(hop)
@@ -88,14 +88,14 @@ def test_it_refuses_new_connections_and_keeps_old_ones(hop: Hop, client: socket.
         assert echo(another, b"again\n") == b"again\n"
 
 
-def test_a_delay_holds_each_way(hop: Hop, client: socket.socket) -> None:
+def test_a_delay_applies_in_both_directions(hop: Hop, client: socket.socket) -> None:
     hop.delay(0.1)
     started = time.monotonic()
     assert echo(client, b"late\n") == b"late\n"
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_server_that_is_away_looks_like_an_end(hop: Hop) -> None:
+def test_an_unreachable_server_looks_like_a_closed_connection(hop: Hop) -> None:
     with socket.create_server((LOOPBACK, 0)) as unused:
         port = unused.getsockname()[1]
     with Hop(LOOPBACK, port) as nowhere, connect(nowhere) as connection:
@@ -104,7 +104,7 @@ def test_a_server_that_is_away_looks_like_an_end(hop: Hop) -> None:
         assert echo(connection, b"elsewhere\n") == b"elsewhere\n"
 
 
-def test_the_reply_to_one_commit_is_lost_and_the_commit_is_not(database_url: str) -> None:
+def test_the_reply_to_a_commit_can_be_dropped_without_the_commit(database_url: str) -> None:
     direct = urlsplit(database_url)
     assert direct.hostname is not None
     assert direct.port is not None

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 
 def ask(url: str, statement: str) -> object:
-    """The one value that a statement answers."""
+    """Return the single value of a statement."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(statement.encode()).fetchone()
     assert row is not None
@@ -27,13 +27,13 @@ def ask(url: str, statement: str) -> object:
 
 
 def keep_a_row(url: str) -> None:
-    """Commit something that `rows_kept` finds again."""
+    """Commit a row that `rows_kept` counts."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1")
 
 
 def rows_kept(url: str) -> object:
-    """How many rows `keep_a_row` has left."""
+    """Return the number of rows stored by `keep_a_row`."""
     return ask(url, "SELECT count(*) FROM kept")
 
 
@@ -60,7 +60,9 @@ def test_a_cluster_is_made_as_documented(folder: Path) -> None:
         assert ask(server.url, "SHOW server_encoding") == "UTF8"
         assert ask(server.url, "SELECT datcollate FROM pg_database WHERE datname = current_database()") == "C"
         assert ask(server.url, "SHOW data_checksums") == "on"
-        assert ask(server.url, "SELECT starts_with(rolpassword, 'SCRAM-SHA-256$1:') FROM pg_authid WHERE rolcanlogin")
+        assert ask(
+            server.url, "SELECT starts_with(rolpassword, 'SCRAM-SHA-256$4096:') FROM pg_authid WHERE rolcanlogin"
+        )
         assert ask(server.url, "SHOW fsync") == "on"
         assert ask(server.url, "SHOW listen_addresses") == "127.0.0.1"
         assert ask(server.url, "SHOW unix_socket_directories") == ""
@@ -72,7 +74,7 @@ def test_a_cluster_is_made_as_documented(folder: Path) -> None:
         server.remove()
 
 
-def test_what_was_committed_survives_a_kill_and_the_url_stays(own_postgres: EmbeddedPostgres) -> None:
+def test_commits_survive_a_kill_and_the_url_does_not_change(own_postgres: EmbeddedPostgres) -> None:
     url = own_postgres.url
     keep_a_row(url)
     own_postgres.kill()
@@ -90,7 +92,7 @@ def test_a_second_server_on_the_same_data_names_the_first(own_postgres: Embedded
     assert ask(own_postgres.url, "SELECT 1") == 1
 
 
-def test_a_killed_postmaster_leaves_nothing_in_the_way(own_postgres: EmbeddedPostgres) -> None:
+def test_the_server_starts_after_its_postmaster_was_killed(own_postgres: EmbeddedPostgres) -> None:
     assert own_postgres.pid is not None
     os.kill(own_postgres.pid, signal.SIGKILL)
     wait_until(lambda: not own_postgres.is_running)
@@ -99,13 +101,13 @@ def test_a_killed_postmaster_leaves_nothing_in_the_way(own_postgres: EmbeddedPos
     own_postgres.start()
     own_postgres.stop()
 
-    # The same after the dead server's process id has gone to another process.
+    # The same after another process got the dead server's process id.
     stale.write_text("\n".join([str(os.getpid()), *lines[1:]]))
     own_postgres.start()
     assert ask(own_postgres.url, "SELECT 1") == 1
 
 
-def test_a_failed_start_tells_what_the_server_said(folder: Path) -> None:
+def test_a_failed_start_quotes_the_servers_log(folder: Path) -> None:
     server = EmbeddedPostgres(folder, settings={**QUICK, "no_such_setting": "1"})
     with pytest.raises(StartFailed, match='unrecognized configuration parameter "no_such_setting"'):
         server.start()

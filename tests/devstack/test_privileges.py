@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's se
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """A folder that only root may enter, which stays so."""
+    """Yield a folder that only root may enter."""
     tmp_path.chmod(0o700)
     yield tmp_path
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700

@@ -14,7 +14,7 @@ from devstack.process import Child
 
 
 def python(code: str, lines: list[str], *, grace_s: float = 10, stdin: str = "") -> Child:
-    """A child that runs `code` and whose output is added to `lines`."""
+    """Return a child that runs `code` and whose output is appended to `lines`."""
     output = Lines(lines.append)
     return Child("python", [sys.executable, "-uc", code], output=output, env={}, grace_s=grace_s, stdin=stdin)
 
@@ -35,7 +35,7 @@ def test_a_child_that_is_never_ready_is_killed_at_the_deadline() -> None:
     assert not child.is_running
 
 
-def test_stop_asks_first_and_kills_when_the_grace_is_over() -> None:
+def test_stop_sends_sigterm_first_and_kills_after_the_grace() -> None:
     lines: list[str] = []
     deaf = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('asked')); print('up'); time.sleep(60)"
     child = python(f"{deaf}\ntime.sleep(60)", lines, grace_s=0.3)
@@ -48,7 +48,7 @@ def test_stop_asks_first_and_kills_when_the_grace_is_over() -> None:
     assert child.tail().endswith("asked")
 
 
-def test_a_child_reads_what_it_is_handed_and_sees_no_other_environment() -> None:
+def test_a_child_reads_its_stdin_and_inherits_no_environment() -> None:
     lines: list[str] = []
     child = python("import os, sys; print(sys.stdin.read(), sorted(os.environ))", lines, stdin="a secret")
     child.start()
@@ -58,7 +58,7 @@ def test_a_child_reads_what_it_is_handed_and_sees_no_other_environment() -> None
     assert "PATH" not in lines[0]
 
 
-def test_signals_that_the_supervisor_holds_back_reach_the_child() -> None:
+def test_signals_blocked_by_the_supervisor_reach_the_child() -> None:
     lines: list[str] = []
     child = python("print('up'); import time; time.sleep(60)", lines)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

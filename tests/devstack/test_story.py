@@ -1,4 +1,4 @@
-"""`make run`, and the lines that it prints."""
+"""`make run` and the commands it prints."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def paste(line: str) -> subprocess.CompletedProcess[str]:
 
 
 def printed_lines(output: str, tool: str) -> list[str]:
-    """The commands of one tool's story, in order."""
+    """Return the commands of one tool's story in order."""
     return re.findall(rf"^# \d\. .*\n(\S*{tool} .*)$", output, flags=re.MULTILINE)
 
 
 def answer(call: subprocess.CompletedProcess[str]) -> Any:
-    """What a call answered. One tool writes `goal_id`, the other `goalId`."""
+    """Return the response of a call. One tool writes `goal_id`, the other `goalId`."""
     assert call.returncode == 0, call
     return json.loads(call.stdout.replace("goalId", "goal_id").replace("grantId", "grant_id"))
 
 
 def state_of_goal(listing: subprocess.CompletedProcess[str]) -> object:
-    """The state of the story's goal in what ListChallenges answered."""
+    """Return the state of the story's goal in a response of ListChallenges."""
     goals = [goal for challenge in answer(listing)["challenges"] for goal in challenge["goals"]]
     return next(goal["state"] for goal in goals if goal["goal_id"] == GOAL)
 
 
 def given(output: str) -> list[str]:
-    """The grants that the stack's game has given."""
+    """Return the grants that the stack's game has given."""
     [url] = re.findall(r"^game +(\S+/ledger)", output, flags=re.MULTILINE)
     ledger = json.loads(urllib3.request("GET", url).data)
     return [gift["grant_id"] for gift in ledger["given"]]
 
 
 @pytest.mark.parametrize("provider", ["log", "grpc", "webhook"])
-def test_the_printed_lines_tell_the_whole_story(folder: Path, provider: str) -> None:
+def test_the_printed_commands_work_in_order(folder: Path, provider: str) -> None:
     with devstack("run", folder, REWARD_WALLET_PROVIDER=provider) as command:
         command.wait_for("Claim it again")
         for tool in ("grpcurl", "buf"):
@@ -84,6 +84,6 @@ def test_the_story_is_about_a_goal_of_the_demo_catalogue() -> None:
 
 
 @pytest.mark.parametrize("text", ["plain", 'quoted "twice"', "$HOME `id` \\n", "it's"])
-def test_a_request_passes_through_the_shell_letter_for_letter(text: str) -> None:
+def test_a_request_passes_through_the_shell_unchanged(text: str) -> None:
     shown = paste(f"printf %s {quoted({'user_id': text})}").stdout
     assert json.loads(shown) == {"user_id": text}

@@ -1,4 +1,4 @@
-"""How the stack ends: in order when it is asked to, as a whole when a part dies, and never by halves."""
+"""The end of the stack: in order after a signal, and as a whole when a part dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def urls(command: Command) -> dict[str, str]:
-    """What `devstack servers` says to export, by name."""
+    """Return the variables that `devstack servers` prints, by name."""
     command.wait_for("export REDIS_URL")
     return dict(re.findall(r"export (\w+)='(.*)'", command.output))
 
@@ -32,7 +32,7 @@ def pid_of(command: Command, program: str) -> int:
 
 
 @linux_only
-def test_a_killed_supervisor_leaves_no_server_behind_and_no_data_is_lost(folder: Path) -> None:
+def test_a_killed_supervisor_leaves_no_server_running_and_loses_no_data(folder: Path) -> None:
     with devstack("servers", folder) as command:
         with psycopg.connect(urls(command)["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 1")
@@ -41,7 +41,7 @@ def test_a_killed_supervisor_leaves_no_server_behind_and_no_data_is_lost(folder:
         command.send(signal.SIGKILL)
         command.wait()
 
-        # At once, while the old server may still be on its way out.
+        # Start again at once, while the old server may still be stopping.
         with devstack("servers", folder) as again:
             with psycopg.connect(urls(again)["DATABASE_URL"]) as connection:
                 connection.execute("SELECT FROM kept")
@@ -63,7 +63,7 @@ def test_one_signal_stops_everything_in_order(folder: Path, number: signal.Signa
 
 
 @linux_only
-def test_a_second_signal_kills_what_does_not_stop(folder: Path) -> None:
+def test_a_second_signal_kills_parts_that_do_not_stop(folder: Path) -> None:
     with devstack("servers", folder) as command:
         urls(command)
         servers = command.children()
@@ -78,7 +78,7 @@ def test_a_second_signal_kills_what_does_not_stop(folder: Path) -> None:
 
 
 @linux_only
-def test_when_a_server_dies_everything_stops_and_it_is_named(folder: Path) -> None:
+def test_when_a_server_dies_it_is_named_and_everything_stops(folder: Path) -> None:
     with devstack("servers", folder) as command:
         urls(command)
         servers = command.children()
@@ -89,7 +89,7 @@ def test_when_a_server_dies_everything_stops_and_it_is_named(folder: Path) -> No
         assert not any(is_running(pid) for pid in servers)
 
 
-def test_every_busy_port_is_named_with_the_setting_that_moves_it(folder: Path) -> None:
+def test_every_busy_port_is_named_with_its_setting(folder: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as first, socket.create_server((LOOPBACK, 0)) as second:
         ports = [str(listener.getsockname()[1]) for listener in (first, second)]
         with devstack("run", folder, EVENT_PORT=ports[0], CHALLENGE_METRICS_PORT=ports[1]) as command:
@@ -99,7 +99,7 @@ def test_every_busy_port_is_named_with_the_setting_that_moves_it(folder: Path) -
     assert not (folder / "data").exists()
 
 
-def test_settings_that_make_no_sense_are_all_named(folder: Path) -> None:
+def test_all_invalid_settings_are_named(folder: Path) -> None:
     with devstack("run", folder, **dict.fromkeys(PORT_SETTINGS, "many")) as command:
         assert command.wait() == 2
         for name in PORT_SETTINGS:

@@ -14,7 +14,7 @@ from devstack.ports import LOOPBACK, free_port
 from devstack.valkey import EmbeddedValkey
 
 
-def test_it_is_a_bounded_cache_behind_a_password(own_valkey: EmbeddedValkey) -> None:
+def test_it_is_a_bounded_cache_with_a_password(own_valkey: EmbeddedValkey) -> None:
     with redis.Redis.from_url(own_valkey.url) as client:
         settings = client.config_get("maxmemory", "maxmemory-policy", "save", "appendonly", "bind")
     assert settings == {
@@ -26,12 +26,12 @@ def test_it_is_a_bounded_cache_behind_a_password(own_valkey: EmbeddedValkey) -> 
     }
     port = urlsplit(own_valkey.url).port
     assert port is not None
-    with socket.create_connection((LOOPBACK, port)) as stranger:
-        stranger.sendall(b"PING\r\n")
-        assert stranger.recv(64).startswith(b"-NOAUTH")
+    with socket.create_connection((LOOPBACK, port)) as connection:
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(64).startswith(b"-NOAUTH")
 
 
-def test_it_comes_back_empty_under_the_same_url(own_valkey: EmbeddedValkey) -> None:
+def test_it_restarts_empty_with_the_same_url(own_valkey: EmbeddedValkey) -> None:
     url = own_valkey.url
     with redis.Redis.from_url(url) as client:
         client.set("key", "value")
@@ -43,7 +43,7 @@ def test_it_comes_back_empty_under_the_same_url(own_valkey: EmbeddedValkey) -> N
         assert client.get("key") is None
 
 
-def test_a_picked_port_that_somebody_takes_is_replaced(
+def test_a_picked_port_that_is_taken_meanwhile_is_replaced(
     own_valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_valkey.stop()
@@ -56,7 +56,7 @@ def test_a_picked_port_that_somebody_takes_is_replaced(
     assert next(picks, None) is None
 
 
-def test_a_wanted_port_that_is_taken_fails_the_start(own_valkey: EmbeddedValkey) -> None:
+def test_a_given_port_that_is_taken_fails_the_start(own_valkey: EmbeddedValkey) -> None:
     port = urlsplit(own_valkey.url).port
     assert port is not None
     with pytest.raises(StartFailed, match="Address already in use"):

@@ -19,7 +19,7 @@ from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from tests.catalogue.documents import loaded, write_json
 from tests.support.arena import assigned, challenge
-from tests.support.game_doors import OpenGame, open_game
+from tests.support.game_servers import OpenGame, open_game
 from tests.support.reported import stat
 from tests.support.rewards import states
 from tests.support.service_process import ServiceProcess

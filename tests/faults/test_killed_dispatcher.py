@@ -16,7 +16,7 @@ from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from shared.runtime.clock import system_clock
 from tests.support.databases import connected, opened
-from tests.support.game_doors import OpenGame, open_game
+from tests.support.game_servers import OpenGame, open_game
 from tests.support.rewards import grants_in_outbox, states, store_claim
 from tests.support.waiting import wait_until
 

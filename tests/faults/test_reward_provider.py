@@ -18,7 +18,7 @@ from shared.domain.instant import HOUR, SECOND, Instant
 from shared.runtime.clock import system_clock
 from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.databases import opened
-from tests.support.game_doors import OpenGame, open_game, provider_to
+from tests.support.game_servers import OpenGame, open_game, provider_to
 from tests.support.rewards import destination, dispatch_all, dispatching, grants_in_outbox, pass_until, store_claim
 
 FASTER = 1_000

@@ -1,8 +1,8 @@
-"""The game as a webhook, and for people: what it has given, and the mood that it is in.
+"""The game as a webhook, and for people: the rewards it has given, and its mood.
 
 POST /grants                 an attempt, as `shared.providers.webhook` sends it
-GET  /ledger?user_id=zoe     what players have; without `user_id` all of them
-GET  /mood, PUT /mood        the mood; PUT takes the fields that differ from a good one
+GET  /ledger?user_id=zoe     the rewards players have; of all players without `user_id`
+GET  /mood, PUT /mood        the mood; PUT takes the fields that differ from the defaults
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,18 +26,18 @@ from shared.providers.webhook import signature
 
 BODY_BYTES_MAX = 64 * 1024
 POLL_S = 0.05
-"""How often the library looks whether it is to stop."""
+"""Interval in seconds at which the library checks whether to stop."""
 TIMESTAMP_AGE_MAX_S = 300
-"""An older call is somebody's recording."""
+"""An older call is a replay."""
 NONSENSE = b"\x00\xff nonsense\r\n\r\n"
 
 
 @contextmanager
-def http_door(game: Game, host: str, port: int, secret: str) -> Iterator[int]:
-    """Serve for as long as this lasts; the port is another one if it was 0. Raises `OSError` if it is taken."""
+def serve_http(game: Game, host: str, port: int, secret: str) -> Iterator[int]:
+    """Serve inside the `with` block and yield the port, a free one for 0. Raise `OSError` if it is taken."""
     server = _Server((host, port), _Handler)
     server.game, server.secret = game, secret
-    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), name="http door", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), name="http server", daemon=True)
     thread.start()
     try:
         yield server.server_port
@@ -50,7 +49,7 @@ def http_door(game: Game, host: str, port: int, secret: str) -> Iterator[int]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Calls that are kept waiting end with the process.
+    # Calls kept waiting end with the process.
     block_on_close = False
     request_queue_size = 128
     game: Game
@@ -59,46 +58,46 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer is sent at once and as one piece: a small one in two pieces waits 40 ms for an acknowledgement.
+    # A response is sent at once in one piece: a small one in two pieces waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
     server: _Server
 
     def do_POST(self) -> None:
-        """An attempt."""
+        """Handle an attempt."""
         body = self._body()
         if urlsplit(self.path).path != "/grants":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "POST /grants"})
+            self._respond(HTTPStatus.NOT_FOUND, {"error": "POST /grants"})
         elif not self._is_signed(body):
-            self._answer(HTTPStatus.UNAUTHORIZED, {"error": "the signature is wrong, or too old"})
+            self._respond(HTTPStatus.UNAUTHORIZED, {"error": "the signature is wrong, or too old"})
         else:
             self._grant(json.loads(body))
 
     def do_GET(self) -> None:
-        """What people look at."""
+        """Return the ledger or the mood."""
         address = urlsplit(self.path)
         game = self.server.game
         if address.path == "/ledger":
             wanted = parse_qs(address.query).get("user_id")
             given = [gift._asdict() for gift in game.books.given() if wanted is None or gift.user_id in wanted]
-            self._answer(HTTPStatus.OK, {"given": given, "attempts": len(game.attempts())})
+            self._respond(HTTPStatus.OK, {"given": given, "attempts": len(game.attempts())})
         elif address.path == "/mood":
-            self._answer(HTTPStatus.OK, asdict(game.mood))
+            self._respond(HTTPStatus.OK, game.mood.model_dump(mode="json"))
         else:
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "GET /ledger or /mood"})
+            self._respond(HTTPStatus.NOT_FOUND, {"error": "GET /ledger or /mood"})
 
     def do_PUT(self) -> None:
-        """What people change."""
+        """Change the mood."""
         body = self._body()
         if urlsplit(self.path).path != "/mood":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "PUT /mood"})
+            self._respond(HTTPStatus.NOT_FOUND, {"error": "PUT /mood"})
             return
         try:
-            self.server.game.mood = Mood.of(json.loads(body))
-        except (MoodInvalid, ValueError, AttributeError) as error:
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+            self.server.game.mood = Mood.model_validate_json(body)
+        except MoodInvalid as error:
+            self._respond(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
-        self._answer(HTTPStatus.OK, asdict(self.server.game.mood))
+        self._respond(HTTPStatus.OK, self.server.game.mood.model_dump(mode="json"))
 
     def _grant(self, asked: dict[str, Any]) -> None:
         reward = asked["reward"]
@@ -115,11 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case Failed(retry_after_s):
                 headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a bad moment"}, headers)
+                self._respond(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a bad moment"}, headers)
             case _ if reply.refusal is not None:
-                self._answer(HTTPStatus.CONFLICT, {"reason": reply.refusal})
+                self._respond(HTTPStatus.CONFLICT, {"reason": reply.refusal})
             case _:
-                self._answer(HTTPStatus.OK, {})
+                self._respond(HTTPStatus.OK, {})
 
     def _is_signed(self, body: bytes) -> bool:
         timestamp = self.headers.get("Challenge-Timestamp", "")
@@ -129,14 +128,14 @@ class _Handler(BaseHTTPRequestHandler):
         return hmac.compare_digest(given, signature(self.server.secret, timestamp, body))
 
     def _wait(self, seconds: float) -> None:
-        """Wait so long, or until the caller has hung up, which makes the connection readable."""
+        """Wait, or return early once the caller has hung up, which makes the connection readable."""
         select.select([self.connection], [], [], seconds)
 
     def _body(self) -> bytes:
         length = int(self.headers.get("Content-Length") or 0)
         return self.rfile.read(min(length, BODY_BYTES_MAX))
 
-    def _answer(self, status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> None:
+    def _respond(self, status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -147,4 +146,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's
-        """Nothing: the books say it all."""
+        """Log nothing: the books record everything."""

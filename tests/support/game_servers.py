@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from devstack.game.books import Books
 from devstack.game.game import Game
-from devstack.game.grpc_door import grpc_door
-from devstack.game.http_door import http_door
+from devstack.game.grpc_server import serve_grpc
+from devstack.game.http_server import serve_http
 from devstack.game.mood import Mood
 from devstack.ports import LOOPBACK
 from shared.domain.grants import Provider
@@ -39,7 +39,7 @@ class OpenGame(NamedTuple):
 def open_game(mood: Mood | None = None, books: Books | None = None, seed: int = 23) -> Iterator[OpenGame]:
     """A game whose moods come in the same order in every run."""
     game = Game(books or Books(), mood or Mood(), random.Random(seed))
-    with grpc_door(game, LOOPBACK, 0) as port, http_door(game, LOOPBACK, 0, SECRET) as http_port:
+    with serve_grpc(game, LOOPBACK, 0) as port, serve_http(game, LOOPBACK, 0, SECRET) as http_port:
         yield OpenGame(game, f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{http_port}")
 
 

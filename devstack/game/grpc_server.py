@@ -21,7 +21,7 @@ from devstack.game.game import Failed, Game, Garbled
 
 SERVICE = rpc.DESCRIPTOR.services_by_name["RewardProviderService"]
 THREADS = 256
-"""More than any dispatcher has calls under way: each that is kept waiting takes one."""
+"""More than any dispatcher has calls in flight: each call kept waiting takes one."""
 STOP_S = 2.0
 NONSENSE = b"\xff\xff\xff"
 
@@ -29,8 +29,8 @@ _TYPE_NAMES = {rpc.REWARD_TYPE_ITEM: "ITEM", rpc.REWARD_TYPE_WALLET: "WALLET"}
 
 
 @contextmanager
-def grpc_door(game: Game, host: str, port: int) -> Iterator[int]:
-    """Serve for as long as this lasts; the port is another one if it was 0. Raises `RuntimeError` if it is taken."""
+def serve_grpc(game: Game, host: str, port: int) -> Iterator[int]:
+    """Serve inside the `with` block and yield the port, a free one for 0. Raise `RuntimeError` if it is taken."""
     with ThreadPoolExecutor(THREADS) as pool:
         server = grpc.server(pool, [_handlers(game)], options=[("grpc.so_reuseport", 0)])
         bound = server.add_insecure_port(f"{host}:{port}")
@@ -38,7 +38,7 @@ def grpc_door(game: Game, host: str, port: int) -> Iterator[int]:
         try:
             yield bound
         finally:
-            # Calls that are kept waiting end by this.
+            # This also ends calls kept waiting.
             server.stop(None).wait(STOP_S)
 
 
@@ -60,7 +60,7 @@ def _handlers(game: Game) -> grpc.GenericRpcHandler:
             return rpc.GetGrantResponse().SerializeToString()
         return rpc.GetGrantResponse(granted=_granted(outcome), refusal=_refusal(outcome)).SerializeToString()
 
-    # Without the generated servicer, which could not answer with bytes that are no message.
+    # Without the generated servicer, which cannot respond with bytes that are not a message.
     return grpc.method_handlers_generic_handler(
         SERVICE.full_name,
         {
