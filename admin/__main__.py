@@ -1,46 +1,52 @@
-"""The operators' command: `python -m admin FAMILY COMMAND …`."""
+"""The operators' command: `python -m admin COMMAND …`."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
 
 SCRIPT = "challenge-admin"
-"""The name that it is also installed under (`pyproject.toml`)."""
+"""Name of the installed script (`pyproject.toml`)."""
 
-FAMILIES = (
-    audit.register,
-    boards.register,
-    catalogue.register,
-    migrate.register,
-    optimize.register,
-    points.register,
-    recalculate.register,
-    report.register,
-    rewards.register,
-    statistics.register,
-    verify.register,
-)
-"""Each adds its own commands. A command's `run` takes the parsed arguments and returns the exit status."""
+
+@click.group(epilog="Exit status: 0 done, 1 failed, 2 wrong usage.")
+@click.version_option(package_name="challenge-backend", message="%(version)s")
+def cli() -> None:
+    """Look after a running challenge backend and its configuration."""
+
+
+for command in (
+    audit.audit,
+    boards.boards,
+    catalogue.catalogue,
+    migrate.migrate,
+    optimize.optimize,
+    points.points,
+    recalculate.recalculate,
+    report.report,
+    rewards.rewards,
+    statistics.stats,
+    verify.verify,
+):
+    cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 for success, 1 for failure. Wrong usage leaves by `SystemExit` with status 2."""
-    parser = argparse.ArgumentParser(
-        prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m admin",
-        description="Looks after a running challenge backend and what it is configured with.",
-        epilog="Exit status: 0 done, 1 failed, 2 wrong usage.",
-    )
-    families = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for register in FAMILIES:
-        register(families)
-    arguments = parser.parse_args(argv)
-    status: int = arguments.run(arguments)
-    return status
+    """Run one command and return its exit status. Wrong usage raises `SystemExit` with status 2."""
+    name = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m admin"
+    try:
+        status = cli.main(argv, prog_name=name, standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        raise SystemExit(problem.exit_code) from None
+    except click.Abort:
+        raise SystemExit(1) from None
+    return status or 0
 
 
 if __name__ == "__main__":

@@ -1,65 +1,50 @@
-"""`python -m admin audit`: replays what the ledger kept of a player."""
+"""`python -m admin audit`: replays the events of a player that the ledger kept."""
 
 from __future__ import annotations
 
-import argparse
-import time
+import click
+from rich.text import Text
 
-from rich.console import Console
-from rich.table import Table
-
-from admin.numbers import whole_number
-from admin.opening import open_database
+from admin.arguments import player, whole_number
+from admin.opening import deadline, open_database
+from admin.terminal import show
 from shared.domain.instant import HOUR
-from shared.operations.events.audit import PlayerAudit, StatAudit, audit_player
+from shared.operations.events.audit import StatAudit, audit_player
 from shared.runtime.clock import system_clock
 
-DEADLINE_S = 30.0
 HORIZON_H_MAX = 720
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "audit",
-        help="replay a player's kept events and compare them with the tallies",
-        description="Replays the events that the ledger kept (EVENT_KEEP_CONTENT) and compares them with the tallies.",
-        epilog="Exit status: 0 nothing is missing from the tallies, 1 something is, or the database is away.",
-    )
-    parser.add_argument("player", metavar="PLAYER", help="the player's id")
-    parser.add_argument(
-        "--horizon-h",
-        type=whole_number(1, HORIZON_H_MAX),
-        default=72,
-        metavar="H",
-        help="the ledger's horizon (EVENT_HORIZON_H)",
-    )
-    parser.set_defaults(run=_run)
+@click.command(epilog="Exit status: 0 no event is missing from the tallies, 1 one is, or the database is away.")
+@player
+@click.option(
+    "--horizon-h",
+    type=whole_number(1, HORIZON_H_MAX),
+    default=72,
+    show_default=True,
+    metavar="H",
+    help="The ledger's horizon (EVENT_HORIZON_H).",
+)
+def audit(player: str, horizon_h: int) -> int:
+    """Compare a player's tallies with the events that the ledger kept.
 
-
-def _run(arguments: argparse.Namespace) -> int:
+    The events are replayed. The ledger keeps them if EVENT_KEEP_CONTENT is set.
+    """
     with open_database("audit") as database:
-        audit = audit_player(
-            database, arguments.player, arguments.horizon_h * HOUR, system_clock(), time.monotonic() + DEADLINE_S
-        )
-    _show(audit)
-    return 1 if any(stat.lost for stat in audit.stats) else 0
+        found = audit_player(database, player, horizon_h * HOUR, system_clock(), deadline())
+    print("kept / stored")
+    show(("source", "stat", "events", "sum", "highest", "finding"), map(_row, found.stats))
+    print(f"{found.kept} events replayed, {found.without_content} seen without content, {found.stored} in the tallies")
+    return 1 if any(stat.lost for stat in found.stats) else 0
 
 
-def _show(audit: PlayerAudit) -> None:
-    table = Table("source", "stat", "events", "sum", "highest", "finding", title="kept / stored")
-    for stat in audit.stats:
-        pairs = zip(stat.replayed[:3], stat.stored[:3], strict=True)
-        total, events, highest = (f"{replayed} / {stored}" for replayed, stored in pairs)
-        table.add_row(stat.stat.source, stat.stat.code, events, total, highest, _finding(stat))
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{audit.kept} events replayed, {audit.without_content} seen without content, {audit.stored} in the tallies"
-    )
+def _row(stat: StatAudit) -> tuple[object, ...]:
+    pairs = zip(stat.replayed[:3], stat.stored[:3], strict=True)
+    total, events, highest = (f"{replayed} / {stored}" for replayed, stored in pairs)
+    return stat.stat.source, stat.stat.code, events, total, highest, _finding(stat)
 
 
-def _finding(stat: StatAudit) -> str:
+def _finding(stat: StatAudit) -> Text | str:
     if stat.lost:
-        return "[red]the tally lacks events[/red]"
-    return "exact" if stat.exact else "more in the tally than was kept"
+        return Text("the tally lacks events", style="red")
+    return "exact" if stat.exact else "the tally has more than was kept"

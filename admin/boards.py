@@ -1,26 +1,25 @@
-"""`python -m admin boards …`: looks at leaderboards, and builds their rankings in Redis."""
+"""`python -m admin boards …`: shows leaderboards, and builds their rankings in Redis."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 
-from admin.board_access import (
-    DEADLINE_S,
-    BoardAccess,
-    board_access,
+import click
+
+from admin.arguments import exactly_one, instant, whole_number
+from admin.leaderboard_access import (
+    LeaderboardAccess,
     board_of,
     count_players,
-    instant_argument,
-    open_boards,
-    say_what_waits,
+    leaderboard_access,
+    open_leaderboards,
+    print_waiting_changes,
 )
-from admin.board_building import build
-from admin.numbers import whole_number
-from admin.opening import load_catalogue, open_cache_if_set, open_database, stop
-from admin.terminal import add, lines_of, over_text, period_text, show, time_text
+from admin.opening import deadline, load_catalogue, open_cache_if_set, open_database, read, stop
+from admin.terminal import over_text, period_text, time_text
+from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Instant
 from shared.domain.periods import period_at
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey
@@ -30,96 +29,48 @@ from shared.postgres.leaderboards import overview
 from shared.postgres.leaderboards.overview import KeptRanking
 from shared.runtime.clock import system_clock
 
-FINALS_DEFAULT, FINALS_MAX = 1, 10_000
-TOP_DEFAULT = 10
+FINALS_MAX = 10_000
 
 
-def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `boards` and its commands."""
-    family = families.add_parser(
-        "boards",
-        help="look at leaderboards, and build their rankings in Redis",
-        description="Commands on leaderboards. They read DATABASE_URL, REDIS_URL and CATALOGUE as the services do.",
-    )
-    commands = family.add_subparsers(title="commands", metavar="COMMAND", required=True)
+@click.group()
+def boards() -> None:
+    """Show leaderboards, and build their rankings in Redis.
 
-    listing = commands.add_parser(
-        "list",
-        help="list rankings: where they are answered from, and how fresh that is",
-        description="Lists the rankings of all leaderboards that the database knows.",
-    )
-    listing.add_argument(
-        "--finals",
-        type=whole_number(0, FINALS_MAX),
-        default=FINALS_DEFAULT,
-        metavar="N",
-        help="also so many final rankings of each leaderboard, the newest (default: %(default)s)",
-    )
-    listing.set_defaults(run=_list)
-
-    showing = commands.add_parser(
-        "show",
-        help="show who stands first, as the services answer it",
-        description="Shows the first players of a leaderboard, from where the services take it: a final ranking, "
-        "Redis, or the ranking that Postgres refreshes now and then.",
-    )
-    showing.add_argument("board", metavar="BOARD", help="a leaderboard's id")
-    showing.add_argument(
-        "--period", type=instant_argument, metavar="INSTANT", help="the period that INSTANT lies in (default: now)"
-    )
-    showing.add_argument(
-        "--top",
-        type=whole_number(1, PLAYERS_MAX),
-        default=TOP_DEFAULT,
-        metavar="N",
-        help=f"so many players, 1 to {PLAYERS_MAX} (default: %(default)s)",
-    )
-    showing.set_defaults(run=_show)
-
-    rebuilding = commands.add_parser(
-        "rebuild",
-        help="build rankings in Redis from the database, beside those in use",
-        description="Builds the rankings of a leaderboard in Redis from the database, beside those in use, which "
-        "answer until the new ones take their place.",
-        epilog="Exit status: 0 all were built, 1 not all.",
-    )
-    which = rebuilding.add_mutually_exclusive_group(required=True)
-    which.add_argument("board", metavar="BOARD", nargs="?", help="a leaderboard's id")
-    which.add_argument("--all", action="store_true", help="every leaderboard")
-    rebuilding.add_argument(
-        "--period",
-        type=instant_argument,
-        metavar="INSTANT",
-        help="of BOARD the period that INSTANT lies in, not every one that may still change",
-    )
-    rebuilding.set_defaults(run=_rebuild)
+    The commands read DATABASE_URL, REDIS_URL and CATALOGUE as the services do.
+    """
 
 
-def _list(arguments: argparse.Namespace) -> int:
+@boards.command("list")
+@click.option(
+    "--finals",
+    type=whole_number(0, FINALS_MAX),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Include the newest N final rankings of each leaderboard.",
+)
+def list_rankings(finals: int) -> None:
+    """List the rankings of all leaderboards: where they are read from, and how fresh they are."""
     catalogue = load_catalogue()
-    table = lines_of("leaderboard", "over", "period", "until", "players", "in Redis", "answered from", "as of")
+    names = ("leaderboard", "over", "period", "until", "players", "in Redis", "answered from", "as of")
     with open_database("boards") as database, open_cache_if_set() as cache:
-        kept = database.autocommit(
-            lambda connection: overview.rankings(connection, arguments.finals), time.monotonic() + DEADLINE_S
-        )
+        rankings = read(database, lambda connection: overview.rankings(connection, finals))
         usable = cache is not None and cache.probe() is None
-        access = board_access(database, catalogue, cache) if cache is not None and usable else None
-        for ranking in kept:
-            add(table, *_row(ranking, catalogue, database, access))
-        show(table)
+        access = leaderboard_access(database, catalogue, cache) if cache is not None and usable else None
+        show_table(names, (_row(ranking, catalogue, database, access) for ranking in rankings))
         if usable:
-            say_what_waits(database)
+            print_waiting_changes(database)
         else:
             print("Redis is not set or does not answer", file=sys.stderr)
-    return 0
 
 
 def _row(
-    kept: KeptRanking, catalogue: Catalogue, database: Database, access: BoardAccess | None
-) -> tuple[str, str, str, str, str, str, str, str]:
-    ranking = RankingKey(kept.board_id, kept.period_start)
+    kept: KeptRanking, catalogue: Catalogue, database: Database, access: LeaderboardAccess | None
+) -> tuple[object, ...]:
     board = catalogue.leaderboard_by_id.get(kept.board_id)
-    players = kept.players if kept.players is not None else count_players(database, ranking)
+    players = kept.players
+    if players is None:
+        players = count_players(database, RankingKey(kept.board_id, kept.period_start))
     page = access.boards.top(board, kept.period_start, 1, 1) if access is not None and board is not None else None
     if kept.final_time is not None:
         source, fresh = "final ranking", time_text(kept.final_time)
@@ -141,38 +92,60 @@ def _row(
     )
 
 
-def _show(arguments: argparse.Namespace) -> int:
+@boards.command()
+@click.argument("board", help="A leaderboard's id.")
+@click.option("--period", type=instant, metavar="INSTANT", help="The period that contains INSTANT (default: now).")
+@click.option(
+    "--top",
+    type=whole_number(1, PLAYERS_MAX),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help=f"Number of players, 1 to {PLAYERS_MAX}.",
+)
+def show(board: str, period: Instant | None, top: int) -> None:
+    """Show the first players of a leaderboard, as the services return them.
+
+    They come from a final ranking, from Redis, or from the ranking that Postgres refreshes now and then.
+    """
     catalogue = load_catalogue()
-    board = board_of(catalogue, arguments.board)
+    leaderboard = board_of(catalogue, board)
     now = system_clock()
-    instant = now if arguments.period is None else arguments.period
     with open_database("boards") as database, open_cache_if_set() as cache:
         usable = cache is not None and cache.probe() is None
-        readers = [board_access(database, catalogue, cache).boards] if cache is not None and usable else []
-        answer = Leaderboards(database, readers).top(
-            board, instant, 1, arguments.top, now, time.monotonic() + DEADLINE_S
+        readers = [leaderboard_access(database, catalogue, cache).boards] if cache is not None and usable else []
+        found = Leaderboards(database, readers).top(
+            leaderboard, now if period is None else period, 1, top, now, deadline()
         )
-        if not answer.final:
-            say_what_waits(database)
-    table = lines_of("rank", "player", "score", "reached")
-    for player in answer.ranked:
-        add(table, f"{player.rank:,}", player.user_id, f"{player.score:,}", time_text(player.reached_time))
-    show(table)
-    period = "all time" if answer.period.end is None else f"{time_text(answer.period.start)} on"
-    kind = "final" if answer.final else "as of now" if answer.fresh_at == now else f"as of {time_text(answer.fresh_at)}"
-    print(f"{board.name} ({over_text(board)}), {period}: {answer.size:,} players, {kind}")
-    return 0
+        if not found.final:
+            print_waiting_changes(database)
+    rows = ((f"{each.rank:,}", each.user_id, f"{each.score:,}", time_text(each.reached_time)) for each in found.ranked)
+    show_table(("rank", "player", "score", "reached"), rows)
+    span = "all time" if found.period.end is None else f"{time_text(found.period.start)} on"
+    kind = "final" if found.final else "as of now" if found.fresh_at == now else f"as of {time_text(found.fresh_at)}"
+    print(f"{leaderboard.name} ({over_text(leaderboard)}), {span}: {found.size:,} players, {kind}")
 
 
-def _rebuild(arguments: argparse.Namespace) -> int:
-    with open_boards("boards") as access:
+@boards.command(epilog="Exit status: 0 all were built, 1 not all.")
+@click.argument("board", required=False, help="A leaderboard's id.")
+@click.option("--all", "every", is_flag=True, help="All leaderboards.")
+@click.option(
+    "--period",
+    type=instant,
+    metavar="INSTANT",
+    help="Of BOARD only the period that contains INSTANT, instead of all that may still change.",
+)
+def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
+    """Build rankings in Redis from the database. Those in use serve reads until the new ones replace them."""
+    exactly_one("BOARD", board, every=every)
+    with open_leaderboards("boards") as access:
         rankings = access.open_rankings()
-        if arguments.board is not None:
-            board = board_of(access.catalogue, arguments.board)
-            rankings = [ranking for ranking in rankings if ranking.board_id == board.id]
-            if arguments.period is not None:
-                start = period_at(board.schedule, arguments.period).start
+        if board is not None:
+            leaderboard = board_of(access.catalogue, board)
+            rankings = [ranking for ranking in rankings if ranking.board_id == leaderboard.id]
+            if period is not None:
+                start = period_at(leaderboard.schedule, period).start
                 rankings = [ranking for ranking in rankings if ranking.period_start == start]
         if not rankings:
             stop("there is no such ranking that may still change; services open them when they use the catalogue")
-        return 0 if build(access, rankings) else 1
+        return 0 if access.build_all(rankings) else 1

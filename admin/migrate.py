@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
-from admin.numbers import whole_number
+from admin.arguments import whole_number
 from admin.opening import setting
-from shared.postgres.schema import migrate, roll_back
+from shared.postgres import schema
 
 BACK_MAX = 1_000
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser("migrate", help="apply the migrations that the database at DATABASE_URL lacks")
-    parser.add_argument(
-        "--back",
-        type=whole_number(1, BACK_MAX),
-        metavar="N",
-        help="undo the newest N migrations instead; their tables are dropped with all that they hold",
-    )
-    parser.set_defaults(run=_run)
-
-
-def _run(arguments: argparse.Namespace) -> int:
+@click.command()
+@click.option(
+    "--back",
+    type=whole_number(1, BACK_MAX),
+    metavar="N",
+    help="Undo the newest N migrations instead. Their tables are dropped with all that they hold.",
+)
+def migrate(back: int | None) -> None:
+    """Apply the migrations that the database at DATABASE_URL lacks."""
     url = setting("DATABASE_URL")
-    if arguments.back is not None:
-        names, done = roll_back(url, arguments.back), "undone"
-    else:
-        names, done = migrate(url), "applied"
+    names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
     for name in names:
         print(f"{done}: {name}")
     if not names:
         print("nothing to do")
-    return 0

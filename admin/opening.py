@@ -1,7 +1,7 @@
-"""What commands stand on: the database, Redis and the catalogue that the environment names, as for the services.
+"""The database, Redis and the catalogue that the environment names, opened for a command.
 
-What is missing or away is said on standard error, and ends the command: status 2 if it is not set, 1 if it cannot be
-used.
+A command whose settings are missing ends with status 2. One that cannot reach what it needs ends with status 1.
+Standard error says why.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.catalogue.loader import load
@@ -21,14 +21,22 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.postgres.catalogue import catalogue_record
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 
+_T = TypeVar("_T")
+
+DEADLINE_S = 30.0
 _CACHE_CONNECTIONS_MAX = 4
-_RECORD_READ_S = 30.0
+
+
+def deadline() -> float:
+    """Return the deadline of work that begins now."""
+    return time.monotonic() + DEADLINE_S
 
 
 def setting(name: str) -> str:
-    """A variable of the environment that the command cannot do without."""
+    """Return an environment variable that the command needs, or end the command."""
     value = os.environ.get(name)
     if not value:
         stop(f"{name} is not set", status=2)
@@ -36,15 +44,15 @@ def setting(name: str) -> str:
 
 
 def stop(why: str, status: int = 1) -> NoReturn:
-    """End the command."""
+    """End the command with a message."""
     print(why, file=sys.stderr)
     raise SystemExit(status)
 
 
 @contextmanager
-def open_database(command: str, pool_size: int = 1) -> Iterator[Database]:
-    """The database at DATABASE_URL, as the command's own `application_name`. What it refuses ends the command."""
-    database = Database(setting("DATABASE_URL"), pool_size=pool_size, application_name=f"admin {command}")
+def open_database(command: str) -> Iterator[Database]:
+    """Yield the database at DATABASE_URL. An error of the database or an unknown player ends the command."""
+    database = Database(setting("DATABASE_URL"), pool_size=1, application_name=f"admin {command}")
     database.open()
     try:
         yield database
@@ -54,21 +62,26 @@ def open_database(command: str, pool_size: int = 1) -> Iterator[Database]:
         database.close()
 
 
+def read(database: Database, work: Callable[[Connection], _T]) -> _T:
+    """Return the result of read-only work, which ends at the usual deadline."""
+    return database.autocommit(work, deadline())
+
+
 @contextmanager
 def open_cache() -> Iterator[Cache]:
-    """The Redis at REDIS_URL, which must answer."""
+    """Yield the Redis at REDIS_URL, which has to reply."""
     with open_cache_if_set() as cache:
         if cache is None:
             stop("REDIS_URL is not set", status=2)
-        away = cache.probe()
-        if away is not None:
-            stop(away)
+        problem = cache.probe()
+        if problem is not None:
+            stop(problem)
         yield cache
 
 
 @contextmanager
 def open_cache_if_set() -> Iterator[Cache | None]:
-    """The Redis at REDIS_URL, if there is one; it need not answer."""
+    """Yield the Redis at REDIS_URL, which need not reply, or None if the variable is not set."""
     url = os.environ.get("REDIS_URL")
     if not url:
         yield None
@@ -85,7 +98,7 @@ def open_cache_if_set() -> Iterator[Cache | None]:
 
 
 def load_catalogue() -> Catalogue:
-    """The catalogue at CATALOGUE."""
+    """Return the catalogue at CATALOGUE."""
     try:
         return load(Path(setting("CATALOGUE")))
     except CatalogueInvalid as invalid:
@@ -93,9 +106,8 @@ def load_catalogue() -> Catalogue:
 
 
 def load_catalogue_that_runs(database: Database) -> Catalogue:
-    """The catalogue at CATALOGUE, which services must have run with: by another one, rows that are right look wrong."""
+    """Return the catalogue at CATALOGUE if services have run with it: with another one, correct rows look wrong."""
     catalogue = load_catalogue()
-    deadline = time.monotonic() + _RECORD_READ_S
-    if not database.autocommit(lambda connection: catalogue_record.has_run(connection, catalogue.version), deadline):
+    if not read(database, lambda connection: catalogue_record.has_run(connection, catalogue.version)):
         stop(f"no service has run here with the catalogue at {setting('CATALOGUE')}; it must be the one that they run")
     return catalogue

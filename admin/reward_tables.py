@@ -5,45 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from admin.terminal import add, lines_of, show, time_text
+from admin.terminal import show, time_text
 from shared.domain.claims import ClaimState
 from shared.operations.rewards.grant_admin import Report
 from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant
 
 LISTED_ERROR_CHARACTERS = 60
-"""`show` has all of it."""
+"""Characters of the last error in a list; `show` prints all of it."""
 
 UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
 
 
 def show_list(grants: Iterable[KeptGrant]) -> None:
-    """A line for each grant."""
+    """Print one line for each grant."""
     names = ("grant", "state", "provider", "pr.", "attempts", "claimed", "player", "goal", "reward", "last error")
-    table = lines_of(*names)
-    for grant in grants:
-        status = grant.status
-        cells = (
-            grant.grant_id,
-            status.state,
-            status.provider,
-            status.priority,
-            status.attempts,
-            time_text(grant.claim_time),
-            grant.key.user_id,
-            grant.key.goal_id,
-            _reward(grant),
-            (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
-        )
-        add(table, *cells)
-    show(table)
+    show(names, map(_row, grants))
+
+
+def _row(grant: KeptGrant) -> tuple[object, ...]:
+    status = grant.status
+    return (
+        grant.grant_id,
+        status.state,
+        status.provider,
+        status.priority,
+        status.attempts,
+        time_text(grant.claim_time),
+        grant.key.user_id,
+        grant.key.goal_id,
+        _reward(grant),
+        (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
+    )
 
 
 def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
-    """Everything about one grant."""
+    """Print everything about one grant."""
     status, key = grant.status, grant.key
     facts = {
         "grant": grant.grant_id,
@@ -65,39 +61,34 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
         "settled": None if status.settle_time is None else time_text(status.settle_time),
         "last error": grant.last_error,
     }
-    table = Table(show_header=False)
     for name, value in facts.items():
         if value is not None:
-            table.add_row(name, Text(str(value)))
-    console = Console()
-    console.print(table)
+            print(f"{name + ':':<14}{value}")
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
-        line = f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}"
-        console.print(Text(line), soft_wrap=True)
+        print(f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}")
 
 
 def show_report(report: Report) -> None:
-    """How claims and grants agree."""
-    table = Table("provider", "state", "grants", "oldest claim")
-    for count in report.counts:
-        table.add_row(Text(count.provider), count.state, f"{count.grants:,}", time_text(count.oldest_claim_time))
-    console = Console()
-    console.print(table)
+    """Print the numbers of grants, and where claims and grants disagree."""
+    names = ("provider", "state", "grants", "oldest claim")
+    show(
+        names,
+        ((each.provider, each.state, f"{each.grants:,}", time_text(each.oldest_claim_time)) for each in report.counts),
+    )
     grants = Counter[ClaimState]()
     for count in report.counts:
         grants[count.state] += count.grants
-    console.print(
+    print(
         f"claimed, not granted: {sum(grants[state] for state in UNDER_WAY):,} on their way, "
-        f"{grants[ClaimState.DEAD]:,} dead, {grants[ClaimState.REFUSED]:,} refused",
-        highlight=False,
+        f"{grants[ClaimState.DEAD]:,} dead, {grants[ClaimState.REFUSED]:,} refused"
     )
     for grant_id in report.granted_not_claimed:
-        console.print(f"granted, not claimed: {grant_id}", soft_wrap=True)
+        print(f"granted, not claimed: {grant_id}")
     for user_id, goal_id in report.claimed_without_grant:
-        console.print(Text(f"claimed, without a grant: {goal_id} of {user_id}"), soft_wrap=True)
+        print(f"claimed, without a grant: {goal_id} of {user_id}")
     if report.agrees:
-        console.print("every claim has its grant, and every grant its claim")
+        print("every claim has its grant, and every grant its claim")
 
 
 def _reward(grant: KeptGrant) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-
-from rich.table import Column, Table
-from rich.text import Text
 
 from admin.terminal import show, time_text
 from shared.domain.catalogue import ScopeKind
@@ -19,21 +16,30 @@ _MEASURES = ("completed", "claimed", "points", "points_time", "fastest")
 
 
 def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustment]) -> None:
-    """Everything about one player."""
-    reached = _table("in", numbers=("completed", "claimed", "points", "fastest"))
-    for scope, standing in sorted(statistics.standings.items(), key=lambda item: item[0]):
-        name = "all" if scope.kind is ScopeKind.ALL else f"{scope.kind} {scope.id}"
-        fastest = "" if standing.fastest is None else str(timedelta(microseconds=standing.fastest))
-        reached.add_row(Text(name), *_numbers(standing.completed, standing.claimed, standing.points), fastest)
-    show(reached)
-
-    tallies = _table("tally", numbers=("events", "sum", "highest", "latest", "days"))
-    for stat, tally in sorted(statistics.tallies.items()):
-        measures = tally.measures
-        numbers = _numbers(measures.events, measures.sum, measures.highest, tally.latest, measures.day_count)
-        tallies.add_row(Text(stat.code or "logins"), *numbers)
-    show(tallies)
-
+    """Print the statistics of one player."""
+    standings = (
+        (
+            "all" if scope.kind is ScopeKind.ALL else f"{scope.kind} {scope.id}",
+            *_numbers(standing.completed, standing.claimed, standing.points),
+            "" if standing.fastest is None else timedelta(microseconds=standing.fastest),
+        )
+        for scope, standing in sorted(statistics.standings.items(), key=lambda item: item[0])
+    )
+    show(("in", "completed", "claimed", "points", "fastest"), standings, numbers=4)
+    tallies = (
+        (
+            stat.code or "logins",
+            *_numbers(
+                tally.measures.events,
+                tally.measures.sum,
+                tally.measures.highest,
+                tally.latest,
+                tally.measures.day_count,
+            ),
+        )
+        for stat, tally in sorted(statistics.tallies.items())
+    )
+    show(("tally", "events", "sum", "highest", "latest", "days"), tallies, numbers=5)
     logins, rate = statistics.logins, statistics.completion_rate
     shown_rate = "" if rate is None else f", a completion rate of {rate:.0%}"
     print(
@@ -46,33 +52,31 @@ def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustm
 
 
 def show_report(reports: Sequence[ChallengeReport]) -> None:
-    """How challenges do."""
-    table = _table("challenge", numbers=("started", "completed", "claimed"))
-    for report in reports:
-        table.add_row(Text(report.challenge_id), *_numbers(report.started, report.completed, report.claimed))
-    show(table)
+    """Print the statistics of challenges."""
+    rows = ((each.challenge_id, *_numbers(each.started, each.completed, each.claimed)) for each in reports)
+    show(("challenge", "started", "completed", "claimed"), rows, numbers=3)
     if reports[0].report_time is not None:
         print(f"counted {time_text(reports[0].report_time)}; nothing that counts has changed since, or a moment ago")
 
 
 def show_drifts(drifts: Iterable[Drift]) -> None:
-    """Standings that are, or were, not what they must be: one line for each number."""
-    table = _table("player", "in", "period", "number", numbers=("stored", "is"))
-    for drift in drifts:
-        key = drift.key
-        period = f"{key.schedule} {time_text(key.period_start)}" if key.period_start else str(key.schedule)
-        for name in _MEASURES:
-            stored, expected = getattr(drift.stored, name), getattr(drift.expected, name)
-            if stored != expected:
-                cells = (key.user_id, f"{key.scope} {key.scope_id}".rstrip(), period, name)
-                table.add_row(*map(Text, cells), *_numbers(stored, expected))
-    show(table)
+    """Print the numbers of standings that have drifted, one line each."""
+    show(
+        ("player", "in", "period", "number", "stored", "is"),
+        (row for drift in drifts for row in _rows(drift)),
+        numbers=2,
+    )
 
 
-def _table(*texts: str, numbers: Iterable[str]) -> Table:
-    columns = [*(Column(name) for name in texts), *(Column(name, justify="right") for name in numbers)]
-    return Table(*columns, box=None, pad_edge=False)
+def _rows(drift: Drift) -> Iterator[tuple[object, ...]]:
+    key = drift.key
+    period = f"{key.schedule} {time_text(key.period_start)}" if key.period_start else key.schedule
+    for name in _MEASURES:
+        stored, expected = getattr(drift.stored, name), getattr(drift.expected, name)
+        if stored != expected:
+            scope = f"{key.scope} {key.scope_id}".rstrip()
+            yield key.user_id, scope, period, name, *_numbers(stored, expected)
 
 
-def _numbers(*numbers: int | None) -> Iterable[str]:
-    return ["" if number is None else f"{number:,}" for number in numbers]
+def _numbers(*numbers: int | None) -> Iterator[str]:
+    return ("" if number is None else f"{number:,}" for number in numbers)

@@ -1,84 +1,74 @@
-"""What `optimize` does, one step after the other, and a table of what came of each."""
+"""Steps of `optimize` and a table of their outcomes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from admin.terminal import add, lines_of, progress_bars, show
+from rich.progress import Progress
+
+from admin.terminal import progress_bars, show
 from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.errors import ChallengeError
 from shared.postgres.maintenance.maintenance import MaintenanceRefused
 
-Progress = Callable[[int], object]
-"""Told how much further a step is."""
+Advance = Callable[[int], object]
+"""Called with the number of further units that are done."""
 
 
 class NotDone(Exception):
-    """Why a step could not be done."""
-
-
-class Step(NamedTuple):
-    """One thing to do, or to be said about what need not or cannot be done."""
-
-    what: str
-    work: Callable[[Progress], str]
-    """Does it and answers what came of it, or raises `NotDone`."""
-    total: int | None = None
-    """How far it goes; None if nobody knows."""
-    only_says: bool = False
-    """Whether it changes nothing."""
-
-
-def said(what: str, why: str) -> Step:
-    """Nothing is to be done."""
-    return Step(what, lambda _: why, only_says=True)
-
-
-def impossible(what: str, why: str) -> Step:
-    """Something is to be done, and cannot be."""
-
-    def fail(_: Progress) -> str:
-        raise NotDone(why)
-
-    return Step(what, fail, only_says=True)
-
-
-def perform(steps: Iterable[Step], *, dry: bool) -> bool:
-    """Do all steps, each after the one before it was, and show what came of them; whether nothing failed.
-
-    A dry run changes nothing.
-    """
-    table = lines_of("step", "outcome", "seconds")
-    done = True
-    with progress_bars() as progress:
-        for step in _as_far_as_known(steps):
-            if dry and not step.only_says:
-                add(table, step.what, "would be done", "")
-                continue
-            task = progress.add_task(step.what, total=step.total, visible=not step.only_says)
-            started = time.monotonic()
-            try:
-                outcome = step.work(lambda further, task=task: progress.advance(task, further))  # type: ignore[misc]
-            except _FAILURES as failure:
-                done, outcome = False, f"not done: {text_of(failure)}"
-            progress.update(task, total=1, completed=1)
-            add(table, step.what, outcome, "" if step.only_says else f"{time.monotonic() - started:.2f}")
-    show(table)
-    return done
+    """A step could not be done."""
 
 
 _FAILURES = (NotDone, MaintenanceRefused, CacheUnavailable, CacheRefused, ChallengeError)
 
 
-def text_of(failure: Exception) -> str:
-    """What a person is told of it."""
+class Steps:
+    """Does steps one after the other and keeps their outcomes. A dry run changes nothing."""
+
+    def __init__(self, bars: Progress, *, dry: bool) -> None:
+        self._bars = bars
+        self._dry = dry
+        self.outcomes: list[tuple[str, str, str]] = []
+        self.complete = True
+        """Whether no step has failed."""
+
+    def do(self, name: str, work: Callable[[Advance], str], total: int | None = None) -> None:
+        """Do a step of `total` units, if that is known. `work` returns the outcome, or raises `NotDone`."""
+        if self._dry:
+            self.outcomes.append((name, "would be done", ""))
+            return
+        task = self._bars.add_task(name, total=total)
+        started = time.monotonic()
+        try:
+            outcome = work(lambda units: self._bars.advance(task, units))
+        except _FAILURES as failure:
+            self.complete, outcome = False, f"not done: {_text(failure)}"
+        self._bars.update(task, total=1, completed=1)
+        self.outcomes.append((name, outcome, f"{time.monotonic() - started:.2f}"))
+
+    def skip(self, name: str, why: str) -> None:
+        """Note that there is nothing to do."""
+        self.outcomes.append((name, why, ""))
+
+    def fail(self, name: str, why: str) -> None:
+        """Note that something has to be done, and cannot be."""
+        self.complete = False
+        self.skip(name, f"not done: {why}")
+
+
+@contextmanager
+def steps(*, dry: bool) -> Iterator[Steps]:
+    """Yield an object that does steps, and print their outcomes at the end."""
+    with progress_bars() as bars:
+        taken = Steps(bars, dry=dry)
+        try:
+            yield taken
+        except _FAILURES as failure:
+            taken.fail("find out what else to do", _text(failure))
+    show(("step", "outcome", "seconds"), taken.outcomes)
+
+
+def _text(failure: Exception) -> str:
     return "Redis does not answer" if isinstance(failure, CacheUnavailable) else str(failure)
-
-
-def _as_far_as_known(steps: Iterable[Step]) -> Iterator[Step]:
-    try:
-        yield from steps
-    except _FAILURES as failure:
-        yield impossible("find out what else to do", text_of(failure))

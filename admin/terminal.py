@@ -1,6 +1,8 @@
-"""How things look in a terminal."""
+"""Tables, progress bars and texts for a terminal."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,52 +17,54 @@ from shared.domain.scores import RankingKey
 WIDTH_MAX = 1_000
 
 
-def lines_of(*names: str) -> Table:
-    """A table without borders, a line for each row."""
-    return Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
+def show(names: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> None:
+    """Print a table, one line a row. The last `numbers` columns are aligned to the right.
 
-
-def add(table: Table, *cells: object) -> None:
-    """Add a row. Cells are text: what came from players or providers is not markup."""
-    table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
-
-
-def show(table: Table) -> None:
-    """Print it as wide as it takes: a line that a narrow terminal breaks can be read, and grep finds it."""
+    Cells are plain text, because players and providers wrote some of them: no cell is read as markup. Lines are as wide
+    as they need to be: a line that a narrow terminal wraps can still be read, and grep finds it.
+    """
+    first_number = len(names) - numbers
+    columns = (
+        Column(name, no_wrap=True, justify="right" if index >= first_number else "left")
+        for index, name in enumerate(names)
+    )
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
     console = Console()
     console.width = console.measure(table, options=console.options.update_width(WIDTH_MAX)).maximum
     console.print(table)
 
 
 def time_text(instant: Instant) -> str:
-    """An instant to the second, in UTC."""
+    """Return an instant to the second, in UTC."""
     return f"{to_datetime(instant):%Y-%m-%d %H:%M:%SZ}"
 
 
 def period_text(start: Instant) -> str:
-    """The start of a ranking's period."""
+    """Return the start of a ranking's period."""
     return "all time" if start == LIFETIME_START else time_text(start)
 
 
 def ranking_text(ranking: RankingKey) -> str:
-    """A ranking's board, and where there are several, the start of its period."""
+    """Return a ranking's leaderboard and, unless it covers all time, the start of its period."""
     if ranking.period_start == LIFETIME_START:
         return ranking.board_id
     return f"{ranking.board_id} {time_text(ranking.period_start)}"
 
 
 def over_text(board: Leaderboard) -> str:
-    """What a board ranks by."""
+    """Return what a leaderboard ranks by."""
     ranked = board.ranked
     if isinstance(ranked, Stat):
-        what = f"{board.measure} of {ranked.code or ranked.source}"
+        over = f"{board.measure} of {ranked.code or ranked.source}"
     else:
-        what = f"points of {ranked.kind} {ranked.id}" if ranked != EVERYTHING else "points"
-    return f"{what}, least first" if board.ascending else what
+        over = f"points of {ranked.kind} {ranked.id}" if ranked != EVERYTHING else "points"
+    return f"{over}, least first" if board.ascending else over
 
 
 def bytes_text(size: int) -> str:
-    """A size, rounded."""
+    """Return a size, rounded."""
     value = float(size)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
@@ -69,17 +73,21 @@ def bytes_text(size: int) -> str:
     return f"{value:.1f} TiB"
 
 
+def count_text(count: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
+
+
 def share_text(part: int, whole: int) -> str:
-    """A share in percent; nothing of nothing is no share."""
+    """Return a share in percent, or "-" of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def progress_bars() -> Progress:
-    """Bars on standard error, so that what a command prints can be piped."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+def progress_bars(*, transient: bool = False) -> Progress:
+    """Return progress bars on standard error, so that a command's output can be piped.
+
+    Transient bars are shown only in a terminal, and disappear at the end.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=transient, disable=transient and not console.is_terminal)

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import click
 import pytest
 
-from admin.__main__ import FAMILIES, SCRIPT, main
+from admin.__main__ import SCRIPT, cli, main
 
 
-def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parser and those of all its commands."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for command in action.choices.values():
-                yield from parsers(command)
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield the commands of a group and of all groups in it, with their paths."""
+    for name, command in group.commands.items():
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
 
 
 def test_the_script_is_the_command_under_another_name() -> None:
     script = Path(sys.executable).with_name(SCRIPT)
     shown = subprocess.run([script, "boards", "--help"], capture_output=True, text=True, check=True)
-    assert shown.stdout.startswith(f"usage: {SCRIPT} boards ")
+    assert shown.stdout.startswith(f"Usage: {SCRIPT} boards ")
 
 
-def test_every_command_and_every_option_says_what_it_does() -> None:
-    root = argparse.ArgumentParser()
-    families = root.add_subparsers()
-    for register in FAMILIES:
-        register(families)
-    silent = []
-    for parser in parsers(root):
-        parser.format_help()
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                silent += [f"{parser.prog} {each.dest}" for each in action._choices_actions if not each.help]
-            elif not action.help:
-                silent.append(f"{parser.prog} {action.option_strings or action.dest}")
+def test_every_command_is_listed_with_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.partition("Commands:")[2].splitlines() if line}
+    assert listed >= {
+        "audit",
+        "boards",
+        "catalogue",
+        "migrate",
+        "optimize",
+        "points",
+        "recalculate",
+        "report",
+        "rewards",
+        "stats",
+        "verify",
+    }
+
+
+def test_every_command_and_every_option_has_a_help_text() -> None:
+    silent = [path for path, command in commands(cli) if not command.help]
+    for path, command in commands(cli):
+        silent += [
+            f"{path} {parameter.name}"
+            for parameter in command.params
+            if not (isinstance(parameter, click.Option | click.Argument) and parameter.help)
+        ]
     assert silent == []
 
 
@@ -48,4 +61,9 @@ def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as left:
         main([])
     assert left.value.code == 2
-    assert "usage: python -m admin" in capsys.readouterr().err
+    assert "Usage: python -m admin" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{version('challenge-backend')}\n"

@@ -108,15 +108,13 @@ def test_wrong_usage_leaves_with_status_2(argv: list[str], capsys: pytest.Captur
     with pytest.raises(SystemExit) as left:
         main(argv)
     assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python -m admin")
+    assert capsys.readouterr().err.startswith("Usage: python -m admin")
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["catalogue", "--help"], ["catalogue", "check", "--help"]])
 def test_help_is_at_every_level(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(argv)
-    assert left.value.code == 0
-    assert "check" in capsys.readouterr().out
+    assert main(argv) == 0
+    assert "check" in capsys.readouterr().out.lower()
 
 
 def test_the_module_runs_as_a_command(tmp_path: Path) -> None:

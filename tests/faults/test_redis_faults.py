@@ -17,7 +17,7 @@ import pytest
 import redis
 from challenge.v1.event_service_pb2 import ReportEventRequest
 
-from admin.board_access import BoardAccess, board_access, count_players
+from admin.leaderboard_access import LeaderboardAccess, count_players, leaderboard_access
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
@@ -57,11 +57,11 @@ class Rankings:
         cache = Cache(self._redis_url, connections_max=2)
         try:
             with opened(self._database_url, pool_size=1) as database:
-                return cache.probe() is None and self._agree(board_access(database, self._catalogue, cache))
+                return cache.probe() is None and self._agree(leaderboard_access(database, self._catalogue, cache))
         finally:
             cache.close()
 
-    def _agree(self, access: BoardAccess) -> bool:
+    def _agree(self, access: LeaderboardAccess) -> bool:
         check = RankingCheck(access.database, lambda: self._catalogue, access.boards, random.Random(), lambda _: None)
         for ranking in access.open_rankings():
             checked = check.compare_all(self._catalogue.leaderboard_by_id[ranking.board_id], ranking)

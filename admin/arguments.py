@@ -1,0 +1,71 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import click
+
+from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
+from shared.domain.instant import Instant, to_instant
+
+REASON_LENGTH_MAX = 500
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers between two bounds, both allowed."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not a whole number") from None
+        if not minimum <= number <= maximum:
+            raise click.BadParameter(f"{text} is not between {minimum:,} and {maximum:,}")
+        return number
+
+    return parse
+
+
+def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
+    """Return a check of texts: not empty, not too long, no control characters."""
+
+    def check(text: str) -> str:
+        problem = id_problem(text, length_max)
+        if problem is not None:
+            raise click.BadParameter(problem)
+        return text
+
+    return check
+
+
+def instant(text: str) -> Instant:
+    """Return the instant of a date or time in ISO 8601, in UTC unless it names another zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no date or time such as 2026-11-25 or 2026-11-25T12:00Z") from None
+    return to_instant(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+
+
+player = click.argument("player", type=identifier(), help="The player's id.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what would change.")
+reason = click.option(
+    "--reason", required=True, type=identifier(REASON_LENGTH_MAX), metavar="TEXT", help="Why, for the audit."
+)
+operator = click.option(
+    "--operator",
+    # Called only if the option is not given.
+    default=getpass.getuser,
+    show_default="your user name",
+    metavar="NAME",
+    help="Who acts, for the audit.",
+)
+
+
+def exactly_one(name: str, value: str | None, *, every: bool) -> None:
+    """Raise `UsageError` unless either `value` or `--all` was given."""
+    if (value is not None) == every:
+        raise click.UsageError(f"give either {name} or --all")
