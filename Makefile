@@ -72,6 +72,14 @@ contract: $(READY) ## Check the contract: style, and that no version on record i
 		$(BIN)/buf breaking protos --against ".git#ref=$$commit,subdir=protos" || exit 1; \
 	done
 
+.PHONY: docs
+docs: $(READY) ## Build the documentation site into .site/html; a broken link fails
+	@$(BIN)/python -m docsite
+
+.PHONY: settings
+settings: $(READY) ## Bring the table in docs/settings.md up to date with the code
+	@$(BIN)/python -m docsite.settings_table
+
 .PHONY: proto
 proto: $(GENERATED) ## Generate the Python code of the contract
 
@@ -96,7 +104,7 @@ lock: $(READY) ## Pin the newest versions of all dependencies
 
 .PHONY: clean
 clean: ## Remove what was installed and generated; the data of `make run` stays
-	rm -rf $(VENV) .tools generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tools .site generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv installs the pinned wheels in a few seconds, pip takes most of a minute. Both check the same hashes.
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml

@@ -15,6 +15,7 @@ PACKAGES = (
     "challenge_service",
     "demo",
     "devstack",
+    "docsite",
     "event_handler",
     "load_generator",
     "reward_dispatcher",

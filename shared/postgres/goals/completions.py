@@ -30,7 +30,7 @@ class HeldClaim(NamedTuple):
 def insert_missing(connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
     """Store completions, and answer which of them were not stored before.
 
-    A completion counts in statistics, too: `shared.operations.complete` sees to that.
+    A completion counts in statistics, too: `shared.operations.statistics.standing_changes` sees to that.
     """
     keys = sorted(records)
     values = [records[key] for key in keys]

@@ -1,0 +1,88 @@
+"""Builds the documentation site into `.site/html`: `python -m docsite`. A link that leads nowhere fails the build."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from docsite.pages import FRONT, places, with_links_of_the_site
+from docsite.reference import FOLDER, reference_pages
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / ".site"
+
+FIRST = ("index.md", "architecture.md", "catalogue.md", "rewards.md", "leaderboards.md", "operations.md", "settings.md")
+"""The pages that stand first, in the order in which they are best read."""
+
+DECISIONS = "decisions"
+
+
+def main() -> int:
+    """Build the site; return the exit status of Zensical."""
+    shutil.rmtree(SITE, ignore_errors=True)
+    pages = assembled() | reference_pages(descriptors())
+    for place, text in pages.items():
+        path = SITE / "pages" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    config = (Path(__file__).parent / "zensical.toml").read_text(encoding="utf-8")
+    (SITE / "zensical.toml").write_text(config.replace("nav = []", f"nav = {navigation(pages)}"), encoding="utf-8")
+    zensical = Path(sys.executable).parent / "zensical"
+    return subprocess.run([zensical, "build", "--strict"], cwd=SITE, check=False).returncode
+
+
+def assembled() -> dict[PurePosixPath, str]:
+    """Return the text of the repository's own pages by their places in the site."""
+    where = places(ROOT)
+    return {
+        place: with_links_of_the_site((ROOT / source).read_text(encoding="utf-8"), source, where)
+        for source, place in where.items()
+        if source.endswith(".md")
+    }
+
+
+def descriptors() -> FileDescriptorSet:
+    """Return the descriptors of all protos, with their comments."""
+    target = SITE / "protos.binpb"
+    target.parent.mkdir(exist_ok=True)
+    protos = sorted((ROOT / "protos").rglob("*.proto"))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "grpc_tools.protoc", "-I", ROOT / "protos"),
+            *("--include_imports", "--include_source_info", f"--descriptor_set_out={target}"),
+            *protos,
+        ],
+        check=True,
+    )
+    return FileDescriptorSet.FromString(target.read_bytes())
+
+
+def navigation(pages: Mapping[PurePosixPath, str]) -> str:
+    """Return the site's table of contents as a TOML array: guides, the API, decisions, the project."""
+    front = {PurePosixPath(page) for page in FRONT.values()} - {PurePosixPath("index.md")}
+    sections: dict[str, list[PurePosixPath]] = {"": [], "API": [], "Decisions": [], "Project": []}
+    for page in sorted(pages, key=_reading_order):
+        kind = {FOLDER: "API", PurePosixPath(DECISIONS): "Decisions"}.get(
+            page.parent, "Project" if page in front else ""
+        )
+        sections[kind].append(page)
+    entries = [json.dumps(str(page)) for page in sections.pop("")]
+    entries += [
+        f'{{ "{name}" = {json.dumps([str(page) for page in found])} }}' for name, found in sections.items() if found
+    ]
+    return f"[{', '.join(entries)}]"
+
+
+def _reading_order(page: PurePosixPath) -> tuple[int, str]:
+    name = str(page)
+    return (FIRST.index(name) if name in FIRST else len(FIRST), name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The text that people read: documents, and the docstrings and comments of all source files."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+# How a comment begins in files that are not Python and not Markdown.
+_COMMENTS = {
+    ".sql": "--",
+    ".lua": "--",
+    ".proto": "//",
+    ".toml": "#",
+    ".yaml": "#",
+    ".yml": "#",
+    ".sh": "#",
+    "Makefile": "#",
+    "Dockerfile": "#",
+    "run": "#",
+}
+
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n(?!\n)[^`\n]+)?)`(?!`)")
+
+
+class Passage(NamedTuple):
+    """One document, docstring or block of comment lines."""
+
+    file: str
+    """Path from the root of the repository."""
+    line: int
+    """First line, from 1."""
+    text: str
+
+
+class Span(NamedTuple):
+    """One piece of text in backticks."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: `{self.text}`"
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Return the paths of all files that are under version control or could be, from the root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return tuple(sorted(path for path in listed.stdout.splitlines() if (ROOT / path).is_file()))
+
+
+@cache
+def read(path: str) -> str:
+    """Return the text of a file."""
+    return (ROOT / path).read_text(encoding="utf-8", errors="replace")
+
+
+@cache
+def documents() -> tuple[str, ...]:
+    """Return the paths of all Markdown files."""
+    return tuple(path for path in files() if path.endswith(".md"))
+
+
+@cache
+def passages() -> tuple[Passage, ...]:
+    """Return everything that is written for people to read."""
+    return tuple(passage for path in files() for passage in _passages(path))
+
+
+@cache
+def spans() -> tuple[Span, ...]:
+    """Return everything that stands in backticks, code blocks excluded."""
+    return tuple(
+        Span(passage.file, passage.line + text.count("\n", 0, found.start()), " ".join(found[1].split()))
+        for passage in passages()
+        for text in [_FENCE.sub(lambda block: "\n" * block[0].count("\n"), passage.text)]
+        for found in _SPAN.finditer(text)
+    )
+
+
+def comment_marker(path: str) -> str | None:
+    """Return what begins a comment in a file; None where comments are not known."""
+    return _COMMENTS.get(Path(path).suffix) or _COMMENTS.get(Path(path).name)
+
+
+def _passages(path: str) -> Iterator[Passage]:
+    if path.endswith(".md"):
+        yield Passage(path, 1, read(path))
+    elif path.endswith(".py"):
+        yield from _docstrings(path)
+        yield from _blocks(path, _python_comments(path))
+    elif marker := comment_marker(path):
+        lines = enumerate(read(path).splitlines(), start=1)
+        comments = ((number, line.partition(marker)[2].strip()) for number, line in lines if marker in line)
+        yield from _blocks(path, comments)
+
+
+def docstring_nodes(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield every string that stands alone: docstrings, and those below fields and constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value
+
+
+def _docstrings(path: str) -> Iterator[Passage]:
+    for node in docstring_nodes(ast.parse(read(path))):
+        assert isinstance(node.value, str)
+        yield Passage(path, node.lineno, node.value)
+
+
+def _python_comments(path: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(read(path)).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("# ")
+
+
+def _blocks(path: str, comments: Iterator[tuple[int, str]]) -> Iterator[Passage]:
+    """Yield comments of consecutive lines as one, because a name may be broken across lines."""
+    first, lines = 0, list[str]()
+    for number, text in comments:
+        if lines and number != first + len(lines):
+            yield Passage(path, first, "\n".join(lines))
+            lines = []
+        if not lines:
+            first = number
+        lines.append(text)
+    if lines:
+        yield Passage(path, first, "\n".join(lines))
