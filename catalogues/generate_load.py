@@ -1,7 +1,7 @@
-"""Writes a catalogue for load tests; without arguments the one in `load.yaml`.
+"""Write a catalogue for load tests; without arguments the one in `load.yaml`.
 
 Challenge `challenge-001` holds the goals `challenge-001-goal-01`, `challenge-001-goal-02` and so on. The first
-challenge counts logins, the next four a stat each, and so on in turns of five (`KINDS`). The first goals of each
+challenge counts logins, the next four count one stat each, and this pattern repeats (`KINDS`). The first goals of each
 challenge are assigned by default.
 
     python catalogues/generate_load.py --output catalogues/load.yaml
@@ -21,12 +21,12 @@ HEADER = "# Written by catalogues/generate_load.py: change the rule there, not t
 
 
 class Kind(NamedTuple):
-    """What the goals of one challenge count."""
+    """The requirement shared by the goals of one challenge."""
 
     name: str
     requirement: dict[str, str]
     step: int
-    """Goal g has the target `step * g`."""
+    """Goal number g has the target `step * g`."""
 
 
 KINDS = (
@@ -40,7 +40,7 @@ KINDS = (
 
 
 def reward(g: int) -> dict[str, Any]:
-    """Every tenth goal pays much, every fifth a box, the others a little."""
+    """Return the reward of goal number g: every tenth pays much, every fifth a box, the others a little."""
     if g % 10 == 0:
         return {"type": "WALLET", "id": "GEMS", "quantity": 50 * g}
     if g % 5 == 0:
@@ -49,7 +49,7 @@ def reward(g: int) -> dict[str, Any]:
 
 
 def challenge(index: int, goals: int, default_assigned: int) -> dict[str, Any]:
-    """The challenge at `index`, from 0, with so many goals of which the first are assigned by default."""
+    """Return the challenge at `index`, from 0, with `goals` goals, of which the first are assigned by default."""
     challenge_id = f"challenge-{index + 1:03}"
     kind = KINDS[index % len(KINDS)]
     return {
@@ -70,15 +70,15 @@ def challenge(index: int, goals: int, default_assigned: int) -> dict[str, Any]:
 
 
 def catalogue(challenges: int, goals: int, default_assigned: int) -> str:
-    """The YAML text of so many challenges with so many goals each."""
+    """Return the YAML text of a catalogue of `challenges` challenges with `goals` goals each."""
     content = {"challenges": [challenge(index, goals, default_assigned) for index in range(challenges)]}
     text: str = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
     return HEADER + text
 
 
 def main() -> None:
-    """Write to the file that was asked for, or to standard output."""
-    parser = argparse.ArgumentParser(description="Writes a catalogue for load tests.")
+    """Write to the requested file, or to standard output."""
+    parser = argparse.ArgumentParser(description="Write a catalogue for load tests.")
     parser.add_argument("--challenges", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--goals", type=int, default=50, help="how many in each challenge (default: %(default)s)")
     parser.add_argument(
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="the file to write (default: standard output)")
     arguments = parser.parse_args()
     if arguments.challenges < 1 or arguments.goals < 1 or not 0 <= arguments.default_assigned <= arguments.goals:
-        parser.error("there is at least one challenge with one goal, and no more goals are assigned than there are")
+        parser.error("at least one challenge with one goal is needed, and at most all goals can be assigned by default")
     text = catalogue(arguments.challenges, arguments.goals, arguments.default_assigned)
     if arguments.output is None:
         sys.stdout.write(text)

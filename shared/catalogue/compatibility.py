@@ -1,4 +1,4 @@
-"""What becomes of players when one catalogue follows another."""
+"""Comparison of two catalogues: incompatibilities, and a summary of changes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_ident
 
 
 def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
-    """Why `new` may not follow `old`, in the order of `new`; empty if it may."""
+    """Return why `new` cannot replace `old`, in the order of `new`; empty if it can."""
     goals = {goal.id: goal_identity(goal) for goal in old.goals.values()}
     boards = {board.id: leaderboard_identity(board) for board in old.leaderboards}
     return [*identity_changes(goals, new), *leaderboard_identity_changes(boards, new)]
 
 
 def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[Problem]:
-    """Why `new` may not follow catalogues whose goals had these identities, by goal id; empty if it may.
+    """Return why `new` cannot replace catalogues whose goals had these identities, by goal id; empty if it can.
 
-    A goal id is for ever: source, stat, counting and schedule never change under it. All else may change. A goal may
-    move to another challenge: everything stored about it is stored under its own id and moves along, and calls that
-    still name the old challenge end in GOAL_NOT_FOUND.
+    A goal id is permanent: source, stat, counting and schedule never change under it. Everything else may change. A
+    goal may move to another challenge: everything stored about it is stored under its own id, and calls that still name
+    the old challenge end in GOAL_NOT_FOUND.
     """
     return [
-        Problem(f"goal {goal.id!r}", f"{change}: a goal id is for ever, give the changed goal an id of its own")
+        Problem(f"goal {goal.id!r}", f"{change}: a goal id is permanent, give the changed goal a new id")
         for goal in new.goals.values()
         if goal.id in known
         for change in _differences(_identity_traits(known[goal.id]), _identity_traits(goal_identity(goal)))
@@ -32,9 +32,12 @@ def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[
 
 
 def leaderboard_identity_changes(known: Mapping[str, LeaderboardIdentity], new: Catalogue) -> list[Problem]:
-    """The same for leaderboards: what a board ranks, by period and in which order, never changes under its id."""
+    """Return the same for leaderboards: what one ranks, its period and its order never change under its id."""
     return [
-        Problem(f"leaderboard {board.id!r}", f"{change}: its id is for ever, give the changed board an id of its own")
+        Problem(
+            f"leaderboard {board.id!r}",
+            f"{change}: a leaderboard id is permanent, give the changed leaderboard a new id",
+        )
         for board in new.leaderboards
         if board.id in known
         for change in _differences(
@@ -44,7 +47,7 @@ def leaderboard_identity_changes(known: Mapping[str, LeaderboardIdentity], new: 
 
 
 def changes(old: Catalogue, new: Catalogue) -> list[str]:
-    """What is different in `new`, a plain sentence each; empty exactly when the versions are equal."""
+    """Return the differences of `new`, one sentence each; empty if and only if the versions are equal."""
     return [
         *_challenge_changes(old, new),
         *_goal_changes(old, new),
@@ -87,12 +90,12 @@ def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """How each trait changes that does."""
+    """Yield a sentence for each trait that changes."""
     return (f"{trait} changes from {old[trait]} to {new[trait]}" for trait in old if old[trait] != new[trait])
 
 
 def _identity_traits(identity: GoalIdentity) -> dict[str, str]:
-    """The identity under a document's keys, as text short enough to be shown."""
+    """Return the identity by the keys of a document, as text short enough to be shown."""
     return {
         "source": identity.source,
         "stat": repr(identity.stat_code) if identity.stat_code else "none",
@@ -102,7 +105,7 @@ def _identity_traits(identity: GoalIdentity) -> dict[str, str]:
 
 
 def _traits(goal: Goal) -> dict[str, str]:
-    """What a document says about a goal, as `_identity_traits`."""
+    """Return everything a document says about a goal, like `_identity_traits`."""
     return {
         **_identity_traits(goal_identity(goal)),
         "target": f"{goal.target:,}",
@@ -122,11 +125,11 @@ def _reward(reward: Reward) -> str:
 
 def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
     if _reordered(_ids(old.challenges), _ids(new.challenges)):
-        yield "challenges come in another order"
+        yield "challenges are in another order"
     for challenge in new.challenges:
         before = old.challenge_by_id.get(challenge.id)
         if before is not None and _reordered(_ids(before.goals), _ids(challenge.goals)):
-            yield f"challenge {challenge.id!r}: goals come in another order"
+            yield f"challenge {challenge.id!r}: goals are in another order"
 
 
 def _ids(parts: Iterable[Challenge | Goal]) -> list[str]:
@@ -134,7 +137,7 @@ def _ids(parts: Iterable[Challenge | Goal]) -> list[str]:
 
 
 def _reordered(old: Sequence[str], new: Sequence[str]) -> bool:
-    """Whether what both hold comes in another order."""
+    """Return True if the common elements are in another order."""
     kept = set(old) & set(new)
     return [part for part in old if part in kept] != [part for part in new if part in kept]
 
@@ -167,15 +170,15 @@ def _board_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield f"leaderboard {board.id!r}: description changes"
     kept_before = [board.id for board in old.leaderboards if board.id in new.leaderboard_by_id]
     if kept_before != [board.id for board in new.leaderboards if board.id in old.leaderboard_by_id]:
-        yield "leaderboards come in another order"
+        yield "leaderboards are in another order"
 
 
 def _leaderboard_identity_traits(identity: LeaderboardIdentity) -> dict[str, str]:
-    """What a board ranks, in the words of a document."""
+    """Return what a leaderboard ranks, by the keys of a document."""
     over = (identity.scope, identity.scope_id, identity.source, identity.stat_code)
     return {
         "count": identity.measure,
-        "what it is over": " ".join(part for part in over if part),
+        "over": " ".join(part for part in over if part),
         "period": identity.schedule,
         "order": "ascending" if identity.ascending else "descending",
     }

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator, Mapping
 
 
 def cycles(edges: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
-    """Cycles of the graph, no two with a node in common, so many that every other cycle meets one of them.
+    """Yield cycles of the graph that share no nodes, enough that every other cycle shares a node with one of them.
 
-    Each is given by its nodes in the direction of the edges, without repeating the first. Edges to nodes that are no
-    keys lead nowhere. A depth-first walk that takes a cycle out as soon as it closes: linear in the number of edges.
-    It keeps its own trail, because chains may be longer than Python's recursion allows.
+    A cycle is its nodes in the direction of the edges, without repeating the first. Edges to nodes that are not keys
+    are ignored. The depth-first search removes a cycle as soon as it closes, so it is linear in the number of edges.
+    It keeps an explicit stack, because chains may be longer than Python's recursion limit.
     """
     finished: set[str] = set()
     for root in edges:
-        trail = {} if root in finished else {root: iter(edges[root])}  # each node with the edges still to be walked
+        trail = {} if root in finished else {root: iter(edges[root])}  # each node with its remaining edges
         while trail:
             node = next(reversed(trail))
             successor = next(trail[node], None)

@@ -1,4 +1,4 @@
-"""A parsed file, and places in it."""
+"""Parsed files, and places in them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import NamedTuple, TypeAlias
 from shared.catalogue.problem import Problem
 
 NESTING_MAX = 16
-"""Lists and mappings within one another. A catalogue needs six; the bound keeps parsers from exhausting the stack."""
+"""Levels of nested lists and mappings. A catalogue needs six; the bound keeps parsers from exhausting the stack."""
 
 Location: TypeAlias = tuple[str | int, ...]
-"""The keys and indexes that lead to a value, such as `("challenges", 3, "goals", 0, "target")`."""
+"""The keys and indexes of the path to a value, such as `("challenges", 3, "goals", 0, "target")`."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _KEY_SHOWN_MAX = 64
 
 
 class Fault(NamedTuple):
-    """Something that the file's syntax allows and a catalogue does not."""
+    """A problem in a file whose syntax is valid."""
 
     location: Location
     message: str
@@ -28,7 +28,7 @@ class Fault(NamedTuple):
 
 
 class Unparsable(Exception):
-    """The text cannot be read any further; the message says why."""
+    """The text cannot be parsed; the message says why."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -38,27 +38,27 @@ class Unparsable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """What one file holds: mappings with text keys, lists, text, numbers, booleans and None."""
+    """The content of one file: mappings with text keys, lists, text, numbers, booleans and None."""
 
     value: object
     lines: Mapping[Location, int | None] = field(default_factory=dict)
-    """The line of each value, from 1; empty where the parser does not tell."""
+    """The line of each value, from 1; empty if the parser does not track lines."""
     faults: tuple[Fault, ...] = ()
     file: str = ""
 
 
 class Place(NamedTuple):
-    """A value's place in a document; problems are raised from here."""
+    """The place of a value in a document, for reporting problems."""
 
     document: Document
     location: Location = ()
 
     def at(self, *keys: str | int) -> Place:
-        """The place of a part of this value."""
+        """Return the place of a part of this value."""
         return Place(self.document, self.location + keys)
 
     def problem(self, message: str, line: int | None = None) -> Problem:
-        """A problem here. A value that is absent is given the line of what it is absent from."""
+        """Return a problem at this place. A missing value gets the line of the value it is missing from."""
         lines, location = self.document.lines, self.location
         while line is None and (line := lines.get(location)) is None and location:
             location = location[:-1]
@@ -69,7 +69,7 @@ class Place(NamedTuple):
 
 
 def path_of(location: Location) -> str:
-    """The location as people write it: `challenges[3].goals[0].target`. Keys that are not plain words are quoted."""
+    """Return the location as text: `challenges[3].goals[0].target`. Keys that are not plain words are quoted."""
     path = ""
     for key in location:
         if isinstance(key, int):

@@ -1,7 +1,7 @@
-"""A catalogue as far as its values have the right shape.
+"""Drafts: the values of a catalogue that have the right shape.
 
-Rules are judged on drafts, so that a goal with a misspelt key still takes part in them and everything that is wrong can
-be told at once. A value of another shape is None here: the schema reports it, and no rule judges it.
+Rules check drafts, so that a goal with a misspelt key still takes part in them and all problems can be reported
+together. A value of another shape is None here: the schema reports it, and rules skip it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GoalDraft:
     id: str | None
     source: str | None
     has_stat: bool
-    """Whether the key is there, whatever its value."""
+    """True if the key is present, whatever its value."""
     count: str | None
     requires: tuple[TextDraft, ...]
     tags: tuple[TextDraft, ...]
@@ -44,7 +44,7 @@ class ChallengeDraft:
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardDraft:
-    """One leaderboard; `place` is the whole board's."""
+    """One leaderboard; `place` is the whole leaderboard's."""
 
     place: Place
     id: str | None
@@ -53,12 +53,12 @@ class LeaderboardDraft:
     tag: str | None
     count: str | None
     keys: frozenset[str]
-    """The keys that are there, whatever their values."""
+    """The keys that are present, whatever their values."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueDraft:
-    """All files together, in their order; at least one."""
+    """All files together, in order; at least one."""
 
     documents: tuple[Document, ...]
     challenges: tuple[ChallengeDraft, ...]
@@ -68,7 +68,7 @@ class CatalogueDraft:
 
 
 def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
-    """What the rules are judged on."""
+    """Return the draft of all documents together."""
     challenges: list[ChallengeDraft] = []
     goals: list[GoalDraft] = []
     stats: list[TextDraft] = []
@@ -108,7 +108,7 @@ def _board(place: Place, board: object) -> LeaderboardDraft:
 
 
 def _entries(place: Place, value: object, key: str) -> Iterator[tuple[Place, object]]:
-    """The entries of the list under `key`, each with its place; none if there is no such list."""
+    """Yield the entries of the list under `key`, each with its place; none if there is no such list."""
     entries = value.get(key) if isinstance(value, dict) else None
     if isinstance(entries, list):
         for index, entry in enumerate(entries):

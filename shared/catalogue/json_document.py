@@ -1,4 +1,4 @@
-"""JSON, with repeated keys noticed."""
+"""JSON parsing that reports repeated keys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from shared.catalogue.document import NESTING_MAX, Document, Fault, Location, Un
 
 
 class _Object(list[tuple[str, object]]):
-    """A JSON object as it was written: a dict would keep one of two equal keys in silence."""
+    """A JSON object as written: a dict would silently keep one of two equal keys."""
 
 
 def parse_json(text: str) -> Document:
-    """The document in `text`; raises `Unparsable`."""
+    """Return the document in `text`; raise `Unparsable`."""
     try:
         written = json.loads(text, object_pairs_hook=_Object)
     except json.JSONDecodeError as error:

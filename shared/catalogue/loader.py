@@ -1,4 +1,4 @@
-"""From files to the catalogue that every call is judged by."""
+"""Loading of catalogue files into a validated catalogue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.catalogue.document import Document, Place
 from shared.catalogue.draft import draft_of
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.catalogue.reading import read
-from shared.catalogue.rules import RULES, RULES_OF_THE_WHOLE
+from shared.catalogue.rules import RULES, RULES_FOR_COMPLETE_CATALOGUES
 from shared.catalogue.schema import (
     CatalogueForm,
     ChallengeForm,
@@ -39,9 +39,9 @@ from shared.domain.periods import Schedule
 
 
 def load(path: Path) -> Catalogue:
-    """The catalogue in one YAML or JSON file, or in a folder of such files, sorted by name and taken together.
+    """Return the catalogue in one YAML or JSON file, or in all such files of a folder, sorted by name.
 
-    Raises `CatalogueInvalid` with all problems of all files; nothing else, whatever the files hold.
+    Raise `CatalogueInvalid` with all problems of all files, and nothing else, whatever the files contain.
     """
     found = list(read(path))
     documents = [document for document in found if isinstance(document, Document)]
@@ -58,7 +58,7 @@ def load(path: Path) -> Catalogue:
             problems += examined
 
     draft = draft_of(documents)
-    for rule in (*RULES, *RULES_OF_THE_WHOLE) if complete else RULES:
+    for rule in (*RULES, *RULES_FOR_COMPLETE_CATALOGUES) if complete else RULES:
         problems += rule(draft)
     if problems:
         raise CatalogueInvalid(_in_reading_order(problems))

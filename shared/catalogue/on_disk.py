@@ -1,7 +1,7 @@
-"""A catalogue's files, and whether they have changed.
+"""The catalogue's files on disk, and detection of changes.
 
-They are looked at, not listened to: asking the file system for names, sizes and times works on every mount, and costs
-less than 0.1 ms a file.
+Files are polled, not watched: names, sizes and modification times are available on every mount and cost less than
+0.1 ms per file.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from shared.catalogue.loader import load
 from shared.catalogue.reading import files_in
 from shared.domain.catalogue import Catalogue
 
-_Look: TypeAlias = tuple[tuple[str, int, int, int], ...]
-"""Of each file its name, inode, size and time of change in nanoseconds."""
+_Snapshot: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and modification time in nanoseconds of each file."""
 
 
 class CatalogueOnDisk:
-    """The file or folder at one path. For one thread."""
+    """The file or folder at one path. Not thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: _Look = ()
-        self._loaded: _Look | None = None
+        self._seen: _Snapshot = ()
+        self._loaded: _Snapshot | None = None
 
     def load(self) -> Catalogue:
-        """The catalogue as it lies there now; raises `CatalogueInvalid` with all problems."""
-        # Looked at before it is read: what is written meanwhile will look different.
-        self._loaded = self._seen = _look(self.path)
+        """Return the catalogue as it is on disk now; raise `CatalogueInvalid` with all problems."""
+        # Polled before reading, so that a file written meanwhile counts as changed.
+        self._loaded = self._seen = _snapshot(self.path)
         return load(self.path)
 
     def has_changed(self) -> bool:
-        """Whether the files are others than those that were loaded, and no others than at the look before.
+        """Return True if the files differ from the loaded ones and have not changed since the previous poll.
 
-        Editors and copies write in several steps, and a file that is cut off between two goals is a good catalogue
-        without the rest. So what looked different a moment ago is left alone until the next look.
+        Editors and copies write in several steps, and a file cut off between two goals is a valid catalogue without
+        the rest. So files are loaded only once two polls in a row see the same.
         """
-        before, self._seen = self._seen, _look(self.path)
+        before, self._seen = self._seen, _snapshot(self.path)
         return self._seen == before and self._seen != self._loaded
 
 
-def _look(path: Path) -> _Look:
-    return tuple(_looks(path))
+def _snapshot(path: Path) -> _Snapshot:
+    return tuple(_file_properties(path))
 
 
-def _looks(path: Path) -> Iterator[tuple[str, int, int, int]]:
-    """What can be seen of the files at the path. What cannot is left out: loading will say why."""
+def _file_properties(path: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Yield the visible properties of the files at the path. Unreadable ones are left out; loading reports them."""
     try:
         files = files_in(path)
     except OSError:

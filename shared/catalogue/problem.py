@@ -1,4 +1,4 @@
-"""What can be wrong with a catalogue, said so that its author finds the place."""
+"""Problems of a catalogue, with the place in the file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """One thing that has to be put right before the catalogue can be used."""
+    """One thing that must be fixed before the catalogue can be used."""
 
     path: str
     """The place in the document, such as `challenges[3].goals[0].target`; empty for the document as a whole."""
     message: str
     file: str = ""
-    """The file as it was named to the loader; empty where two catalogues are compared."""
+    """The file as named to the loader; empty when two catalogues are compared."""
     line: int | None = None
-    """From 1; None where no line is known, as in JSON files."""
+    """From 1; None if unknown, as in JSON files."""
 
     def __str__(self) -> str:
         file = f"{self.file}:{self.line}" if self.line is not None else self.file
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
 
 
 class CatalogueInvalid(Exception):
-    """The catalogue cannot be used; `problems` holds everything that is wrong with it, in the order of the files."""
+    """The catalogue cannot be used; `problems` are all its problems, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

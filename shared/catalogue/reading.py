@@ -1,4 +1,4 @@
-"""From a path to parsed documents."""
+"""Reading of the files at a path into parsed documents."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shared.catalogue.problem import Problem
 from shared.catalogue.yaml_document import parse_yaml
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
-"""More than 10,000 goals with ample descriptions; a file beyond it was named by mistake."""
+"""Maximum size of a file in bytes: more than 10,000 goals with long descriptions. A larger file is a mistake."""
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 
 
 def read(path: Path) -> Iterator[Document | Problem]:
-    """The document of each file that makes up the catalogue at `path`, or what keeps the file from being read.
+    """Yield the document of each file of the catalogue at `path`, or the problem that keeps it from being read.
 
-    A folder stands for its YAML and JSON files sorted by name, without hidden ones (editors and mounts leave some) and
-    without subfolders. A path that is no folder is read whatever it is, so a pipe can be checked; only a name that
-    ends in `.json` is read as JSON.
+    A folder means its YAML and JSON files sorted by name, without hidden ones (editors and mounts leave some) and
+    without subfolders. A path that is not a folder is read whatever it is, so a pipe can be checked; only a name that
+    ends in `.json` is parsed as JSON.
     """
-    if not os.path.isdir(path):  # unlike Path.is_dir, it does not raise: opening then says what is wrong
+    if not os.path.isdir(path):  # unlike Path.is_dir it does not raise; opening the file reports what is wrong
         yield _read_file(path)
         return
     try:
@@ -34,13 +34,13 @@ def read(path: Path) -> Iterator[Document | Problem]:
         yield Problem("", f"cannot be read: {error.strerror}", str(path))
         return
     if not found:
-        yield Problem("", "the folder holds no .yaml, .yml or .json file", str(path))
+        yield Problem("", "the folder has no .yaml, .yml or .json file", str(path))
     for file in found:
         yield _read_file(file) if os.path.isfile(file) else Problem("", "is not a file", str(file))
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files that make up the catalogue in a folder, in the order in which they are taken together."""
+    """Return the files of the catalogue in a folder, in the order in which they are combined."""
     return sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
 
 

@@ -1,4 +1,4 @@
-"""What the values of a catalogue must be in view of one another. One function, one rule."""
+"""Rules about how values of a catalogue relate to each other, one function each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHALLENGES_MAX = 1_000
 GOALS_MAX = 10_000
 DECLARED_STATS_MAX = 1_000
 LEADERBOARDS_MAX = 100
-"""Each is ranked anew whenever the ranking for times without Redis is refreshed."""
+"""Maximum number of leaderboards: each is ranked again at every refresh of the ranking that serves without Redis."""
 
 _CYCLE_SHOWN_MAX = 8
 _ID_SHOWN_MAX = 128
@@ -24,7 +24,7 @@ _ID_SHOWN_MAX = 128
 Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
 
 _COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM})
-"""What takes a value or a delta."""
+"""The countings that need a value or a delta."""
 
 
 def challenge_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -69,22 +69,22 @@ def prerequisites_have_no_cycle(draft: CatalogueDraft) -> Iterator[Problem]:
     for cycle in cycles(required):
         shown = " -> ".join(_shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
         more = f" (and {len(cycle) - _CYCLE_SHOWN_MAX} more)" if len(cycle) > _CYCLE_SHOWN_MAX else ""
-        yield places[cycle[0]].at("requires").problem(f"goals require one another in a circle: {shown}{more}")
+        yield places[cycle[0]].at("requires").problem(f"goals require each other in a cycle: {shown}{more}")
 
 
-def a_stat_goal_names_its_stat(draft: CatalogueDraft) -> Iterator[Problem]:
+def stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         if goal.source == Source.STAT and not goal.has_stat:
             yield goal.place.at("stat").problem("is required with source: stat")
 
 
-def only_a_stat_goal_names_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
+def login_goals_have_no_stat(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         if goal.source == Source.LOGIN and goal.has_stat:
             yield goal.place.at("stat").problem("is only for source: stat")
 
 
-def a_login_goal_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
+def login_goals_count_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         if goal.source == Source.LOGIN and goal.count in _COUNTS_NUMBERS:
             yield goal.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
@@ -95,11 +95,11 @@ def tags_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
         yield from _unique(goal.tags)
 
 
-def board_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
+def leaderboard_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
     return _unique((board.place.at("id"), board.id) for board in draft.leaderboards)
 
 
-def a_board_over_points_names_goals_alone(draft: CatalogueDraft) -> Iterator[Problem]:
+def leaderboards_over_points_have_no_stat_or_count(draft: CatalogueDraft) -> Iterator[Problem]:
     for board in draft.leaderboards:
         if board.over != Over.POINTS:
             continue
@@ -110,7 +110,7 @@ def a_board_over_points_names_goals_alone(draft: CatalogueDraft) -> Iterator[Pro
             yield board.place.at("tag").problem("a leaderboard is over a challenge or a tag, not both")
 
 
-def a_board_over_events_says_how_they_count(draft: CatalogueDraft) -> Iterator[Problem]:
+def leaderboards_over_events_have_a_count(draft: CatalogueDraft) -> Iterator[Problem]:
     for board in draft.leaderboards:
         if board.over not in (Over.LOGIN, Over.STAT):
             continue
@@ -125,13 +125,13 @@ def a_board_over_events_says_how_they_count(draft: CatalogueDraft) -> Iterator[P
             yield board.place.at("stat").problem("is only for over: stat")
 
 
-def a_login_board_counts_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
+def login_leaderboards_count_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
     for board in draft.leaderboards:
         if board.over == Over.LOGIN and board.count in (LeaderboardCounting.SUM, LeaderboardCounting.HIGHEST):
             yield board.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
 
 
-def what_a_board_is_over_exists(draft: CatalogueDraft) -> Iterator[Problem]:
+def challenges_and_tags_of_leaderboards_exist(draft: CatalogueDraft) -> Iterator[Problem]:
     challenges = {challenge.id for challenge in draft.challenges}
     tags = {tag.text for goal in draft.goals for tag in goal.tags}
     for board in draft.leaderboards:
@@ -144,7 +144,7 @@ def what_a_board_is_over_exists(draft: CatalogueDraft) -> Iterator[Problem]:
 def there_is_a_challenge(draft: CatalogueDraft) -> Iterator[Problem]:
     roots = [document.value for document in draft.documents]
     if all(isinstance(root, dict) and root.get("challenges", []) == [] for root in roots):
-        yield Place(draft.documents[0], ("challenges",)).problem("a catalogue has at least one challenge")
+        yield Place(draft.documents[0], ("challenges",)).problem("a catalogue needs at least one challenge")
 
 
 def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -155,7 +155,7 @@ def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
         ("leaderboards", draft.leaderboards, LEADERBOARDS_MAX),
     ):
         if len(parts) > maximum:
-            yield parts[maximum].place.problem(f"a catalogue has at most {maximum:,} {what}")
+            yield parts[maximum].place.problem(f"a catalogue can have at most {maximum:,} {what}")
 
 
 RULES: tuple[Rule, ...] = (
@@ -165,23 +165,23 @@ RULES: tuple[Rule, ...] = (
     prerequisites_are_unique,
     no_goal_requires_itself,
     prerequisites_have_no_cycle,
-    a_stat_goal_names_its_stat,
-    only_a_stat_goal_names_a_stat,
-    a_login_goal_counts_events_or_days,
+    stat_goals_have_a_stat,
+    login_goals_have_no_stat,
+    login_goals_count_events_or_days,
     tags_are_unique,
-    board_ids_are_unique,
-    a_board_over_points_names_goals_alone,
-    a_board_over_events_says_how_they_count,
-    a_login_board_counts_events_or_days,
+    leaderboard_ids_are_unique,
+    leaderboards_over_points_have_no_stat_or_count,
+    leaderboards_over_events_have_a_count,
+    login_leaderboards_count_events_or_days,
     sizes_are_bounded,
 )
 
-RULES_OF_THE_WHOLE: tuple[Rule, ...] = (
+RULES_FOR_COMPLETE_CATALOGUES: tuple[Rule, ...] = (
     there_is_a_challenge,
     prerequisites_exist,
-    what_a_board_is_over_exists,
+    challenges_and_tags_of_leaderboards_exist,
 )
-"""Rules that ask for something to be there: a file that could not be read may hold it."""
+"""Rules that require something to exist. They are skipped if a file could not be read, because it may contain it."""
 
 
 def _unique(ids: Iterable[tuple[Place, str | None]]) -> Iterator[Problem]:
@@ -192,10 +192,10 @@ def _unique(ids: Iterable[tuple[Place, str | None]]) -> Iterator[Problem]:
         if text in first:
             where = first[text]
             file = "" if where.document is place.document else f" of {where.document.file}"
-            yield place.problem(f"{_shown(text)} is already at {where}{file}")
+            yield place.problem(f"{_shown(text)} is already used at {where}{file}")
         first.setdefault(text, place)
 
 
 def _shown(text: str) -> str:
-    """The id in quotes; without characters that would break the line, and not longer than an id may be."""
+    """Return the id in quotes, without line breaks and cut to the maximum length of an id."""
     return repr(text[:_ID_SHOWN_MAX])

@@ -1,6 +1,6 @@
-"""The form of a catalogue document: which keys there are, and what each value alone may be.
+"""The schema of a catalogue document: its keys, and the allowed values of each.
 
-Nothing is coerced: `"5"`, `5.0` and `true` are no whole numbers. What values must be in view of one another is in
+Nothing is coerced: `"5"`, `5.0` and `true` are not whole numbers. Rules that relate values to each other are in
 `shared.catalogue.rules`.
 """
 
@@ -30,9 +30,9 @@ PREREQUISITES_MAX = 32
 TAGS_MAX = 16
 
 _LAYOUT = str.maketrans("\n\t", "  ")
-"""What a description may have although it is control characters."""
+"""Control characters that a description may contain."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""JSON can write these, and neither protobuf nor Postgres can hold them."""
+"""Lone surrogates: JSON can contain them, but protobuf and Postgres cannot."""
 
 
 def _id(text: str) -> str:
@@ -67,12 +67,12 @@ class Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-# Enumerations are written as text, and a strict field takes nothing but the enumeration's own members. Under
-# `strict=False` the text becomes a member; no other spelling is accepted.
+# Enumerations are written as text, and a strict field accepts only the enumeration's own members. With `strict=False`
+# the text becomes a member; no other spelling is accepted.
 
 
 class RewardForm(Form):
-    """What a completed goal earns."""
+    """The reward of a completed goal."""
 
     type: Annotated[RewardType, Field(strict=False)]
     id: Id
@@ -88,7 +88,7 @@ class GoalForm(Form):
     description: Description = ""
     source: Annotated[Source, Field(strict=False)]
     stat: Id = ""
-    """Given exactly with `source: stat`; a rule sees to that."""
+    """Present if and only if `source: stat`; a rule checks it."""
     count: Annotated[Counting, Field(strict=False)]
     target: Amount
     reward: RewardForm
@@ -108,7 +108,7 @@ class ChallengeForm(Form):
 
 
 class Over(StrEnum):
-    """Where a leaderboard's scores come from."""
+    """The origin of a leaderboard's scores."""
 
     POINTS = "points"
     LOGIN = "login"
@@ -116,7 +116,7 @@ class Over(StrEnum):
 
 
 class LeaderboardCounting(StrEnum):
-    """The ways of counting that never fall, so that a score is kept once it is reached."""
+    """The countings that never decrease, so that a score is kept once it is reached."""
 
     SUM = "sum"
     EVENTS = "events"
@@ -125,7 +125,7 @@ class LeaderboardCounting(StrEnum):
 
 
 class LeaderboardSchedule(StrEnum):
-    """How often a leaderboard starts anew."""
+    """How often a leaderboard restarts."""
 
     ALL_TIME = "all_time"
     DAY = "day"
@@ -134,14 +134,14 @@ class LeaderboardSchedule(StrEnum):
 
 
 class SortOrder(StrEnum):
-    """Which score stands first."""
+    """The score that is first."""
 
     DESCENDING = "descending"
     ASCENDING = "ascending"
 
 
 class Ranks(StrEnum):
-    """What players with the same score get."""
+    """The ranks of players with the same score."""
 
     SHARED = "shared"
     STRICT = "strict"
@@ -156,7 +156,7 @@ class LeaderboardForm(Form):
     over: Annotated[Over, Field(strict=False)]
     challenge: Id = ""
     tag: Id = ""
-    """Only with `over: points`, and one of the two; rules see to that, as to the next two."""
+    """Only with `over: points`, and only one of `challenge` and `tag`; rules check this and the next two."""
     stat: Id = ""
     count: Annotated[LeaderboardCounting | None, Field(strict=False)] = None
     period: Annotated[LeaderboardSchedule, Field(strict=False)] = LeaderboardSchedule.ALL_TIME
@@ -169,5 +169,5 @@ class CatalogueForm(Form):
 
     challenges: list[ChallengeForm] = []
     stats: list[Id] = []
-    """Further stat codes that are tallied although no goal may use them yet."""
+    """Further stat codes that are tallied even if no goal uses them yet."""
     leaderboards: list[LeaderboardForm] = []

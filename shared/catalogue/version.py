@@ -1,4 +1,4 @@
-"""The version of a catalogue: a hash of what it defines."""
+"""The version of a catalogue: a hash of its definitions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DIGEST_BYTES = 16
 def version_of(
     challenges: Sequence[Challenge], declared_stats: Collection[str], boards: Sequence[Leaderboard] = ()
 ) -> str:
-    """32 hexadecimal digits, equal exactly when the definitions are.
+    """Return 32 hexadecimal digits that are equal if and only if the definitions are.
 
-    The order of challenges, goals, prerequisites, tags and boards is part of the definitions, because players see it;
-    formatting, comments, the order of keys, defaults written out and the division into files are not. Every field of
-    the domain values takes part, so that one which is added later cannot be forgotten here.
+    The order of challenges, goals, prerequisites, tags and leaderboards is part of the definitions, because players see
+    it. Formatting, comments, the order of keys, explicit defaults and the division into files are not. Every field of
+    the domain values is hashed, so that a field added later cannot be forgotten here.
     """
     content = [
         [dataclasses.asdict(challenge) for challenge in challenges],

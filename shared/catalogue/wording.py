@@ -1,4 +1,4 @@
-"""What the schema finds wrong, in words for people who write catalogues and not Python."""
+"""Schema problems, in words for authors of catalogues rather than Python programmers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _WORDS = {
     "too_long": "must have at most {max_length} entries",
     "too_short": "must have at least {min_length} entry",
 }
-"""By pydantic's type of error. A type that is not here is one of our own and carries its words."""
+"""Texts by pydantic's error type. Types that are not listed are our own and carry their text."""
 
 
 def examine(document: Document) -> CatalogueForm | list[Problem]:
-    """The document in its form, or everything in it that has not the form that a catalogue has."""
+    """Return the validated document, or all the places where it does not match the schema."""
     try:
         return CatalogueForm.model_validate(document.value)
     except ValidationError as error:

@@ -1,9 +1,9 @@
-"""YAML, as far as a catalogue needs it.
+"""Parsing of the subset of YAML that a catalogue needs.
 
 Plain scalars mean what they mean in JSON and are text otherwise: YAML 1.1 would read `no` and `on` as booleans, `010`
-as 8 and `1:30` as 90, so that an id or a target silently becomes another one. Aliases are refused, which rules out
-documents that grow when they are expanded; so are tags, and a second document in the file. Events are taken from the
-parser one by one, so a refused document is not parsed to its end.
+as 8 and `1:30` as 90, which would silently change an id or a target. Aliases are refused, which rules out documents
+that grow when they are expanded; so are tags, and a second document in the file. Events are taken from the parser one
+by one, so a refused document is not parsed to its end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from shared.catalogue.document import NESTING_MAX, Document, Fault, Location, Unparsable
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml parses 30 times faster; a PyYAML that was built without it does the same, slowly."""
+"""libyaml parses 30 times faster; PyYAML built without it gives the same result slowly."""
 
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,99})")
@@ -24,7 +24,7 @@ _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def parse_yaml(text: str) -> Document:
-    """The document in `text`; raises `Unparsable`."""
+    """Return the document in `text`; raise `Unparsable`."""
     try:
         return _Parsing(text).document()
     except yaml.MarkedYAMLError as error:
@@ -49,15 +49,15 @@ class _Parsing:
         value = self._value(next(self._events), ())
         next(self._events)  # the end of the document
         if not isinstance(following := next(self._events), yaml.StreamEndEvent):
-            raise Unparsable("a file holds one document, this one starts another", _line(following))
+            raise Unparsable("a file must contain one document, this one starts another", _line(following))
         return Document(value, self._lines, tuple(self._faults))
 
     def _value(self, event: yaml.Event, location: Location) -> object:
         self._lines.setdefault(location, _line(event))
         if isinstance(event, yaml.AliasEvent):
-            raise Unparsable("aliases (*) are refused: write the value out", _line(event))
+            raise Unparsable("aliases (*) are not supported: repeat the value", _line(event))
         if getattr(event, "tag", None) is not None:
-            raise Unparsable("tags (!) are refused", _line(event))
+            raise Unparsable("tags (!) are not supported", _line(event))
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
         if len(location) >= NESTING_MAX:

@@ -1,4 +1,4 @@
-"""A provider that is the game's own gRPC service: `challenge.reward.v1`, whose comments are the contract."""
+"""Delivery to the game's own gRPC service, `challenge.reward.v1`; the comments of its proto are the contract."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ REFUSAL_REASONS = {
 }
 
 _OPTIONS = (
-    # The queue tries again, later and counted.
+    # The delivery queue retries, later and counted.
     ("grpc.enable_retries", 0),
-    # A provider that is back is noticed within the breaker's longest pause.
+    # A recovered provider is noticed within the breaker's longest pause.
     ("grpc.max_reconnect_backoff_ms", 10_000),
     ("grpc.max_receive_message_length", 64 * 1024),
 )
 
 
 class GameServiceProvider:
-    """Calls one service; the channel is shared by threads."""
+    """A client of one service. Threads share its channel."""
 
     def __init__(self, target: str, *, timeout_s: float) -> None:
-        """`target` is a host and port; `timeout_s` is for a whole attempt."""
+        """Set up the channel to `target`, a host and port; `timeout_s` bounds a whole attempt."""
         self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         self._stub = RewardProviderServiceStub(self._channel)
         self._timeout_s = timeout_s
 
     def grant(self, delivery: Delivery) -> Answer:
-        """One attempt."""
+        """Make one attempt."""
         try:
             response = self._stub.Grant(_request(delivery), timeout=self._timeout_s)
         except grpc.RpcError as error:
             return _failure(error)
         answer = _outcome(response)
-        return TryAgain("the answer has no outcome, or an unknown reason") if answer is None else answer
+        return TryAgain("the response has no outcome or an unknown refusal reason") if answer is None else answer
 
     def find(self, delivery: Delivery) -> Answer | None:
-        """What became of it, if the game knows and says so."""
+        """Return the outcome of an earlier attempt if the game knows it."""
         try:
             response = self._stub.GetGrant(rpc.GetGrantRequest(grant_id=delivery.grant_id), timeout=self._timeout_s)
         except grpc.RpcError:
@@ -62,7 +62,7 @@ class GameServiceProvider:
         return _outcome(response)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the channel."""
         self._channel.close()
 
 
@@ -90,13 +90,13 @@ def _outcome(response: rpc.GrantResponse | rpc.GetGrantResponse) -> Answer | Non
 
 
 def _failure(error: grpc.RpcError) -> TryAgain:
-    # A stub raises what is a Call too; the stubs' types do not say so.
+    # Errors raised by a stub are also Calls, but their type does not say so.
     assert isinstance(error, grpc.Call)  # noqa: S101
     return TryAgain(f"{error.code().name}: {error.details()}", _retry_after(error))
 
 
 def _retry_after(error: grpc.Call) -> Instant:
-    """What the details ask for; 0 if they are not there, or make no sense."""
+    """Return the pause requested in the error details; 0 if there is none or it is malformed."""
     try:
         status = rpc_status.from_call(error)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The provider for development: it writes a line to the log, and every reward counts as granted."""
+"""The provider for development: it logs every grant and delivers nothing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ log = logging.getLogger(__name__)
 
 
 class LogOnlyProvider:
-    """Gives nothing to anybody."""
+    """A provider that only writes to the log."""
 
     def grant(self, delivery: Delivery) -> Answer:
-        """Log the grant."""
+        """Log the grant and report it as granted."""
         reward = delivery.reward
         log.info(
-            "granted, by this line alone",
+            "grant logged, not delivered",
             extra={"grant_id": delivery.grant_id, "reward": f"{reward.quantity} {reward.type} {reward.id}"},
         )
         return Granted()
 
     def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
-        """It remembers nothing."""
+        """Return None: nothing is remembered."""
         return None
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing."""

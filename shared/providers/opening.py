@@ -1,4 +1,4 @@
-"""The providers that the settings name."""
+"""Construction of providers from the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.runtime.start_refused import StartRefused
 
 
 def routes_of(settings: RewardSettings) -> Routes:
-    """Who delivers rewards of each type. Raises `StartRefused` if a provider is named and not set up."""
+    """Return the provider of each reward type. Raise `StartRefused` if one is named but not configured."""
     routes = {RewardType.ITEM: settings.item_provider, RewardType.WALLET: settings.wallet_provider}
     if WEBHOOK in routes.values() and not (settings.webhook_url and settings.webhook_secret):
         raise StartRefused("the provider webhook needs REWARD_WEBHOOK_URL and REWARD_WEBHOOK_SECRET")
@@ -23,7 +23,7 @@ def routes_of(settings: RewardSettings) -> Routes:
 
 
 def open_providers(settings: RewardSettings, clock: Clock) -> dict[str, Provider]:
-    """Every provider that is set up, by its name: also one that no type is sent to any more may have grants waiting."""
+    """Return all configured providers by name, since one without a reward type may still have waiting grants."""
     providers: dict[str, Provider] = {}
     if LOG in routes_of(settings).values():
         providers[LOG] = LogOnlyProvider()

@@ -1,18 +1,18 @@
-"""A provider that is a signed HTTP webhook.
+"""Delivery by a signed HTTP webhook.
 
     POST <url>
     Content-Type: application/json
     Idempotency-Key: <grant id>                       the same for every attempt of a grant
     Challenge-Attempt: <number, from 1>
     Challenge-Timestamp: <seconds since 1970>
-    Challenge-Signature: v1=<HMAC-SHA256, in hex>      of "<timestamp>.<body>" under the secret that both sides know
+    Challenge-Signature: v1=<HMAC-SHA256, in hex>      of "<timestamp>.<body>" with the shared secret
 
     {"claim_time": "2024-02-29T12:00:00+00:00", "goal_id": "win-3", "grant_id": "6b0f6f3e-…",
      "reward": {"id": "GEMS", "quantity": 10, "type": "WALLET"}, "user_id": "zoe"}
 
-Answers: 2xx granted. 4xx with `{"reason": "<RefusalReason>"}` is a definite no. Anything else is tried again: 408, 429
-and 5xx by their nature, honouring Retry-After, and a 4xx without a known reason because a proxy or a wrong address
-answers so too, and no claim may end by that.
+Responses: 2xx means granted. 4xx with `{"reason": "<RefusalReason>"}` is a final refusal. Anything else is retried:
+408, 429 and 5xx because they are temporary, honouring Retry-After, and a 4xx without a known reason because a proxy or
+a wrong address responds so too, which must not end a claim.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from shared.domain.instant import SECOND, Instant, to_datetime, to_instant
 from shared.runtime.clock import Clock
 
 ANSWER_BYTES_MAX = 16 * 1024
-"""Of an answer's body; a refusal takes 30 bytes."""
+"""Maximum bytes read of a response body; a refusal takes 30."""
 
 _NOT_REFUSALS = frozenset({408, 425, 429})
-"""Of the 4xx, those that are about this attempt and not about the grant."""
+"""The 4xx statuses that concern this attempt rather than the grant."""
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What `Challenge-Signature` says. Receivers compute it too, compare in constant time, refuse old timestamps."""
+    """Return the `Challenge-Signature`. Receivers compute it too, compare in constant time, refuse old timestamps."""
     digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"v1={digest}"
 
 
 class WebhookProvider:
-    """Calls one URL; connections are kept and shared by threads."""
+    """A client of one URL. Connections are kept and shared by threads."""
 
     def __init__(self, url: str, secret: str, *, timeout_s: float, connections: int, clock: Clock) -> None:
-        """`timeout_s` is for the beginning of the answer to be there, and once more for the rest of it."""
+        """Set up the connections; `timeout_s` bounds the wait for the response, and again the wait for its body."""
         self._url = url
         self._secret = secret
         self._clock = clock
@@ -57,11 +57,11 @@ class WebhookProvider:
             num_pools=1,
             maxsize=connections,
             timeout=urllib3.Timeout(total=timeout_s),
-            retries=False,  # the queue does that, later and counted
+            retries=False,  # the delivery queue retries, later and counted
         )
 
     def grant(self, delivery: Delivery) -> Answer:
-        """One attempt."""
+        """Make one attempt."""
         body = _body(delivery)
         timestamp = str(self._clock() // SECOND)
         headers = {
@@ -81,7 +81,7 @@ class WebhookProvider:
         return self._answer(response.status, response.headers.get("Retry-After"), content)
 
     def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
-        """A webhook is not asked: sending the grant again under its key has the same effect."""
+        """Return None: sending the grant again under its key has the same effect as asking."""
         return None
 
     def close(self) -> None:
@@ -89,15 +89,15 @@ class WebhookProvider:
         self._pool.clear()
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """The body, or its beginning. The connection is kept if that was all of it."""
+        """Return the body, or its beginning. The connection is kept if the body was read completely."""
         deadline = time.monotonic() + self._timeout_s
         content = b""
         try:
             while len(content) < ANSWER_BYTES_MAX and (piece := response.read1(ANSWER_BYTES_MAX - len(content))):
                 content += piece
                 if time.monotonic() > deadline:
-                    # The library's timeout begins anew with every byte that trickles in.
-                    raise TimeoutError("the answer trickles")
+                    # The library's timeout restarts with every byte received.
+                    raise TimeoutError("the response is too slow")
         finally:
             response.close()
         return content
@@ -113,7 +113,7 @@ class WebhookProvider:
         return TryAgain(f"HTTP {status}: {said}", self._pause(retry_after))
 
     def _pause(self, retry_after: str | None) -> Instant:
-        """What Retry-After asks for, in seconds or as a date; 0 if it says nothing that makes sense."""
+        """Return the pause in Retry-After, given in seconds or as a date; 0 if missing or malformed."""
         if not retry_after:
             return 0
         try:
@@ -126,7 +126,7 @@ class WebhookProvider:
 
 
 def _body(delivery: Delivery) -> bytes:
-    """The same bytes for every attempt of a grant, as receivers that compare repeated requests expect."""
+    """Return the same bytes for every attempt of a grant, for receivers that compare repeated requests."""
     reward = delivery.reward
     return json.dumps(
         {

@@ -1,4 +1,4 @@
-"""Catalogue documents as plain data, and how tests turn them into files."""
+"""Catalogue documents as plain data, and functions that write and load them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ STATS = ["wins", "losses", "on"]
 
 
 def goal(goal_id: str = "win", **differing: Any) -> Mapping:
-    """A goal as a document writes it; a key that is given None is left out."""
+    """Return a goal in document form; keys set to None are omitted."""
     reward = {"type": "WALLET", "id": "GEMS", "quantity": 10}
     written = {"id": goal_id, "name": "Win", "source": "stat", "stat": "wins", "count": "sum", "target": 3}
     return {key: value for key, value in {**written, "reward": reward, **differing}.items() if value is not None}
 
 
 def document(*goals: Mapping, **further: Any) -> Mapping:
-    """A document with one challenge of these goals."""
+    """Return a document with one challenge of these goals."""
     return {"challenges": [{"id": "arena", "name": "Arena", "goals": list(goals)}], **further}
 
 
 def loaded(content: Mapping) -> Catalogue:
-    """The catalogue in a document, by way of a file."""
+    """Write the document to a file and return the catalogue loaded from it."""
     return loaded_text(json.dumps(content), "catalogue.json")
 
 
 def loaded_text(text: str, name: str = "catalogue.yaml") -> Catalogue:
-    """The catalogue in a file of this name with this text."""
+    """Return the catalogue loaded from a file with this name and text."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
         file.write_text(text, "utf-8")
@@ -48,7 +48,7 @@ def loaded_text(text: str, name: str = "catalogue.yaml") -> Catalogue:
 
 
 def problems_in(path: Path) -> tuple[Problem, ...]:
-    """What is wrong with the catalogue at `path`; nothing if it loads."""
+    """Return the problems of the catalogue at `path`; none if it loads."""
     try:
         load(path)
     except CatalogueInvalid as invalid:
@@ -57,7 +57,7 @@ def problems_in(path: Path) -> tuple[Problem, ...]:
 
 
 def write_json(path: Path, content: object) -> Path:
-    """The file, written."""
+    """Write the content as JSON and return the path."""
     path.write_text(json.dumps(content), "utf-8")
     return path
 
@@ -68,7 +68,7 @@ texts = st.sampled_from(["Win", "null", "Gewinne \u2764", "two\twords: and a 'qu
 
 @st.composite
 def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
-    """A valid goal that may require earlier ones."""
+    """Draw a valid goal that may require earlier ones."""
     written: Mapping = {"id": goal_id, "name": draw(st.sampled_from(["Win", "Lose"])), "target": draw(amounts)}
     written["source"] = draw(st.sampled_from(["login", "stat"]))
     if written["source"] == "stat":
@@ -88,7 +88,7 @@ def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
 
 @st.composite
 def boards(draw: st.DrawFn, board_id: str) -> Mapping:
-    """A valid leaderboard."""
+    """Draw a valid leaderboard."""
     written: Mapping = {"id": board_id, "name": "Board", "over": draw(st.sampled_from(["points", "login", "stat"]))}
     if written["over"] == "login":
         written["count"] = draw(st.sampled_from(["events", "days"]))
@@ -106,7 +106,7 @@ def boards(draw: st.DrawFn, board_id: str) -> Mapping:
 
 @st.composite
 def documents(draw: st.DrawFn) -> Mapping:
-    """A valid document."""
+    """Draw a valid document."""
     goal_ids = draw(st.lists(st.sampled_from(GOAL_IDS), min_size=1, unique=True))
     challenge_ids = draw(st.lists(st.sampled_from(CHALLENGE_IDS), min_size=1, max_size=len(goal_ids), unique=True))
     challenges: list[Mapping] = [{"id": each, "name": draw(st.sampled_from(["A", "B"]))} for each in challenge_ids]
@@ -126,7 +126,7 @@ def documents(draw: st.DrawFn) -> Mapping:
 
 @st.composite
 def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
-    """Two valid documents that differ in one place, or by chance not at all."""
+    """Draw two valid documents that differ in at most one place."""
     one = draw(documents())
     other: Mapping = copy.deepcopy(one)
     challenge = draw(st.sampled_from(other["challenges"]))

@@ -1,4 +1,4 @@
-"""One broken file per rule. Each says at its top what has to be found in it, and nothing else may be found."""
+"""One broken file per rule. Each states at its top the exact problems that must be found in it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def test_a_broken_file_is_refused_with_exactly_its_problems(file: Path) -> None:
     assert {problem.file for problem in refused.value.problems} == {str(file)}
 
 
-def test_every_broken_file_says_what_is_expected() -> None:
+def test_every_broken_file_states_its_expected_problems() -> None:
     assert BROKEN
     assert [file.name for file in BROKEN if not expected(file)] == []

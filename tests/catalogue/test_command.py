@@ -17,7 +17,7 @@ from tests.support.services import NOW
 from .documents import document, goal, write_json
 
 
-def test_a_good_catalogue_is_summed_up_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_one_line_for_a_valid_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write_json(tmp_path / "catalogue.json", document(goal("win"), goal("lose")))
     assert main(["catalogue", "check", str(file)]) == 0
     out, err = capsys.readouterr()
@@ -25,7 +25,9 @@ def test_a_good_catalogue_is_summed_up_in_one_line(tmp_path: Path, capsys: pytes
     assert err == ""
 
 
-def test_problems_go_to_standard_error_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_problems_to_standard_error_one_per_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write_json(tmp_path / "catalogue.json", document(goal(target=0, count="Sum")))
     assert main(["catalogue", "check", str(file)]) == 1
     out, err = capsys.readouterr()
@@ -36,7 +38,7 @@ def test_problems_go_to_standard_error_a_line_each(tmp_path: Path, capsys: pytes
     ]
 
 
-def test_against_an_old_catalogue_changes_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_against_another_catalogue_lists_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = write_json(tmp_path / "old.json", document(goal(target=3)))
     new = write_json(tmp_path / "new.json", document(goal(target=4)))
     assert main(["catalogue", "check", str(new), "--against", str(old)]) == 0
@@ -45,7 +47,7 @@ def test_against_an_old_catalogue_changes_are_listed(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().out.splitlines()[1:] == ["nothing changes"]
 
 
-def test_what_may_not_change_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_refuses_incompatible_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = write_json(tmp_path / "old.json", document(goal(count="sum")))
     new = write_json(tmp_path / "new.json", document(goal(count="highest")))
     assert main(["catalogue", "check", str(new), "--against", str(old)]) == 1
@@ -54,7 +56,7 @@ def test_what_may_not_change_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert err.startswith("goal 'win': count changes from sum to highest: ")
 
 
-def test_problems_of_both_catalogues_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_problems_of_both_catalogues(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["catalogue", "check", str(tmp_path / "new"), "--against", str(tmp_path / "old")]) == 1
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == [
         str(tmp_path / "new"),
@@ -62,7 +64,7 @@ def test_problems_of_both_catalogues_are_told(tmp_path: Path, capsys: pytest.Cap
     ]
 
 
-def test_against_the_record_of_a_database_what_may_not_change_is_refused(
+def test_check_refuses_what_contradicts_the_record_in_the_database(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     old = write_json(tmp_path / "old.json", document(goal(count="sum")))
@@ -86,7 +88,7 @@ def test_against_the_record_of_a_database_what_may_not_change_is_refused(
         ("postgresql://nobody@127.0.0.1:1/nothing", "DATABASE_URL: the database is not available\n"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_a_problem(
+def test_check_reports_a_database_record_it_cannot_read(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -104,7 +106,7 @@ def test_a_record_that_cannot_be_read_is_a_problem(
 @pytest.mark.parametrize(
     "argv", [[], ["catalogue"], ["catalogue", "check"], ["catalog"], ["catalogue", "check", "a", "b"]]
 )
-def test_wrong_usage_leaves_with_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_exits_with_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(argv)
     assert left.value.code == 2
@@ -112,7 +114,7 @@ def test_wrong_usage_leaves_with_status_2(argv: list[str], capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["catalogue", "--help"], ["catalogue", "check", "--help"]])
-def test_help_is_at_every_level(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_level_has_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 0
     assert "check" in capsys.readouterr().out.lower()
 

@@ -1,4 +1,4 @@
-"""What may follow what, and what is said about it."""
+"""Compatibility of catalogues, and the summary of changes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ def compared(old: Mapping, new: Mapping) -> tuple[list[Problem], list[str]]:
         ({"count": "days"}, {"source": "login", "stat": None, "count": "days"}, "source changes from stat to login"),
     ],
 )
-def test_source_stat_and_count_are_for_ever(old: Mapping, new: Mapping, change: str) -> None:
+def test_source_stat_and_count_of_a_goal_are_permanent(old: Mapping, new: Mapping, change: str) -> None:
     problems, _ = compared(document(goal(**old)), document(goal(**new)))
-    assert problems[0] == Problem(
-        "goal 'win'", f"{change}: a goal id is for ever, give the changed goal an id of its own"
-    )
+    assert problems[0] == Problem("goal 'win'", f"{change}: a goal id is permanent, give the changed goal a new id")
 
 
-def test_every_change_of_identity_is_told() -> None:
+def test_every_change_of_identity_is_reported() -> None:
     old = document(goal("win"), goal("lose"))
     new = document(goal("lose", stat="losses", count="latest"), goal("win", count="events"))
     problems, _ = compared(old, new)
@@ -59,14 +57,14 @@ def test_every_change_of_identity_is_told() -> None:
         ({"requires": ["lose"]}, "requires changes from none to 'lose'"),
     ],
 )
-def test_all_else_about_a_goal_may_change(differing: dict[str, Any], change: str) -> None:
+def test_everything_else_of_a_goal_may_change(differing: dict[str, Any], change: str) -> None:
     assert compared(document(goal(), goal("lose")), document(goal(**differing), goal("lose"))) == (
         [],
         [f"goal 'win': {change}"],
     )
 
 
-def test_goals_may_come_go_and_move() -> None:
+def test_goals_may_be_added_removed_and_moved() -> None:
     old = {
         "challenges": [
             {"id": "arena", "name": "Arena", "goals": [goal("win"), goal("lose")]},
@@ -100,25 +98,25 @@ BOARD: Mapping = {"id": "best", "name": "Best", "over": "stat", "stat": "wins", 
     ("differing", "change"),
     [
         ({"count": "highest"}, "count changes from sum to highest"),
-        ({"stat": "losses"}, "what it is over changes from stat wins to stat losses"),
+        ({"stat": "losses"}, "over changes from stat wins to stat losses"),
         ({"period": "week"}, "period changes from lifetime to week/UTC"),
         ({"order": "ascending"}, "order changes from descending to ascending"),
     ],
 )
-def test_what_a_leaderboard_ranks_is_for_ever(differing: Mapping, change: str) -> None:
+def test_what_a_leaderboard_ranks_is_permanent(differing: Mapping, change: str) -> None:
     problems, _ = compared(document(goal(), leaderboards=[BOARD]), document(goal(), leaderboards=[BOARD | differing]))
-    message = f"{change}: its id is for ever, give the changed board an id of its own"
+    message = f"{change}: a leaderboard id is permanent, give the changed leaderboard a new id"
     assert problems == [Problem("leaderboard 'best'", message)]
 
 
 @pytest.mark.parametrize("differing", [{"name": "Bester"}, {"description": "?"}, {"ranks": "strict"}])
-def test_all_else_about_a_leaderboard_may_change(differing: Mapping) -> None:
+def test_everything_else_of_a_leaderboard_may_change(differing: Mapping) -> None:
     old, new = document(goal(), leaderboards=[BOARD]), document(goal(), leaderboards=[BOARD | differing])
     problems, told = compared(old, new)
     assert (problems, len(told)) == ([], 1)
 
 
-def test_what_is_tallied_from_now_on_and_no_longer_is_told() -> None:
+def test_changes_of_what_is_tallied_are_reported() -> None:
     old = document(goal("win"), goal("lose", stat="losses"), stats=["draws"])
     new = document(goal("win"), goal("win-daily", count="days"), stats=["kicks"])
     _, told = compared(old, new)
@@ -133,14 +131,14 @@ def test_what_is_tallied_from_now_on_and_no_longer_is_told() -> None:
 
 
 @given(neighbours() | st.tuples(documents(), documents()))
-def test_there_are_changes_exactly_when_the_versions_differ(pair: tuple[Mapping, Mapping]) -> None:
+def test_there_are_changes_if_and_only_if_the_versions_differ(pair: tuple[Mapping, Mapping]) -> None:
     old, new = map(loaded, pair)
     assert bool(changes(old, new)) == (old.version != new.version)
     assert changes(old, old) == []
 
 
 @given(neighbours() | st.tuples(documents(), documents()))
-def test_what_may_not_follow_may_not_be_followed_either(pair: tuple[Mapping, Mapping]) -> None:
+def test_incompatibility_is_symmetric(pair: tuple[Mapping, Mapping]) -> None:
     old, new = map(loaded, pair)
     there, back = incompatibilities(old, new), incompatibilities(new, old)
     assert sorted(problem.path for problem in there) == sorted(problem.path for problem in back)

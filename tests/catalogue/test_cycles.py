@@ -1,4 +1,4 @@
-"""Cycles are found, each once, and none is made up."""
+"""Search for cycles in a graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def has_cycle(edges: dict[str, list[str]]) -> bool:
 
 
 @given(graphs)
-def test_what_is_reported_are_cycles_without_a_node_in_common(edges: dict[str, list[str]]) -> None:
+def test_reported_cycles_are_cycles_and_share_no_nodes(edges: dict[str, list[str]]) -> None:
     found = list(cycles(edges))
     for cycle in found:
         assert all(there in edges[here] for here, there in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
@@ -31,14 +31,14 @@ def test_what_is_reported_are_cycles_without_a_node_in_common(edges: dict[str, l
 
 
 @given(graphs)
-def test_without_the_nodes_of_the_reported_cycles_there_is_none_left(edges: dict[str, list[str]]) -> None:
+def test_removing_the_reported_cycles_leaves_no_cycle(edges: dict[str, list[str]]) -> None:
     reported = {node for cycle in cycles(edges) for node in cycle}
     assert bool(reported) == has_cycle(edges)
     left = {node: [to for to in ends if to not in reported] for node, ends in edges.items() if node not in reported}
     assert not has_cycle(left)
 
 
-def test_a_long_chain_neither_overflows_nor_takes_long() -> None:
+def test_long_chains_are_searched_quickly_without_recursion() -> None:
     chain = {str(n): [str(m) for m in range(n - 1, n + 32)] for n in range(10_000)}
     started = time.perf_counter()
     assert sum(len(cycle) for cycle in cycles(chain)) == 10_000

@@ -1,4 +1,4 @@
-"""What the loader makes of good files, and how it names the places in bad ones."""
+"""Loading of valid files, and the places of problems in invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.domain.catalogue import LOGIN, Challenge, Counting, Goal, Reward, Re
 from .documents import document, goal, loaded, loaded_text, problems_in, write_json
 
 
-def test_every_value_of_a_document_arrives() -> None:
+def test_every_value_of_a_document_is_loaded() -> None:
     content = document(
         goal("log-in", source="login", stat=None, count="days", target=7, default_assigned=True),
         goal(
@@ -48,7 +48,7 @@ def test_every_value_of_a_document_arrives() -> None:
     assert catalogue.declared_stats == {"losses"}
 
 
-def test_plain_scalars_are_what_they_are_in_json() -> None:
+def test_plain_scalars_mean_the_same_as_in_json() -> None:
     text = """
     challenges:
       - id: no
@@ -62,14 +62,14 @@ def test_plain_scalars_are_what_they_are_in_json() -> None:
     assert (only.stat.code, only.reward.id) == ("0x1F", "010")
 
 
-def test_a_folder_is_its_files_sorted_by_name(tmp_path: Path) -> None:
+def test_a_folder_is_loaded_as_its_files_sorted_by_name(tmp_path: Path) -> None:
     write_json(tmp_path / "b.json", document(goal("second", requires=["first"])))
     (tmp_path / "a.yml").write_text(
         "challenges: [{id: league, name: L, goals: [{id: first, name: F, source: login, count: events, target: 1,"
         " reward: {type: ITEM, id: BOX, quantity: 1}}]}]"
     )
     (tmp_path / "c.yaml").write_text("stats: [losses]")
-    (tmp_path / ".a.yml").write_text("what an editor leaves behind: [")
+    (tmp_path / ".a.yml").write_text("an editor's backup: [")
     (tmp_path / "readme.txt").write_text("not a catalogue")
     (tmp_path / "old").mkdir()
     catalogue = load(tmp_path)
@@ -77,7 +77,7 @@ def test_a_folder_is_its_files_sorted_by_name(tmp_path: Path) -> None:
     assert catalogue.declared_stats == {"losses"}
 
 
-def test_problems_name_file_line_and_place(tmp_path: Path) -> None:
+def test_problems_state_file_line_and_path(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.yaml"
     file.write_text("challenges:\n  - id: arena\n    name: Arena\n    goals:\n      - name: Win\n        target: 0\n")
     found = [(problem.line, problem.path, problem.message) for problem in problems_in(file)]
@@ -91,7 +91,7 @@ def test_problems_name_file_line_and_place(tmp_path: Path) -> None:
     assert str(problems_in(file)[-1]) == f"{file}:6: challenges[0].goals[0].target: must be at least 1"
 
 
-def test_problems_of_all_files_are_told_together_in_their_order(tmp_path: Path) -> None:
+def test_problems_of_all_files_are_reported_together_in_order(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", document(goal("win", target=0)))
     (tmp_path / "b.yaml").write_text("challenges: [")
     write_json(tmp_path / "c.json", document(goal("win")))
@@ -102,10 +102,12 @@ def test_problems_of_all_files_are_told_together_in_their_order(tmp_path: Path) 
         ("c.json", "challenges[0].id"),
         ("c.json", "challenges[0].goals[0].id"),
     ]
-    assert f"'win' is already at challenges[0].goals[0].id of {tmp_path / 'a.json'}" in str(problems_in(tmp_path)[-1])
+    assert f"'win' is already used at challenges[0].goals[0].id of {tmp_path / 'a.json'}" in str(
+        problems_in(tmp_path)[-1]
+    )
 
 
-def test_a_goal_that_may_be_in_an_unreadable_file_is_not_missed(tmp_path: Path) -> None:
+def test_missing_goals_are_not_reported_while_a_file_is_unreadable(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", document(goal("win", requires=["log-in"])))
     (tmp_path / "b.yaml").write_text("challenges: [")
     assert [Path(problem.file).name for problem in problems_in(tmp_path)] == ["b.yaml"]
@@ -117,12 +119,12 @@ def test_a_malformed_goal_still_takes_part_in_the_rules(tmp_path: Path) -> None:
     assert {(problem.path, problem.message) for problem in problems_in(file)} == {
         ("challenges[0].goals[0].target", "must be a whole number"),
         ("challenges[0].goals[0].colour", "is not a known key"),
-        ("challenges[0].goals[0].requires", "goals require one another in a circle: 'win' -> 'lose' -> 'win'"),
+        ("challenges[0].goals[0].requires", "goals require each other in a cycle: 'win' -> 'lose' -> 'win'"),
         ("challenges[0].goals[1].requires[1]", "there is no goal 'draw'"),
     }
 
 
-def test_the_message_of_the_error_is_all_problems_a_line_each(tmp_path: Path) -> None:
+def test_the_error_message_has_one_line_per_problem(tmp_path: Path) -> None:
     file = write_json(tmp_path / "catalogue.json", document(goal(target=0), goal(count="Sum")))
     with pytest.raises(CatalogueInvalid) as refused:
         load(file)
@@ -145,10 +147,12 @@ def test_sizes_are_bounded(tmp_path: Path, what: str, count: int, place: str) ->
 
     assert problems_in(sized(count)) == ()
     assert problems_in(sized(count + 1)) == (
-        Problem(place, f"a catalogue has at most {count:,} {what}", str(tmp_path / "catalogue.json")),
+        Problem(place, f"a catalogue can have at most {count:,} {what}", str(tmp_path / "catalogue.json")),
     )
 
 
 def test_declared_stats_are_bounded(tmp_path: Path) -> None:
     file = write_json(tmp_path / "catalogue.json", document(goal(), stats=[str(n) for n in range(1_001)]))
-    assert problems_in(file) == (Problem("stats[1000]", "a catalogue has at most 1,000 declared stats", str(file)),)
+    assert problems_in(file) == (
+        Problem("stats[1000]", "a catalogue can have at most 1,000 declared stats", str(file)),
+    )

@@ -1,4 +1,4 @@
-"""Files that cannot be read are problems like any other, and no file makes the loader fail in another way."""
+"""Unreadable and malformed files are reported as problems, and no file makes the loader fail in another way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     assert problems_in(file) == (Problem("", "cannot be read: No such file or directory", str(file)),)
 
 
-def test_an_impossible_name_is_a_problem(tmp_path: Path) -> None:
+def test_an_invalid_file_name_is_a_problem(tmp_path: Path) -> None:
     assert [problem.message for problem in problems_in(tmp_path / ("a" * 5_000))] == [
         "cannot be read: File name too long"
     ]
@@ -32,17 +32,17 @@ def test_an_impossible_name_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_folder_without_catalogue_files_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
-    message = "the folder holds no .yaml, .yml or .json file"
+    message = "the folder has no .yaml, .yml or .json file"
     assert problems_in(tmp_path) == (Problem("", message, str(tmp_path)),)
 
 
-def test_a_folder_that_is_named_like_a_file_is_a_problem(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "old.yaml").mkdir()
     write_json(tmp_path / "new.json", document(goal()))
     assert problems_in(tmp_path) == (Problem("", "is not a file", str(tmp_path / "old.yaml")),)
 
 
-def test_a_file_that_is_too_large_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_too_large_file_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_json(tmp_path / "large.json", document(goal()))
     monkeypatch.setattr(reading, "FILE_BYTES_MAX", file.stat().st_size)
     assert problems_in(file) == ()
@@ -59,7 +59,7 @@ def test_a_pipe_can_be_read(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     file = write_json(tmp_path / "marked.json", document(goal()))
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     assert problems_in(file) == ()
@@ -87,13 +87,13 @@ def test_faulty_json_is_a_problem(tmp_path: Path, text: str, line: int | None, p
 
 
 @pytest.mark.parametrize("key", ["id", "name", "description", "stat"])
-def test_half_a_surrogate_pair_is_a_problem(tmp_path: Path, key: str) -> None:
+def test_a_lone_surrogate_is_a_problem(tmp_path: Path, key: str) -> None:
     file = write_json(tmp_path / "catalogue.json", document(goal(**{"goal_id": "win", key: "\ud800"})))
     message = "is not valid Unicode: half of a surrogate pair"
     assert problems_in(file) == (Problem(f"challenges[0].goals[0].{key}", message, str(file)),)
 
 
-def test_a_great_number_in_yaml_is_a_problem(tmp_path: Path) -> None:
+def test_a_huge_number_in_yaml_is_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.yaml"
     file.write_text(yaml.safe_dump(document(goal(target=0))).replace("target: 0", "target: " + "9" * 5_000))
     assert [problem.message for problem in problems_in(file)] == ["must be a whole number"]
@@ -114,7 +114,7 @@ values = st.recursive(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> object:
-    """A document with one value replaced by anything."""
+    """Draw a document with one value replaced by anything."""
     content: Mapping = {"document": draw(documents())}
     part: object = content
     while isinstance(part, dict | list) and part:
@@ -127,7 +127,7 @@ def damaged(draw: st.DrawFn) -> object:
 
 
 @given(damaged())
-def test_whatever_a_document_holds_it_loads_or_is_refused_in_our_words(content: object) -> None:
+def test_any_document_loads_or_is_refused_with_our_messages(content: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for problem in problems_in(write_json(Path(folder, "catalogue.json"), content)):
             assert "Input should" not in problem.message
@@ -135,7 +135,7 @@ def test_whatever_a_document_holds_it_loads_or_is_refused_in_our_words(content: 
 
 
 @given(st.text(alphabet=":-[]{}&*!#|>'\"%@`\n\t a0,?") | st.binary().map(lambda raw: raw.decode("latin-1")))
-def test_whatever_text_a_file_holds_it_is_refused_with_problems(text: str) -> None:
+def test_any_text_is_refused_with_problems(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("catalogue.yaml", "catalogue.json"):
             file = Path(folder, name)

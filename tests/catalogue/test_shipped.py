@@ -1,4 +1,4 @@
-"""The catalogues that come with the project are what they are described as."""
+"""The shipped catalogues match their descriptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def generated(*arguments: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
 
 
-def test_the_demo_uses_all_there_is() -> None:
+def test_the_demo_catalogue_uses_every_feature() -> None:
     demo = load(CATALOGUES / "demo.yaml")
     goals = demo.goals.values()
     assert {goal.counting for goal in goals} == set(Counting)
@@ -36,7 +36,7 @@ def test_the_demo_uses_all_there_is() -> None:
     assert demo.declared_stats
 
 
-def test_the_load_catalogue_is_what_its_script_writes() -> None:
+def test_the_load_catalogue_is_the_output_of_its_script() -> None:
     assert (CATALOGUES / "load.yaml").read_text("utf-8") == generated()
 
 
@@ -67,7 +67,7 @@ def test_the_load_catalogue_follows_its_rule() -> None:
         (50, Reward(RewardType.WALLET, "GEMS", 2_500)),
     ],
 )
-def test_the_load_catalogue_rewards_by_rule(g: int, reward: Reward) -> None:
+def test_the_load_catalogue_follows_the_reward_rule(g: int, reward: Reward) -> None:
     for challenge in load(CATALOGUES / "load.yaml").challenges:
         assert challenge.goals[g - 1].reward == reward
 

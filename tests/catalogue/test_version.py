@@ -1,4 +1,4 @@
-"""The version follows the definitions and nothing else."""
+"""The version depends on the definitions and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .documents import Mapping, document, documents, goal, loaded, loaded_text, 
 
 @st.composite
 def rewritten(draw: st.DrawFn) -> tuple[Mapping, str, str]:
-    """A document, and the name and the text of a file that says the same in another way."""
+    """Draw a document, and the name and text of a file with the same content in another form."""
 
     def shuffled(value: Any) -> Any:
         if isinstance(value, list):
@@ -43,20 +43,20 @@ def rewritten(draw: st.DrawFn) -> tuple[Mapping, str, str]:
 
 
 @given(rewritten())
-def test_writing_the_same_in_another_way_keeps_the_version(rewriting: tuple[Mapping, str, str]) -> None:
+def test_equivalent_documents_have_the_same_version(rewriting: tuple[Mapping, str, str]) -> None:
     content, name, text = rewriting
     assert loaded_text(text, name).version == loaded(content).version
 
 
 @given(neighbours())
-def test_versions_are_equal_exactly_when_the_definitions_are(pair: tuple[Mapping, Mapping]) -> None:
+def test_versions_are_equal_if_and_only_if_the_definitions_are(pair: tuple[Mapping, Mapping]) -> None:
     first, second = map(loaded, pair)
     one, other = ((each.challenges, each.declared_stats, each.leaderboards) for each in (first, second))
     assert (first.version == second.version) == (one == other)
 
 
 @given(documents(), st.data())
-def test_the_division_into_files_keeps_the_version(content: Mapping, data: st.DataObject) -> None:
+def test_splitting_into_files_keeps_the_version(content: Mapping, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(content["challenges"])))
     with tempfile.TemporaryDirectory() as folder:
         parts = {"a": {**content, "challenges": content["challenges"][:cut]}}
@@ -71,7 +71,7 @@ def test_the_order_of_goals_is_part_of_the_version() -> None:
     assert loaded(forth).version != loaded(back).version
 
 
-def test_the_order_of_declared_stats_is_not() -> None:
+def test_the_order_of_declared_stats_is_not_part_of_the_version() -> None:
     forth, back = document(goal(), stats=["a", "b"]), document(goal(), stats=["b", "a"])
     assert loaded(forth).version == loaded(back).version
 

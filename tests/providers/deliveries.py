@@ -1,4 +1,4 @@
-"""A grant to deliver."""
+"""A sample delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The game's gRPC service, against a real server."""
+"""Delivery to the game's gRPC service, against a real server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GRANTED = rpc.Granted()
 
 
 class Game(RewardProviderServiceServicer):
-    """Answers as it is told. It does not implement `GetGrant` until it is given an answer."""
+    """A game service with configurable responses. `GetGrant` is unimplemented until `found` is set."""
 
     def __init__(self) -> None:
         self.received: list[rpc.GrantRequest] = []
@@ -62,7 +62,7 @@ def game() -> Game:
 
 @pytest.fixture
 def target(game: Game) -> Iterator[str]:
-    """Where the game serves."""
+    """Start the game service and yield its address."""
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool)
         add_RewardProviderServiceServicer_to_server(game, server)
@@ -79,7 +79,7 @@ def provider(target: str) -> Iterator[GameServiceProvider]:
     connected.close()
 
 
-def test_a_grant_is_sent_whole_and_under_its_key(game: Game, provider: GameServiceProvider) -> None:
+def test_a_grant_request_has_all_fields_and_the_idempotency_key(game: Game, provider: GameServiceProvider) -> None:
     assert provider.grant(DELIVERY) == Granted()
     assert game.received == [
         rpc.GrantRequest(
@@ -94,20 +94,20 @@ def test_a_grant_is_sent_whole_and_under_its_key(game: Game, provider: GameServi
 
 
 @pytest.mark.parametrize("reason", REFUSAL_REASONS)
-def test_a_refusal_has_its_reason(
+def test_refusal_reasons_are_mapped(
     game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType
 ) -> None:
     game.answer = lambda _: rpc.GrantResponse(refusal=rpc.Refusal(reason=reason))
     assert provider.grant(DELIVERY) == Refused(REFUSAL_REASONS[reason])
 
 
-def test_every_reason_can_be_sent() -> None:
+def test_every_refusal_reason_exists_in_the_contract() -> None:
     assert set(REFUSAL_REASONS.values()) == set(RefusalReason)
     assert len(rpc.RefusalReason.keys()) == len(RefusalReason) + 1
 
 
 @pytest.mark.parametrize("answer", [rpc.GrantResponse(), rpc.GrantResponse(refusal=rpc.Refusal())])
-def test_an_answer_that_says_nothing_is_tried_again(
+def test_a_response_without_outcome_is_retried(
     game: Game, provider: GameServiceProvider, answer: rpc.GrantResponse
 ) -> None:
     game.answer = lambda _: answer
@@ -115,7 +115,7 @@ def test_an_answer_that_says_nothing_is_tried_again(
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
-def test_every_error_is_tried_again(game: Game, provider: GameServiceProvider, code: grpc.StatusCode) -> None:
+def test_every_error_status_is_retried(game: Game, provider: GameServiceProvider, code: grpc.StatusCode) -> None:
     def fail(context: grpc.ServicerContext) -> rpc.GrantResponse:
         context.abort(code, "out of gems")
 
@@ -131,7 +131,7 @@ def test_every_error_is_tried_again(game: Game, provider: GameServiceProvider, c
         (Duration(seconds=-30), 0),
         (Duration(seconds=315_576_000_000), RETRY_AFTER_MAX),
     ],
-    ids=["half a minute", "negative", "for ever"],
+    ids=["half a minute", "negative", "10,000 years"],
 )
 def test_retry_info_is_honoured_within_bounds(
     game: Game, provider: GameServiceProvider, asked: Duration, honoured: int
@@ -148,7 +148,7 @@ def test_retry_info_is_honoured_within_bounds(
     assert provider.grant(DELIVERY) == TryAgain("RESOURCE_EXHAUSTED: busy", honoured)
 
 
-def test_a_game_that_is_slow_or_not_there_is_tried_again(game: Game, target: str) -> None:
+def test_a_slow_or_unreachable_game_is_retried(game: Game, target: str) -> None:
     let_go = threading.Event()
 
     def hang(_: grpc.ServicerContext) -> rpc.GrantResponse:
@@ -167,7 +167,7 @@ def test_a_game_that_is_slow_or_not_there_is_tried_again(game: Game, target: str
     nowhere.close()
 
 
-def test_a_game_may_say_what_became_of_a_grant(game: Game, provider: GameServiceProvider) -> None:
+def test_find_returns_the_outcome_the_game_knows(game: Game, provider: GameServiceProvider) -> None:
     assert provider.find(DELIVERY) is None
     game.found = rpc.GetGrantResponse()
     assert provider.find(DELIVERY) is None

@@ -1,4 +1,4 @@
-"""The webhook, against a real HTTP server."""
+"""Delivery to a webhook, against a real HTTP server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMPATIENT_S = 0.5
 
 
 class Received(NamedTuple):
-    """A request as it came in."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
@@ -36,7 +36,7 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """A game's HTTP server, which answers as it is told."""
+    """An HTTP server with configurable responses."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -58,7 +58,7 @@ class Receiver:
                 receiver.answer(self)
 
             def log_message(self, *_: Any) -> None:
-                """Nothing."""
+                """Do not log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/grants?game=1"
@@ -109,7 +109,9 @@ def impatient(receiver: Receiver) -> Iterator[WebhookProvider]:
     provider.close()
 
 
-def test_a_grant_is_sent_whole_signed_and_under_its_key(receiver: Receiver, webhook: WebhookProvider) -> None:
+def test_a_grant_request_is_complete_signed_and_has_the_idempotency_key(
+    receiver: Receiver, webhook: WebhookProvider
+) -> None:
     assert webhook.grant(DELIVERY) == Granted()
     [request] = receiver.received
     assert request.path == "/grants?game=1"
@@ -128,7 +130,7 @@ def test_a_grant_is_sent_whole_signed_and_under_its_key(receiver: Receiver, webh
     assert request.headers["challenge-signature"] == f"v1={signed}"
 
 
-def test_every_attempt_has_the_same_body_and_connections_are_kept(receiver: Receiver, webhook: WebhookProvider) -> None:
+def test_every_attempt_sends_the_same_body_over_a_kept_connection(receiver: Receiver, webhook: WebhookProvider) -> None:
     receiver.body = b"thank you"
     for attempt in range(1, 4):
         webhook.grant(DELIVERY._replace(attempt=attempt, lease_token=attempt))
@@ -137,7 +139,7 @@ def test_every_attempt_has_the_same_body_and_connections_are_kept(receiver: Rece
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_success_is_granted(receiver: Receiver, webhook: WebhookProvider, status: int) -> None:
+def test_a_2xx_response_is_granted(receiver: Receiver, webhook: WebhookProvider, status: int) -> None:
     receiver.status = status
     assert webhook.grant(DELIVERY) == Granted()
 
@@ -151,22 +153,24 @@ def test_a_4xx_with_a_reason_is_a_refusal(
     assert webhook.grant(DELIVERY) == Refused(reason)
 
 
-def tried_again(answer: Answer) -> TryAgain:
+def retried(answer: Answer) -> TryAgain:
     assert isinstance(answer, TryAgain)
     return answer
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"reason": "BAD_MOOD"}', b'{"reason": {}}', b"[" * 5_000, b"\xff"])
-def test_a_4xx_without_a_known_reason_ends_no_claim(receiver: Receiver, webhook: WebhookProvider, body: bytes) -> None:
+def test_a_4xx_without_a_known_reason_is_retried(receiver: Receiver, webhook: WebhookProvider, body: bytes) -> None:
     receiver.status, receiver.body = 404, body
-    assert tried_again(webhook.grant(DELIVERY)).error.startswith("HTTP 404")
+    assert retried(webhook.grant(DELIVERY)).error.startswith("HTTP 404")
 
 
 @pytest.mark.parametrize("status", [301, 307, 408, 425, 429, 500, 502, 503, 504])
-def test_what_is_about_the_attempt_is_tried_again(receiver: Receiver, webhook: WebhookProvider, status: int) -> None:
+def test_temporary_statuses_and_redirects_are_retried(
+    receiver: Receiver, webhook: WebhookProvider, status: int
+) -> None:
     receiver.status, receiver.body = status, b'{"reason": "PLAYER_UNKNOWN"}'
     receiver.headers = {"Location": receiver.url}
-    tried_again(webhook.grant(DELIVERY))
+    retried(webhook.grant(DELIVERY))
     assert len(receiver.received) == 1
 
 
@@ -186,31 +190,31 @@ RETRY_AFTER = {
 @pytest.mark.parametrize("asked", RETRY_AFTER)
 def test_retry_after_is_honoured_within_bounds(receiver: Receiver, webhook: WebhookProvider, asked: str) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": asked}
-    assert tried_again(webhook.grant(DELIVERY)).retry_after == RETRY_AFTER[asked]
+    assert retried(webhook.grant(DELIVERY)).retry_after == RETRY_AFTER[asked]
 
 
-def test_a_server_that_is_slow_trickles_talks_nonsense_or_is_not_there_is_tried_again(
+def test_a_slow_trickling_broken_or_unreachable_server_is_retried(
     receiver: Receiver, webhook: WebhookProvider, impatient: WebhookProvider
 ) -> None:
     receiver.pause_s = 10 * IMPATIENT_S
     started = time.monotonic()
-    tried_again(impatient.grant(DELIVERY))
+    retried(impatient.grant(DELIVERY))
     assert time.monotonic() - started < IMPATIENT_S + LATE_S
     receiver.pause_s, receiver.trickle, receiver.body = 0, True, b"x" * 100
     started = time.monotonic()
-    tried_again(impatient.grant(DELIVERY))
+    retried(impatient.grant(DELIVERY))
     assert time.monotonic() - started < IMPATIENT_S + LATE_S
     receiver.trickle, receiver.garbage = False, True
-    tried_again(webhook.grant(DELIVERY))
+    retried(webhook.grant(DELIVERY))
     receiver.garbage = False
     assert webhook.grant(DELIVERY) == Granted()
     nowhere = WebhookProvider("http://127.0.0.1:1/", SECRET, timeout_s=TIMEOUT_S, connections=1, clock=SetClock())
-    tried_again(nowhere.grant(DELIVERY))
+    retried(nowhere.grant(DELIVERY))
     nowhere.close()
 
 
-def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver, webhook: WebhookProvider) -> None:
+def test_a_large_response_is_not_read_to_its_end(receiver: Receiver, webhook: WebhookProvider) -> None:
     receiver.status, receiver.body = 500, b"x" * 10_000_000
-    assert len(tried_again(webhook.grant(DELIVERY)).error) < 1_000
+    assert len(retried(webhook.grant(DELIVERY)).error) < 1_000
     receiver.status, receiver.body = 200, b""
     assert webhook.grant(DELIVERY) == Granted()

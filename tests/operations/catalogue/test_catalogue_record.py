@@ -67,7 +67,7 @@ def test_a_goal_that_would_become_another_is_refused_and_nothing_is_recorded(
     wrong = version_of("wrong", goal("new", target=1), goal("win", stat=LOGIN, counting=Counting.DAYS))
     before = identities(database_url)
     expected = [
-        f"goal 'win': {change}: a goal id is for ever, give the changed goal an id of its own"
+        f"goal 'win': {change}: a goal id is permanent, give the changed goal a new id"
         for change in (
             "source changes from stat to login",
             "stat changes from 'kills' to none",

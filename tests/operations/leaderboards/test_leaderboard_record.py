@@ -24,7 +24,7 @@ LOGINS = board("logins", LeaderboardMeasure.DAYS, LOGIN, Schedule.MONTH, ascendi
 QUOTES = board("quotes", LeaderboardMeasure.HIGHEST, QUOTED, Schedule.DAY)
 CHANGED = {
     "count": board("points", LeaderboardMeasure.SUM, KILLS),
-    "what it is over": board("points", ranked=Scope(ScopeKind.CHALLENGE, "arena")),
+    "over": board("points", ranked=Scope(ScopeKind.CHALLENGE, "arena")),
     "period": board("points", schedule=Schedule.DAY),
     "order": board("points", ascending=True),
 }
