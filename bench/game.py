@@ -1,4 +1,4 @@
-"""A whole game that is played on and on, with everything looked at after each stretch."""
+"""A whole game that is played in stretches, each checked afterwards."""
 
 from __future__ import annotations
 
@@ -21,82 +21,83 @@ from shared.runtime.clock import system_clock
 CONNECTIONS = 8
 SATURATION = ClosedLoop(in_flight=32, connections=CONNECTIONS)
 CAPACITY = Stretch(1.0, 4.0)
-"""How long the capacity is measured."""
+"""The stretch in which the capacity is measured."""
 RATE_MAX = 5_000.0
-"""More than both services take of the mix."""
+"""A rate beyond the capacity of both services."""
 LISTS_KEPT_EVERY = 500
 
 
 class Played(NamedTuple):
-    """What was seen of one stretch of the game."""
+    """The observations of one stretch of the game."""
 
     run: Run
     memory: Sequence[float]
-    """Of each service, in MiB."""
+    """Memory of each service, in MiB."""
     descriptors: Sequence[int]
     faults: Faults
     broken_lists: int
-    """Lists that were not whole, of those that were kept."""
+    """Number of kept lists that are incomplete."""
+    kept_lists: int
 
     @property
     def cpu_us(self) -> float:
-        """CPU time of both services for each call that ended well, in microseconds."""
+        """CPU time of both services per successful call, in microseconds."""
         return sum(self.run.cpu_us(name) for name in (CHALLENGE_SERVICE, EVENT_HANDLER))
 
     @property
     def busy_cores(self) -> float:
-        """How many cores both services took; they have one."""
+        """Number of cores used by both services, which share one."""
         return sum(self.run.cores(name) for name in (CHALLENGE_SERVICE, EVENT_HANDLER))
 
 
 class Game:
-    """Both services, on one core, and the calls of the table `mix`."""
+    """Both services on one core, and the calls of the table `mix`."""
 
     def __init__(self, place: Workplace, ground: Ground, servers: Sequence[ServerProcess]) -> None:
-        self._place = place
-        self._ground = ground
-        self._servers = servers
+        self.ground = ground
+        self.servers = servers
         self.played: list[Played] = []
-        """All that was played so far."""
+        """All stretches so far."""
+        self._place = place
 
     def saturate(self) -> Played:
-        """Play as fast as the services answer: the rate is their capacity, on this machine at this time."""
+        """Play as fast as the services respond: the rate is their capacity at this time."""
         return self._play(SATURATION, RATE_MAX, CAPACITY)
 
     def play(self, rate: float, stretch: Stretch) -> Played:
-        """Play on at so many calls a second."""
+        """Play on at a fixed rate in calls per second."""
         return self._play(OpenLoop(rate=rate, connections=CONNECTIONS), rate, stretch)
 
     def _play(self, pace: OpenLoop | ClosedLoop, rate_max: float, stretch: Stretch) -> Played:
-        before = read_tallies(self._ground.url)
-        mix = Mix(self._ground.play, self._ground.catalogue, system_clock())
+        before = read_tallies(self.ground.url)
+        mix = Mix(self.ground.play, self.ground.catalogue, system_clock())
         calls = mix.calls(round(rate_max * (stretch.warm_up_s + stretch.measured_s)))
         kept = {Kind.EVENT: 1, Kind.LIST: LISTS_KEPT_EVERY, Kind.LIST_ACTIVE: LISTS_KEPT_EVERY}
         keep_every = [kept.get(kind, 0) for kind in Kind]
-        run = self._place.play_mix(self._servers, METHODS, calls, pace, stretch, keep_every=keep_every)
+        run = self._place.play_mix(self.servers, METHODS, calls, pace, stretch, keep_every=keep_every)
         events = run.part(Kind.EVENT)
         sent = [[event] for event in mix.events]
         told = reported(events, sent, event_rpc.ReportEventResponse)
-        self._ground.play.take_back(sent[len(events.played.codes) :])
+        self.ground.play.take_back(sent[len(events.played.codes) :])
+        lists, active = run.part(Kind.LIST).answers.values(), run.part(Kind.LIST_ACTIVE).answers.values()
+        catalogue = self.ground.catalogue
+        broken = sum(not is_whole(answer, catalogue) for answer in lists)
+        broken += sum(not is_part(answer, catalogue) for answer in active)
         played = Played(
             run,
-            [memory_of(server.running_pid).resident for server in self._servers],
-            [descriptors_of(server.running_pid) for server in self._servers],
-            compare(self._ground.url, before, [told]),
-            self._broken_lists(run),
+            [memory_of(server.running_pid).resident for server in self.servers],
+            [descriptors_of(server.running_pid) for server in self.servers],
+            compare(self.ground.url, before, [told]),
+            broken,
+            len(lists) + len(active),
         )
         self.played.append(played)
         return played
 
-    def _broken_lists(self, run: Run) -> int:
-        catalogue = self._ground.catalogue
-        broken = sum(not is_whole(answer, catalogue) for answer in run.part(Kind.LIST).answers.values())
-        return broken + sum(not is_part(answer, catalogue) for answer in run.part(Kind.LIST_ACTIVE).answers.values())
-
 
 @contextmanager
 def game_begun(place: Workplace) -> Iterator[Game]:
-    """A game of players with a history, with services of its own that were just started."""
+    """Yield a game of players with a history, with services that were just started."""
     with (
         place.ground() as ground,
         place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as challenges,

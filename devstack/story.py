@@ -81,27 +81,18 @@ def quoted(request: dict[str, object]) -> str:
     return f"'{text}'"
 
 
-def grpcurl_line(grpcurl: str, step: Step, addresses: Addresses) -> str:
-    """Return the step as a grpcurl command."""
-    return f"{grpcurl} -plaintext -d {quoted(step.request)} {addresses.of(step.service)} {step.service}/{step.method}"
-
-
-def buf_line(buf: str, step: Step, addresses: Addresses) -> str:
-    """Return the step as a `buf curl` command."""
-    url = f"http://{addresses.of(step.service)}/{step.service}/{step.method}"
-    return f"{buf} curl --protocol grpc --http2-prior-knowledge {url} -d {quoted(step.request)}"
-
-
 def story(addresses: Addresses, *, demo: bool) -> str:
-    """Return the whole story, once for each installed tool, each with a new player of its own."""
-    paragraphs = []
-    for tool, line, target in (("grpcurl", grpcurl_line, "tools"), ("buf", buf_line, "proto")):
-        command = find_tool(tool)
-        if command is None:
-            paragraphs.append(f"# For the story with {tool}: make {target}")
-            continue
-        paragraphs.append(f"# The story with {tool}.")
-        player = f"player-{secrets.token_hex(4)}"
-        for number, step in enumerate(steps(player, demo=demo), 1):
-            paragraphs.append(f"# {number}. {step.caption}\n{line(command, step, addresses)}")
-    return "\n\n".join(paragraphs)
+    """Return the whole story of a new player, with grpcurl if it is built and otherwise with `buf curl`."""
+    player = f"player-{secrets.token_hex(4)}"
+    return "\n\n".join(
+        f"# {number}. {step.caption}\n{_command(step, addresses.of(step.service))}"
+        for number, step in enumerate(steps(player, demo=demo), 1)
+    )
+
+
+def _command(step: Step, address: str) -> str:
+    """Return the step as a command to paste."""
+    method, request = f"{step.service}/{step.method}", quoted(step.request)
+    if grpcurl := find_tool("grpcurl"):
+        return f"{grpcurl} -plaintext -d {request} {address} {method}"
+    return f"{find_tool('buf')} curl --protocol grpc --http2-prior-knowledge http://{address}/{method} -d {request}"

@@ -1,16 +1,14 @@
-"""What lists cost by what is in them: players who have completed everything, and a catalogue ten times as long."""
+"""`ListChallenges` by length of the list: players who have completed everything, and a catalogue ten times as long."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from bench.database import connected
 from bench.figures import Table, Unit, at_most
 from bench.load import Run
 from bench.players import player_ids
@@ -19,27 +17,22 @@ from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures
 from bench.tables.lists import LIST, SATURATION
+from bench.veterans import store_veterans
 from bench.workplace import Ground, Workplace
-from shared.domain.events import CompletionKey
-from shared.domain.instant import SECOND
-from shared.domain.periods import LIFETIME_START
-from shared.domain.standings import record_of
-from shared.postgres.goals import completions
-from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 
 VETERANS = 200
 LONGER = 10
-"""How many times as long the long catalogue is."""
+"""Factor by which the long catalogue is longer."""
 
 Turns = Sequence[tuple[Run, Run]]
 
 
 def measure_list_sizes(place: Workplace) -> Table:
-    """CPU per list of veterans beside that of new players, and of a long catalogue beside the load catalogue's."""
+    """Measure CPU per list of veterans beside new players, and of a long catalogue beside the load catalogue."""
     table = Table(
         "list_sizes",
-        "ListChallenges by what is in the list",
+        "ListChallenges by length of the list",
         f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns.",
     )
     with (
@@ -47,7 +40,9 @@ def measure_list_sizes(place: Workplace) -> Table:
         place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service,
         place.service(CHALLENGE_SERVICE, ground.url, _long_catalogue(place, ground)) as long_service,
     ):
-        new, veterans = [f"new {player}" for player in ground.play.players], _store_veterans(ground)
+        new = [f"new {player}" for player in ground.play.players]
+        veterans = [f"veteran {player}" for player in player_ids(VETERANS)]
+        store_veterans(ground.url, ground.catalogue, veterans, system_clock())
         completed = place.in_turns(
             "lists of veterans", _listing(place, service, veterans), _listing(place, service, new)
         )
@@ -64,7 +59,7 @@ def measure_list_sizes(place: Workplace) -> Table:
     grown = ratio([(run.answer_bytes, other.answer_bytes) for run, other in longer])
     cpu = ratio([(run.cpu_us() / run.answer_bytes, other.cpu_us() / other.answer_bytes) for run, other in longer])
     table.add("length beside the shorter catalogue", grown.value, Unit.RATIO)
-    table.add("CPU for each byte beside the shorter catalogue", cpu.value, Unit.RATIO, at_most(1.0), str(cpu))
+    table.add("CPU per byte beside the shorter catalogue", cpu.value, Unit.RATIO, at_most(1.0), str(cpu))
     add_failures(table, [run for turns in (completed, longer) for pair in turns for run in pair])
     return table
 
@@ -80,23 +75,9 @@ def _listing(place: Workplace, service: ServerProcess, players: Sequence[str]) -
 
 
 def _long_catalogue(place: Workplace, ground: Ground) -> Path:
-    """The load catalogue, and after its challenges others of their kind."""
+    """Write a catalogue that begins like the load catalogue and continues with similar challenges."""
     path = place.directory / "long.yaml"
     challenges = str(LONGER * len(ground.catalogue.challenges))
     command = [sys.executable, "catalogues/generate_load.py", "--challenges", challenges, "--output", str(path)]
     subprocess.run(command, cwd=ROOT, check=True)
     return path
-
-
-def _store_veterans(ground: Ground) -> list[str]:
-    """Store players who have completed every goal, each at another time."""
-    veterans = [f"veteran {player}" for player in player_ids(VETERANS)]
-    now = system_clock()
-    with connected(ground.url) as connection:
-        for number, veteran in enumerate(veterans):
-            records = {
-                CompletionKey(veteran, goal.id, LIFETIME_START, 1): record_of(goal, now - number - place * SECOND, None)
-                for place, goal in enumerate(ground.catalogue.goals.values())
-            }
-            run_transaction(connection, partial(completions.insert_missing, records=records))
-    return veterans

@@ -6,33 +6,27 @@ from collections.abc import Iterator, Sequence
 from itertools import count, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
-from challenge.v1 import event_service_pb2 as event_rpc
 
-from bench.correctness import check_events, read_tallies, reported
 from bench.figures import Table, Unit, at_most
+from bench.game import Game, game_begun
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
-from bench.mix import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, METHODS, NAMES, Kind, Mix
-from bench.processes import ServerProcess
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
+from bench.mix import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES
 from bench.tables.calls import add_failures, add_memory
 from bench.tables.lists import LIST
 from bench.tables.players import INITIALIZE, new_player
 from bench.usage import memory_of
-from bench.whole import is_part, is_whole
-from bench.workplace import Ground, Workplace, calls_for
-from shared.runtime.clock import system_clock
+from bench.whole import is_whole
+from bench.workplace import Workplace, calls_for
 
 P95_MS = 25.0
 NEW_PLAYERS = OpenLoop(rate=600, connections=8)
 NEW_PLAYERS_SHARE = 0.5
-"""Of the time that the mix takes: a minute before two."""
-LISTS_KEPT_MAX = 1_000
-"""Of each kind, to be looked at afterwards: 50 MB."""
+"""Duration of the new players' arrival as a share of the mix's: a minute before two."""
 PLAYERS_AT_ONCE = 1_000
 
 
 def measure_mix(place: Workplace) -> Table:
-    """Latency of each RPC, memory of each process, and whether everything is right afterwards."""
+    """Measure latency of each RPC and memory of each process, and check everything afterwards."""
     new = Stretch(0.0, place.terms.mix_s * NEW_PLAYERS_SHARE)
     stretch = Stretch(1.0, place.terms.mix_s)
     table = Table(
@@ -43,40 +37,24 @@ def measure_mix(place: Workplace) -> Table:
         f"5 % list and then claim, 70 % list, half of these only active goals) and {EVENTS_PER_S} events/s (a fifth "
         "logins). Both services on one core.",
     )
-    with (
-        place.ground() as ground,
-        place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as challenges,
-        place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as events,
-    ):
-        before = read_tallies(ground.url)
+    with game_begun(place) as game:
         place.say(f"mix: new players for {new.measured_s:g} s")
         some = islice(map(new_player, count()), calls_for(new, NEW_PLAYERS.rate))
-        arrived = place.play(challenges, INITIALIZE, some, NEW_PLAYERS, new)
+        arrived = place.play(game.servers[0], INITIALIZE, some, NEW_PLAYERS, new)
         place.say(f"mix: players and events for {stretch.measured_s:g} s")
-        mix = Mix(ground.play, ground.catalogue, system_clock())
-        run = place.play_mix(
-            [challenges, events],
-            METHODS,
-            mix.calls(calls_for(stretch, CALLS_PER_S)),
-            OpenLoop(rate=CALLS_PER_S),
-            stretch,
-            keep_every=_keep(stretch),
-        )
-        _add_latencies(table, arrived, run)
-        _add_costs(table, [challenges, events], run)
-        _add_memory(table, place, [challenges, events])
-        add_failures(table, [arrived, run])
-        told = reported(run.part(Kind.EVENT), [[event] for event in mix.events], event_rpc.ReportEventResponse)
-        check_events(table, ground.url, before, [told])
-        _check_lists(table, place, ground, challenges, run)
+        played = game.play(CALLS_PER_S, stretch)
+        _add_latencies(table, arrived, played.run)
+        for name in (*(server.name for server in game.servers), POSTGRES):
+            table.add(f"cores used by {name}", played.run.cores(name))
+        for server in game.servers:
+            add_memory(table, server.name, server.running_pid)
+        postgres = memory_of(place.postgres_pid).resident
+        table.add(f"memory of {POSTGRES}", postgres, Unit.MEBIBYTES, note="all its processes")
+        add_failures(table, [arrived, played.run])
+        played.faults.add_to(table)
+        table.check("incomplete lists", played.broken_lists, f"of {played.kept_lists:,} that were kept")
+        _check_every_player(table, place, game)
     return table
-
-
-def _keep(stretch: Stretch) -> Sequence[int]:
-    """All answers to events; of lists as many as fit."""
-    every = 1 + round(CALLS_PER_S * stretch.measured_s / LISTS_KEPT_MAX / len(Kind))
-    kept = {Kind.EVENT: 1, Kind.LIST: every, Kind.LIST_ACTIVE: every}
-    return [kept.get(kind, 0) for kind in Kind]
 
 
 def _add_latencies(table: Table, arrived: Run, run: Run) -> None:
@@ -87,40 +65,23 @@ def _add_latencies(table: Table, arrived: Run, run: Run) -> None:
             f"p99 {part.latency_ms(0.99):.1f}, longest {part.latency_ms(1.0):.0f} ms"
         )
         table.add(f"latency of {name}, p95", part.latency_ms(0.95), Unit.MILLISECONDS, at_most(P95_MS), note)
-    table.add("the generator itself was late, p95", run.late_ms(0.95), Unit.MILLISECONDS)
+    table.add("delay of the generator itself, p95", run.late_ms(0.95), Unit.MILLISECONDS)
 
 
-def _add_costs(table: Table, servers: Sequence[ServerProcess], run: Run) -> None:
-    """Add what the mix takes of each process."""
-    for name in (*(server.name for server in servers), POSTGRES):
-        table.add(f"cores that {name} took", run.cores(name))
-
-
-def _add_memory(table: Table, place: Workplace, servers: Sequence[ServerProcess]) -> None:
-    for server in servers:
-        add_memory(table, server.name, server.running_pid)
-    table.add(f"memory of {POSTGRES}", memory_of(place.postgres_pid).resident, Unit.MEBIBYTES, note="all its processes")
-
-
-def _check_lists(table: Table, place: Workplace, ground: Ground, challenges: ServerProcess, run: Run) -> None:
-    """Add whether lists were right during the load, and whether every player's is afterwards."""
-    during = run.part(Kind.LIST).answers.values()
-    active = run.part(Kind.LIST_ACTIVE).answers.values()
-    broken = sum(not is_whole(answer, ground.catalogue) for answer in during)
-    broken += sum(not is_part(answer, ground.catalogue) for answer in active)
-    table.check("lists that are not whole", broken, f"of {len(during) + len(active):,} that were kept")
+def _check_every_player(table: Table, place: Workplace, game: Game) -> None:
+    """Add whether every player's list is complete afterwards."""
     broken = listed = 0
-    for requests in _everybody(ground.play.players):
-        place.say(f"mix: looking at every player's list, {listed:,} so far")
-        stretch = Stretch(0.0, 60.0)
-        lists = place.play(challenges, LIST, requests, ClosedLoop(in_flight=16), stretch, keep_every=1).answers
+    for requests in _lists_of_all(game.ground.play.players):
+        place.say(f"mix: checking every player's list, {listed:,} so far")
+        pace, stretch = ClosedLoop(in_flight=16), Stretch(0.0, 60.0)
+        lists = place.play(game.servers[0], LIST, requests, pace, stretch, keep_every=1).answers
         listed += len(lists)
-        broken += sum(not is_whole(answer, ground.catalogue) for answer in lists.values())
-    missing = len(ground.play.players) - listed
-    table.check("players whose list is missing or not whole afterwards", broken + missing, f"of {listed:,}")
+        broken += sum(not is_whole(answer, game.ground.catalogue) for answer in lists.values())
+    missing = len(game.ground.play.players) - listed
+    table.check("players whose list is missing or incomplete afterwards", broken + missing, f"of {listed:,}")
 
 
-def _everybody(players: Sequence[str]) -> Iterator[list[bytes]]:
+def _lists_of_all(players: Sequence[str]) -> Iterator[list[bytes]]:
     for start in range(0, len(players), PLAYERS_AT_ONCE):
         some = players[start : start + PLAYERS_AT_ONCE]
         yield [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in some]
