@@ -15,7 +15,7 @@ from shared.domain.catalogue import Catalogue
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.rpc.server import Server, Servicing, serve
+from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clock import system_clock
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
@@ -61,9 +61,9 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     server = Server(
         process.endpoint,
         [
-            Servicing(CONTRACT, servicer),
-            Servicing(STATISTICS_CONTRACT, statistics),
-            Servicing(LEADERBOARD_CONTRACT, leaderboards),
+            ServiceBinding(CONTRACT, servicer),
+            ServiceBinding(STATISTICS_CONTRACT, statistics),
+            ServiceBinding(LEADERBOARD_CONTRACT, leaderboards),
         ],
         threads=settings.server.threads,
         health=health,

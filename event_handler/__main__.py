@@ -17,7 +17,7 @@ from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import Window
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
-from shared.rpc.server import Server, Servicing, serve
+from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clock import system_clock
 from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
@@ -69,7 +69,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     servicer = EventServicer(group_commit, catalogue.live, window, system_clock, telemetry)
     server = Server(
         process.endpoint,
-        [Servicing(CONTRACT, servicer)],
+        [ServiceBinding(CONTRACT, servicer)],
         threads=settings.server.threads,
         streams=settings.events.streams,
         health=health,

@@ -1,8 +1,8 @@
-"""What a call can end in, in the system's own words.
+"""The errors that a call can end in.
 
-Each class is one reason that callers can rely on: `reason` is sent in `google.rpc.ErrorInfo`, the message is for
-people, `metadata` for programs. `shared.postgres.sqlstates` turns database errors into these, `shared.rpc.statuses`
-turns these into status codes.
+Each concrete class is one reason that callers can rely on: `reason` is sent in `google.rpc.ErrorInfo` and is a value of
+the contract's `ErrorReason`, the message is for people, and `metadata` is for programs. `shared.postgres.sqlstates`
+translates database errors to these, and `shared.rpc.statuses` translates these to gRPC status codes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 
 class ChallengeError(Exception):
-    """Base of everything that a call can end in."""
+    """Base of all errors that a call can end in."""
 
     reason: ClassVar[str]
 
@@ -23,16 +23,27 @@ class ChallengeError(Exception):
         self.metadata = metadata
 
 
+class RetryableError(ChallengeError):
+    """Base of errors that the same call may not meet again after a delay."""
+
+    default_message: ClassVar[str]
+    default_retry_after_s: ClassVar[float]
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(self.default_message if message is None else message)
+        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
+
+
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A request field that is at fault: its path in the request, such as `events[3].user_id`, and why."""
+    """An invalid request field: its path in the request, such as `events[3].user_id`, and the problem."""
 
     field: str
     description: str
 
 
 class InvalidRequest(ChallengeError):
-    """The request itself is at fault, whatever the state of the player."""
+    """The request is invalid, whatever the state of the player."""
 
     reason = "INVALID_REQUEST"
 
@@ -42,7 +53,7 @@ class InvalidRequest(ChallengeError):
 
     @classmethod
     def of(cls, field: str, description: str) -> InvalidRequest:
-        """The error for one field."""
+        """Return the error for one field."""
         return cls([FieldViolation(field, description)])
 
 
@@ -83,7 +94,7 @@ class LeaderboardNotFound(ChallengeError):
 
 
 class LeaderboardPeriodNotFound(ChallengeError):
-    """The leaderboard was not there in that period, or the period is still to come."""
+    """The leaderboard did not exist in that period, or the period has not begun."""
 
     reason = "LEADERBOARD_PERIOD_NOT_FOUND"
 
@@ -107,62 +118,52 @@ class GoalLocked(ChallengeError):
 
 
 class AlreadyClaimed(ChallengeError):
-    """The reward was claimed before, not by this request."""
+    """The reward was claimed before, by another request."""
 
     reason = "ALREADY_CLAIMED"
 
 
-class Overloaded(ChallengeError):
-    """There is more to do than the service accepts; come again in `retry_after_s`."""
+class Overloaded(RetryableError):
+    """The service has more to do than it accepts."""
 
     reason = "OVERLOADED"
-
-    def __init__(self, message: str, retry_after_s: float = 0.2) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    default_message = "the service is overloaded"
+    default_retry_after_s = 0.2
 
 
-class DatabaseUnavailable(ChallengeError):
-    """The database does not answer or does not accept writes; what was under way is unknown."""
+class DatabaseUnavailable(RetryableError):
+    """The database does not respond or does not accept writes; the outcome of the call is unknown."""
 
     reason = "DATABASE_UNAVAILABLE"
-
-    def __init__(self, message: str = "the database is not available", retry_after_s: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    default_message = "the database is not available"
+    default_retry_after_s = 1.0
 
 
-class CatalogueUnavailable(ChallengeError):
-    """No catalogue is in use yet: the one on disk waits for the database, or is refused."""
+class CatalogueUnavailable(RetryableError):
+    """No catalogue is in use yet: the one on disk waits for the database, or was refused."""
 
     reason = "CATALOGUE_UNAVAILABLE"
-
-    def __init__(self, message: str = "no catalogue is in use yet", retry_after_s: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    default_message = "no catalogue is in use yet"
+    default_retry_after_s = 1.0
 
 
-class RankingUnavailable(ChallengeError):
-    """Nothing was ranked here yet: the first ranking is under way."""
+class RankingUnavailable(RetryableError):
+    """The leaderboard has no ranking yet: the first one is being computed."""
 
     reason = "RANKING_UNAVAILABLE"
-
-    def __init__(self, message: str = "nothing was ranked yet", retry_after_s: float = 2.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    default_message = "nothing was ranked yet"
+    default_retry_after_s = 2.0
 
 
-class ShuttingDown(ChallengeError):
-    """This process takes no more work; another one will."""
+class ShuttingDown(RetryableError):
+    """This process takes no more work; another process will."""
 
     reason = "SHUTTING_DOWN"
-
-    def __init__(self, message: str = "the service is shutting down", retry_after_s: float = 0.1) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    default_message = "the service is shutting down"
+    default_retry_after_s = 0.1
 
 
 class DeadlineExceeded(ChallengeError):
-    """The caller's deadline passed first; what was under way is unknown."""
+    """The caller's deadline passed first; the outcome of the call is unknown."""
 
     reason = "DEADLINE_EXCEEDED"

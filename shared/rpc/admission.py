@@ -1,4 +1,4 @@
-"""A bound on something under way."""
+"""A bound on concurrent work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class Admission:
-    """A bound on calls under way. Never waits: whoever does not get in is told so."""
+    """A bound on calls in progress. It never blocks: a call beyond the bound is refused."""
 
     def __init__(self, slots: int) -> None:
         self._lock = threading.Lock()
@@ -15,11 +15,11 @@ class Admission:
 
     @property
     def in_use(self) -> int:
-        """How many calls are under way."""
+        """The number of calls in progress."""
         return self._in_use
 
     def enter(self) -> bool:
-        """True: the call is admitted, and `leave` must follow. False: all slots are taken."""
+        """Return True if the call is admitted, and `leave` must follow; False if all slots are taken."""
         with self._lock:
             if self._in_use >= self._slots:
                 return False
@@ -27,6 +27,6 @@ class Admission:
             return True
 
     def leave(self) -> None:
-        """An admitted call has ended."""
+        """Release the slot of an admitted call."""
         with self._lock:
             self._in_use -= 1

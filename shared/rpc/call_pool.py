@@ -1,17 +1,19 @@
-"""The threads that work on calls, and the room where calls wait for one.
+"""The threads that run calls, and the bounded queue in which calls wait for one.
 
-gRPC's Python server puts calls into the queue of a thread pool, which has no bound: at three times what a worker can
-do, answers came after five seconds, and a tenth as many as at its best. Refusing whatever finds no thread free is no
-way out either, because a refusal costs half as much as an answer (0.1 ms of CPU, nearly all of it gRPC's own): refused
-callers who come back at once can keep a worker busy with refusing. So there is a room to wait in, for a moment:
+gRPC's Python server puts calls into the queue of a thread pool, which has no bound: at three times the load that a
+worker can carry, responses took five seconds, and throughput fell to a tenth of its best. Refusing every call that
+finds no idle thread does not work either, because a refusal costs half as much as a response (0.1 ms of CPU, nearly all
+of it inside gRPC): refused callers who retry at once can keep a worker busy with refusing. So calls wait briefly:
 
-- A call that finds no thread free waits. A stall of a tenth of a second, a checkpoint or a cold cache, fails nobody.
-- One that has waited `WAIT_S` is refused, a crowd at once, and beyond that so many a second that answers keep nine
-  tenths of the CPU; under lasting overload refusals come later than that.
-- Those who wait in time are served in order. Behind those who are to be refused, the newest is served first: its
-  caller is the one who surely still waits.
-- The room has a bound, `WAITING_MAX`, and what does not fit is refused on the spot (`shared.rpc.calls`). Callers seldom
-  see that, because the number of calls on one connection is bounded, too: their library holds back the rest.
+- A call that finds no idle thread waits. A stall of a tenth of a second, from a checkpoint or a cold cache, fails no
+  call.
+- A call that has waited `WAIT_S` is refused. A burst is refused at once, and beyond that refusals are limited to a rate
+  that leaves nine tenths of the CPU to responses; under lasting overload refusals come later than `WAIT_S`.
+- Calls that have waited less than `WAIT_S` are served in order. When the oldest is overdue, the newest is served first,
+  because its caller is the most likely to be still waiting.
+- The queue has a bound, `WAITING_MAX`, and a call beyond it is refused immediately (`shared.rpc.method_router`).
+  Callers seldom see that, because the number of calls on one connection is bounded too, and their library holds back
+  the rest.
 """
 
 from __future__ import annotations
@@ -28,23 +30,28 @@ from typing import Any, NamedTuple
 log = logging.getLogger(__name__)
 
 WAIT_S = 0.150
-"""How long a call waits for a thread before it may be refused. Of 500 calls at once that find all threads stuck, the
-last is to be refused within 0.3 s; a queue that is longer than this for long is overload, no stall."""
+"""Time in seconds that a call waits for a thread before it may be refused.
+
+Of 500 simultaneous calls that find all threads stuck, the last must be refused within 0.3 s. A queue that stays longer
+than this is overload, not a stall.
+"""
 
 WAITING_MAX = 5_000
-"""Calls that wait in one worker; with what gRPC keeps of each, some 100 MB."""
+"""Maximum number of waiting calls in one worker. With what gRPC keeps for each, that is about 100 MB."""
 
 REFUSALS_AT_ONCE = 1_000
-REFUSALS_PER_S = 1_000.0
-"""At 0.1 ms each, a tenth of a core; a worker has not more than one for its answers."""
+"""Size of a burst of refusals."""
 
-_PASS_S = 0.010
+REFUSALS_PER_S = 1_000.0
+"""Sustained rate of refusals. At 0.1 ms each, that is a tenth of the one core that a worker can use."""
+
+_REFUSAL_INTERVAL_S = 0.010
 
 _this_thread = threading.local()
 
 
 def is_refusing() -> bool:
-    """Whether the call that this thread has begun is to be refused."""
+    """Return whether the call that this thread has begun must be refused."""
     return getattr(_this_thread, "refuses", False)
 
 
@@ -54,8 +61,9 @@ class _Waiting(NamedTuple):
 
 
 class _Worker:
-    """A thread that waits for work of its own: so the one that was busy last can be chosen, whose memory is still in
-    the caches.
+    """A thread with a mailbox of its own.
+
+    The pool can thus choose the thread that was busy last, whose memory is still in the CPU caches.
     """
 
     def __init__(self, name: str, work: Callable[[_Worker], None]) -> None:
@@ -64,29 +72,28 @@ class _Worker:
         self._has_task = threading.Lock()
         self._has_task.acquire()
 
-    def hand(self, task: Callable[[], object] | None) -> None:
-        """Give it the next task; None ends it. It must be idle: what it has not yet taken would be lost."""
+    def assign(self, task: Callable[[], object] | None) -> None:
+        """Set the next task, or end the thread with None. The worker must be idle, or its current task is lost."""
         self._task = task
         self._has_task.release()
 
     def take(self) -> Callable[[], object] | None:
-        """Wait for the next task."""
+        """Wait for the next task and return it."""
         self._has_task.acquire()
         task, self._task = self._task, None
         return task
 
 
 class CallPool(ThreadPoolExecutor):
-    """So many threads, and a room to wait for them. An executor, because that is what gRPC hands calls to.
+    """A fixed number of threads and a bounded queue. It is an executor because gRPC submits calls to one.
 
-    What is submitted may never wait for its caller before it has looked at `is_refusing`. Nobody asks what became of
-    it, because a call itself tells its caller: so a task has no future of its own, which with lock and condition would
-    be a tenth of the CPU of an empty call.
+    A submitted call must check `is_refusing` before it waits for its caller. Tasks have no future of their own, because
+    a call reports its own outcome; a future with its lock and condition would cost a tenth of the CPU of an empty call.
     """
 
     def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX) -> None:
-        """With `waiting_max` 0, whoever finds no thread free is refused."""
-        # An executor has a thread at least. It is never used: ours are handed their work.
+        """With `waiting_max` 0, a call that finds no idle thread is refused."""
+        # An executor has at least one thread. It is never used: work goes to `_Worker` threads.
         super().__init__(1)
         self._name = name
         self._threads_max = threads
@@ -98,65 +105,65 @@ class CallPool(ThreadPoolExecutor):
         self._waiting: deque[_Waiting] = deque()
         self._lacks_threads = False
         self._closing = False
-        self._someone_waits = threading.Condition(self._lock)
+        self._call_waits = threading.Condition(self._lock)
         self._all_idle = threading.Condition(self._lock)
         self._refuser = threading.Thread(target=self._refuse_until_closed, name=f"{name} refuser", daemon=True)
 
     @property
     def in_use(self) -> int:
-        """How many calls are worked on."""
+        """The number of calls in progress."""
         return self._in_use
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """The number of calls that wait for a thread."""
         return len(self._waiting)
 
     @property
     def has_room(self) -> bool:
-        """Whether one more call may be submitted, to be worked on or to wait."""
+        """Whether one more call may be submitted, to run or to wait."""
         return self._in_use < self._threads_max or len(self._waiting) < self._waiting_max
 
     def start(self) -> None:
-        """Begin to refuse those who wait too long."""
+        """Start refusing overdue calls."""
         self._refuser.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Work on a call, now or when its turn comes. The future is everybody's, and says nothing about this call."""
+        """Run a call now or when its turn comes. The returned future is shared and says nothing about this call."""
         run = partial(fn, *args, **kwargs)
         with self._lock:
             if self._in_use >= self._threads_max or not (self._idle or self._add_worker()):
                 self._waiting.append(_Waiting(time.monotonic(), run))
-                self._someone_waits.notify()
+                self._call_waits.notify()
                 return _SUBMITTED
             worker = self._idle.pop()
             self._in_use += 1
-        worker.hand(run)
+        worker.assign(run)
         return _SUBMITTED
 
     def close(self) -> None:
-        """Wait until all calls have ended. After it nothing is submitted any more."""
+        """Wait until all calls have ended. Nothing may be submitted afterwards."""
         with self._lock:
             self._closing = True
-            self._someone_waits.notify()
+            self._call_waits.notify()
         self._refuser.join()
         with self._lock:
             self._all_idle.wait_for(lambda: not self._in_use)
         for worker in self._workers:
-            worker.hand(None)
+            worker.assign(None)
         for worker in self._workers:
             worker.thread.join()
         self.shutdown()
 
     def _add_worker(self) -> bool:
-        """Start one more thread; False where the system has none left."""
+        """Start one more thread; return False if the system cannot start one."""
         worker = _Worker(f"{self._name} {len(self._workers) + 1}", self._work)
         try:
             worker.thread.start()
         except RuntimeError:
-            # Whoever submits is the thread by which gRPC takes calls: a failure would end it, and with it the server.
+            # `submit` runs in the thread with which gRPC accepts calls: an exception would end it, and so the server.
             if not self._lacks_threads:
-                log.exception("no thread can be started: calls wait for those that are there")
+                log.exception("cannot start a thread: calls wait for the existing ones")
             self._lacks_threads = True
             return False
         self._lacks_threads = False
@@ -165,7 +172,7 @@ class CallPool(ThreadPoolExecutor):
         return True
 
     def _work(self, worker: _Worker) -> None:
-        """Run calls, and after each those who wait."""
+        """Run assigned calls, and after each the calls that wait."""
         while (following := worker.take()) is not None:
             while following is not None:
                 _run(following)
@@ -191,20 +198,20 @@ class CallPool(ThreadPoolExecutor):
                 while not self._waiting:
                     if self._closing:
                         return
-                    self._someone_waits.wait()
+                    self._call_waits.wait()
                 now = time.monotonic()
                 allowed = min(REFUSALS_AT_ONCE, allowed + (now - then) * REFUSALS_PER_S)
                 overdue, then = self._take_overdue(now, int(allowed)), now
             allowed -= len(overdue)
-            # Taken out one by one: a call that was refused is not to live on in here.
+            # Removed one by one, so that no refused call is kept alive from here.
             while overdue:
                 _run(overdue.popleft())
-            time.sleep(_PASS_S)
+            time.sleep(_REFUSAL_INTERVAL_S)
 
-    def _take_overdue(self, now: float, most: int) -> deque[Callable[[], object]]:
-        """Take out those who have waited too long."""
+    def _take_overdue(self, now: float, count_max: int) -> deque[Callable[[], object]]:
+        """Remove and return the calls that have waited too long, oldest first."""
         overdue: deque[Callable[[], object]] = deque()
-        while self._waiting and now - self._waiting[0].since > WAIT_S and len(overdue) < most:
+        while self._waiting and now - self._waiting[0].since > WAIT_S and len(overdue) < count_max:
             overdue.append(self._waiting.popleft().run)
         return overdue
 
@@ -213,21 +220,21 @@ def _run(call: Callable[[], object]) -> None:
     try:
         call()
     except Exception:
-        log.exception("a call of the server failed outside of its method")
+        log.exception("unhandled exception in the gRPC server, outside of a method")
 
 
 _SUBMITTED: Future[Any] = Future()
 _SUBMITTED.set_result(None)
 
 
-class OnTheSpot(ThreadPoolExecutor):
-    """Has no threads: what is submitted is run by the thread that submits it. For what never waits."""
+class InlineExecutor(ThreadPoolExecutor):
+    """An executor without threads: the submitting thread runs the task. For tasks that never wait."""
 
     def __init__(self) -> None:
         super().__init__(1)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run it now."""
+        """Run the task now and return its completed future."""
         ended: Future[Any] = Future()
         ended.set_result(fn(*args, **kwargs))
         return ended

@@ -1,4 +1,4 @@
-"""How long a call may wait for something: until shortly before its caller stops listening."""
+"""The deadline of a call's waits: shortly before its caller stops listening."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import time
 from typing import Protocol
 
 ANSWER_MARGIN_S = 0.050
-"""A wait ends so long before the caller's deadline, so that the answer, even if it is an error, still arrives. Of a
-time shorter than twice this, half is left for the wait."""
+"""Time in seconds between the end of a wait and the caller's deadline, so that the response or error still arrives.
+
+If the caller leaves less than twice this, half of the time is left for the wait.
+"""
 
 DEFAULT_S = 10.0
-"""For callers that set no deadline."""
+"""Time in seconds for calls without a deadline."""
 
 LONGEST_S = 30.0
-"""No call parks a thread longer than this, whatever deadline it brings."""
+"""Maximum time in seconds that a call may occupy a thread, whatever its deadline."""
 
-_NONE_S = 1e9
-# A call without a deadline has some 9e18 seconds left by gRPC's account; a caller's longest real one is far below this.
+# gRPC reports some 9e18 seconds for a call without a deadline. The longest real deadline is far below this.
+_NO_DEADLINE_S = 1e9
 
 
 class TimedCall(Protocol):
     """The part of `grpc.ServicerContext` that knows the deadline."""
 
     def time_remaining(self) -> float | None:
-        """Seconds left; None or astronomically many if the caller set no deadline."""
+        """Return the seconds left; None or an astronomically large number if the caller set no deadline."""
 
 
 def deadline_of(context: TimedCall) -> float:
-    """When waits of this call must end, on the clock of `time.monotonic()`, in seconds."""
+    """Return the time at which waits of this call must end, in seconds on the clock of `time.monotonic()`."""
     remaining_s = context.time_remaining()
-    if remaining_s is None or remaining_s > _NONE_S:
+    if remaining_s is None or remaining_s > _NO_DEADLINE_S:
         return time.monotonic() + DEFAULT_S
     return time.monotonic() + min(remaining_s - min(ANSWER_MARGIN_S, remaining_s / 2), LONGEST_S)

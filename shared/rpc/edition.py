@@ -1,4 +1,4 @@
-"""One way of writing a catalogue down in bytes, into which a player's goals are spliced."""
+"""One encoding of a catalogue, into which a player's goals are spliced."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
 UNTOUCHED = PlayerView({}, {}, {})
-"""A player of whom nothing is stored."""
+"""The view of a player without stored data."""
 
 
 class Touched(NamedTuple):
     """The goals that may differ from an untouched player's, by their positions in the catalogue."""
 
     positions: Sequence[int]
-    """In the catalogue's order."""
+    """Positions in the catalogue's order."""
     completions: Mapping[int, Completion]
-    """At every position: the completion, where nothing else of the player bears on the goal; else one without times."""
+    """The completion at every position if it alone determines the goal; otherwise a completion without times."""
 
 
 class Edition:
-    """Every challenge of a catalogue, encoded once."""
+    """All challenges of a catalogue, each encoded once."""
 
     def __init__(
         self, catalogue: Catalogue, challenge_fields: Callable[[Challenge], bytes], definitions: Mapping[str, bytes]
     ) -> None:
-        """What the edition says of a challenge beside its goals; and of each goal to all players, by goal id."""
+        """`challenge_fields` encodes a challenge without its goals; `definitions` are the encoded goals by goal id."""
         encoder = GoalEncoder(catalogue, _GOALS, definitions)
         starts = accumulate((len(challenge.goals) for challenge in catalogue.challenges), initial=0)
         self._challenges = {
@@ -46,7 +46,7 @@ class Edition:
     def challenges(
         self, challenges: Iterable[Challenge], view: PlayerView, touched: Touched, active_only: bool
     ) -> Iterator[tuple[Challenge, Pieces]]:
-        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges."""
+        """Yield challenges as `Challenge` messages; with `active_only` no inactive goals and no empty challenges."""
         for challenge in challenges:
             spliceable = self._challenges[challenge.id]
             message = spliceable.spliced(view, touched, active_only)
@@ -55,14 +55,14 @@ class Edition:
 
 
 class Spliceable:
-    """An encoded message with goals that can be replaced: what lies between the replaced ones is one piece."""
+    """An encoded message with replaceable goals. The bytes between replaced goals stay in one piece."""
 
     def __init__(self, head: bytes, goals: Sequence[Goal], first: int, encoder: GoalEncoder) -> None:
-        """`head` is what comes before the goals, and `first` the position of the first goal in the catalogue."""
+        """`head` is the encoding before the goals, and `first` the position of the first goal in the catalogue."""
         self._first, self._end = first, first + len(goals)
         self._encoder = encoder
         self.head_length = len(head)
-        """A message of this length has no goal."""
+        """The length of a message without goals."""
         fields = [encoder.field(goal, UNTOUCHED) for goal in goals]
         active = [field if is_active(goal, None, None) else b"" for goal, field in zip(goals, fields, strict=True)]
         completed = [encoder.completed(goal) for goal in goals]
@@ -70,7 +70,7 @@ class Spliceable:
         self._active = _Template(head, goals, completed, active)
 
     def spliced(self, view: PlayerView, touched: Touched, active_only: bool) -> Pieces:
-        """The message as the player has it; with `active_only` without inactive goals. `touched` as for an edition."""
+        """Return the message for a player, with `active_only` without inactive goals."""
         positions, completions = touched
         template, encode = (
             (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.field)
@@ -102,7 +102,7 @@ class Spliceable:
 
 
 class _Place(NamedTuple):
-    """A goal in a template; what is said of it when it is completed is as in `CompletedGoalPrefix`."""
+    """The byte range of a goal in a template, and its prefixes once completed (see `CompletedGoalPrefix`)."""
 
     goal: Goal
     begins: int
@@ -112,12 +112,12 @@ class _Place(NamedTuple):
 
 
 class _Template:
-    """An encoded message, and where its goals are."""
+    """An encoded message and the byte ranges of its goals."""
 
     def __init__(
         self, head: bytes, goals: Sequence[Goal], completed: Sequence[CompletedGoalPrefix], fields: Sequence[bytes]
     ) -> None:
-        """`fields` are the goals, encoded; an empty one stands for a goal that is left out."""
+        """`fields` are the encoded goals; an empty one stands for a goal that is left out."""
         self.whole = memoryview(head + b"".join(fields))
         self.untouched = Pieces(len(self.whole), [self.whole])
         bounds = list(accumulate(map(len, fields), initial=len(head)))

@@ -1,8 +1,8 @@
 """A catalogue as encoded messages, into which a player's fields are spliced.
 
-Building the 500 messages of a list costs Python 2.6 ms, and what is in them is the same for all players but for a few
-fields of a few goals. So every goal is encoded once for each catalogue version, and a call appends the player's fields
-to the goals that differ. All goals are answered this way; a property test holds it against plainly built messages.
+Building the 500 messages of a list takes Python 2.6 ms, although they are the same for all players but for a few fields
+of a few goals. So every goal is encoded once for each catalogue version, and a call appends the player's fields to the
+goals that differ. All goals are encoded this way; a property test compares the result with plainly built messages.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from challenge.v1 import challenge_pb2, challenge_service_pb2
 from shared.domain.catalogue import Catalogue, Challenge, Goal, Stat
 from shared.domain.progress import Completion, PlayerView
 from shared.rpc.edition import Edition, Spliceable, Touched
-from shared.rpc.goal_encoding import GoalEncoder, definition, id_alone
+from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
 from shared.rpc.wire import Pieces, nested_tag
 
 _INITIALIZED_GOALS = nested_tag(challenge_service_pb2.InitializePlayerResponse.DESCRIPTOR, "goals")
 _SET_GOAL = nested_tag(challenge_service_pb2.SetGoalActiveResponse.DESCRIPTOR, "goal")
 
+_NO_POSITION = -1
 
-_NOWHERE = -1
-
-_JUDGED_BY_MORE = Completion(None)
-"""Of a goal on which more than its completion may bear."""
+_RECOMPUTE = Completion(None)
+"""Marks goals whose status must be recomputed."""
 
 
 class EncodedCatalogue:
-    """One catalogue version, encoded in two editions: everything, and without what the definitions say."""
+    """One catalogue version in two editions: the full one, and the light one without definitions."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -47,50 +46,50 @@ class EncodedCatalogue:
 
         definitions = {goal.id: definition(goal) for goal in goals}
         self._full = Edition(catalogue, _challenge_fields, definitions)
-        self._light = Edition(catalogue, _challenge_id, {goal.id: id_alone(goal) for goal in goals})
+        self._light = Edition(catalogue, _challenge_id, {goal.id: id_only(goal) for goal in goals})
         self._initialized = Spliceable(b"", tuple(goals), 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, definitions))
         self._set_goal = GoalEncoder(catalogue, _SET_GOAL, definitions)
 
     def touched(self, view: PlayerView) -> Touched:
-        """The goals on which what is stored of the player may bear; all others are as for one of whom nothing is."""
+        """Return the goals that the player's stored data may affect; all others are as for an untouched player."""
         completions = view.completions
         defaults = map(self._default_positions.get, view.tallies, repeat(()))
-        found = dict.fromkeys(chain.from_iterable(defaults), _JUDGED_BY_MORE)
+        found = dict.fromkeys(chain.from_iterable(defaults), _RECOMPUTE)
         found.update(zip(self._positions_of(completions), completions.values(), strict=True))
-        found.update(dict.fromkeys(self._positions_of(view.assignments), _JUDGED_BY_MORE))
-        # What is stored of goals that are no longer in the catalogue stays there.
-        found.pop(_NOWHERE, None)
+        found.update(dict.fromkeys(self._positions_of(view.assignments), _RECOMPUTE))
+        # Stored data of goals that are no longer in the catalogue.
+        found.pop(_NO_POSITION, None)
         for required in found.keys() & self._dependents.keys():
-            found.update(dict.fromkeys(self._dependents[required], _JUDGED_BY_MORE))
+            found.update(dict.fromkeys(self._dependents[required], _RECOMPUTE))
         for dependent in found.keys() & self._dependent:
-            found[dependent] = _JUDGED_BY_MORE
+            found[dependent] = _RECOMPUTE
         return Touched(sorted(found), found)
 
     def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:
-        return map(self._positions.get, goal_ids, repeat(_NOWHERE))
+        return map(self._positions.get, goal_ids, repeat(_NO_POSITION))
 
     def challenges(
         self, challenges: Iterable[Challenge], view: PlayerView, active_only: bool, *, light: bool = False
     ) -> Iterator[tuple[Challenge, Pieces]]:
-        """The challenges as `Challenge` messages; with `active_only` without inactive goals and empty challenges.
+        """Yield challenges as `Challenge` messages; with `active_only` no inactive goals and no empty challenges.
 
-        The light edition is for callers who have this catalogue version: of a challenge it has the id and the goals, of
-        a goal the id and the fields that are the player's.
+        The light edition is for callers who have this catalogue version. Its challenges have only the id and the goals,
+        and its goals only the id and the player's fields.
         """
         edition = self._light if light else self._full
         return edition.challenges(challenges, view, self.touched(view), active_only)
 
     def initialized_goals(self, view: PlayerView) -> Pieces:
-        """The player's active goals in the catalogue's order, as fields of an `InitializePlayerResponse`."""
+        """Return the player's active goals in the catalogue's order, as fields of an `InitializePlayerResponse`."""
         return self._initialized.spliced(view, self.touched(view), active_only=True)
 
     def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
-        """The goal as a field of a `SetGoalActiveResponse`."""
+        """Return the goal as a field of a `SetGoalActiveResponse`."""
         return self._set_goal.field(goal, view)
 
 
 def _challenge_fields(challenge: Challenge) -> bytes:
-    """All fields but the goals."""
+    """Encode all fields of a challenge but the goals."""
     return challenge_pb2.Challenge(
         challenge_id=challenge.id, name=challenge.name, description=challenge.description
     ).SerializeToString()

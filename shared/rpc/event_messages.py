@@ -18,7 +18,7 @@ VERDICTS = {
 
 
 def read_event(message: event_service_pb2.Event) -> Event | Outcome:
-    """The event that a message holds, or why it holds none. `shared.domain.acceptance` judges its content."""
+    """Return the event in a message, or its outcome if there is none. `shared.domain.acceptance` judges the content."""
     if not message.HasField("event_time"):
         return Outcome(Verdict.INVALID, reason="event_time: is required")
     time = instant_of(message.event_time)
@@ -41,7 +41,7 @@ def read_event(message: event_service_pb2.Event) -> Event | Outcome:
 
 
 def result_message(event_id: str, outcome: Outcome, catalogue: Catalogue) -> event_service_pb2.EventResult:
-    """The answer for one event."""
+    """Return the result for one event."""
     return event_service_pb2.EventResult(
         event_id=event_id,
         verdict=VERDICTS[outcome.verdict],

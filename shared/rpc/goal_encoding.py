@@ -1,4 +1,4 @@
-"""How a goal is encoded: what the catalogue says of it once, what is a player's for each player."""
+"""The encoding of a goal: its definition once, and the player's fields for each player."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from challenge.v1 import challenge_pb2
 from shared.domain.catalogue import Catalogue, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
-from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number, number_tag, timestamp_field, timestamp_tag, varint
+from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
 SOURCES = {
     Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
@@ -42,11 +42,16 @@ _PROGRESS = number_tag(_GOAL, "progress")
 _ASSIGN_TIME = timestamp_tag(_GOAL, "assign_time")
 _COMPLETE_TIME = timestamp_tag(_GOAL, "complete_time")
 _CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
-_OCCURRENCE = number(number_tag(_GOAL, "occurrence"), 1)
+_OCCURRENCE = number_field(number_tag(_GOAL, "occurrence"), 1)
 
-_STANDINGS = {
+_STATUS_FIELDS = {
     (active, locked, state): b"".join(
-        (number(_ACTIVE, active), number(_LOCKED, locked), number(_STATE, GOAL_STATES[state]), _OCCURRENCE)
+        (
+            number_field(_ACTIVE, active),
+            number_field(_LOCKED, locked),
+            number_field(_STATE, GOAL_STATES[state]),
+            _OCCURRENCE,
+        )
     )
     for active in (False, True)
     for locked in (False, True)
@@ -55,12 +60,12 @@ _STANDINGS = {
 
 
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
-    """A reward as callers see it."""
+    """Return the reward as a message."""
     return challenge_pb2.Reward(type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity)
 
 
 def definition(goal: Goal) -> bytes:
-    """What is the same for all players, and therefore nothing that may be absent for one of them."""
+    """Encode the fields that are the same for all players. Appended fields cannot unset them."""
     return challenge_pb2.Goal(
         goal_id=goal.id,
         challenge_id=goal.challenge_id,
@@ -80,45 +85,45 @@ def definition(goal: Goal) -> bytes:
     ).SerializeToString()
 
 
-def id_alone(goal: Goal) -> bytes:
-    """Of what is the same for all players, the id."""
+def id_only(goal: Goal) -> bytes:
+    """Encode only the id."""
     return challenge_pb2.Goal(goal_id=goal.id).SerializeToString()
 
 
 class CompletedGoalPrefix(NamedTuple):
-    """A goal of which nothing but its completion is stored, up to the time of that: the same for all such players."""
+    """The encoding, up to the completion time, of a goal with only a completion stored: the same for all players."""
 
     unclaimed: bytes
-    """A `timestamp_field` begins with it."""
+    """The beginning of a `timestamp_field`."""
     claimed: bytes
-    """A `claimed_field` begins with it."""
+    """The beginning of a `claimed_field`."""
 
 
 def claimed_field(beginning: bytes, complete_time: Instant, claim_time: Instant) -> bytes:
-    """A goal that was completed and claimed; the beginning is a `CompletedGoalPrefix`'s."""
+    """Encode a goal that was completed and claimed; `beginning` comes from a `CompletedGoalPrefix`."""
     return timestamp_field(timestamp_field(beginning, complete_time) + _CLAIM_TIME, claim_time)
 
 
 class GoalEncoder:
-    """Encodes goals, as players have them, as fields of a message."""
+    """An encoder of players' goals as fields of a message."""
 
     def __init__(self, catalogue: Catalogue, tag: bytes, definitions: Mapping[str, bytes]) -> None:
-        """`tag` is the field's; `definitions` has, by goal id, what is the same for all players, encoded."""
+        """`tag` is the field's tag; `definitions` are the encoded fields that all players share, by goal id."""
         self._catalogue = catalogue
         self._tag = tag
         self._definitions = definitions
 
     def field(self, goal: Goal, view: PlayerView) -> bytes:
-        """The goal as the player has it."""
+        """Encode the goal as the player sees it."""
         return self._field(goal.id, goal_status(goal, view, self._catalogue))
 
     def active_field(self, goal: Goal, view: PlayerView) -> bytes:
-        """The same, or nothing if the goal is inactive."""
+        """Encode the goal as the player sees it; return no bytes if it is inactive."""
         status = goal_status(goal, view, self._catalogue)
         return self._field(goal.id, status) if status.active else b""
 
     def completed(self, goal: Goal) -> CompletedGoalPrefix:
-        """The goal as all have it who have completed it, if it requires no other."""
+        """Return the prefixes of a completed goal, which hold if it requires no other."""
         unclaimed, claimed = (
             self.field(goal, PlayerView({}, {}, {goal.id: Completion(0, claim_time)})) for claim_time in (None, 0)
         )
@@ -130,8 +135,8 @@ class GoalEncoder:
         message = b"".join(
             (
                 self._definitions[goal_id],
-                _STANDINGS[active, locked, state],
-                number(_PROGRESS, progress),
+                _STATUS_FIELDS[active, locked, state],
+                number_field(_PROGRESS, progress),
                 timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
                 timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
                 timestamp_field(_CLAIM_TIME, claim_time) if claim_time is not None else b"",

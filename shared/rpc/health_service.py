@@ -1,9 +1,9 @@
 """The standard health service, `grpc.health.v1.Health`.
 
-Not `grpc_health.v1.health.HealthServicer`: there `set` holds a lock while it waits for gRPC's polling thread to have
-sent to each watcher, and the polling thread takes that lock when a watcher goes away; when both happen at once the
-whole server stands still. And its watches end only when the caller ends them, so each would hold up the end of the
-process for the whole grace.
+`grpc_health.v1.health.HealthServicer` is not used, for two reasons. Its `set` holds a lock while it waits for gRPC's
+polling thread to send to each watcher, and the polling thread takes that lock when a watcher goes away; when both
+happen at once, the whole server deadlocks. And its watches end only when the caller ends them, so each would delay the
+end of the process by the whole grace period.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 class HealthService:
-    """Answers from what `Health` knows; it asks nothing itself."""
+    """The service, backed by the last results in `Health`; a call runs no probe."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
 
     def handler(self, pool: SidePool) -> grpc.GenericRpcHandler:
-        """The service's methods, run in `pool`."""
+        """Return the handler of the service's methods, which run in `pool`."""
         return grpc.method_handlers_generic_handler(
             SERVICE_NAME,
             {
@@ -44,14 +44,14 @@ class HealthService:
         )
 
     def check(self, raw: bytes, context: grpc.ServicerContext) -> HealthCheckResponse:
-        """Whether the named service serves; NOT_FOUND for a name that nobody knows."""
+        """Return whether the named service serves; abort with NOT_FOUND for an unknown name."""
         serving = self._health.serving(_requested(raw, context))
         if serving is None:
             context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return _response(serving)
 
     def watch(self, raw: bytes, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
-        """Whether the named service serves, now and at every change, until the process leaves."""
+        """Yield whether the named service serves, now and at every change, until the process stops."""
         for serving in self._health.changes(_requested(raw, context), context.is_active):
             yield _response(serving)
 

@@ -1,4 +1,4 @@
-"""Instants and stretches of time as messages."""
+"""Instants and durations as messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS_MAX = 253_402_300_799
 
 
 def instant_of(message: Timestamp) -> Instant | None:
-    """The instant, without its nanoseconds; None if the message is no valid timestamp."""
+    """Return the instant in microseconds, rounded down; None if the message is not a valid timestamp."""
     seconds, nanos = message.seconds, message.nanos
     if _SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos < 1_000_000_000:
         return seconds * SECOND + nanos // 1_000
@@ -21,12 +21,12 @@ def instant_of(message: Timestamp) -> Instant | None:
 
 
 def timestamp_message(instant: Instant) -> Timestamp:
-    """The instant."""
+    """Return the instant as a message."""
     seconds, microseconds = divmod(instant, SECOND)
     return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 
 
 def duration_message(microseconds: Instant) -> Duration:
-    """A stretch of time that is not negative."""
+    """Return a non-negative duration as a message."""
     seconds, rest = divmod(microseconds, SECOND)
     return Duration(seconds=seconds, nanos=rest * 1_000)

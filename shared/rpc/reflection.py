@@ -1,7 +1,7 @@
-"""Server reflection: callers such as grpcurl learn the contract from the server itself.
+"""Server reflection, by which callers such as grpcurl read the contract from the server.
 
-The Python package only has the protocol's older name; the newer one has the same messages under the same numbers
-(https://github.com/grpc/grpc/blob/master/doc/server-reflection.md), so one servicer answers both.
+The Python package has only the older name of the protocol. The newer one has the same messages and field numbers
+(https://github.com/grpc/grpc/blob/master/doc/server-reflection.md), so one servicer serves both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NEWER_SERVICE_NAME = "grpc.reflection.v1.ServerReflection"
 
 
 def reflection_handlers(services: Sequence[str], pool: SidePool) -> list[grpc.GenericRpcHandler]:
-    """Reflection of `services` (full names), and of itself, run in `pool`."""
+    """Return the handlers that reflect `services` (full names) and reflection itself, run in `pool`."""
     servicer = ReflectionServicer([*services, SERVICE_NAME])
     method = grpc.stream_stream_rpc_method_handler(
         pool.stream(servicer.ServerReflectionInfo), _parsed, ServerReflectionResponse.SerializeToString
@@ -31,7 +31,7 @@ def reflection_handlers(services: Sequence[str], pool: SidePool) -> list[grpc.Ge
 
 
 def _parsed(raw: bytes) -> ServerReflectionRequest:
-    """Malformed bytes read as a request that asks for nothing, which the servicer answers as an invalid argument."""
+    """Parse a request; malformed bytes become an empty one, to which the servicer responds with an invalid argument."""
     try:
         return ServerReflectionRequest.FromString(raw)
     except DecodeError:

@@ -13,8 +13,8 @@ from google.protobuf.message_factory import GetMessageClass
 from shared.rpc import health_service
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.calls import Calls, Method, Refusal
 from shared.rpc.health_service import HealthService
+from shared.rpc.method_router import Method, MethodRouter, Refusal
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.side_pool import SidePool
 from shared.rpc.streaming import streaming_method
@@ -27,69 +27,69 @@ from shared.runtime.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
-"""The largest call of the contract, 1,000 events with the longest ids in four-byte characters, is 1.4 MB."""
+"""Maximum size of a request. 1,000 events with the longest ids in four-byte characters have 1.4 MB."""
 
 STREAMS_PER_CONNECTION_MAX = 1_000
-"""Calls under way on one connection; the caller's library holds back the rest."""
+"""Maximum number of calls in progress on one connection; the caller's library holds back the rest."""
 
 PENDING_CALLS_MAX = 10_000
-"""Calls that gRPC holds until its Python part takes them in. Beyond its default of 1,000 it cancels some, and callers
-cannot know why; `shared.rpc.call_pool` bounds them and says so."""
+"""Maximum number of calls that gRPC holds before its Python part accepts them. Beyond its default of 1,000 it cancels
+some without a reason; `shared.rpc.call_pool` bounds them and tells callers why."""
 
 _OPTIONS: Mapping[str, int] = {
     "grpc.server.max_pending_requests": PENDING_CALLS_MAX,
     "grpc.server.max_pending_requests_hard_limit": 2 * PENDING_CALLS_MAX,
     "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
     "grpc.max_concurrent_streams": STREAMS_PER_CONNECTION_MAX,
-    # A caller that vanished without a word is found within a minute and a half, and its parked calls end.
+    # A caller that vanished is detected within 80 s, and its calls end.
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.keepalive_permit_without_calls": 1,
-    # Callers may look for us as often.
+    # Callers may ping at this interval.
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
 }
 
 
 @dataclass(frozen=True)
-class Servicing:
-    """A service of the contract and the object that has a method for each of its RPCs."""
+class ServiceBinding:
+    """A service of the contract and the servicer that implements its methods."""
 
     descriptor: ServiceDescriptor
     servicer: object
 
 
 class Server:
-    """A synchronous gRPC server whose calls are admitted, measured and mapped as `shared.rpc.unary` says."""
+    """A synchronous gRPC server. `shared.rpc.unary` describes the layers around each call."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        servicings: Sequence[Servicing],
+        bindings: Sequence[ServiceBinding],
         *,
         threads: int,
         streams: int = 0,
         health: Health,
         telemetry: Telemetry,
     ) -> None:
-        """`threads` calls are worked on at once, beside `streams` open streams."""
+        """Run up to `threads` calls at once, beside up to `streams` open streams."""
         self._endpoint = endpoint
         self._pool = CallPool(threads, "call")
-        telemetry.gauge("rpc_calls_in_progress", "Calls being worked on.", lambda: self._pool.in_use)
+        telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)
         telemetry.gauge("rpc_calls_waiting", "Calls that wait for a thread.", lambda: self._pool.waiting)
-        # A stream lasts: one that finds no thread free would wait in vain.
+        # Streams last long: one that finds no idle thread would wait in vain.
         self._stream_pool = CallPool(streams, "stream", waiting_max=0)
-        telemetry.gauge("rpc_streams_open", "Streams that are open.", lambda: self._stream_pool.in_use)
+        telemetry.gauge("rpc_streams_open", "Open streams.", lambda: self._stream_pool.in_use)
         self._side_pool = SidePool()
         options = {**_OPTIONS, "grpc.so_reuseport": int(endpoint.shared)}
-        names = [servicing.descriptor.full_name for servicing in servicings]
+        names = [binding.descriptor.full_name for binding in bindings]
         calls = CallTelemetry(telemetry)
-        handlers: list[grpc.GenericRpcHandler] = [Calls(self._methods(servicings, calls))]
+        handlers: list[grpc.GenericRpcHandler] = [MethodRouter(self._methods(bindings, calls))]
         handlers.append(HealthService(health).handler(self._side_pool))
         handlers += reflection_handlers([*names, health_service.SERVICE_NAME], self._side_pool)
         self._server = grpc.server(self._pool, handlers, options=list(options.items()))
 
     def start(self) -> int:
-        """Listens, and answers the port; raises `PortUnavailable`."""
+        """Listen and return the port. Raise `PortUnavailable` if it is taken."""
         if not self._endpoint.shared:
             require_free(self._endpoint)
         try:
@@ -102,22 +102,22 @@ class Server:
         return port
 
     def stop(self, grace_s: float) -> None:
-        """Takes no new calls, gives those under way `grace_s` to end, cancels the rest, and waits for all threads."""
+        """Accept no new calls, wait `grace_s` for those in progress, cancel the rest, and wait for all threads."""
         self._server.stop(grace_s).wait()
         self._pool.close()
         self._stream_pool.close()
         self._side_pool.close()
 
-    def _methods(self, servicings: Sequence[Servicing], calls: CallTelemetry) -> dict[str, Method]:
+    def _methods(self, bindings: Sequence[ServiceBinding], calls: CallTelemetry) -> dict[str, Method]:
         return {
-            f"{servicing.descriptor.full_name}/{method.name}": self._method(servicing, method, calls)
-            for servicing in servicings
-            for method in servicing.descriptor.methods
+            f"{binding.descriptor.full_name}/{method.name}": self._method(binding, method, calls)
+            for binding in bindings
+            for method in binding.descriptor.methods
         }
 
-    def _method(self, servicing: Servicing, method: MethodDescriptor, calls: CallTelemetry) -> Method:
-        name = f"{servicing.descriptor.full_name}/{method.name}"
-        implementation = getattr(servicing.servicer, method.name)
+    def _method(self, binding: ServiceBinding, method: MethodDescriptor, calls: CallTelemetry) -> Method:
+        name = f"{binding.descriptor.full_name}/{method.name}"
+        implementation = getattr(binding.servicer, method.name)
         request_type = GetMessageClass(method.input_type)
         measured = calls.of_method(name)
         if method.client_streaming:
@@ -136,10 +136,9 @@ def serve(
     grace_s: float,
     end_streams: Callable[[], None] = lambda: None,
 ) -> int:
-    """Starts the server.
+    """Start the server and return its port.
 
-    When the process ends, it first reports NOT_SERVING, then asks open streams to end, then lets calls end for
-    `grace_s`.
+    On shutdown the process first reports NOT_SERVING, then ends open streams, then waits `grace_s` for calls to end.
     """
     port = server.start()
     lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + STEP_TIMEOUT_S)

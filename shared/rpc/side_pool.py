@@ -1,4 +1,4 @@
-"""Threads beside those of the calls, for health and reflection: they answer also when every other thread is taken."""
+"""Threads for health and reflection, which respond even if all threads for calls are busy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 STREAMS_MAX = 64
-"""Streams open at once, each of which parks a thread: a health watch for each channel of a caller that keeps one."""
+"""Maximum number of open streams. Each occupies a thread; callers may keep a health watch for each channel."""
 
+# Beyond what streams can take. They serve health checks and refuse further streams, neither of which ever waits.
 _UNARY_THREADS = 2
-# Beyond what streams can take: answers health checks and refuses further streams, neither of which ever waits.
 
 
-class Beside(Generic[Q, R]):
-    """A method that gRPC runs in another thread pool than the server's; gRPC looks for exactly this attribute."""
+class PooledMethod(Generic[Q, R]):
+    """A method that gRPC runs in a thread pool of its own. gRPC looks for the attribute `experimental_thread_pool`."""
 
     def __init__(self, method: Callable[[Q, grpc.ServicerContext], R], pool: ThreadPoolExecutor) -> None:
         self.experimental_thread_pool = pool
@@ -34,18 +34,18 @@ class Beside(Generic[Q, R]):
 
 
 class SidePool:
-    """The threads, and the bound on how many of them streams may take."""
+    """The threads, and the bound on those that streams may take."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(STREAMS_MAX + _UNARY_THREADS, thread_name_prefix="side")
         self._streams = Admission(STREAMS_MAX)
 
-    def unary(self, method: Callable[[Q, grpc.ServicerContext], R]) -> Beside[Q, R]:
-        """A method that answers at once."""
-        return Beside(method, self._pool)
+    def unary(self, method: Callable[[Q, grpc.ServicerContext], R]) -> PooledMethod[Q, R]:
+        """Return a method that runs in the pool and responds at once."""
+        return PooledMethod(method, self._pool)
 
-    def stream(self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]) -> Beside[Q, Iterator[R]]:
-        """A method that answers many times and may wait in between."""
+    def stream(self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]) -> PooledMethod[Q, Iterator[R]]:
+        """Return a method that runs in the pool, responds many times and may wait in between."""
 
         def bounded(request: Q, context: grpc.ServicerContext) -> Iterator[R]:
             if not self._streams.enter():
@@ -55,8 +55,8 @@ class SidePool:
             finally:
                 self._streams.leave()
 
-        return Beside(bounded, self._pool)
+        return PooledMethod(bounded, self._pool)
 
     def close(self) -> None:
-        """Waits until all threads have ended."""
+        """Wait until all threads have ended."""
         self._pool.shutdown()

@@ -1,8 +1,8 @@
-"""The one place where the system's own errors become gRPC statuses.
+"""The translation of domain errors to gRPC statuses; no other module does it.
 
-Each status carries `google.rpc.ErrorInfo` (the reason and its metadata), `BadRequest` where fields are at fault and
-`RetryInfo` where coming again later helps: https://google.aip.dev/193. What is no `ChallengeError` is a bug: the caller
-gets INTERNAL and an opaque id, the log gets the traceback under that id.
+Each status carries `google.rpc.ErrorInfo` (the reason and its metadata), `BadRequest` for invalid fields and
+`RetryInfo` for retryable errors: https://google.aip.dev/193. An exception that is not a `ChallengeError` is a bug: the
+caller gets INTERNAL and an opaque id, and the log gets the traceback under that id.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 
 DOMAIN = "challenge.v1"
 
+INTERNAL_REASON = "INTERNAL"
+"""Reason of errors that are bugs."""
+
+REASON_PREFIX = "ERROR_REASON_"
+"""Prefix that the contract's `ErrorReason` adds to each reason."""
+
 CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
@@ -46,17 +52,9 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-_PASSING = (
-    errors.Overloaded,
-    errors.DatabaseUnavailable,
-    errors.CatalogueUnavailable,
-    errors.RankingUnavailable,
-    errors.ShuttingDown,
-)
-# What another attempt may not meet any more.
-
 # A status travels in HTTP/2 trailers, which gRPC clients may refuse from 8 KiB on. The message travels twice, once in
-# percent-encoding (three bytes for one), and details in base64 (four for three): these bounds add up to 7 KiB.
+# percent-encoding (three bytes for one) and once in the details, which travel in base64 (four bytes for three). With
+# these bounds a status has at most 7 KiB.
 MESSAGE_BYTES_MAX = 512
 METADATA_BYTES_MAX = 512
 METADATA_MAX = 4
@@ -65,23 +63,23 @@ VIOLATION_BYTES_MAX = 192
 
 
 def status_of(error: Exception, method: str) -> grpc.Status:
-    """The status that a call of `method` ends in because of `error`."""
+    """Return the status with which `error` ends a call of `method`."""
     code = CODES.get(type(error)) if isinstance(error, errors.ChallengeError) else None
     if code is None or not isinstance(error, errors.ChallengeError):
         return _internal(error, method)
     details: list[Message] = [_error_info(error.reason, error.metadata)]
     if isinstance(error, errors.InvalidRequest):
         details.append(_bad_request(error.violations[:VIOLATIONS_MAX]))
-    if isinstance(error, _PASSING):
+    if isinstance(error, errors.RetryableError):
         details.append(RetryInfo(retry_delay=_duration(error.retry_after_s)))
     return _status(code, error.message, details)
 
 
 def _internal(error: Exception, method: str) -> grpc.Status:
     error_id = secrets.token_hex(8)
-    log.error("bug", extra={"error_id": error_id, "method": method}, exc_info=error)
+    log.error("unhandled exception in RPC", extra={"error_id": error_id, "method": method}, exc_info=error)
     message = f"internal error {error_id}"
-    return _status(grpc.StatusCode.INTERNAL, message, [_error_info("INTERNAL", {"error_id": error_id})])
+    return _status(grpc.StatusCode.INTERNAL, message, [_error_info(INTERNAL_REASON, {"error_id": error_id})])
 
 
 def _status(code: grpc.StatusCode, message: str, details: Iterable[Message]) -> grpc.Status:
@@ -115,7 +113,7 @@ def _duration(seconds: float) -> Duration:
 
 
 def _cut(text: str, bytes_max: int) -> str:
-    """The text as valid UTF-8 of at most so many bytes, never half a character."""
+    """Return the text as valid UTF-8 of at most `bytes_max` bytes, cut between characters."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= bytes_max:
         return encoded.decode()

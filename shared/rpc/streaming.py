@@ -1,7 +1,7 @@
-"""What happens around a servicer's method for every stream, in the order of `shared.rpc.unary`.
+"""The layers around a servicer's streaming method, in the order of `shared.rpc.unary`.
 
-A stream parks a thread for as long as it is open. So streams have threads and a bound of their own, and however many
-are open, calls with one request are served.
+A stream occupies a thread for as long as it is open. So streams have their own threads and their own bound, and never
+take a thread from unary calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from shared.domain.errors import Overloaded
 from shared.rpc.call_pool import CallPool, is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.side_pool import Beside
+from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 from shared.rpc.unary import parsed
 
@@ -29,11 +29,11 @@ def streaming_method(
     request_type: type[M],
     pool: CallPool,
     telemetry: CallTelemetry,
-) -> Beside[Iterator[bytes], Iterator[bytes]]:
-    """Wraps a servicer's method; `name` is its full name. Its duration is how long the stream was open."""
+) -> PooledMethod[Iterator[bytes], Iterator[bytes]]:
+    """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
     measured = telemetry.of_method(name)
 
-    def answered(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+    def responses(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         for response in method(_requests(request_type, raw), context):
             yield response.SerializeToString()
 
@@ -42,10 +42,10 @@ def streaming_method(
         try:
             if is_refusing():
                 raise Overloaded("too many streams at once")
-            yield from answered(raw, context)
+            yield from responses(raw, context)
         except Exception as error:
             if not context.is_active():
-                # The sender went away, which is what the error says.
+                # The sender went away, and the error is a consequence of that.
                 measured.failed(grpc.StatusCode.CANCELLED, time.monotonic() - started)
                 return
             status = status_of(error, name)
@@ -53,16 +53,16 @@ def streaming_method(
             context.abort_with_status(status)
         measured.succeeded(time.monotonic() - started)
 
-    return Beside(call, pool)
+    return PooledMethod(call, pool)
 
 
 def _requests(request_type: type[M], raw: Iterator[bytes]) -> Iterator[M]:
-    """The requests as they arrive; `ConnectionAbortedError` when the sender goes away."""
+    """Yield the requests as they arrive. Raise `ConnectionAbortedError` when the sender goes away."""
     try:
         for message in raw:
             yield parsed(request_type, message)
     except grpc.RpcError as gone:
-        # gRPC keeps the error beside the call, and its traceback leads back to the call. Left like this, the call would
-        # live until the next garbage collection, and count against the streams that its connection may open.
+        # gRPC keeps the error beside the call, and its traceback refers back to the call. With that cycle the call
+        # would live until the next garbage collection, and count against the streams that its connection may open.
         gone.__traceback__ = None
         raise ConnectionAbortedError("the sender went away") from None

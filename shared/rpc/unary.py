@@ -1,16 +1,16 @@
-"""What happens around a servicer's method, for every call that has one request and one response.
+"""The layers around a servicer's unary method.
 
-From the outside in, in this order and for all methods alike:
+They are the same for all methods, from the outside in:
 
 1. admission: a call waits for a thread, or is refused (`shared.rpc.call_pool`) before anything is spent on it;
-2. trace: a call that is sampled gets a span, whatever becomes of it;
-3. measure: every call is counted by its code and duration;
-4. errors: whatever is raised inside becomes a status (`shared.rpc.statuses`);
+2. tracing: a sampled call gets a span, whatever its outcome;
+3. metrics: every call is counted by its status code and duration;
+4. errors: an exception from inside becomes a status (`shared.rpc.statuses`);
 5. deadline: a call whose caller has stopped listening is not begun;
-6. parsing: bytes that are not such a message are the caller's fault;
-7. the servicer's method, which returns a message, or its encoding if it has that already.
+6. parsing: malformed bytes are an invalid request;
+7. the servicer's method, which returns a message or an encoded message.
 
-These are functions rather than gRPC interceptors, which would build the handler anew for every call.
+These are functions rather than gRPC interceptors, which would build a new handler for every call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from google.protobuf.message import DecodeError, Message
 from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.calls import Refusal
+from shared.rpc.method_router import Refusal
 from shared.rpc.statuses import status_of
 
 M = TypeVar("M", bound=Message)
@@ -33,12 +33,12 @@ M = TypeVar("M", bound=Message)
 RawMethod = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
 """A method as gRPC calls it: encoded request in, encoded response out.
 
-The request comes as a stream of one, which gRPC hands over before it has come: so nothing is waited for on behalf of a
-call that is refused.
+The request comes as a stream of one message, which gRPC hands over before the message has arrived: a refused call thus
+waits for nothing.
 """
 
 SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE})
-"""Of the codes that we send, those that make a span an error; the rest is the caller's doing."""
+"""Status codes that mark a span as failed; the others are caused by the caller."""
 
 
 def unary_method(
@@ -48,12 +48,12 @@ def unary_method(
     refusal: Refusal,
     telemetry: CallTelemetry,
 ) -> RawMethod:
-    """Wraps a servicer's method; `name` is its full name, such as `challenge.v1.EventService/ReportEvent`."""
+    """Wrap a servicer's method; `name` is its full name, such as `challenge.v1.EventService/ReportEvent`."""
     tracing = telemetry.tracing
     measured = telemetry.of_method(name)
     no_request = status_of(InvalidRequest.of("request", "is missing"), name)
 
-    def answered(raw: bytes, context: grpc.ServicerContext) -> bytes:
+    def response_to(raw: bytes, context: grpc.ServicerContext) -> bytes:
         if context.time_remaining() == 0:
             raise DeadlineExceeded("the deadline passed before the call was begun")
         response = method(parsed(request_type, raw), context)
@@ -62,7 +62,7 @@ def unary_method(
     def outcome(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
         started = time.monotonic()
         try:
-            response = answered(raw, context)
+            response = response_to(raw, context)
         except Exception as error:
             failure = status_of(error, name)
         else:
@@ -86,7 +86,7 @@ def unary_method(
         try:
             raw = next(requests, None)
         except grpc.RpcError as gone:
-            # The caller went away. Without its traceback, for the reason in `shared.rpc.streaming`.
+            # The caller went away. The traceback is dropped for the reason given in `shared.rpc.streaming`.
             gone.__traceback__ = None
             measured.failed(grpc.StatusCode.CANCELLED, 0.0)
             return b""
@@ -99,7 +99,7 @@ def unary_method(
 
 
 def parsed(request_type: type[M], raw: bytes) -> M:
-    """The request; raises `InvalidRequest` for bytes that are no such message, or hold text that is not UTF-8."""
+    """Parse a request. Raise `InvalidRequest` for malformed bytes and for text that is not UTF-8."""
     try:
         return request_type.FromString(raw)
     except DecodeError:

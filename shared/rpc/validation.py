@@ -1,4 +1,4 @@
-"""Checks of what callers send, all problems of a request together."""
+"""Validation of requests; all problems of a request are reported together."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ STATES_MAX = 16
 
 
 class Violations:
-    """Collects what is wrong with a request."""
+    """A collection of the invalid fields of a request."""
 
     def __init__(self) -> None:
         self._found: list[FieldViolation] = []
 
     def add(self, field: str, description: str) -> None:
-        """Note that a field is at fault."""
+        """Add an invalid field."""
         self._found.append(FieldViolation(field, description))
 
     def check_id(self, field: str, text: str) -> None:
-        """A required id."""
+        """Check a required id."""
         problem = id_problem(text)
         if problem is not None:
             self.add(field, problem)
 
     def check_optional_id(self, field: str, text: str) -> None:
-        """An id, or nothing."""
+        """Check an id that may be empty."""
         if text:
             self.check_id(field, text)
 
     def check_ids(self, field: str, texts: Iterable[str]) -> None:
-        """Ids in a repeated field."""
+        """Check the ids in a repeated field."""
         for index, text in enumerate(texts):
             self.check_id(f"{field}[{index}]", text)
 
     def check_time_zone(self, field: str, name: str) -> None:
-        """An IANA time zone, or nothing."""
+        """Check an IANA time zone that may be empty."""
         if name and (len(name) > TIME_ZONE_LENGTH_MAX or name not in _time_zones()):
             self.add(field, "is not an IANA time zone")
 
     def check_uuid(self, field: str, text: str) -> UUID | None:
-        """A UUID as it is given out: 36 characters, small letters. None if it is none."""
+        """Return a UUID given in its canonical form of 36 characters in lower case; None if it is not one."""
         try:
             found = UUID(text)
         except ValueError:
@@ -65,26 +65,26 @@ class Violations:
         return found
 
     def check_wait(self, field: str, wait: Duration) -> float:
-        """How long a call is to wait, in seconds."""
+        """Return the time that a call asks to wait, in seconds."""
         seconds = wait.seconds + wait.nanos / 1e9
         if not 0 <= seconds <= WAIT_MAX_S:
             self.add(field, f"is not between 0 and {WAIT_MAX_S} seconds")
         return seconds
 
     def check_instant(self, field: str, message: Timestamp) -> Instant | None:
-        """An instant; None if it is none."""
+        """Return the instant; None if it is not a valid timestamp."""
         instant = instant_of(message)
         if instant is None:
             self.add(field, "is not a valid timestamp")
         return instant
 
     def check_range(self, field: str, number: int, low: int, high: int) -> None:
-        """A number between two bounds, both included."""
+        """Check that a number is between two bounds, both included."""
         if not low <= number <= high:
             self.add(field, f"is not between {low} and {high:,}")
 
     def raise_if_any(self) -> None:
-        """Raise `InvalidRequest` with everything that was found."""
+        """Raise `InvalidRequest` with all problems, if there are any."""
         if self._found:
             raise InvalidRequest(self._found)
 

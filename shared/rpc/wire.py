@@ -1,13 +1,13 @@
-"""The few facts of the protobuf wire format that splicing stands on.
+"""The parts of the protobuf wire format that splicing relies on.
 
 https://protobuf.dev/programming-guides/encoding/
 
 - A message is its fields one after the other, in any order; each is a tag (field number and wire type) and a value.
 - The items of a repeated message field are fields of their own, so encodings of items can be joined.
-- Appending a field to an encoded message sets it. Nothing that is appended can un-set a field.
+- Appending a field to an encoded message sets it. No appended field can unset another one.
 - A nested message is a tag, its length, and its encoding.
-- Proto3 leaves out what has its default value: 0, false, empty. Parsers take it all the same.
-- A varint may be longer than it needs to be: up to ten bytes, the highest of which may be empty.
+- Proto3 omits fields with their default value (0, false, empty). Parsers accept them all the same.
+- A varint may be longer than necessary: up to ten bytes, of which the highest may be empty.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _LENGTH_DELIMITED = 2
 
 
 class Pieces(NamedTuple):
-    """An encoded message in pieces, so that its bytes are copied once: into the response that it is a part of."""
+    """An encoded message in pieces, so that its bytes are copied only once, into the response."""
 
     length: int
-    """Of all pieces together."""
+    """Total length of all pieces."""
     pieces: list[bytes | memoryview]
 
 
 def varint(number: int) -> bytes:
-    """A number from 0 to 2^63-1: 7 bits a byte, the lowest first, the high bit saying that more follow."""
+    """Encode a number from 0 to 2^63-1: 7 bits a byte, lowest first, with the high bit set if more bytes follow."""
     if number < 0x80:
         return _LAST[number]
     if number < 0x4000:
@@ -46,17 +46,17 @@ _MORE = [bytes([bits | 0x80]) for bits in range(0x80)]
 
 
 def number_tag(message: Descriptor, field: str) -> bytes:
-    """The tag of an integer, boolean or enum field."""
+    """Return the tag of an integer, boolean or enum field."""
     return varint(message.fields_by_name[field].number << 3 | _VARINT)
 
 
 def nested_tag(message: Descriptor, field: str) -> bytes:
-    """The tag of a message, string or bytes field."""
+    """Return the tag of a message, string or bytes field."""
     return varint(message.fields_by_name[field].number << 3 | _LENGTH_DELIMITED)
 
 
 def nested_pieces(tag: bytes, messages: Iterable[Pieces]) -> list[bytes | memoryview]:
-    """The items of a repeated message field, in pieces."""
+    """Return the items of a repeated message field, in pieces."""
     fields: list[bytes | memoryview] = []
     for length, pieces in messages:
         fields.append(tag + varint(length))
@@ -64,8 +64,8 @@ def nested_pieces(tag: bytes, messages: Iterable[Pieces]) -> list[bytes | memory
     return fields
 
 
-def number(tag: bytes, value: int) -> bytes:
-    """An integer, boolean or enum field; `value` is not negative. Left out where it is 0."""
+def number_field(tag: bytes, value: int) -> bytes:
+    """Encode an integer, boolean or enum field with a non-negative value. Return no bytes for 0."""
     return tag + varint(value) if value else b""
 
 
@@ -74,7 +74,7 @@ _NANOS = number_tag(Timestamp.DESCRIPTOR, "nanos")
 
 
 class _EndsOfSeconds(dict[int, bytes]):
-    """By the 21st and higher bits of the seconds: the rest of their varint, and what follows it. One for 24 days."""
+    """The rest of the varint of the seconds and the next tag, by the bits from the 21st on. An entry serves 24 days."""
 
     def __missing__(self, high_bits: int) -> bytes:
         # Less than 2^17 until the year 9999.
@@ -86,20 +86,19 @@ class _EndsOfSeconds(dict[int, bytes]):
 _ends_of_seconds = _EndsOfSeconds()
 _TIMESTAMP_LENGTH = 13
 TIMESTAMP_REST_LENGTH = 12
-"""Of what comes behind the tag."""
+"""Length after the `timestamp_tag`."""
 
 
 def timestamp_tag(message: Descriptor, field: str) -> bytes:
-    """What a `google.protobuf.Timestamp` field begins with: its tag, its length, and the tag of the seconds."""
+    """Return the beginning of a `google.protobuf.Timestamp` field: its tag, its length, and the tag of the seconds."""
     return nested_tag(message, field) + _LAST[_TIMESTAMP_LENGTH] + _SECONDS
 
 
 def timestamp_field(beginning: bytes, instant: Instant) -> bytes:
-    """A `google.protobuf.Timestamp` field of an instant in the years 1970 to 9999, always of the same length; the
-    beginning is a `timestamp_tag`, with or without other fields before it.
+    """Encode a `google.protobuf.Timestamp` field of an instant in the years 1970 to 9999, always of the same length.
 
-    Without a message, which is slower, and without larger tables, which are twice as fast while nothing else runs and
-    half as fast beside everything else that a list takes.
+    `beginning` is a `timestamp_tag`, optionally after other fields. Building a message is slower. Larger tables are
+    twice as fast alone but half as fast within a list, where they compete for the CPU caches.
     """
     seconds = instant // SECOND
     nanos = (instant - seconds * SECOND) * 1_000

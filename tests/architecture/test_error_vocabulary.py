@@ -1,4 +1,4 @@
-"""Every error that a call can end in is one of a known few, each with a reason of its own."""
+"""Every error that a call can end in has a reason, a status code, and a value in the contract."""
 
 from __future__ import annotations
 
@@ -6,34 +6,54 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from challenge.v1.error_reason_pb2 import ErrorReason
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 
 from shared.domain import errors
-from shared.domain.errors import ChallengeError
-from shared.rpc.statuses import CODES
+from shared.domain.errors import ChallengeError, FieldViolation, InvalidRequest, RetryableError
+from shared.rpc.statuses import CODES, INTERNAL_REASON, REASON_PREFIX, status_of
 from tests.architecture.imports import ROOT
+from tests.rpc.serving import details_of_status
+
+RETRYABLE_CODES = {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
 
 
-def vocabulary() -> Iterator[type[ChallengeError]]:
-    """All errors, wherever they are defined."""
+def concrete_errors() -> Iterator[type[ChallengeError]]:
+    """Yield all error classes without subclasses, wherever they are defined."""
     waiting = ChallengeError.__subclasses__()
     while waiting:
         error = waiting.pop()
-        yield error
-        waiting += error.__subclasses__()
+        subclasses = error.__subclasses__()
+        if not subclasses:
+            yield error
+        waiting += subclasses
 
 
-# Those that tests define for themselves are not of the vocabulary.
-WORDS = sorted(
-    (error for error in vocabulary() if not error.__module__.startswith("tests.")), key=lambda error: error.__name__
+# Errors that tests define for themselves do not count.
+ERRORS = sorted(
+    (error for error in concrete_errors() if not error.__module__.startswith("tests.")),
+    key=lambda error: error.__name__,
 )
 
 
+def example(error: type[ChallengeError]) -> ChallengeError:
+    """Return an instance of the error class."""
+    if issubclass(error, InvalidRequest):
+        return error([FieldViolation("field", "is invalid")])
+    return error() if issubclass(error, RetryableError) else error("message")
+
+
 def test_reasons_are_unique() -> None:
-    reasons = [error.reason for error in WORDS]
+    reasons = [error.reason for error in ERRORS]
     assert len(set(reasons)) == len(reasons)
 
 
-@pytest.mark.parametrize("error", WORDS, ids=lambda error: error.__name__)
+def test_the_enum_and_the_error_classes_agree() -> None:
+    names = {name for name in ErrorReason.keys() if name != "ERROR_REASON_UNSPECIFIED"}  # noqa: SIM118 - not a mapping
+    assert names == {REASON_PREFIX + reason for reason in (INTERNAL_REASON, *(error.reason for error in ERRORS))}
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 def test_an_error_has_a_reason_an_explanation_and_a_code(error: type[ChallengeError]) -> None:
     assert "reason" in vars(error)
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", error.reason)
@@ -43,7 +63,21 @@ def test_an_error_has_a_reason_an_explanation_and_a_code(error: type[ChallengeEr
     assert error.__module__ == errors.__name__
 
 
-@pytest.mark.parametrize("error", WORDS, ids=lambda error: error.__name__)
-def test_the_contract_explains_every_reason(error: type[ChallengeError]) -> None:
-    contract = "".join(path.read_text("utf-8") for path in sorted((ROOT / "protos").rglob("*.proto")))
-    assert re.search(rf"\b{error.reason}\b", contract)
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_the_contract_gives_every_reason_its_status_code(error: type[ChallengeError]) -> None:
+    contract = (ROOT / "protos/challenge/v1/error_reason.proto").read_text("utf-8")
+    found = re.search(rf"  // ([A-Z_]+)(, retryable)?: [^;]*\n  {REASON_PREFIX}{error.reason} = ", contract)
+    assert found
+    assert found[1] == CODES[error].name
+    assert bool(found[2]) == issubclass(error, RetryableError)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_exactly_the_retryable_errors_carry_retry_info(error: type[ChallengeError]) -> None:
+    details = details_of_status(status_of(example(error), "method"))
+    assert details[ErrorInfo].reason == error.reason
+    retryable = issubclass(error, RetryableError)
+    assert (RetryInfo in details) == retryable
+    assert retryable == (CODES[error].name in RETRYABLE_CODES)
+    if retryable:
+        assert details[RetryInfo].retry_delay.ToNanoseconds() > 0

@@ -13,7 +13,7 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from event_handler.__main__ import CONTRACT
-from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, Servicing
+from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, ServiceBinding
 from tests.support.arena import arena
 from tests.support.refusals import refusal, refusal_of
 from tests.support.reported import stat
@@ -117,7 +117,7 @@ def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(dat
 
     with (
         event_servicer(database_url, arena(), clock=SetClock()) as servicer,
-        serving([Servicing(CONTRACT, servicer)], threads=1) as channel,
+        serving([ServiceBinding(CONTRACT, servicer)], threads=1) as channel,
     ):
         stream = EventServiceStub(channel).StreamEvents(batches(), timeout=TIMEOUT_S)
         answered = [next(stream)]

@@ -1,4 +1,4 @@
-"""A real server around scripted methods, for tests of what surrounds a servicer."""
+"""A real server with scripted methods, for tests of the layers around a servicer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import grpc
 import pytest
 from challenge.v1 import challenge_service_pb2
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from shared.rpc.server import Server, Servicing
+from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
@@ -24,7 +25,7 @@ Method: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
 
 
 class Scripted:
-    """A servicer whose `InitializePlayer` is given to it; its other methods do nothing."""
+    """A servicer with a given `InitializePlayer`; its other methods do nothing."""
 
     def __init__(self, answer: Method) -> None:
         for method in SERVICE.methods:
@@ -32,7 +33,7 @@ class Scripted:
 
 
 def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
-    """The method that does nothing."""
+    """Return an empty response."""
     return b""
 
 
@@ -40,10 +41,10 @@ def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the sign
 def running(
     answer: Method = empty, *, threads: int = 8, health: Health | None = None, telemetry: Telemetry | None = None
 ) -> Iterator[grpc.Channel]:
-    """A server on a free port, and a channel to it."""
+    """Run a server on a free port and yield a channel to it."""
     server = Server(
         Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT"),
-        [Servicing(SERVICE, Scripted(answer))],
+        [ServiceBinding(SERVICE, Scripted(answer))],
         threads=threads,
         health=health or Health([SERVICE.full_name]),
         telemetry=telemetry or Telemetry(),
@@ -57,13 +58,13 @@ def running(
 
 
 def start(channel: grpc.Channel, method: str, raw: bytes = b"", *, timeout: float | None = 5.0, **options: Any) -> Any:
-    """Starts a call, raw bytes in and out; answers its future."""
+    """Start a call with raw bytes in and out, and return its future."""
     call: Any = channel.unary_unary(method)
     return call.future(raw, timeout=timeout, **options)
 
 
 def code_of(channel: grpc.Channel, method: str, raw: bytes = b"", **options: Any) -> grpc.StatusCode:
-    """The status that a call ends in."""
+    """Return the status code of a call."""
     call = start(channel, method, raw, **options)
     call.exception()
     code: grpc.StatusCode = call.code()
@@ -71,21 +72,30 @@ def code_of(channel: grpc.Channel, method: str, raw: bytes = b"", **options: Any
 
 
 def initialize(channel: grpc.Channel, raw: bytes = b"", **options: Any) -> bytes:
-    """One call of `InitializePlayer`, raw bytes in and out."""
+    """Call `InitializePlayer` with raw bytes in and out."""
     response: bytes = start(channel, METHOD, raw, **options).result()
     return response
 
 
 def failure_of(channel: grpc.Channel, raw: bytes = b"", **options: Any) -> Any:
-    """The error that a call of `InitializePlayer` ends in."""
+    """Return the error with which a call of `InitializePlayer` fails."""
     with pytest.raises(grpc.RpcError) as raised:
         initialize(channel, raw, **options)
     return raised.value
 
 
 def details_of(error: Any) -> Mapping[type, Any]:
-    """The details of a status, by their type."""
-    status = rpc_status.from_call(error)
+    """Return the details of a failed call, by their type."""
+    return _unpacked(rpc_status.from_call(error))
+
+
+def details_of_status(status: grpc.Status) -> Mapping[type, Any]:
+    """Return the details of a status that a server sends, by their type."""
+    ((_, encoded),) = status.trailing_metadata or ()
+    return _unpacked(Status.FromString(encoded))
+
+
+def _unpacked(status: Any) -> Mapping[type, Any]:
     found = {}
     for kind in (ErrorInfo, BadRequest, RetryInfo):
         for packed in status.details:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shared.rpc.server import Server, Servicing
+from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
@@ -23,7 +23,7 @@ def main(threads: int, released: Path) -> None:
     endpoint = Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT")
     health = Health([SERVICE.full_name])
     server = Server(
-        endpoint, [Servicing(SERVICE, Scripted(answer))], threads=threads, health=health, telemetry=Telemetry()
+        endpoint, [ServiceBinding(SERVICE, Scripted(answer))], threads=threads, health=health, telemetry=Telemetry()
     )
     sys.stdout.write(f"{server.start()}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What errors look like to a caller."""
+"""Errors as callers receive them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.rpc.serving import details_of, failure_of, running
 TRAILERS_BYTES_MAX = 8_192
 
 
-def vocabulary() -> list[type[errors.ChallengeError]]:
-    """Every error that a call can end in."""
+def concrete_errors() -> list[type[errors.ChallengeError]]:
+    """Return every error that a call can end in."""
     classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
-    return [kind for kind in classes if issubclass(kind, errors.ChallengeError) and kind is not errors.ChallengeError]
+    return [kind for kind in classes if issubclass(kind, errors.ChallengeError) and "reason" in vars(kind)]
 
 
 def raising(error: Exception) -> Callable[[object, object], bytes]:
@@ -33,17 +33,17 @@ def raising(error: Exception) -> Callable[[object, object], bytes]:
 
 
 def received(error: Exception) -> Any:
-    """What a caller gets when a method raises `error`."""
+    """Return the error that a caller receives when a method raises `error`."""
     with running(raising(error)) as channel:
         return failure_of(channel)
 
 
 def test_every_error_has_a_code() -> None:
-    assert set(vocabulary()) == set(CODES)
+    assert set(concrete_errors()) == set(CODES)
 
 
-def test_every_error_has_a_reason_of_its_own() -> None:
-    reasons = [kind.reason for kind in vocabulary()]
+def test_reasons_are_unique_upper_case_words() -> None:
+    reasons = [kind.reason for kind in concrete_errors()]
     assert len(set(reasons)) == len(reasons)
     assert all(reason.isupper() and reason.replace("_", "").isalpha() for reason in reasons)
 
@@ -77,16 +77,16 @@ def test_an_invalid_request_names_the_fields() -> None:
         (errors.ShuttingDown(), grpc.StatusCode.UNAVAILABLE),
     ],
 )
-def test_what_passes_says_when_to_come_again(
-    error: errors.Overloaded | errors.DatabaseUnavailable | errors.ShuttingDown, code: grpc.StatusCode
-) -> None:
+def test_a_retryable_error_carries_its_delay(error: errors.RetryableError, code: grpc.StatusCode) -> None:
     failure = received(error)
     assert failure.code() is code
     delay = details_of(failure)[RetryInfo].retry_delay
     assert delay.seconds + delay.nanos / 1e9 == pytest.approx(error.retry_after_s)
 
 
-def test_a_bug_is_told_by_an_id_and_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unhandled_exception_is_reported_by_an_id_and_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     failure = received(KeyError("the secret row"))
     assert failure.code() is grpc.StatusCode.INTERNAL
     info = details_of(failure)[ErrorInfo]
@@ -98,7 +98,7 @@ def test_a_bug_is_told_by_an_id_and_logged_with_its_traceback(caplog: pytest.Log
     assert "the secret row" in str(record.exc_info[1])
 
 
-def test_an_answer_that_is_no_message_is_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_response_that_is_not_a_message_is_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
     def answer(request: object, context: object) -> None:  # noqa: ARG001 - the signature of a method
         return None
 
@@ -107,14 +107,14 @@ def test_an_answer_that_is_no_message_is_a_bug(caplog: pytest.LogCaptureFixture)
     assert caplog.records
 
 
-def test_ids_arrive_letter_for_letter_whatever_their_script() -> None:
+def test_ids_of_any_script_arrive_unchanged() -> None:
     goal_id = "\u202eكأس 🏆 'OR 1=1'"
     failure = received(errors.GoalNotFound(f"no goal {goal_id}", goal_id=goal_id))
     assert failure.details() == f"no goal {goal_id}"
     assert details_of(failure)[ErrorInfo].metadata["goal_id"] == goal_id
 
 
-def test_the_longest_error_still_reaches_the_caller() -> None:
+def test_an_error_of_maximum_length_reaches_the_caller() -> None:
     worst = "🏆" * 10_000
     failure = received(errors.GoalNotFound(worst, a=worst, b=worst, c=worst, d=worst, e=worst))
     assert failure.code() is grpc.StatusCode.NOT_FOUND
@@ -127,7 +127,7 @@ def test_the_longest_error_still_reaches_the_caller() -> None:
     metadata=st.dictionaries(st.sampled_from("abcdefgh"), st.text(st.characters(exclude_categories=[]), max_size=900)),
     violations=st.integers(0, 40),
 )
-def test_no_error_outgrows_the_trailers_that_carry_it(message: str, metadata: dict[str, str], violations: int) -> None:
+def test_every_error_fits_into_the_trailers(message: str, metadata: dict[str, str], violations: int) -> None:
     for error in (
         errors.GoalNotFound(message, **metadata),
         errors.InvalidRequest([errors.FieldViolation(message, message)] * violations),

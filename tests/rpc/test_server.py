@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from shared.domain.errors import GoalNotFound
 from shared.rpc.reflection import NEWER_SERVICE_NAME
-from shared.rpc.server import Server, Servicing
+from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.start_refused import PortUnavailable
@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 def server_at(port: int, answer: Method = empty, health: Health | None = None) -> Server:
     return Server(
         Endpoint("127.0.0.1", port, setting="CHALLENGE_PORT"),
-        [Servicing(SERVICE, Scripted(answer))],
+        [ServiceBinding(SERVICE, Scripted(answer))],
         threads=2,
         health=health or Health([SERVICE.full_name]),
         telemetry=Telemetry(),

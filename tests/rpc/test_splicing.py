@@ -17,7 +17,7 @@ from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalStatus, PlayerView, goal_status
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.goal_encoding import COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
-from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number, number_tag, timestamp_field, timestamp_tag
+from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number_field, number_tag, timestamp_field, timestamp_tag
 from tests.support.strategies import catalogues_with_players, texts, views
 
 GOAL = challenge_pb2.Goal.DESCRIPTOR
@@ -147,7 +147,7 @@ def test_goals_that_are_not_looked_at_are_as_for_nobody(player: tuple[Catalogue,
 
 @given(st.integers(0, 2**63 - 1) | st.integers(0, 300))
 def test_numbers_are_encoded_as_protobuf_does(value: int) -> None:
-    assert number(number_tag(GOAL, "progress"), value) == challenge_pb2.Goal(progress=value).SerializeToString()
+    assert number_field(number_tag(GOAL, "progress"), value) == challenge_pb2.Goal(progress=value).SerializeToString()
 
 
 @settings(max_examples=200)

@@ -24,7 +24,7 @@ from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
-from shared.rpc.server import Server, Servicing
+from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.clock import Clock
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
@@ -154,9 +154,9 @@ def challenge_channel(
         leaderboard_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as leaderboards,
         serving(
             [
-                Servicing(CHALLENGE_CONTRACT, servicer),
-                Servicing(STATISTICS_CONTRACT, statistics),
-                Servicing(LEADERBOARD_CONTRACT, leaderboards),
+                ServiceBinding(CHALLENGE_CONTRACT, servicer),
+                ServiceBinding(STATISTICS_CONTRACT, statistics),
+                ServiceBinding(LEADERBOARD_CONTRACT, leaderboards),
             ],
             threads,
         ) as channel,
@@ -196,7 +196,7 @@ def event_channel(
         event_servicer(
             database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
         ) as servicer,
-        serving([Servicing(EVENT_CONTRACT, servicer)], threads) as channel,
+        serving([ServiceBinding(EVENT_CONTRACT, servicer)], threads) as channel,
     ):
         try:
             yield channel
@@ -205,10 +205,10 @@ def event_channel(
 
 
 @contextmanager
-def serving(servicings: Sequence[Servicing], threads: int) -> Iterator[grpc.Channel]:
+def serving(bindings: Sequence[ServiceBinding], threads: int) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
-    health = Health([servicing.descriptor.full_name for servicing in servicings])
-    server = Server(endpoint, servicings, threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
+    health = Health([servicing.descriptor.full_name for servicing in bindings])
+    server = Server(endpoint, bindings, threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
     port = server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:

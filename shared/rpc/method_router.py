@@ -1,4 +1,4 @@
-"""How calls of a service find their method, or their refusal."""
+"""Routing of calls to their methods, or to a refusal where there is no room."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import NoReturn, TypeAlias
 import grpc
 
 from shared.domain.errors import Overloaded
-from shared.rpc.call_pool import CallPool, OnTheSpot
+from shared.rpc.call_pool import CallPool, InlineExecutor
 from shared.rpc.call_telemetry import MethodTelemetry
-from shared.rpc.side_pool import Beside
+from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 
-ON_THE_SPOT = OnTheSpot()
+INLINE = InlineExecutor()
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method: how it is served, by which threads, and how a call of it is refused."""
+    """A method: its handler, the threads that run it, and the handler that refuses a call of it."""
 
     handler: Handler
     pool: CallPool
     refusing: Handler
 
 
-class Calls(grpc.GenericRpcHandler):
-    """Asked by gRPC's own thread for each call, by its path; what is answered is served without further ado."""
+class MethodRouter(grpc.GenericRpcHandler):
+    """The handlers of all methods by path. gRPC's own thread looks one up for each call."""
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
         """`methods` by their full names, such as `challenge.v1.EventService/ReportEvent`."""
         self._methods = {f"/{name}": method for name, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        """The method if its pool has room for one more call, else the refusal; None for methods of other services."""
+        """Return the method's handler if its pool has room, else its refusal; None for methods of other services."""
         method = self._methods.get(handler_call_details.method)
         if method is None:
             return None
@@ -47,12 +47,12 @@ Requests = Iterator[bytes]
 
 
 class Refusal:
-    """How calls of a method are refused: before their request is read."""
+    """The refusal of a method's calls, before their request is read."""
 
-    def __init__(self, name: str, what: str, measured: MethodTelemetry) -> None:
-        """`name` is the method's full name; there are too many of `what` at once."""
-        # Built once: it would be a good part of what refusing a call costs.
-        self._status = status_of(Overloaded(f"too many {what} at once"), name)
+    def __init__(self, name: str, refused: str, measured: MethodTelemetry) -> None:
+        """`name` is the method's full name; `refused` says what there is too much of, such as `calls`."""
+        # Built once: it would be a good part of the cost of a refusal.
+        self._status = status_of(Overloaded(f"too many {refused} at once"), name)
         self._measured = measured
 
     def refuse(self, context: grpc.ServicerContext) -> NoReturn:
@@ -61,10 +61,10 @@ class Refusal:
         context.abort_with_status(self._status)
 
     def handler(self) -> Handler:
-        """Refuses calls in the thread that takes them in."""
+        """Return a handler that refuses calls in the thread that accepts them."""
 
         def refuse(_requests: Requests, context: grpc.ServicerContext) -> bytes:
             self.refuse(context)
 
-        # Whatever the method expects: a stream of requests is handed over before the first has come.
-        return grpc.stream_unary_rpc_method_handler(Beside(refuse, ON_THE_SPOT))
+        # Whatever the method expects: a stream of requests is handed over before the first has arrived.
+        return grpc.stream_unary_rpc_method_handler(PooledMethod(refuse, INLINE))
