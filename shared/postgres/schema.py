@@ -1,7 +1,7 @@
-"""The schema: migrations forward and back, and what a database lacks.
+"""The schema of the database: applying migrations, undoing them, and finding those that are missing.
 
-Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves; they look with `missing` and
-report NOT_SERVING while anything is.
+Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves: they call `missing` and report
+NOT_SERVING while it returns any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.postgres.statements import statement
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 ADVISORY_LOCK = 0x6368616C
-"""Any number that everybody who migrates agrees on."""
+"""Lock for everybody who migrates or changes indexes. The number itself has no meaning."""
 
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
@@ -34,7 +34,7 @@ def migration_files() -> list[Path]:
 
 
 def migrate(url: str) -> list[str]:
-    """Apply what is missing, and answer the names of what was applied."""
+    """Apply the missing migrations and return their names."""
     with _backend(url) as backend:
         pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
         backend.apply_migrations(pending)
@@ -42,7 +42,7 @@ def migrate(url: str) -> list[str]:
 
 
 def roll_back(url: str, count: int) -> list[str]:
-    """Undo the newest `count` migrations, and answer their names. Their tables are dropped with all they hold."""
+    """Undo the newest `count` migrations and return their names. Their tables are dropped with all rows."""
     with _backend(url) as backend:
         applied = backend.to_rollback(read_migrations(str(MIGRATIONS)))
         newest = applied[:count]
@@ -51,7 +51,7 @@ def roll_back(url: str, count: int) -> list[str]:
 
 
 def missing(connection: Connection) -> list[str]:
-    """The migrations that this version of the code needs and the database does not have."""
+    """Return the migrations that this version of the code needs and the database does not have."""
     needed = [path.stem for path in migration_files()]
     row = _HAS_MIGRATIONS.row(connection)
     if row is None or not row[0]:
@@ -61,7 +61,7 @@ def missing(connection: Connection) -> list[str]:
 
 
 def is_read_only(connection: Connection) -> bool:
-    """Whether the server refuses writes, as a replica does."""
+    """Return whether the server refuses writes, as a replica does."""
     row = _IS_READ_ONLY.row(connection)
     return row is not None and bool(row[0])
 

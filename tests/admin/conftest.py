@@ -12,7 +12,7 @@ from tests.admin.site import Site, opened_site
 
 @pytest.fixture
 def site(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """What the environment of an operator points at: thirty players on two leaderboards, in both places."""
+    """Point the environment at a game with thirty players on two leaderboards, and return it."""
     with opened_site(database_url, redis_url, tmp_path / "catalogue.json") as opened:
         monkeypatch.setenv("DATABASE_URL", database_url)
         monkeypatch.setenv("REDIS_URL", redis_url)

@@ -1,4 +1,4 @@
-"""A game that operators look after."""
+"""A running game as operators find it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.strategies import KILLS
 
 PLAYERS = 30
 WINNERS = 20
-"""Two of three reach the target, and get their points."""
+"""Two of three players reach the target and get its points."""
 
 DOCUMENT: Mapping = {
     "challenges": [challenge("arena", assigned("win", stat=KILLS.code, count="sum", target=2, points=5))],
@@ -47,17 +47,17 @@ class Site:
     catalogue_file: Path
 
     def play(self, first: int = 0) -> None:
-        """Events of thirty players, whose changes nobody has told Redis."""
+        """Report an event of each player. Redis does not hear of the changes."""
         events = [
             Event(f"{first} {number}", f"player {number}", NOW, KILLS, delta=1 + number % 3, value=first + number)
             for number in range(PLAYERS)
         ]
-        # Whoever leaves has its counts added to the server's.
+        # A session that ends adds its counts to the statistics of the server.
         with opened(self.database_url, pool_size=1) as database:
             flush(database, self.catalogue, events, soon())
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """What the database holds."""
+        """Return rows of the database."""
         return rows(self.database_url, query, *parameters)
 
 
@@ -67,7 +67,7 @@ TODAY = ranking_keys(RankingKey("best", NOW - NOW % DAY))
 
 @contextmanager
 def opened_site(database_url: str, redis_url: str, file: Path) -> Iterator[Site]:
-    """The catalogue is on record, everybody has played once, and Redis knows nobody yet."""
+    """Record the catalogue, let everybody play once and yield the game. Redis is empty."""
     write_json(file, DOCUMENT)
     catalogue = loaded(DOCUMENT)
     with opened(database_url, pool_size=1) as database, redis.Redis.from_url(redis_url) as client:
@@ -78,5 +78,5 @@ def opened_site(database_url: str, redis_url: str, file: Path) -> Iterator[Site]
 
 
 def admin(*arguments: str) -> int:
-    """Run a command, and answer its status."""
+    """Run a command and return its exit status."""
     return main(arguments)

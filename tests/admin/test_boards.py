@@ -14,13 +14,13 @@ Captured = pytest.CaptureFixture[str]
 
 
 def lines(captured: Captured, board_id: str) -> list[str]:
-    """What was printed about a board, with single spaces."""
+    """Return the printed lines about a leaderboard, with single spaces."""
     out = captured.readouterr().out
     return [" ".join(line.split()) for line in out.splitlines() if line.startswith(board_id)]
 
 
 @pytest.mark.usefixtures("site")
-def test_a_list_says_where_rankings_are_answered_from(capsys: Captured) -> None:
+def test_list_shows_where_rankings_are_read_from(capsys: Captured) -> None:
     assert admin("boards", "list") == 0
     assert lines(capsys, "champions") == ["champions points all time 20 fallback never yet"]
     assert admin("boards", "rebuild", "champions") == 0
@@ -29,7 +29,7 @@ def test_a_list_says_where_rankings_are_answered_from(capsys: Captured) -> None:
     assert lines(capsys, "champions") == ["champions points all time 20 20 Redis now"]
 
 
-def test_a_rebuild_takes_all_rankings_of_a_board_or_one(site: Site, capsys: Captured) -> None:
+def test_rebuild_builds_one_period_or_all_of_a_leaderboard(site: Site, capsys: Captured) -> None:
     assert admin("boards", "rebuild", "best", "--period", "2024-02-29") == 0
     (line,) = lines(capsys, "best")
     assert line.startswith("best 2024-02-29 00:00:00Z: 30 players in ")
@@ -40,7 +40,7 @@ def test_a_rebuild_takes_all_rankings_of_a_board_or_one(site: Site, capsys: Capt
     assert len(lines(capsys, "best")) == periods > 1
 
 
-def test_a_rebuild_of_everything(site: Site) -> None:
+def test_rebuild_all_builds_every_leaderboard(site: Site) -> None:
     assert admin("boards", "rebuild", "--all") == 0
     # Half of the players have reached the target of two, and got their points.
     assert site.redis.zcard(TODAY.order) == PLAYERS
@@ -50,7 +50,7 @@ def test_a_rebuild_of_everything(site: Site) -> None:
     )
 
 
-def test_a_rebuild_beside_another_one_says_so(site: Site, redis_url: str, capsys: Captured) -> None:
+def test_rebuild_fails_while_another_builder_is_at_work(site: Site, redis_url: str, capsys: Captured) -> None:
     cache = Cache(redis_url, connections_max=2)
     assert cache.probe() is None
     markers = RankingMarkers(cache)
@@ -65,7 +65,7 @@ def test_a_rebuild_beside_another_one_says_so(site: Site, redis_url: str, capsys
 
 
 @pytest.mark.usefixtures("site")
-def test_without_redis_a_rebuild_says_so_and_a_list_is_given(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_without_redis_rebuild_fails_and_list_works(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     with pytest.raises(SystemExit) as left:
         admin("boards", "rebuild", "--all")
@@ -80,14 +80,14 @@ def test_without_redis_a_rebuild_says_so_and_a_list_is_given(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("site")
-def test_an_unknown_board_is_named_with_those_there_are(capsys: Captured) -> None:
+def test_an_unknown_leaderboard_is_refused_with_the_known_ones(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as left:
         admin("boards", "rebuild", "champion")
     assert left.value.code == 1
     assert capsys.readouterr().err == "the catalogue has no leaderboard 'champion'; it has: champions, best\n"
 
 
-def test_final_rankings_are_listed_as_such(site: Site, capsys: Captured) -> None:
+def test_final_rankings_are_listed_as_final(site: Site, capsys: Captured) -> None:
     site.rows(
         "UPDATE leaderboard_period SET final_time = '2024-03-05T00:00Z', players = 7 "
         "WHERE board_id = 'best' AND period_start = '2024-02-29T00:00Z' RETURNING 1"
@@ -100,10 +100,10 @@ def test_final_rankings_are_listed_as_such(site: Site, capsys: Captured) -> None
     assert final not in lines(capsys, "best")
 
 
-def test_a_board_is_shown_from_where_the_services_take_it(site: Site, capsys: Captured) -> None:
+def test_show_reads_from_where_the_services_read(site: Site, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as left:
         admin("boards", "show", "champions")
-    assert left.value.code == 1, "it is nowhere yet"
+    assert left.value.code == 1, "nothing is ranked yet"
     assert len(capsys.readouterr().err.splitlines()) == 1
     ranked_now(site.database_url, site.catalogue)
     assert admin("boards", "show", "champions", "--top", "2") == 0
@@ -118,7 +118,7 @@ def test_a_board_is_shown_from_where_the_services_take_it(site: Site, capsys: Ca
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"{WINNERS} players, as of now")
 
 
-def test_a_period_is_named_by_any_instant_in_it(site: Site, capsys: Captured) -> None:
+def test_a_period_is_selected_by_any_instant_in_it(site: Site, capsys: Captured) -> None:
     assert admin("boards", "rebuild", "--all") == 0
     capsys.readouterr()
     assert admin("boards", "show", "best", "--period", "2024-02-29T23:59") == 0

@@ -23,7 +23,7 @@ from tests.admin.site import admin
     ],
     ids=" ".join,
 )
-def test_a_number_beyond_its_bounds_is_refused_in_a_line(
+def test_a_number_out_of_bounds_is_refused_in_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -34,7 +34,7 @@ def test_a_number_beyond_its_bounds_is_refused_in_a_line(
     assert len(error) < 200
 
 
-def test_what_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_that_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         admin("verify", "--sample", "many")
     assert "'many' is not a whole number" in capsys.readouterr().err

@@ -20,12 +20,12 @@ Captured = pytest.CaptureFixture[str]
 
 
 def lines(captured: Captured) -> list[str]:
-    """What was printed, with single spaces."""
+    """Return the printed lines, with single spaces."""
     return [" ".join(line.split()) for line in captured.readouterr().out.splitlines()]
 
 
-def said(captured: Captured, step: str) -> str:
-    """What was said of the one step that begins so."""
+def outcome(captured: Captured, step: str) -> str:
+    """Return the printed line of the one step whose name begins like this."""
     (line,) = [line for line in lines(captured) if line.startswith(step)]
     return line
 
@@ -60,12 +60,12 @@ def test_missing_indexes_are_created_from_the_migrations(site: Site, capsys: Cap
         assert wanted_indexes() == present_indexes(connection)
     capsys.readouterr()
     assert admin("optimize", "--create-indexes") == 0
-    assert said(capsys, "indexes").endswith("are there and valid")
+    assert outcome(capsys, "indexes").endswith("are there and valid")
 
 
-def test_invalid_indexes_are_rebuilt_and_their_remains_dropped(site: Site, capsys: Captured) -> None:
+def test_invalid_indexes_are_rebuilt_and_leftovers_dropped(site: Site, capsys: Captured) -> None:
     before = index_names(site)
-    # An index is invalid if its building was ended, as here by rows that are not unique.
+    # An index is invalid if its creation failed, as here because rows are not unique.
     execute(site, "CREATE INDEX reward_outbox_grant_id_ccnew ON reward_outbox (grant_id)")
     execute(site, "DROP INDEX reward_outbox_grant_id")
     insert = (
@@ -80,42 +80,42 @@ def test_invalid_indexes_are_rebuilt_and_their_remains_dropped(site: Site, capsy
             execute(site, f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON reward_outbox (grant_id)")
     assert index_names(site) == before - {"reward_outbox_grant_id"} | {"reward_outbox_grant_id_ccnew"}
     assert admin("optimize", "--create-indexes") == 1, "it is not unique yet"
-    assert "not done: could not create unique index" in said(capsys, "rebuild index reward_outbox_grant_id")
+    assert "not done: could not create unique index" in outcome(capsys, "rebuild index reward_outbox_grant_id")
     execute(site, "DELETE FROM reward_outbox")
     assert admin("optimize", "--create-indexes") == 0
-    assert index_names(site) == before | {"reward_outbox_grant_id_ccnew"}, "what works is left alone"
+    assert index_names(site) == before | {"reward_outbox_grant_id_ccnew"}, "valid indexes are left alone"
     with connected(site.database_url) as connection:
         assert [index.name for index in present_indexes(connection) if not index.valid] == []
 
 
-def test_an_index_that_somebody_is_building_is_left_alone(site: Site, capsys: Captured) -> None:
+def test_an_index_under_construction_is_left_alone(site: Site, capsys: Captured) -> None:
     with psycopg.connect(site.database_url) as writer, ThreadPoolExecutor(1) as thread:
         writer.execute("INSERT INTO player VALUES ('late', 'UTC', timestamptz 'epoch')")
-        building = thread.submit(execute, site, "CREATE INDEX CONCURRENTLY of_somebody ON player (time_zone)")
-        invalid = "SELECT 1 FROM pg_index WHERE NOT indisvalid AND indexrelid = to_regclass('of_somebody')"
+        building = thread.submit(execute, site, "CREATE INDEX CONCURRENTLY under_construction ON player (time_zone)")
+        invalid = "SELECT 1 FROM pg_index WHERE NOT indisvalid AND indexrelid = to_regclass('under_construction')"
         wait_until(lambda: site.rows(invalid))
         assert admin("optimize", "--create-indexes") == 0
-        assert said(capsys, "indexes").endswith("are there and valid")
+        assert outcome(capsys, "indexes").endswith("are there and valid")
         writer.commit()
         building.result()
-    assert "of_somebody" in index_names(site)
+    assert "under_construction" in index_names(site)
 
 
-def test_what_only_a_person_can_judge_is_told_and_left_alone(site: Site, capsys: Captured) -> None:
+def test_changed_indexes_and_missing_constraints_are_reported_and_left_alone(site: Site, capsys: Captured) -> None:
     execute(site, "ALTER TABLE reward_audit DROP CONSTRAINT reward_audit_pkey")
     execute(site, "DROP INDEX reward_outbox_queue")
     execute(site, "CREATE INDEX reward_outbox_queue ON reward_outbox (provider)")
     assert admin("optimize", "--create-indexes") == 1
-    told = lines(capsys)
-    assert len([line for line in told if "see to it by hand" in line]) == 2
+    printed = lines(capsys)
+    assert len([line for line in printed if "see to it by hand" in line]) == 2
     assert {"reward_audit_pkey", "reward_outbox_queue"} & index_names(site) == {"reward_outbox_queue"}
 
 
-def test_two_do_not_change_indexes_at_once(site: Site, capsys: Captured) -> None:
+def test_indexes_are_not_changed_by_two_commands_at_once(site: Site, capsys: Captured) -> None:
     with connected(site.database_url) as other:
         assert is_alone(other)
         assert admin("optimize", "--create-indexes") == 1
-    assert "somebody else migrates or creates indexes" in said(capsys, "indexes")
+    assert "somebody else migrates or creates indexes" in outcome(capsys, "indexes")
 
 
 def test_tables_that_have_changed_are_vacuumed_and_analyzed_once(site: Site, capsys: Captured) -> None:
@@ -126,9 +126,9 @@ def test_tables_that_have_changed_are_vacuumed_and_analyzed_once(site: Site, cap
     execute(site, "UPDATE player SET time_zone = 'Europe/Paris'")
     execute(site, "SELECT pg_stat_force_next_flush()")
     assert admin("optimize", "--analyze", "--dry-run") == 0
-    assert said(capsys, "vacuum and analyze player").endswith("would be done")
+    assert outcome(capsys, "vacuum and analyze player").endswith("would be done")
     assert admin("optimize", "--analyze") == 0
-    assert " done " in said(capsys, "vacuum and analyze player")
+    assert " done " in outcome(capsys, "vacuum and analyze player")
     assert site.rows("SELECT n_dead_tup, n_mod_since_analyze FROM pg_stat_user_tables WHERE relname = 'player'") == [
         (0, 0)
     ]
@@ -136,35 +136,35 @@ def test_tables_that_have_changed_are_vacuumed_and_analyzed_once(site: Site, cap
     assert lines(capsys)[1].startswith("tables none has changed")
 
 
-def test_clearing_drops_our_keys_and_no_others(site: Site, capsys: Captured) -> None:
+def test_clear_caches_drops_only_our_keys(site: Site, capsys: Captured) -> None:
     assert admin("boards", "rebuild", "--all") == 0
     site.redis.set("challenge-of-somebody-else", "1")
     site.redis.set("session:1", "1")
     capsys.readouterr()
     assert admin("optimize", "--clear-caches", "--dry-run") == 0
-    assert said(capsys, "drop").endswith("keys in Redis would be done")
+    assert outcome(capsys, "drop").endswith("keys in Redis would be done")
     assert site.redis.exists(*CHAMPIONS) == 2
     assert admin("optimize", "--clear-caches") == 0
     assert sorted(site.redis.keys("*")) == [b"challenge-of-somebody-else", b"session:1"]
     capsys.readouterr()
     assert admin("optimize", "--clear-caches") == 0
-    assert said(capsys, "Redis") == "Redis holds no keys of ours"
+    assert outcome(capsys, "Redis") == "Redis holds no keys of ours"
 
 
-def test_warming_builds_what_redis_lacks(site: Site, capsys: Captured) -> None:
+def test_warm_caches_builds_missing_rankings(site: Site, capsys: Captured) -> None:
     assert admin("boards", "rebuild", "champions") == 0
     capsys.readouterr()
     assert admin("optimize", "--warm-caches") == 0
-    told = lines(capsys)
-    assert not any(line.startswith("build champions") for line in told)
-    assert any(line.startswith(f"build best 2024-02-29 00:00:00Z {PLAYERS} players") for line in told)
+    printed = lines(capsys)
+    assert not any(line.startswith("build champions") for line in printed)
+    assert any(line.startswith(f"build best 2024-02-29 00:00:00Z {PLAYERS} players") for line in printed)
     assert (site.redis.zcard(CHAMPIONS.order), site.redis.zcard(TODAY.order)) == (WINNERS, PLAYERS)
     assert admin("optimize", "--warm-caches") == 0
-    assert said(capsys, "rankings") == "rankings Redis has all of them"
+    assert outcome(capsys, "rankings") == "rankings Redis has all of them"
 
 
 @pytest.mark.parametrize(("players_max", "read"), [(0, None), (70, 70), (501, 501), (10_000, 1_300)])
-def test_warming_reads_the_rows_of_players_who_were_there(
+def test_warm_caches_reads_the_rows_of_recent_players(
     site: Site, capsys: Captured, players_max: int, read: int | None
 ) -> None:
     today = system_clock() // DAY
@@ -179,24 +179,24 @@ def test_warming_reads_the_rows_of_players_who_were_there(
         "INSERT INTO player SELECT 'p' || n, 'UTC', timestamptz 'epoch' FROM generate_series(0, 1299) AS n",
     )
     assert admin("optimize", "--warm-caches", "--warm-players", str(players_max)) == 0
-    told = [line for line in lines(capsys) if line.startswith("read the rows of")]
+    printed = [line for line in lines(capsys) if line.startswith("read the rows of")]
     if read is None:
-        assert told == []
+        assert printed == []
     else:
-        assert f"{read:,} players, {read:,} rows" in told[0]
+        assert f"{read:,} players, {read:,} rows" in printed[0]
 
 
-def test_warming_reads_who_stands_first_while_redis_is_away(site: Site, capsys: Captured) -> None:
+def test_warm_caches_reads_the_first_players_from_the_fallback(site: Site, capsys: Captured) -> None:
     assert admin("optimize", "--warm-caches") == 0
-    assert "the database has not ranked anybody yet" in said(capsys, "read the first")
+    assert "the database has not ranked anybody yet" in outcome(capsys, "read the first")
     ranked_now(site.database_url, site.catalogue)
     assert admin("optimize", "--warm-caches") == 0
-    assert f" {PLAYERS + WINNERS} players" in said(capsys, "read the first")
+    assert f" {PLAYERS + WINNERS} players" in outcome(capsys, "read the first")
 
 
-def test_indexes_are_warmed_where_the_extension_is(site: Site, capsys: Captured) -> None:
+def test_indexes_are_warmed_if_the_extension_is_installed(site: Site, capsys: Captured) -> None:
     assert admin("optimize", "--warm-caches") == 0
-    assert said(capsys, "warm indexes") == "warm indexes the extension pg_prewarm is not there"
+    assert outcome(capsys, "warm indexes") == "warm indexes the extension pg_prewarm is not there"
     # The embedded server has no extensions: a function of the same name and shape.
     execute(
         site,
@@ -204,10 +204,10 @@ def test_indexes_are_warmed_where_the_extension_is(site: Site, capsys: Captured)
         " AS 'SELECT pg_relation_size($1) / 8192'",
     )
     assert admin("optimize", "--warm-caches") == 0
-    assert "indexes," in said(capsys, "warm indexes")
+    assert "indexes," in outcome(capsys, "warm indexes")
 
 
-def test_everything_in_one_command(site: Site, capsys: Captured) -> None:
+def test_full_does_everything(site: Site, capsys: Captured) -> None:
     execute(site, "DROP INDEX standing_of_scope")
     assert admin("optimize", "--full", "--dry-run") == 0
     assert site.redis.dbsize() == 0
@@ -218,22 +218,22 @@ def test_everything_in_one_command(site: Site, capsys: Captured) -> None:
     capsys.readouterr()
 
 
-def test_a_redis_that_is_away_fails_its_steps_and_no_others(
+def test_an_unreachable_redis_fails_only_its_own_steps(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     execute(site, "DROP INDEX standing_of_scope")
     assert admin("optimize", "--full") == 1
-    told = lines(capsys)
-    assert any(line.startswith("Redis not done: Redis does not answer") for line in told)
-    assert any(line.startswith("rankings not done: Redis does not answer") for line in told)
+    printed = lines(capsys)
+    assert any(line.startswith("Redis not done: Redis does not answer") for line in printed)
+    assert any(line.startswith("rankings not done: Redis does not answer") for line in printed)
     assert "standing_of_scope" in index_names(site)
     monkeypatch.delenv("REDIS_URL")
     assert admin("optimize", "--full") == 0
     assert "rankings REDIS_URL is not set" in lines(capsys)
 
 
-def test_a_database_that_is_away_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(SystemExit) as left:
@@ -242,7 +242,7 @@ def test_a_database_that_is_away_is_said_in_one_line(monkeypatch: pytest.MonkeyP
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_it_must_be_said_what_to_do(capsys: Captured) -> None:
+def test_without_a_task_the_usage_is_wrong(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as left:
         admin("optimize", "--dry-run")
     assert left.value.code == 2

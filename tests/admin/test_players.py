@@ -24,7 +24,7 @@ LOSER = "player 0"
     ],
     ids=" ".join,
 )
-def test_a_player_of_whom_nothing_is_stored_is_no_player(arguments: list[str], capsys: Captured) -> None:
+def test_an_unknown_player_is_refused(arguments: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as ended:
         admin(*arguments)
     assert ended.value.code == 1
@@ -45,7 +45,7 @@ def test_a_catalogue_that_never_ran_here_is_refused(site: Site, capsys: Captured
 
 
 @pytest.mark.usefixtures("site")
-def test_a_player_who_has_completed_nothing_is_one(capsys: Captured) -> None:
+def test_a_player_without_completions_is_known(capsys: Captured) -> None:
     assert admin("stats", "show", LOSER) == 0
     assert admin("recalculate", LOSER) == 0
     assert "1 player looked at, 0 standings had drifted" in capsys.readouterr().out

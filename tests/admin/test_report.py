@@ -12,7 +12,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 def report(captured: Captured, *arguments: str, status: int = 0) -> dict[str, list[list[str]]]:
-    """What is reported: the words of each line, by the heading that it stands under."""
+    """Return the words of each printed line by the heading above it."""
     captured.readouterr()
     assert admin("report", *arguments) == status
     sections: dict[str, list[list[str]]] = {}
@@ -33,7 +33,7 @@ def row(lines: list[list[str]], name: str) -> list[str]:
     return found
 
 
-def test_tables_are_shown_with_their_hot_updates_and_their_bloat(site: Site, capsys: Captured) -> None:
+def test_tables_are_shown_with_hot_updates_and_bloat(site: Site, capsys: Captured) -> None:
     for number in range(1, 4):
         site.play(number)
     updates = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'tally'"
@@ -58,7 +58,7 @@ def test_tables_are_shown_with_their_hot_updates_and_their_bloat(site: Site, cap
     assert bloated[8] == "KiB"
 
 
-def test_the_ledger_is_one_table_whatever_its_partitions(site: Site, capsys: Captured) -> None:
+def test_the_ledger_is_shown_as_one_table(site: Site, capsys: Captured) -> None:
     execute(site, "SELECT make_event_seen_partition(date '2024-02-29')")
     moved = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'event_seen_20240229'"
     wait_until(lambda: site.rows(moved) == [(PLAYERS,)])
@@ -67,29 +67,29 @@ def test_the_ledger_is_one_table_whatever_its_partitions(site: Site, capsys: Cap
     assert row(tables, "event_seen")[5] == f"{PLAYERS}"
 
 
-def test_indexes_that_nobody_uses_are_named(site: Site, capsys: Captured) -> None:
+def test_unused_indexes_are_marked(site: Site, capsys: Captured) -> None:
     execute(
         site,
-        "CREATE INDEX of_nobody ON player (time_zone)",
+        "CREATE INDEX unused_index ON player (time_zone)",
         "SET enable_seqscan = off",
         "SELECT * FROM player WHERE user_id = 'ana'",
         "SELECT pg_stat_force_next_flush()",
     )
     indexes = report(capsys)["indexes"]
-    assert row(indexes, "of_nobody")[-1] == "unused"
+    assert row(indexes, "unused_index")[-1] == "unused"
     assert row(indexes, "player_pkey")[-1] != "unused"
     assert int(row(indexes, "player_pkey")[2]) > 0
 
 
-def test_indexes_that_cannot_be_used_are_named(site: Site, capsys: Captured) -> None:
+def test_invalid_indexes_are_marked(site: Site, capsys: Captured) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         execute(site, "CREATE UNIQUE INDEX CONCURRENTLY half_built ON tally (stat_code)")
     assert row(report(capsys)["indexes"], "half_built")[-1] == "invalid"
 
 
-def test_statements_are_shown_where_they_are_known(site: Site, capsys: Captured) -> None:
-    said = report(capsys)["statements that take the most time"]
-    assert " ".join(said[0]) == "not known: the extension pg_stat_statements is not there"
+def test_statements_are_shown_if_the_extension_is_installed(site: Site, capsys: Captured) -> None:
+    printed = report(capsys)["statements that take the most time"]
+    assert " ".join(printed[0]) == "not known: the extension pg_stat_statements is not there"
     # The embedded server has no extensions: a view of the same name and columns.
     execute(
         site,
@@ -106,7 +106,7 @@ def test_statements_are_shown_where_they_are_known(site: Site, capsys: Captured)
     ]
 
 
-def test_redis_is_reported(site: Site, capsys: Captured) -> None:
+def test_redis_is_shown(site: Site, capsys: Captured) -> None:
     site.redis.config_resetstat()
     site.redis.set("there", "1")
     for key in ("there", "there", "there", "not there"):
@@ -117,7 +117,7 @@ def test_redis_is_reported(site: Site, capsys: Captured) -> None:
     assert "allkeys-lru" in values
 
 
-def test_a_redis_that_is_away_is_said(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_an_unreachable_redis_is_reported(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     assert site.rows("SELECT 1") == [(1,)]
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     assert report(capsys, status=1)["Redis"] == []

@@ -17,34 +17,34 @@ def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def built(site: Site, capsys: Captured) -> Site:
-    """All rankings are in Redis."""
+    """Build all rankings in Redis."""
     assert admin("boards", "rebuild", "--all") == 0
     capsys.readouterr()
     return site
 
 
 def findings(captured: Captured) -> list[str]:
-    """What was said of the ranking of today: compared and differences."""
+    """Return the printed numbers about today's ranking: compared and differences."""
     lines = captured.readouterr().out.splitlines()
     return [" ".join(line.split()[-2:]) for line in lines if line.startswith("best") and "2024-02-29" in line]
 
 
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("size", [["--all"], ["--sample", "7"], []])
-def test_what_agrees_is_no_difference(capsys: Captured, size: list[str]) -> None:
+def test_equal_scores_are_no_difference(capsys: Captured, size: list[str]) -> None:
     assert admin("verify", *size) == 0
     (found,) = findings(capsys)
     assert found in (f"{PLAYERS} 0", "7 0")
 
 
 @pytest.mark.usefixtures("built")
-def test_the_period_of_all_time_is_called_that(capsys: Captured) -> None:
+def test_a_period_without_bounds_is_called_all_time(capsys: Captured) -> None:
     assert admin("verify") == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("champions"))
     assert "all time" in line
 
 
-def test_what_redis_does_not_have_is_no_difference_and_is_built_by_a_repair(site: Site, capsys: Captured) -> None:
+def test_a_missing_ranking_is_no_difference_and_is_built_by_repair(site: Site, capsys: Captured) -> None:
     assert admin("verify", "--all") == 0
     assert findings(capsys) == ["in Redis"]
     assert admin("verify", "--all", "--repair") == 0
@@ -52,7 +52,7 @@ def test_what_redis_does_not_have_is_no_difference_and_is_built_by_a_repair(site
     assert site.redis.zcard(TODAY.order) == PLAYERS
 
 
-def test_changes_that_redis_has_missed_are_differences_until_repaired(built: Site, capsys: Captured) -> None:
+def test_changes_that_redis_missed_are_differences_until_repaired(built: Site, capsys: Captured) -> None:
     built.play(100)
     assert admin("verify", "--all") == 1
     out, err = capsys.readouterr()
@@ -62,7 +62,7 @@ def test_changes_that_redis_has_missed_are_differences_until_repaired(built: Sit
     assert admin("verify", "--all") == 0
 
 
-def test_a_player_whom_only_redis_has_is_found(built: Site, capsys: Captured) -> None:
+def test_a_player_that_only_redis_has_is_found(built: Site, capsys: Captured) -> None:
     place = bytes(16)
     built.redis.zadd(TODAY.order, {place + b"nobody": 0})
     built.redis.hset(TODAY.players, "nobody", bytes(8) + place)
@@ -71,7 +71,7 @@ def test_a_player_whom_only_redis_has_is_found(built: Site, capsys: Captured) ->
         assert findings(capsys) == [f"{PLAYERS} 1"]
 
 
-def test_a_ranking_that_holds_garbage_is_not_used_and_built_by_a_repair(built: Site, capsys: Captured) -> None:
+def test_a_corrupt_ranking_is_not_used_and_is_rebuilt_by_repair(built: Site, capsys: Captured) -> None:
     built.redis.delete(CHAMPIONS.order)
     built.redis.set(CHAMPIONS.order, "garbage")
     assert admin("verify") == 0
