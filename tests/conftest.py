@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
-from tests.support.scratch import scratch_folder
-from tests.support.servers import QUICK, PostgresServer
+from tests.support.postgres_server import QUICK, PostgresServer
+from tests.support.scratch_folder import scratch_folder
 
 # How long an example takes tells of the machine. A law that needs a database tries all its examples on one.
 settings.register_profile(

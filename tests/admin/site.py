@@ -18,9 +18,9 @@ from shared.domain.instant import DAY
 from shared.domain.scores import RankingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from tests.catalogue.documents import Mapping, loaded, write_json
-from tests.support.arena import assigned, challenge
 from tests.support.databases import opened, soon
 from tests.support.flushing import flush
+from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import NOW, rows
 from tests.support.strategies import KILLS
 

@@ -8,7 +8,7 @@ from shared.cache.ranking_builds import new_build
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
-from tests.support.boards import ranked_now
+from tests.support.leaderboards import ranked_now
 
 Captured = pytest.CaptureFixture[str]
 

@@ -12,8 +12,8 @@ from shared.postgres.maintenance.index_definitions import present_indexes, wante
 from shared.postgres.maintenance.maintenance import is_alone
 from shared.runtime.clock import system_clock
 from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
-from tests.support.boards import ranked_now
 from tests.support.databases import connected
+from tests.support.leaderboards import ranked_now
 from tests.support.waiting import wait_until
 
 Captured = pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.admin.site import Site, admin
 from tests.catalogue.documents import write_json
-from tests.support.arena import assigned, challenge
+from tests.support.sample_catalogue import assigned, challenge
 
 Captured = pytest.CaptureFixture[str]
 

@@ -10,7 +10,7 @@ import redis
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheRefused, CacheUnavailable
 from tests.support.busy_machine import LATE_S
-from tests.support.hops import hop_to
+from tests.support.proxy import proxy_to
 from tests.support.waiting import wait_until
 
 
@@ -44,10 +44,10 @@ def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: Embedd
 
 
 def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey: EmbeddedValkey) -> None:
-    with hop_to(own_valkey.url) as (hop, url):
+    with proxy_to(own_valkey.url) as (proxy, url):
         cache = Cache(url, connections_max=4)
         wait_until(lambda: cache.probe() is None)
-        hop.freeze()
+        proxy.freeze()
         for _ in range(FAILURES_MAX):
             started = time.monotonic()
             with pytest.raises(CacheUnavailable):
@@ -55,7 +55,7 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey:
             assert time.monotonic() - started < TIMEOUT_S + LATE_S
         assert cache.is_unavailable
         assert cache.probe() is not None
-        hop.thaw()
+        proxy.thaw()
         cache.close()
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.arena import arena_game
+from tests.support.sample_catalogue import sample_game
 
-__all__ = ["arena_game"]
+__all__ = ["sample_game"]

@@ -9,10 +9,10 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import SetGoalActiveRequest
 
 from shared.domain.instant import SECOND
+from tests.support.database_contents import contents, written
+from tests.support.event_messages import stat, timestamp
 from tests.support.refusals import refusal
-from tests.support.reported import stat, timestamp
 from tests.support.services import NOW, Game
-from tests.support.stored import contents, written
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
@@ -23,107 +23,107 @@ NOT_STARTED = challenge_pb2.GOAL_STATE_NOT_STARTED
 
 @pytest.mark.parametrize("active", [True, False])
 @pytest.mark.parametrize("goal_id", ["warm-up", "chests"])
-def test_the_answer_is_the_goal_as_lists_show_it(arena_game: Game, goal_id: str, active: bool) -> None:
-    arena_game.report(stat("wins", delta=2), stat("chests", delta=1))
-    answered = arena_game.set_active(goal_id, active)
+def test_the_answer_is_the_goal_as_lists_show_it(sample_game: Game, goal_id: str, active: bool) -> None:
+    sample_game.report(stat("wins", delta=2), stat("chests", delta=1))
+    answered = sample_game.set_active(goal_id, active)
     assert answered.active == active
-    assert answered == arena_game.goal(goal_id)
+    assert answered == sample_game.goal(goal_id)
 
 
 @pytest.mark.parametrize(("goal_id", "active"), [("warm-up", True), ("chests", False)])
-def test_setting_what_the_catalogue_says_stores_nothing(arena_game: Game, goal_id: str, active: bool) -> None:
-    assert arena_game.set_active(goal_id, active).active == active
-    assert written(contents(arena_game.database_url)) == {}
+def test_setting_what_the_catalogue_says_stores_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
+    assert sample_game.set_active(goal_id, active).active == active
+    assert written(contents(sample_game.database_url)) == {}
 
 
 @pytest.mark.parametrize(("goal_id", "active"), [("warm-up", False), ("chests", True)])
-def test_setting_what_the_player_has_chosen_changes_nothing(arena_game: Game, goal_id: str, active: bool) -> None:
-    chosen = arena_game.set_active(goal_id, active)
-    before = contents(arena_game.database_url)
-    arena_game.clock.now += SECOND
-    assert arena_game.set_active(goal_id, active) == chosen
-    assert contents(arena_game.database_url) == before
+def test_setting_what_the_player_has_chosen_changes_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
+    chosen = sample_game.set_active(goal_id, active)
+    before = contents(sample_game.database_url)
+    sample_game.clock.now += SECOND
+    assert sample_game.set_active(goal_id, active) == chosen
+    assert contents(sample_game.database_url) == before
 
 
-def test_an_activated_goal_counts_what_came_before(arena_game: Game) -> None:
-    arena_game.report(stat("chests", delta=1))
-    assert arena_game.goal("chests").progress == 0
-    activated = arena_game.set_active("chests", True)
+def test_an_activated_goal_counts_what_came_before(sample_game: Game) -> None:
+    sample_game.report(stat("chests", delta=1))
+    assert sample_game.goal("chests").progress == 0
+    activated = sample_game.set_active("chests", True)
     assert (activated.progress, activated.state) == (1, IN_PROGRESS)
     assert activated.assign_time == timestamp(NOW)
 
 
-def test_a_goal_whose_target_is_reached_is_completed_by_activating_it(arena_game: Game) -> None:
-    arena_game.report(stat("chests", delta=1), stat("chests", delta=1))
-    activated = arena_game.set_active("chests", True)
+def test_a_goal_whose_target_is_reached_is_completed_by_activating_it(sample_game: Game) -> None:
+    sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
+    activated = sample_game.set_active("chests", True)
     assert (activated.progress, activated.state) == (2, COMPLETED)
     assert not activated.HasField("complete_time")
-    assert arena_game.rows("SELECT goal_id, complete_time FROM completion") == [("chests", None)]
-    assert arena_game.claim("chests").state == challenge_pb2.CLAIM_STATE_PENDING
+    assert sample_game.rows("SELECT goal_id, complete_time FROM completion") == [("chests", None)]
+    assert sample_game.claim("chests").state == challenge_pb2.CLAIM_STATE_PENDING
 
 
-def test_deactivating_freezes_what_was_shown(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=2))
-    deactivated = arena_game.set_active("warm-up", False)
+def test_deactivating_freezes_what_was_shown(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=2))
+    deactivated = sample_game.set_active("warm-up", False)
     assert (deactivated.progress, deactivated.state) == (2, IN_PROGRESS)
-    arena_game.report(stat("wins", delta=1))
-    assert arena_game.goal("warm-up").progress == 2
+    sample_game.report(stat("wins", delta=1))
+    assert sample_game.goal("warm-up").progress == 2
 
 
-def test_a_deactivated_goal_is_completed_by_nothing_until_it_is_active_again(arena_game: Game) -> None:
-    arena_game.set_active("warm-up", False)
-    [result] = arena_game.report(stat("wins", delta=3))
+def test_a_deactivated_goal_is_completed_by_nothing_until_it_is_active_again(sample_game: Game) -> None:
+    sample_game.set_active("warm-up", False)
+    [result] = sample_game.report(stat("wins", delta=3))
     assert not result.completions
-    assert arena_game.goal("warm-up").state == NOT_STARTED
-    assert refusal(lambda: arena_game.claim("warm-up")).reason == "GOAL_INACTIVE"
+    assert sample_game.goal("warm-up").state == NOT_STARTED
+    assert refusal(lambda: sample_game.claim("warm-up")).reason == "GOAL_INACTIVE"
 
-    assert arena_game.set_active("warm-up", True).state == COMPLETED
-    assert arena_game.claim("warm-up").state == challenge_pb2.CLAIM_STATE_PENDING
+    assert sample_game.set_active("warm-up", True).state == COMPLETED
+    assert sample_game.claim("warm-up").state == challenge_pb2.CLAIM_STATE_PENDING
 
 
-def test_a_completed_goal_stays_completed_while_inactive_but_cannot_be_claimed(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    deactivated = arena_game.set_active("warm-up", False)
+def test_a_completed_goal_stays_completed_while_inactive_but_cannot_be_claimed(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    deactivated = sample_game.set_active("warm-up", False)
     assert (deactivated.progress, deactivated.state) == (3, COMPLETED)
-    assert refusal(lambda: arena_game.claim("warm-up")).reason == "GOAL_INACTIVE"
+    assert refusal(lambda: sample_game.claim("warm-up")).reason == "GOAL_INACTIVE"
 
-    activated = arena_game.set_active("warm-up", True)
+    activated = sample_game.set_active("warm-up", True)
     assert activated.complete_time == timestamp(NOW)
-    arena_game.claim("warm-up")
+    sample_game.claim("warm-up")
 
 
-def test_what_an_activation_completed_stays_so_after_deactivating(arena_game: Game) -> None:
-    arena_game.report(stat("chests", delta=1), stat("chests", delta=1))
-    arena_game.set_active("chests", True)
-    assert arena_game.set_active("chests", False).state == COMPLETED
-    assert arena_game.set_active("chests", True).state == COMPLETED
+def test_what_an_activation_completed_stays_so_after_deactivating(sample_game: Game) -> None:
+    sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
+    sample_game.set_active("chests", True)
+    assert sample_game.set_active("chests", False).state == COMPLETED
+    assert sample_game.set_active("chests", True).state == COMPLETED
 
 
-def test_the_last_activation_is_the_one_that_shows(arena_game: Game) -> None:
-    arena_game.set_active("chests", True)
-    arena_game.clock.now += SECOND
-    assert arena_game.set_active("chests", False).assign_time == timestamp(NOW)
-    assert arena_game.set_active("chests", True).assign_time == timestamp(NOW + SECOND)
+def test_the_last_activation_is_the_one_that_shows(sample_game: Game) -> None:
+    sample_game.set_active("chests", True)
+    sample_game.clock.now += SECOND
+    assert sample_game.set_active("chests", False).assign_time == timestamp(NOW)
+    assert sample_game.set_active("chests", True).assign_time == timestamp(NOW + SECOND)
 
 
-def test_first_activations_at_once_all_succeed(arena_game: Game) -> None:
-    arena_game.report(stat("chests", delta=1), stat("chests", delta=1))
+def test_first_activations_at_once_all_succeed(sample_game: Game) -> None:
+    sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
     with ThreadPoolExecutor(16) as callers:
-        answers = list(callers.map(lambda _: arena_game.set_active("chests", True), range(16)))
+        answers = list(callers.map(lambda _: sample_game.set_active("chests", True), range(16)))
     assert all(answer == answers[0] for answer in answers)
     assert answers[0].state == COMPLETED
-    stored = written(contents(arena_game.database_url))
+    stored = written(contents(sample_game.database_url))
     assert (stored["assignment"], stored["completion"]) == (1, 1)
 
 
-def test_activations_and_events_at_once_lose_no_completion(arena_game: Game) -> None:
+def test_activations_and_events_at_once_lose_no_completion(sample_game: Game) -> None:
     players = [f"player-{number}" for number in range(30)]
     with ThreadPoolExecutor(16) as callers:
         reports = [
-            callers.submit(arena_game.report, stat("chests", who, delta=1), stat("chests", who, delta=1))
+            callers.submit(sample_game.report, stat("chests", who, delta=1), stat("chests", who, delta=1))
             for who in players
         ]
-        answers = [callers.submit(arena_game.set_active, "chests", True, who) for who in players]
+        answers = [callers.submit(sample_game.set_active, "chests", True, who) for who in players]
     completions = {
         completion.goal_id: result
         for report in reports
@@ -132,9 +132,9 @@ def test_activations_and_events_at_once_lose_no_completion(arena_game: Game) -> 
     }
     for who, answer in zip(players, answers, strict=True):
         assert answer.result().active
-        assert arena_game.goal("chests", who).state == COMPLETED
+        assert sample_game.goal("chests", who).state == COMPLETED
     assert set(completions) <= {"chests"}
-    assert arena_game.rows("SELECT count(*) FROM completion WHERE goal_id = 'chests'") == [(len(players),)]
+    assert sample_game.rows("SELECT count(*) FROM completion WHERE goal_id = 'chests'") == [(len(players),)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,9 @@ def test_activations_and_events_at_once_lose_no_completion(arena_game: Game) -> 
         ("career", "warm-up", "GOAL_NOT_FOUND"),
     ],
 )
-def test_goals_that_are_not_there_are_not_found(arena_game: Game, challenge_id: str, goal_id: str, reason: str) -> None:
+def test_goals_that_are_not_there_are_not_found(
+    sample_game: Game, challenge_id: str, goal_id: str, reason: str
+) -> None:
     request = SetGoalActiveRequest(user_id="player", challenge_id=challenge_id, goal_id=goal_id, active=False)
-    assert refusal(lambda: arena_game.challenges.SetGoalActive(request)).reason == reason
-    assert written(contents(arena_game.database_url)) == {}
+    assert refusal(lambda: sample_game.challenges.SetGoalActive(request)).reason == reason
+    assert written(contents(sample_game.database_url)) == {}

@@ -16,14 +16,14 @@ from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTIC
 from shared.domain.instant import DAY, SECOND
 from shared.domain.rankings import PLAYERS_MAX
 from shared.rpc.validation import CHALLENGE_IDS_MAX
-from tests.support.arena import arena_with_boards
 from tests.support.bad_ids import bad_ids, bad_optional_ids
 from tests.support.contract_fields import request_fields
+from tests.support.database_contents import contents
+from tests.support.event_messages import stat, timestamp
+from tests.support.postgres_server import PostgresServer
 from tests.support.refusals import Refusal, refusal
-from tests.support.reported import stat, timestamp
-from tests.support.servers import PostgresServer
+from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
 from tests.support.services import NOW, Game, game
-from tests.support.stored import contents
 
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -216,7 +216,10 @@ BAD: dict[str, list[Bad]] = {
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
     """A game whose player could claim a reward."""
-    with postgres_server.fresh_database() as database_url, game(database_url, arena_with_boards()) as running:
+    with (
+        postgres_server.fresh_database() as database_url,
+        game(database_url, sample_catalogue_with_leaderboards()) as running,
+    ):
         running.report(stat("wins", delta=3))
         yield running
 

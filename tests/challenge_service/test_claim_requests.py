@@ -8,20 +8,20 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
 from shared.domain.instant import HOUR
-from tests.support.arena import arena
+from tests.support.database_contents import contents
+from tests.support.event_messages import login, stat
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat
-from tests.support.services import Game, SetClock, challenge_service
-from tests.support.stored import contents
+from tests.support.sample_catalogue import sample_catalogue
+from tests.support.services import Game, ManualClock, challenge_service
 
 REQUEST_ID = 'request "1": \U0001f381'
 
 
 @pytest.fixture
-def completed_game(arena_game: Game) -> Game:
+def completed_game(sample_game: Game) -> Game:
     """The player has completed the goals `warm-up` and `welcome`."""
-    arena_game.report(stat("wins", delta=3), login())
-    return arena_game
+    sample_game.report(stat("wins", delta=3), login())
+    return sample_game
 
 
 def test_the_same_claim_again_answers_the_same_and_stores_nothing(completed_game: Game) -> None:
@@ -34,7 +34,7 @@ def test_the_same_claim_again_answers_the_same_and_stores_nothing(completed_game
 
 def test_the_answer_outlives_the_service(completed_game: Game) -> None:
     first = completed_game.claim("warm-up", request_id=REQUEST_ID)
-    with challenge_service(completed_game.database_url, arena(), clock=SetClock()) as another:
+    with challenge_service(completed_game.database_url, sample_catalogue(), clock=ManualClock()) as another:
         request = ClaimRewardRequest(
             user_id="player", challenge_id="arena", goal_id="warm-up", request_id=REQUEST_ID, occurrence=1
         )

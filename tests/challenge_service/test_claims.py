@@ -13,48 +13,48 @@ from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
 from shared.domain.instant import DAY, HOUR, SECOND, to_datetime
 from tests.catalogue.documents import loaded
-from tests.support.arena import assigned, challenge
+from tests.support.database_contents import contents, written
+from tests.support.event_messages import login, stat, timestamp
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat, timestamp
-from tests.support.services import NOW, Game, SetClock, challenge_service, game
-from tests.support.stored import contents, written
+from tests.support.sample_catalogue import assigned, challenge
+from tests.support.services import NOW, Game, ManualClock, challenge_service, game
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 ALREADY_EXISTS = grpc.StatusCode.ALREADY_EXISTS
 
 
-def test_a_claim_answers_the_reward_and_its_grant(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    arena_game.clock.now += HOUR
-    claim = arena_game.claim("warm-up")
+def test_a_claim_answers_the_reward_and_its_grant(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    sample_game.clock.now += HOUR
+    claim = sample_game.claim("warm-up")
     assert claim.state == challenge_pb2.CLAIM_STATE_PENDING
-    assert claim.reward == arena_game.goal("warm-up").reward
+    assert claim.reward == sample_game.goal("warm-up").reward
     assert str(uuid.UUID(claim.grant_id)) == claim.grant_id
     assert claim.claim_time == timestamp(NOW + HOUR)
 
 
-def test_a_claim_and_its_grant_are_stored_together(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    claim = arena_game.claim("warm-up")
-    [stored] = arena_game.rows(
+def test_a_claim_and_its_grant_are_stored_together(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    claim = sample_game.claim("warm-up")
+    [stored] = sample_game.rows(
         "SELECT user_id, goal_id, claim_number, grant_id::text, state, reward_type, reward_id, quantity, attempts,"
         " due_time, create_time FROM reward_outbox"
     )
     now = to_datetime(NOW)
     assert stored == ("player", "warm-up", 1, claim.grant_id, "PENDING", "WALLET", "GEMS", 10, 0, now, now)
-    assert arena_game.rows("SELECT goal_id, claim_time FROM completion") == [("warm-up", now)]
+    assert sample_game.rows("SELECT goal_id, claim_time FROM completion") == [("warm-up", now)]
 
 
-def test_a_claimed_goal_shows_as_claimed(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    arena_game.clock.now += HOUR
-    arena_game.claim("warm-up")
-    shown = arena_game.goal("warm-up")
+def test_a_claimed_goal_shows_as_claimed(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    sample_game.clock.now += HOUR
+    sample_game.claim("warm-up")
+    shown = sample_game.goal("warm-up")
     assert shown.state == challenge_pb2.GOAL_STATE_CLAIMED
     assert (shown.complete_time, shown.claim_time) == (timestamp(NOW), timestamp(NOW + HOUR))
-    arena_game.report(stat("wins", delta=3))
-    assert arena_game.goal("warm-up") == shown
+    sample_game.report(stat("wins", delta=3))
+    assert sample_game.goal("warm-up") == shown
 
 
 def test_the_reward_is_what_the_catalogue_says_when_it_is_claimed(database_url: str) -> None:
@@ -84,12 +84,12 @@ def test_a_goal_that_is_satisfied_without_an_event_can_be_claimed(database_url: 
         assert refusal(lambda: after.claim("two")).reason == "ALREADY_CLAIMED"
 
 
-def test_a_reward_that_is_unlocked_later_can_be_claimed_then(arena_game: Game) -> None:
-    arena_game.set_active("champion", True)
-    arena_game.report(stat("wins", delta=10))
-    assert refusal(lambda: arena_game.claim("champion")).reason == "GOAL_LOCKED"
-    arena_game.report(stat("level", value=5))
-    arena_game.claim("champion")
+def test_a_reward_that_is_unlocked_later_can_be_claimed_then(sample_game: Game) -> None:
+    sample_game.set_active("champion", True)
+    sample_game.report(stat("wins", delta=10))
+    assert refusal(lambda: sample_game.claim("champion")).reason == "GOAL_LOCKED"
+    sample_game.report(stat("level", value=5))
+    sample_game.claim("champion")
 
 
 def claim(running: Game, goal_id: str, challenge_id: str = "arena", **further: Any) -> object:
@@ -184,39 +184,39 @@ REFUSED: dict[str, tuple[Callable[[Game], object], Callable[[Game], object], grp
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_claim_that_is_refused_says_why_and_stores_nothing(arena_game: Game, case: str) -> None:
+def test_a_claim_that_is_refused_says_why_and_stores_nothing(sample_game: Game, case: str) -> None:
     prepare, attempt, code, reason = REFUSED[case]
-    prepare(arena_game)
-    before = contents(arena_game.database_url)
-    refused = refusal(lambda: attempt(arena_game))
+    prepare(sample_game)
+    before = contents(sample_game.database_url)
+    refused = refusal(lambda: attempt(sample_game))
     assert (refused.code, refused.reason) == (code, reason)
     assert refused.retry_after_s is None
-    assert contents(arena_game.database_url) == before
+    assert contents(sample_game.database_url) == before
 
 
 @pytest.mark.parametrize("occurrence", [0, 1])
-def test_the_only_occurrence_may_be_named_or_not(arena_game: Game, occurrence: int) -> None:
-    arena_game.report(stat("wins", delta=3))
-    claim(arena_game, "warm-up", occurrence=occurrence)
+def test_the_only_occurrence_may_be_named_or_not(sample_game: Game, occurrence: int) -> None:
+    sample_game.report(stat("wins", delta=3))
+    claim(sample_game, "warm-up", occurrence=occurrence)
 
 
-def test_each_player_claims_for_themselves(arena_game: Game) -> None:
-    arena_game.report(stat("wins", "one", delta=3), stat("wins", "other", delta=3))
-    grants = {arena_game.claim("warm-up", who).grant_id for who in ("one", "other")}
+def test_each_player_claims_for_themselves(sample_game: Game) -> None:
+    sample_game.report(stat("wins", "one", delta=3), stat("wins", "other", delta=3))
+    grants = {sample_game.claim("warm-up", who).grant_id for who in ("one", "other")}
     assert len(grants) == 2
 
 
-def test_every_goal_has_a_grant_of_its_own(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3), login(at=NOW - DAY), login(at=NOW - SECOND))
-    grants = {arena_game.claim(goal_id).grant_id for goal_id in ("warm-up", "welcome", "regular")}
+def test_every_goal_has_a_grant_of_its_own(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3), login(at=NOW - DAY), login(at=NOW - SECOND))
+    grants = {sample_game.claim(goal_id).grant_id for goal_id in ("warm-up", "welcome", "regular")}
     assert len(grants) == 3
 
 
-def test_claims_survive_a_restart(arena_game: Game, database_url: str) -> None:
-    arena_game.report(stat("wins", delta=3))
-    claim(arena_game, "warm-up")
+def test_claims_survive_a_restart(sample_game: Game, database_url: str) -> None:
+    sample_game.report(stat("wins", delta=3))
+    claim(sample_game, "warm-up")
     catalogue = loaded({"challenges": [challenge("arena", assigned("warm-up", target=3))]})
-    with challenge_service(database_url, catalogue, clock=SetClock()) as another:
+    with challenge_service(database_url, catalogue, clock=ManualClock()) as another:
         request = ClaimRewardRequest(user_id="player", challenge_id="arena", goal_id="warm-up")
         assert refusal(lambda: another.ClaimReward(request)).reason == "ALREADY_CLAIMED"
     assert written(contents(database_url))["reward_outbox"] == 1

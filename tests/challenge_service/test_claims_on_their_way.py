@@ -25,9 +25,9 @@ from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Delivery, Refused, TryAgain
 from shared.domain.instant import HOUR, SECOND
 from tests.support.databases import opened
+from tests.support.event_messages import login, stat, timestamp
 from tests.support.game_provider import GameProvider
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat, timestamp
 from tests.support.rewards import destination, dispatch_all, dispatching
 from tests.support.services import NOW, Game
 
@@ -84,40 +84,40 @@ def test_every_state_and_reason_can_be_sent() -> None:
     assert len(challenge_pb2.RefusalReason.keys()) == len(RefusalReason) + 1
 
 
-def test_a_claim_that_waits_answers_when_it_is_granted(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    with delivering(arena_game, GameProvider()):
+def test_a_claim_that_waits_answers_when_it_is_granted(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    with delivering(sample_game, GameProvider()):
         started = time.monotonic()
-        claim = claim_and_wait(arena_game, 10)
+        claim = claim_and_wait(sample_game, 10)
         assert time.monotonic() - started < 5
     assert (claim.state, claim.attempts, claim.settle_time) == (GRANTED, 1, timestamp(NOW))
-    assert get(arena_game, claim.grant_id).claim == claim
+    assert get(sample_game, claim.grant_id).claim == claim
 
 
-def test_a_claim_that_waits_in_vain_is_answered_as_it_is(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
+def test_a_claim_that_waits_in_vain_is_answered_as_it_is(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
     started = time.monotonic()
-    claim = claim_and_wait(arena_game, 0.3)
+    claim = claim_and_wait(sample_game, 0.3)
     assert 0.2 < time.monotonic() - started < 3
     assert claim.state == PENDING
 
 
-def test_the_same_request_answers_the_same_claim_with_its_current_state(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    first = claim_and_wait(arena_game, 0, request_id="request")
-    deliver(arena_game, GameProvider())
-    again = claim_and_wait(arena_game, 10, request_id="request")
+def test_the_same_request_answers_the_same_claim_with_its_current_state(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    first = claim_and_wait(sample_game, 0, request_id="request")
+    deliver(sample_game, GameProvider())
+    again = claim_and_wait(sample_game, 10, request_id="request")
     assert (first.state, again.state, again.grant_id) == (PENDING, GRANTED, first.grant_id)
 
 
-def test_only_so_many_calls_wait_at_a_time(arena_game: Game) -> None:
+def test_only_so_many_calls_wait_at_a_time(sample_game: Game) -> None:
     players = [f"player {number}" for number in range(WAITS_MAX + 4)]
-    arena_game.report(*(stat("wins", who, delta=3) for who in players))
+    sample_game.report(*(stat("wins", who, delta=3) for who in players))
     took: list[float] = []
 
     def timed(user_id: str) -> None:
         started = time.monotonic()
-        assert claim_and_wait(arena_game, 5, user_id).state == PENDING
+        assert claim_and_wait(sample_game, 5, user_id).state == PENDING
         took.append(time.monotonic() - started)
 
     with ThreadPoolExecutor(len(players)) as pool:
@@ -135,59 +135,59 @@ def test_only_so_many_calls_wait_at_a_time(arena_game: Game) -> None:
     ids=["refused for good", "dead"],
 )
 def test_a_claim_that_failed_says_so_and_stays_claimed(
-    arena_game: Game, behaviour: Callable[[Delivery], None], state: int, reason: int
+    sample_game: Game, behaviour: Callable[[Delivery], None], state: int, reason: int
 ) -> None:
-    arena_game.report(stat("wins", delta=3))
-    claim = arena_game.claim("warm-up", request_id="request")
-    with opened(arena_game.database_url) as database:
+    sample_game.report(stat("wins", delta=3))
+    claim = sample_game.claim("warm-up", request_id="request")
+    with opened(sample_game.database_url) as database:
         to = destination(GameProvider(behaviour), name=NO_PROVIDER)
-        with dispatching(database, to, arena_game.clock) as dispatcher:
+        with dispatching(database, to, sample_game.clock) as dispatcher:
 
             def later() -> bool:
-                arena_game.clock.now += HOUR
+                sample_game.clock.now += HOUR
                 dispatcher.one_pass()
-                return arena_game.claim("warm-up", request_id="request").state == state
+                return sample_game.claim("warm-up", request_id="request").state == state
 
             deadline = time.monotonic() + 20
             while not later():
                 assert time.monotonic() < deadline
-    found = get(arena_game, claim.grant_id)
+    found = get(sample_game, claim.grant_id)
     assert (found.claim.state, found.claim.refusal_reason) == (state, reason)
     assert not found.HasField("position")
-    assert arena_game.goal("warm-up").state == challenge_pb2.GOAL_STATE_CLAIMED
-    assert refusal(lambda: arena_game.claim("warm-up")).reason == "ALREADY_CLAIMED"
+    assert sample_game.goal("warm-up").state == challenge_pb2.GOAL_STATE_CLAIMED
+    assert refusal(lambda: sample_game.claim("warm-up")).reason == "ALREADY_CLAIMED"
 
 
-def test_a_refusal_that_allows_it_makes_the_goal_claimable_again(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    first = arena_game.claim("warm-up", request_id="first")
+def test_a_refusal_that_allows_it_makes_the_goal_claimable_again(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    first = sample_game.claim("warm-up", request_id="first")
     provider = GameProvider(lambda _: Refused(RefusalReason.INVENTORY_FULL))
-    deliver(arena_game, provider)
-    assert arena_game.goal("warm-up").state == COMPLETED
-    assert not arena_game.goal("warm-up").HasField("claim_time")
-    refused = arena_game.claim("warm-up", request_id="first")
+    deliver(sample_game, provider)
+    assert sample_game.goal("warm-up").state == COMPLETED
+    assert not sample_game.goal("warm-up").HasField("claim_time")
+    refused = sample_game.claim("warm-up", request_id="first")
     assert (refused.state, refused.grant_id, refused.claim_number) == (REFUSED, first.grant_id, 1)
 
-    arena_game.clock.now += SECOND
-    second = arena_game.claim("warm-up", request_id="second")
+    sample_game.clock.now += SECOND
+    second = sample_game.claim("warm-up", request_id="second")
     assert (second.state, second.claim_number, second.grant_id != first.grant_id) == (PENDING, 2, True)
     provider.behaviour = lambda _: None
-    deliver(arena_game, provider)
+    deliver(sample_game, provider)
     assert set(provider.ledger) == {second.grant_id}
-    assert get(arena_game, first.grant_id).claim.state == REFUSED
-    assert get(arena_game, second.grant_id).claim.state == GRANTED
+    assert get(sample_game, first.grant_id).claim.state == REFUSED
+    assert get(sample_game, second.grant_id).claim.state == GRANTED
 
 
-def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=10), stat("level", value=1), login(at=NOW - SECOND))
-    arena_game.set_active("champion", True)
-    arena_game.set_active("welcome", False)
-    earlier = arena_game.claim("warm-up")
-    arena_game.clock.now += HOUR
+def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=10), stat("level", value=1), login(at=NOW - SECOND))
+    sample_game.set_active("champion", True)
+    sample_game.set_active("welcome", False)
+    earlier = sample_game.claim("warm-up")
+    sample_game.clock.now += HOUR
 
     def claim_all(challenge_id: str = "") -> dict[str, tuple[bool, str, str]]:
         request = ClaimAllRequest(user_id="player", challenge_id=challenge_id)
-        results = arena_game.challenges.ClaimAll(request).results
+        results = sample_game.challenges.ClaimAll(request).results
         return {result.goal_id: (result.newly_claimed, result.reason, result.claim.grant_id) for result in results}
 
     assert claim_all() == {
@@ -195,8 +195,8 @@ def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it
         "champion": (False, "GOAL_LOCKED", ""),
         "welcome": (False, "GOAL_INACTIVE", ""),
     }
-    arena_game.report(stat("level", value=5))
-    arena_game.set_active("welcome", True)
+    sample_game.report(stat("level", value=5))
+    sample_game.set_active("welcome", True)
     assert list(claim_all("career")) == ["veteran", "welcome"]
     first = claim_all()
     assert {goal_id: newly for goal_id, (newly, _, _) in first.items()} == {
@@ -212,40 +212,40 @@ def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it
     assert len({grant for _, _, grant in first.values()}) == 4
 
 
-def test_nothing_completed_is_nothing_claimed(arena_game: Game) -> None:
-    assert not arena_game.challenges.ClaimAll(ClaimAllRequest(user_id="player")).results
+def test_nothing_completed_is_nothing_claimed(sample_game: Game) -> None:
+    assert not sample_game.challenges.ClaimAll(ClaimAllRequest(user_id="player")).results
 
 
-def test_a_claim_belongs_to_its_player(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3))
-    grant_id = arena_game.claim("warm-up").grant_id
-    assert refusal(lambda: get(arena_game, grant_id, "other")).reason == "CLAIM_NOT_FOUND"
+def test_a_claim_belongs_to_its_player(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3))
+    grant_id = sample_game.claim("warm-up").grant_id
+    assert refusal(lambda: get(sample_game, grant_id, "other")).reason == "CLAIM_NOT_FOUND"
 
 
-def test_a_pending_claim_has_its_place_in_the_queue(arena_game: Game) -> None:
+def test_a_pending_claim_has_its_place_in_the_queue(sample_game: Game) -> None:
     players = [f"player {number}" for number in range(5)]
-    arena_game.report(*(stat("wins", who, delta=3) for who in players))
+    sample_game.report(*(stat("wins", who, delta=3) for who in players))
     grants = []
     for who in players:
-        arena_game.clock.now += SECOND
-        grants.append((who, arena_game.claim("warm-up", who).grant_id))
-    positions = [get(arena_game, grant_id, who).position for who, grant_id in grants]
+        sample_game.clock.now += SECOND
+        grants.append((who, sample_game.claim("warm-up", who).grant_id))
+    positions = [get(sample_game, grant_id, who).position for who, grant_id in grants]
     assert [(position.ahead, position.error) for position in positions] == [(number, 0) for number in range(5)]
     assert positions[0].count_time == timestamp(NOW + 5 * SECOND)
 
 
-def test_claims_are_listed_by_state_and_page(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3), stat("score", value=1000), login())
+def test_claims_are_listed_by_state_and_page(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3), stat("score", value=1000), login())
     for goal_id in ("warm-up", "welcome"):
-        arena_game.claim(goal_id)
-    deliver(arena_game, GameProvider())
-    arena_game.claim("high-score")
+        sample_game.claim(goal_id)
+    deliver(sample_game, GameProvider())
+    sample_game.claim("high-score")
 
     def listed(*states: challenge_pb2.ClaimState.ValueType, page_size: int = 0) -> list[list[str]]:
         pages, token = [], ""
         while True:
             request = ListClaimsRequest(user_id="player", states=states, page_size=page_size, page_token=token)
-            response = arena_game.challenges.ListClaims(request)
+            response = sample_game.challenges.ListClaims(request)
             pages.append([claim.goal_id for claim in response.claims])
             token = response.next_page_token
             if not token:
@@ -260,13 +260,13 @@ def test_claims_are_listed_by_state_and_page(arena_game: Game) -> None:
     assert listed(DEAD) == [[]]
 
 
-def test_a_page_token_is_good_for_its_request_alone(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=3), login())
+def test_a_page_token_is_good_for_its_request_alone(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=3), login())
     for goal_id in ("warm-up", "welcome"):
-        arena_game.claim(goal_id)
-    first = arena_game.challenges.ListClaims(ListClaimsRequest(user_id="player", page_size=1))
+        sample_game.claim(goal_id)
+    first = sample_game.challenges.ListClaims(ListClaimsRequest(user_id="player", page_size=1))
     for other in (
         ListClaimsRequest(user_id="other", page_token=first.next_page_token),
         ListClaimsRequest(user_id="player", states=[PENDING], page_token=first.next_page_token),
     ):
-        assert set(refusal(lambda: arena_game.challenges.ListClaims(other)).fields) == {"page_token"}  # noqa: B023
+        assert set(refusal(lambda: sample_game.challenges.ListClaims(other)).fields) == {"page_token"}  # noqa: B023

@@ -12,10 +12,10 @@ from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
-from tests.support.arena import arena
+from tests.support.event_messages import stat
 from tests.support.refusals import Refusal, refusal_of
-from tests.support.reported import stat
-from tests.support.services import Game, SetClock, challenge_service
+from tests.support.sample_catalogue import sample_catalogue
+from tests.support.services import Game, ManualClock, challenge_service
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
@@ -28,8 +28,8 @@ ROUNDS_SLOW = 100
 def two_services(database_url: str) -> Iterator[tuple[ChallengeServiceStub, ChallengeServiceStub]]:
     """Two services that work on all claims at once."""
     with (
-        challenge_service(database_url, arena(), clock=SetClock(), threads=CLAIMS) as one,
-        challenge_service(database_url, arena(), clock=SetClock(), threads=CLAIMS) as other,
+        challenge_service(database_url, sample_catalogue(), clock=ManualClock(), threads=CLAIMS) as one,
+        challenge_service(database_url, sample_catalogue(), clock=ManualClock(), threads=CLAIMS) as other,
     ):
         yield one, other
 
@@ -58,61 +58,63 @@ def claims_of(user_id: str, goal_id: str, request_id: Callable[[int], str]) -> l
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("request_id", [lambda _: "", lambda number: f"request {number}"], ids=["no id", "other ids"])
 def test_one_claim_is_granted_and_all_others_find_it_claimed(
-    arena_game: Game,
+    sample_game: Game,
     two_services: tuple[ChallengeServiceStub, ChallengeServiceStub],
     rounds: int,
     request_id: Callable[[int], str],
 ) -> None:
     players = [f"player-{number}" for number in range(rounds)]
-    arena_game.report(*[stat("wins", who, delta=3) for who in players])
+    sample_game.report(*[stat("wins", who, delta=3) for who in players])
     for who in players:
         claims, refusals = claim_at_once(two_services, claims_of(who, "warm-up", request_id))
         assert len(claims) == 1
         assert Counter(refused.reason for refused in refusals) == {"ALREADY_CLAIMED": CLAIMS - 1}
-        assert _grants(arena_game, who) == [("warm-up", claims[0].grant_id)]
+        assert _grants(sample_game, who) == [("warm-up", claims[0].grant_id)]
     print(f"\n{rounds} rounds of {CLAIMS} claims at once through two services: 1 grant in each")  # noqa: T201
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
 def test_claims_under_one_request_id_all_answer_the_same_grant(
-    arena_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub], rounds: int
+    sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub], rounds: int
 ) -> None:
     players = [f"player-{number}" for number in range(rounds)]
-    arena_game.report(*[stat("wins", who, delta=3) for who in players])
+    sample_game.report(*[stat("wins", who, delta=3) for who in players])
     for who in players:
         claims, refusals = claim_at_once(two_services, claims_of(who, "warm-up", lambda _: "request"))
         assert not refusals
         assert len(claims) == CLAIMS
         assert all(claim == claims[0] for claim in claims)
-        assert _grants(arena_game, who) == [("warm-up", claims[0].grant_id)]
+        assert _grants(sample_game, who) == [("warm-up", claims[0].grant_id)]
     print(f"\n{rounds} rounds of {CLAIMS} claims under one request id: 1 grant in each, {CLAIMS} equal answers")  # noqa: T201
 
 
 def test_one_request_id_for_two_goals_at_once_is_good_for_one_of_them(
-    arena_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
+    sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
 ) -> None:
     players = [f"player-{number}" for number in range(ROUNDS)]
-    arena_game.report(*[stat("wins", who, delta=3) for who in players])
-    arena_game.report(*[stat("score", who, value=1000) for who in players])
+    sample_game.report(*[stat("wins", who, delta=3) for who in players])
+    sample_game.report(*[stat("score", who, value=1000) for who in players])
     for who in players:
         requests = claims_of(who, "warm-up", lambda _: "request") + claims_of(who, "high-score", lambda _: "request")
         claims, refusals = claim_at_once(two_services, requests[::5])
-        [(_, grant_id)] = _grants(arena_game, who)
+        [(_, grant_id)] = _grants(sample_game, who)
         assert {claim.grant_id for claim in claims} == {grant_id}
         assert {refused.reason for refused in refusals} == {"REQUEST_ID_REUSED"}
 
 
 def test_claims_and_activations_at_once_grant_once_at_most(
-    arena_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
+    sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
 ) -> None:
-    arena_game.report(stat("wins", delta=3))
+    sample_game.report(stat("wins", delta=3))
     with ThreadPoolExecutor(1) as switcher:
-        switching = switcher.submit(lambda: [arena_game.set_active("warm-up", active) for active in [False, True] * 10])
+        switching = switcher.submit(
+            lambda: [sample_game.set_active("warm-up", active) for active in [False, True] * 10]
+        )
         claims, refusals = claim_at_once(two_services, claims_of("player", "warm-up", lambda _: ""))
         switching.result()
     assert {refused.reason for refused in refusals} <= {"ALREADY_CLAIMED", "GOAL_INACTIVE"}
     assert len(claims) <= 1
-    assert len(_grants(arena_game, "player")) == len(claims)
+    assert len(_grants(sample_game, "player")) == len(claims)
 
 
 def _grants(running: Game, user_id: str) -> list[tuple[str, str]]:

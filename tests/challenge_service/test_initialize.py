@@ -10,11 +10,11 @@ import pytest
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest, InitializePlayerResponse
 
 from shared.domain.instant import HOUR, to_datetime
-from tests.support.arena import DEFAULT_GOALS
+from tests.support.database_contents import contents, written
+from tests.support.event_messages import stat
 from tests.support.refusals import refusal
-from tests.support.reported import stat
+from tests.support.sample_catalogue import DEFAULT_GOALS
 from tests.support.services import NOW, Game
-from tests.support.stored import contents, written
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
@@ -29,41 +29,41 @@ def stored_time_zone(game: Game) -> str:
     return str(time_zone)
 
 
-def test_a_new_player_costs_one_row_and_gets_the_default_goals(arena_game: Game) -> None:
-    response = initialize(arena_game)
+def test_a_new_player_costs_one_row_and_gets_the_default_goals(sample_game: Game) -> None:
+    response = initialize(sample_game)
     assert response.created
     assert response.new_assignments == len(DEFAULT_GOALS)
     assert [goal.goal_id for goal in response.goals] == DEFAULT_GOALS
     assert all(goal.active for goal in response.goals)
-    assert written(contents(arena_game.database_url)) == {"player": 1}
-    [(initialize_time,)] = arena_game.rows("SELECT initialize_time FROM player")
+    assert written(contents(sample_game.database_url)) == {"player": 1}
+    [(initialize_time,)] = sample_game.rows("SELECT initialize_time FROM player")
     assert initialize_time == to_datetime(NOW)
 
 
-def test_initializing_again_writes_nothing(arena_game: Game) -> None:
-    initialize(arena_game, "Europe/Paris")
-    before = contents(arena_game.database_url)
-    arena_game.clock.now += HOUR
+def test_initializing_again_writes_nothing(sample_game: Game) -> None:
+    initialize(sample_game, "Europe/Paris")
+    before = contents(sample_game.database_url)
+    sample_game.clock.now += HOUR
     for time_zone in ("", "Europe/Paris"):
-        response = initialize(arena_game, time_zone)
+        response = initialize(sample_game, time_zone)
         assert not response.created
         assert response.new_assignments == 0
         assert [goal.goal_id for goal in response.goals] == DEFAULT_GOALS
-    assert contents(arena_game.database_url) == before
+    assert contents(sample_game.database_url) == before
 
 
-def test_the_answer_shows_the_active_goals_as_lists_do(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=2))
-    arena_game.set_active("warm-up", False)
-    arena_game.set_active("chests", True)
-    shown = [goal for goal in arena_game.goals().values() if goal.active]
-    assert list(initialize(arena_game).goals) == shown
+def test_the_answer_shows_the_active_goals_as_lists_do(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=2))
+    sample_game.set_active("warm-up", False)
+    sample_game.set_active("chests", True)
+    shown = [goal for goal in sample_game.goals().values() if goal.active]
+    assert list(initialize(sample_game).goals) == shown
     assert [goal.goal_id for goal in shown] == ["high-score", "veteran", "welcome", "regular", "chests"]
 
 
-def test_a_player_of_whom_events_are_known_is_created_all_the_same(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=2))
-    response = initialize(arena_game)
+def test_a_player_of_whom_events_are_known_is_created_all_the_same(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=2))
+    response = initialize(sample_game)
     assert response.created
     assert response.goals[0].progress == 2
 
@@ -78,11 +78,11 @@ def test_a_player_of_whom_events_are_known_is_created_all_the_same(arena_game: G
         (["Asia/Tokyo", "UTC"], "UTC"),
     ],
 )
-def test_a_time_zone_is_kept_until_another_is_named(arena_game: Game, given: list[str], stored: str) -> None:
+def test_a_time_zone_is_kept_until_another_is_named(sample_game: Game, given: list[str], stored: str) -> None:
     for time_zone in given:
-        initialize(arena_game, time_zone)
-    assert stored_time_zone(arena_game) == stored
-    assert written(contents(arena_game.database_url)) == {"player": 1}
+        initialize(sample_game, time_zone)
+    assert stored_time_zone(sample_game) == stored
+    assert written(contents(sample_game.database_url)) == {"player": 1}
 
 
 @pytest.mark.parametrize(
@@ -98,26 +98,26 @@ def test_a_time_zone_is_kept_until_another_is_named(arena_game: Game, given: lis
         "é" * 1_000,
     ],
 )
-def test_what_is_no_time_zone_is_refused_and_nothing_is_stored(arena_game: Game, time_zone: str) -> None:
-    refused = refusal(lambda: initialize(arena_game, time_zone))
+def test_what_is_no_time_zone_is_refused_and_nothing_is_stored(sample_game: Game, time_zone: str) -> None:
+    refused = refusal(lambda: initialize(sample_game, time_zone))
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refused.fields) == {"time_zone"}
-    assert written(contents(arena_game.database_url)) == {}
+    assert written(contents(sample_game.database_url)) == {}
 
 
-def test_one_of_many_first_calls_at_once_creates_the_player(arena_game: Game) -> None:
+def test_one_of_many_first_calls_at_once_creates_the_player(sample_game: Game) -> None:
     with ThreadPoolExecutor(16) as callers:
-        responses = list(callers.map(lambda _: initialize(arena_game), range(16)))
+        responses = list(callers.map(lambda _: initialize(sample_game), range(16)))
     assert sum(response.created for response in responses) == 1
     assert {response.new_assignments for response in responses} == {0, len(DEFAULT_GOALS)}
-    assert written(contents(arena_game.database_url)) == {"player": 1}
+    assert written(contents(sample_game.database_url)) == {"player": 1}
 
 
-def test_a_time_zone_is_kept_although_another_call_creates_the_player_meanwhile(arena_game: Game) -> None:
-    with psycopg.connect(arena_game.database_url) as other, ThreadPoolExecutor(1) as caller:
+def test_a_time_zone_is_kept_although_another_call_creates_the_player_meanwhile(sample_game: Game) -> None:
+    with psycopg.connect(sample_game.database_url) as other, ThreadPoolExecutor(1) as caller:
         other.execute("INSERT INTO player VALUES ('player', 'UTC', now())")
-        answer = caller.submit(initialize, arena_game, "Asia/Tokyo")
-        wait_until(lambda: arena_game.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        answer = caller.submit(initialize, sample_game, "Asia/Tokyo")
+        wait_until(lambda: sample_game.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         other.commit()
         assert not answer.result().created
-    assert stored_time_zone(arena_game) == "Asia/Tokyo"
+    assert stored_time_zone(sample_game) == "Asia/Tokyo"

@@ -17,11 +17,11 @@ from shared.operations.leaderboards.leaderboard_periods import (
     maintain_leaderboard_periods,
 )
 from shared.postgres.long_work import LongWork
-from tests.support.arena import arena_with_boards
-from tests.support.boards import ranked_now
 from tests.support.databases import opened, soon
+from tests.support.event_messages import stat, timestamp
+from tests.support.leaderboards import ranked_now
 from tests.support.refusals import refusal
-from tests.support.reported import stat, timestamp
+from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
 from tests.support.services import NOW, Game, game
 
 TODAY = NOW // DAY * DAY
@@ -33,14 +33,14 @@ RANKED = [("ben", 1, 1, 9), ("cleo", 1, 2, 9), ("emil", 3, 3, 5), ("ana", 4, 4, 
 @pytest.fixture
 def running(database_url: str) -> Iterator[Game]:
     """A game in which five players have won something today, ranked."""
-    with game(database_url, arena_with_boards(), window=Window(horizon=HORIZON)) as running:
+    with game(database_url, sample_catalogue_with_leaderboards(), window=Window(horizon=HORIZON)) as running:
         running.report(
             *(
                 stat("wins", user_id, delta=delta, at=TODAY + number * SECOND)
                 for number, (user_id, delta) in enumerate(WINS.items())
             )
         )
-        ranked_now(database_url, arena_with_boards())
+        ranked_now(database_url, sample_catalogue_with_leaderboards())
         yield running
 
 
@@ -61,14 +61,14 @@ def players(entries: Any) -> list[tuple[str, int, int, int]]:
 def finish(running: Game, now: Instant) -> None:
     """The event handler's duty at this instant, which is also the present."""
     with opened(running.database_url, pool_size=1) as database:
-        maintain_leaderboard_periods(database, arena_with_boards(), HORIZON, now, soon())
+        maintain_leaderboard_periods(database, sample_catalogue_with_leaderboards(), HORIZON, now, soon())
         finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
     running.clock.now = now
 
 
 def test_boards_are_listed_as_the_catalogue_defines_them(running: Game) -> None:
     response = running.leaderboards.ListLeaderboards(rpc.ListLeaderboardsRequest())
-    assert response.catalogue_version == arena_with_boards().version
+    assert response.catalogue_version == sample_catalogue_with_leaderboards().version
     assert list(response.leaderboards) == [
         rpc.Leaderboard(
             leaderboard_id="wins",
@@ -160,7 +160,7 @@ def test_answers_are_as_of_the_last_refresh_and_say_so(running: Game) -> None:
     running.clock.now = NOW + HOUR
     assert players(listed(running).entries) == RANKED
     assert listed(running).state.fresh_at == timestamp(NOW)
-    ranked_now(running.database_url, arena_with_boards(), NOW + HOUR)
+    ranked_now(running.database_url, sample_catalogue_with_leaderboards(), NOW + HOUR)
     assert players(listed(running).entries)[0] == ("late", 1, 1, 100)
     assert listed(running).state.fresh_at == timestamp(NOW + HOUR)
 
@@ -185,7 +185,7 @@ def test_a_period_that_is_over_may_still_change_and_then_is_final_for_ever(runni
         period_end=timestamp(TODAY + DAY),
     )
     running.report(stat("wins", "much too late", delta=1_000, at=NOW))
-    ranked_now(running.database_url, arena_with_boards(), over + DAY)
+    ranked_now(running.database_url, sample_catalogue_with_leaderboards(), over + DAY)
     running.clock.now = over + 99 * DAY
     assert listed(running, **yesterday) == answer
     assert players(rank(running, "late", neighbours=1, **yesterday).neighbours) == with_late[2:5]
@@ -211,6 +211,6 @@ def test_a_board_of_all_time_has_one_period(running: Game, instant: Instant) -> 
 
 
 def test_until_anything_was_ranked_callers_are_asked_to_come_again(database_url: str) -> None:
-    with game(database_url, arena_with_boards()) as running:
+    with game(database_url, sample_catalogue_with_leaderboards()) as running:
         refused = refusal(lambda: listed(running))
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "RANKING_UNAVAILABLE")

@@ -13,10 +13,10 @@ from shared.catalogue.loader import load
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from tests.catalogue.documents import loaded
-from tests.support.arena import DOCUMENT, arena
+from tests.support.event_messages import login, stat
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat
-from tests.support.services import NOW, Game, SetClock, challenge_service, game
+from tests.support.sample_catalogue import DOCUMENT, sample_catalogue
+from tests.support.services import NOW, Game, ManualClock, challenge_service, game
 
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 
@@ -53,29 +53,29 @@ def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
 
 
 @pytest.mark.parametrize("asked", [{}, {"active_only": True}, {"challenge_ids": ["career", "island"]}])
-def test_a_light_list_with_the_definitions_that_were_kept_is_the_list(arena_game: Game, asked: dict[str, Any]) -> None:
-    kept = listed(arena_game)
-    arena_game.report(stat("wins", delta=3), stat("level", value=5), login())
-    arena_game.set_active("chests", True)
-    arena_game.claim("warm-up")
-    light = listed(arena_game, **asked, catalogue_version=kept.catalogue_version)
-    assert completed(light, kept) == listed(arena_game, **asked)
+def test_a_light_list_with_the_definitions_that_were_kept_is_the_list(sample_game: Game, asked: dict[str, Any]) -> None:
+    kept = listed(sample_game)
+    sample_game.report(stat("wins", delta=3), stat("level", value=5), login())
+    sample_game.set_active("chests", True)
+    sample_game.claim("warm-up")
+    light = listed(sample_game, **asked, catalogue_version=kept.catalogue_version)
+    assert completed(light, kept) == listed(sample_game, **asked)
     for challenge in light.challenges:
         assert {field.name for field, _ in challenge.ListFields()} <= {"challenge_id", "goals"}
         for goal in challenge.goals:
             assert {field.number for field, _ in goal.ListFields() if field.number < 16} == {1}
 
 
-@pytest.mark.parametrize("version", ["", "another", "0" * 32, arena().version.upper()])
-def test_with_another_version_the_list_has_everything(arena_game: Game, version: str) -> None:
-    assert listed(arena_game, catalogue_version=version) == listed(arena_game)
+@pytest.mark.parametrize("version", ["", "another", "0" * 32, sample_catalogue().version.upper()])
+def test_with_another_version_the_list_has_everything(sample_game: Game, version: str) -> None:
+    assert listed(sample_game, catalogue_version=version) == listed(sample_game)
 
 
 def test_after_a_change_of_the_catalogue_the_list_has_everything_again(database_url: str) -> None:
     catalogue = LiveCatalogue(EncodedCatalogue)
-    catalogue.take(arena(), NOW)
-    with challenge_service(database_url, catalogue, clock=SetClock()) as stub:
-        request = ListChallengesRequest(user_id="player", catalogue_version=arena().version)
+    catalogue.take(sample_catalogue(), NOW)
+    with challenge_service(database_url, catalogue, clock=ManualClock()) as stub:
+        request = ListChallengesRequest(user_id="player", catalogue_version=sample_catalogue().version)
         assert not stub.ListChallenges(request).challenges[0].name
         newer = loaded({**DOCUMENT, "stats": ["losses", "draws"]})
         catalogue.take(newer, NOW)
@@ -84,22 +84,22 @@ def test_after_a_change_of_the_catalogue_the_list_has_everything_again(database_
         assert answer.catalogue_version == newer.version
 
 
-def test_pages_are_light_as_the_list_is(arena_game: Game) -> None:
-    version = arena().version
+def test_pages_are_light_as_the_list_is(sample_game: Game) -> None:
+    version = sample_catalogue().version
     light: dict[str, Any] = {"catalogue_version": version, "page_size": 1}
-    whole = listed(arena_game, catalogue_version=version).challenges
-    first = listed(arena_game, **light)
-    second = listed(arena_game, **light, page_token=first.next_page_token)
+    whole = listed(sample_game, catalogue_version=version).challenges
+    first = listed(sample_game, **light)
+    second = listed(sample_game, **light, page_token=first.next_page_token)
     assert [*first.challenges, *second.challenges] == whole[:2]
 
 
-def test_a_token_of_a_light_list_is_not_good_for_a_full_one_nor_the_other_way_round(arena_game: Game) -> None:
-    version = arena().version
+def test_a_token_of_a_light_list_is_not_good_for_a_full_one_nor_the_other_way_round(sample_game: Game) -> None:
+    version = sample_catalogue().version
     for given_out, used in (("", version), (version, ""), (version, "another")):
-        token = listed(arena_game, page_size=1, catalogue_version=given_out).next_page_token
+        token = listed(sample_game, page_size=1, catalogue_version=given_out).next_page_token
         refused = refusal(
             lambda token=token, used=used: listed(  # type: ignore[misc]
-                arena_game, page_token=token, catalogue_version=used
+                sample_game, page_token=token, catalogue_version=used
             )
         )
         assert set(refused.fields) == {"page_token"}

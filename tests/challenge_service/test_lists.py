@@ -11,9 +11,9 @@ from challenge.v1.challenge_service_pb2 import GetChallengeRequest, ListChalleng
 from shared.catalogue.loader import load
 from shared.domain.instant import DAY, SECOND
 from tests.catalogue.documents import goal, loaded
-from tests.support.arena import ALL_GOALS, DEFAULT_GOALS, DOCUMENT, arena, assigned, challenge
+from tests.support.event_messages import login, stat, timestamp
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat, timestamp
+from tests.support.sample_catalogue import ALL_GOALS, DEFAULT_GOALS, DOCUMENT, assigned, challenge, sample_catalogue
 from tests.support.services import NOW, Game, game
 
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
@@ -27,13 +27,13 @@ def goal_ids(response: ListChallengesResponse) -> list[str]:
     return [goal.goal_id for challenge in response.challenges for goal in challenge.goals]
 
 
-def test_a_player_who_never_did_anything_sees_everything(arena_game: Game) -> None:
-    response = listed(arena_game)
+def test_a_player_who_never_did_anything_sees_everything(sample_game: Game) -> None:
+    response = listed(sample_game)
     assert [challenge.challenge_id for challenge in response.challenges] == ["arena", "career", "island"]
     assert goal_ids(response) == ALL_GOALS
-    assert response.catalogue_version == arena().version
+    assert response.catalogue_version == sample_catalogue().version
     assert not response.next_page_token
-    for shown in arena_game.goals().values():
+    for shown in sample_game.goals().values():
         assert shown.active == (shown.goal_id in DEFAULT_GOALS)
         assert shown.locked == (shown.goal_id in ("champion", "regular"))
         assert shown.state == challenge_pb2.GOAL_STATE_NOT_STARTED
@@ -44,8 +44,8 @@ def test_a_player_who_never_did_anything_sees_everything(arena_game: Game) -> No
         assert shown.occurrence == 1
 
 
-def test_goals_show_what_the_catalogue_says(arena_game: Game) -> None:
-    shown = arena_game.goals()
+def test_goals_show_what_the_catalogue_says(sample_game: Game) -> None:
+    shown = sample_game.goals()
     for challenge_written in DOCUMENT["challenges"]:
         for each in challenge_written["goals"]:
             seen = shown[each["id"]]
@@ -79,8 +79,8 @@ def test_a_list_of_ten_times_fifty_goals_is_complete(database_url: str) -> None:
     assert not any(goal.progress for goal in shown.values() if not goal.active)
 
 
-def test_progress_shows_for_every_way_of_counting(arena_game: Game) -> None:
-    arena_game.report(
+def test_progress_shows_for_every_way_of_counting(sample_game: Game) -> None:
+    sample_game.report(
         stat("wins", delta=2),
         stat("score", value=700),
         stat("score", value=300),
@@ -89,7 +89,7 @@ def test_progress_shows_for_every_way_of_counting(arena_game: Game) -> None:
         login(at=NOW - DAY),
         login(),
     )
-    shown = arena_game.goals()
+    shown = sample_game.goals()
     assert {goal_id: goal.progress for goal_id, goal in shown.items()} == {
         "warm-up": 2,
         "high-score": 700,
@@ -105,49 +105,49 @@ def test_progress_shows_for_every_way_of_counting(arena_game: Game) -> None:
     assert shown["regular"].complete_time == timestamp(NOW)
 
 
-def test_progress_stops_at_the_target(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=2), stat("score", value=-5))
-    assert arena_game.goal("high-score").progress == 0
-    arena_game.report(stat("wins", delta=7))
-    assert arena_game.goal("warm-up").progress == 3
+def test_progress_stops_at_the_target(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=2), stat("score", value=-5))
+    assert sample_game.goal("high-score").progress == 0
+    sample_game.report(stat("wins", delta=7))
+    assert sample_game.goal("warm-up").progress == 3
 
 
-def test_players_see_only_their_own_progress(arena_game: Game) -> None:
-    arena_game.report(stat("wins", "one", delta=1), stat("wins", "other", delta=2))
-    assert [arena_game.goal("warm-up", who).progress for who in ("one", "other", "third")] == [1, 2, 0]
+def test_players_see_only_their_own_progress(sample_game: Game) -> None:
+    sample_game.report(stat("wins", "one", delta=1), stat("wins", "other", delta=2))
+    assert [sample_game.goal("warm-up", who).progress for who in ("one", "other", "third")] == [1, 2, 0]
 
 
-def test_active_only_leaves_out_inactive_goals_and_challenges_without_any(arena_game: Game) -> None:
-    response = listed(arena_game, active_only=True)
+def test_active_only_leaves_out_inactive_goals_and_challenges_without_any(sample_game: Game) -> None:
+    response = listed(sample_game, active_only=True)
     assert [challenge.challenge_id for challenge in response.challenges] == ["arena", "career"]
     assert goal_ids(response) == DEFAULT_GOALS
 
-    arena_game.set_active("chests", True)
+    sample_game.set_active("chests", True)
     for goal_id in ("veteran", "welcome", "regular"):
-        arena_game.set_active(goal_id, False)
-    response = listed(arena_game, active_only=True)
+        sample_game.set_active(goal_id, False)
+    response = listed(sample_game, active_only=True)
     assert [challenge.challenge_id for challenge in response.challenges] == ["arena", "island"]
     assert goal_ids(response) == ["warm-up", "high-score", "chests"]
-    assert goal_ids(listed(arena_game)) == ALL_GOALS
+    assert goal_ids(listed(sample_game)) == ALL_GOALS
 
 
-def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(arena_game: Game) -> None:
-    assert arena_game.goal("champion").locked
-    arena_game.report(stat("wins", delta=3))
-    assert arena_game.goal("champion").locked, "one of two prerequisites is completed"
-    arena_game.report(stat("level", value=5))
-    assert not arena_game.goal("champion").locked
-    arena_game.report(stat("level", value=1, at=NOW + SECOND))
-    assert not arena_game.goal("champion").locked, "what was completed stays so, although the level fell"
-    arena_game.set_active("veteran", False)
-    assert not arena_game.goal("champion").locked, "and although the goal is not active any more"
+def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(sample_game: Game) -> None:
+    assert sample_game.goal("champion").locked
+    sample_game.report(stat("wins", delta=3))
+    assert sample_game.goal("champion").locked, "one of two prerequisites is completed"
+    sample_game.report(stat("level", value=5))
+    assert not sample_game.goal("champion").locked
+    sample_game.report(stat("level", value=1, at=NOW + SECOND))
+    assert not sample_game.goal("champion").locked, "what was completed stays so, although the level fell"
+    sample_game.set_active("veteran", False)
+    assert not sample_game.goal("champion").locked, "and although the goal is not active any more"
 
 
-def test_progress_accrues_behind_a_lock(arena_game: Game) -> None:
-    arena_game.report(login(at=NOW - DAY))
-    arena_game.set_active("champion", True)
-    arena_game.report(stat("wins", delta=10))
-    champion = arena_game.goal("champion")
+def test_progress_accrues_behind_a_lock(sample_game: Game) -> None:
+    sample_game.report(login(at=NOW - DAY))
+    sample_game.set_active("champion", True)
+    sample_game.report(stat("wins", delta=10))
+    champion = sample_game.goal("champion")
     assert champion.locked
     assert champion.state == challenge_pb2.GOAL_STATE_COMPLETED
 
@@ -169,16 +169,16 @@ def test_a_default_goal_added_later_reaches_players_who_are_there(database_url: 
     assert not shown["locked"].locked
 
 
-def test_one_challenge_looks_as_it_does_in_the_list(arena_game: Game) -> None:
-    arena_game.report(stat("wins", delta=2), login())
-    for shown in listed(arena_game).challenges:
+def test_one_challenge_looks_as_it_does_in_the_list(sample_game: Game) -> None:
+    sample_game.report(stat("wins", delta=2), login())
+    for shown in listed(sample_game).challenges:
         request = GetChallengeRequest(user_id="player", challenge_id=shown.challenge_id)
-        assert arena_game.challenges.GetChallenge(request).challenge == shown
+        assert sample_game.challenges.GetChallenge(request).challenge == shown
 
 
-def test_a_challenge_that_does_not_exist_is_not_found(arena_game: Game) -> None:
+def test_a_challenge_that_does_not_exist_is_not_found(sample_game: Game) -> None:
     request = GetChallengeRequest(user_id="player", challenge_id="Arena")
-    refused = refusal(lambda: arena_game.challenges.GetChallenge(request))
+    refused = refusal(lambda: sample_game.challenges.GetChallenge(request))
     assert refused.reason == "CHALLENGE_NOT_FOUND"
     assert refused.metadata == {"challenge_id": "Arena"}
 
@@ -192,6 +192,6 @@ def test_a_challenge_that_does_not_exist_is_not_found(arena_game: Game) -> None:
         (["nowhere"], []),
     ],
 )
-def test_a_list_can_be_of_some_challenges(arena_game: Game, asked: list[str], answered: list[str]) -> None:
-    response = listed(arena_game, challenge_ids=asked)
+def test_a_list_can_be_of_some_challenges(sample_game: Game, asked: list[str], answered: list[str]) -> None:
+    response = listed(sample_game, challenge_ids=asked)
     assert [challenge.challenge_id for challenge in response.challenges] == answered

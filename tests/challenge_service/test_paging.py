@@ -14,10 +14,10 @@ from challenge.v1.challenge_service_pb2 import ListChallengesRequest, ListChalle
 
 from shared.domain.catalogue import Catalogue
 from tests.catalogue.documents import goal, loaded
-from tests.support.arena import assigned, challenge
+from tests.support.event_messages import stat
 from tests.support.refusals import refusal
-from tests.support.reported import stat
-from tests.support.services import Game, SetClock, challenge_channel, game
+from tests.support.sample_catalogue import assigned, challenge
+from tests.support.services import Game, ManualClock, challenge_channel, game
 
 CHALLENGES = 7
 
@@ -113,7 +113,7 @@ def test_challenge_ids_may_come_in_another_order(seven_game: Game) -> None:
 def test_a_token_of_another_catalogue_version_is_refused(seven_game: Game) -> None:
     token = page(seven_game, page_size=2).next_page_token
     newer = replace(seven(), version="newer")
-    with challenge_channel(seven_game.database_url, newer, clock=SetClock()) as after_the_change:
+    with challenge_channel(seven_game.database_url, newer, clock=ManualClock()) as after_the_change:
         _assert_token_refused(replace(seven_game, channel=after_the_change), token)
 
 

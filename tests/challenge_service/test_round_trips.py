@@ -14,11 +14,11 @@ from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2 import GetChallengeReportRequest, GetPlayerStatsRequest, GetPlayerTrendRequest
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
-from tests.support.arena import arena_with_boards
-from tests.support.boards import ranked_now
-from tests.support.hops import hop_to
-from tests.support.reported import stat
-from tests.support.services import SetClock, challenge_channel, game
+from tests.support.event_messages import stat
+from tests.support.leaderboards import ranked_now
+from tests.support.proxy import proxy_to
+from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
+from tests.support.services import ManualClock, challenge_channel, game
 
 SYNC = ord("S")
 
@@ -34,7 +34,7 @@ class RoundTrips:
         self._begun = b""
 
     def __call__(self, chunk: bytes) -> bool:
-        """A rule of a hop that looks at everything and never applies. Begins between two messages."""
+        """A rule of a proxy that looks at everything and never applies. Begins between two messages."""
         self._begun += chunk
         while len(self._begun) >= 5:
             kind, length = struct.unpack_from(">BI", self._begun)
@@ -83,18 +83,20 @@ class RoundTrips:
     ],
 )
 def test_a_read_is_one_round_trip(database_url: str, ask: Callable[[grpc.Channel], object]) -> None:
-    with game(database_url, arena_with_boards()) as running:
+    with game(database_url, sample_catalogue_with_leaderboards()) as running:
         running.challenges.InitializePlayer(InitializePlayerRequest(user_id="player"))
         running.report(stat("wins", delta=5))
         running.set_active("chests", True)
-    ranked_now(database_url, arena_with_boards())
+    ranked_now(database_url, sample_catalogue_with_leaderboards())
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        challenge_channel(url_through_hop, arena_with_boards(), clock=SetClock(), pool_size=1) as channel,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        challenge_channel(
+            url_through_proxy, sample_catalogue_with_leaderboards(), clock=ManualClock(), pool_size=1
+        ) as channel,
     ):
         ask(channel)  # The first call on a connection prepares the statement.
         round_trips = RoundTrips()
-        hop.drop_reply(after=round_trips)
+        proxy.drop_reply(after=round_trips)
         for calls in range(1, 4):
             ask(channel)
             assert round_trips.count == calls

@@ -17,11 +17,11 @@ from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTIC
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START
-from tests.support.arena import arena_with_boards
-from tests.support.boards import ranked_now
-from tests.support.reported import login, stat
+from tests.support.event_messages import login, stat
+from tests.support.leaderboards import ranked_now
+from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
 from tests.support.servicers import challenge_servicer, leaderboard_servicer, statistics_servicer
-from tests.support.services import SetClock, game
+from tests.support.services import ManualClock, game
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
 """The grant of what the player has claimed before."""
@@ -73,14 +73,14 @@ def test_there_is_a_request_for_every_method() -> None:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_method_answers_its_own_response(database_url: str, name: str) -> None:
-    with game(database_url, arena_with_boards()) as running:
+    with game(database_url, sample_catalogue_with_leaderboards()) as running:
         running.report(stat("wins", delta=3), login())
         running.claim("welcome")
-    ranked_now(database_url, arena_with_boards())
+    ranked_now(database_url, sample_catalogue_with_leaderboards())
     with (
-        challenge_servicer(database_url, arena_with_boards(), clock=SetClock()) as servicer,
-        statistics_servicer(database_url, arena_with_boards(), clock=SetClock()) as statistics,
-        leaderboard_servicer(database_url, arena_with_boards(), clock=SetClock()) as leaderboards,
+        challenge_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as servicer,
+        statistics_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as statistics,
+        leaderboard_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as leaderboards,
     ):
         server = grpc_testing.server_from_dictionary(
             {CONTRACT: servicer, STATISTICS_CONTRACT: statistics, LEADERBOARD_CONTRACT: leaderboards},

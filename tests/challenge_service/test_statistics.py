@@ -13,9 +13,9 @@ from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.operations.statistics.challenge_reports import count_challenges
-from tests.support.arena import arena
 from tests.support.databases import opened
-from tests.support.reported import login, stat, timestamp
+from tests.support.event_messages import login, stat, timestamp
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import NOW, Game, game
 from tests.support.strategies import with_goal
 
@@ -24,7 +24,7 @@ TODAY = day_of(NOW) * DAY
 
 def worth() -> Catalogue:
     """The small catalogue with points and tags."""
-    catalogue = arena()
+    catalogue = sample_catalogue()
     for goal_id, points, tags in (("warm-up", 10, ("pvp",)), ("welcome", 1, ("daily", "pvp")), ("regular", 5, ())):
         catalogue = with_goal(catalogue, replace(catalogue.goals[goal_id], points=points, tags=tags))
     return catalogue

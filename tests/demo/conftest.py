@@ -14,7 +14,7 @@ import pytest
 from devstack.output import Lines
 from devstack.process import Child
 from tests.runtime.processes import is_serving
-from tests.support.servers import PostgresServer
+from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.support.servers import PostgresServer
+from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import wait_until
 
 

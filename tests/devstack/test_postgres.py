@@ -14,7 +14,7 @@ import pytest
 from devstack.errors import AlreadyRunning, StartFailed
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.postmaster import FILE
-from tests.support.servers import QUICK
+from tests.support.postgres_server import QUICK
 from tests.support.waiting import wait_until
 
 

@@ -16,7 +16,7 @@ import pytest
 from devstack.account import server_account
 from devstack.binaries import postgres_installation
 from devstack.postgres import EmbeddedPostgres
-from tests.support.servers import QUICK
+from tests.support.postgres_server import QUICK
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's server runs under his own account")
 

@@ -16,9 +16,9 @@ from challenge.v1.event_service_pb2 import VERDICT_APPLIED, ReportEventRequest
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres.schema import migrate
 from tests.support.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
-from tests.support.hops import hop_to
+from tests.support.event_messages import login
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
-from tests.support.reported import login
 from tests.support.service_process import ServiceProcess
 from tests.support.services import rows
 from tests.support.waiting import wait_until
@@ -122,8 +122,8 @@ def test_services_do_not_serve_on_a_database_that_is_read_only(database_url: str
 
 def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_url: str) -> None:
     with (
-        hop_to(redis_url) as (hop, redis_through_hop),
-        both(database_url, REDIS_URL=redis_through_hop) as services,
+        proxy_to(redis_url) as (proxy, redis_through_proxy),
+        both(database_url, REDIS_URL=redis_through_proxy) as services,
     ):
         challenges, events = services
         for service in services:
@@ -131,7 +131,7 @@ def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_ur
             wait_until(lambda service=service: service.health("redis") == "SERVING")  # type: ignore[misc]
         listing = ListChallengesRequest(user_id="player")
         before = challenges.challenges.ListChallenges(listing)
-        for break_it in (hop.freeze, lambda: hop.refuse(True), hop.cut):
+        for break_it in (proxy.freeze, lambda: proxy.refuse(True), proxy.cut):
             break_it()
             for service in services:
                 wait_until(lambda service=service: service.health("redis") == "NOT_SERVING")  # type: ignore[misc]
@@ -140,8 +140,8 @@ def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_ur
             assert challenges.challenges.ListChallenges(listing) == before
             assert time.monotonic() - started < REDIS_MAY_COST_S * BUSY_FACTOR
         assert report_now(events) == VERDICT_APPLIED
-        hop.refuse(False)
-        hop.thaw()
+        proxy.refuse(False)
+        proxy.thaw()
         for service in services:
             wait_until(lambda service=service: service.health("redis") == "SERVING")  # type: ignore[misc]
 

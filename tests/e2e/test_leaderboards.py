@@ -14,7 +14,7 @@ from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from devstack.valkey import EmbeddedValkey
 from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S
 from tests.runtime.processes import metrics_at, samples
-from tests.support.reported import stat
+from tests.support.event_messages import stat
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.waiting import wait_until
 

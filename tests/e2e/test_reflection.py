@@ -12,7 +12,7 @@ import pytest
 
 from devstack.ports import LOOPBACK
 from devstack.tools import find_tool
-from tests.support.servers import PostgresServer
+from tests.support.postgres_server import PostgresServer
 from tests.support.service_process import PROJECT, ServiceProcess, serving
 
 

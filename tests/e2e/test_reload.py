@@ -15,8 +15,8 @@ from challenge.v1.event_service_pb2 import ReportEventRequest
 from shared.catalogue.loader import load
 from tests.catalogue.documents import Mapping, document, goal, write_json
 from tests.runtime.processes import metrics_at, samples
+from tests.support.event_messages import login
 from tests.support.refusals import refusal
-from tests.support.reported import login
 from tests.support.service_process import PREFIXES, ServiceProcess, serving
 from tests.support.waiting import wait_until
 

@@ -15,8 +15,8 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
 from tests.runtime.processes import metrics_at, samples
+from tests.support.event_messages import stat
 from tests.support.refusals import refusal
-from tests.support.reported import stat
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until

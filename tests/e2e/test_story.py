@@ -13,8 +13,8 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from shared.domain.instant import DAY, SECOND, Instant
+from tests.support.event_messages import login, stat
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat
 from tests.support.service_process import ServiceProcess
 
 

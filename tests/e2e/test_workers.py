@@ -19,7 +19,7 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from devstack.ports import LOOPBACK
 from tests.runtime.processes import metrics_at, samples
 from tests.support.busy_machine import BUSY_MACHINE_S
-from tests.support.reported import login
+from tests.support.event_messages import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import CHANNEL_OPTIONS, rows
 from tests.support.waiting import wait_until

@@ -12,14 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from event_handler.__main__ import CONTRACT
 from shared.domain.instant import HOUR, SECOND
-from tests.support.arena import arena
 from tests.support.bad_ids import bad_ids
 from tests.support.contract_fields import request_fields
+from tests.support.database_contents import contents, written
+from tests.support.event_messages import amount_event, login, stat, timestamp
+from tests.support.postgres_server import PostgresServer
 from tests.support.refusals import refusal
-from tests.support.reported import amount_event, login, stat, timestamp
-from tests.support.servers import PostgresServer
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import NOW, Game, game
-from tests.support.stored import contents, written
 
 INVALID, TOO_OLD = rpc.VERDICT_INVALID, rpc.VERDICT_TOO_OLD
 
@@ -101,7 +101,7 @@ BAD: dict[str, Sequence[Bad | BadCall]] = {
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
     """A game in which nothing has happened yet."""
-    with postgres_server.fresh_database() as database_url, game(database_url, arena()) as running:
+    with postgres_server.fresh_database() as database_url, game(database_url, sample_catalogue()) as running:
         yield running
 
 
@@ -163,7 +163,7 @@ def test_one_good_event_among_all_the_bad_ones_counts(database_url: str) -> None
     middle = len(bads) // 2
     good = stat("wins", delta=2)
     events = [*(bad.event for bad in bads[:middle]), good, *(bad.event for bad in bads[middle:])]
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         verdicts = [result.verdict for result in running.report(*events)]
         assert running.goal("warm-up").progress == 2
     expected = [bad.verdict for bad in bads]
@@ -171,7 +171,7 @@ def test_one_good_event_among_all_the_bad_ones_counts(database_url: str) -> None
 
 
 def test_a_bad_batch_ends_a_stream_after_the_good_ones_are_answered(database_url: str) -> None:
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         batches = [rpc.StreamEventsRequest(events=batch) for batch in ([login()], [login()], TOO_MANY, [login()])]
         responses = running.events.StreamEvents(iter(batches))
         answered = [next(responses), next(responses)]

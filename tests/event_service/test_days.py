@@ -9,7 +9,7 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import InitializePlayerRequest
 
 from shared.domain.instant import MICROSECOND, SECOND, to_instant
-from tests.support.reported import login
+from tests.support.event_messages import login
 from tests.support.services import Game
 
 MIDNIGHTS = [
@@ -25,11 +25,11 @@ MIDNIGHTS = [
 
 
 @pytest.mark.parametrize("midnight", MIDNIGHTS, ids=lambda midnight: f"{midnight:%Y-%m-%d}")
-def test_the_last_and_the_first_moment_of_a_day_are_two_days(arena_game: Game, midnight: datetime) -> None:
+def test_the_last_and_the_first_moment_of_a_day_are_two_days(sample_game: Game, midnight: datetime) -> None:
     start = to_instant(midnight)
-    arena_game.clock.now = start + SECOND
-    arena_game.challenges.InitializePlayer(InitializePlayerRequest(user_id="player", time_zone="Europe/Berlin"))
-    [before, same_day, after, again] = arena_game.report(
+    sample_game.clock.now = start + SECOND
+    sample_game.challenges.InitializePlayer(InitializePlayerRequest(user_id="player", time_zone="Europe/Berlin"))
+    [before, same_day, after, again] = sample_game.report(
         login(at=start - 1_000 * MICROSECOND), login(at=start - MICROSECOND), login(at=start), login(at=start + SECOND)
     )
     assert {each.verdict for each in (before, same_day, after, again)} == {rpc.VERDICT_APPLIED}
@@ -39,15 +39,15 @@ def test_the_last_and_the_first_moment_of_a_day_are_two_days(arena_game: Game, m
         ["regular"],
         [],
     ]
-    assert arena_game.goal("regular").progress == 2
-    [(days, day_count)] = arena_game.rows("SELECT days::text, day_count FROM tally")
+    assert sample_game.goal("regular").progress == 2
+    [(days, day_count)] = sample_game.rows("SELECT days::text, day_count FROM tally")
     first = (midnight.date() - timedelta(days=1)).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
     assert (days, day_count) == (f"{{[{first},{first + 2})}}", 2)
 
 
-def test_a_day_that_arrives_late_and_twice_counts_once(arena_game: Game) -> None:
+def test_a_day_that_arrives_late_and_twice_counts_once(sample_game: Game) -> None:
     start = to_instant(datetime(2024, 3, 1, tzinfo=UTC))
-    arena_game.clock.now = start + SECOND
+    sample_game.clock.now = start + SECOND
     yesterday = login(event_id="same", at=start - SECOND)
     today = login(event_id="same", at=start)
     for event, verdict, progress in [
@@ -56,16 +56,16 @@ def test_a_day_that_arrives_late_and_twice_counts_once(arena_game: Game) -> None
         (yesterday, rpc.VERDICT_APPLIED, 2),
         (yesterday, rpc.VERDICT_DUPLICATE, 2),
     ]:
-        [result] = arena_game.report(event)
+        [result] = sample_game.report(event)
         assert result.verdict == verdict
-        assert arena_game.goal("regular").progress == progress
+        assert sample_game.goal("regular").progress == progress
 
 
-def test_nanoseconds_do_not_reach_the_next_day(arena_game: Game) -> None:
+def test_nanoseconds_do_not_reach_the_next_day(sample_game: Game) -> None:
     start = to_instant(datetime(2024, 3, 1, tzinfo=UTC))
-    arena_game.clock.now = start
+    sample_game.clock.now = start
     event = login(at=start - MICROSECOND)
     event.event_time.nanos += 999
-    arena_game.report(event)
-    assert arena_game.goal("regular").progress == 1
-    assert arena_game.rows("SELECT event_day::text FROM event_seen") == [("2024-02-29",)]
+    sample_game.report(event)
+    assert sample_game.goal("regular").progress == 1
+    assert sample_game.rows("SELECT event_day::text FROM event_seen") == [("2024-02-29",)]

@@ -15,11 +15,11 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, ListChallengesRequest
 
-from tests.support.arena import arena
 from tests.support.busy_machine import LATE_S
-from tests.support.hops import hop_to
+from tests.support.event_messages import stat
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
-from tests.support.reported import stat
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.servicers import connections_kept
 from tests.support.services import Game, game, rows
 from tests.support.waiting import wait_until
@@ -52,64 +52,64 @@ def assert_pools_are_whole(running: Game) -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])
-def test_a_long_deadline_or_none_is_good(arena_game: Game, timeout_s: float | None) -> None:
-    response = arena_game.events.ReportEvents(batch("player"), timeout=timeout_s)
+def test_a_long_deadline_or_none_is_good(sample_game: Game, timeout_s: float | None) -> None:
+    response = sample_game.events.ReportEvents(batch("player"), timeout=timeout_s)
     assert {result.verdict for result in response.results} == {rpc.VERDICT_APPLIED}
 
 
-def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(arena_game: Game) -> None:
+def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
     for who in players:
-        call = arena_game.events.ReportEvents.future(batch(who), timeout=chance.choice([None, 0.001, 0.01]))
+        call = sample_game.events.ReportEvents.future(batch(who), timeout=chance.choice([None, 0.001, 0.01]))
         lose_patience(call, chance.uniform(0, 0.05))
-    assert_pools_are_whole(arena_game)
-    counted = dict(arena_game.rows("SELECT user_id, events FROM tally"))
+    assert_pools_are_whole(sample_game)
+    counted = dict(sample_game.rows("SELECT user_id, events FROM tally"))
     print(f"\n{len(players)} batches sent, {len(counted)} applied as a whole before they were sent again")  # noqa: T201
     assert set(counted.values()) <= {BATCH}
     for who in players:
-        verdicts = {result.verdict for result in arena_game.events.ReportEvents(batch(who)).results}
+        verdicts = {result.verdict for result in sample_game.events.ReportEvents(batch(who)).results}
         assert verdicts == {rpc.VERDICT_DUPLICATE if who in counted else rpc.VERDICT_APPLIED}
-    assert set(arena_game.rows("SELECT events FROM tally")) == {(BATCH,)}
+    assert set(sample_game.rows("SELECT events FROM tally")) == {(BATCH,)}
 
 
-def test_streams_of_callers_who_go_away_are_applied_batch_by_batch(arena_game: Game) -> None:
+def test_streams_of_callers_who_go_away_are_applied_batch_by_batch(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
     for who in players:
         batches = [rpc.StreamEventsRequest(events=batch(f"{who}-{number}").events) for number in range(4)]
-        stream = arena_game.events.StreamEvents(iter(batches), timeout=chance.choice([None, 0.001, 0.01]))
+        stream = sample_game.events.StreamEvents(iter(batches), timeout=chance.choice([None, 0.001, 0.01]))
         patience = threading.Timer(chance.uniform(0, 0.05), stream.cancel)
         patience.start()
         with suppress(grpc.RpcError):
             list(stream)
         patience.join()
-    assert_pools_are_whole(arena_game)
-    assert {events for (events,) in arena_game.rows("SELECT events FROM tally")} == {BATCH}
+    assert_pools_are_whole(sample_game)
+    assert {events for (events,) in sample_game.rows("SELECT events FROM tally")} == {BATCH}
     for who in players:
-        response = arena_game.events.ReportEvents(batch(f"{who}-0"))
+        response = sample_game.events.ReportEvents(batch(f"{who}-0"))
         assert len({result.verdict for result in response.results}) == 1
 
 
-def test_claims_of_callers_who_go_away_are_granted_or_not(arena_game: Game) -> None:
+def test_claims_of_callers_who_go_away_are_granted_or_not(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
-    arena_game.report(*[stat("wins", who, delta=3) for who in players])
+    sample_game.report(*[stat("wins", who, delta=3) for who in players])
 
     def claim(who: str) -> ClaimRewardRequest:
         return ClaimRewardRequest(user_id=who, challenge_id="arena", goal_id="warm-up", request_id="request")
 
     for who in players:
-        call = arena_game.challenges.ClaimReward.future(claim(who), timeout=chance.choice([None, 0.001, 0.005]))
+        call = sample_game.challenges.ClaimReward.future(claim(who), timeout=chance.choice([None, 0.001, 0.005]))
         lose_patience(call, chance.uniform(0, 0.02))
-    assert_pools_are_whole(arena_game)
-    granted = dict(arena_game.rows("SELECT user_id, grant_id::text FROM reward_outbox"))
-    claimed = {who for (who,) in arena_game.rows("SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
+    assert_pools_are_whole(sample_game)
+    granted = dict(sample_game.rows("SELECT user_id, grant_id::text FROM reward_outbox"))
+    claimed = {who for (who,) in sample_game.rows("SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
     assert set(granted) == claimed
     for who in players:
-        grant_id = arena_game.challenges.ClaimReward(claim(who)).claim.grant_id
+        grant_id = sample_game.challenges.ClaimReward(claim(who)).claim.grant_id
         assert granted.get(who, grant_id) == grant_id
-    assert arena_game.rows("SELECT count(*) FROM reward_outbox") == [(len(players),)]
+    assert sample_game.rows("SELECT count(*) FROM reward_outbox") == [(len(players),)]
 
 
 CALLS: dict[str, Callable[[Game, float | None], object]] = {
@@ -127,11 +127,11 @@ CALLS: dict[str, Callable[[Game, float | None], object]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str, call: str) -> None:
-    with hop_to(database_url) as (hop, url_through_hop), game(url_through_hop, arena()) as running:
+    with proxy_to(database_url) as (proxy, url_through_proxy), game(url_through_proxy, sample_catalogue()) as running:
         running.report(stat("wins", delta=3))
         running.goals()
         assert_pools_are_whole(running)
-        hop.freeze()
+        proxy.freeze()
         for timeout_s in (0.2, 0.5, 1.0):
             started = time.monotonic()
             # The caller's own clock may end the call a moment ahead of the answer, and knows no reason.
@@ -139,7 +139,7 @@ def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str,
                 CALLS[call](running, timeout_s)
             assert time.monotonic() - started < timeout_s + LATE_S
             assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        hop.thaw()
+        proxy.thaw()
         wait_until(lambda: _serves(running, call))
         assert len(rows(database_url, "SELECT 1 FROM reward_outbox")) == (call == "claim")
 
@@ -150,18 +150,18 @@ def test_calls_do_not_wait_for_ever_while_the_database_hangs(
     database_url: str, timeout_s: float | None, ended_within_s: float
 ) -> None:
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        game(url_through_hop, arena()) as running,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        game(url_through_proxy, sample_catalogue()) as running,
         ThreadPoolExecutor(len(CALLS)) as callers,
     ):
         running.report(stat("wins", delta=3))
         running.goals()
-        hop.freeze()
+        proxy.freeze()
         started = time.monotonic()
         for refused in callers.map(lambda call: refusal(lambda: call(running, timeout_s)), CALLS.values()):
             assert refused.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
         assert time.monotonic() - started < ended_within_s
-        hop.thaw()
+        proxy.thaw()
 
 
 def _serves(running: Game, call: str) -> bool:

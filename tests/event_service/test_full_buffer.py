@@ -12,11 +12,11 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
-from tests.support.arena import arena
 from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.event_messages import stat
 from tests.support.refusals import refusal
-from tests.support.reported import stat
-from tests.support.services import SetClock, event_service, rows
+from tests.support.sample_catalogue import sample_catalogue
+from tests.support.services import ManualClock, event_service, rows
 from tests.support.waiting import wait_until
 
 BUFFER = 1_000
@@ -27,7 +27,7 @@ REPORT_TIMEOUT_S = 10
 @pytest.fixture
 def handler(database_url: str) -> Iterator[EventServiceStub]:
     """An event handler that buffers 1,000 events."""
-    with event_service(database_url, arena(), clock=SetClock(), buffer_events_max=BUFFER) as stub:
+    with event_service(database_url, sample_catalogue(), clock=ManualClock(), buffer_events_max=BUFFER) as stub:
         yield stub
 
 
@@ -87,7 +87,7 @@ def test_a_stream_is_held_back_rather_than_refused(handler: EventServiceStub, da
 
 def test_more_calls_than_threads_are_refused_at_once(database_url: str) -> None:
     calls_sent, threads = 100, 4
-    with event_service(database_url, arena(), clock=SetClock(), threads=threads) as handler:
+    with event_service(database_url, sample_catalogue(), clock=ManualClock(), threads=threads) as handler:
         with held_up(database_url):
             calls = [handler.ReportEvents.future(batch(1), timeout=REPORT_TIMEOUT_S) for _ in range(calls_sent)]
             wait_until(lambda: sum(call.done() for call in calls) == calls_sent - threads)

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from tests.support.arena import arena
 from tests.support.busy_machine import BUSY_FACTOR
-from tests.support.reported import stat
+from tests.support.event_messages import stat
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import Game, game
 
 BATCH = 1_000
@@ -53,7 +53,7 @@ def verdicts(results: Sequence[rpc.EventResult]) -> list[rpc.Verdict.ValueType]:
 @pytest.mark.parametrize(("poison", "poison_at"), list(zip(POISONS, [0, 333, 500, 999], strict=True)))
 def test_all_others_of_its_batch_are_applied(database_url: str, poison: str, poison_at: int) -> None:
     poisonable(database_url, poison)
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         results = running.report(*batch(poison_at=poison_at))
         assert [number for number, verdict in enumerate(verdicts(results)) if verdict != rpc.VERDICT_APPLIED] == [
             poison_at
@@ -70,7 +70,7 @@ def test_two_in_one_batch_are_both_found(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     events = batch(poison_at=3)
     events[700].user_id = "poison"
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         found = verdicts(running.report(*events))
     assert [number for number, verdict in enumerate(found) if verdict == rpc.VERDICT_INVALID] == [3, 700]
     assert found.count(rpc.VERDICT_APPLIED) == BATCH - 2
@@ -79,7 +79,7 @@ def test_two_in_one_batch_are_both_found(database_url: str) -> None:
 def test_it_stays_refused_and_the_others_stay_applied(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     events = batch(poison_at=500)
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         running.report(*events)
         again = verdicts(running.report(*events))
     assert again.pop(500) == rpc.VERDICT_INVALID
@@ -88,7 +88,7 @@ def test_it_stays_refused_and_the_others_stay_applied(database_url: str) -> None
 
 def test_it_costs_its_batch_little_time(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         running.report(*batch(poison_at=None))
         clean_s = min(_seconds(running, batch(poison_at=None)) for _ in range(5))
         poisoned_s = min(_seconds(running, batch(poison_at=333)) for _ in range(5))

@@ -7,17 +7,17 @@ import grpc_testing  # type: ignore[import-untyped]
 from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.__main__ import CONTRACT
-from tests.support.arena import arena
-from tests.support.reported import login, stat
+from tests.support.event_messages import login, stat
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.servicers import event_servicer
-from tests.support.services import SetClock
+from tests.support.services import ManualClock
 
 APPLIED = rpc.VERDICT_APPLIED
 
 
 def test_every_method_answers_one_result_per_event(database_url: str) -> None:
     events = [login(), stat("wins", delta=1)]
-    with event_servicer(database_url, arena(), clock=SetClock()) as servicer:
+    with event_servicer(database_url, sample_catalogue(), clock=ManualClock()) as servicer:
         server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
         methods = CONTRACT.methods_by_name
 

@@ -14,11 +14,11 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from event_handler.__main__ import CONTRACT
 from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, ServiceBinding
-from tests.support.arena import arena
+from tests.support.event_messages import stat
 from tests.support.refusals import refusal, refusal_of
-from tests.support.reported import stat
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.servicers import event_servicer
-from tests.support.services import STREAMS, Game, SetClock, event_service, rows, serving
+from tests.support.services import STREAMS, Game, ManualClock, event_service, rows, serving
 from tests.support.waiting import wait_until
 
 TIMEOUT_S = 20
@@ -28,46 +28,46 @@ def batch(*events: rpc.Event) -> rpc.StreamEventsRequest:
     return rpc.StreamEventsRequest(events=events)
 
 
-def test_batches_are_answered_in_order_with_a_result_for_each_event(arena_game: Game) -> None:
+def test_batches_are_answered_in_order_with_a_result_for_each_event(sample_game: Game) -> None:
     batches = [
         batch(*(stat("wins", f"player {n % 7}", delta=1, event_id=f"{b}-{n}") for n in range(1 + b % 3)))
         for b in range(50)
     ]
-    responses = arena_game.events.StreamEvents(iter(batches), timeout=TIMEOUT_S)
+    responses = sample_game.events.StreamEvents(iter(batches), timeout=TIMEOUT_S)
     answered = [[result.event_id for result in response.results] for response in responses]
     assert answered == [[event.event_id for event in sent.events] for sent in batches]
-    assert arena_game.rows("SELECT sum(sum) FROM tally") == [(sum(len(sent.events) for sent in batches),)]
+    assert sample_game.rows("SELECT sum(sum) FROM tally") == [(sum(len(sent.events) for sent in batches),)]
 
 
-def test_a_redelivered_batch_counts_once(arena_game: Game) -> None:
+def test_a_redelivered_batch_counts_once(sample_game: Game) -> None:
     sent = batch(*(stat("wins", delta=1, event_id=str(number)) for number in range(10)))
-    first, again = arena_game.events.StreamEvents(iter([sent, sent]), timeout=TIMEOUT_S)
+    first, again = sample_game.events.StreamEvents(iter([sent, sent]), timeout=TIMEOUT_S)
     assert {result.verdict for result in first.results} == {rpc.VERDICT_APPLIED}
     assert {result.verdict for result in again.results} == {rpc.VERDICT_DUPLICATE}
-    assert arena_game.goal("warm-up").progress == 3
-    assert arena_game.rows("SELECT sum FROM tally") == [(10,)]
+    assert sample_game.goal("warm-up").progress == 3
+    assert sample_game.rows("SELECT sum FROM tally") == [(10,)]
 
 
-def test_a_faulty_event_gets_its_verdict_and_the_stream_goes_on(arena_game: Game) -> None:
+def test_a_faulty_event_gets_its_verdict_and_the_stream_goes_on(sample_game: Game) -> None:
     faulty, good = stat("wins", user_id="", delta=1), stat("wins", delta=1)
-    first, second = arena_game.events.StreamEvents(iter([batch(faulty, good), batch(good)]), timeout=TIMEOUT_S)
+    first, second = sample_game.events.StreamEvents(iter([batch(faulty, good), batch(good)]), timeout=TIMEOUT_S)
     assert [result.verdict for result in first.results] == [rpc.VERDICT_INVALID, rpc.VERDICT_APPLIED]
     assert [result.verdict for result in second.results] == [rpc.VERDICT_DUPLICATE]
 
 
 @pytest.mark.parametrize("size", [0, 1_001])
-def test_a_faulty_batch_ends_the_stream_after_the_answers_before_it(arena_game: Game, size: int) -> None:
+def test_a_faulty_batch_ends_the_stream_after_the_answers_before_it(sample_game: Game, size: int) -> None:
     good, faulty = batch(stat("wins", delta=1)), batch(*(stat("wins", delta=1) for _ in range(size)))
-    responses = arena_game.events.StreamEvents(iter([good, faulty, good]), timeout=TIMEOUT_S)
+    responses = sample_game.events.StreamEvents(iter([good, faulty, good]), timeout=TIMEOUT_S)
     assert next(responses).results[0].verdict == rpc.VERDICT_APPLIED
     refused = refusal(lambda: next(responses))
     assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert "events" in refused.fields
-    assert arena_game.rows("SELECT sum FROM tally") == [(1,)]
+    assert sample_game.rows("SELECT sum FROM tally") == [(1,)]
 
 
 def test_a_stream_for_which_no_thread_can_be_started_is_refused(
-    arena_game: Game, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sample_game: Game, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     start = threading.Thread.start
 
@@ -77,7 +77,7 @@ def test_a_stream_for_which_no_thread_can_be_started_is_refused(
         start(thread)
 
     def answers() -> list[rpc.StreamEventsResponse]:
-        return list(arena_game.events.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S))
+        return list(sample_game.events.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S))
 
     with monkeypatch.context() as patched, caplog.at_level("CRITICAL", "shared.rpc.call_pool"):
         patched.setattr(threading.Thread, "start", start_no_stream)
@@ -93,7 +93,7 @@ def test_streams_are_bounded_and_starve_no_unary_call(database_url: str) -> None
         yield batch(stat("wins", delta=1))
         done.wait(TIMEOUT_S)
 
-    with event_service(database_url, arena(), clock=SetClock(), threads=2) as handler:
+    with event_service(database_url, sample_catalogue(), clock=ManualClock(), threads=2) as handler:
         streams = [handler.StreamEvents(one_batch_and_then_nothing(), timeout=TIMEOUT_S) for _ in range(STREAMS)]
         for stream in streams:
             assert len(next(stream).results) == 1
@@ -116,7 +116,7 @@ def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(dat
         done.wait(TIMEOUT_S)
 
     with (
-        event_servicer(database_url, arena(), clock=SetClock()) as servicer,
+        event_servicer(database_url, sample_catalogue(), clock=ManualClock()) as servicer,
         serving([ServiceBinding(CONTRACT, servicer)], threads=1) as channel,
     ):
         stream = EventServiceStub(channel).StreamEvents(batches(), timeout=TIMEOUT_S)
@@ -131,7 +131,7 @@ def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(dat
 
 
 def test_a_caller_that_goes_away_leaves_no_thread_and_no_slot(database_url: str) -> None:
-    with event_service(database_url, arena(), clock=SetClock()) as handler:
+    with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:
         for _ in range(3 * STREAMS):
             stream = handler.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S)
             next(stream)
@@ -177,7 +177,7 @@ def broken_off(handler: EventServiceStub) -> bool:
 def test_streams_that_end_badly_do_not_count_against_their_connection(
     database_url: str, end_badly: Callable[[EventServiceStub], bool]
 ) -> None:
-    with event_service(database_url, arena(), clock=SetClock()) as handler:
+    with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:
         ended = 0
         while ended < STREAMS_PER_CONNECTION_MAX + 100:
             ended += end_badly(handler)

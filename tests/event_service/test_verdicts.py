@@ -10,10 +10,10 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from shared.domain.acceptance import Window
 from shared.domain.instant import DAY, HOUR, MICROSECOND, SECOND
-from tests.support.arena import arena
-from tests.support.reported import login, stat
+from tests.support.database_contents import contents, written
+from tests.support.event_messages import login, stat
+from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import NOW, Game, game
-from tests.support.stored import contents, written
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
@@ -25,7 +25,7 @@ def verdicts(results: list[rpc.EventResult]) -> list[rpc.Verdict.ValueType]:
     return [result.verdict for result in results]
 
 
-def test_every_event_has_its_result_in_the_order_of_the_events(arena_game: Game) -> None:
+def test_every_event_has_its_result_in_the_order_of_the_events(sample_game: Game) -> None:
     events = [
         stat("wins", delta=1),
         login(event_id="\n"),
@@ -35,7 +35,7 @@ def test_every_event_has_its_result_in_the_order_of_the_events(arena_game: Game)
         login("other", at=NOW + HOUR),
     ]
     events.append(events[0])
-    results = arena_game.report(*events)
+    results = sample_game.report(*events)
     assert [result.event_id for result in results] == [event.event_id for event in events]
     assert verdicts(results) == [
         APPLIED,
@@ -49,59 +49,59 @@ def test_every_event_has_its_result_in_the_order_of_the_events(arena_game: Game)
     assert [bool(result.reason) for result in results] == [False, True, False, True, False, True, False]
 
 
-def test_a_redelivered_event_counts_once(arena_game: Game) -> None:
+def test_a_redelivered_event_counts_once(sample_game: Game) -> None:
     event = stat("wins", delta=2)
-    assert verdicts(arena_game.report(event, event)) == [APPLIED, DUPLICATE]
-    before = contents(arena_game.database_url)
-    assert verdicts(arena_game.report(event)) == [DUPLICATE]
-    assert arena_game.events.ReportEvent(rpc.ReportEventRequest(event=event)).result.verdict == DUPLICATE
-    assert arena_game.goal("warm-up").progress == 2
-    assert contents(arena_game.database_url) == before
+    assert verdicts(sample_game.report(event, event)) == [APPLIED, DUPLICATE]
+    before = contents(sample_game.database_url)
+    assert verdicts(sample_game.report(event)) == [DUPLICATE]
+    assert sample_game.events.ReportEvent(rpc.ReportEventRequest(event=event)).result.verdict == DUPLICATE
+    assert sample_game.goal("warm-up").progress == 2
+    assert contents(sample_game.database_url) == before
 
 
-def test_an_event_is_the_same_at_another_time_of_its_day(arena_game: Game) -> None:
+def test_an_event_is_the_same_at_another_time_of_its_day(sample_game: Game) -> None:
     first = stat("level", value=3, event_id="same")
     later = stat("level", value=4, event_id="same", at=NOW + SECOND)
-    assert verdicts(arena_game.report(first)) == [APPLIED]
-    assert verdicts(arena_game.report(later)) == [DUPLICATE]
-    assert arena_game.goal("veteran").progress == 3
+    assert verdicts(sample_game.report(first)) == [APPLIED]
+    assert verdicts(sample_game.report(later)) == [DUPLICATE]
+    assert sample_game.goal("veteran").progress == 3
 
 
-def test_an_event_with_the_same_id_is_another_one_on_another_day_and_for_another_player(arena_game: Game) -> None:
-    results = arena_game.report(
+def test_an_event_with_the_same_id_is_another_one_on_another_day_and_for_another_player(sample_game: Game) -> None:
+    results = sample_game.report(
         login(event_id="same"), login(event_id="same", at=NOW - DAY), login("other", event_id="same")
     )
     assert verdicts(results) == [APPLIED] * 3
-    assert arena_game.goal("regular").progress == 2
+    assert sample_game.goal("regular").progress == 2
 
 
-def test_events_at_once_in_many_calls_count_once_each(arena_game: Game) -> None:
+def test_events_at_once_in_many_calls_count_once_each(sample_game: Game) -> None:
     events = [login(event_id=str(number)) for number in range(10)]
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda _: verdicts(arena_game.report(*events)), range(8)))
+        answers = list(callers.map(lambda _: verdicts(sample_game.report(*events)), range(8)))
     assert all(set(answer) <= {APPLIED, DUPLICATE} for answer in answers)
     assert sum(answer.count(APPLIED) for answer in answers) == len(events)
-    assert arena_game.rows("SELECT events FROM tally") == [(len(events),)]
+    assert sample_game.rows("SELECT events FROM tally") == [(len(events),)]
 
 
-def test_a_stat_that_nobody_wants_is_not_recorded(arena_game: Game) -> None:
-    [result] = arena_game.report(stat("WINS", delta=1))
+def test_a_stat_that_nobody_wants_is_not_recorded(sample_game: Game) -> None:
+    [result] = sample_game.report(stat("WINS", delta=1))
     assert (result.verdict, result.reason) == (rpc.VERDICT_NO_MATCHING_GOAL, "")
-    assert written(contents(arena_game.database_url)) == {}
+    assert written(contents(sample_game.database_url)) == {}
 
 
-def test_a_declared_stat_is_recorded_although_no_goal_wants_it(arena_game: Game) -> None:
-    assert verdicts(arena_game.report(stat("losses", delta=4))) == [APPLIED]
-    assert arena_game.rows("SELECT stat_code, sum FROM tally") == [("losses", 4)]
+def test_a_declared_stat_is_recorded_although_no_goal_wants_it(sample_game: Game) -> None:
+    assert verdicts(sample_game.report(stat("losses", delta=4))) == [APPLIED]
+    assert sample_game.rows("SELECT stat_code, sum FROM tally") == [("losses", 4)]
 
 
-def test_a_login_moves_no_stat_of_that_name(arena_game: Game) -> None:
-    assert verdicts(arena_game.report(stat("login", delta=1), stat("", delta=1), login())) == [
+def test_a_login_moves_no_stat_of_that_name(sample_game: Game) -> None:
+    assert verdicts(sample_game.report(stat("login", delta=1), stat("", delta=1), login())) == [
         rpc.VERDICT_NO_MATCHING_GOAL,
         rpc.VERDICT_INVALID,
         APPLIED,
     ]
-    assert arena_game.rows("SELECT source, stat_code, events FROM tally") == [("login", "", 1)]
+    assert sample_game.rows("SELECT source, stat_code, events FROM tally") == [("login", "", 1)]
 
 
 @pytest.mark.parametrize(
@@ -113,47 +113,47 @@ def test_a_login_moves_no_stat_of_that_name(arena_game: Game) -> None:
         (NOW + 300 * SECOND + MICROSECOND, rpc.VERDICT_INVALID),
     ],
 )
-def test_the_accepted_window_is_exact(arena_game: Game, at: int, verdict: rpc.Verdict.ValueType) -> None:
-    assert verdicts(arena_game.report(login(at=at))) == [verdict]
-    assert arena_game.goal("welcome").progress == (1 if verdict == APPLIED else 0)
+def test_the_accepted_window_is_exact(sample_game: Game, at: int, verdict: rpc.Verdict.ValueType) -> None:
+    assert verdicts(sample_game.report(login(at=at))) == [verdict]
+    assert sample_game.goal("welcome").progress == (1 if verdict == APPLIED else 0)
 
 
 def test_the_window_is_a_setting(database_url: str) -> None:
-    with game(database_url, arena(), window=Window(horizon=HOUR, skew=0)) as running:
+    with game(database_url, sample_catalogue(), window=Window(horizon=HOUR, skew=0)) as running:
         results = running.report(login(at=NOW - HOUR - 1), login(at=NOW - HOUR), login(at=NOW), login(at=NOW + 1))
     assert verdicts(results) == [rpc.VERDICT_TOO_OLD, APPLIED, APPLIED, rpc.VERDICT_INVALID]
 
 
-def test_an_event_names_what_it_completes(arena_game: Game) -> None:
-    results = arena_game.report(stat("wins", delta=2), stat("wins", delta=1), stat("wins", delta=1), login())
+def test_an_event_names_what_it_completes(sample_game: Game) -> None:
+    results = sample_game.report(stat("wins", delta=2), stat("wins", delta=1), stat("wins", delta=1), login())
     completed = rpc.Completion(challenge_id="arena", goal_id="warm-up", occurrence=1)
     welcome = rpc.Completion(challenge_id="career", goal_id="welcome", occurrence=1)
     assert [list(result.completions) for result in results] == [[], [completed], [], [welcome]]
 
 
-def test_a_completion_is_named_once_however_often_its_event_comes(arena_game: Game) -> None:
+def test_a_completion_is_named_once_however_often_its_event_comes(sample_game: Game) -> None:
     event = stat("wins", delta=3)
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda _: arena_game.report(event), range(8)))
+        answers = list(callers.map(lambda _: sample_game.report(event), range(8)))
     assert sum(len(result.completions) for answer in answers for result in answer) == 1
-    assert not arena_game.report(event)[0].completions
-    assert arena_game.goal("warm-up").state == challenge_pb2.GOAL_STATE_COMPLETED
+    assert not sample_game.report(event)[0].completions
+    assert sample_game.goal("warm-up").state == challenge_pb2.GOAL_STATE_COMPLETED
 
 
-def test_events_of_many_players_in_one_call_complete_goals_for_each(arena_game: Game) -> None:
+def test_events_of_many_players_in_one_call_complete_goals_for_each(sample_game: Game) -> None:
     players = [f"player-{number}" for number in range(500)]
-    results = arena_game.report(*[stat("wins", who, delta=1 + n) for who in players for n in (0, 1)])
+    results = sample_game.report(*[stat("wins", who, delta=1 + n) for who in players for n in (0, 1)])
     assert [len(result.completions) for result in results] == [0, 1] * len(players)
 
 
 @pytest.mark.parametrize("count", [1, 1_000])
-def test_a_call_takes_up_to_a_thousand_events(arena_game: Game, count: int) -> None:
-    results = arena_game.report(*[stat("wins", delta=1) for _ in range(count)])
+def test_a_call_takes_up_to_a_thousand_events(sample_game: Game, count: int) -> None:
+    results = sample_game.report(*[stat("wins", delta=1) for _ in range(count)])
     assert verdicts(results) == [APPLIED] * count
-    assert arena_game.rows("SELECT sum FROM tally") == [(count,)]
+    assert sample_game.rows("SELECT sum FROM tally") == [(count,)]
 
 
-def test_the_largest_call_fits(arena_game: Game) -> None:
+def test_the_largest_call_fits(sample_game: Game) -> None:
     wide = "\U0001f3ae"
     events = [stat("wins", wide * 128, delta=1, event_id=f"{number:04}{wide * 60}") for number in range(1_000)]
-    assert verdicts(arena_game.report(*events)) == [APPLIED] * 1_000
+    assert verdicts(sample_game.report(*events)) == [APPLIED] * 1_000

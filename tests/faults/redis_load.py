@@ -18,8 +18,8 @@ from challenge.v1.leaderboard_service_pb2 import GetPlayerRankRequest
 
 from shared.domain.catalogue import AMOUNT_MAX
 from tests.catalogue.documents import Mapping
-from tests.support.arena import assigned, challenge
-from tests.support.reported import stat
+from tests.support.event_messages import stat
+from tests.support.sample_catalogue import assigned, challenge
 from tests.support.service_process import ServiceProcess
 
 DOCUMENT: Mapping = {

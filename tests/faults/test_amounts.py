@@ -10,9 +10,9 @@ from challenge.v1 import event_service_pb2 as rpc
 from shared.domain.catalogue import AMOUNT_MAX
 from shared.domain.tally import SUM_MAX
 from tests.catalogue.documents import loaded
-from tests.support.arena import assigned, challenge
-from tests.support.reported import amount_event, stat
-from tests.support.servers import PostgresServer
+from tests.support.event_messages import amount_event, stat
+from tests.support.postgres_server import PostgresServer
+from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import Game, game
 
 AMOUNTS = [

@@ -14,9 +14,9 @@ from challenge.v1.challenge_service_pb2 import InitializePlayerRequest
 from challenge.v1.event_service_pb2 import ReportEventRequest
 
 from tests.support.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
-from tests.support.hops import hop_to
+from tests.support.event_messages import login
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal_of
-from tests.support.reported import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until
@@ -61,16 +61,16 @@ def test_the_excess_is_refused_at_once_and_none_hangs(database_url: str, module:
         CALL[module](service, who).add_done_callback(note)
 
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        serving(module, url_through_hop, DATABASE_POOL_SIZE=str(POOL_SIZE)) as service,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        serving(module, url_through_proxy, DATABASE_POOL_SIZE=str(POOL_SIZE)) as service,
     ):
         first = CALL[module](service, "first")
         first.result()
-        hop.delay(DELAY_S)
+        proxy.delay(DELAY_S)
         for number in range(CALLS):
             call(service, f"player-{number}")
         wait_until(lambda: len(ended) == CALLS, TIMEOUT_S + BUSY_MACHINE_S)
-        hop.delay(0)
+        proxy.delay(0)
         assert service.stop() == 0
 
     codes, refused_s, answered = Counter[grpc.StatusCode](), [], set()

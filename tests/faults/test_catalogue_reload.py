@@ -23,8 +23,8 @@ from shared.operations.catalogue.catalogue_watch import CatalogueWatch
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from tests.catalogue.documents import Mapping, goal, write_json
 from tests.support.databases import opened
-from tests.support.reported import login, stat
-from tests.support.services import SetClock, challenge_service, event_service, rows
+from tests.support.event_messages import login, stat
+from tests.support.services import ManualClock, challenge_service, event_service, rows
 
 LOAD_S = 2.0
 CALLERS = 2
@@ -67,8 +67,8 @@ class Running(NamedTuple):
 @contextmanager
 def running(database_url: str, file: Path) -> Iterator[Running]:
     write_json(file, DOCUMENTS["one"])
-    lists = CatalogueWatch(file, EncodedCatalogue, SetClock())
-    judging: CatalogueWatch[Catalogue] = CatalogueWatch(file, lambda definitions: definitions, SetClock())
+    lists = CatalogueWatch(file, EncodedCatalogue, ManualClock())
+    judging: CatalogueWatch[Catalogue] = CatalogueWatch(file, lambda definitions: definitions, ManualClock())
     with opened(database_url) as database:
 
         def reload(content: Mapping) -> None:
@@ -79,8 +79,8 @@ def running(database_url: str, file: Path) -> Iterator[Running]:
 
         reload(DOCUMENTS["one"])
         with (
-            challenge_service(database_url, lists.live, clock=SetClock()) as challenges,
-            event_service(database_url, judging.live, clock=SetClock()) as events,
+            challenge_service(database_url, lists.live, clock=ManualClock()) as challenges,
+            event_service(database_url, judging.live, clock=ManualClock()) as events,
         ):
             yield Running(challenges, events, reload)
 

@@ -14,11 +14,11 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, SetGoalActiveRequest
 
 from tests.catalogue.documents import loaded
-from tests.support.arena import arena, assigned, challenge
 from tests.support.busy_machine import BUSY_FACTOR
+from tests.support.event_messages import login, stat
 from tests.support.refusals import refusal_of
-from tests.support.reported import login, stat
-from tests.support.services import NOW, SetClock, challenge_service, event_service, rows
+from tests.support.sample_catalogue import assigned, challenge, sample_catalogue
+from tests.support.services import NOW, ManualClock, challenge_service, event_service, rows
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
@@ -39,7 +39,7 @@ HOT_UPDATES_MIN = 0.9
 def test_writers_claims_and_activations_over_the_same_players_never_surface_a_deadlock(
     database_url: str, rounds: int
 ) -> None:
-    catalogue, clock = arena(), SetClock()
+    catalogue, clock = sample_catalogue(), ManualClock()
     chance = random.Random(20)
     players = [f"player-{number}" for number in range(PLAYERS)]
     refused = set[str]()
@@ -101,7 +101,7 @@ def test_writers_claims_and_activations_over_the_same_players_never_surface_a_de
 @pytest.mark.parametrize("events", [HOT_EVENTS, pytest.param(HOT_EVENTS_SLOW, marks=pytest.mark.slow)])
 def test_one_hot_player_is_counted_exactly_quickly_and_in_place(database_url: str, events: int) -> None:
     catalogue = loaded({"challenges": [challenge("arena", assigned("win", target=10**9))]})
-    with event_service(database_url, catalogue, clock=SetClock()) as stub:
+    with event_service(database_url, catalogue, clock=ManualClock()) as stub:
 
         def report(_: int) -> float:
             started = time.monotonic()

@@ -22,11 +22,11 @@ from shared.postgres.schema import migrate
 from tests.catalogue.documents import loaded, write_json
 from tests.support.busy_machine import BUSY_MACHINE_S
 from tests.support.event_callers import calling
+from tests.support.event_messages import stat
 from tests.support.oracle import DOCUMENT, Oracle
 from tests.support.refusals import refusal
-from tests.support.reported import stat
 from tests.support.service_process import ServiceProcess
-from tests.support.services import SetClock, challenge_service
+from tests.support.services import ManualClock, challenge_service
 from tests.support.waiting import wait_until
 
 DISK = "64m"
@@ -119,7 +119,7 @@ def test_a_full_disk_is_unavailable_and_not_serving_until_there_is_room(
         challenges.wait_until_serving()
         assert challenges.challenges.InitializePlayer(InitializePlayerRequest(user_id="player")).created
         assert [service.stop() for service in (challenges, events)] == [0, 0]
-    with challenge_service(database_url, loaded(DOCUMENT), clock=SetClock()) as reader:
+    with challenge_service(database_url, loaded(DOCUMENT), clock=ManualClock()) as reader:
         judgement = oracle.judge(reader)
     print(f"\nfull disk: {judgement}; shown after {shown_s:.1f} s, healed after {healed_s:.1f} s")  # noqa: T201
     judgement.assert_right()

@@ -18,12 +18,12 @@ from challenge.v1.event_service_pb2 import ReportEventsRequest
 from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from tests.catalogue.documents import loaded, write_json
-from tests.support.arena import assigned, challenge
+from tests.support.event_messages import stat
 from tests.support.game_servers import OpenGame, open_game
-from tests.support.reported import stat
 from tests.support.rewards import states
+from tests.support.sample_catalogue import assigned, challenge
 from tests.support.service_process import ServiceProcess
-from tests.support.services import SetClock, event_service, rows
+from tests.support.services import ManualClock, event_service, rows
 from tests.support.waiting import wait_until
 
 KILLS = 5
@@ -151,7 +151,7 @@ def delivering_to(opened: OpenGame) -> dict[str, str]:
 
 def complete(database_url: str, players: int) -> None:
     """Let all players complete the goal."""
-    with event_service(database_url, loaded(DOCUMENT), clock=SetClock()) as stub:
+    with event_service(database_url, loaded(DOCUMENT), clock=ManualClock()) as stub:
         for first in range(0, players, 1_000):
             wins = [stat("wins", f"player-{number}", delta=1) for number in range(first, min(first + 1_000, players))]
             stub.ReportEvents(ReportEventsRequest(events=wins))

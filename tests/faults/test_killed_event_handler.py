@@ -15,7 +15,7 @@ from tests.support.busy_machine import BUSY_MACHINE_S
 from tests.support.event_callers import calling
 from tests.support.oracle import DOCUMENT, PROGRESS_S, Oracle
 from tests.support.service_process import ServiceProcess
-from tests.support.services import SetClock, challenge_service
+from tests.support.services import ManualClock, challenge_service
 
 KILLS = 5
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
@@ -43,7 +43,7 @@ def test_no_acknowledged_event_is_lost_and_none_counts_twice(database_url: str, 
                 away_s.append(time.monotonic() - started)
             oracle.wait_for_acknowledged(max(0, kills * EVENTS_PER_KILL - oracle.acknowledged), kills * PROGRESS_S)
         assert handler.stop() == 0
-    with challenge_service(database_url, loaded(DOCUMENT), clock=SetClock()) as stub:
+    with challenge_service(database_url, loaded(DOCUMENT), clock=ManualClock()) as stub:
         judgement = oracle.judge(stub)
     print(f"\n{kills} kills: {judgement}; serving again after {max(away_s):.1f} s at most")  # noqa: T201
     judgement.assert_right()

@@ -9,13 +9,13 @@ import pytest
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 
 from tests.catalogue.documents import loaded
-from tests.support.arena import arena
 from tests.support.event_callers import calling
-from tests.support.hops import hop_to
+from tests.support.event_messages import stat
 from tests.support.oracle import DOCUMENT, Oracle
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
-from tests.support.reported import stat
-from tests.support.services import SetClock, challenge_service, event_service, game, rows
+from tests.support.sample_catalogue import sample_catalogue
+from tests.support.services import ManualClock, challenge_service, event_service, game, rows
 from tests.support.waiting import wait_until
 
 TERMINATED = 30
@@ -30,7 +30,7 @@ DROPPED_SLOW = 200
 
 @pytest.mark.parametrize("terminated", [TERMINATED, pytest.param(TERMINATED_SLOW, marks=pytest.mark.slow)])
 def test_terminated_backends_harm_no_event_and_hardly_any_call(database_url: str, terminated: int) -> None:
-    clock, chance = SetClock(), random.Random(terminated)
+    clock, chance = ManualClock(), random.Random(terminated)
     oracle = Oracle(clock.now, seed=terminated)
     with (
         psycopg.connect(database_url, autocommit=True) as operator,
@@ -52,16 +52,16 @@ def test_terminated_backends_harm_no_event_and_hardly_any_call(database_url: str
 
 @pytest.mark.parametrize("dropped", [DROPPED, pytest.param(DROPPED_SLOW, marks=pytest.mark.slow)])
 def test_events_count_once_although_the_reply_to_commit_is_lost(database_url: str, dropped: int) -> None:
-    clock = SetClock()
+    clock = ManualClock()
     oracle = Oracle(clock.now, seed=dropped)
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        event_service(url_through_hop, loaded(DOCUMENT), clock=clock) as stub,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        event_service(url_through_proxy, loaded(DOCUMENT), clock=clock) as stub,
         calling(oracle, [stub]),
     ):
         for count in range(dropped):
-            hop.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
-            wait_until(lambda count=count: hop.dropped > count)  # type: ignore[misc]
+            proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            wait_until(lambda count=count: proxy.dropped > count)  # type: ignore[misc]
             oracle.wait_for_acknowledged(1)
     with challenge_service(database_url, loaded(DOCUMENT), clock=clock) as reader:
         judgement = oracle.judge(reader)
@@ -71,19 +71,19 @@ def test_events_count_once_although_the_reply_to_commit_is_lost(database_url: st
 
 
 def test_a_claim_is_answered_with_its_grant_although_the_reply_to_commit_is_lost(database_url: str) -> None:
-    catalogue = arena()
+    catalogue = sample_catalogue()
     players = [f"player-{number}" for number in range(DROPPED)]
     with game(database_url, catalogue) as running:
         running.report(*[stat("wins", who, delta=3) for who in players])
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        challenge_service(url_through_hop, catalogue, clock=SetClock()) as stub,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        challenge_service(url_through_proxy, catalogue, clock=ManualClock()) as stub,
     ):
         for count, who in enumerate(players, 1):
-            hop.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
             request = ClaimRewardRequest(user_id=who, challenge_id="arena", goal_id="warm-up")
             claim = stub.ClaimReward(request).claim
-            assert hop.dropped == count
+            assert proxy.dropped == count
             stored = "SELECT grant_id::text FROM reward_outbox WHERE user_id = %s"
             assert rows(database_url, stored, who) == [(claim.grant_id,)]
             assert refusal(lambda request=request: stub.ClaimReward(request)).reason == "ALREADY_CLAIMED"  # type: ignore[misc]

@@ -15,7 +15,7 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
 from bench.usage import memory_of
 from bench.workplace import LOAD_CATALOGUE
-from tests.support.reported import login
+from tests.support.event_messages import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 

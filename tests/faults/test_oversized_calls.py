@@ -9,8 +9,8 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 
+from tests.support.event_messages import login, stat
 from tests.support.refusals import refusal
-from tests.support.reported import login, stat
 from tests.support.services import Game
 
 MUCH = (("x-much", "x" * 20_000),)
@@ -37,17 +37,17 @@ OVERSIZED: dict[str, Callable[[Game], object]] = {
 
 
 @pytest.mark.parametrize("what", OVERSIZED)
-def test_what_is_too_large_is_refused_and_the_next_call_is_served(arena_game: Game, what: str) -> None:
+def test_what_is_too_large_is_refused_and_the_next_call_is_served(sample_game: Game, what: str) -> None:
     for _ in range(3):
         with pytest.raises(grpc.RpcError) as raised:
-            OVERSIZED[what](arena_game)
+            OVERSIZED[what](sample_game)
         assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    arena_game.report(stat("wins", delta=2))
-    assert arena_game.goal("warm-up").progress == 2
+    sample_game.report(stat("wins", delta=2))
+    assert sample_game.goal("warm-up").progress == 2
 
 
-def test_one_event_more_than_a_thousand_is_refused(arena_game: Game) -> None:
-    refused = refusal(lambda: arena_game.report(*[login() for _ in range(1_001)]))
+def test_one_event_more_than_a_thousand_is_refused(sample_game: Game) -> None:
+    refused = refusal(lambda: sample_game.report(*[login() for _ in range(1_001)]))
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert refused.fields == {"events": "has 1,001 items, not 1 to 1,000"}
-    assert not arena_game.rows("SELECT 1 FROM event_seen")
+    assert not sample_game.rows("SELECT 1 FROM event_seen")

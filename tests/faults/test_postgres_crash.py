@@ -12,7 +12,7 @@ from tests.catalogue.documents import loaded
 from tests.support.busy_machine import BUSY_MACHINE_S
 from tests.support.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
 from tests.support.oracle import DOCUMENT, Oracle
-from tests.support.services import SetClock, challenge_service, event_service
+from tests.support.services import ManualClock, challenge_service, event_service
 
 CRASHES = 1
 CRASHES_SLOW = 10
@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_counted_twice_and_nothing_is_acknowledged_meanwhile(
     own_postgres: EmbeddedPostgres, crashes: int, away_s: float
 ) -> None:
     migrate(own_postgres.url)
-    clock = SetClock()
+    clock = ManualClock()
     oracle = Oracle(clock.now, seed=crashes)
     serving_again_s = []
     with event_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as stub, calling(oracle, [stub], TIMEOUT_S):

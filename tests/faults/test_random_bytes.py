@@ -24,11 +24,11 @@ from google.protobuf.message_factory import GetMessageClass
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
 from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
-from tests.support.arena import arena_with_boards
-from tests.support.boards import ranked_now
+from tests.support.event_messages import login, stat, timestamp
+from tests.support.leaderboards import ranked_now
 from tests.support.refusals import refusal_of
-from tests.support.reported import login, stat, timestamp
-from tests.support.services import NOW, SetClock, challenge_channel, event_channel
+from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
+from tests.support.services import NOW, ManualClock, challenge_channel, event_channel
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
@@ -99,10 +99,10 @@ class Method(NamedTuple):
 @pytest.fixture
 def methods(database_url: str) -> Iterator[list[Method]]:
     """All methods of both services."""
-    ranked_now(database_url, arena_with_boards())
+    ranked_now(database_url, sample_catalogue_with_leaderboards())
     with (
-        challenge_channel(database_url, arena_with_boards(), clock=SetClock()) as challenges,
-        event_channel(database_url, arena_with_boards(), clock=SetClock()) as events,
+        challenge_channel(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as challenges,
+        event_channel(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as events,
     ):
         yield [
             Method(descriptor, sender(channel, descriptor))

@@ -13,9 +13,9 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from shared.domain.instant import HOUR, MICROSECOND, SECOND
 from tests.catalogue.documents import loaded
-from tests.support.arena import arena, assigned, challenge
-from tests.support.reported import login, stat
-from tests.support.services import NOW, Game, SetClock, challenge_channel, event_service, game
+from tests.support.event_messages import login, stat
+from tests.support.sample_catalogue import assigned, challenge, sample_catalogue
+from tests.support.services import NOW, Game, ManualClock, challenge_channel, event_service, game
 
 PLAYERS = 20
 EVENTS_EACH = 20
@@ -34,7 +34,7 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
     chance.shuffle(copies)
     batches = [copies[first : first + BATCH] for first in range(0, len(copies), BATCH)]
     catalogue = loaded({"challenges": [challenge("arena", assigned("win", target=1_000))]})
-    clock = SetClock()
+    clock = ManualClock()
     with (
         event_service(database_url, catalogue, clock=clock) as one,
         event_service(database_url, catalogue, clock=clock) as other,
@@ -98,7 +98,7 @@ def test_a_full_reorder_gives_the_same_final_state(database_url: str, seed: int)
     chance = random.Random(seed)
     events = history(chance)
     shuffled = chance.sample(events, len(events))
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         orders = {
             "in order": sorted(events, key=lambda event: event.event_time.ToNanoseconds()),
             "reversed": sorted(events, key=lambda event: -event.event_time.ToNanoseconds()),

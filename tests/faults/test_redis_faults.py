@@ -26,9 +26,8 @@ from tests.catalogue.documents import loaded, write_json
 from tests.faults.redis_load import DOCUMENT, Load, Side
 from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.databases import opened
-from tests.support.hops import hop_to
-from tests.support.proxy import Hop
-from tests.support.reported import stat
+from tests.support.event_messages import stat
+from tests.support.proxy import TcpProxy, proxy_to
 from tests.support.service_process import serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until
@@ -71,22 +70,22 @@ class Rankings:
 
 
 class Ground:
-    """Both sides, the hop to Redis, and how to make Redis fail."""
+    """Both sides, the proxy to Redis, and how to make Redis fail."""
 
-    def __init__(self, valkey: EmbeddedValkey, hop: Hop, load: Load, rankings: Rankings) -> None:
+    def __init__(self, valkey: EmbeddedValkey, proxy: TcpProxy, load: Load, rankings: Rankings) -> None:
         self.valkey = valkey
-        self.hop = hop
+        self.proxy = proxy
         self.load = load
         self.rankings = rankings
 
     def stop(self) -> None:
         self.valkey.kill()
-        self.hop.refuse(True)
-        self.hop.cut()
+        self.proxy.refuse(True)
+        self.proxy.cut()
 
     def start(self) -> None:
         self.valkey.start()
-        self.hop.refuse(False)
+        self.proxy.refuse(False)
 
     def empty(self) -> None:
         with redis.Redis.from_url(self.valkey.url) as client:
@@ -117,7 +116,7 @@ def catalogue_file(tmp_path: Path) -> str:
 @pytest.fixture
 def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -> Iterator[Ground]:
     """Services of both sides that serve, and all rankings in Redis."""
-    with hop_to(own_valkey.url) as (hop, url_through_hop), ExitStack() as processes:
+    with proxy_to(own_valkey.url) as (proxy, url_through_proxy), ExitStack() as processes:
 
         def side(name: str, redis_url: str) -> Side:
             modules = ("event_handler", "challenge_service")
@@ -127,22 +126,22 @@ def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -
             )
             return Side(name, handler, challenges)
 
-        load = Load(side("with Redis", url_through_hop), side("without", ""))
+        load = Load(side("with Redis", url_through_proxy), side("without", ""))
         rankings = Rankings(database_url, own_valkey.url, loaded(DOCUMENT))
         wait_until(rankings.agree, HEALED_S)
         wait_until(lambda: rows(database_url, "SELECT fresh_at FROM leaderboard_refresh"), HEALED_S)
-        yield Ground(own_valkey, hop, load, rankings)
+        yield Ground(own_valkey, proxy, load, rankings)
 
 
 @pytest.mark.parametrize("fault", ["stopped", "silent", "emptied", "spoilt"])
 def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fault: str) -> None:
     begin: dict[str, Callable[[], None]] = {
         "stopped": ground.stop,
-        "silent": ground.hop.freeze,
+        "silent": ground.proxy.freeze,
         "emptied": ground.empty,
         "spoilt": ground.spoil,
     }
-    end: dict[str, Callable[[], None]] = {"stopped": ground.start, "silent": ground.hop.thaw}
+    end: dict[str, Callable[[], None]] = {"stopped": ground.start, "silent": ground.proxy.thaw}
     load = ground.load
     with load.running():
         wait_until(lambda: load.count() > 200, 30)
@@ -175,13 +174,13 @@ def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fa
 def test_what_a_killed_handler_has_not_told_redis_is_repaired(ground: Ground, database_url: str) -> None:
     handler = ground.load.sides[0].handler
     # Nothing gets through to Redis between the commit and the kill.
-    ground.hop.freeze()
+    ground.proxy.freeze()
     for number in range(20):
         event = stat("points", f"player {number}", delta=1 + number, at=time.time_ns() // 1_000)
         handler.events.ReportEvent(ReportEventRequest(event=event))
     handler.kill()
     waiting = rows(database_url, "SELECT count(*) FROM leaderboard_journal")[0][0]
-    ground.hop.thaw()
+    ground.proxy.thaw()
     thawed = time.monotonic()
     assert waiting > 0
     assert not ground.rankings.agree()

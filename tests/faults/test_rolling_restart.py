@@ -22,7 +22,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from devstack.ports import LOOPBACK
-from tests.support.reported import login, stat
+from tests.support.event_messages import login, stat
 from tests.support.service_process import PREFIXES, PROJECT, ServiceProcess, serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until

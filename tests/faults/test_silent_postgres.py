@@ -14,9 +14,9 @@ import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
 from tests.support.busy_machine import LATE_S
-from tests.support.hops import hop_to
+from tests.support.event_messages import stat
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal_of
-from tests.support.reported import stat
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until
@@ -79,8 +79,8 @@ def test_calls_end_in_time_memory_is_bounded_and_nothing_is_lost(database_url: s
     done = threading.Event()
     callers = [Caller(number) for number in range(CALLERS)]
     with (
-        hop_to(database_url) as (hop, url_through_hop),
-        serving("event_handler", url_through_hop) as handler,
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        serving("event_handler", url_through_proxy) as handler,
         ThreadPoolExecutor(CALLERS) as threads,
     ):
         calls = [threads.submit(caller.call_until, handler, done) for caller in callers]
@@ -88,12 +88,12 @@ def test_calls_end_in_time_memory_is_bounded_and_nothing_is_lost(database_url: s
             wait_until(lambda: all(caller.applied for caller in callers), 30)
             pid = handler.wait_for("started")["pid"]
             before = greatest = resident_bytes(pid)
-            hop.freeze()
+            proxy.freeze()
             until = time.monotonic() + silent_s
             while time.monotonic() < until:
                 greatest = max(greatest, resident_bytes(pid))
                 done.wait(PAUSE_S)
-            hop.thaw()
+            proxy.thaw()
             thawed = time.monotonic()
             applied = [caller.applied + caller.duplicates for caller in callers]
             wait_until(

@@ -9,11 +9,11 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest, InitializePlayerRequest, SetGoalActiveRequest
 
 from tests.catalogue.documents import Mapping, goal, loaded
-from tests.support.arena import assigned, challenge
 from tests.support.bad_ids import STRANGE
+from tests.support.event_messages import stat
+from tests.support.postgres_server import PostgresServer
 from tests.support.refusals import refusal
-from tests.support.reported import stat
-from tests.support.servers import PostgresServer
+from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import Game, game
 
 ALIKE = "alike"

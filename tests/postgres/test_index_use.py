@@ -12,7 +12,7 @@ import pytest
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statements
 from tests.support.databases import connected
-from tests.support.servers import PostgresServer
+from tests.support.postgres_server import PostgresServer
 
 PLAYERS = 5_000
 

@@ -14,27 +14,26 @@ from shared.postgres.transaction import in_progress
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
-from tests.support.hops import hop_to
-from tests.support.proxy import Hop
+from tests.support.proxy import TcpProxy, proxy_to
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 ROUNDS = 20
 
 
-def drop_next_commit(hop: Hop) -> None:
+def drop_next_commit(proxy: TcpProxy) -> None:
     """Let the next COMMIT reach the server, and its answer nobody."""
-    hop.drop_reply(after=lambda chunk: b"COMMIT\0" in chunk)
+    proxy.drop_reply(after=lambda chunk: b"COMMIT\0" in chunk)
 
 
 def test_a_flush_counts_once_and_answers_what_it_did(database_url: str) -> None:
     rising = catalogue_of(*(goal(f"kill {target}", target=target) for target in range(1, 2 * ROUNDS + 1)))
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         for number in range(ROUNDS):
             batch = [Event(f"{number}-{part}", "player", NOW + part, KILLS, delta=1) for part in range(2)]
-            drop_next_commit(hop)
+            drop_next_commit(proxy)
             outcomes = flush(database, rising, [*batch, batch[0]], soon())
-            assert hop.dropped == number + 1
+            assert proxy.dropped == number + 1
             completed = [CompletionKey("player", f"kill {2 * number + part}", LIFETIME_START, 1) for part in (1, 2)]
             assert outcomes == [
                 Outcome(Verdict.APPLIED, (completed[0],)),
@@ -50,13 +49,13 @@ def test_a_flush_counts_once_and_answers_what_it_did(database_url: str) -> None:
 def test_a_claim_is_answered_to_the_caller_who_made_it(database_url: str) -> None:
     goals = [goal(f"kill {number}", target=1) for number in range(4)]
     catalogue = catalogue_of(*goals)
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         flush(database, catalogue, [Event("id", "player", NOW, KILLS, delta=1)], soon())
         for number, each in enumerate(goals):
-            drop_next_commit(hop)
+            drop_next_commit(proxy)
             request_id = f"request {number}" if number % 2 else None
             claim = claim_reward(database, catalogue, "player", each, request_id, NOW + number, soon())
-            assert hop.dropped == number + 1
+            assert proxy.dropped == number + 1
             assert claim.key.goal_id == each.id
             assert claim.claim_time == NOW + number
     with connected(database_url) as connection:
@@ -65,14 +64,14 @@ def test_a_claim_is_answered_to_the_caller_who_made_it(database_url: str) -> Non
 
 def test_a_commit_that_never_arrived_is_done_again(database_url: str) -> None:
     key = TallyKey("player", KILLS)
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         attempts = []
 
         def work(connection: Connection) -> int:
             attempts.append(connection)
             (merged,) = tallies.merge(connection, {key: Tally(events=1)})
             if len(attempts) == 1:
-                hop.cut()
+                proxy.cut()
             return merged.after.events
 
         def written(connection: Connection, _: int, events: int) -> bool:

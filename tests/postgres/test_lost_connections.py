@@ -17,7 +17,7 @@ from shared.postgres.goals import players
 from shared.postgres.sqlstates import ContentRefused
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import opened, soon
-from tests.support.hops import hop_to
+from tests.support.proxy import proxy_to
 from tests.support.strategies import KILLS
 
 KEY = TallyKey("player", KILLS)
@@ -37,13 +37,13 @@ def count_of(database: Database, key: TallyKey = KEY) -> int:
 
 
 def test_work_on_a_connection_that_is_cut_is_done_again(database_url: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         attempts: list[Connection] = []
 
         def work(connection: Connection) -> int:
             add_one(connection)
             if not attempts:
-                hop.cut()
+                proxy.cut()
             attempts.append(connection)
             return add_one(connection)
 
@@ -69,9 +69,9 @@ def test_work_on_a_backend_that_is_terminated_is_done_again(database_url: str) -
 
 
 def test_a_read_on_a_connection_that_went_away_meanwhile_is_done_again(database_url: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         assert count_of(database) == 0
-        hop.cut()
+        proxy.cut()
         assert count_of(database) == 0
 
 

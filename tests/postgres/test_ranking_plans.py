@@ -14,9 +14,9 @@ from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.leaderboards.ranking_readers import RankingReader
 from shared.postgres.statements import statements
-from tests.support.boards import board
 from tests.support.databases import connected
-from tests.support.servers import PostgresServer
+from tests.support.leaderboards import board
+from tests.support.postgres_server import PostgresServer
 
 PLAYERS = 5_000
 BOARD, STRICT = board("board 1"), board("board 1", shared_ranks=False)

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from shared.postgres import schema
 from tests.support.databases import connected
-from tests.support.servers import PostgresServer
+from tests.support.postgres_server import PostgresServer
 
 ALL = sorted(path.stem for path in schema.MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 

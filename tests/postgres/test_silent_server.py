@@ -12,7 +12,7 @@ from shared.postgres.database import Database
 from shared.postgres.goals import players
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import opened, soon
-from tests.support.hops import hop_to
+from tests.support.proxy import proxy_to
 from tests.support.waiting import wait_until
 
 
@@ -32,24 +32,24 @@ def answers(database: Database) -> bool:
 
 @pytest.mark.parametrize("wait_s", [0.05, 0.4])
 def test_a_read_ends_by_its_deadline(database_url: str, wait_s: float) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         read(database, soon())
-        hop.freeze()
+        proxy.freeze()
         deadline = soon(wait_s)
         with pytest.raises(DeadlineExceeded):
             read(database, deadline)
         assert 0 <= time.monotonic() - deadline < LATE_S
-        hop.thaw()
+        proxy.thaw()
 
 
 @pytest.mark.parametrize("at", ["statement", "commit"])
 def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         read(database, soon())
 
         def work(connection: Connection) -> None:
             players.insert(connection, "player", "UTC", 0)
-            hop.freeze()
+            proxy.freeze()
             if at == "statement":
                 players.update_time_zone(connection, "player", "Europe/Paris")
 
@@ -57,26 +57,26 @@ def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
         with pytest.raises(DeadlineExceeded):
             database.transact(work, deadline)
         assert 0 <= time.monotonic() - deadline < LATE_S
-        hop.thaw()
+        proxy.thaw()
 
 
 def test_while_nothing_answers_nobody_hears_that_there_is_too_much_to_do(database_url: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=1) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         read(database, soon())
-        hop.freeze()
+        proxy.freeze()
         for _ in range(3):
             with pytest.raises((DeadlineExceeded, DatabaseUnavailable)):
                 read(database, soon(0.2))
-        hop.thaw()
+        proxy.thaw()
 
 
 def test_it_works_again_by_itself(database_url: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         read(database, soon())
-        hop.freeze()
+        proxy.freeze()
         for _ in range(2):
             with pytest.raises(ChallengeError):
                 read(database, soon(0.1))
-        hop.thaw()
+        proxy.thaw()
         wait_until(lambda: answers(database))
         wait_until(lambda: answers(database))

@@ -19,7 +19,7 @@ from shared.postgres.goals import players
 from shared.postgres.transaction import in_progress
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import PATIENCE_S, connected, opened, soon
-from tests.support.hops import hop_to
+from tests.support.proxy import proxy_to
 from tests.support.waiting import wait_until
 
 AT_MOST_S = POOL_WAIT_MAX_S + LATE_S
@@ -70,17 +70,17 @@ def test_a_server_that_was_never_there_is_unavailable() -> None:
 
 
 def test_a_server_that_went_away_is_unavailable_until_it_is_back(database_url: str) -> None:
-    with hop_to(database_url) as (hop, url), opened(url, pool_size=2) as database:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         assert database.autocommit(ask, soon()) == (1,)
-        hop.refuse(True)
-        hop.cut()
+        proxy.refuse(True)
+        proxy.cut()
         for patience_s in (0.3, PATIENCE_S):
             started = time.monotonic()
             with pytest.raises(DatabaseUnavailable) as refusal:
                 database.autocommit(ask, soon(patience_s))
             assert time.monotonic() - started < AT_MOST_S
             assert refusal.value.retry_after_s > 0
-        hop.refuse(False)
+        proxy.refuse(False)
         wait_until(lambda: answers(database))
 
 

@@ -26,7 +26,7 @@ from shared.domain.instant import SECOND
 from shared.providers.game_service import REFUSAL_REASONS, GameServiceProvider
 from tests.providers.deliveries import DELIVERY
 from tests.support.busy_machine import LATE_S
-from tests.support.reported import timestamp
+from tests.support.event_messages import timestamp
 from tests.support.services import NOW
 
 TIMEOUT_S = 10.0

@@ -19,7 +19,7 @@ from shared.domain.instant import SECOND
 from shared.providers.webhook import WebhookProvider
 from tests.providers.deliveries import DELIVERY
 from tests.support.busy_machine import LATE_S
-from tests.support.services import NOW, SetClock
+from tests.support.services import NOW, ManualClock
 
 SECRET = "a secret that both sides know"
 TIMEOUT_S = 10.0
@@ -97,14 +97,14 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def webhook(receiver: Receiver) -> Iterator[WebhookProvider]:
-    provider = WebhookProvider(receiver.url, SECRET, timeout_s=TIMEOUT_S, connections=2, clock=SetClock())
+    provider = WebhookProvider(receiver.url, SECRET, timeout_s=TIMEOUT_S, connections=2, clock=ManualClock())
     yield provider
     provider.close()
 
 
 @pytest.fixture
 def impatient(receiver: Receiver) -> Iterator[WebhookProvider]:
-    provider = WebhookProvider(receiver.url, SECRET, timeout_s=IMPATIENT_S, connections=2, clock=SetClock())
+    provider = WebhookProvider(receiver.url, SECRET, timeout_s=IMPATIENT_S, connections=2, clock=ManualClock())
     yield provider
     provider.close()
 
@@ -208,7 +208,7 @@ def test_a_slow_trickling_broken_or_unreachable_server_is_retried(
     retried(webhook.grant(DELIVERY))
     receiver.garbage = False
     assert webhook.grant(DELIVERY) == Granted()
-    nowhere = WebhookProvider("http://127.0.0.1:1/", SECRET, timeout_s=TIMEOUT_S, connections=1, clock=SetClock())
+    nowhere = WebhookProvider("http://127.0.0.1:1/", SECRET, timeout_s=TIMEOUT_S, connections=1, clock=ManualClock())
     retried(nowhere.grant(DELIVERY))
     nowhere.close()
 

@@ -21,8 +21,8 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from shared.domain.catalogue import AMOUNT_MAX
 from shared.domain.instant import HOUR, Instant
 from tests.catalogue.documents import Mapping
-from tests.support.arena import assigned, challenge
-from tests.support.reported import stat
+from tests.support.event_messages import stat
+from tests.support.sample_catalogue import assigned, challenge
 
 EVENTS_PER_PLAYER = 40
 """Their deltas add up to one less than the target of `sum`, so that the sum is always shown as it is."""

@@ -1,13 +1,14 @@
-"""A hop on the way to a server, where the network can be made to fail."""
+"""A proxy on the way to a server, where the network can be made to fail."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 LOOPBACK = "127.0.0.1"
 CHUNK_BYTES = 65_536
@@ -17,7 +18,7 @@ Rule = Callable[[bytes], bool]
 """Judges one chunk of bytes, as it arrived."""
 
 
-class Hop:
+class TcpProxy:
     """Passes on whatever arrives at `port` to a target server, and the answers back.
 
     What is changed while connections are open holds for them too. Safe to use from any thread.
@@ -38,7 +39,7 @@ class Hop:
         self._listener = _listener(0)
         self.port: int = self._listener.getsockname()[1]
         """Where to connect, on the loopback interface."""
-        self._acceptor = threading.Thread(target=self._accept, name="hop", daemon=True)
+        self._acceptor = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._acceptor.start()
 
     def freeze(self) -> None:
@@ -115,7 +116,7 @@ class Hop:
             except OSError:
                 # Nobody came within the poll interval, or the listener was closed.
                 continue
-            threading.Thread(target=self._serve, args=(client,), name="hop", daemon=True).start()
+            threading.Thread(target=self._serve, args=(client,), name="proxy", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client:
@@ -126,7 +127,7 @@ class Hop:
                     if self._closed:
                         return
                     self._connections.add(connection)
-                answers = threading.Thread(target=self._pass_answers, args=(connection,), name="hop", daemon=True)
+                answers = threading.Thread(target=self._pass_answers, args=(connection,), name="proxy", daemon=True)
                 answers.start()
                 try:
                     self._pass_requests(connection)
@@ -165,6 +166,17 @@ class Hop:
         time.sleep(delay_s)
         with self._state:
             self._state.wait_for(lambda: not self._frozen or connection.ended)
+
+
+@contextmanager
+def proxy_to(url: str) -> Iterator[tuple[TcpProxy, str]]:
+    """A proxy to the server at `url`, and the URL that leads through it."""
+    address = urlsplit(url)
+    if address.hostname is None or address.port is None:
+        raise ValueError(f"{url} names no host and port")
+    with TcpProxy(address.hostname, address.port) as proxy:
+        credentials = f"{address.username or ''}:{address.password}"
+        yield proxy, urlunsplit(address._replace(netloc=f"{credentials}@{LOOPBACK}:{proxy.port}"))
 
 
 class _Connection:

@@ -21,7 +21,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from devstack.output import Lines
 from devstack.ports import LOOPBACK
 from devstack.process import Child
-from tests.support.own_port import OwnPort
+from tests.support.reserved_port import ReservedPort
 from tests.support.services import CHANNEL_OPTIONS
 from tests.support.waiting import wait_until
 
@@ -41,7 +41,7 @@ class ServiceProcess:
     def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
         """Other settings than the tests' own come from `environ`."""
         prefix = PREFIXES[module]
-        self._own_port = OwnPort()
+        self._own_port = ReservedPort()
         self.port = int(environ.get(f"{prefix}_PORT", self._own_port.number))
         self.logs: list[dict[str, Any]] = []
         """The lines of the log, of all lives."""

@@ -48,7 +48,7 @@ THREADS = 32
 STREAMS = 8
 
 
-class SetClock:
+class ManualClock:
     """A clock that stands where it is set."""
 
     def __init__(self, now: Instant = NOW) -> None:
@@ -65,7 +65,7 @@ class Game:
     channel: grpc.Channel
     """To the challenge service."""
     events: EventServiceStub
-    clock: SetClock
+    clock: ManualClock
     database_url: str
 
     @cached_property
@@ -123,10 +123,10 @@ def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, 
 
 @contextmanager
 def game(
-    database_url: str, catalogue: Catalogue, *, clock: SetClock | None = None, window: Window = WINDOW
+    database_url: str, catalogue: Catalogue, *, clock: ManualClock | None = None, window: Window = WINDOW
 ) -> Iterator[Game]:
     """Both services, with one clock that the test may set."""
-    clock = clock or SetClock()
+    clock = clock or ManualClock()
     with (
         challenge_channel(database_url, catalogue, clock=clock) as channel,
         event_service(database_url, catalogue, clock=clock, window=window) as events,

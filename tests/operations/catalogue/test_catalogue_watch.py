@@ -16,7 +16,7 @@ from shared.postgres.database import Database
 from shared.postgres.schema import migrate, roll_back
 from tests.catalogue.documents import Mapping, document, goal, write_json
 from tests.support.databases import opened
-from tests.support.services import NOW, SetClock, rows
+from tests.support.services import NOW, ManualClock, rows
 
 FIRST = document(goal("win"))
 SECOND = document(goal("win", target=4), goal("lose"))
@@ -30,21 +30,21 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def watch(file: Path, clock: SetClock, database: Database) -> CatalogueWatch[Catalogue]:
+def watch(file: Path, clock: ManualClock, database: Database) -> CatalogueWatch[Catalogue]:
     """A watch that has taken the first catalogue into use."""
     watch = watching(file, clock)
     watch.poll(database)
     return watch
 
 
-def watching(file: Path, clock: SetClock | None = None) -> CatalogueWatch[Catalogue]:
+def watching(file: Path, clock: ManualClock | None = None) -> CatalogueWatch[Catalogue]:
     """A watch as at the start of a process."""
-    return CatalogueWatch(file, lambda definitions: definitions, clock or SetClock())
+    return CatalogueWatch(file, lambda definitions: definitions, clock or ManualClock())
 
 
 def change(file: Path, content: Mapping) -> None:
@@ -81,7 +81,7 @@ def test_a_first_catalogue_that_is_invalid_is_refused_at_once(file: Path) -> Non
 
 
 def test_a_change_takes_the_place_of_what_was_in_use(
-    watch: CatalogueWatch[Catalogue], file: Path, clock: SetClock, database: Database, database_url: str
+    watch: CatalogueWatch[Catalogue], file: Path, clock: ManualClock, database: Database, database_url: str
 ) -> None:
     before = watch.live.current
     change(file, SECOND)

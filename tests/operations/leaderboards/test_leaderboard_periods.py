@@ -21,9 +21,9 @@ from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader
 from shared.postgres.long_work import LongWork
-from tests.support.boards import board, catalogue_with
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
+from tests.support.leaderboards import board, catalogue_with
 from tests.support.services import NOW, rows
 
 TODAY = NOW // DAY * DAY

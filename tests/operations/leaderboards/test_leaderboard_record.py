@@ -13,8 +13,8 @@ from shared.domain.instant import DAY
 from shared.domain.periods import Schedule
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
 from shared.postgres.database import Database
-from tests.support.boards import board, catalogue_with
 from tests.support.databases import opened, soon
+from tests.support.leaderboards import board, catalogue_with
 from tests.support.services import NOW, rows
 from tests.support.strategies import KILLS, QUOTED
 

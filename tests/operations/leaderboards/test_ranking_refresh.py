@@ -20,10 +20,10 @@ from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.leaderboards.ranking_readers import RankingReader
 from shared.postgres.long_work import LongWork
 from shared.runtime.telemetry import Telemetry
-from tests.support.boards import board, catalogue_with
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
-from tests.support.services import NOW, SetClock, rows
+from tests.support.leaderboards import board, catalogue_with
+from tests.support.services import NOW, ManualClock, rows
 from tests.support.waiting import wait_until
 
 LOGINS = board("logins", LeaderboardMeasure.EVENTS, LOGIN)
@@ -35,7 +35,7 @@ class Ranking:
 
     def __init__(self, database: Database, database_url: str) -> None:
         self.database, self.url = database, database_url
-        self.clock = SetClock()
+        self.clock = ManualClock()
         self.refresh = RankingRefresh(database, self.clock, Telemetry())
         record_catalogue(database, CATALOGUE, NOW, soon())
 

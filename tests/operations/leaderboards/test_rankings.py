@@ -25,10 +25,10 @@ from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingRea
 from shared.postgres.long_work import LongWork
 from shared.postgres.statistics import standings
 from shared.runtime.telemetry import Telemetry
-from tests.support.boards import board, catalogue_with
 from tests.support.brute_force_ranking import BruteForceReader, Scored
 from tests.support.databases import connected, opened, soon
-from tests.support.services import NOW, SetClock
+from tests.support.leaderboards import board, catalogue_with
+from tests.support.services import NOW, ManualClock
 from tests.support.strategies import KILLS
 
 TAG = Scope(ScopeKind.TAG, "pvp")
@@ -108,7 +108,7 @@ class Ranking(NamedTuple):
 
     connection: Connection
     database: Database
-    clock: SetClock
+    clock: ManualClock
 
     def begin(self) -> None:
         """Nobody has any score, and nothing is final."""
@@ -134,7 +134,7 @@ def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
         connected(url) as connection,
         opened(url, pool_size=1) as database,
     ):
-        yield Ranking(connection, database, SetClock())
+        yield Ranking(connection, database, ManualClock())
 
 
 @settings(max_examples=30)

@@ -34,14 +34,14 @@ from tests.support.rewards import (
     states,
     store_claim,
 )
-from tests.support.services import NOW, SetClock
+from tests.support.services import NOW, ManualClock
 from tests.support.waiting import wait_until
 
 
 def test_a_claim_reaches_its_provider_and_is_granted(database: Database, database_url: str) -> None:
     provider = GameProvider()
     claim = store_claim(database, "player", NOW)
-    with dispatching(database, destination(provider), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider), ManualClock()) as dispatcher:
         dispatch_all([dispatcher], database_url)
     [delivery] = provider.asked
     assert (delivery.grant_id, delivery.key, delivery.reward) == (claim.grant_id, claim.key, claim.reward)
@@ -54,7 +54,7 @@ def test_the_first_priority_goes_first_and_within_it_the_oldest(database: Databa
     provider = GameProvider()
     for number, (priority, age) in enumerate([(5, 1), (9, 9), (1, 2), (5, 3), (1, 4), (9, 5)]):
         store_claim(database, f"{priority} {age} {number}", NOW - age * SECOND, priority=priority)
-    with dispatching(database, destination(provider, concurrency=1), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider, concurrency=1), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: len(provider.ledger) == 6)
     order = [delivery.key.user_id[:3] for delivery in provider.asked]
     assert order == ["1 4", "1 2", "5 3", "5 1", "9 9", "9 5"]
@@ -65,7 +65,7 @@ def test_several_dispatchers_share_the_work_and_do_nothing_twice(database: Datab
     for number in range(200):
         store_claim(database, f"player {number}", NOW)
     to = destination(provider)
-    with dispatching(database, to, SetClock()) as one, dispatching(database, to, SetClock()) as other:
+    with dispatching(database, to, ManualClock()) as one, dispatching(database, to, ManualClock()) as other:
         dispatch_all([one, other], database_url)
     assert len(provider.asked) == len(provider.ledger) == 200
     assert provider.most_under_way <= 2 * to.concurrency
@@ -76,7 +76,7 @@ def test_grants_of_another_provider_are_left_alone(database: Database, database_
     with connected(database_url) as connection:
         connection.execute("UPDATE reward_outbox SET provider = $1", [NO_PROVIDER])
     provider = GameProvider()
-    with dispatching(database, destination(provider), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider), ManualClock()) as dispatcher:
         for _ in range(3):
             dispatcher.one_pass()
     assert provider.asked == []
@@ -84,7 +84,7 @@ def test_grants_of_another_provider_are_left_alone(database: Database, database_
 
 
 def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: Database, database_url: str) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("out of gems"))
+    clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("out of gems"))
     policy = RetryPolicy(attempts_max=3, first_pause=10 * SECOND, longest_pause=HOUR)
     store_claim(database, "player", NOW)
     with dispatching(database, destination(provider, policy=policy), clock) as dispatcher:
@@ -105,7 +105,10 @@ def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: D
 def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
     database: Database, database_url: str, reason: RefusalReason
 ) -> None:
-    clock, provider = SetClock(), GameProvider(lambda delivery: Refused(reason) if delivery.claim_number == 1 else None)
+    clock, provider = (
+        ManualClock(),
+        GameProvider(lambda delivery: Refused(reason) if delivery.claim_number == 1 else None),
+    )
     first = store_claim(database, "player", NOW)
     with dispatching(database, destination(provider), clock) as dispatcher:
         dispatch_all([dispatcher], database_url)
@@ -132,7 +135,7 @@ def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> N
     provider = GameProvider(hang)
     with opened(database_url, pool_size=1) as one_connection:
         store_claim(one_connection, "player", NOW)
-        with dispatching(one_connection, destination(provider), SetClock()) as dispatcher:
+        with dispatching(one_connection, destination(provider), ManualClock()) as dispatcher:
             pass_until([dispatcher], lambda: provider.under_way)
             started = time.monotonic()
             store_claim(one_connection, "other", NOW)
@@ -145,7 +148,7 @@ def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> N
 def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
     database: Database, database_url: str
 ) -> None:
-    clock, provider = SetClock(), GameProvider()
+    clock, provider = ManualClock(), GameProvider()
 
     def slow(_: Delivery) -> None:
         clock.now += HOUR
@@ -177,7 +180,7 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
     provider = GameProvider(hang)
     for number in range(6):
         store_claim(database, f"player {number}", NOW - number)
-    with dispatching(database, destination(provider, concurrency=2), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider, concurrency=2), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: provider.under_way == 2)
         monkeypatch.setattr(ThreadPoolExecutor, "shutdown", let_go_and_shut_down)
         dispatcher.close()
@@ -187,7 +190,7 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
 
 
 def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Database, database_url: str) -> None:
-    clock, provider = SetClock(), GameProvider()
+    clock, provider = ManualClock(), GameProvider()
     dead, stranger = subprocess.Popen([sys.executable, "-c", ""]), "elsewhere:1@00000000.00000000"
     dead.wait()
     of_the_dead = re.sub(r":\d+@", f":{dead.pid}@", str(OWNER))
@@ -206,7 +209,7 @@ def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Datab
 def test_a_grant_whose_dispatcher_died_is_taken_up(
     database: Database, database_url: str, remembers: bool, granted: bool
 ) -> None:
-    clock, provider = SetClock(), GameProvider(remembers=remembers)
+    clock, provider = ManualClock(), GameProvider(remembers=remembers)
     store_claim(database, "player", NOW)
     dispatcher = dispatcher_of(database, destination(provider), clock)
 

@@ -18,7 +18,7 @@ from shared.postgres.database import Database
 from tests.support.databases import connected, soon
 from tests.support.game_provider import GameProvider
 from tests.support.rewards import destination, dispatch_all, dispatching, grants_in_outbox, pass_until, store_claim
-from tests.support.services import NOW, SetClock
+from tests.support.services import NOW, ManualClock
 
 
 def act(database: Database, claim: Claim, what: Act, change: Change, *, dry: bool = False) -> GrantStatus:
@@ -38,15 +38,15 @@ def bury(database: Database, claim: Claim) -> GrantStatus:
     return act(database, claim, Act.BURY, lambda grant: buried(grant, NOW + HOUR))
 
 
-def deliver(database: Database, database_url: str, provider: GameProvider, clock: SetClock | None = None) -> None:
-    with dispatching(database, destination(provider), clock or SetClock(NOW + HOUR)) as dispatcher:
+def deliver(database: Database, database_url: str, provider: GameProvider, clock: ManualClock | None = None) -> None:
+    with dispatching(database, destination(provider), clock or ManualClock(NOW + HOUR)) as dispatcher:
         dispatch_all([dispatcher], database_url)
 
 
 def test_a_grant_that_is_buried_is_not_delivered_until_it_is_retried(database: Database, database_url: str) -> None:
     claim, provider = store_claim(database, "player", NOW), GameProvider()
     assert bury(database, claim).state is ClaimState.DEAD
-    with dispatching(database, destination(provider), SetClock(NOW + HOUR)) as dispatcher:
+    with dispatching(database, destination(provider), ManualClock(NOW + HOUR)) as dispatcher:
         for _ in range(3):
             dispatcher.one_pass()
         assert provider.asked == []
@@ -57,7 +57,7 @@ def test_a_grant_that_is_buried_is_not_delivered_until_it_is_retried(database: D
 
 def test_a_dead_grant_is_retried_under_the_same_key_with_all_attempts(database: Database, database_url: str) -> None:
     claim = store_claim(database, "player", NOW)
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
+    clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("away"))
     policy = RetryPolicy(attempts_max=2, first_pause=SECOND)
     with dispatching(database, destination(provider, policy=policy), clock) as dispatcher:
 
@@ -89,9 +89,9 @@ def test_a_refund_makes_the_goal_claimable_again_as_another_grant(database: Data
 
 def test_what_may_be_on_its_way_is_not_refunded(database: Database, database_url: str) -> None:
     claim, provider = store_claim(database, "player", NOW), GameProvider(lambda _: TryAgain("who knows"))
-    with dispatching(database, destination(provider), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
-    with pytest.raises(ActRefused, match="may be on its way"):
+    with pytest.raises(ActRefused, match="may be delivering it"):
         refund(database, claim)
     bury(database, claim)
     refund(database, claim)
@@ -107,7 +107,7 @@ def test_a_player_who_can_claim_again_needs_no_operator(database: Database, data
 
 def test_another_provider_gets_only_what_was_never_tried(database: Database, database_url: str) -> None:
     untried, tried = store_claim(database, "untried", NOW + HOUR), store_claim(database, "tried", NOW)
-    with dispatching(database, destination(GameProvider(lambda _: TryAgain("?"))), SetClock()) as dispatcher:
+    with dispatching(database, destination(GameProvider(lambda _: TryAgain("?"))), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
     change = partial(lambda to, grant: rerouted(grant, to), "webhook")
     assert act(database, untried, Act.REROUTE, change).provider == "webhook"
@@ -120,7 +120,7 @@ def test_a_grant_that_is_moved_forward_goes_first(database: Database, database_u
     store_claim(database, "first", NOW)
     claim = store_claim(database, "second", NOW + SECOND)
     act(database, claim, Act.PRIORITISE, lambda grant: prioritised(grant, 1))
-    with dispatching(database, destination(provider, concurrency=1), SetClock(NOW + HOUR)) as dispatcher:
+    with dispatching(database, destination(provider, concurrency=1), ManualClock(NOW + HOUR)) as dispatcher:
         dispatch_all([dispatcher], database_url)
     assert [delivery.key.user_id for delivery in provider.asked] == ["second", "first"]
 
@@ -145,7 +145,7 @@ def test_every_act_is_noted_and_a_dry_run_does_nothing(database: Database) -> No
 
 def test_the_report_finds_claims_and_grants_that_do_not_agree(database: Database, database_url: str) -> None:
     granted, waiting = store_claim(database, "granted", NOW - SECOND), store_claim(database, "waiting", NOW + HOUR)
-    with dispatching(database, destination(GameProvider()), SetClock()) as dispatcher:
+    with dispatching(database, destination(GameProvider()), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].state is ClaimState.GRANTED)
     report = grant_admin.report(database, soon())
     assert report.agrees

@@ -19,7 +19,7 @@ from tests.support.rewards import (
     states,
     store_claim,
 )
-from tests.support.services import NOW, SetClock
+from tests.support.services import NOW, ManualClock
 
 PENDING = {ClaimState.PENDING}
 
@@ -27,7 +27,7 @@ PENDING = {ClaimState.PENDING}
 def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attempts(
     database: Database, database_url: str
 ) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
+    clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("away"))
     for number in range(50):
         store_claim(database, f"player {number}", NOW - number)
     with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
@@ -64,7 +64,7 @@ def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
         return TryAgain("away")
 
     provider.behaviour = fail_until_it_is_known
-    with dispatching(database, destination(provider, concurrency=4), SetClock()) as dispatcher:
+    with dispatching(database, destination(provider, concurrency=4), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: provider.under_way == 4 and len(provider.asked) == FAILURES_MAX + 4)
         dispatcher.one_pass()
         let_go.set()
@@ -76,7 +76,7 @@ def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
 def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_made(
     database: Database, database_url: str
 ) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("away"))
+    clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("away"))
     claimed: list[tuple[int, str]] = []
 
     def claim(number: int) -> None:
@@ -100,7 +100,7 @@ def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_ma
 
 
 def test_patience_that_a_provider_asked_for_outlasts_its_outage(database: Database, database_url: str) -> None:
-    clock, provider = SetClock(), GameProvider(lambda _: TryAgain("later", retry_after=HOUR))
+    clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("later", retry_after=HOUR))
     for number in range(FAILURES_MAX):
         store_claim(database, f"player {number}", NOW - number)
     with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:

@@ -21,7 +21,7 @@ from shared.postgres.database import Database
 from shared.runtime.telemetry import Telemetry
 from tests.support.databases import connected, soon
 from tests.support.rewards import PROVIDER
-from tests.support.services import NOW, SetClock
+from tests.support.services import NOW, ManualClock
 
 LONG = 12 * EXACT
 """Long enough for places that are known from marks alone."""
@@ -62,7 +62,7 @@ def position(database: Database, grant_id: UUID) -> Position | None:
     return database.autocommit(lambda connection: position_of(connection, str(grant_id), NOW + SECOND), soon())
 
 
-def count(database: Database, clock: SetClock) -> Telemetry:
+def count(database: Database, clock: ManualClock) -> Telemetry:
     telemetry = Telemetry()
     count_queue(database, clock, RewardTelemetry(telemetry))
     return telemetry
@@ -73,7 +73,7 @@ def test_a_place_is_exact_near_the_head_and_within_its_error_everywhere(
 ) -> None:
     queue_up(3, "another", "other ")
     order = queue_up(LONG)
-    count(database, SetClock())
+    count(database, ManualClock())
     for place in (0, 1, EXACT - 1, EXACT, EXACT + 1, 2 * EXACT, 5 * EXACT + 1, 10 * EXACT, 11 * EXACT, LONG - 1):
         found = position(database, order[place])
         assert found is not None
@@ -91,7 +91,7 @@ def test_without_a_count_places_are_exact_up_to_a_bound_and_then_unknown(
     for place in (0, EXACT, EXACT + 1, NEWLY_LONG):
         assert position(database, order[place]) == Position(place, 0, NOW + SECOND)
     assert position(database, order[NEWLY_LONG + 1]) is None
-    count(database, SetClock())
+    count(database, ManualClock())
     assert position(database, order[NEWLY_LONG + 1]) is not None
 
 
@@ -99,7 +99,7 @@ def test_what_has_come_near_since_the_count_is_exact(
     database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
 ) -> None:
     order = queue_up(3 * EXACT)
-    count(database, SetClock())
+    count(database, ManualClock())
     with connected(database_url) as connection:
         gone = "{" + ",".join(map(str, order[: 2 * EXACT])) + "}"
         connection.execute("DELETE FROM reward_outbox WHERE grant_id = ANY ($1::uuid[])", [gone])
@@ -119,7 +119,7 @@ def test_what_does_not_wait_has_no_place(
 def test_the_queue_is_counted_once_in_an_interval_however_many_do_it(
     database: Database, queue_up: Callable[..., list[UUID]]
 ) -> None:
-    clock = SetClock()
+    clock = ManualClock()
     queue_up(5)
     count(database, clock)
     queue_up(4, prefix="later ")

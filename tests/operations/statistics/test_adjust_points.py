@@ -24,9 +24,9 @@ from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal
 from shared.postgres.statistics import adjustments
 from shared.postgres.statistics.adjustments import NotedAdjustment
+from tests.support.database_contents import contents
 from tests.support.databases import flushed, soon
 from tests.support.goals import catalogue_of, goal
-from tests.support.stored import contents
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY

@@ -41,7 +41,7 @@ from tests.support.databases import connected, flushed, opened, soon
 from tests.support.game_provider import GameProvider
 from tests.support.goals import catalogue_of, goal
 from tests.support.rewards import PROVIDER, destination, dispatching, states
-from tests.support.services import SetClock
+from tests.support.services import ManualClock
 from tests.support.strategies import FIRST_DAY, KILLS
 
 ROUTES = {RewardType.WALLET: PROVIDER}
@@ -146,7 +146,7 @@ def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
 
     with (
         opened(database_url, pool_size=THREADS + 2) as database,
-        dispatching(database, destination(GameProvider(answer)), SetClock(NOW + 9 * DAY)) as dispatcher,
+        dispatching(database, destination(GameProvider(answer)), ManualClock(NOW + 9 * DAY)) as dispatcher,
     ):
         yield database, lambda _, __, ___: dispatcher.one_pass()
 

@@ -22,9 +22,9 @@ from shared.operations.statistics.recalculate import recalculate, recalculate_al
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal
 from shared.postgres.statistics import histories
+from tests.support.database_contents import contents
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import catalogue_of, goal
-from tests.support.stored import contents
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY

@@ -12,7 +12,7 @@ from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.runtime.telemetry import Telemetry
 from tests.support.databases import opened, soon
 from tests.support.goals import catalogue_of, goal
-from tests.support.services import NOW, SetClock, rows
+from tests.support.services import NOW, ManualClock, rows
 
 
 def board(
@@ -38,4 +38,4 @@ def ranked_now(database_url: str, catalogue: Catalogue, now: Instant = NOW) -> N
     rows(database_url, "DELETE FROM leaderboard_refresh RETURNING only_row")
     with opened(database_url, pool_size=1) as database:
         record_catalogue(database, catalogue, now, soon())
-        assert RankingRefresh(database, SetClock(now), Telemetry()).one_pass()
+        assert RankingRefresh(database, ManualClock(now), Telemetry()).one_pass()

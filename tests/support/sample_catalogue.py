@@ -53,21 +53,22 @@ DEFAULT_GOALS = ["warm-up", "high-score", "veteran", "welcome", "regular"]
 ALL_GOALS = ["warm-up", "high-score", "champion", "veteran", "welcome", "regular", "chests"]
 
 
-def arena() -> Catalogue:
+def sample_catalogue() -> Catalogue:
     """The catalogue."""
     return loaded(DOCUMENT)
 
 
-def arena_with_boards() -> Catalogue:
+def sample_catalogue_with_leaderboards() -> Catalogue:
     """The catalogue with two leaderboards, one by day and one of all time."""
     wins = Leaderboard("wins", "Wins", "Today", LeaderboardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
     return replace(
-        arena(), leaderboards=(wins, Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING))
+        sample_catalogue(),
+        leaderboards=(wins, Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING)),
     )
 
 
 @pytest.fixture
-def arena_game(database_url: str) -> Iterator[Game]:
+def sample_game(database_url: str) -> Iterator[Game]:
     """Both services with this catalogue, on a database of the test's own."""
-    with game(database_url, arena()) as running:
+    with game(database_url, sample_catalogue()) as running:
         yield running

@@ -15,7 +15,7 @@ _FIRST, _LAST = 20_000, 32_000
 """Below the ports that systems give to sockets that ask for any."""
 
 
-class OwnPort:
+class ReservedPort:
     """A TCP port that is ours until it is closed."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The network hop with which other tests simulate failures."""
+"""The network proxy with which other tests simulate failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.support.proxy import LOOPBACK, Hop
+from tests.support.proxy import LOOPBACK, TcpProxy
 from tests.support.waiting import wait_until
 
 
@@ -25,14 +25,14 @@ class Echo(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def hop() -> Iterator[Hop]:
-    """Yield a hop to an echo server."""
+def proxy() -> Iterator[TcpProxy]:
+    """Yield a proxy to an echo server."""
     with socketserver.ThreadingTCPServer((LOOPBACK, 0), Echo) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            with Hop(LOOPBACK, server.server_address[1]) as between:
+            with TcpProxy(LOOPBACK, server.server_address[1]) as between:
                 yield between
         finally:
             server.shutdown()
@@ -40,15 +40,15 @@ def hop() -> Iterator[Hop]:
 
 
 @pytest.fixture
-def client(hop: Hop) -> Iterator[socket.socket]:
-    """Yield a connection through the hop that has echoed once."""
-    with connect(hop) as connection:
+def client(proxy: TcpProxy) -> Iterator[socket.socket]:
+    """Yield a connection through the proxy that has echoed once."""
+    with connect(proxy) as connection:
         assert echo(connection, b"hello\n") == b"hello\n"
         yield connection
 
 
-def connect(hop: Hop) -> socket.socket:
-    return socket.create_connection((LOOPBACK, hop.port), timeout=10)
+def connect(proxy: TcpProxy) -> socket.socket:
+    return socket.create_connection((LOOPBACK, proxy.port), timeout=10)
 
 
 def echo(connection: socket.socket, line: bytes) -> bytes:
@@ -56,51 +56,51 @@ def echo(connection: socket.socket, line: bytes) -> bytes:
     return connection.recv(100)
 
 
-def test_a_frozen_hop_delivers_nothing_and_loses_nothing(hop: Hop, client: socket.socket) -> None:
-    hop.freeze()
-    with connect(hop) as newcomer:
+def test_a_frozen_proxy_delivers_nothing_and_loses_nothing(proxy: TcpProxy, client: socket.socket) -> None:
+    proxy.freeze()
+    with connect(proxy) as newcomer:
         for connection in (client, newcomer):
             connection.settimeout(0.1)
             with pytest.raises(TimeoutError):
                 echo(connection, b"kept\n")
             connection.settimeout(10)
-        hop.thaw()
+        proxy.thaw()
         assert client.recv(100) == newcomer.recv(100) == b"kept\n"
 
 
-def test_a_cut_ends_connections_and_accepts_new_ones(hop: Hop, client: socket.socket) -> None:
-    hop.freeze()
+def test_a_cut_ends_connections_and_accepts_new_ones(proxy: TcpProxy, client: socket.socket) -> None:
+    proxy.freeze()
     client.sendall(b"on its way\n")
-    hop.cut()
+    proxy.cut()
     assert client.recv(100) == b""
-    hop.thaw()
-    with connect(hop) as another:
+    proxy.thaw()
+    with connect(proxy) as another:
         assert echo(another, b"again\n") == b"again\n"
 
 
-def test_it_can_refuse_new_connections_and_keep_old_ones(hop: Hop, client: socket.socket) -> None:
-    hop.refuse(True)
+def test_it_can_refuse_new_connections_and_keep_old_ones(proxy: TcpProxy, client: socket.socket) -> None:
+    proxy.refuse(True)
     with pytest.raises(ConnectionRefusedError):
-        connect(hop)
+        connect(proxy)
     assert echo(client, b"still\n") == b"still\n"
-    hop.refuse(False)
-    with connect(hop) as another:
+    proxy.refuse(False)
+    with connect(proxy) as another:
         assert echo(another, b"again\n") == b"again\n"
 
 
-def test_a_delay_applies_in_both_directions(hop: Hop, client: socket.socket) -> None:
-    hop.delay(0.1)
+def test_a_delay_applies_in_both_directions(proxy: TcpProxy, client: socket.socket) -> None:
+    proxy.delay(0.1)
     started = time.monotonic()
     assert echo(client, b"late\n") == b"late\n"
     assert time.monotonic() - started >= 0.2
 
 
-def test_an_unreachable_server_looks_like_a_closed_connection(hop: Hop) -> None:
+def test_an_unreachable_server_looks_like_a_closed_connection(proxy: TcpProxy) -> None:
     with socket.create_server((LOOPBACK, 0)) as unused:
         port = unused.getsockname()[1]
-    with Hop(LOOPBACK, port) as nowhere, connect(nowhere) as connection:
+    with TcpProxy(LOOPBACK, port) as nowhere, connect(nowhere) as connection:
         assert connection.recv(100) == b""
-    with connect(hop) as connection:
+    with connect(proxy) as connection:
         assert echo(connection, b"elsewhere\n") == b"elsewhere\n"
 
 
@@ -108,12 +108,12 @@ def test_the_reply_to_a_commit_can_be_dropped_without_the_commit(database_url: s
     direct = urlsplit(database_url)
     assert direct.hostname is not None
     assert direct.port is not None
-    with Hop(direct.hostname, direct.port) as hop:
-        through = direct._replace(netloc=direct.netloc.replace(f":{direct.port}", f":{hop.port}")).geturl()
-        hop.drop_reply(after=lambda sent: b"COMMIT" in sent, reply=lambda received: b"COMMIT" in received)
+    with TcpProxy(direct.hostname, direct.port) as proxy:
+        through = direct._replace(netloc=direct.netloc.replace(f":{direct.port}", f":{proxy.port}")).geturl()
+        proxy.drop_reply(after=lambda sent: b"COMMIT" in sent, reply=lambda received: b"COMMIT" in received)
         with pytest.raises(psycopg.OperationalError), psycopg.connect(through) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 1")
-        wait_until(lambda: hop.dropped == 1)
+        wait_until(lambda: proxy.dropped == 1)
         with psycopg.connect(through) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1,)
-        assert hop.dropped == 1
+        assert proxy.dropped == 1
