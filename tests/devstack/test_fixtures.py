@@ -41,5 +41,5 @@ def test_each_test_has_an_empty_cache(redis_url: str, turn: int) -> None:
 def test_waiting_returns_the_first_true_value_and_fails_at_the_deadline() -> None:
     values = iter([0, None, 3])
     assert wait_until(lambda: next(values)) == 3
-    with pytest.raises(AssertionError, match=r"not so after 0\.05 s; the last answer was \[\]"):
+    with pytest.raises(AssertionError, match=r"condition not met after 0\.05 s; last value: \[\]"):
         wait_until(list, deadline_s=0.05)

@@ -1,4 +1,4 @@
-"""Ids that no caller may send, and strange ones that every caller may."""
+"""Invalid ids, and valid ids that are hard to handle."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MALFORMED = {
 
 
 def bad_ids(length_max: int = ID_LENGTH_MAX) -> dict[str, str]:
-    """Ids that are not accepted where one is required, by what is wrong with them."""
+    """Return ids that a required field refuses, by their fault."""
     return {"missing": "", **bad_optional_ids(length_max)}
 
 
 def bad_optional_ids(length_max: int = ID_LENGTH_MAX) -> dict[str, str]:
-    """Ids that are not accepted where one may be left out, by what is wrong with them."""
+    """Return ids that an optional field refuses, by their fault."""
     return {
         "one character too long": "x" * (length_max + 1),
         "too long, in wide characters": "\U0001f3ae" * (length_max + 1),
@@ -53,4 +53,4 @@ STRANGE = [
     "%00",
     "\u4e2d" * EVENT_ID_LENGTH_MAX,
 ]
-"""Accepted, and different from each other however alike two look: all are stored letter for letter."""
+"""Valid ids, stored unchanged. They are distinct, even if some look alike."""

@@ -1,4 +1,4 @@
-"""Leaderboards by sorting everybody: what any place that keeps rankings must answer."""
+"""Rankings by sorting all players, the reference for every store of rankings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.domain.rankings import Ranked, RankedPage
 
 
 class Scored(NamedTuple):
-    """A player's score on a board, and since when."""
+    """A player's score, and when it was reached."""
 
     user_id: str
     score: int
@@ -22,11 +22,11 @@ class BruteForceReader:
     """A `LeaderboardReader` over scores in memory."""
 
     def __init__(self, scores: Mapping[tuple[str, Instant], Sequence[Scored]]) -> None:
-        """Everybody's score, by board id and period start."""
+        """Rank these scores, given by leaderboard id and period start."""
         self._scores = scores
 
     def everybody(self, board: Leaderboard, period_start: Instant) -> list[Ranked]:
-        """All players on a board, by place."""
+        """Return all players of a ranking, by place."""
 
         def by_place(scored: Scored) -> tuple[int, Instant, bytes]:
             return (scored.score if board.ascending else -scored.score, scored.reached_time, scored.user_id.encode())
@@ -39,17 +39,17 @@ class BruteForceReader:
         ]
 
     def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage:
-        """`count` players from the place `first` (from 1) on."""
+        """Return `count` players from place `first` (from 1)."""
         everybody = self.everybody(board, period_start)
         return RankedPage(tuple(everybody[first - 1 : first - 1 + count]), len(everybody))
 
     def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage:
-        """Those of these players who are on the board."""
+        """Return those of these players who are in the ranking."""
         everybody = self.everybody(board, period_start)
         return RankedPage(tuple(ranked for ranked in everybody if ranked.user_id in user_ids), len(everybody))
 
     def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage:
-        """A player with up to so many before and after."""
+        """Return a player with up to `neighbours` before and after."""
         everybody = self.everybody(board, period_start)
         places = [ranked.place for ranked in everybody if ranked.user_id == user_id]
         near = [ranked for ranked in everybody if any(abs(ranked.place - place) <= neighbours for place in places)]

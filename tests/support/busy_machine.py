@@ -1,7 +1,7 @@
-"""How late things may be where tests run beside each other, on a machine that others use, too.
+"""Tolerances for time bounds on a machine that is shared with other tests and processes.
 
-Bounds on time are promises for a machine that is doing nothing else. `BUSY_FACTOR=1` holds the system to its word; what
-the tests check in passing is that nothing waits for a reason of another order: a pool, a lock, a retry.
+Time bounds are promises for an idle machine. `BUSY_FACTOR=1` checks them exactly; by default tests only check that
+nothing waits for something of another order of magnitude, such as a pool, a lock or a retry.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 
 BUSY_FACTOR = float(os.environ.get("BUSY_FACTOR", "5"))
-"""By how much bounds on what a single call may take are multiplied."""
+"""Factor by which time bounds of single calls are multiplied."""
 
 BUSY_MACHINE_S = 0.6 * BUSY_FACTOR
-"""Seconds that are added where processes start, or look at something from time to time."""
+"""Seconds added where processes start or poll."""
 
 LATE_S = 0.1 * BUSY_FACTOR
-"""Seconds after a deadline within which it is noticed."""
+"""Seconds within which a passed deadline is noticed."""

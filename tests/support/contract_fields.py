@@ -1,4 +1,4 @@
-"""The fields of the contract's requests, so that tests notice a new one."""
+"""The fields of the contract's requests, so that tests notice new ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 
 def request_fields(service: ServiceDescriptor) -> set[str]:
-    """Every field that a caller of the service can set, as `Message.field`; a timestamp is one value."""
+    """Return every field a caller of the service can set, as `Message.field`; a timestamp is one value."""
     return {name for method in service.methods for name in _fields(method.input_type)}
 
 

@@ -1,4 +1,4 @@
-"""Everything that a database holds, to see whether a call has changed any of it."""
+"""The complete contents of a database, for tests that a call changes nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import psycopg
 from psycopg import sql
 
 Contents = dict[str, list[tuple[str, ...]]]
-"""By table: every row with the transaction that wrote it and its place, so that a row written anew differs too."""
+"""Rows by table, each with its writing transaction and position, so that a rewritten row differs too."""
 
 
 def contents(database_url: str) -> Contents:
-    """The rows of all tables; those of a partitioned table under the partition that holds them."""
+    """Return the rows of all tables; rows of a partitioned table are listed under their partition."""
     with psycopg.connect(database_url) as connection:
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
@@ -25,5 +25,5 @@ def _rows(connection: psycopg.Connection[tuple[str, ...]], table: str) -> list[t
 
 
 def written(contents: Contents) -> dict[str, int]:
-    """How many rows there are, by table, without the empty ones."""
+    """Return the number of rows by table, without empty tables."""
     return {table: len(rows) for table, rows in contents.items() if rows}

@@ -1,4 +1,4 @@
-"""Ways to a test's database: a connection as the system uses it, and the system's own pool."""
+"""Access to a test's database: connections, the system's pool, and operations on it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from shared.postgres.database import Database
 from tests.support.flushing import flush
 
 PATIENCE_S = 20.0
-"""Longer than anything takes that works."""
+"""Seconds that suffice for any operation that works."""
 
 
 def soon(seconds: float = PATIENCE_S) -> float:
-    """A deadline in monotonic seconds."""
+    """Return a deadline in monotonic seconds."""
     return time.monotonic() + seconds
 
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """A connection like those of the pool, in autocommit."""
+    """Open a connection with the pool's options, in autocommit mode."""
     with Connection.connect(url, **connect_arguments(5, "tests")) as connection:
         yield connection
 
 
 @contextmanager
 def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
-    """The system's pool."""
+    """Open the system's connection pool."""
     database = Database(url, pool_size=pool_size, application_name="tests")
     database.open()
     try:
@@ -42,7 +42,7 @@ def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
 
 
 def flushed(database: Database, catalogue: Catalogue, events: Sequence[Event]) -> list[Outcome]:
-    """The outcomes of a flush, all of which must be known."""
+    """Flush the events and return their outcomes, which must all be known."""
     outcomes = flush(database, catalogue, events, soon())
     known = [outcome for outcome in outcomes if outcome is not None]
     assert len(known) == len(outcomes)
@@ -50,5 +50,5 @@ def flushed(database: Database, catalogue: Catalogue, events: Sequence[Event]) -
 
 
 def status_of(database: Database, catalogue: Catalogue, user_id: str, goal: Goal) -> GoalStatus:
-    """The goal as the player has it now."""
+    """Return the goal's current status for the player."""
     return goal_status(goal, view_player(database, user_id, soon()), catalogue)

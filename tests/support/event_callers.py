@@ -1,4 +1,4 @@
-"""Callers who report the oracle's events until they are told to stop, and come again whenever a call fails."""
+"""Callers that report the oracle's events until stopped, and retry failed calls."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ STREAM_CALLERS = 1
 CALL_TIMEOUT_S = 5.0
 BATCHES_ON_A_STREAM = 4
 PAUSE_S = 0.02
-"""After a failure, so that callers do not burn the processor that the service needs to come back."""
+"""Pause after a failure, so that callers leave the processor to the recovering service."""
 SETTLED_WITHIN_S = 60.0
 
 
 @contextmanager
 def calling(oracle: Oracle, stubs: Sequence[EventServiceStub], timeout_s: float = CALL_TIMEOUT_S) -> Iterator[None]:
-    """Callers report events to these handlers in turn while the block runs, and afterwards settle what is unknown.
+    """Report events to these handlers in turn while the block runs, then resend events with unknown outcomes.
 
-    `timeout_s` is how long they wait for an answer that is not in a stream.
+    `timeout_s` is the timeout of unary calls.
     """
     done = threading.Event()
     with ThreadPoolExecutor(UNARY_CALLERS + STREAM_CALLERS) as callers:
@@ -54,7 +54,7 @@ def _call_until(timeout_s: float, oracle: Oracle, stub: EventServiceStub, done: 
 
 
 def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event], timeout_s: float) -> bool:
-    """One call with events that were taken; whether it was answered."""
+    """Report a batch; return False if the call failed."""
     request = rpc.ReportEventsRequest(events=batch)
     try:
         response = stub.ReportEvents(request, timeout=timeout_s, wait_for_ready=True)
@@ -66,7 +66,7 @@ def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event], ti
 
 
 def _settled(oracle: Oracle, stub: EventServiceStub) -> bool:
-    """Send everything again whose outcome is unknown; whether all of it was answered."""
+    """Resend all events with unknown outcomes; return False if a call failed."""
     while batch := oracle.take_unknown():
         if not _call(oracle, stub, batch, CALL_TIMEOUT_S):
             return False
@@ -97,7 +97,7 @@ class _Stream:
                 self._oracle.answered(self._under_way.popleft(), response.results)
                 self._room.release()
         except grpc.RpcError:
-            # What was not answered is unknown.
+            # The outcomes of unanswered batches are unknown.
             pass
         with self._lock:
             self._ended = True

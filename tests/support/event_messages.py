@@ -1,4 +1,4 @@
-"""Events as a game reports them."""
+"""Event messages as a game sends them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.services import NOW
 
 
 def login(user_id: str = "player", *, event_id: str | None = None, at: Instant = NOW) -> Event:
-    """A login; without an id of its own it gets a new one."""
+    """Return a login event, by default with a new id."""
     return Event(event_id=_given_or_new(event_id), user_id=user_id, event_time=timestamp(at), logged_in=LoggedIn())
 
 
@@ -25,7 +25,7 @@ def stat(
     event_id: str | None = None,
     at: Instant = NOW,
 ) -> Event:
-    """A stat that changed; without an id of its own the event gets a new one."""
+    """Return an event that updates a stat, by default with a new id."""
     return Event(
         event_id=_given_or_new(event_id),
         user_id=user_id,
@@ -35,14 +35,14 @@ def stat(
 
 
 def amount_event(field: str, amount: int) -> Event:
-    """Something that changed the stat `wins`, with this amount as its `delta` or its `value`."""
+    """Return an update of the stat `wins` with this amount as `delta` or `value`."""
     event = stat("wins")
     setattr(event.stat_updated, field, amount)
     return event
 
 
 def timestamp(instant: Instant) -> Timestamp:
-    """The instant as a message."""
+    """Return the instant as a message."""
     seconds, microseconds = divmod(instant, SECOND)
     return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 

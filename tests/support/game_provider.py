@@ -1,4 +1,4 @@
-"""A reward provider of a game, in memory: it keeps its own ledger, which is the judge of what was granted."""
+"""A reward provider in memory. Its ledger says which grants reached players."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Callable
 from shared.domain.grants import Answer, Delivery, Granted, TryAgain
 
 Behaviour = Callable[[Delivery], Answer | None]
-"""Answers in place of granting; None: grant as usual."""
+"""Returns the answer to give instead of granting; None to grant."""
 
 
 class GameProvider:
-    """Grants each `grant_id` once, however often it is asked, unless `behaviour` answers first."""
+    """A provider that grants each `grant_id` once, unless `behaviour` returns another answer."""
 
     def __init__(self, behaviour: Behaviour = lambda _: None, *, remembers: bool = False) -> None:
         self.behaviour = behaviour
         self.ledger: dict[str, Delivery] = {}
-        """What reached players."""
+        """Grants that reached players, by id."""
         self.asked: list[Delivery] = []
-        """Every attempt, in the order in which they came."""
+        """All attempts, in order of arrival."""
         self.under_way = self.most_under_way = 0
         self._remembers = remembers
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class GameProvider:
                 self.under_way -= 1
 
     def give(self, delivery: Delivery) -> Answer:
-        """The player has it, whatever is answered then."""
+        """Enter the grant into the ledger, whatever the provider answers then."""
         with self._lock:
             self.ledger.setdefault(delivery.grant_id, delivery)
         return Granted()
@@ -46,11 +46,11 @@ class GameProvider:
     def find(self, delivery: Delivery) -> Answer | None:
         if not self._remembers:
             return None
-        return Granted() if delivery.grant_id in self.ledger else TryAgain("never heard of it")
+        return Granted() if delivery.grant_id in self.ledger else TryAgain("unknown grant")
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing."""
 
     def grants_by_completion(self) -> Counter[tuple[str, str]]:
-        """How many grants each player got for each goal."""
+        """Return the number of grants by player and goal."""
         return Counter((delivery.key.user_id, delivery.key.goal_id) for delivery in self.ledger.values())

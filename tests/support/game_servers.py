@@ -37,7 +37,7 @@ class OpenGame(NamedTuple):
 
 @contextmanager
 def open_game(mood: Mood | None = None, books: Books | None = None, seed: int = 23) -> Iterator[OpenGame]:
-    """A game whose moods come in the same order in every run."""
+    """Start a game whose moods come in the same order in every run."""
     game = Game(books or Books(), mood or Mood(), random.Random(seed))
     with serve_grpc(game, LOOPBACK, 0) as port, serve_http(game, LOOPBACK, 0, SECRET) as http_port:
         yield OpenGame(game, f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{http_port}")
@@ -45,7 +45,7 @@ def open_game(mood: Mood | None = None, books: Books | None = None, seed: int = 
 
 @contextmanager
 def provider_to(opened: OpenGame, name: str, timeout_s: float) -> Iterator[Provider]:
-    """The provider `grpc` or `webhook`, as the services have it."""
+    """Yield the provider `grpc` or `webhook` as the services construct it."""
     provider: Provider
     if name == "grpc":
         provider = GameServiceProvider(opened.grpc_target, timeout_s=timeout_s)

@@ -1,4 +1,4 @@
-"""Small catalogues by hand."""
+"""Goals and small catalogues as domain values."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def goal(
     default_assigned: bool = True,
     requires: tuple[str, ...] = (),
 ) -> Goal:
-    """A goal that is active unless it is said otherwise."""
+    """Return a goal, active by default."""
     reward = Reward(RewardType.WALLET, "GEMS", 10)
     return Goal(goal_id, CHALLENGE_ID, "Win", "", stat, counting, target, reward, default_assigned, requires)
 
 
 def catalogue_of(*goals: Goal) -> Catalogue:
-    """A catalogue with these goals in one challenge."""
+    """Return a catalogue with these goals in one challenge."""
     codes = frozenset(goal.stat.code for goal in goals if goal.stat.source is Source.STAT)
     return Catalogue("by hand", (Challenge(CHALLENGE_ID, "Arena", "", goals),), codes)

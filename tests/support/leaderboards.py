@@ -1,4 +1,4 @@
-"""Leaderboards by hand."""
+"""Leaderboards, and rankings refreshed on demand."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def board(
     ascending: bool = False,
     shared_ranks: bool = True,
 ) -> Leaderboard:
-    """A leaderboard over all points, unless it is said otherwise."""
+    """Return a leaderboard, by default over all points."""
     return Leaderboard(board_id, "Board", "", measure, ranked, schedule, ascending, shared_ranks)
 
 
 def catalogue_with(*boards: Leaderboard, version: str = "by hand") -> Catalogue:
-    """A catalogue of one goal and these leaderboards."""
+    """Return a catalogue of one goal and these leaderboards."""
     return replace(catalogue_of(goal()), leaderboards=boards, version=version)
 
 
 def ranked_now(database_url: str, catalogue: Catalogue, now: Instant = NOW) -> None:
-    """Rank everybody, whether it is due or not, on the boards of a catalogue that is on record then."""
+    """Record the catalogue and refresh the rankings of its leaderboards, due or not."""
     rows(database_url, "DELETE FROM leaderboard_refresh RETURNING only_row")
     with opened(database_url, pool_size=1) as database:
         record_catalogue(database, catalogue, now, soon())

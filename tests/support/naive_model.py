@@ -1,4 +1,4 @@
-"""The rules by definition: keep every distinct event, work everything out anew. Slow, and too plain to be wrong."""
+"""A naive model of the rules: it keeps every distinct event and recomputes everything from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.domain.progress import GoalState
 
 
 class NaiveModel:
-    """What the system must say, for any number of players."""
+    """The expected behaviour of the system, for any number of players."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.goals = tuple(catalogue.goals.values())
@@ -25,7 +25,7 @@ class NaiveModel:
         self.adjusted: Counter[str] = Counter()
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
-        """Of events with the same player, id and day, the first one counts."""
+        """Apply events; of those with the same player, id and day only the first counts."""
         verdicts = []
         for event in events:
             key = (event.user_id, event.event_id, event.time // DAY)
@@ -35,7 +35,7 @@ class NaiveModel:
         return verdicts
 
     def set_active(self, user_id: str, goal: Goal, active: bool) -> None:
-        """Setting what is so already changes nothing."""
+        """Activate or deactivate a goal; nothing changes if it is already set."""
         if self.is_active(user_id, goal) == active:
             return
         shown = self.status(user_id, goal)[3]
@@ -44,7 +44,7 @@ class NaiveModel:
         self._complete([user_id])
 
     def claim(self, user_id: str, goal: Goal) -> type[ChallengeError] | None:
-        """Why the claim is refused; None if it is granted."""
+        """Claim the reward; return the error if the claim is refused, else None."""
         active, locked, state, _ = self.status(user_id, goal)
         if state is GoalState.CLAIMED:
             return AlreadyClaimed
@@ -58,7 +58,7 @@ class NaiveModel:
         return None
 
     def status(self, user_id: str, goal: Goal) -> tuple[bool, bool, GoalState, int]:
-        """Active, locked, state and progress."""
+        """Return active, locked, state and progress."""
         active = self.is_active(user_id, goal)
         locked = any((user_id, required) not in self.completed for required in goal.requires)
         if (user_id, goal.id) in self.claimed:
@@ -70,7 +70,7 @@ class NaiveModel:
         return active, locked, GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED, progress
 
     def reached(self, user_id: str) -> tuple[int, int, int]:
-        """Goals completed, rewards claimed, and points."""
+        """Return the numbers of completed goals and claimed rewards, and the points."""
         completed = [goal for goal in self.goals if (user_id, goal.id) in self.completed]
         claimed = sum((user_id, goal.id) in self.claimed for goal in completed)
         return len(completed), claimed, sum(goal.points for goal in completed) + self.adjusted[user_id]

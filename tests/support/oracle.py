@@ -1,8 +1,8 @@
-"""An oracle for events: callers who write down what they sent and what was acknowledged, and who judge at the end.
+"""An oracle for events: it records what callers sent and what was acknowledged, and checks the result at the end.
 
 Whatever fails meanwhile, every acknowledged event counts exactly once, and any other zero or one times. A player's
-events have the deltas 1, 2, 4, …, so the sum that the player is shown says which of them count, and the number of
-events beside it says whether any counts twice.
+events have the deltas 1, 2, 4, …, so the shown sum reveals which of them were counted, and the shown number of events
+reveals if any was counted twice.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tests.support.event_messages import stat
 from tests.support.sample_catalogue import assigned, challenge
 
 EVENTS_PER_PLAYER = 40
-"""Their deltas add up to one less than the target of `sum`, so that the sum is always shown as it is."""
+"""Events per player: their deltas add up to one less than the target of `sum`, so that progress is never capped."""
 PLAYERS_AT_ONCE = 20
 PROGRESS_S = 30.0
-"""Something is answered or fails within this time, also on a busy machine."""
+"""Seconds within which some call succeeds or fails, even on a busy machine."""
 BATCH_MAX = 40
 REDELIVERED = 0.02
-"""Share of acknowledged events that are sent once more all the same."""
+"""Share of acknowledged events that are resent anyway."""
 ABANDONED = 0.02
-"""Share of events of a failed call that are never sent again."""
+"""Share of events of a failed call that are never resent."""
 
 DOCUMENT: Mapping = {
     "challenges": [
@@ -60,21 +60,21 @@ _EXPECTED = {
 
 @dataclass
 class Judgement:
-    """What became of all events."""
+    """The result of the check."""
 
     sent: int = 0
     acknowledged: int = 0
     applied: int = 0
     duplicates: int = 0
-    """Events that were answered as recorded before: sent again, and not counted again."""
+    """Events reported as duplicates: resent, and not counted again."""
     calls: int = 0
     failed_calls: int = 0
     lost: list[str] = field(default_factory=list)
-    """Acknowledged and not counted."""
+    """Events acknowledged but not counted."""
     counted_twice: list[str] = field(default_factory=list)
-    """Players whose progress is no sum of different events."""
+    """Players whose progress is not the sum of distinct events."""
     surprises: list[str] = field(default_factory=list)
-    """Answers that contradict earlier ones."""
+    """Results that contradict earlier ones."""
 
     def __str__(self) -> str:
         return (
@@ -85,17 +85,17 @@ class Judgement:
         )
 
     def assert_right(self) -> None:
-        """Fail the test unless everything is as it must be."""
+        """Fail the test unless every acknowledged event was counted exactly once."""
         assert (self.lost, self.counted_twice, self.surprises) == ([], [], []), str(self)
         assert self.acknowledged <= self.applied <= self.sent
         assert self.acknowledged > 0
 
 
 class Oracle:
-    """The callers' common book. Safe to use from any thread."""
+    """The record shared by all callers. Thread-safe."""
 
     def __init__(self, now: Instant, seed: int) -> None:
-        """Events happen within the hour before `now`."""
+        """Draw event times from the hour before `now`."""
         self._now = now
         self._chance = random.Random(seed)
         self._lock = threading.Condition()
@@ -109,11 +109,11 @@ class Oracle:
 
     @property
     def acknowledged(self) -> int:
-        """How many events are acknowledged so far."""
+        """Number of events acknowledged so far."""
         return self._judgement.acknowledged
 
     def take(self) -> list[rpc.Event]:
-        """The events of the next call: those whose outcome is unknown first, unchanged, then new ones."""
+        """Return the events of the next call: first those with unknown outcomes, unchanged, then new ones."""
         with self._lock:
             size = self._chance.randint(1, BATCH_MAX)
             batch = [self._again.popleft() for _ in range(min(size, len(self._again)))]
@@ -123,19 +123,19 @@ class Oracle:
             return batch
 
     def take_unknown(self) -> list[rpc.Event]:
-        """The events of the next call when nothing new is to be sent; none if no outcome is unknown."""
+        """Return only events with unknown outcomes for the next call; none if there are none."""
         with self._lock:
             return [self._again.popleft() for _ in range(min(BATCH_MAX, len(self._again)))]
 
     def answered(self, batch: Sequence[rpc.Event], results: Sequence[rpc.EventResult]) -> None:
-        """A call was answered."""
+        """Record the results of a successful call."""
         with self._lock:
             self._judgement.calls += 1
             for event, result in zip(batch, results, strict=True):
                 state = self._states[event.event_id]
                 if result.verdict not in _EXPECTED[state]:
                     answer = f"{rpc.Verdict.Name(result.verdict)} {result.reason}"
-                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, and is answered {answer}")
+                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, but the result is {answer}")
                 if result.verdict not in _RECORDED:
                     continue
                 self._judgement.duplicates += result.verdict == rpc.VERDICT_DUPLICATE
@@ -146,7 +146,7 @@ class Oracle:
             self._lock.notify_all()
 
     def failed(self, batch: Sequence[rpc.Event]) -> None:
-        """A call was not answered, or with an error: what became of its events is unknown."""
+        """Record a failed call: the outcomes of its events are unknown."""
         with self._lock:
             self._judgement.calls += 1
             self._judgement.failed_calls += 1
@@ -160,25 +160,25 @@ class Oracle:
 
     @property
     def failed_calls(self) -> int:
-        """How many calls have failed so far."""
+        """Number of calls that have failed so far."""
         return self._judgement.failed_calls
 
     def wait_for_acknowledged(self, further: int, deadline_s: float = PROGRESS_S) -> None:
-        """Wait until so many more events are acknowledged."""
+        """Wait until `further` more events are acknowledged."""
         with self._lock:
             count = self.acknowledged + further
             enough = self._lock.wait_for(lambda: self.acknowledged >= count, deadline_s)
             assert enough, f"{self.acknowledged} of {count} events are acknowledged after {deadline_s:g} s"
 
     def wait_for_failed_calls(self, further: int, deadline_s: float = PROGRESS_S) -> None:
-        """Wait until so many more calls have failed."""
+        """Wait until `further` more calls have failed."""
         with self._lock:
             count = self.failed_calls + further
             enough = self._lock.wait_for(lambda: self.failed_calls >= count, deadline_s)
             assert enough, f"{self.failed_calls} of {count} calls have failed after {deadline_s:g} s"
 
     def judge(self, stub: ChallengeServiceStub) -> Judgement:
-        """Hold what callers know against what players see."""
+        """Compare the callers' record with the players' progress."""
         judgement = self._judgement
         judgement.sent = len(self._events)
         for number in range(self._players):

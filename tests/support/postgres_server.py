@@ -1,4 +1,4 @@
-"""Servers and databases for tests: real ones, made quickly."""
+"""A Postgres server for tests, with quickly created databases."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import psycopg
 from psycopg import sql
 
 QUICK = {
-    # A test's data need not outlive a crash of the machine. Commits stay synchronous: tests kill the server process,
-    # and what was committed has to be there then.
+    # A test's data need not survive a crash of the machine. Commits stay synchronous, because tests kill the server
+    # process and expect committed data afterwards.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "on",
-    # Several services with a pool each, and the test itself.
+    # Several services with one pool each, and the test itself.
     "max_connections": "200",
-    # The files may lie in memory.
+    # The files may be in memory.
     "max_wal_size": "256MB",
 }
 """Settings for embedded PostgreSQL servers."""
 
 
 class PostgresServer:
-    """A server with a migrated template, from which each test gets a database of its own."""
+    """A server with a migrated template database, from which each test's own database is copied."""
 
     def __init__(self, url: str) -> None:
-        """`url` names a database that exists, and a role that may create others."""
+        """Connect to an existing database with a role that may create databases."""
         self.url = url
         self._session = f"test_{secrets.token_hex(4)}"
         self._made = 0
@@ -38,12 +38,12 @@ class PostgresServer:
 
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
-        """The URL of a new database with all migrations applied; it is dropped at the end, whoever is connected."""
+        """Create a migrated database and yield its URL; drop it at the end, even if clients are connected."""
         if self._template is None:
             self._template = self._migrated(f"{self._session}_template")
         self._made += 1
         name = f"{self._session}_{self._made}"
-        # 12 ms where the default, copying through the write-ahead log, takes 20.
+        # This takes 12 ms; the default strategy, copying through the write-ahead log, takes 20.
         self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, self._template)
         try:
             yield self._url_of(name)
@@ -51,7 +51,7 @@ class PostgresServer:
             self._drop(name)
 
     def _migrated(self, name: str) -> str:
-        # Late, so that tests without a database do not need the library.
+        # Imported here so that tests without a database do not need the library.
         from shared.postgres.schema import migrate
 
         self._execute("CREATE DATABASE {}", name)

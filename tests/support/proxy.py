@@ -1,4 +1,4 @@
-"""A proxy on the way to a server, where the network can be made to fail."""
+"""A TCP proxy that can make the network to a server fail."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CHUNK_BYTES = 65_536
 ACCEPT_POLL_S = 0.02
 
 Rule = Callable[[bytes], bool]
-"""Judges one chunk of bytes, as it arrived."""
+"""A predicate on one received chunk of bytes."""
 
 
 class TcpProxy:
-    """Passes on whatever arrives at `port` to a target server, and the answers back.
+    """A proxy that forwards connections to `port` to a target server.
 
-    What is changed while connections are open holds for them too. Safe to use from any thread.
+    Changes also affect open connections. Thread-safe.
     """
 
     def __init__(self, target_host: str, target_port: int) -> None:
@@ -35,36 +35,36 @@ class TcpProxy:
         self._refusing = False
         self._closed = False
         self.dropped = 0
-        """How many replies were dropped."""
+        """Number of dropped replies."""
         self._listener = _listener(0)
         self.port: int = self._listener.getsockname()[1]
-        """Where to connect, on the loopback interface."""
+        """The port to connect to, on the loopback interface."""
         self._acceptor = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._acceptor.start()
 
     def freeze(self) -> None:
-        """Take everything and pass on nothing, as a server does that hangs."""
+        """Receive everything and forward nothing, like a server that hangs."""
         with self._state:
             self._frozen = True
 
     def thaw(self) -> None:
-        """Pass on again, what has arrived meanwhile first."""
+        """Resume forwarding, beginning with what has been received meanwhile."""
         with self._state:
             self._frozen = False
             self._state.notify_all()
 
     def cut(self) -> None:
-        """End all current connections. New ones are taken."""
+        """Close all current connections; new ones are accepted."""
         with self._state:
             for connection in self._connections:
                 connection.cut()
             self._state.notify_all()
 
     def refuse(self, refusing: bool) -> None:
-        """Refuse new connections, as if no server listened; current ones go on."""
+        """Refuse new connections, as if no server listened; current ones continue."""
         with self._state:
             if refusing and not self._refusing:
-                # Closing alone takes effect only when the thread that accepts looks up from it.
+                # Closing alone takes effect only when the accepting thread returns from its call.
                 self._listener.shutdown(socket.SHUT_RDWR)
                 self._listener.close()
             elif self._refusing and not refusing:
@@ -73,22 +73,23 @@ class TcpProxy:
             self._state.notify_all()
 
     def delay(self, seconds: float) -> None:
-        """Hold each chunk back for so long, in both directions."""
+        """Delay each chunk in both directions."""
         with self._state:
             self._delay_s = seconds
 
     def drop_reply(self, after: Rule, reply: Rule = bool) -> None:
-        """Lose one reply. Once `after` is true of a chunk from a client, that chunk still reaches the server; what the
-        server then answers is swallowed up to the chunk that `reply` is true of (by default the first), and the
-        connection ends.
+        """Drop one reply.
 
-        Holds for one reply; `dropped` counts them.
+        Once `after` is true of a chunk from a client, that chunk still reaches the server. The server's reply is
+        dropped up to the chunk for which `reply` is true (by default the first), and the connection is closed.
+
+        Applies to one reply; `dropped` counts them.
         """
         with self._state:
             self._lost_reply = (after, reply)
 
     def close(self) -> None:
-        """End all connections and stop listening."""
+        """Close all connections and stop listening."""
         with self._state:
             self._closed = True
             self._state.notify_all()
@@ -114,7 +115,7 @@ class TcpProxy:
             try:
                 client, _ = listener.accept()
             except OSError:
-                # Nobody came within the poll interval, or the listener was closed.
+                # No connection within the poll interval, or the listener was closed.
                 continue
             threading.Thread(target=self._serve, args=(client,), name="proxy", daemon=True).start()
 
@@ -127,18 +128,18 @@ class TcpProxy:
                     if self._closed:
                         return
                     self._connections.add(connection)
-                answers = threading.Thread(target=self._pass_answers, args=(connection,), name="proxy", daemon=True)
-                answers.start()
+                replies = threading.Thread(target=self._forward_replies, args=(connection,), name="proxy", daemon=True)
+                replies.start()
                 try:
-                    self._pass_requests(connection)
+                    self._forward_requests(connection)
                 finally:
                     connection.cut()
-                    answers.join()
+                    replies.join()
                     with self._state:
                         self._connections.remove(connection)
                         self._state.notify_all()
 
-    def _pass_requests(self, connection: _Connection) -> None:
+    def _forward_requests(self, connection: _Connection) -> None:
         while chunk := connection.receive(connection.client):
             self._hold_back(connection)
             with self._state:
@@ -147,7 +148,7 @@ class TcpProxy:
                     self._lost_reply = None
             connection.send(connection.server, chunk)
 
-    def _pass_answers(self, connection: _Connection) -> None:
+    def _forward_replies(self, connection: _Connection) -> None:
         try:
             while chunk := connection.receive(connection.server):
                 self._hold_back(connection)
@@ -170,7 +171,7 @@ class TcpProxy:
 
 @contextmanager
 def proxy_to(url: str) -> Iterator[tuple[TcpProxy, str]]:
-    """A proxy to the server at `url`, and the URL that leads through it."""
+    """Start a proxy to the server at `url`; yield it and the URL that leads through it."""
     address = urlsplit(url)
     if address.hostname is None or address.port is None:
         raise ValueError(f"{url} names no host and port")
@@ -180,7 +181,7 @@ def proxy_to(url: str) -> Iterator[tuple[TcpProxy, str]]:
 
 
 class _Connection:
-    """The two halves of one connection; the thread that made it closes the sockets."""
+    """The two sockets of one forwarded connection; the thread that created it closes them."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client = client
@@ -189,20 +190,20 @@ class _Connection:
         self.ended = False
 
     def receive(self, source: socket.socket) -> bytes:
-        """The next bytes; none at the end."""
+        """Return the next bytes; empty at the end."""
         try:
             return b"" if self.ended else source.recv(CHUNK_BYTES)
         except OSError:
             return b""
 
     def send(self, target: socket.socket, chunk: bytes) -> None:
-        """Pass bytes on, unless the connection was cut meanwhile."""
+        """Forward bytes, unless the connection was cut meanwhile."""
         if not self.ended:
             with suppress(OSError):
                 target.sendall(chunk)
 
     def cut(self) -> None:
-        """End both halves: whoever waits for bytes wakes up."""
+        """Shut down both sockets, which wakes up threads that wait for bytes."""
         self.ended = True
         for end in (self.client, self.server):
             with suppress(OSError):
@@ -211,7 +212,7 @@ class _Connection:
 
 def _listener(port: int) -> socket.socket:
     listener = socket.socket()
-    # Connections that were cut linger on the same port when it is listened on again.
+    # Closed connections linger on the port when it is reused.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((LOOPBACK, port))
     listener.listen(128)

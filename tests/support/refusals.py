@@ -1,4 +1,4 @@
-"""How calls are refused: what a caller can read from an error."""
+"""Refused calls: the parts of an error that a caller can read."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from tests.rpc.serving import details_of
 
 DOMAIN = "challenge.v1"
 
-# Words that only the inside of the system knows.
+# Words that must not leak to callers.
 _INSIDE = ("Traceback", "psycopg", "SELECT ", "INSERT ", 'File "', "constraint", ".py")
 
 
 class Refusal(NamedTuple):
-    """An error, taken apart."""
+    """The parts of an error."""
 
     code: grpc.StatusCode
     reason: str
-    """Of the `ErrorInfo`."""
+    """The reason in `ErrorInfo`."""
     metadata: Mapping[str, str]
     fields: Mapping[str, str]
-    """Which fields are at fault, and why."""
+    """Faulty fields with their descriptions."""
     retry_after_s: float | None
     message: str
 
 
 def refusal(call: Callable[[], object]) -> Refusal:
-    """How the call is refused; the test fails if it is not, or in a way that no call may be."""
+    """Return how the call is refused; fail the test if it succeeds or its error breaks the contract."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return refusal_of(raised.value)
 
 
 def refusal_of(error: grpc.RpcError) -> Refusal:
-    """The error, which must be one that the contract knows: with a reason, and no word from the inside."""
+    """Return the parts of the error, which must have a reason and leak no internals."""
     details = details_of(error)
     message = error.details() or ""
     assert error.code() not in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL), message

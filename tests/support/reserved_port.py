@@ -1,7 +1,7 @@
-"""Ports for servers that die and come back: nobody else gets one meanwhile.
+"""Ports reserved for servers that are stopped and restarted.
 
-A port that is merely free now is given to the next socket that asks for any, and that may be the server of another
-test: its callers then hear answers from another world.
+A port that is merely free now may be given to the server of another test, whose callers would then reach the wrong
+server.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import socket
 from devstack.ports import LOOPBACK, is_free
 
 _FIRST, _LAST = 20_000, 32_000
-"""Below the ports that systems give to sockets that ask for any."""
+"""Below the range of ephemeral ports."""
 
 
 class ReservedPort:
-    """A TCP port that is ours until it is closed."""
+    """A TCP port reserved until it is closed."""
 
     def __init__(self) -> None:
-        # Whoever takes a port like this also binds its number for UDP, where nobody listens for anything.
+        # The reservation is the UDP port of the same number, which only this class binds.
         self._held = socket.socket(type=socket.SOCK_DGRAM)
         self.number = self._take()
 
@@ -36,5 +36,5 @@ class ReservedPort:
             self._held = socket.socket(type=socket.SOCK_DGRAM)
 
     def close(self) -> None:
-        """Let others have the port."""
+        """Release the port."""
         self._held.close()

@@ -1,4 +1,4 @@
-"""Claims in the outbox and dispatchers that take them to a provider, for tests."""
+"""Claims in the outbox, and dispatchers that deliver them to a provider."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from tests.support.waiting import wait_until
 PROVIDER = "game"
 OWNER = ProcessName()
 POLL_S = 0.01
-"""Tests wait for dispatchers that have nothing to do, again and again."""
+"""A short poll interval, because tests wait for idle dispatchers often."""
 IMPATIENT = RetryPolicy(attempts_max=5, first_pause=SECOND // 1_000, longest_pause=SECOND // 1_000)
-"""Tries again at once, so that tests take no longer than they must."""
+"""A policy that retries at once, to keep tests fast."""
 
 
 def store_claim(
     database: Database, user_id: str, now: Instant, *, goal_id: str = "win", priority: int = PRIORITY_DEFAULT
 ) -> Claim:
-    """A claim as `ClaimReward` stores it, of a goal that is completed by this."""
+    """Complete a goal and store its claim as `ClaimReward` does."""
     key = CompletionKey(user_id, goal_id, LIFETIME_START, 1)
 
     def store(connection: Connection) -> Claim:
@@ -59,7 +59,7 @@ def destination(
     timeout_s: float = 1.0,
     policy: RetryPolicy = IMPATIENT,
 ) -> Destination:
-    """Where the claims of `store_claim` are to go."""
+    """Return the destination of the claims of `store_claim`."""
     return Destination(
         name=name,
         provider=provider,
@@ -72,13 +72,13 @@ def destination(
 
 
 def dispatcher_of(database: Database, to: Destination, clock: Clock) -> Dispatcher:
-    """A dispatcher whose passes the test does itself, and which it closes."""
+    """Return a dispatcher; the test runs its passes and closes it."""
     return Dispatcher(database, to, clock, RewardTelemetry(Telemetry()), jitter=lambda: 0.5)
 
 
 @contextmanager
 def dispatching(database: Database, to: Destination, clock: Clock) -> Iterator[Dispatcher]:
-    """A dispatcher whose passes the test does itself."""
+    """Yield a dispatcher; the test runs its passes."""
     dispatcher = dispatcher_of(database, to, clock)
     try:
         yield dispatcher
@@ -87,7 +87,7 @@ def dispatching(database: Database, to: Destination, clock: Clock) -> Iterator[D
 
 
 class Stored(NamedTuple):
-    """A grant as the outbox has it."""
+    """A grant as stored in the outbox."""
 
     user_id: str
     claim_number: int
@@ -98,7 +98,7 @@ class Stored(NamedTuple):
 
 
 def grants_in_outbox(database_url: str) -> list[Stored]:
-    """All grants, in the order of their keys."""
+    """Return all grants, in key order."""
     with connected(database_url) as connection:
         rows = connection.execute(
             "SELECT user_id, claim_number, state, attempts, refusal, last_error FROM reward_outbox"
@@ -108,12 +108,12 @@ def grants_in_outbox(database_url: str) -> list[Stored]:
 
 
 def states(database_url: str) -> set[ClaimState]:
-    """The states that occur."""
+    """Return the set of states of all grants."""
     return {stored.state for stored in grants_in_outbox(database_url)}
 
 
 def pass_until(dispatchers: Sequence[Dispatcher], condition: Callable[[], object], deadline_s: float = 20.0) -> None:
-    """Pass after pass until the condition holds."""
+    """Run passes of the dispatchers until the condition is true."""
 
     def passed() -> object:
         for dispatcher in dispatchers:
@@ -124,5 +124,5 @@ def pass_until(dispatchers: Sequence[Dispatcher], condition: Callable[[], object
 
 
 def dispatch_all(dispatchers: Sequence[Dispatcher], database_url: str, deadline_s: float = 20.0) -> None:
-    """Pass after pass until every grant is settled."""
+    """Run passes of the dispatchers until every grant is settled."""
     pass_until(dispatchers, lambda: states(database_url) <= FINAL, deadline_s)

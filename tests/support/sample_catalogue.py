@@ -1,4 +1,4 @@
-"""A small catalogue that has a goal of every kind, for tests that need no particular one."""
+"""A small catalogue with a goal of every kind, for tests that need no particular one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.services import Game, game
 
 
 def challenge(challenge_id: str, *goals: Mapping) -> Mapping:
-    """A challenge as a document writes it."""
+    """Return a challenge in document form."""
     return {"id": challenge_id, "name": challenge_id.title(), "goals": list(goals)}
 
 
 def assigned(goal_id: str, **differing: Any) -> Mapping:
-    """A goal that is active by default, as a document writes it."""
+    """Return a goal in document form that is active by default."""
     return goal(goal_id, default_assigned=True, **differing)
 
 
@@ -54,12 +54,12 @@ ALL_GOALS = ["warm-up", "high-score", "champion", "veteran", "welcome", "regular
 
 
 def sample_catalogue() -> Catalogue:
-    """The catalogue."""
+    """Return the catalogue."""
     return loaded(DOCUMENT)
 
 
 def sample_catalogue_with_leaderboards() -> Catalogue:
-    """The catalogue with two leaderboards, one by day and one of all time."""
+    """Return the catalogue with two leaderboards, one by day and one of all time."""
     wins = Leaderboard("wins", "Wins", "Today", LeaderboardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
     return replace(
         sample_catalogue(),
@@ -69,6 +69,6 @@ def sample_catalogue_with_leaderboards() -> Catalogue:
 
 @pytest.fixture
 def sample_game(database_url: str) -> Iterator[Game]:
-    """Both services with this catalogue, on a database of the test's own."""
+    """Run both services with this catalogue on the test's own database."""
     with game(database_url, sample_catalogue()) as running:
         yield running

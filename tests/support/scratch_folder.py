@@ -1,4 +1,4 @@
-"""A folder for the servers' files, in memory where there is room: a fresh database costs 30 ms there, 200 on a disk."""
+"""A folder for the servers' files, in memory if there is room: a new database takes 30 ms there, 200 ms on disk."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory; the folder in it is made by mkdtemp
 ROOM_BYTES = 2 * 2**30
-"""What a whole test run needs at most; containers often have 64 MB there."""
+"""Maximum space a whole test run needs; containers often have only 64 MB of shared memory."""
 
 _PREFIX = "challenge-tests-"
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder that the servers' account can enter; it is deleted at the end."""
+    """Create a folder that the servers' account can enter; delete it at the end."""
     in_memory = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
     parent = MEMORY if in_memory else Path(tempfile.gettempdir())
     _remove_leftovers(parent)
@@ -31,7 +31,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Delete what test runs left behind that were killed."""
+    """Delete folders left behind by killed test runs."""
     for folder in parent.glob(f"{_PREFIX}*"):
         pid = int(folder.name.removeprefix(_PREFIX).split("-")[0])
         try:
@@ -39,5 +39,5 @@ def _remove_leftovers(parent: Path) -> None:
         except ProcessLookupError:
             shutil.rmtree(folder, ignore_errors=True)
         except PermissionError:
-            # A run of another account.
+            # It belongs to a test run of another account.
             continue

@@ -1,4 +1,4 @@
-"""A service as a process: started, killed and started again, watched through its log and its health."""
+"""A service as a process that tests start, kill and restart, and observe through its log and health."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ PROJECT = Path(__file__).parents[2]
 DEMO = PROJECT / "catalogues" / "demo.yaml"
 
 SERVING_S = 20.0
-"""A service imports, loads its catalogue and connects within 2 s; on a busy machine it takes longer."""
+"""Seconds for a service to start: 2 on an idle machine, more on a busy one."""
 STOP_S = 15.0
 PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
 HEALTH_TIMEOUT_S = 2.0
 
 
 class ServiceProcess:
-    """`python -m MODULE` on a free port, which stays the same from one life to the next."""
+    """`python -m MODULE` on a free port that stays the same across restarts."""
 
     def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
-        """Other settings than the tests' own come from `environ`."""
+        """Configure the process; `environ` overrides the default settings of tests."""
         prefix = PREFIXES[module]
         self._own_port = ReservedPort()
         self.port = int(environ.get(f"{prefix}_PORT", self._own_port.number))
         self.logs: list[dict[str, Any]] = []
-        """The lines of the log, of all lives."""
+        """The log lines of all runs."""
         self.other_lines: list[str] = []
-        """What else was written."""
+        """Output that is not a log line."""
         settings = {
             "DATABASE_URL": database_url,
             "REDIS_URL": "",
@@ -65,15 +65,15 @@ class ServiceProcess:
         self._channel: grpc.Channel | None = None
 
     def start(self) -> None:
-        """Start the process; `wait_until_serving` tells when it takes calls."""
+        """Start the process; `wait_until_serving` waits until it accepts calls."""
         self._child.start()
 
     def kill(self) -> None:
-        """End the process and its workers at once, as a crash would."""
+        """Kill the process and its workers, like a crash."""
         self._child.kill()
 
     def stop(self) -> int:
-        """Ask the process to stop, and answer its exit code."""
+        """Ask the process to stop, and return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
@@ -82,7 +82,7 @@ class ServiceProcess:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Wait until the process has ended, and answer its exit code."""
+        """Wait until the process has ended, and return its exit code."""
         wait_until(lambda: not self._child.is_running, STOP_S)
         self._child.tail()
         assert self._child.exit_status is not None
@@ -90,25 +90,25 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """The process id of this life."""
+        """The process id of the current run."""
         assert self._child.pid is not None
         return self._child.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether the process runs."""
+        """True while the process runs."""
         return self._child.is_running
 
     def logged(self, message: str) -> list[dict[str, Any]]:
-        """The lines so far with this message."""
+        """Return the log lines so far with this message."""
         return [line for line in list(self.logs) if line["message"] == message]
 
     def wait_for(self, message: str, count: int = 1) -> dict[str, Any]:
-        """Wait until the message was logged so many times in all, and answer the last of them."""
+        """Wait until the message was logged `count` times in total, and return the last line."""
         return wait_until(lambda: self.logged(message)[count - 1 : count], SERVING_S)[0]
 
     def health(self, name: str = "") -> str:
-        """What the health service says of a name; `UNREACHABLE` while nobody answers."""
+        """Return the health status of a name; `UNREACHABLE` if the call fails."""
         check = self.channel.unary_unary(
             "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
         )
@@ -119,13 +119,13 @@ class ServiceProcess:
         return HealthCheckResponse.ServingStatus.Name(response.status)
 
     def wait_until_serving(self) -> None:
-        """Wait until the process takes calls; fail with its output if it ends before."""
+        """Wait until the process accepts calls; fail with its output if it ends before."""
         wait_until(lambda: self.health() == "SERVING" or not self.is_running, SERVING_S)
         assert self.is_running, self._child.tail()
 
     @property
     def channel(self) -> grpc.Channel:
-        """A caller's connection, which outlives the process and finds the next one."""
+        """A caller's channel, which reconnects when the process is restarted."""
         if self._channel is None:
             self._channel = grpc.insecure_channel(f"{LOOPBACK}:{self.port}", options=CHANNEL_OPTIONS)
         return self._channel
@@ -153,7 +153,7 @@ class ServiceProcess:
         if self._channel is not None:
             self._channel.close()
         self.kill()
-        # Workers whose parent was killed end by themselves, and the output with the last of them.
+        # Workers of a killed parent end by themselves, and the output ends with the last of them.
         self._child.tail()
         self._own_port.close()
 
@@ -166,14 +166,14 @@ class ServiceProcess:
 
 @contextmanager
 def serving(module: str, database_url: str, *arguments: str, **environ: str) -> Iterator[ServiceProcess]:
-    """A service that takes calls; it is killed at the end if it still runs."""
+    """Start a service and wait until it serves; kill it at the end if it still runs."""
     with ServiceProcess(module, database_url, *arguments, **environ) as service:
         service.wait_until_serving()
         yield service
 
 
 def run_to_the_end(module: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a service that ends by itself, with no settings but these."""
+    """Run a service that ends by itself, with only these settings."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         env={**_without_settings(), **environ},

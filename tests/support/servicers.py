@@ -1,4 +1,4 @@
-"""The methods of both services without a server around them, on real databases."""
+"""The servicers of both services without a server, on real databases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WINDOW = Window()
 BUFFER_EVENTS_MAX = 10_000
 POOL_SIZE = 4
 CLOSE_S = 10.0
-"""How long a writer may take for its last batch."""
+"""Seconds allowed for a writer's last batch."""
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _pool_sizes: list[int] = []
 def challenge_servicer(
     database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServicer]:
-    """The methods of the challenge service, without a server around them."""
+    """Yield the servicer of the challenge service."""
     with _database(database_url, pool_size) as database:
         yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
 
@@ -51,7 +51,7 @@ def challenge_servicer(
 def statistics_servicer(
     database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
 ) -> Iterator[StatisticsServicer]:
-    """The methods of the statistics service, without a server around them."""
+    """Yield the servicer of the statistics service."""
     with _database(database_url, pool_size) as database:
         yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
 
@@ -60,7 +60,7 @@ def statistics_servicer(
 def leaderboard_servicer(
     database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
 ) -> Iterator[LeaderboardServicer]:
-    """The methods of the leaderboard service without Redis, without a server around them."""
+    """Yield the servicer of the leaderboard service, without Redis."""
     with _database(database_url, pool_size) as database:
         yield LeaderboardServicer(Leaderboards(database), live(catalogue, EncodedCatalogue), clock)
 
@@ -74,7 +74,7 @@ def event_servicer(
     window: Window = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
 ) -> Iterator[EventServicer]:
-    """The methods of the event handler, with their writer, without a server around them."""
+    """Yield the servicer of the event handler, with its writer."""
     with _database(database_url, POOL_SIZE) as database:
         telemetry = EventTelemetry(Telemetry())
         group_commit = GroupCommit(EventFlusher(database, telemetry, None), buffer_events_max=buffer_events_max)
@@ -87,7 +87,7 @@ def event_servicer(
 
 
 def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:
-    """The catalogue in use; one that is live already stays the test's own, to be changed while services run."""
+    """Return a live catalogue. One that is already live stays the test's own, to be changed while services run."""
     if isinstance(catalogue, LiveCatalogue):
         return catalogue
     in_use = LiveCatalogue(prepare)
@@ -108,5 +108,5 @@ def _database(url: str, pool_size: int) -> Iterator[Database]:
 
 
 def connections_kept() -> int:
-    """How many connections the pools of all services that run here keep together."""
+    """Return the total pool size of all services that run in this process."""
     return sum(_pool_sizes)

@@ -1,4 +1,4 @@
-"""Both services in this process: real servers on free ports, real databases, and the stubs that callers hold."""
+"""Both services in this process: real servers on free ports, real databases, and callers' stubs."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from tests.support.servicers import (
 )
 
 NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
-"""The present, for tests that do not move it."""
+"""The current time in tests that do not change it."""
 
 THREADS = 32
 STREAMS = 8
 
 
 class ManualClock:
-    """A clock that stands where it is set."""
+    """A clock that shows the time it is set to."""
 
     def __init__(self, now: Instant = NOW) -> None:
         self.now = now
@@ -60,7 +60,7 @@ class ManualClock:
 
 @dataclass(frozen=True)
 class Game:
-    """Both services on one database, as a game sees them."""
+    """Both services on one database, from a game's perspective."""
 
     channel: grpc.Channel
     """To the challenge service."""
@@ -84,16 +84,16 @@ class Game:
         return LeaderboardServiceStub(self.channel)
 
     def report(self, *events: event_service_pb2.Event) -> list[event_service_pb2.EventResult]:
-        """Report events in one call, and answer what became of each."""
+        """Report events in one call, and return their results."""
         return list(self.events.ReportEvents(event_service_pb2.ReportEventsRequest(events=events)).results)
 
     def goals(self, user_id: str = "player") -> dict[str, challenge_pb2.Goal]:
-        """All goals as the player sees them, by their ids."""
+        """Return all goals as the player sees them, by id."""
         response = self.challenges.ListChallenges(rpc.ListChallengesRequest(user_id=user_id))
         return {goal.goal_id: goal for challenge in response.challenges for goal in challenge.goals}
 
     def goal(self, goal_id: str, user_id: str = "player") -> challenge_pb2.Goal:
-        """One goal as the player sees it."""
+        """Return one goal as the player sees it."""
         return self.goals(user_id)[goal_id]
 
     def set_active(self, goal_id: str, active: bool, user_id: str = "player") -> challenge_pb2.Goal:
@@ -111,12 +111,12 @@ class Game:
         return self.challenges.ClaimReward(request).claim
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """What the database holds."""
+        """Return the rows of a query on the database."""
         return rows(self.database_url, query, *parameters)
 
 
 def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """The rows that a query answers, `%s` standing for parameters."""
+    """Return the rows of a query with `%s` placeholders."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         return connection.execute(query, parameters).fetchall()
 
@@ -125,7 +125,7 @@ def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, 
 def game(
     database_url: str, catalogue: Catalogue, *, clock: ManualClock | None = None, window: Window = WINDOW
 ) -> Iterator[Game]:
-    """Both services, with one clock that the test may set."""
+    """Run both services with one clock that the test can set."""
     clock = clock or ManualClock()
     with (
         challenge_channel(database_url, catalogue, clock=clock) as channel,
@@ -138,7 +138,7 @@ def game(
 def challenge_service(
     database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[ChallengeServiceStub]:
-    """A challenge service, and its caller's stub."""
+    """Run a challenge service; yield a caller's stub."""
     with challenge_channel(database_url, catalogue, clock=clock, threads=threads, pool_size=pool_size) as channel:
         yield ChallengeServiceStub(channel)
 
@@ -147,7 +147,7 @@ def challenge_service(
 def challenge_channel(
     database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
 ) -> Iterator[grpc.Channel]:
-    """All services of a challenge service, and its caller's connection."""
+    """Run a challenge service with all its gRPC services; yield a caller's channel."""
     with (
         challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
         statistics_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as statistics,
@@ -174,7 +174,7 @@ def event_service(
     buffer_events_max: int = BUFFER_EVENTS_MAX,
     threads: int = THREADS,
 ) -> Iterator[EventServiceStub]:
-    """An event handler, and its caller's stub."""
+    """Run an event handler; yield a caller's stub."""
     with event_channel(
         database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max, threads=threads
     ) as channel:
@@ -191,7 +191,7 @@ def event_channel(
     buffer_events_max: int = BUFFER_EVENTS_MAX,
     threads: int = THREADS,
 ) -> Iterator[grpc.Channel]:
-    """An event handler, and its caller's connection."""
+    """Run an event handler; yield a caller's channel."""
     with (
         event_servicer(
             database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
@@ -218,10 +218,10 @@ def serving(bindings: Sequence[ServiceBinding], threads: int) -> Iterator[grpc.C
 
 
 CHANNEL_OPTIONS: Sequence[tuple[str, Any]] = (
-    # A connection of its own, as another caller in another process would have.
+    # A separate connection, like that of a caller in another process.
     ("grpc.use_local_subchannel_pool", 1),
-    # After a server was away, look for it again soon. (The least backoff is the time that a connection may take to come
-    # about: on a busy machine it must not be short.)
+    # Reconnect soon after a server was down. (The minimum backoff also bounds the time to connect: on a busy machine it
+    # must not be short.)
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
 )

@@ -1,6 +1,6 @@
-"""Catalogues, events and players' views for property tests: few ids and small numbers, so that things meet.
+"""Catalogues, events and players' views for property tests, with few ids and small numbers, so that values collide.
 
-Strategies are built once and mapped to values: building them anew inside each draw takes longer than most tests.
+Strategies are built once and mapped to values: building them inside each draw takes longer than most tests.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX, Measures, Tally
 
 FIRST_DAY: Day = 19_781
-"""2024-02-28: the days drawn from here on cross a leap day and the end of a month."""
+"""2024-02-28: the days drawn from here cross a leap day and the end of a month."""
 DAYS = 5
 GOALS_MAX = 7
 
 KILLS = Stat(Source.STAT, "kills")
 QUOTED = Stat(Source.STAT, "\"it's: {won}\\")
 LOGIN_STAT = Stat(Source.STAT, "login")
-"""A stat that shares its name with a source."""
+"""A stat with the same name as a source."""
 STATS = (LOGIN, KILLS, QUOTED, LOGIN_STAT)
 STAT_CODES = frozenset(stat.code for stat in STATS if stat.source is Source.STAT)
 
-# The edges of days, and few enough moments that events tie.
+# The boundaries of days, and few enough moments that events tie.
 _MOMENTS = (0, 1, 7 * HOUR, DAY - SECOND, DAY - 1)
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -64,7 +64,7 @@ _unlikely_ids = st.integers(0, 2**128).map(hex)
 
 
 def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ()) -> st.SearchStrategy[Event]:
-    """Accepted events. Without `event_ids` to choose from, an event's id is unlikely to be another's."""
+    """Return a strategy of accepted events. Without `event_ids` to choose from, ids are practically unique."""
     ids = st.sampled_from(event_ids) if event_ids else _unlikely_ids
     return st.tuples(ids, st.sampled_from(user_ids), instants, _payloads).map(
         lambda drawn: Event(*drawn[:3], *drawn[3])
@@ -75,7 +75,7 @@ def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ())
 
 _sums = st.sampled_from((0, 1, SUM_MAX - 1, SUM_MAX)) | st.integers(0, SUM_MAX)
 _amounts = st.integers(-AMOUNT_MAX, AMOUNT_MAX) | st.integers(-2, 2)
-# So few instants that newest values tie.
+# Few enough instants that newest values tie.
 _times = st.integers(FIRST_DAY * DAY, FIRST_DAY * DAY + 2)
 _extremes = st.none() | st.tuples(_amounts, _amounts, _times, st.none() | _times)
 _day_sets = st.sets(st.integers(FIRST_DAY, FIRST_DAY + DAYS))
@@ -96,7 +96,7 @@ def _tally(
 
 
 tallies = st.builds(_tally, _sums, st.integers(0, 2**40), _extremes, _day_sets, st.none() | _times, st.none() | _times)
-"""What events may add up to, also beyond what few of them can."""
+"""Any valid tally, including ones that only very many events could add up to."""
 
 
 # Catalogues
@@ -124,8 +124,9 @@ _requires = st.sets(st.integers(0, GOALS_MAX), max_size=2)
 
 
 def catalogues(goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words) -> st.SearchStrategy[Catalogue]:
-    """One to three challenges, their texts drawn from `wording`; prerequisites cross them. All stats are declared, so
-    that each is tallied whether a goal watches it or not.
+    """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
+
+    Prerequisites cross challenges. All stats are declared, so that each is tallied even if no goal uses it.
     """
     words = st.tuples(wording, wording, wording)
     draft = st.builds(_Draft, st.integers(0, 2), _watched, _targets, _rewards, st.booleans(), _requires, _worths, words)
@@ -147,7 +148,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 target=draft.target,
                 reward=Reward(draft.reward[0], reward_id, draft.reward[1]),
                 default_assigned=draft.default_assigned,
-                # Only goals before this one, so that there is no circle.
+                # Only goals before this one, so that there is no cycle.
                 requires=tuple(_goal_id(required) for required in sorted(draft.requires) if required < number),
                 points=draft.worth[0],
                 tags=draft.worth[1],
@@ -165,12 +166,12 @@ def _goal_id(number: int) -> str:
 
 
 def goal_of(catalogue: Catalogue) -> st.SearchStrategy[Goal]:
-    """One of the catalogue's goals."""
+    """Return a strategy of the catalogue's goals."""
     return st.sampled_from(tuple(catalogue.goals.values()))
 
 
 def with_goal(catalogue: Catalogue, goal: Goal) -> Catalogue:
-    """The catalogue with another definition of a goal that it has."""
+    """Return the catalogue with one goal replaced by another definition of it."""
     challenges = tuple(
         replace(challenge, goals=tuple(goal if each.id == goal.id else each for each in challenge.goals))
         for challenge in catalogue.challenges
@@ -182,7 +183,7 @@ def with_goal(catalogue: Catalogue, goal: Goal) -> Catalogue:
 
 
 def _tally_view(measures: Measures, latest: int | None) -> TallyView:
-    """Coherent: no value is greater than the highest."""
+    """Return a coherent view: no value is greater than the highest."""
     highest = latest if measures.highest is None or latest is None else max(measures.highest, latest)
     return TallyView(measures._replace(highest=highest), latest)
 
@@ -210,19 +211,19 @@ def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
 
 
 def views(catalogue: Catalogue) -> st.SearchStrategy[PlayerView]:
-    """Anything that may be stored of a player, also of a goal that the catalogue no longer has."""
+    """Return a strategy of anything stored about a player, including a goal no longer in the catalogue."""
     return _stored.map(lambda stored: _view(catalogue, stored))
 
 
 def catalogues_with_players(
     goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
-    """A catalogue, and somebody who plays under it."""
+    """Return a strategy of a catalogue and a player's view under it."""
     return st.tuples(catalogues(goals_max, wording), _stored).map(lambda drawn: (drawn[0], _view(*drawn)))
 
 
 class Situation(NamedTuple):
-    """A goal of a catalogue, and a player who may have it."""
+    """A catalogue, one of its goals, and a player's view."""
 
     catalogue: Catalogue
     goal: Goal
@@ -245,4 +246,4 @@ _counts = st.integers(0, 2**40)
 standings = st.builds(
     Standing, _counts, st.integers(-3, 2**40), _points, st.none() | _times, st.none() | st.integers(0, 2**50), _counts
 )
-"""What a player may have reached, also beyond what anybody can."""
+"""Any valid standing, including unrealistically great ones."""

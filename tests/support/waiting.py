@@ -1,4 +1,4 @@
-"""Waiting for something to become true, instead of sleeping and hoping."""
+"""Waiting for a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ POLL_S = 0.01
 
 
 def wait_until(condition: Callable[[], T], deadline_s: float = 10.0) -> T:
-    """Poll until `condition` answers something true, and return that; fail the test after `deadline_s` seconds."""
+    """Poll until `condition` returns a true value, and return it; fail the test after `deadline_s` seconds."""
     deadline = time.monotonic() + deadline_s
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not so after {deadline_s:g} s; the last answer was {answer!r}"
+        assert time.monotonic() < deadline, f"condition not met after {deadline_s:g} s; last value: {answer!r}"
         time.sleep(POLL_S)
     return answer
