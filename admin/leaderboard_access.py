@@ -14,8 +14,8 @@ from admin.opening import load_catalogue, open_cache, open_database, read, stop
 from admin.terminal import progress_bars, ranking_text
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.ranking_builds import BuildLost
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache, CacheUnavailable
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.scores import RankingKey

@@ -42,8 +42,8 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     def definitions() -> Catalogue:
         return catalogue.live.current.catalogue
 
-    boards = open_leaderboard_cache(cache, database, definitions, process)
-    start_ranking_duties(boards, database, definitions, process)
+    leaderboard_cache = open_leaderboard_cache(cache, database, definitions, process)
+    start_ranking_duties(leaderboard_cache, database, definitions, process)
     start_ranking_refresh(catalogue.live, database, process)
     start_challenge_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
@@ -56,7 +56,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         waits_max=max(1, settings.server.threads // 2),
     )
     statistics = StatisticsServicer(database, catalogue.live, system_clock)
-    readers = [boards.boards] if boards.boards is not None else []
+    readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
     leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, system_clock)
     server = Server(
         process.endpoint,

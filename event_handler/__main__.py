@@ -56,7 +56,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     watch_catalogue(catalogue, database, process, health)
     start_period_maintenance(catalogue.live, database, window.horizon, process)
 
-    boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).boards
+    boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).rankings
     score_writer = ScoreWriter(database, boards) if boards is not None else None
     if score_writer is not None:
         score_writer.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TypeAlias
 
-from shared.cache.rankings import RankingCache
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError

@@ -25,8 +25,8 @@ from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batc
 from bench.tables.calls import add_failures
 from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml

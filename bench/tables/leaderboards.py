@@ -28,7 +28,7 @@ from bench.tables.events import RATE as EVENTS_RATE
 from bench.tables.events import REPORT
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
-from shared.operations.leaderboards.ranking_refresh import REFRESH_S
+from shared.operations.leaderboards.ranking_refresh import REFRESH_TIMEOUT_S
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.long_work import LongWork
 from shared.runtime.clock import system_clock
@@ -174,7 +174,7 @@ def _add_refresh(place: Workplace, table: Table, url: str) -> None:
     with connected(url) as connection, opened(url) as database:
         _CHANGE.rows(connection, changed)
         started = time.monotonic()
-        LongWork(database, REFRESH_S).transact(ranking_refresh.refresh)
+        LongWork(database, REFRESH_TIMEOUT_S).transact(ranking_refresh.refresh)
         seconds = time.monotonic() - started
     table.add("refresh of the ranking in Postgres", seconds, Unit.SECONDS, note=f"{changed:,} scores changed")
 

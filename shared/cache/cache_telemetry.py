@@ -1,4 +1,4 @@
-"""What is measured of Redis."""
+"""Metrics about Redis."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from shared.runtime.telemetry import Telemetry
 
 
 class CacheTelemetry:
-    """Counts how often Redis could answer."""
+    """Metrics of reads from Redis and of its memory."""
 
     def __init__(self, telemetry: Telemetry, cache: Cache) -> None:
         reads = telemetry.counter(
             "cache_reads",
-            "Callers' questions about rankings, by whether Redis answered them.",
+            "Reads of rankings for callers, by whether Redis had the answer.",
             labels=("cache", "outcome"),
         )
         self._hit = reads.labels("leaderboards", "hit").inc
         self._miss = reads.labels("leaderboards", "miss").inc
-        self._undecodable = telemetry.counter("cache_undecodable", "Answers of Redis that were not written here.")
+        self._undecodable = telemetry.counter("cache_undecodable", "Redis replies that could not be decoded.")
         telemetry.gauge(
-            "cache_away", "1 while Redis is left alone because it did not answer.", lambda: cache.is_unavailable
+            "cache_away", "1 while Redis is not used because it did not answer.", lambda: cache.is_unavailable
         )
-        self._bytes = telemetry.labelled_gauge("cache_bytes", "Memory that a cache takes in Redis.", labels=("cache",))
+        self._bytes = telemetry.labelled_gauge("cache_bytes", "Memory used in Redis, in bytes.", labels=("cache",))
 
-    def read(self, *, hit: bool) -> None:
-        """A question was asked."""
+    def count_read(self, *, hit: bool) -> None:
+        """Count a read for a caller."""
         if hit:
             self._hit()
         else:
             self._miss()
 
-    def undecodable(self) -> None:
-        """An answer made no sense."""
+    def count_undecodable(self) -> None:
+        """Count a reply that could not be decoded."""
         self._undecodable.inc()
 
-    def takes_bytes(self, size: int) -> None:
-        """So much memory rankings take in Redis, when last looked."""
+    def set_bytes(self, size: int) -> None:
+        """Set the memory that rankings take in Redis, as last measured."""
         self._bytes.labels("leaderboards").set(size)

@@ -1,4 +1,4 @@
-"""Clearing Redis of what this system stored there, and nothing else."""
+"""Removal of our own keys from Redis, and of no others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from shared.cache.keys import key_pattern
 from shared.cache.redis import Cache
 
 SCAN_KEYS = 1_000
-"""Looked at in one call: a millisecond, for which Redis answers nobody else."""
+"""Keys scanned in one call: a millisecond, in which Redis serves no one else."""
 
 
 def keys(cache: Cache) -> Iterator[Sequence[bytes | str]]:
-    """All keys of ours, in portions; those that come or go meanwhile may be missing. Raises `CacheUnavailable`."""
+    """Yield all our keys in batches. Keys created or deleted meanwhile may be missing. Raise `CacheUnavailable`."""
     cursor = 0
     while True:
 

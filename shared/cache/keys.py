@@ -1,8 +1,8 @@
-"""The names of all keys in Redis, and how long they live.
+"""Names and lifetimes of all keys in Redis.
 
-Each name begins with the version of what is stored under it: a service that stores something else under it uses another
-version, so that old and new ones never read each other's values. Parts that come from outside are quoted, so that no id
-can make one name another. The keys of one ranking share a hash tag, so that scripts can use them together in a cluster.
+Each name begins with the version of the stored format. A release with another format uses another version, so that old
+and new releases never read each other's values. Parts that come from outside are quoted, so that no id can produce the
+name of another key. The keys of one ranking share a hash tag, so that scripts can use them together in a cluster.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from shared.domain.scores import RankingKey
 PREFIX = "challenge:1"
 
 MARKER = ""
-"""The field of a marker: no player's id is empty. It stands beside the players, so that whatever takes them, such as an
-eviction for want of memory, takes it too.
+"""Field of the marker in the hash of players: no player id is empty. Whatever removes the players, such as an eviction,
+removes the marker with them.
 """
 
 RANKING_TTL_S = 7 * 24 * 3600
-"""Renewed while a service runs that has the board: what nobody looks after any more goes away by itself."""
+"""Renewed while a service with this leaderboard runs, so that unused rankings expire."""
 BUILD_TTL_S = 30
-"""Renewed with every portion: a build whose process died makes room for another one after this."""
+"""Renewed with each batch of scores: a build whose process died can be replaced after this time."""
 
 
 class RankingKeys(NamedTuple):
-    """What is stored of one ranking."""
+    """The keys of one ranking."""
 
     order: str
-    """A sorted set in the ranking's order."""
+    """A sorted set in ranking order."""
     players: str
-    """A hash of what is in the order, by player; under `MARKER` which state it is, without which nothing is used."""
+    """A hash of version and sort key by player, with the ranking's marker under `MARKER`."""
 
 
 def ranking_keys(ranking: RankingKey) -> RankingKeys:
-    """The keys of the ranking in use."""
+    """Return the keys of the ranking in use."""
     return _keys(ranking, "")
 
 
 def build_keys(ranking: RankingKey) -> RankingKeys:
-    """The keys of the ranking that is being built beside it; its marker is the builder's token."""
+    """Return the keys of the ranking being built beside it. Its marker is the builder's token."""
     return _keys(ranking, ":build")
 
 
 def key_pattern() -> str:
-    """A pattern that all keys match."""
+    """Return a glob pattern that matches all our keys."""
     return f"{PREFIX}:*"
 
 
 def _keys(ranking: RankingKey, suffix: str) -> RankingKeys:
-    board = f"{PREFIX}:board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}{suffix}"
-    return RankingKeys(f"{board}:order", f"{board}:players")
+    prefix = f"{PREFIX}:board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}{suffix}"
+    return RankingKeys(f"{prefix}:order", f"{prefix}:players")

@@ -1,8 +1,8 @@
-"""How a score is written in Redis, so that the order of bytes is the order of the ranking.
+"""Encoding of scores in Redis, such that byte order is ranking order.
 
 A sorted set orders by a double, which is exact up to 2^53 only, and then by the bytes of the member. So all members
-have the same double, and begin with 16 bytes: the score and the instant at which it was reached, each as an unsigned
-big-endian number that is the smaller the further in front it belongs. The player's id follows and orders what is left.
+have the same double and begin with 16 bytes: the score and the instant at which it was reached, each as an unsigned
+big-endian number that is smaller for better players. The player's id follows and breaks the remaining ties.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import NamedTuple
 from shared.domain.instant import Instant
 
 _OFFSET = 2**63
-_PLACE = struct.Struct(">QQ")
+_SORT_KEY = struct.Struct(">QQ")
 _VERSION = struct.Struct(">Q")
 
 SCORE_BYTES = 8
-PLACE_BYTES = 16
+SORT_KEY_BYTES = 16
 
 
 class Undecodable(Exception):
-    """Redis holds something that was not written here."""
+    """Redis holds a value that cannot be decoded."""
 
 
 class Member(NamedTuple):
@@ -32,27 +32,27 @@ class Member(NamedTuple):
     reached_time: Instant
 
 
-def place_of(score: int, reached_time: Instant, *, ascending: bool) -> bytes:
-    """The 16 bytes that a member begins with. Scores and instants are 64-bit numbers."""
-    return _PLACE.pack(_sorted(score, ascending), reached_time + _OFFSET)
+def sort_key_of(score: int, reached_time: Instant, *, ascending: bool) -> bytes:
+    """Return the 16 bytes that a member begins with. Scores and instants are 64-bit numbers."""
+    return _SORT_KEY.pack(_sorted(score, ascending), reached_time + _OFFSET)
 
 
 def version_of(version: int) -> bytes:
-    """8 bytes, big-endian."""
+    """Return the version as 8 bytes, big-endian."""
     return _VERSION.pack(version)
 
 
 def member_of(raw: object, *, ascending: bool) -> Member:
-    """What a member says. Raises `Undecodable`."""
-    if not isinstance(raw, bytes) or len(raw) <= PLACE_BYTES:
+    """Decode a member. Raise `Undecodable`."""
+    if not isinstance(raw, bytes) or len(raw) <= SORT_KEY_BYTES:
         raise Undecodable
-    place, reached = _PLACE.unpack_from(raw)
+    score_part, time_part = _SORT_KEY.unpack_from(raw)
     try:
-        user_id = raw[PLACE_BYTES:].decode()
+        user_id = raw[SORT_KEY_BYTES:].decode()
     except UnicodeDecodeError:
         raise Undecodable from None
-    score = place - _OFFSET if ascending else _OFFSET - 1 - place
-    return Member(user_id, score, reached - _OFFSET)
+    score = score_part - _OFFSET if ascending else _OFFSET - 1 - score_part
+    return Member(user_id, score, time_part - _OFFSET)
 
 
 def _sorted(score: int, ascending: bool) -> int:

@@ -1,4 +1,4 @@
-"""The connection to Redis or Valkey: a hint beside Postgres, so it is never waited for long."""
+"""The connection to Redis or Valkey. Everything in it is also in Postgres, so no call waits for it long."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from redis.retry import Retry
 _T = TypeVar("_T")
 
 TIMEOUT_S = 0.1
-"""For connecting and for each answer: what a dead Redis may cost a call, and far above what a living one takes."""
+"""Timeout in seconds of connecting and of each reply: far above what a healthy Redis takes."""
 FAILURES_MAX = 2
-"""In a row, until Redis is left alone. One may be a connection that broke while it was idle."""
+"""Consecutive failures until Redis is no longer used. A single one may be a connection that broke while idle."""
 
 
 class CacheUnavailable(Exception):
-    """Redis does not answer, or is left alone because it did not."""
+    """Redis does not answer, or is not asked because it did not answer before."""
 
 
 class CacheRefused(Exception):
-    """Redis answers that it cannot or will not: for its state, or for what somebody else put there."""
+    """Redis replied with an error, because of its state or of a value of another type under our key."""
 
 
 class Cache:
     """A pool of connections to one Redis, behind a circuit breaker.
 
-    After `FAILURES_MAX` failures in a row Redis is not asked any more, until a probe finds that it answers: no caller
-    pays for finding out.
+    After `FAILURES_MAX` consecutive failures Redis is not asked until a probe succeeds, so that callers do not wait
+    for a dead server.
     """
 
     def __init__(self, url: str, *, connections_max: int) -> None:
-        """`url` is a redis:// URL. Nothing is connected yet."""
+        """Create the pool for a redis:// URL without connecting."""
         self._lock = threading.Lock()
         self._failures = 0
         self._run_id: str | None = None
-        # redis-py retries by itself for up to a minute unless told otherwise.
+        # By default redis-py retries for up to a minute.
         self._redis: redis.Redis = redis.Redis.from_url(
             url,
             max_connections=connections_max,
@@ -51,27 +51,25 @@ class Cache:
 
     @property
     def is_unavailable(self) -> bool:
-        """Whether Redis is left alone."""
+        """Whether the circuit breaker is open."""
         return self._failures >= FAILURES_MAX
 
     @property
     def run_id(self) -> str | None:
-        """Of the server that the newest connection goes to: another one after each start of a server. None before the
-        first connection.
+        """Run id of the server that the newest connection reached; None before the first connection.
+
+        It changes with each start of a server.
         """
         return self._run_id
 
     def ask(self, question: Callable[[redis.Redis], _T]) -> _T:
-        """Ask Redis something.
-
-        Raises `CacheUnavailable` if it does not answer, and `CacheRefused`.
-        """
+        """Return what `question` returns. Raise `CacheUnavailable` or `CacheRefused`."""
         if self.is_unavailable:
             raise CacheUnavailable
         return self._ask(question)
 
     def probe(self) -> str | None:
-        """Why Redis cannot be used; None if it can, and from then on it is asked again."""
+        """Return why Redis cannot be used; None if it can, and close the circuit breaker."""
         try:
             self._ask(lambda client: client.ping())
         except (CacheUnavailable, CacheRefused) as error:
@@ -101,7 +99,7 @@ class Cache:
                 self._failures = 0
 
     def _connected(self, connection: Any) -> None:
-        """Greet the server, and see which one it is."""
+        """Set up a new connection and store the run id of its server."""
         connection.on_connect()
         connection.send_command("INFO", "server")
         lines = connection.read_response().decode().splitlines()

@@ -1,4 +1,4 @@
-"""The scripts that Redis runs: each does what must not be seen half done."""
+"""Lua scripts that Redis runs atomically."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Argument = str | bytes | int
 
 
 class Script:
-    """One script; Redis keeps it after its first use."""
+    """One script. Redis caches it after its first run."""
 
     def __init__(self, name: str) -> None:
-        """`name` is that of a file in `lua`, without its ending."""
+        """Load the script from the file `lua/<name>.lua`."""
         self._text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        """Run it, and answer what it answers."""
+        """Run the script and return its result."""
         try:
             return client.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:

@@ -1,4 +1,4 @@
-"""How Redis is doing, as it counts itself."""
+"""Statistics of the Redis server."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from shared.cache.redis import Cache
 
 
 class CacheReport(NamedTuple):
-    """The whole server, whoever uses it, since it was started."""
+    """Statistics of the whole server, including other users of it, since its start."""
 
     hits: int
     misses: int
-    """Keys that were asked for and not there."""
+    """Reads of keys that did not exist."""
     evicted: int
-    """Keys that were dropped for want of memory; rankings that lose something are built again."""
+    """Keys that were evicted. Rankings that lose keys are rebuilt."""
     used_bytes: int
     limit_bytes: int
-    """0: none."""
+    """Memory limit; 0 if there is none."""
     policy: str
-    """Which keys are dropped for want of memory."""
+    """Which keys are evicted when memory runs out."""
     up_s: int
+    """Seconds since the server started."""
 
 
 def report(cache: Cache) -> CacheReport:
-    """What the server says of itself. Raises `CacheUnavailable`, and `CacheRefused` where it may not be asked."""
+    """Return the server's statistics. Raise `CacheUnavailable`, or `CacheRefused` where INFO is not allowed."""
     info = cache.ask(lambda client: client.info())
     return CacheReport(
         hits=int(info["keyspace_hits"]),

@@ -1,4 +1,4 @@
-"""What both services stand on: the catalogue, Postgres, and Redis where there is one."""
+"""What both services depend on: the catalogue, Postgres, and Redis where one is configured."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from shared.runtime.telemetry import Telemetry
 T = TypeVar("T")
 
 _CACHE_CONNECTIONS_MAX = 1_100
-"""More than there can be threads: a call never waits for a connection, and there are no more than calls at once."""
+"""More than the number of threads, so that a call never waits for a connection."""
 
 
 def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
-    """Load the catalogue to start with; `StartRefused` with all its problems if it is invalid.
+    """Load the first catalogue. Raise `StartRefused` with all its problems if it is invalid.
 
-    `prepare` makes of it what the service works with. It is in use once it is watched.
+    `prepare` converts it to the form that the service uses. It takes effect once it is watched.
     """
     try:
         return CatalogueWatch(settings.path, prepare, system_clock)
@@ -39,19 +39,19 @@ def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T
 
 
 def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Process, health: Health) -> None:
-    """Take the catalogue into use, and from then on whatever it becomes on disk. Health is unwell while none is in use.
+    """Put the catalogue into use, and follow its changes on disk. The process is unhealthy while none is in use.
 
-    Returns when one is, or after a while. Raises `StartRefused` if it may not run and others can serve instead.
+    Return when one is in use, or after a time limit. Raise `StartRefused` if it is refused and other workers can serve.
     """
     process.lifecycle.on_reload(watch.reload)
     process.duties.start(
         "watch catalogue", POLL_INTERVAL_S, lambda: watch.poll(database), timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
     )
-    # Milliseconds; without a database as long as a probe waits for one.
+    # This takes milliseconds, or without a database the time limit of its probe.
     watch.wait_for_first_poll(POLL_TIMEOUT_S)
     reason = watch.reason_unusable()
     if process.endpoint.shared and watch.refused and reason is not None:
-        # A worker that listens gets its share of the connections, whether it can serve them or not.
+        # A worker that listens receives its share of the connections, even if it cannot serve them.
         raise StartRefused(reason)
     probe = health.add_probe("catalogue", watch.reason_unusable)
     process.duties.start("probe catalogue", PROBE_INTERVAL_S, probe)
@@ -70,12 +70,14 @@ def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
         return in_use.since / SECOND if in_use is not None else 0.0
 
     telemetry.info("catalogue_info", "The catalogue version in use.", info)
-    telemetry.gauge("catalogue_loaded_timestamp_seconds", "When it was taken into use, since 1970.", loaded_s)
+    telemetry.gauge(
+        "catalogue_loaded_timestamp_seconds", "When the catalogue was put into use, in seconds since 1970.", loaded_s
+    )
     telemetry.gauge("catalogue_refused", "1 while the catalogue on disk is refused.", lambda: float(watch.refused))
 
 
 def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
-    """Connect to Postgres in the background. Health follows it and its schema."""
+    """Connect to Postgres in the background. Health depends on it and on its schema."""
     telemetry = DatabaseTelemetry(process.telemetry)
     database = Database(settings.url, pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()
@@ -86,7 +88,7 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
 
 
 def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cache | None:
-    """Connect to Redis where one is set. It has a health name of its own and never makes a service NOT_SERVING."""
+    """Connect to Redis if it is configured. It has its own health name and never makes a service NOT_SERVING."""
     if settings.url is None:
         return None
     cache = Cache(settings.url, connections_max=_CACHE_CONNECTIONS_MAX)

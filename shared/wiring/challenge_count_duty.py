@@ -1,4 +1,4 @@
-"""The duty that counts how challenges do."""
+"""The duty that counts players per challenge."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from shared.runtime.clock import system_clock
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
-LOOK_S = 2.0
-RANGE_S = 10.0
-"""Much longer than a range of players takes."""
+READ_TIMEOUT_S = 2.0
+RANGE_TIMEOUT_S = 10.0
+"""Much longer than the count of one range of players takes."""
 
 
 def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
-    """Count challenges in the background from now on, and show when they were last counted by whichever process."""
+    """Count challenges in the background, and export when any process last counted them."""
     counted_s = 0.0
     stopping = threading.Event()
     process.telemetry.gauge(
-        "challenge_report_timestamp_seconds", "When challenges were last counted, since 1970.", lambda: counted_s
+        "challenge_report_timestamp_seconds",
+        "When challenges were last counted, in seconds since 1970.",
+        lambda: counted_s,
     )
 
     def one_pass() -> None:
@@ -33,8 +35,8 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
         if in_use is None:
             return
         count_challenges(database, in_use.prepared.catalogue, system_clock(), rest=stopping.wait)
-        counted_s = (last_count_time(database, time.monotonic() + LOOK_S) or 0) / SECOND
+        counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
 
-    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_S + STEP_TIMEOUT_S)
-    # Stopped before the duty, which ends after the range of players that it is at.
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_TIMEOUT_S + STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current range of players.
     process.lifecycle.on_stop("counting", stopping.set)

@@ -1,4 +1,4 @@
-"""The duty that keeps the periods of leaderboards."""
+"""The duty that opens periods of leaderboards and makes ended ones final."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from shared.runtime.service import Process
 def start_period_maintenance(
     live: LiveCatalogue[Catalogue], database: Database, horizon: Instant, process: Process
 ) -> None:
-    """Open periods ahead and make final what is over, from now on. `horizon` is the accepted age of events."""
+    """Start the duty. `horizon` is the accepted age of events in microseconds."""
     work = LongWork(database, FINISH_TIMEOUT_S)
-    finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings that were made final.")
+    finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings made final.")
 
     def one_pass() -> None:
         in_use = live.in_use
@@ -38,5 +38,5 @@ def start_period_maintenance(
     process.duties.start(
         "maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
     )
-    # Started after the duty, so stopped before it: a ranking that is being copied would hold up the end.
+    # Registered after the duty, so stopped before it: copying a ranking would delay the shutdown.
     process.lifecycle.on_stop("leaderboard periods", work.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""The duties that keep the ranking in the database, which answers about leaderboards without Redis."""
+"""The duties for the rankings in the database, which serve reads of leaderboards without Redis."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from shared.runtime.service import Process
 
 
 def start_ranking_refresh(live: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
-    """Say which boards are in use here, and rank them anew whenever enough has changed."""
+    """Start to note which leaderboards this process uses, and to refresh their rankings when enough has changed."""
 
-    def want() -> None:
+    def note_in_use() -> None:
         in_use = live.in_use
         if in_use is not None:
             note_leaderboards_in_use(
@@ -30,11 +30,11 @@ def start_ranking_refresh(live: LiveCatalogue[EncodedCatalogue], database: Datab
             )
 
     process.duties.start(
-        "note leaderboards in use", MAINTAIN_INTERVAL_S, want, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
+        "note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
     )
     refresh = RankingRefresh(database, system_clock, process.telemetry)
     process.duties.start(
         "refresh ranking", POLL_INTERVAL_S, refresh.one_pass, timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
     )
-    # Started after the duty, so stopped before it: a refresh that is under way would hold up the end.
+    # Registered after the duty, so stopped before it: a refresh under way would delay the shutdown.
     process.lifecycle.on_stop("ranking", refresh.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

@@ -1,12 +1,12 @@
-"""Delivery as a part of a process: a dispatcher for each provider, and the duty that takes up what is stuck."""
+"""Delivery of grants as part of a process: for each provider a dispatcher, and the duty for stuck grants."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from shared.domain.grants import RetryPolicy
-from shared.operations.rewards.dispatch import PASS_INTERVAL_S, POLL_S, STATEMENT_S, Destination, Dispatcher
-from shared.operations.rewards.queue_position import COUNT_INTERVAL_S, COUNT_S, count_queue
+from shared.operations.rewards.dispatch import PASS_INTERVAL_S, POLL_S, STATEMENT_TIMEOUT_S, Destination, Dispatcher
+from shared.operations.rewards.queue_position import COUNT_INTERVAL_S, COUNT_TIMEOUT_S, count_queue
 from shared.operations.rewards.reconcile import RECONCILE_INTERVAL_S, reconcile
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
@@ -20,14 +20,14 @@ STOP_MARGIN_S = 1.0
 
 
 def start_delivery(settings: RewardSettings, database: Database, process: Process) -> None:
-    """Begin to deliver. When the process ends, deliveries under way end and are recorded; the rest goes back.
+    """Start to deliver. At shutdown, deliveries under way are completed and recorded, and the rest is released.
 
-    Raises `StartRefused` if a provider is named and not set up.
+    Raise `StartRefused` if a provider is named but not configured.
     """
     telemetry = RewardTelemetry(process.telemetry)
     owner = ProcessName()
     count = partial(count_queue, database, system_clock, telemetry)
-    process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_S)
+    process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_TIMEOUT_S)
     for name, provider in open_providers(settings, system_clock).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(
@@ -40,12 +40,14 @@ def start_delivery(settings: RewardSettings, database: Database, process: Proces
         )
         dispatcher = Dispatcher(database, destination, system_clock, telemetry)
         process.lifecycle.on_stop(
-            f"deliveries to {name}", dispatcher.close, timeout_s=2 * settings.timeout_s + STATEMENT_S + STOP_MARGIN_S
+            f"deliveries to {name}",
+            dispatcher.close,
+            timeout_s=2 * settings.timeout_s + STATEMENT_TIMEOUT_S + STOP_MARGIN_S,
         )
         process.duties.start(
-            f"deliver to {name}", PASS_INTERVAL_S, dispatcher.one_pass, timeout_s=POLL_S + 2 * STATEMENT_S
+            f"deliver to {name}", PASS_INTERVAL_S, dispatcher.one_pass, timeout_s=POLL_S + 2 * STATEMENT_TIMEOUT_S
         )
-        take_up = partial(reconcile, database, destination, system_clock, telemetry)
+        reconcile_pass = partial(reconcile, database, destination, system_clock, telemetry)
         process.duties.start(
-            f"reconcile {name}", RECONCILE_INTERVAL_S, take_up, timeout_s=2 * settings.timeout_s + STOP_MARGIN_S
+            f"reconcile {name}", RECONCILE_INTERVAL_S, reconcile_pass, timeout_s=2 * settings.timeout_s + STOP_MARGIN_S
         )

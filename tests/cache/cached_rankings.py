@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.ranking_builds import RankingBuild
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.instant import Instant
@@ -30,7 +30,7 @@ class CachedRankings:
         self.markers = RankingMarkers(self.cache)
         self.markers.set_epochs({TOP.id: 1})
         self.telemetry = Telemetry()
-        self.boards = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
+        self.rankings = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
 
     def begin(self, board: Leaderboard = TOP) -> RankingBuild:
         """A build that has begun."""
@@ -49,11 +49,11 @@ class CachedRankings:
 
     def put(self, *scores: Score, board: Leaderboard = TOP) -> None:
         """Store scores as a writer does after its commit."""
-        self.boards.put(LeaderboardScore(board, PERIOD, score) for score in scores)
+        self.rankings.put(LeaderboardScore(board, PERIOD, score) for score in scores)
 
     def all(self, board: Leaderboard = TOP) -> RankedPage | None:
         """The whole ranking."""
-        return self.boards.top(board, PERIOD, 1, 10_000)
+        return self.rankings.top(board, PERIOD, 1, 10_000)
 
 
 @contextmanager

@@ -47,12 +47,12 @@ def test_a_ranking_that_has_lost_something_is_not_used_and_built_again(
 ) -> None:
     garble(built, loss)
     assert built.all() is None
-    assert built.boards.around(TOP, PERIOD, "b", 1) is None
+    assert built.rankings.around(TOP, PERIOD, "b", 1) is None
     built.put(Score("b", 9, 0, 2))
     assert built.all() is None
-    assert built.boards.missing([RANKING]) == [RANKING]
+    assert built.rankings.missing([RANKING]) == [RANKING]
     built.build(SCORES)
-    assert built.boards.missing([RANKING]) == []
+    assert built.rankings.missing([RANKING]) == []
     assert built.all() == RankedPage(ranked(SCORES), 3)
 
 
@@ -64,7 +64,7 @@ def swap_for_garbage(client: redis.Redis) -> None:
 def test_a_member_that_cannot_be_decoded_is_a_miss_and_costs_the_ranking_its_marker(built: CachedRankings) -> None:
     garble(built, swap_for_garbage)
     assert built.all() is None
-    assert built.boards.missing([RANKING]) == [RANKING]
+    assert built.rankings.missing([RANKING]) == [RANKING]
 
 
 def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: CachedRankings) -> None:
@@ -76,7 +76,7 @@ def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: Ca
 def test_another_epoch_makes_it_void(built: CachedRankings) -> None:
     built.markers.set_epochs({TOP.id: 2})
     assert built.all() is None
-    assert built.boards.missing([RANKING]) == [RANKING]
+    assert built.rankings.missing([RANKING]) == [RANKING]
 
 
 def test_without_its_epoch_nothing_is_believed(built: CachedRankings) -> None:
@@ -98,7 +98,7 @@ def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedVa
         for _ in range(5):
             assert cached.all() is None
             cached.cache.probe()
-        assert cached.boards.missing([RANKING]) == [RANKING]
+        assert cached.rankings.missing([RANKING]) == [RANKING]
         cached.build(SCORES)
         assert cached.all() == RankedPage(ranked(SCORES), 3)
 

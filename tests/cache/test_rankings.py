@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.cache.members import Undecodable, member_of, place_of
+from shared.cache.members import Undecodable, member_of, sort_key_of
 from shared.cache.ranking_builds import BuildLost
 from shared.domain.catalogue import Leaderboard
 from shared.domain.rankings import RankedPage
@@ -35,7 +35,7 @@ def by_player(drawn: list[Score]) -> list[Score]:
 def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score, ascending: bool) -> None:
     board = replace(TOP, ascending=ascending, shared_ranks=False)
     written = {
-        score: place_of(score.score, score.reached_time, ascending=ascending) + score.user_id.encode()
+        score: sort_key_of(score.score, score.reached_time, ascending=ascending) + score.user_id.encode()
         for score in (one, other)
     }
     in_order = [member_of(raw, ascending=ascending) for raw in sorted(written.values())]
@@ -48,16 +48,16 @@ def test_a_ranking_is_read_as_sorting_gives_it(
 ) -> None:
     expected = ranked(drawn, board)
     cached.build(drawn, board)
-    top = cached.boards.top(board, PERIOD, first, count)
+    top = cached.rankings.top(board, PERIOD, first, count)
     assert top is not None
     assert top == RankedPage(expected[first - 1 : first - 1 + count], len(expected))
     asked = ["a", "b", "nobody"]
-    found = cached.boards.of_players(board, PERIOD, asked)
+    found = cached.rankings.of_players(board, PERIOD, asked)
     assert found == RankedPage(tuple(player for player in expected if player.user_id in asked), len(expected))
     for place, player in enumerate(expected, 1):
-        around = cached.boards.around(board, PERIOD, player.user_id, 2)
+        around = cached.rankings.around(board, PERIOD, player.user_id, 2)
         assert around == RankedPage(expected[max(0, place - 3) : place + 2], len(expected))
-    assert cached.boards.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
+    assert cached.rankings.around(board, PERIOD, "nobody", 2) == RankedPage((), len(expected))
 
 
 @given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))

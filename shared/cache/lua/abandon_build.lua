@@ -1,6 +1,6 @@
--- Makes room for another builder of a ranking.
+-- Release the token of a build, so that another builder can begin.
 --
--- KEYS  players of the ranking that is being built
+-- KEYS  players of the ranking being built
 -- ARGV  the builder's token
 
 if redis.call('HGET', KEYS[1], '') == ARGV[1] then

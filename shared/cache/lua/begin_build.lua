@@ -1,9 +1,9 @@
--- Begins to build a ranking beside the one in use, unless another one is being built.
+-- Begin to build a ranking beside the one in use, unless a build is under way.
 --
--- KEYS  order and players of the ranking that is being built
--- ARGV  the builder's token, seconds that it holds
+-- KEYS  order and players of the ranking being built
+-- ARGV  the builder's token, its lifetime in seconds
 --
--- Answers 1 if it has begun.
+-- Return 1 if the build has begun, else 0.
 
 if redis.call('HEXISTS', KEYS[2], '') == 1 then
     return 0

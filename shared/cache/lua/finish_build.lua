@@ -1,9 +1,9 @@
--- Puts the ranking that was built in the place of the one in use.
+-- Replace the ranking in use by the one that was built.
 --
--- KEYS  order and players of the ranking in use; the same of the one that was built
--- ARGV  the builder's token, the marker of the new ranking, seconds that its keys live
+-- KEYS  order and players of the ranking in use; the same of the built one
+-- ARGV  the builder's token, the marker of the new ranking, lifetime of its keys in seconds
 --
--- Answers 1, or 0 if the token does not hold any more.
+-- Return 1, or 0 if the token has expired.
 
 if redis.call('HGET', KEYS[4], '') ~= ARGV[1] then
     return 0

@@ -1,12 +1,12 @@
--- Stores scores of players in rankings. A score that is not newer than the stored one changes nothing, so scores may come
--- in any order, and again.
+-- Store scores of players in rankings. A score that is not newer than the stored one is ignored, so scores may arrive in
+-- any order and more than once.
 --
 -- KEYS  for each ranking: order and players
--- ARGV  the marker that they must have, or nothing if any will do; then for each player: id, version (8 bytes, big-endian),
---       place (16 bytes)
+-- ARGV  the required marker, or an empty string for any; then for each player: id, version (8 bytes, big-endian),
+--       sort key (16 bytes)
 --
--- Answers how many of the rankings have them now. A ranking without marker is passed over; one that holds what was not
--- written here, or has lost something, loses its marker: it is not used any more.
+-- Return how many of the rankings hold the scores now. A ranking without a marker is skipped. One that is incomplete or
+-- cannot be decoded loses its marker, and is no longer used.
 
 local MARKER = ''
 
@@ -21,7 +21,7 @@ local function put(order, players)
         return false
     end
     for index = 2, #ARGV, 3 do
-        local player, version, place = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+        local player, version, sort_key = ARGV[index], ARGV[index + 1], ARGV[index + 2]
         local stored = redis.call('HGET', players, player)
         if stored and #stored ~= 24 then
             return false
@@ -30,23 +30,23 @@ local function put(order, players)
             if stored then
                 redis.call('ZREM', order, string.sub(stored, 9) .. player)
             end
-            redis.call('HSET', players, player, version .. place)
-            redis.call('ZADD', order, 0, place .. player)
+            redis.call('HSET', players, player, version .. sort_key)
+            redis.call('ZADD', order, 0, sort_key .. player)
         end
     end
     return true
 end
 
-local have_them = 0
+local stored_in = 0
 for index = 1, #KEYS, 2 do
     local order, players = KEYS[index], KEYS[index + 1]
     local marker = redis.call('HGET', players, MARKER)
     if marker and (ARGV[1] == '' or ARGV[1] == marker) then
         if put(order, players) then
-            have_them = have_them + 1
+            stored_in = stored_in + 1
         else
             redis.call('HDEL', players, MARKER)
         end
     end
 end
-return have_them
+return stored_in

@@ -1,13 +1,13 @@
--- Reads some players of a ranking, if it is the one that is meant.
+-- Read some players of a ranking, if it has the expected marker.
 --
 -- KEYS  order and players of the ranking
--- ARGV  the marker that is meant, what is asked, and its arguments:
+-- ARGV  the expected marker, the kind of query, and its arguments:
 --       'top', first place (from 0), last place
 --       'around', neighbours on each side, a player's id
 --       'players', players' ids
 --
--- Answers nothing if it is another ranking, or has lost something; else the number of players on it, and for each player that was found the
--- member, its place (from 0), and how many have a better score.
+-- Return false if the marker differs or the ranking is incomplete. Otherwise return the number of players in the ranking,
+-- and for each player found: the member, its place (from 0), and how many players have a better score.
 
 local order, players = KEYS[1], KEYS[2]
 local size = redis.call('ZCARD', order)

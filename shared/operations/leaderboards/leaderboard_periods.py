@@ -1,4 +1,4 @@
-"""The periods of leaderboards: opened ahead, and made final when no event can change them any more."""
+"""The periods of leaderboards: opened ahead, and made final once no event can change them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from shared.postgres.long_work import LongWork
 
 MAINTAIN_INTERVAL_S = 60.0
 MAINTAIN_TIMEOUT_S = 5.0
-"""For opening periods, and all else but making one final."""
+"""Time limit of opening and retiring periods."""
 FINISH_TIMEOUT_S = 300.0
-"""For one period: a board of a million players takes some 20 seconds."""
+"""Time limit of making one period final. A leaderboard of a million players takes some 20 seconds."""
 
 FINAL_MARGIN: Instant = HOUR
-"""How long after its last event was accepted a period is final: far longer than an event waits for its commit, and than
-clocks of handlers differ."""
-WANT_INTERVAL: Instant = 600 * SECOND
-"""How often it is noted that a board is in use."""
+"""Time between the last accepted event of a period and its final ranking: far longer than an event waits for its
+commit, and than the clocks of handlers differ."""
+IN_USE_NOTE_INTERVAL: Instant = 600 * SECOND
+"""Interval at which a leaderboard in use is noted again."""
 RETIRE_AFTER: Instant = HOUR
-"""How long a board is ranked that no process wants any more: longer than any change of catalogues lasts."""
+"""Time for which an unused leaderboard is still ranked: longer than any rollout of a catalogue takes."""
 
 
 def open_periods(connection: Connection, catalogue: Catalogue, first: Instant, now: Instant) -> int:
-    """Open the periods of all boards from the one that `first` lies in to the one after the current one.
+    """Open the periods of all leaderboards from the one that contains `first` to the one after the current one.
 
-    Answers how many were not open before. Scores of a period without a row are on no board.
+    Return how many were not open before. Scores in a period without a row are not ranked.
     """
     if not catalogue.leaderboards:
         return 0
@@ -42,24 +42,25 @@ def open_periods(connection: Connection, catalogue: Catalogue, first: Instant, n
 
 
 def note_leaderboards_in_use(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
-    """Note that this process ranks the boards of its catalogue.
+    """Note that this process uses the leaderboards of its catalogue.
 
-    Each process speaks for itself, and none says that a board is *not* wanted: while a catalogue is being replaced,
-    some processes have a board and others have not, and it is ranked as long as any of them has it.
+    No process notes that a leaderboard is *not* used: while a catalogue is being replaced, some processes have a
+    leaderboard and others do not, and it is ranked as long as any of them has it.
     """
     if catalogue.leaderboards:
         board_ids = sorted(catalogue.leaderboard_by_id)
         database.autocommit(
-            lambda connection: leaderboard_periods.want(connection, board_ids, now, now - WANT_INTERVAL), deadline
+            lambda connection: leaderboard_periods.want(connection, board_ids, now, now - IN_USE_NOTE_INTERVAL),
+            deadline,
         )
 
 
 def maintain_leaderboard_periods(
     database: Database, catalogue: Catalogue, horizon: Instant, now: Instant, deadline: float
 ) -> None:
-    """Open periods ahead, and rank no more what nobody wants.
+    """Open periods ahead, and retire leaderboards that no process uses.
 
-    `horizon` is the accepted age of events in microseconds: every period in which one may still be accepted is open.
+    `horizon` is the accepted age of events in microseconds. Every period that can still receive an event is open.
     """
     note_leaderboards_in_use(database, catalogue, now, deadline)
     database.autocommit(lambda connection: open_periods(connection, catalogue, now - horizon, now), deadline)
@@ -67,9 +68,9 @@ def maintain_leaderboard_periods(
 
 
 def finish_leaderboard_periods(work: LongWork, horizon: Instant, now: Instant) -> int:
-    """Make final what is over for good, each period in a transaction of its own; answers how many.
+    """Make ended periods final, each in its own transaction, and return how many.
 
-    None where another process is at it.
+    Return 0 while another process does this.
     """
     finished = 0
     while work.transact(lambda connection: _finish_next(connection, now - horizon - FINAL_MARGIN, now)):
@@ -78,7 +79,7 @@ def finish_leaderboard_periods(work: LongWork, horizon: Instant, now: Instant) -
 
 
 def _finish_next(connection: Connection, ended_by: Instant, now: Instant) -> bool:
-    """Make the period final that ended longest ago; False if there is none, or another process is at it."""
+    """Make the period final that ended first. Return False if there is none, or if another process does this."""
     if not leaderboard_periods.lock_periods(connection):
         return False
     period = leaderboard_periods.next_to_end(connection, ended_by)

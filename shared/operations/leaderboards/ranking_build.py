@@ -1,4 +1,4 @@
-"""Building rankings in Redis from the database: at the first start, after Redis lost them, and on request."""
+"""Builds of rankings in Redis from the database: at the first start, after Redis lost them, and on request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 
 from shared.cache.ranking_builds import BuildLost, new_build
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.rankings import RankingCache
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_sync import CatalogueInUse
-from shared.operations.leaderboards.score_pages import PORTION_S, portions
+from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S, score_pages
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import scores
 
@@ -26,45 +26,45 @@ BUILD_INTERVAL_S = 2.0
 
 
 class RankingBuilder:
-    """The duty that builds what is not there, or not to be believed."""
+    """The duty that builds rankings that Redis lacks or that cannot be trusted."""
 
     def __init__(
         self,
         database: Database,
         catalogue: CatalogueInUse,
         cache: Cache,
-        boards: RankingCache,
+        rankings: RankingCache,
         markers: RankingMarkers,
         stopping: threading.Event,
     ) -> None:
-        """Builds end early when `stopping` is set."""
+        """Create the duty. A build ends early when `stopping` is set."""
         self._database = database
         self._catalogue = catalogue
         self._cache = cache
-        self._boards = boards
+        self._rankings = rankings
         self._markers = markers
         self._stopping = stopping
 
     def one_pass(self) -> None:
-        """Build the rankings that Redis does not have, and have those that it has live on."""
+        """Build the rankings that Redis lacks, and renew the expiry of the others."""
         try:
             catalogue = self._catalogue()
-            for ranking in self._boards.missing(self._open_rankings(catalogue)):
+            for ranking in self._rankings.missing(self._open_rankings(catalogue)):
                 self._build_missing(catalogue, ranking)
         except (CacheUnavailable, CatalogueUnavailable, BuildLost):
-            # The next pass goes on.
+            # The next pass continues.
             return
 
     def _build_missing(self, catalogue: Catalogue, ranking: RankingKey) -> None:
         try:
             self.build(catalogue.leaderboard_by_id[ranking.board_id], ranking.period_start)
         except CacheRefused:
-            self._boards.distrust(ranking)
+            self._rankings.discard(ranking)
 
     def build(
         self, board: Leaderboard, period_start: Instant, progress: Callable[[int], object] = lambda _: None
     ) -> bool:
-        """Build a ranking beside the one in use, and take it into use; False if another process is at it.
+        """Build a ranking beside the one in use and switch to it. Return False if another process is building it.
 
         `progress` is called with the number of players added since its last call. Raise `CacheUnavailable`,
         `CacheRefused` or `BuildLost`, and what the database raises.
@@ -74,20 +74,20 @@ class RankingBuilder:
             return False
         started, players = time.monotonic(), 0
         try:
-            for portion in portions(self._database, board, period_start):
+            for page in score_pages(self._database, board, period_start):
                 if self._stopping.is_set():
                     raise BuildLost
-                build.add(portion)
-                progress(len(portion))
-                players += len(portion)
+                build.add(page)
+                progress(len(page))
+                players += len(page)
             build.finish()
         except BaseException:
             build.abandon()
             raise
         took_s = round(time.monotonic() - started, 3)
-        log.info("built a ranking", extra={"leaderboard": board.id, "players": players, "seconds": took_s})
+        log.info("ranking built", extra={"leaderboard": board.id, "players": players, "seconds": took_s})
         return True
 
     def _open_rankings(self, catalogue: Catalogue) -> list[RankingKey]:
-        found = self._database.autocommit(scores.open_rankings, time.monotonic() + PORTION_S)
+        found = self._database.autocommit(scores.open_rankings, time.monotonic() + PAGE_TIMEOUT_S)
         return [ranking for ranking in found if ranking.board_id in catalogue.leaderboard_by_id]

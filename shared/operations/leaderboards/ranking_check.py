@@ -1,4 +1,4 @@
-"""Comparing rankings in Redis with the scores in the database, by samples."""
+"""Comparison of samples of the rankings in Redis with the scores in the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from shared.cache.rankings import RankingCache
+from shared.cache.ranking_cache import RankingCache
 from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import CatalogueUnavailable
@@ -16,50 +16,50 @@ from shared.domain.instant import Instant
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey, Score
 from shared.operations.leaderboards.ranking_sync import SYNC_INTERVAL_S, CatalogueInUse
-from shared.operations.leaderboards.score_pages import PORTION, portions
+from shared.operations.leaderboards.score_pages import PAGE_ROWS, score_pages
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal, scores
 
 T = TypeVar("T")
-_Place = tuple[int, Instant]
-"""A score, and when it was reached."""
+_Reached = tuple[int, Instant]
+"""A score, and the instant at which it was reached."""
 
 log = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S = 60.0
 SAMPLE = 50
-"""Players of each ranking: a difference of a percent of all players is found within minutes."""
+"""Players compared in each ranking: a difference in one percent of the players is found within minutes."""
 ROWS_FOR_A_PLAYER = 5
-"""Of tallies or standings: about so many a player has."""
+"""Tallies or standings that one player has, approximately."""
 SETTLED_S = 3 * SYNC_INTERVAL_S
-"""A score that Redis does not have after this was missed by its writer and by the duty that repairs."""
-READ_S = 10.0
+"""Time after which a score should be in Redis. One that is not was missed by its writer and by the sync duty."""
+READ_TIMEOUT_S = 10.0
 
 
 class Checked(NamedTuple):
-    """What a check of one ranking has found."""
+    """Result of the check of one ranking."""
 
     ranking: RankingKey
     compared: int
     differences: int
-    """Players who are not in Redis as the database has them, and not since just now; and those whom only Redis has."""
+    """Players whose score in Redis has differed for some time, and players that only Redis has."""
 
 
 class RankingCheck:
-    """Samples players of rankings, and has rankings with differences built again."""
+    """The duty that samples players of rankings, and lets rankings with differences be rebuilt."""
 
     def __init__(
         self,
         database: Database,
         catalogue: CatalogueInUse,
-        boards: RankingCache,
+        rankings: RankingCache,
         draw: random.Random,
         wait: Callable[[float], object],
     ) -> None:
-        """`wait` is given the seconds that scores may take to settle."""
+        """Create the duty. `wait` waits for the given number of seconds while scores settle."""
         self._database = database
         self._catalogue = catalogue
-        self._boards = boards.for_duties()
+        self._rankings = rankings.for_duties()
         self._draw = draw
         self._wait = wait
         self.compared = 0
@@ -69,20 +69,20 @@ class RankingCheck:
         """Check every ranking that Redis has."""
         try:
             boards = self._catalogue().leaderboard_by_id
-            rankings = self._database.autocommit(scores.open_rankings, time.monotonic() + READ_S)
+            rankings = self._database.autocommit(scores.open_rankings, time.monotonic() + READ_TIMEOUT_S)
             looked_at = [ranking for ranking in rankings if ranking.board_id in boards]
-            self._boards.measure_memory(looked_at)
+            self._rankings.measure_memory(looked_at)
             for ranking in looked_at:
                 self.check(boards[ranking.board_id], ranking)
         except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return
 
     def check(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
-        """Compare a sample; None if Redis does not have the ranking. Differences have it built again.
+        """Compare a sample, and let a ranking with differences be rebuilt. Return None if Redis lacks the ranking.
 
-        The sample are the players that follow one who is drawn from Redis, as the database has them, and after the last
-        one the first ones: so players who are missing in Redis are found, too. Those who stand behind the drawn one in
-        Redis are looked for in the database.
+        One player is drawn from Redis. The sample consists of the players that follow this one in the database by id,
+        continuing with the first id after the last, so that players missing in Redis are found, too. The players
+        behind the drawn one in Redis are looked up in the database.
         """
         checked = self.compare(board, ranking, sample)
         if checked is None:
@@ -91,16 +91,16 @@ class RankingCheck:
         self.differences += checked.differences
         if checked.differences:
             log.error(
-                "a ranking in Redis differs from the database, and is built again",
+                "ranking in Redis differs from the database, rebuilding",
                 extra={"leaderboard": board.id, "compared": checked.compared, "differences": checked.differences},
             )
-            deadline = time.monotonic() + READ_S
+            deadline = time.monotonic() + READ_TIMEOUT_S
             self._database.autocommit(lambda connection: journal.distrust(connection, [board.id]), deadline)
         return checked
 
     def compare(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
-        """As `check`, and change nothing."""
-        size = self._boards.top(board, ranking.period_start, 1, 1)
+        """Compare a sample as `check` does, and change nothing."""
+        size = self._rankings.top(board, ranking.period_start, 1, 1)
         if size is None:
             return None
         first = self._draw.randint(1, max(1, size.size - sample + 1))
@@ -109,96 +109,97 @@ class RankingCheck:
             return None
         stored = self._sample(board, ranking, next(iter(drawn), ""), sample)
         suspects: list[Score] = []
-        for portion in _questions(stored):
-            found = self._found(board, ranking, portion)
+        for batch in _batches(stored):
+            found = self._found(board, ranking, batch)
             if found is None:
                 return None
-            suspects += _different(portion, found)
-        # Nobody leaves a ranking, and nobody is in Redis before the database.
-        surplus = sum(len(portion) - len(self._stored(ranking, portion)) for portion in _questions(list(drawn)))
+            suspects += _different(batch, found)
+        # Players never leave a ranking, and are in the database before they are in Redis.
+        surplus = sum(len(batch) - len(self._stored(ranking, batch)) for batch in _batches(list(drawn)))
         return Checked(ranking, len(stored), self._unsettled(board, ranking, suspects) + surplus)
 
     def compare_all(
         self, board: Leaderboard, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
     ) -> Checked | None:
-        """Compare all players, and look for those whom only Redis has; None if Redis does not have the ranking.
+        """Compare all players, and count those that only Redis has. Return None if Redis lacks the ranking.
 
-        `progress` is told how many players were compared since it was last told.
+        `progress` is called with the number of players compared since its last call.
         """
-        before = self._boards.top(board, ranking.period_start, 1, 1)
+        before = self._rankings.top(board, ranking.period_start, 1, 1)
         if before is None:
             return None
         compared, present, suspects = 0, 0, list[Score]()
-        for portion in self._portions_of_players(board, ranking):
-            found = self._found(board, ranking, portion)
+        for batch in self._all_stored(board, ranking):
+            found = self._found(board, ranking, batch)
             if found is None:
                 return None
-            suspects += _different(portion, found)
-            compared += len(portion)
+            suspects += _different(batch, found)
+            compared += len(batch)
             present += len(found)
-            progress(len(portion))
-        # Nobody leaves a ranking, and nobody is in Redis before the database: whoever was in Redis at first is in what
-        # was read since.
+            progress(len(batch))
+        # Players never leave a ranking, and are in the database before they are in Redis: whoever was in Redis at first
+        # is among the players read since.
         surplus = max(0, before.size - present)
         return Checked(ranking, compared, self._unsettled(board, ranking, suspects) + surplus)
 
     def _unsettled(self, board: Leaderboard, ranking: RankingKey, suspects: Sequence[Score]) -> int:
-        """How many of these players Redis still has otherwise when their scores have had time to get there."""
+        """Return how many of these players still differ in Redis after their scores have had time to arrive."""
         if not suspects:
             return 0
         self._wait(SETTLED_S)
         count = 0
-        for portion in _questions(suspects):
-            stored = self._stored(ranking, [score.user_id for score in portion])
-            unchanged = [score for score in portion if stored.get(score.user_id) == score]
+        for batch in _batches(suspects):
+            stored = self._stored(ranking, [score.user_id for score in batch])
+            unchanged = [score for score in batch if stored.get(score.user_id) == score]
             found = self._found(board, ranking, unchanged)
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
     def _drawn(self, board: Leaderboard, ranking: RankingKey, first: int, count: int) -> Mapping[str, None] | None:
-        """The ids of so many players from the place `first` on, in that order; None if Redis cannot say."""
+        """Return the ids of `count` players from the place `first` on, in order; None if Redis is not available."""
         user_ids: dict[str, None] = {}
-        for portion in _questions(range(first, first + count)):
-            page = self._boards.top(board, ranking.period_start, portion[0], len(portion))
+        for batch in _batches(range(first, first + count)):
+            page = self._rankings.top(board, ranking.period_start, batch[0], len(batch))
             if page is None:
                 return None
-            # Whoever rises meanwhile is met again.
+            # A player who rises meanwhile is read twice.
             user_ids |= dict.fromkeys(player.user_id for player in page.ranked)
-            if len(page.ranked) < len(portion):
+            if len(page.ranked) < len(batch):
                 break
         return user_ids
 
     def _sample(self, board: Leaderboard, ranking: RankingKey, after: str, count: int) -> list[Score]:
         found: dict[str, Score] = {}
         for start in (after, ""):
-            read = portions(self._database, board, ranking.period_start, start, min(PORTION, ROWS_FOR_A_PLAYER * count))
-            while len(found) < count and (portion := next(read, None)) is not None:
-                found |= {score.user_id: score for score in portion}
+            rows = min(PAGE_ROWS, ROWS_FOR_A_PLAYER * count)
+            pages = score_pages(self._database, board, ranking.period_start, start, rows)
+            while len(found) < count and (page := next(pages, None)) is not None:
+                found |= {score.user_id: score for score in page}
         return list(found.values())[:count]
 
     def _stored(self, ranking: RankingKey, user_ids: Sequence[str]) -> Mapping[str, Score]:
         found = self._database.autocommit(
-            lambda connection: scores.of_players(connection, user_ids), time.monotonic() + READ_S
+            lambda connection: scores.of_players(connection, user_ids), time.monotonic() + READ_TIMEOUT_S
         )
         return {score.user_id: score for key, score in found if key == ranking}
 
-    def _portions_of_players(self, board: Leaderboard, ranking: RankingKey) -> Iterator[Sequence[Score]]:
-        for portion in portions(self._database, board, ranking.period_start):
-            yield from _questions(portion)
+    def _all_stored(self, board: Leaderboard, ranking: RankingKey) -> Iterator[Sequence[Score]]:
+        for page in score_pages(self._database, board, ranking.period_start):
+            yield from _batches(page)
 
-    def _found(self, board: Leaderboard, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Place] | None:
-        """What Redis has of the players of these scores; None if it cannot say."""
-        page = self._boards.of_players(board, ranking.period_start, [score.user_id for score in stored])
+    def _found(self, board: Leaderboard, ranking: RankingKey, stored: Sequence[Score]) -> Mapping[str, _Reached] | None:
+        """Return the scores that Redis has of these players; None if Redis is not available."""
+        page = self._rankings.of_players(board, ranking.period_start, [score.user_id for score in stored])
         if page is None:
             return None
         return {player.user_id: (player.score, player.reached_time) for player in page.ranked}
 
 
-def _questions(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Players in portions that one question may be about: Redis answers nobody else meanwhile."""
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Split into batches that one command may read: Redis serves no one else meanwhile."""
     return (items[start : start + PLAYERS_MAX] for start in range(0, len(items), PLAYERS_MAX))
 
 
-def _different(stored: Iterable[Score], found: Mapping[str, _Place]) -> list[Score]:
-    """Those of these scores that Redis has otherwise."""
+def _different(stored: Iterable[Score], found: Mapping[str, _Reached]) -> list[Score]:
+    """Return the scores that differ in Redis."""
     return [score for score in stored if found.get(score.user_id) != (score.score, score.reached_time)]

@@ -1,4 +1,4 @@
-"""The duty that brings the ranking up to date which answers without Redis."""
+"""The duty that refreshes the rankings in the database, which serve reads without Redis."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from shared.runtime.telemetry import Telemetry
 
 POLL_INTERVAL_S = 2.0
 POLL_TIMEOUT_S = 5.0
-REFRESH_S = 600.0
-"""A board of a million players takes some 15 seconds."""
+REFRESH_TIMEOUT_S = 600.0
+"""Time limit of one refresh. A leaderboard of a million players takes some 15 seconds."""
 SECONDS_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
 class RankingRefresh:
-    """Looks whether enough has changed, and refreshes the ranking then."""
+    """The duty of one process: refresh the rankings when enough has changed."""
 
     def __init__(self, database: Database, clock: Clock, telemetry: Telemetry) -> None:
         self._database = database
         self._clock = clock
-        self._work = LongWork(database, REFRESH_S)
+        self._work = LongWork(database, REFRESH_TIMEOUT_S)
         self._last: Refresh | None = None
         self._took = telemetry.histogram(
-            "leaderboard_refresh_seconds", "Refreshes of the ranking in the database.", buckets=SECONDS_BUCKETS
+            "leaderboard_refresh_seconds",
+            "Duration of refreshes of the rankings in the database.",
+            buckets=SECONDS_BUCKETS,
         )
-        telemetry.gauge("leaderboard_ranking_age_seconds", "How old the ranking in the database is.", self._age_s)
+        telemetry.gauge("leaderboard_ranking_age_seconds", "Age of the rankings in the database.", self._age_s)
 
     def one_pass(self) -> bool:
-        """Refresh the ranking if it is due and no other process is at it; answers whether that was done."""
+        """Refresh the rankings if that is due and no other process does it. Return whether they were refreshed."""
         content, self._last = self._database.autocommit(ranking_refresh.read, time.monotonic() + POLL_TIMEOUT_S)
         if not is_due(self._clock(), content, self._last):
             return False
@@ -46,13 +48,13 @@ class RankingRefresh:
         return True
 
     def stop(self) -> None:
-        """End the refresh that is under way; the ranking stays as it is."""
+        """Cancel a refresh under way. The rankings stay as they are."""
         self._work.stop()
 
     def _refresh(self, connection: Connection) -> Refresh | None:
         if not ranking_refresh.try_lock(connection):
             return None
-        # Another process may have been quicker. What is read before the refresh is in it, so no change is missed.
+        # Another process may have been faster. The changes are read before the refresh, so that none is missed.
         now = self._clock()
         content, last = ranking_refresh.read(connection)
         if not is_due(now, content, last):

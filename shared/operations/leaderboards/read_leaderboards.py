@@ -1,7 +1,7 @@
-"""What leaderboards answer, wherever the answer comes from.
+"""Reads of leaderboards, from whichever source is available.
 
-A period that is final answers from its final ranking, for ever the same. Any other is asked of the readers in their
-order, until one can answer: Redis, which knows the present, before the ranking that Postgres refreshes now and then.
+A final period is read from its final ranking, which never changes. For any other period the readers are tried in order
+until one has the answer: first Redis, which is current, then the ranking that is refreshed in Postgres at intervals.
 """
 
 from __future__ import annotations
@@ -19,63 +19,63 @@ from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
 
 AHEAD_MAX: Instant = 62 * DAY
-"""No period that is open begins later than that from now."""
+"""No open period begins later than this from now."""
 
-_Question = Callable[[LeaderboardReader, Instant], RankedPage | None]
-"""What a reader is asked about a period."""
+_Query = Callable[[LeaderboardReader, Instant], RankedPage | None]
+"""A read from a reader, given the start of the period."""
 
 
 class LeaderboardPage(NamedTuple):
-    """Some players of a board in a period, by place."""
+    """Some players of a leaderboard in a period, by place."""
 
     ranked: tuple[Ranked, ...]
     size: int
-    """How many players are on the board."""
+    """Number of players on the leaderboard."""
     period: Period
     final: bool
-    """Whether it will be the same for ever."""
+    """Whether the ranking will never change again."""
     fresh_at: Instant
-    """What it is as of."""
+    """Everything committed before this instant is included."""
 
 
 class Leaderboards:
-    """Asks the readers."""
+    """Reads of all leaderboards, in any period."""
 
     def __init__(self, database: Database, readers: Sequence[LeaderboardReader] = ()) -> None:
-        """`readers` are asked before Postgres, in their order."""
+        """Try `readers` in order before Postgres."""
         self._database = database
         self._readers = readers
 
     def top(
         self, board: Leaderboard, instant: Instant, first: int, count: int, now: Instant, deadline: float
     ) -> LeaderboardPage:
-        """`count` players from the place `first` (from 1) on, in the period that the instant lies in.
+        """Return `count` players from the place `first` (from 1) on, in the period that contains `instant`.
 
-        Raises `LeaderboardPeriodNotFound`, `RankingUnavailable`, and what the database raises.
+        Raise `LeaderboardPeriodNotFound` or `RankingUnavailable`, and what the database raises.
         """
         return self._ask(board, instant, now, deadline, lambda reader, start: reader.top(board, start, first, count))
 
     def of_players(
         self, board: Leaderboard, instant: Instant, user_ids: Sequence[str], now: Instant, deadline: float
     ) -> LeaderboardPage:
-        """Those of these players who are on the board; raises as `top` does."""
+        """Return those of these players who are on the leaderboard. Raise as `top` does."""
         return self._ask(board, instant, now, deadline, lambda reader, start: reader.of_players(board, start, user_ids))
 
     def around(
         self, board: Leaderboard, instant: Instant, user_id: str, neighbours: int, now: Instant, deadline: float
     ) -> LeaderboardPage:
-        """A player with up to so many before and after, or nobody; raises as `top` does."""
+        """Return a player with up to `neighbours` before and after, or no one. Raise as `top` does."""
         return self._ask(
             board, instant, now, deadline, lambda reader, start: reader.around(board, start, user_id, neighbours)
         )
 
     def _ask(
-        self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, question: _Question
+        self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, query: _Query
     ) -> LeaderboardPage:
         period = period_at(board.schedule, now)
         if period.end is None or period.start <= instant < period.end:
-            # The current period: open, and not final.
-            return self._ranking(period, now, deadline, question)
+            # The current period is open and not final.
+            return self._ranking(period, now, deadline, query)
         if not 0 <= instant <= now + AHEAD_MAX:
             raise _no_period(board)
         period = period_at(board.schedule, instant)
@@ -85,16 +85,16 @@ class Leaderboards:
         if is_final is None:
             raise _no_period(board)
         if not is_final:
-            return self._ranking(period, now, deadline, question)
-        page = self._database.autocommit(lambda connection: question(FinalReader(connection), period.start), deadline)
+            return self._ranking(period, now, deadline, query)
+        page = self._database.autocommit(lambda connection: query(FinalReader(connection), period.start), deadline)
         return _answer(page, period, now, final=True)
 
-    def _ranking(self, period: Period, now: Instant, deadline: float, question: _Question) -> LeaderboardPage:
+    def _ranking(self, period: Period, now: Instant, deadline: float, query: _Query) -> LeaderboardPage:
         for reader in self._readers:
-            page = question(reader, period.start)
+            page = query(reader, period.start)
             if page is not None:
                 return _answer(page, period, now, final=False)
-        page = self._database.autocommit(lambda connection: question(RankingReader(connection), period.start), deadline)
+        page = self._database.autocommit(lambda connection: query(RankingReader(connection), period.start), deadline)
         return _answer(page, period, now, final=False)
 
 

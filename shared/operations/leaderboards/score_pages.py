@@ -1,4 +1,4 @@
-"""Reading scores from the database, for Redis to have them."""
+"""Reads of scores from the database, for storing them in Redis."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shared.domain.scores import LeaderboardScore, Score
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import scores
 
-PORTION = 20_000
-"""Rows of tallies or standings that are read at once: some thousands of players, in some tens of milliseconds."""
-PORTION_S = 10.0
+PAGE_ROWS = 20_000
+"""Tallies or standings read at once: some thousands of players, in some tens of milliseconds."""
+PAGE_TIMEOUT_S = 10.0
 
 
 def scores_of(
     database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float
 ) -> Iterable[LeaderboardScore]:
-    """The scores of these players on the catalogue's boards, as they are stored now."""
+    """Return the current scores of these players on the catalogue's leaderboards."""
     found = database.autocommit(lambda connection: scores.of_players(connection, user_ids), deadline)
     boards = catalogue.leaderboard_by_id
     return [
@@ -29,16 +29,16 @@ def scores_of(
     ]
 
 
-def portions(
-    database: Database, board: Leaderboard, period_start: Instant, after: str | None = "", rows: int = PORTION
+def score_pages(
+    database: Database, board: Leaderboard, period_start: Instant, after: str | None = "", rows: int = PAGE_ROWS
 ) -> Iterator[list[Score]]:
-    """All scores of a ranking by portions of so many rows read, from those who come after a player on, byte by byte.
+    """Yield the scores of a ranking in pages of up to `rows` rows read, by player id in byte order, after `after`.
 
-    A portion may be empty. Each is read when it is asked for, so later ones know of later changes.
+    A page may be empty. Each page is read when it is asked for, so later pages include later changes.
     """
     while after is not None:
-        portion, after = database.autocommit(
+        page, after = database.autocommit(
             lambda connection, start=after: scores.of_ranking(connection, board, period_start, start, rows),  # type: ignore[misc]
-            time.monotonic() + PORTION_S,
+            time.monotonic() + PAGE_TIMEOUT_S,
         )
-        yield portion
+        yield page

@@ -11,8 +11,8 @@ from shared.domain.periods import Schedule
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
+    IN_USE_NOTE_INTERVAL,
     RETIRE_AFTER,
-    WANT_INTERVAL,
     finish_leaderboard_periods,
     maintain_leaderboard_periods,
     note_leaderboards_in_use,
@@ -121,7 +121,7 @@ def test_while_some_process_has_a_board_others_that_have_not_take_nothing_away(
 ) -> None:
     now = NOW
     for _ in range(20):
-        now += WANT_INTERVAL
+        now += IN_USE_NOTE_INTERVAL
         record_catalogue(database, WITHOUT, now, soon())
         keep(database, now, WITHOUT)
         note_leaderboards_in_use(database, BOTH, now, soon())

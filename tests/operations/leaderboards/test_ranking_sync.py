@@ -23,7 +23,7 @@ from shared.operations.leaderboards import ranking_check, ranking_sync
 from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.operations.leaderboards.ranking_check import Checked, RankingCheck
 from shared.operations.leaderboards.ranking_sync import RankingSync
-from shared.operations.leaderboards.score_pages import portions
+from shared.operations.leaderboards.score_pages import score_pages
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from tests.cache.cached_rankings import CachedRankings, cached_rankings_on, ranked
@@ -52,11 +52,11 @@ class Process:
         self.database = database
         self.cached = cached
         in_use = lambda: self.catalogue  # noqa: E731
-        self.sync = RankingSync(database, in_use, lambda: NOW, cached.boards, cached.markers)
+        self.sync = RankingSync(database, in_use, lambda: NOW, cached.rankings, cached.markers)
         self.builder = RankingBuilder(
-            database, in_use, cached.cache, cached.boards, cached.markers, stopping=threading.Event()
+            database, in_use, cached.cache, cached.rankings, cached.markers, stopping=threading.Event()
         )
-        self.check = RankingCheck(database, in_use, cached.boards, random.Random(1), lambda _: self.repair())
+        self.check = RankingCheck(database, in_use, cached.rankings, random.Random(1), lambda _: self.repair())
 
     def repair(self) -> None:
         """What was there at the first pass is repaired by the second."""
@@ -69,12 +69,12 @@ class Process:
         self.builder.one_pass()
 
     def read(self, board: Leaderboard) -> RankedPage | None:
-        return self.cached.boards.top(board, period_of(board), 1, 1_000)
+        return self.cached.rankings.top(board, period_of(board), 1, 1_000)
 
     def agrees(self) -> bool:
         """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
         for board in self.catalogue.leaderboards:
-            stored = chain.from_iterable(portions(self.database, board, period_of(board), rows=7))
+            stored = chain.from_iterable(score_pages(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
             page = self.read(board)
             if page is None or page[:2] != (expected, len(expected)):
@@ -116,7 +116,7 @@ def journal_size(database_url: str) -> int:
 
 
 def test_a_writer_tells_redis_after_the_commit(process: Process, database_url: str) -> None:
-    writer = ScoreWriter(process.database, process.cached.boards)
+    writer = ScoreWriter(process.database, process.cached.rankings)
     writer.start()
     for number in range(3):
         for changes in play(process, number):
@@ -138,7 +138,7 @@ def test_what_a_killed_writer_missed_is_repaired(process: Process, database_url:
 
 
 def test_what_a_writer_does_not_get_through_is_repaired(process: Process, database_url: str) -> None:
-    writer = ScoreWriter(process.database, process.cached.boards)
+    writer = ScoreWriter(process.database, process.cached.rankings)
     (changes,) = play(process)
     for _ in range(BATCHES_MAX + 5):
         writer.submit(CATALOGUE, changes)
@@ -154,7 +154,7 @@ def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
     process.cached.cache.ask(lambda client: client.flushall())
 
     def play_on(_: int) -> None:
-        writer = ScoreWriter(process.database, process.cached.boards)
+        writer = ScoreWriter(process.database, process.cached.rankings)
         for changes in play(process, 1):
             writer.submit(CATALOGUE, changes)
         writer.start()

@@ -1,4 +1,4 @@
-"""Rankings in Redis: read, and kept up after every commit."""
+"""Rankings in Redis: reads, and writes after each commit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import redis
 
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.keys import MARKER, RANKING_TTL_S, RankingKeys, build_keys, ranking_keys
-from shared.cache.members import Undecodable, member_of, place_of, version_of
+from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
@@ -18,41 +18,41 @@ from shared.domain.rankings import Ranked, RankedPage
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 
 PUT_PLAYERS_MAX = 500
-"""In one script: some milliseconds, for which Redis answers nobody else."""
+"""Players stored by one script: a few milliseconds, in which Redis serves no one else."""
 
 _PUT = Script("put_scores")
 _READ = Script("read_ranking")
 
 
 class RankingCache:
-    """Answers about rankings as long as Redis may be believed (`LeaderboardReader`)."""
+    """A reader of rankings (`LeaderboardReader`) that returns None where Redis cannot be trusted."""
 
     def __init__(
-        self, cache: Cache, markers: RankingMarkers, telemetry: CacheTelemetry, *, questions_count: bool = True
+        self, cache: Cache, markers: RankingMarkers, telemetry: CacheTelemetry, *, count_reads: bool = True
     ) -> None:
         self._cache = cache
         self._markers = markers
         self._telemetry = telemetry
-        self._questions_count = questions_count
+        self._count_reads = count_reads
 
     def for_duties(self) -> RankingCache:
-        """The same for questions that no caller has asked: they are no part of the share of hits."""
-        return RankingCache(self._cache, self._markers, self._telemetry, questions_count=False)
+        """Return a copy for background duties: its reads are not counted in the hit rate."""
+        return RankingCache(self._cache, self._markers, self._telemetry, count_reads=False)
 
     def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
-        """`count` players from the place `first` (from 1) on."""
+        """Return `count` players from the place `first` (from 1) on."""
         return self._read(board, period_start, ["top", first - 1, first + count - 2])
 
     def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
-        """Those of these players who are on the board."""
+        """Return those of these players who are on the leaderboard."""
         return self._read(board, period_start, ["players", *user_ids])
 
     def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
-        """A player with up to so many before and after; nobody if the player is not on the board."""
+        """Return a player with up to `neighbours` before and after; no one if the player is not on the leaderboard."""
         return self._read(board, period_start, ["around", neighbours, user_id])
 
     def put(self, scores: Iterable[LeaderboardScore]) -> None:
-        """Store scores that are committed, in rankings that are in use and in those that are being built.
+        """Store committed scores in rankings in use and in rankings being built.
 
         Other rankings are skipped: they will be built from the database. Raise `CacheUnavailable` if some of the scores
         may be missing.
@@ -67,7 +67,7 @@ class RankingCache:
             try:
                 self._put(ranking, put_arguments("", newest.values(), ascending=board.ascending))
             except CacheRefused as refusal:
-                if not self.distrust(ranking):
+                if not self.discard(ranking):
                     raise CacheUnavailable from refusal
 
     def _put(self, ranking: RankingKey, portions: Iterable[Sequence[Argument]]) -> None:
@@ -76,9 +76,9 @@ class RankingCache:
             self._cache.ask(lambda client, arguments=arguments: put(client, keys, arguments))  # type: ignore[misc]
 
     def missing(self, rankings: Sequence[RankingKey]) -> list[RankingKey]:
-        """Those of these rankings that Redis has not, or not so that they can be believed. All others live on.
+        """Return the rankings that Redis lacks or that cannot be trusted, and renew the expiry of all.
 
-        Raises `CacheUnavailable`.
+        Raise `CacheUnavailable`.
         """
 
         def look(client: redis.Redis) -> list[bytes | None]:
@@ -99,7 +99,7 @@ class RankingCache:
         ]
 
     def measure_memory(self, rankings: Sequence[RankingKey]) -> None:
-        """Show how much memory these rankings take in Redis. Raises `CacheUnavailable`."""
+        """Set the metric of the memory that these rankings take in Redis. Raise `CacheUnavailable`."""
         keys = [key for ranking in rankings for key in ranking_keys(ranking)]
 
         def measure(client: redis.Redis) -> list[int | None]:
@@ -109,29 +109,29 @@ class RankingCache:
                 return list(pipeline.execute(raise_on_error=False))
 
         sizes = self._cache.ask(measure) if keys else []
-        self._telemetry.takes_bytes(sum(size for size in sizes if isinstance(size, int)))
+        self._telemetry.set_bytes(sum(size for size in sizes if isinstance(size, int)))
 
-    def _read(self, board: Leaderboard, period_start: Instant, asked: Sequence[Argument]) -> RankedPage | None:
+    def _read(self, board: Leaderboard, period_start: Instant, query: Sequence[Argument]) -> RankedPage | None:
         ranking = RankingKey(board.id, period_start)
         marker = self._markers.marker_of(ranking)
         page = None
         if marker is not None and not self._cache.is_unavailable:
             try:
-                found = self._cache.ask(lambda client: _READ.run(client, ranking_keys(ranking), [marker, *asked]))
-                # A new connection may have gone to another server than the one that the marker names.
+                found = self._cache.ask(lambda client: _READ.run(client, ranking_keys(ranking), [marker, *query]))
+                # A new connection may have reached another server than the one named by the marker.
                 if found is not None and self._markers.marker_of(ranking) == marker:
                     page = _page(board, found)._replace(fresh_at=self._markers.fresh_at)
             except CacheUnavailable:
                 page = None
             except (Undecodable, CacheRefused):
-                self._telemetry.undecodable()
-                self.distrust(ranking)
-        if self._questions_count:
-            self._telemetry.read(hit=page is not None)
+                self._telemetry.count_undecodable()
+                self.discard(ranking)
+        if self._count_reads:
+            self._telemetry.count_read(hit=page is not None)
         return page
 
-    def distrust(self, ranking: RankingKey) -> bool:
-        """Have a ranking built again, because it holds what was not written here. Whether Redis has dropped it."""
+    def discard(self, ranking: RankingKey) -> bool:
+        """Delete a ranking that cannot be decoded, so that it is rebuilt. Return whether Redis has deleted it."""
         keys = [*ranking_keys(ranking), *build_keys(ranking)]
         try:
             self._cache.ask(lambda client: client.unlink(*keys))
@@ -141,11 +141,11 @@ class RankingCache:
 
 
 def put_arguments(marker: str, scores: Iterable[Score], *, ascending: bool) -> Iterator[list[Argument]]:
-    """The arguments of the script that stores scores, in portions of `PUT_PLAYERS_MAX`."""
+    """Yield the arguments of the script that stores scores, for up to `PUT_PLAYERS_MAX` players each."""
     arguments: list[Argument] = [marker]
     for score in scores:
-        place = place_of(score.score, score.reached_time, ascending=ascending)
-        arguments += (score.user_id, version_of(score.version), place)
+        sort_key = sort_key_of(score.score, score.reached_time, ascending=ascending)
+        arguments += (score.user_id, version_of(score.version), sort_key)
         if len(arguments) > 3 * PUT_PLAYERS_MAX:
             yield arguments
             arguments = [marker]
@@ -154,7 +154,7 @@ def put_arguments(marker: str, scores: Iterable[Score], *, ascending: bool) -> I
 
 
 def put(client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> int:
-    """Run the script that stores scores, and answer how many of the rankings have them now."""
+    """Run the script that stores scores, and return how many of the rankings hold them now."""
     return int(_PUT.run(client, keys, arguments))
 
 
