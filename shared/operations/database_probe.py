@@ -1,4 +1,4 @@
-"""Whether the database can be used: it answers, it accepts writes, it has room, and its schema is not behind."""
+"""Probe of the database: it answers, it accepts writes, it has free space, and its schema is up to date."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from shared.postgres.database import Database
 from shared.postgres.events import ledger
 
 PROBE_DEADLINE_S = 2.0
-"""A database that takes longer is as good as away."""
+"""A database that takes longer counts as unavailable."""
 
 
 def probe_database(database: Database) -> str | None:
-    """Why players cannot be served; None if they can."""
+    """Return why the database cannot be used; None if it can."""
     deadline = time.monotonic() + PROBE_DEADLINE_S
     try:
-        return database.autocommit(_unfit, deadline) or _refusing(database, deadline)
+        return database.autocommit(_problem, deadline) or _write_problem(database, deadline)
     except ChallengeError as error:
         return str(error)
 
 
-def _unfit(connection: Connection) -> str | None:
+def _problem(connection: Connection) -> str | None:
     if schema.is_read_only(connection):
         return "the database is read-only"
     missing = schema.missing(connection)
@@ -32,8 +32,8 @@ def _unfit(connection: Connection) -> str | None:
     return None
 
 
-def _refusing(database: Database, deadline: float) -> str | None:
-    """Once it has refused to do something, as with a full disk: whether it still does, which a read would not tell."""
+def _write_problem(database: Database, deadline: float) -> str | None:
+    """Repeat a small write if the database refused one before, as with a full disk: a read would not show this."""
     if not database.refused:
         return None
     try:

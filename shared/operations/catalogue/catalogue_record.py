@@ -1,4 +1,4 @@
-"""The record of the catalogues that ran on a database: what an id stood for once, it stands for for ever."""
+"""The record of all catalogues that ran on a database. The meaning of an id never changes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from shared.postgres.leaderboards import leaderboard_periods
 
 
 def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
-    """Record that a catalogue runs from now on, and open the current period and the next one of its leaderboards.
-    Recording it again changes nothing.
+    """Record that a catalogue is in use, and open the current and the next period of its leaderboards.
 
-    Raises `CatalogueInvalid` with everything that contradicts what ran here before, and then records nothing: the ids
-    of what never ran stay free. Of two processes that define one new goal differently, the one that comes second is
-    refused. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Recording it again changes nothing. Raise `CatalogueInvalid` with everything that contradicts earlier catalogues,
+    and then record nothing: the ids of a refused catalogue stay free. If two processes define a new goal differently,
+    the second one is refused. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     identities = {goal.id: goal_identity(goal) for goal in catalogue.goals.values()}
     boards = {board.id: leaderboard_identity(board) for board in catalogue.leaderboards}
 
     def store_record(connection: Connection) -> None:
-        # Inserted before they are compared: what another process is about to record is waited for, and seen.
+        # Insert before comparing: this waits for the transaction of another process, and then sees its rows.
         catalogue_record.insert_missing_identities(connection, identities)
         leaderboard_periods.upsert(connection, boards, now)
         problems = _conflicts(connection, catalogue)
@@ -39,9 +38,9 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
 
 
 def conflicts_with_record(database: Database, catalogue: Catalogue, deadline: float) -> list[Problem]:
-    """Why the catalogue may not run here, given what ran before; empty if it may. Records nothing.
+    """Return why the catalogue contradicts earlier ones; empty if it does not. Record nothing.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     return database.autocommit(lambda connection: _conflicts(connection, catalogue), deadline)
 

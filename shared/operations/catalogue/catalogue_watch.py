@@ -1,4 +1,4 @@
-"""Taking catalogues from disk into use: load, check, record, swap. The one place where this is done."""
+"""The only way of a catalogue from disk into use: load, check, record, swap."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
 RECORD_DEADLINE_S = 5.0
-"""The largest catalogue, of 10,000 goals, takes half a second, and what starts at the same time waits for it."""
+"""Time limit of recording. The largest catalogue, of 10,000 goals, takes half a second, and other processes wait."""
 POLL_TIMEOUT_S = PROBE_DEADLINE_S + RECORD_DEADLINE_S
-"""What a look takes at most, beside loading: 0.3 ms a goal."""
+"""Time limit of one poll without loading, which takes 0.3 ms per goal."""
 
 
 class CatalogueWatch(Generic[T]):
-    """Looks after a catalogue on disk. `look` is a duty's pass; all else may be asked by any thread."""
+    """The watch of a catalogue on disk. `poll` is the pass of a duty; all other methods are thread-safe."""
 
     def __init__(self, path: Path, prepare: Callable[[Catalogue], T], clock: Clock) -> None:
-        """Loads the first catalogue, and raises `CatalogueInvalid`; the first look takes it into use.
+        """Load the first catalogue. The first poll puts it into use. Raise `CatalogueInvalid`.
 
-        `prepare` makes of a catalogue what the service works with.
+        `prepare` converts a catalogue to the form that the service uses.
         """
         self.live = LiveCatalogue(prepare)
         self._on_disk = CatalogueOnDisk(path)
         self._clock = clock
         self._waiting: Catalogue | None = self._on_disk.load()
         self._reason = "the catalogue waits to be compared with those that ran before"
-        self._asked = threading.Event()
-        self._looked = threading.Event()
+        self._reload_requested = threading.Event()
+        self._polled = threading.Event()
         self.refused = False
-        """Whether what lies on disk is refused. What is in use then goes on."""
+        """Whether the catalogue on disk is refused. The one in use then stays in use."""
 
     def reload(self) -> None:
-        """Ask for what lies on disk to be loaded at the next look, whether it looks changed or not."""
-        self._asked.set()
+        """Request that the next poll loads the catalogue, whether the files have changed or not."""
+        self._reload_requested.set()
 
     def poll(self, database: Database) -> None:
-        """Load what has changed on disk, and take it into use once it is on record.
+        """Load the catalogue if it has changed on disk, and put it into use once it is recorded.
 
-        Without a database, or on a schema that is behind, it stays loaded and waits for the next look. Raises what the
-        database raises otherwise.
+        While the database is unavailable or its schema is outdated, the loaded catalogue waits for the next poll. Raise
+        any other error of the database.
         """
         try:
             changed = self._on_disk.has_changed()
-            if self._asked.is_set() or changed:
-                self._asked.clear()
+            if self._reload_requested.is_set() or changed:
+                self._reload_requested.clear()
                 self._load()
             if self._waiting is not None:
                 self._take(self._waiting, database)
         finally:
-            self._looked.set()
+            self._polled.set()
 
     def wait_for_first_poll(self, timeout_s: float) -> None:
-        """Wait until somebody has looked, or for so long."""
-        self._looked.wait(timeout_s)
+        """Wait until the first poll has ended, or for `timeout_s`."""
+        self._polled.wait(timeout_s)
 
     def reason_unusable(self) -> str | None:
-        """Why no catalogue is in use; None if one is."""
+        """Return why no catalogue is in use; None if one is."""
         return self._reason if self.live.in_use is None else None
 
     def _load(self) -> None:
@@ -85,14 +85,14 @@ class CatalogueWatch(Generic[T]):
         self.refused = False
         in_use = self.live.in_use
         if in_use is not None and in_use.version == catalogue.version:
-            log.info("the catalogue on disk is the one in use", extra={"version": catalogue.version})
+            log.info("catalogue on disk is already in use", extra={"version": catalogue.version})
             return
         self._waiting = catalogue
 
     def _take(self, catalogue: Catalogue, database: Database) -> None:
-        unfit = probe_database(database)
-        if unfit is not None:
-            self._reason = f"the catalogue waits for the database: {unfit}"
+        problem = probe_database(database)
+        if problem is not None:
+            self._reason = f"the catalogue waits for the database: {problem}"
             return
         now = self._clock()
         try:
@@ -109,12 +109,12 @@ class CatalogueWatch(Generic[T]):
         self.refused = True
         first, *others = map(str, invalid.problems)
         self._reason = f"the catalogue is refused: {first}" + (f" (and {len(others)} more problems)" if others else "")
-        # A line each: a log may cut long lines.
+        # One line for each problem, because log pipelines truncate long lines.
         for problem in invalid.problems:
-            log.error("a problem of the catalogue", extra={"problem": str(problem)})
+            log.error("problem in the catalogue", extra={"problem": str(problem)})
         in_use = self.live.in_use
         log.error(
-            "the catalogue is refused",
+            "catalogue refused",
             extra={
                 "path": str(self._on_disk.path),
                 "problems": len(invalid.problems),

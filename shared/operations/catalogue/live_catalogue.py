@@ -1,4 +1,4 @@
-"""The catalogue in use: what calls and batches are judged by, while the next version may take its place at any time."""
+"""The catalogue in use, which may be replaced by the next version at any time."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class InUse(Generic[T]):
-    """One version and since when it is in use."""
+    """A version in use, and since when."""
 
     version: str
     since: Instant
     prepared: T
-    """The catalogue in the form that a service works with."""
+    """The catalogue in the form that the service uses."""
 
 
 class LiveCatalogue(Generic[T]):
-    """One version at a time.
+    """Holder of the version in use.
 
-    Whoever judges by it takes `current` once and works with that to the end: a call, and with it the events that it
-    hands in, belongs to one version from its first line to its answer. A version never changes itself, and lives on for
-    as long as calls hold it.
+    A call reads `current` once and uses that version to its end, so that the call and the events that it submits belong
+    to one version. A version is immutable, and exists for as long as calls refer to it.
     """
 
     def __init__(self, prepare: Callable[[Catalogue], T]) -> None:
-        """`prepare` makes of a catalogue what the service works with; it may take a while."""
+        """Create it with `prepare`, which converts a catalogue to the form that the service uses, and may be slow."""
         self._prepare = prepare
         self._in_use: InUse[T] | None = None
 
     @property
     def current(self) -> T:
-        """The version in use, prepared. Raises `CatalogueUnavailable` while there is none."""
+        """The prepared version in use. Raise `CatalogueUnavailable` while there is none."""
         in_use = self._in_use
         if in_use is None:
             raise CatalogueUnavailable
@@ -46,9 +45,9 @@ class LiveCatalogue(Generic[T]):
 
     @property
     def in_use(self) -> InUse[T] | None:
-        """The version in use, if there is one."""
+        """The version in use; None if there is none."""
         return self._in_use
 
     def take(self, catalogue: Catalogue, now: Instant) -> None:
-        """Take a catalogue into use, all at once, when it is prepared."""
+        """Prepare a catalogue, and then put it into use atomically."""
         self._in_use = InUse(catalogue.version, now, self._prepare(catalogue))

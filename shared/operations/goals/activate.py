@@ -1,4 +1,4 @@
-"""Setting a goal active or inactive for a player."""
+"""Activation and deactivation of a goal for a player."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from shared.postgres.goals import assignments, players
 def set_goal_active(
     database: Database, catalogue: Catalogue, user_id: str, goal: Goal, active: bool, now: Instant, deadline: float
 ) -> PlayerView:
-    """Make the goal active or inactive, and answer the player as it is then. What is so already stays untouched.
+    """Make the goal active or inactive, and return the resulting view. Write nothing if it is already set.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
 
     def store_switch(connection: Connection) -> PlayerView:
-        # Adding nothing to the tally locks it: no event and no other switch of this goal comes between look and write.
+        # Merging an empty tally locks it, so no event or other switch of this goal comes between read and write.
         tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
         view = players.read(connection, user_id).view
         if is_already_set(goal, active, view):

@@ -1,4 +1,4 @@
-"""Initializing a player: one row for a new one, nothing for one who is there."""
+"""Initialization of a player: one row for a new player, nothing for a known one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ DEFAULT_TIME_ZONE = "UTC"
 
 
 class Initialized(NamedTuple):
-    """A player that is there now."""
+    """A stored player."""
 
     view: PlayerView
     created: bool
-    """This call stored the player."""
+    """Whether this call stored the player."""
 
 
 def initialize_player(
     database: Database, user_id: str, time_zone: str | None, now: Instant, deadline: float
 ) -> Initialized:
-    """Make sure that the player is stored. A time zone that differs from the stored one replaces it; None keeps it.
+    """Store the player if missing. Replace the time zone if it differs; keep it if `time_zone` is None.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     stored = database.autocommit(lambda connection: players.read(connection, user_id), deadline)
     if stored.time_zone is None:
@@ -34,7 +34,7 @@ def initialize_player(
         )
         if created:
             return Initialized(stored.view, created=True)
-    # Also for a player whom another call has stored in the meantime.
+    # This includes a player whom another call has stored in the meantime.
     if time_zone is not None and time_zone != stored.time_zone:
         database.autocommit(lambda connection: players.update_time_zone(connection, user_id, time_zone), deadline)
     return Initialized(stored.view, created=False)

@@ -1,4 +1,4 @@
-"""Whether anything is stored of a player whose id an operator has typed."""
+"""Checks that a player id typed by an operator belongs to a known player."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from shared.postgres.statistics import player_statistics
 
 
 class PlayerUnknown(Exception):
-    """Nothing is stored of the player: more likely the id is mistyped."""
+    """Nothing is stored of the player, so the id is probably mistyped."""
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"nothing is stored of the player {user_id}")
 
 
 def require_known_player(connection: Connection, user_id: str) -> None:
-    """Raises `PlayerUnknown`, and what the database raises."""
+    """Raise `PlayerUnknown` if nothing is stored of the player, and what the database raises."""
     player = players.read(connection, user_id)
     if (
         player.time_zone is None
@@ -27,5 +27,5 @@ def require_known_player(connection: Connection, user_id: str) -> None:
 
 
 def check_known_player(database: Database, user_id: str, deadline: float) -> None:
-    """As `require_known_player`, by itself."""
+    """Run `require_known_player` on a connection of its own."""
     database.autocommit(lambda connection: require_known_player(connection, user_id), deadline)

@@ -1,4 +1,4 @@
-"""Reading a player."""
+"""Read of a player."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from shared.postgres.goals import players
 
 
 def view_player(database: Database, user_id: str, deadline: float) -> PlayerView:
-    """Everything that the player's goals are judged by, in one round trip. Empty for a player who never did anything.
+    """Return everything that the status of the player's goals depends on, in one round trip. Empty for a new player.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     return database.autocommit(lambda connection: players.read(connection, user_id), deadline).view

@@ -1,4 +1,4 @@
-"""Claiming a reward: the claim and its grant are stored together, once."""
+"""Claim of a reward. The claim and its grant are stored together, once."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def claim_reward(
     *,
     routes: Routes = NO_ROUTES,
 ) -> Claim:
-    """Claim the reward of a goal, or answer the claim that was made under the same request id.
+    """Claim the reward of a goal, or return the claim made under the same request id.
 
-    Raises `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`, `RequestIdReused`, or
+    Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`, `RequestIdReused`, or
     `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.
     """
     key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
@@ -42,21 +42,21 @@ def claim_reward(
         check_claimable(status)
         changes = StandingChanges(catalogue)
         if goal.id not in view.completions:
-            # Satisfied without an event: the claim is the first to say so.
+            # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
         claim = store_claim(connection, key, goal, request_id, now, routes, changes)
         if claim is None:
-            # Since this call looked.
+            # Claimed since this transaction read the player.
             raise AlreadyClaimed("the reward is claimed already")
         changes.store(connection)
         return claim
 
     try:
-        # Doing it again would find the goal claimed, and a caller without a request id could not tell by whom.
+        # A repeated transaction would find the goal claimed, and without a request id could not tell by which call.
         return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
     except (AlreadyClaimed, GoalInactive, GoalNotCompleted, GoalLocked, RequestIdReused) as refusal:
-        # A claim that was made stays made, whatever holds by now. Nearly all are the first under their id: whether
-        # there was one is asked only where it matters.
+        # An earlier claim stays valid, whatever has changed since. Nearly every call is the first under its id, so the
+        # earlier claim is read only here.
         earlier = _claim_under(database, user_id, request_id, deadline)
         if earlier is None:
             raise
@@ -74,9 +74,9 @@ def store_claim(
     routes: Routes,
     changes: StandingChanges,
 ) -> Claim | None:
-    """Claim a completion that is stored, and put its grant into the queue; None if it is claimed already."""
+    """Claim a stored completion and queue its grant. Return None if it is already claimed."""
     provider = routes.get(goal.reward.type, NO_PROVIDER)
-    # Nearly every claim is the first of its completion. The number of another one is asked for when it was not.
+    # Nearly every claim is the first of its completion. The next number is read only if it was not.
     number: int | None = 1
     while number is not None:
         claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
@@ -89,13 +89,13 @@ def store_claim(
 
 
 def is_stored(connection: Connection, claim: Claim) -> bool:
-    """Whether this very claim is stored, however far it is."""
+    """Return whether exactly this claim is stored, in any state."""
     found = outbox.find(connection, claim.key)
     return found is not None and found.is_same_claim(claim)
 
 
 def _claim_under(database: Database, user_id: str, request_id: str | None, deadline: float) -> Claim | None:
-    """The claim that the player made under this request id."""
+    """Return the claim that the player made under this request id."""
     if request_id is None:
         return None
     return database.autocommit(lambda connection: outbox.find_by_request(connection, user_id, request_id), deadline)

@@ -1,4 +1,4 @@
-"""Claiming everything that can be claimed."""
+"""Claim of all rewards that can be claimed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from shared.postgres.database import Database
 from shared.postgres.rewards import outbox
 
 CLAIMS_PER_TRANSACTION = 100
-"""Bounds how long rows stay locked. Each portion is stored as a whole."""
+"""Claims stored in one transaction. This bounds how long rows stay locked."""
 
 
 class GoalClaim(NamedTuple):
-    """What became of one completed goal."""
+    """Result for one completed goal."""
 
     goal: Goal
     claim: Claim | None
     newly_claimed: bool = False
     refusal: ChallengeError | None = None
-    """Why it cannot be claimed, given exactly when there is no claim."""
+    """Why it cannot be claimed. Set if and only if there is no claim."""
 
 
 def claim_all(
@@ -45,10 +45,10 @@ def claim_all(
     *,
     routes: Routes = NO_ROUTES,
 ) -> list[GoalClaim]:
-    """Claim the rewards of those of these goals that can be claimed; answers every completed one, in the given order.
+    """Claim all claimable rewards of these goals. Return a result for each completed goal, in the given order.
 
-    Sent again, it answers what was claimed before with its claims. Raises `DatabaseUnavailable`, `DeadlineExceeded` or
-    `Overloaded`, and then some may be claimed.
+    A repeated call returns the earlier claims. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after
+    which some rewards may be claimed.
     """
     view = view_player(database, user_id, deadline)
     completed = [goal for goal in goals if goal_status(goal, view, catalogue).completed]
@@ -57,8 +57,8 @@ def claim_all(
 
     made: dict[str, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
-        portion = claimable[start : start + CLAIMS_PER_TRANSACTION]
-        made |= _claim_portion(database, catalogue, user_id, portion, view, now, deadline, routes)
+        batch = claimable[start : start + CLAIMS_PER_TRANSACTION]
+        made |= _claim_batch(database, catalogue, user_id, batch, view, now, deadline, routes)
 
     others = [goal.id for goal in completed if goal.id not in made]
     stored: Mapping[str, Claim] = {}
@@ -90,7 +90,7 @@ def _refusals(goals: Iterable[Goal], view: PlayerView, catalogue: Catalogue) -> 
     return refusals
 
 
-def _claim_portion(
+def _claim_batch(
     database: Database,
     catalogue: Catalogue,
     user_id: str,
@@ -100,7 +100,7 @@ def _claim_portion(
     deadline: float,
     routes: Routes,
 ) -> dict[str, Claim]:
-    """The claims that this made, by goal id; a goal that somebody else has claimed meanwhile is not among them."""
+    """Return the new claims by goal id, without goals that another call has claimed meanwhile."""
     keys = {CompletionKey(user_id, goal.id, LIFETIME_START, 1): goal for goal in goals}
 
     def store(connection: Connection) -> dict[str, Claim]:
@@ -111,7 +111,7 @@ def _claim_portion(
             if goal.id not in view.completions
         }
         if missing:
-            # Satisfied without an event: the claim is the first to say so.
+            # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, missing)
         claims = [store_claim(connection, key, keys[key], None, now, routes, changes) for key in sorted(keys)]
         changes.store(connection)

@@ -1,7 +1,7 @@
-"""Delivering grants: lease what is due, take it to the provider, record what it answered.
+"""Delivery of grants: lease due grants, send them to the provider, record its answers.
 
-The three never overlap for one grant, and no database connection is held while a provider is asked. A dispatcher that
-dies leaves leases behind, which `shared.operations.rewards.reconcile` takes up.
+The three steps never overlap for one grant, and no database connection is held during a call to the provider. The
+leases of a dispatcher that dies are taken over by `shared.operations.rewards.reconcile`.
 """
 
 from __future__ import annotations
@@ -31,36 +31,36 @@ from shared.runtime.process_name import ProcessName
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-"""How often an idle dispatcher looks: half of it is what a claim waits for delivery on average."""
+"""Poll interval of an idle dispatcher. On average a claim waits half of it for its delivery."""
 PASS_INTERVAL_S = 0.01
-"""Between passes. A pass under load has dozens of outcomes to record, so this holds up nothing."""
-STATEMENT_S = 5.0
+"""Pause between passes. Under load a pass records dozens of outcomes, so the pause delays nothing."""
+STATEMENT_TIMEOUT_S = 5.0
 LEASE_MARGIN: Instant = 5 * SECOND
-"""What a lease lasts beyond two timeouts of the provider: for the statements, and for clocks that differ."""
+"""Duration of a lease beyond two timeouts of the provider, for the statements and for clock differences."""
 LEASED_PER_THREAD = 4
-"""Grants leased for each that can be under way, so that no thread waits for the next lease."""
+"""Leased grants per delivery thread, so that no thread waits for the next lease."""
 RECALLED_MAX = 10_000
-"""Grants that are remembered to have failed in an outage. The breaker lets two a minute try."""
+"""Bound of the list of grants that failed in an outage. The breaker permits two attempts per minute."""
 
 _BACK_IN_THE_QUEUE = Settlement(ClaimState.PENDING)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where a dispatcher delivers to, and within which bounds."""
+    """A provider, and the bounds of deliveries to it."""
 
     name: str
-    """The provider's, as grants name it."""
+    """Name of the provider in grants."""
     provider: Provider
     timeout_s: float
-    """What the provider takes at most for an answer, seldom twice that."""
+    """Time limit of one call to the provider. A call rarely takes up to twice as long."""
     concurrency: int
-    """Deliveries under way at once."""
+    """Maximum number of concurrent deliveries."""
     policy: RetryPolicy
     owner: ProcessName
-    """Which process leases."""
+    """The leasing process."""
     poll_s: float = POLL_S
-    """How often to look for claims while there is nothing to do."""
+    """Poll interval while there is nothing to do."""
 
     @property
     def timeout(self) -> Instant:
@@ -68,18 +68,18 @@ class Destination:
         return int(self.timeout_s * SECOND)
 
     def lease(self, now: Instant) -> Lease:
-        """A lease that lasts for an attempt that begins soon."""
+        """Return a lease long enough for an attempt that begins soon."""
         return Lease(self.name, str(self.owner), now + 2 * self.timeout + LEASE_MARGIN)
 
 
 class _Answered(NamedTuple):
     delivery: Delivery
     answer: Answer | None
-    """None: the provider was not asked."""
+    """None if the provider was not called."""
 
 
 class Dispatcher:
-    """Serves one provider. Any number of dispatchers may serve the same one, in as many processes."""
+    """Dispatcher for one provider. Any number of processes may dispatch to the same provider."""
 
     def __init__(
         self,
@@ -99,19 +99,19 @@ class Dispatcher:
         self._threads = ThreadPoolExecutor(destination.concurrency, thread_name_prefix=f"deliver {destination.name}")
         self._answers: SimpleQueue[_Answered] = SimpleQueue()
         self._leased = 0
-        """Grants that are leased and not answered yet."""
+        """Number of leased grants without an answer yet."""
         self._unrecorded: list[Settled] = []
         self._failed: deque[str] = deque(maxlen=RECALLED_MAX)
-        """Grants that have failed since the provider last answered."""
+        """Grants that have failed since the last answer of the provider."""
         self._recalled: set[str] = set()
-        """Of these, the ones that an outage is to blame for, which is over."""
+        """Grants that failed because of an outage that has ended."""
         self._queue_may_hold_more = True
         self._closing = False
 
     def one_pass(self) -> None:
-        """Take in answers, record them, lease anew. Waits `poll_s` at most, if there is nothing to do.
+        """Collect answers, record them, and lease more grants. If there is nothing to do, wait for up to `poll_s`.
 
-        Raises what the database raises; what could not be recorded is recorded by a later pass.
+        Raise what the database raises. Outcomes that could not be recorded are recorded by a later pass.
         """
         self._take_answers(0.0 if self._queue_may_hold_more else self._destination.poll_s)
         self._record()
@@ -119,7 +119,7 @@ class Dispatcher:
         self._lease()
 
     def close(self) -> None:
-        """Let deliveries under way end, give back what was not begun, record all. When nobody calls `one_pass` more."""
+        """Complete deliveries under way, release other leases, and record all. Call it after the last `one_pass`."""
         self._closing = True
         self._threads.shutdown()
         self._take_answers(0.0)
@@ -156,7 +156,7 @@ class Dispatcher:
         if not self._unrecorded:
             return
         outcomes = self._unrecorded
-        recorded = record(self._database, outcomes, self._clock(), time.monotonic() + STATEMENT_S)
+        recorded = record(self._database, outcomes, self._clock(), time.monotonic() + STATEMENT_TIMEOUT_S)
         self._unrecorded = []
         for delivery, settlement, begun in outcomes:
             if delivery.grant_id not in recorded:
@@ -165,13 +165,15 @@ class Dispatcher:
                 self._telemetry.settled(settlement.state, delivery.attempt)
 
     def _recall(self) -> None:
-        """After an outage nothing waits for its end any more: what has failed in it would else come last, for minutes,
-        although it was claimed first."""
+        """Make grants that failed in an outage due at once.
+
+        Otherwise they would be delivered minutes after newer claims.
+        """
         if not self._recalled:
             return
         recalled = self._recalled
         self._database.autocommit(
-            lambda connection: delivery_queue.recall(connection, recalled), time.monotonic() + STATEMENT_S
+            lambda connection: delivery_queue.recall(connection, recalled), time.monotonic() + STATEMENT_TIMEOUT_S
         )
         self._recalled = set()
 
@@ -184,7 +186,8 @@ class Dispatcher:
             return
         lease = self._destination.lease(now)
         deliveries = self._database.autocommit(
-            lambda connection: delivery_queue.lease_due(connection, lease, wanted, now), time.monotonic() + STATEMENT_S
+            lambda connection: delivery_queue.lease_due(connection, lease, wanted, now),
+            time.monotonic() + STATEMENT_TIMEOUT_S,
         )
         self._queue_may_hold_more = len(deliveries) == room
         self._leased += len(deliveries)
@@ -192,21 +195,21 @@ class Dispatcher:
             self._threads.submit(self._deliver, delivery, self._breaker.is_open)
 
     def _deliver(self, delivery: Delivery, probing: bool) -> None:
-        """In a thread of its own; whatever happens, there is an answer."""
+        """Deliver in a thread of the pool. Put an answer into the queue in every case."""
         try:
             answer = self._asked(delivery, probing)
         except Exception as error:
-            # A provider never raises: this is a bug of ours, and the grant must not be lost by it.
+            # Providers must not raise, so this is a bug. It must not lose the grant.
             log.exception("delivery failed", extra={"provider": self._destination.name, "grant_id": delivery.grant_id})
-            answer = TryAgain(f"bug: {error!r}")
+            answer = TryAgain(f"unhandled exception: {error!r}")
         self._answers.put(_Answered(delivery, answer))
 
     def _asked(self, delivery: Delivery, probing: bool) -> Answer | None:
         if self._breaker.is_open and not probing:
-            # Leased before the provider was known to be away. A look from another thread, which may be late.
+            # Leased before the breaker opened. The state is read from another thread and may be slightly old.
             return None
         if self._closing or self._clock() + self._destination.timeout > delivery.lease_until:
-            # It waited behind slow ones for so long that its lease might end before the answer is there.
+            # It waited so long behind slow deliveries that its lease might end before the answer arrives.
             return None
         started = time.monotonic()
         answer = self._destination.provider.grant(delivery)

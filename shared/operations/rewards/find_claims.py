@@ -1,4 +1,4 @@
-"""Reading claims: one with its place in the queue, pages of them, and one that is waited for."""
+"""Reads of claims: one with its place in the queue, pages of claims, and a wait for one claim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.postgres.database import Database
 from shared.postgres.rewards import outbox
 
 POLL_INTERVAL_MIN_S = 0.02
-"""After so long a claim is looked at again, and ever less often."""
+"""First poll interval of a waiting call. It grows with each poll."""
 POLL_INTERVAL_MAX_S = 0.25
 
 
@@ -27,11 +27,11 @@ class FoundClaim(NamedTuple):
 
     claim: Claim
     position: Position | None
-    """None unless it waits in the queue."""
+    """None unless the grant waits in the queue."""
 
 
 def find_claim(database: Database, user_id: str, grant_id: UUID, now: Instant, deadline: float) -> FoundClaim:
-    """A player's claim. Raises `ClaimNotFound`, `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`."""
+    """Return a player's claim. Raise `ClaimNotFound`, `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`."""
 
     def read(connection: Connection) -> FoundClaim | None:
         claim = outbox.find_by_grant(connection, user_id, grant_id)
@@ -54,21 +54,21 @@ def list_claims(
     count: int,
     deadline: float,
 ) -> list[Claim]:
-    """At most `count` of a player's claims in these states (none: in any), after the one with this grant."""
+    """Return up to `count` of a player's claims in these states, or in any if empty, after the grant `after`."""
     return database.autocommit(lambda connection: outbox.page(connection, user_id, states, after, count), deadline)
 
 
 class GrantWaits:
-    """Calls that wait for a grant to be settled. Each parks a thread, so there are only so many at a time."""
+    """Calls that wait for a grant to be settled. Each blocks a thread, so their number is bounded."""
 
     def __init__(self, database: Database, waits_max: int) -> None:
         self._database = database
         self._free = threading.BoundedSemaphore(waits_max)
 
     def settled(self, claim: Claim, until: float) -> Claim:
-        """The claim when it is granted, refused or dead, or as it is at `until`, in monotonic seconds.
+        """Return the claim once it is granted, refused or dead, or as it is at `until`, in monotonic seconds.
 
-        Answers at once if too many wait. No connection is held between looks.
+        Return at once if too many calls wait. No connection is held between polls.
         """
         if claim.state in FINAL or not self._free.acquire(blocking=False):
             return claim
@@ -77,18 +77,18 @@ class GrantWaits:
             while claim.state not in FINAL and time.monotonic() + pause_s < until:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, POLL_INTERVAL_MAX_S)
-                claim = self._look(claim, until)
+                claim = self._read(claim, until)
             return claim
         finally:
             self._free.release()
 
-    def _look(self, claim: Claim, until: float) -> Claim:
+    def _read(self, claim: Claim, until: float) -> Claim:
         user_id, grant_id = claim.key.user_id, UUID(claim.grant_id)
         try:
             found = self._database.autocommit(
                 lambda connection: outbox.find_by_grant(connection, user_id, grant_id), until
             )
         except ChallengeError:
-            # The claim itself is stored: a database that has gone away since must not make it look as if it were not.
+            # The claim is stored. An unavailable database must not make the call fail as if it were not.
             return claim
         return claim if found is None else found

@@ -1,4 +1,4 @@
-"""What operators do to grants: each act alone in a transaction, and noted in the audit with it."""
+"""Actions of operators on grants. Each runs in its own transaction and is recorded in the audit with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.postgres.rewards.grant_admin import GrantCount, KeptGrant
 EXAMPLES_MAX = 20
 
 Change = Callable[[GrantStatus], GrantStatus]
-"""What becomes of a grant; raises `ActRefused`."""
+"""Returns the changed grant. Raises `ActRefused`."""
 
 
 class OperatorAction(NamedTuple):
@@ -35,16 +35,16 @@ class OperatorAction(NamedTuple):
 def perform(
     database: Database, grant_id: UUID, action: OperatorAction, now: Instant, deadline: float, *, dry: bool
 ) -> GrantStatus:
-    """Do it, and answer the grant as it is then; with `dry` nothing is stored, and the answer is what it would be.
+    """Perform the action and return the resulting grant. With `dry` nothing is stored.
 
-    Raises `ActRefused`, also if there is no such grant, and what the database raises.
+    Raise `ActRefused`, also if there is no such grant, and what the database raises.
     """
 
     def work(connection: Connection) -> GrantStatus:
         found = grant_admin.find(connection, grant_id)
         if found is None:
             raise ActRefused("there is no such grant")
-        # In the order of all transactions, and then looked at once more, because it may have changed meanwhile.
+        # Lock in the order of all transactions, then read again, because the grant may have changed meanwhile.
         held = completions.lock(connection, found.key)
         grant_admin.lock(connection, grant_id)
         grant = grant_admin.find(connection, grant_id) or found
@@ -65,13 +65,13 @@ def perform(
 
 
 class Report(NamedTuple):
-    """How claims and grants agree."""
+    """Comparison of claims and grants."""
 
     counts: list[GrantCount]
     granted_not_claimed: list[UUID]
-    """At most `EXAMPLES_MAX`; there should be none."""
+    """Up to `EXAMPLES_MAX` grants. There should be none."""
     claimed_without_grant: list[tuple[str, str]]
-    """Player and goal; at most `EXAMPLES_MAX`, and there should be none."""
+    """Up to `EXAMPLES_MAX` pairs of player and goal. There should be none."""
 
     @property
     def agrees(self) -> bool:
@@ -80,7 +80,7 @@ class Report(NamedTuple):
 
 
 def report(database: Database, deadline: float) -> Report:
-    """Look at all claims and grants; takes seconds with millions."""
+    """Compare all claims and grants. This takes seconds with millions of them."""
     return database.autocommit(
         lambda connection: Report(
             grant_admin.count_grants(connection),
@@ -92,7 +92,7 @@ def report(database: Database, deadline: float) -> Report:
 
 
 def show(database: Database, grant_id: UUID, deadline: float) -> tuple[KeptGrant, list[grant_admin.AuditEntry]] | None:
-    """A grant, and what operators did to it."""
+    """Return a grant with its audit entries; None if there is no such grant."""
 
     def read(connection: Connection) -> tuple[KeptGrant, list[grant_admin.AuditEntry]] | None:
         grant = grant_admin.find(connection, grant_id)

@@ -1,8 +1,8 @@
-"""Where a claim stands in the queue, at a cost that does not grow with the queue.
+"""Position of a claim in the queue, at a cost that does not grow with the queue.
 
-Among the first `EXACT` the grants ahead are counted. Beyond them a duty counts the whole queue now and then and marks
-every `EXACT`-th place, so that a place is known to lie between two marks. Nothing in the queue carries a number, so
-nothing is ever renumbered.
+Among the first `EXACT` grants, those ahead are counted. Beyond that, a duty counts the whole queue at intervals and
+marks every `EXACT`-th place, so that a position is known to lie between two marks. Grants in the queue carry no
+numbers, so they are never renumbered.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from shared.postgres.rewards import queue_marks
 from shared.runtime.clock import Clock
 
 EXACT = 10_000
+"""Positions up to this one are exact. It is also the distance of marks."""
 FAR = 10 * EXACT
-"""A grant that stood so far back when the queue was last counted is not among the first `EXACT` by now."""
+"""A grant at this place in the last count cannot be among the first `EXACT` yet."""
 COUNT_INTERVAL_S = 15.0
-COUNT_S = 20.0
-"""Counting a million takes two seconds, and four before vacuum has seen them."""
+COUNT_TIMEOUT_S = 20.0
+"""A count of a million grants takes two seconds, and four before they are vacuumed."""
 NEWLY_LONG = 3 * EXACT
-"""So far is counted where the last count says nothing, because the queue was not that long or was never counted."""
+"""Bound of counting for one call where the last count has no mark, because the queue was shorter or never counted."""
 
 
 class Position(NamedTuple):
-    """How many grants are ahead, give or take `error`, as of `count_time`."""
+    """Number of grants ahead, within plus or minus `error`, as of `count_time`."""
 
     ahead: int
     error: int
@@ -37,7 +38,7 @@ class Position(NamedTuple):
 
 
 def position_of(connection: Connection, grant_id: str, now: Instant) -> Position | None:
-    """The position of a grant; None if it does not wait, or stands further back than the last count tells."""
+    """Return the position of a grant; None if it does not wait, or is beyond the last count."""
     asked = UUID(grant_id)
     mark = queue_marks.last_mark(connection, asked)
     if mark is None:
@@ -50,18 +51,18 @@ def position_of(connection: Connection, grant_id: str, now: Instant) -> Position
         return Position(ahead, 0, now)
     if mark.place >= EXACT:
         return marked
-    # Counting on and on for everybody who asks would be an overload of our own making: the duty counts soon.
+    # Counting further for every call would overload the database. The duty counts soon.
     ahead = queue_marks.count_ahead(connection, asked, NEWLY_LONG + 1)
     return Position(ahead, 0, now) if ahead <= NEWLY_LONG else None
 
 
 def count_queue(database: Database, clock: Clock, telemetry: RewardTelemetry) -> None:
-    """The duty: mark places and show how long the queues are.
+    """Mark places and export the lengths of the queues.
 
-    However many processes do this, the queue is counted once in an interval: the others show what that one counted.
+    However many processes do this, the queue is counted once per interval. The others export the same count.
     """
     now = clock()
     since = now - int(COUNT_INTERVAL_S * SECOND / 2)
-    deadline = time.monotonic() + COUNT_S
+    deadline = time.monotonic() + COUNT_TIMEOUT_S
     database.transact(lambda connection: queue_marks.make_marks(connection, EXACT, now, since), deadline)
-    telemetry.show_queues(database.autocommit(queue_marks.depths, deadline), now)
+    telemetry.export_queues(database.autocommit(queue_marks.depths, deadline), now)

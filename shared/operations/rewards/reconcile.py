@@ -1,7 +1,7 @@
-"""The duty that finds grants stuck in delivery: their dispatcher died, or could not record what the provider said.
+"""The duty for grants stuck in delivery, whose dispatcher died or could not record the provider's answer.
 
-What became of such an attempt is unknown. A provider that can answer is asked; in any other case the grant is delivered
-again under the same idempotency key, which the provider makes one.
+The outcome of such an attempt is unknown. A provider that supports it is asked; otherwise the grant is delivered again
+under the same idempotency key, for which the provider gives the reward once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 
 from shared.domain.grants import Undetermined, settle
 from shared.domain.instant import Instant
-from shared.operations.rewards.dispatch import STATEMENT_S, Destination
+from shared.operations.rewards.dispatch import STATEMENT_TIMEOUT_S, Destination
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.operations.rewards.settle import record
 from shared.postgres.database import Database
@@ -20,14 +20,14 @@ from shared.runtime.clock import Clock
 
 RECONCILE_INTERVAL_S = 5.0
 STALE_MAX = 100
-"""Grants that a pass takes up; while there are more, the next one follows at once."""
+"""Grants taken over in one round. If there are more, the next round follows at once."""
 
-_LOST = Undetermined("its dispatcher did not come back; what became of the attempt is unknown")
+_LOST = Undetermined("the dispatcher was lost; the outcome of the attempt is unknown")
 
 
 def reconcile(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
-    """Take up what is stuck with this provider until nothing is; answers how many grants that were."""
-    _end_leases_of_the_dead(database, destination, clock())
+    """Take over all grants stuck with this provider, and return how many."""
+    _end_leases_of_dead_processes(database, destination, clock())
     found = 0
     while stale := _one_round(database, destination, clock, telemetry):
         found += stale
@@ -36,10 +36,10 @@ def reconcile(database: Database, destination: Destination, clock: Clock, teleme
     return found
 
 
-def _end_leases_of_the_dead(database: Database, destination: Destination, now: Instant) -> None:
-    """Nobody need wait for a dispatcher that is known to have died. A mistake would cost one more attempt."""
+def _end_leases_of_dead_processes(database: Database, destination: Destination, now: Instant) -> None:
+    """End the leases of processes known to be dead at once. A mistake would cost one extra attempt."""
     provider, owner = destination.name, destination.owner
-    deadline = time.monotonic() + STATEMENT_S
+    deadline = time.monotonic() + STATEMENT_TIMEOUT_S
     owners = database.autocommit(lambda connection: delivery_queue.lease_owners(connection, provider, now), deadline)
     gone = [other for other in owners if owner.knows_to_be_gone(other)]
     if gone:
@@ -50,15 +50,16 @@ def _one_round(database: Database, destination: Destination, clock: Clock, telem
     now = clock()
     lease = destination.lease(now)
     deliveries = database.autocommit(
-        lambda connection: delivery_queue.take_stale(connection, lease, STALE_MAX, now), time.monotonic() + STATEMENT_S
+        lambda connection: delivery_queue.take_stale(connection, lease, STALE_MAX, now),
+        time.monotonic() + STATEMENT_TIMEOUT_S,
     )
     measured = telemetry.of_provider(destination.name)
     for delivery in deliveries:
         if clock() + destination.timeout > delivery.lease_until:
-            # The provider takes its time: what is left is stuck once more, and found by a later pass.
+            # The provider is slow. The remaining grants become stuck again, and a later pass takes them over.
             break
         answer = destination.provider.find(delivery)
         settlement = settle(delivery.attempt, _LOST if answer is None else answer, destination.policy, 0.5, clock())
-        if record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_S):
+        if record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_TIMEOUT_S):
             measured.reconciled(settlement.state)
     return len(deliveries)

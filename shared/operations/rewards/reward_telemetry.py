@@ -1,4 +1,4 @@
-"""What is measured of rewards on their way."""
+"""Metrics of reward delivery."""
 
 from __future__ import annotations
 
@@ -13,59 +13,61 @@ ATTEMPT_BUCKETS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 
 
 class RewardTelemetry:
-    """The instruments of all providers of a process."""
+    """Metrics of all providers of a process."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.attempts = telemetry.counter(
             "reward_attempts",
-            "Attempts to deliver a grant, by where it stood afterwards.",
+            "Attempts to deliver a grant, by its state afterwards.",
             labels=("provider", "state"),
         )
         self.attempts_needed = telemetry.histogram(
             "reward_attempts_needed",
-            "How many attempts it took until a grant was settled.",
+            "Attempts needed until a grant was settled.",
             buckets=ATTEMPT_BUCKETS,
             labels=("provider",),
         )
         self.provider_seconds = telemetry.histogram(
-            "reward_provider_seconds", "How long providers take for an answer.", labels=("provider",)
+            "reward_provider_seconds", "Duration of calls to providers.", labels=("provider",)
         )
         self.leases_lost = telemetry.counter(
-            "reward_leases_lost", "Outcomes that came after their lease had ended.", labels=("provider",)
+            "reward_leases_lost", "Outcomes that arrived after their lease had ended.", labels=("provider",)
         )
         self.reconciled = telemetry.counter(
-            "reward_reconciled", "Grants stuck in delivery, by where they went.", labels=("provider", "state")
+            "reward_reconciled",
+            "Grants that were stuck in delivery, by their state afterwards.",
+            labels=("provider", "state"),
         )
         self.breaker_open = telemetry.labelled_gauge(
-            "reward_breaker_open", "1 while a provider is left alone because it keeps failing.", labels=("provider",)
+            "reward_breaker_open", "1 while a provider is not called because it keeps failing.", labels=("provider",)
         )
         self._depth = telemetry.labelled_gauge(
-            "reward_queue_depth", "Grants that wait, when they were last counted.", labels=("provider",)
+            "reward_queue_depth", "Grants waiting in the queue, as last counted.", labels=("provider",)
         )
         self._oldest = telemetry.labelled_gauge(
-            "reward_oldest_due_seconds", "How long the oldest grant that waits has been due.", labels=("provider",)
+            "reward_oldest_due_seconds", "Time for which the oldest waiting grant has been due.", labels=("provider",)
         )
-        self._shown: set[str] = set()
+        self._exported: set[str] = set()
         self._providers: dict[str, ProviderTelemetry] = {}
 
-    def show_queues(self, depths: Iterable[Depth], now: Instant) -> None:
-        """Show how long the queues are; a provider that is not named has none."""
+    def export_queues(self, depths: Iterable[Depth], now: Instant) -> None:
+        """Export the lengths of the queues. The queue of a provider that is not in `depths` is empty."""
         waiting = {depth.provider: depth for depth in depths}
-        self._shown |= waiting.keys()
-        for provider in self._shown:
+        self._exported |= waiting.keys()
+        for provider in self._exported:
             depth = waiting.get(provider)
             self._depth.labels(provider).set(depth.grants if depth else 0)
             self._oldest.labels(provider).set(max(0, now - depth.oldest_due_time) / SECOND if depth else 0)
 
     def of_provider(self, name: str) -> ProviderTelemetry:
-        """The instruments of one provider."""
+        """Return the metrics of one provider."""
         if name not in self._providers:
             self._providers[name] = ProviderTelemetry(self, name)
         return self._providers[name]
 
 
 class ProviderTelemetry:
-    """The instruments of one provider."""
+    """Metrics of one provider."""
 
     def __init__(self, all_providers: RewardTelemetry, name: str) -> None:
         self._attempts = {state: all_providers.attempts.labels(name, state.value) for state in ClaimState}
@@ -76,11 +78,11 @@ class ProviderTelemetry:
         self.breaker_open = all_providers.breaker_open.labels(name).set
 
     def settled(self, state: ClaimState, attempt: int) -> None:
-        """An attempt's outcome is recorded."""
+        """Count a recorded outcome of an attempt."""
         self._attempts[state].inc()
         if state is not ClaimState.PENDING:
             self._attempts_needed(attempt)
 
     def reconciled(self, state: ClaimState) -> None:
-        """A grant that was stuck is not any more."""
+        """Count a grant that is no longer stuck."""
         self._reconciled[state].inc()

@@ -1,4 +1,4 @@
-"""Recording what became of attempts to deliver grants."""
+"""Record of outcomes of delivery attempts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from shared.postgres.rewards.delivery_queue import Settled
 
 
 def record(database: Database, outcomes: Sequence[Settled], now: Instant, deadline: float) -> set[str]:
-    """Record outcomes, each only if its lease still holds, and answer the ids of the grants for which that was so.
+    """Record each outcome whose lease still holds, and return the ids of these grants.
 
-    A refusal that allows another claim makes the goal claimable again in the same transaction. Recording once more
-    what is recorded changes nothing. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    A refusal that allows another claim makes the goal claimable again in the same transaction. Recording an outcome
+    again changes nothing. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     releasing = [outcome for outcome in outcomes if outcome.settlement.claimable_again]
     others = [outcome for outcome in outcomes if not outcome.settlement.claimable_again]
@@ -33,7 +33,7 @@ def _settle_and_release(database: Database, outcome: Settled, now: Instant, dead
     delivery = outcome.delivery
 
     def work(connection: Connection) -> set[str]:
-        # The completion first: claims lock in this order.
+        # Lock the completion first, as claims do.
         held = completions.lock(connection, delivery.key)
         recorded = delivery_queue.settle(connection, [outcome], now)
         if recorded:

@@ -1,4 +1,4 @@
-"""Operators give points, or take them."""
+"""Adjustment of a player's points by an operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.postgres.statistics.adjustments import NotedAdjustment
 
 
 class AdjustedPoints(NamedTuple):
-    """A player's points in all."""
+    """A player's total points before and after."""
 
     before: int
     after: int
@@ -33,10 +33,10 @@ def adjust_points(
     *,
     dry: bool = False,
 ) -> AdjustedPoints:
-    """Give a player points, or take them, and note who did it why, all in one transaction; once for each id.
+    """Add points to a player or subtract them, and record by whom and why, in one transaction and once for each id.
 
-    `adjustment.points` are not 0, at most `AMOUNT_MAX` up or down. With `dry` nothing is stored, and the answer is what
-    it would be. Raises `PlayerUnknown`, and what the database raises.
+    `adjustment.points` is between `-AMOUNT_MAX` and `AMOUNT_MAX` and not 0. With `dry` nothing is stored, and the
+    result is what it would be. Raise `PlayerUnknown`, and what the database raises.
     """
 
     def work(connection: Connection) -> AdjustedPoints:
@@ -58,5 +58,5 @@ def adjust_points(
 
 
 def _points(connection: Connection, user_id: str) -> int:
-    """The player's points."""
+    """Return the player's points."""
     return player_statistics.read(connection, user_id, 0, 0).standings.get(EVERYTHING, Standing()).points

@@ -1,5 +1,6 @@
-"""How challenges do across all players: counted now and then by a duty, because a counter that every event would change
-would be what all of them wait for.
+"""Counts of players per challenge, made by a duty at intervals.
+
+A counter that every event changed would make all events wait for each other.
 """
 
 from __future__ import annotations
@@ -16,26 +17,25 @@ from shared.postgres.statistics import challenge_reports
 from shared.postgres.statistics.challenge_reports import ChallengeReport, Counted, LastCount
 
 COUNT_INTERVAL_S = 60.0
-COUNT_S = 3_600.0
+COUNT_TIMEOUT_S = 3_600.0
 PAUSE_FACTOR = 10
-"""After a count there is none for so many times what it took: at most a tenth of a core goes into counting."""
+"""Pause after a count, as a multiple of its duration: at most a tenth of a core is spent on counting."""
 RANGE_TALLIES = 1_000
-"""Players are counted range by range, each with about so many tallies: that keeps a core of the database busy for a
-dozen milliseconds, in which calls may have to wait for it."""
+"""Approximate number of tallies in one range of players. A range keeps a core of the database busy for a dozen
+milliseconds, for which calls may have to wait."""
 REST_FACTOR = 4
-"""After each range the count rests for so many times what it took, and calls have the core to themselves."""
+"""Rest after each range, as a multiple of its duration, in which calls have the core to themselves."""
 REST_MAX_S = 5.0
-"""A transaction that does nothing for much longer would be ended."""
+"""A transaction that is idle for much longer would be ended by the server."""
 
 
 def count_challenges(
     database: Database, catalogue: Catalogue, now: Instant, *, rest: Callable[[float], bool] = lambda _: False
 ) -> bool:
-    """The duty: count, if that is due; False if it is not, if another process is at it, or when it is to stop.
+    """Count if that is due. Return False if it is not, if another process counts, or if `rest` ends it.
 
-    `rest` waits for so many seconds, or until it is time to stop; it answers whether it is. Left out: do not rest.
-
-    However many processes do this, challenges are counted once in an interval, and not at all while nothing changes.
+    `rest` waits for the given number of seconds, and returns True if it is time to stop. By default there is no rest.
+    However many processes do this, challenges are counted once per interval, and not at all while nothing changes.
     """
 
     def work(connection: Connection) -> bool:
@@ -52,13 +52,13 @@ def count_challenges(
         challenge_reports.note_count(connection, now, catalogue.version, last.changes_by_now, int(took_s * SECOND))
         return True
 
-    return database.transact(work, time.monotonic() + COUNT_S)
+    return database.transact(work, time.monotonic() + COUNT_TIMEOUT_S)
 
 
 def _count(
     connection: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
 ) -> tuple[list[Counted], float] | None:
-    """All players, range by range, and the seconds that this took but for the rests; None when it is to stop."""
+    """Count all players range by range. Return the counts and the time taken without rests; None if stopped."""
     totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
     took_s = 0.0
     after = ""
@@ -78,10 +78,10 @@ def _count(
 
 
 def is_due(last: LastCount, version: str, now: Instant) -> bool:
-    """Whether challenges are to be counted again."""
+    """Return whether challenges are due to be counted again."""
     if last.count_time is None or last.duration is None or last.catalogue_version != version:
         return True
-    # Not "more than": the server may have crashed since, and begun to count its changes anew.
+    # Not "greater than": the server's count of changes starts at 0 after a crash.
     changed = last.changes != last.changes_by_now
     pause = max(int(COUNT_INTERVAL_S * SECOND / 2), PAUSE_FACTOR * last.duration)
     return changed and now - last.count_time >= pause
@@ -90,9 +90,9 @@ def is_due(last: LastCount, version: str, now: Instant) -> bool:
 def read_challenge_reports(
     database: Database, challenge_ids: Sequence[str], deadline: float
 ) -> Sequence[ChallengeReport]:
-    """How these challenges did when they were last counted, in the given order.
+    """Return the last counts of these challenges, in the given order.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     found = database.autocommit(lambda connection: challenge_reports.read(connection, challenge_ids), deadline)
     by_id = {report.challenge_id: report for report in found}
@@ -100,5 +100,5 @@ def read_challenge_reports(
 
 
 def last_count_time(database: Database, deadline: float) -> Instant | None:
-    """When challenges were last counted, by whichever process; None if never."""
+    """Return when any process last counted challenges; None if never."""
     return database.autocommit(challenge_reports.last_count, deadline).count_time

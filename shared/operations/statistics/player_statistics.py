@@ -1,4 +1,4 @@
-"""Reading a player's statistics."""
+"""Reads of a player's statistics."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from shared.postgres.statistics import player_statistics
 def read_player_statistics(
     database: Database, catalogue: Catalogue, user_id: str, today: Day, deadline: float
 ) -> PlayerStatistics:
-    """A player's statistics, in one round trip; all nought for a player who never did anything.
+    """Return a player's statistics, in one round trip. All are 0 for a new player.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     stored = database.autocommit(
         lambda connection: player_statistics.read(connection, user_id, today - RECENT_DAYS + 1, today), deadline
@@ -38,7 +38,7 @@ def read_player_statistics(
 
 
 def player_trend(database: Database, user_id: str, first: Day, last: Day, deadline: float) -> Sequence[TrendDay]:
-    """What a player reached on each of these days, in one round trip. Raises as `player_statistics` does."""
+    """Return what a player reached on each of these days. Raise as `read_player_statistics` does."""
     reached = database.autocommit(
         lambda connection: player_statistics.read_trend(connection, user_id, first, last), deadline
     )

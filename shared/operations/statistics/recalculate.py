@@ -1,8 +1,7 @@
-"""Rebuilding standings from what they are made of.
+"""Recalculation of standings from completions, claims and adjustments.
 
-Looking takes no lock: completions, claims, adjustments and standings are read by one statement, and transactions change
-them together, so they agree at every instant, whatever happens meanwhile. Only a player whose standings have drifted is
-locked, and looked at once more.
+The comparison takes no lock: all of them are read by one statement, and transactions change them together, so they
+agree at every instant. Only a player whose standings have drifted is locked, and compared again.
 """
 
 from __future__ import annotations
@@ -21,38 +20,38 @@ from shared.postgres.leaderboards import journal
 from shared.postgres.statistics import histories, standings
 
 PAGE_PLAYERS = 100
-PAGE_S = 30.0
+PAGE_TIMEOUT_S = 30.0
 
 
 class Page(NamedTuple):
-    """Some players who were looked at."""
+    """Result for one page of players."""
 
     players: int
     drifts: Sequence[Drift]
-    """What had drifted."""
+    """Standings that had drifted."""
 
 
 def recalculate_all(database: Database, catalogue: Catalogue, *, dry: bool = False) -> Iterator[Page]:
-    """Look at every player, page by page, and rebuild what has drifted; with `dry` only look.
+    """Compare all players page by page, and rebuild standings that have drifted, unless `dry`.
 
-    Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`; what was rebuilt before stays so.
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`. Pages before that stay rebuilt.
     """
     page = _page_after(database, "")
     while page:
-        yield Page(len(page), recalculate(database, catalogue, page, time.monotonic() + PAGE_S, dry=dry))
+        yield Page(len(page), recalculate(database, catalogue, page, time.monotonic() + PAGE_TIMEOUT_S, dry=dry))
         page = _page_after(database, page[-1])
 
 
 def _page_after(database: Database, user_id: str) -> list[str]:
     return database.autocommit(
-        lambda connection: histories.players_after(connection, user_id, PAGE_PLAYERS), time.monotonic() + PAGE_S
+        lambda connection: histories.players_after(connection, user_id, PAGE_PLAYERS), time.monotonic() + PAGE_TIMEOUT_S
     )
 
 
 def recalculate(
     database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float, *, dry: bool = False
 ) -> list[Drift]:
-    """Look at these players, rebuild what has drifted, and answer it; with `dry` only look."""
+    """Compare these players, rebuild what has drifted, unless `dry`, and return the drifts."""
     found = database.autocommit(lambda connection: histories.read(connection, user_ids), deadline)
     schedules = catalogue.points_schedules
     drifted: list[Drift] = []
@@ -64,7 +63,7 @@ def recalculate(
 
 
 def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: float) -> list[Drift]:
-    """Rebuild what has drifted of a player, and answer it."""
+    """Rebuild a player's standings that have drifted, and return the drifts."""
     while True:
         drifted = database.transact(lambda connection: _rebuild(connection, catalogue, user_id), deadline)
         if drifted is not None:
@@ -72,11 +71,11 @@ def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: fl
 
 
 def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list[Drift] | None:
-    """None if it was not all locked, because of what somebody has completed since: then it is done again."""
+    """Return None if a concurrent completion added a standing that was not locked. The caller then tries again."""
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
     keys = history.standings.keys() | recalculated(user_id, history, schedules).keys()
-    # Whoever changes a player's standings changes this one: with it locked, all of them stand still.
+    # Every transaction that changes a player's standings changes this one. Locking it therefore locks all of them.
     keys.add(StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""))
     locked = {key: Standing() for key in keys if is_maintained(key, schedules)}
     standings.merge(connection, locked)
@@ -87,7 +86,7 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
         return None
     if found:
         standings.store(connection, {drift.key: drift.repaired for drift in found})
-        # Those that boards rank by.
+        # Only standings that leaderboards rank by.
         if any(drift.key.schedule in schedules.get(Scope(drift.key.scope, drift.key.scope_id), ()) for drift in found):
             journal.insert(connection, [user_id])
     return found

@@ -1,4 +1,4 @@
-"""What a transaction adds to what players have reached, and to their scores on leaderboards."""
+"""Changes that a transaction makes to standings, and to scores on leaderboards."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ from shared.postgres.statistics import standings
 
 
 class ScoreChanges(NamedTuple):
-    """Scores on leaderboards that a transaction has changed."""
+    """Scores on leaderboards changed by a transaction."""
 
     entry_id: int
-    """Of the journal: it stays there until Redis knows these scores."""
+    """Id of the journal entry, which exists until Redis has these scores."""
     tallies: Sequence[TallyState]
     standings: Mapping[StandingKey, Standing]
-    """As they are after the transaction."""
+    """The standings after the transaction."""
 
 
 class StandingChanges:
-    """Gathers what a transaction adds, so that standings are locked after everything else, all at once."""
+    """Collects the changes of a transaction, so that standings are locked together, after everything else."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._parts: list[tuple[StandingKey, Standing]] = []
 
     def complete(self, connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
-        """Store completions, and answer which of them were not stored before: these count."""
+        """Store completions, and return those not stored before. Only these count."""
         stored = completions.insert_missing(connection, records)
         for key in stored:
             self._add(completion_parts(key.user_id, records[key], self._catalogue.points_schedules))
         return stored
 
     def claim(self, user_id: str, claimed: Claimed, claim_time: Instant) -> None:
-        """A completion was claimed."""
+        """Add a claim of a completion."""
         self._add(claim_parts(user_id, claimed.challenge_id, claimed.tags, claim_time))
 
     def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
-        """An operator gave points, or took them."""
+        """Add an adjustment of points by an operator."""
         self._add(adjustment_parts(user_id, points, adjust_time, self._catalogue.points_schedules))
 
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
-        """Store what was gathered. If scores on boards change by it or by these tallies, note whose; None if not."""
+        """Store the changes. Add a journal entry if scores change by them or by `merged`; otherwise return None."""
         stored = standings.merge(connection, add_up(self._parts)) if self._parts else {}
-        by_tallies = self._on_boards(merged)
+        by_tallies = self._ranked(merged)
         by_points = {
             key: standing
             for key, standing in stored.items()
@@ -73,7 +73,7 @@ class StandingChanges:
         players = {tally.user_id for tally in by_tallies}.union(key.user_id for key in by_points)
         return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
 
-    def _on_boards(self, merged: Sequence[MergedTally]) -> list[TallyState]:
+    def _ranked(self, merged: Sequence[MergedTally]) -> list[TallyState]:
         schedules = self._catalogue.leaderboard_schedules
         if not schedules:
             return []
@@ -84,7 +84,7 @@ class StandingChanges:
 
 
 def release_claim(connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim) -> None:
-    """Make a locked completion claimable again, if this claim holds it."""
+    """Make a locked completion claimable again, if it is held by this claim."""
     if completions.release(connection, key, claim_number) and held.claim_time is not None:
         taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
         standings.merge(connection, add_up(taken_back))

@@ -110,7 +110,7 @@ def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
     assert watch.live.current is before
     assert watch.refused
     assert watch.reason_unusable() is None, "the old one goes on"
-    problems = [record.__dict__["problem"] for record in caplog.records if record.message.startswith("a problem")]
+    problems = [record.__dict__["problem"] for record in caplog.records if record.message.startswith("problem in")]
     if content is INVALID:
         with pytest.raises(CatalogueInvalid) as invalid:
             load(file)
@@ -172,7 +172,7 @@ def test_asked_to_reload_it_loads_at_the_next_look_whether_it_sees_a_change_or_n
     with caplog.at_level(logging.INFO):
         watch.reload()
         look_twice(watch, database)
-    assert [record.message for record in caplog.records] == ["the catalogue on disk is the one in use"]
+    assert [record.message for record in caplog.records] == ["catalogue on disk is already in use"]
     assert watch.live.in_use is in_use
 
 
