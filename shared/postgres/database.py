@@ -1,6 +1,6 @@
-"""Work on the database: reads that may be repeated, and transactions whose outcome is known.
+"""Access to the database: repeatable reads, and transactions whose outcome is known.
 
-Both take the work as a function of a connection, because a lost connection or a conflict means doing the work again.
+Both take the work as a function of a connection, because work is repeated after a lost connection or a conflict.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ _T = TypeVar("_T")
 
 CONNECT_TIMEOUT_S = 3
 POOL_WAIT_MAX_S = 2.0
-"""How long a caller waits for a connection: longer than any healthy queue, shorter than patience."""
+"""Longest wait for a connection in seconds: longer than any healthy queue, shorter than a caller's patience."""
 RECONNECT_MAX_S = 2.0
-"""Longest pause between the pool's attempts to connect: a server that is back is used again within this."""
+"""Longest pause in seconds between the pool's attempts to connect: a recovered server is used again within this."""
 CONFLICT_ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.02
-WORTH_STARTING_S = 0.002
-"""Less time than a round trip takes: a statement that is abandoned costs its connection, so it is not begun."""
+REMAINING_MIN_S = 0.002
+"""Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement costs its
+connection."""
 
 
 class _Withdrawn(Exception):
-    """Everything worked, and is rolled back."""
+    """The work succeeded and is rolled back."""
 
 
 class Database:
-    """A pool of connections to the one database."""
+    """A pool of connections to the database."""
 
     def __init__(
         self, url: str, *, pool_size: int, application_name: str, telemetry: DatabaseTelemetry | None = None
     ) -> None:
-        """`url` is a libpq URL. At most `pool_size` connections are open; they are opened in the background."""
+        """Take a libpq URL. `pool_size` connections are opened in the background."""
         self._well = False
         self.refused = False
-        """Whether the server has answered that it could not do something, and nobody has looked since if it can."""
+        """The server has answered that it cannot do something. The probe resets this when it checks again."""
         self._telemetry = telemetry
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -60,7 +61,7 @@ class Database:
         )
 
     def open(self) -> None:
-        """Start connecting. Returns at once, whether the server is there or not."""
+        """Start connecting and return at once, whether the server can be reached or not."""
         self._pool.open(wait=False)
 
     def close(self, timeout_s: float = 5.0) -> None:
@@ -72,9 +73,9 @@ class Database:
             connection.took = self._telemetry.took
 
     def autocommit(self, work: Callable[[Connection], _T], deadline: float) -> _T:
-        """Do work that is safe to repeat, each statement on its own.
+        """Do repeatable work in autocommit mode, and return its result.
 
-        `deadline` is in monotonic seconds. Raises `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+        `deadline` is in monotonic seconds. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
         return self._attempt(work, deadline)
 
@@ -84,14 +85,14 @@ class Database:
         deadline: float,
         written: Callable[[Connection, int, _T], bool] | None = None,
     ) -> _T:
-        """Do work in one READ COMMITTED transaction and commit it.
+        """Do work in one READ COMMITTED transaction, commit it, and return its result.
 
-        The work is done again after a deadlock and after a connection lost before COMMIT was sent. If the answer to
-        COMMIT is lost, the transaction is waited for on another connection, and `written(connection, transaction id,
-        result)` says whether its rows are there: then the result stands, else the work is done again. Without
-        `written` the work must be such that repeating it does no harm.
+        The work is repeated after a deadlock and after a connection that was lost before COMMIT was sent. If the reply
+        to COMMIT is lost, the outcome is awaited on another connection, and `written(connection, transaction id,
+        result)` tells whether the transaction's rows exist: then the result stands, else the work is repeated. Without
+        `written`, repeating the work must be harmless.
 
-        Raises as `autocommit` does, and `ContentRefused` where the values themselves are refused.
+        Raise what `autocommit` raises, and `ContentRefused` if the values themselves are rejected.
         """
         while True:
             try:
@@ -102,7 +103,7 @@ class Database:
                 return result
 
     def rehearse(self, work: Callable[[Connection], object], deadline: float) -> None:
-        """Do work as `transact` does, and roll it back: if this returns, it could have been committed."""
+        """Do work as `transact` does, and roll it back. If this returns, the work could have been committed."""
 
         def rehearsal(connection: Connection) -> None:
             work(connection)
@@ -124,15 +125,15 @@ class Database:
             time.sleep(RETRY_PAUSE_S)
         if written is None:
             return False
-        # That the id is committed would not be proof: after a crash of the server, the id of a transaction that was
-        # lost may be given again. Its rows are.
+        # A committed id is no proof: after a crash of the server, the id of a lost transaction may be reused. Its rows
+        # are proof.
         found = self._attempt(lambda connection: written(connection, transaction_id, result), deadline)
         if self._telemetry is not None:
             self._telemetry.resolved(found)
         return found
 
     def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
-        """Do the work, again after lost connections and conflicts, until it succeeds, fails or the deadline passes."""
+        """Do the work, repeat it after lost connections and conflicts, and return its result."""
         conflicts = 0
         while True:
             try:
@@ -157,20 +158,20 @@ class Database:
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )
                 if not again or time.monotonic() + RETRY_PAUSE_S >= deadline:
-                    raise to_domain(error) or error from error
+                    raise to_domain(failure) from error
             if self._telemetry is not None:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
 
     def _borrow(self, deadline: float) -> Connection:
         remaining_s = deadline - time.monotonic()
-        if remaining_s < WORTH_STARTING_S:
+        if remaining_s < REMAINING_MIN_S:
             raise DeadlineExceeded("there is no time left to ask the database")
         try:
             connection = self._pool.getconn(timeout=min(POOL_WAIT_MAX_S, remaining_s))
         except PoolTimeout as error:
-            # The pool keeps the error that it gave this caller for as long as it has no connection to lend. By its
-            # traceback it would keep the callers' frames, and with them all that they were about to store.
+            # The pool keeps the error that it gave this caller until it can lend a connection again. Its traceback
+            # would keep the callers' frames alive, and with them everything that they were about to store.
             if error.__context__ is not None:
                 error.__context__.__traceback__ = None
             raise self._nothing_to_lend() from error

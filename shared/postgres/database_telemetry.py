@@ -1,4 +1,4 @@
-"""What is measured of work on the database."""
+"""Metrics of work on the database."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ class DatabaseTelemetry:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._seconds = telemetry.histogram(
-            "statement_seconds", "Statements by name, until their rows are there.", labels=("statement",)
+            "statement_seconds", "Time of each statement until its rows have arrived.", labels=("statement",)
         )
         self._observers: dict[str, Callable[[float], None]] = {}
-        retries = telemetry.counter("database_retries", "Work that was done again, by reason.", labels=("reason",))
+        retries = telemetry.counter("database_retries", "Retries of work, by reason.", labels=("reason",))
         self._retries = {failure: retries.labels(failure.name.lower()) for failure in Failure}
         ambiguous = telemetry.counter(
-            "ambiguous_commits", "Transactions whose answer to COMMIT was lost, by outcome.", labels=("outcome",)
+            "ambiguous_commits", "Transactions whose reply to COMMIT was lost, by outcome.", labels=("outcome",)
         )
         self._written = {True: ambiguous.labels("committed"), False: ambiguous.labels("not committed")}
 
     def took(self, statement: str, seconds: float) -> None:
-        """A statement was executed."""
+        """Record the time of an executed statement."""
         observe = self._observers.get(statement)
         if observe is None:
             observe = self._observers[statement] = self._seconds.labels(statement).observe
         observe(seconds)
 
     def retried(self, failure: Failure) -> None:
-        """Work is done again."""
+        """Count a retry."""
         self._retries[failure].inc()
 
     def resolved(self, written: bool) -> None:
-        """The outcome of an ambiguous COMMIT is known."""
+        """Count an ambiguous COMMIT whose outcome is known."""
         self._written[written].inc()

@@ -1,4 +1,4 @@
-"""Transactions that read whole boards: they take longer than any call may, and still end when the process does."""
+"""Transactions that read whole leaderboards: they take longer than any call may, but end when the process stops."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ALLOW = statement("allow_long_statements")
 CANCEL_TIMEOUT_S = 1.0
 CANCEL_PAUSE_S = 0.05
 STOP_S = 2 * CANCEL_TIMEOUT_S
-"""How long `stop` may take."""
+"""Longest duration of `stop` in seconds."""
 
 
 class LongWork:
-    """Long transactions of one thread, which another thread can end."""
+    """Long transactions of one thread that another thread can cancel."""
 
     def __init__(self, database: Database, seconds: float) -> None:
-        """No transaction takes longer than `seconds`."""
+        """Limit each transaction to `seconds`."""
         self._database = database
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class LongWork:
         self._stopped = False
 
     def transact(self, work: Callable[[Connection], _T]) -> _T | None:
-        """Do work in a transaction, as `Database.transact` does; None if it was stopped and changed nothing."""
+        """Do work in a transaction as `Database.transact` does; return None if it was stopped and changed nothing."""
         deadline = time.monotonic() + self._seconds
         try:
             return self._database.transact(lambda connection: self._watched(connection, work), deadline)
@@ -43,14 +43,14 @@ class LongWork:
             raise
 
     def stop(self) -> None:
-        """End what is under way, wait until it has ended, and begin nothing more."""
+        """Cancel the running transaction, wait until it has ended, and start no other."""
         self._stopped = True
         while self._cancel():
-            # It may have been between two statements, and then has heard nothing of it.
+            # Between two statements there is nothing to cancel, so cancel again.
             time.sleep(CANCEL_PAUSE_S)
 
     def _cancel(self) -> bool:
-        """Cancel the statement that runs, if any does; False if nothing is under way."""
+        """Cancel the running statement; return False if there is no transaction."""
         with self._lock:
             if self._running is None:
                 return False
@@ -65,10 +65,10 @@ class LongWork:
             _ALLOW.rows(connection, f"{self._seconds:.0f}s")
             return work(connection)
         finally:
-            # Under the lock: once it is lent to others, nobody may cancel what they do.
+            # Under the lock: once the connection is lent to others, their work must not be cancelled.
             with self._lock:
                 self._running = None
 
 
 class _Stopped(Exception):
-    """The work was not begun."""
+    """The work was not started."""

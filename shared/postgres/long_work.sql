@@ -1,3 +1,4 @@
 -- name: allow_long_statements
--- Lets the statements of this transaction run for so long.
+-- Set the statement timeout for the rest of this transaction.
+-- $1 timeout
 SELECT set_config('statement_timeout', $1::text, true);

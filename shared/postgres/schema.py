@@ -1,7 +1,7 @@
-"""The schema of the database: applying migrations, undoing them, and finding those that are missing.
+"""The schema: applying, rolling back and checking migrations.
 
-Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves: they call `missing` and report
-NOT_SERVING while it returns any.
+Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves. They check with `missing` and
+report NOT_SERVING while a migration is missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.postgres.statements import statement
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 ADVISORY_LOCK = 0x6368616C
-"""Lock for everybody who migrates or changes indexes. The number itself has no meaning."""
+"""Key of the lock that every process takes before it migrates."""
 
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
@@ -34,7 +34,7 @@ def migration_files() -> list[Path]:
 
 
 def migrate(url: str) -> list[str]:
-    """Apply the missing migrations and return their names."""
+    """Apply the missing migrations, and return their names."""
     with _backend(url) as backend:
         pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
         backend.apply_migrations(pending)
@@ -42,7 +42,7 @@ def migrate(url: str) -> list[str]:
 
 
 def roll_back(url: str, count: int) -> list[str]:
-    """Undo the newest `count` migrations and return their names. Their tables are dropped with all rows."""
+    """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data."""
     with _backend(url) as backend:
         applied = backend.to_rollback(read_migrations(str(MIGRATIONS)))
         newest = applied[:count]
@@ -53,8 +53,7 @@ def roll_back(url: str, count: int) -> list[str]:
 def missing(connection: Connection) -> list[str]:
     """Return the migrations that this version of the code needs and the database does not have."""
     needed = [path.stem for path in migration_files()]
-    row = _HAS_MIGRATIONS.row(connection)
-    if row is None or not row[0]:
+    if not _HAS_MIGRATIONS.value(connection):
         return needed
     applied = {name for (name,) in _APPLIED.rows(connection)}
     return [name for name in needed if name not in applied]
@@ -62,13 +61,12 @@ def missing(connection: Connection) -> list[str]:
 
 def is_read_only(connection: Connection) -> bool:
     """Return whether the server refuses writes, as a replica does."""
-    row = _IS_READ_ONLY.row(connection)
-    return row is not None and bool(row[0])
+    return bool(_IS_READ_ONLY.value(connection))
 
 
 @contextmanager
 def _backend(url: str) -> Iterator[DatabaseBackend]:
-    # An advisory lock ends with its connection; yoyo's own lock is a row that a killed run would leave behind.
+    # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         parts = urlsplit(url)

@@ -1,11 +1,11 @@
 -- name: has_migrations
--- Whether any migration was ever applied here.
+-- Return whether any migration was ever applied.
 SELECT to_regclass('_yoyo_migration') IS NOT NULL;
 
 -- name: applied_migrations
--- The names of the migrations that are applied.
+-- Return the names of the applied migrations.
 SELECT migration_id FROM _yoyo_migration;
 
 -- name: is_read_only
--- Whether the server refuses writes.
+-- Return whether the server refuses writes.
 SELECT current_setting('transaction_read_only') = 'on';

@@ -1,4 +1,4 @@
-"""What database errors mean: the one place that reads SQLSTATEs.
+"""Meaning of database errors: the only module that reads SQLSTATEs.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -14,7 +14,7 @@ from shared.postgres.connection import AnswerTimeout
 
 
 class ContentRefused(Exception):
-    """The database refuses the values themselves; the same work would fail again."""
+    """The database rejected the values themselves; the same work would fail again."""
 
     def __init__(self, error: psycopg.Error) -> None:
         super().__init__(str(error))
@@ -23,20 +23,20 @@ class ContentRefused(Exception):
             "table": error.diag.table_name,
             "constraint": error.diag.constraint_name,
         }
-        """What may be logged of it."""
+        """Facts that may be logged."""
         self.detail = error.diag.message_detail
-        """What was refused: whole rows, with players' ids in them. For logs at level DEBUG alone."""
+        """The rejected rows, with player ids in them. For DEBUG logs only."""
 
 
 class Failure(Enum):
-    """What can be done about a failed statement."""
+    """Possible reaction to a failed statement."""
 
     CONNECTION_LOST = auto()
     """The connection is gone: the same work may succeed on another one."""
     CONFLICT = auto()
-    """Deadlock or serialization failure: the same work may succeed when it is done again."""
+    """Deadlock or serialization failure: the same work may succeed on a retry."""
     CONTENT = auto()
-    """The values themselves are refused: the same work will fail again."""
+    """The values themselves are rejected: the same work will fail again."""
     TIMEOUT = auto()
     """No answer by the deadline."""
     UNAVAILABLE = auto()
@@ -46,7 +46,7 @@ class Failure(Enum):
 
 
 def classify(error: psycopg.Error) -> Failure:
-    """What can be done about it."""
+    """Return the kind of failure that an error stands for."""
     if isinstance(error, AnswerTimeout):
         return Failure.TIMEOUT
     state = error.sqlstate
@@ -61,22 +61,18 @@ def classify(error: psycopg.Error) -> Failure:
     if state[:2] == "22":
         return Failure.CONTENT
     if state[:2] == "23":
-        # Only a row that meets a partition in the making violates a constraint without a name: next time it fits.
+        # Only a row that meets a partition being created violates a constraint without a name: a retry fits.
         return Failure.CONTENT if error.diag.constraint_name else Failure.CONFLICT
     return Failure.BUG
 
 
 def violated_constraint(error: psycopg.Error) -> str | None:
-    """The name of the constraint that a row violated."""
+    """Return the name of the constraint that a row violated."""
     return error.diag.constraint_name
 
 
-def to_domain(error: psycopg.Error) -> ChallengeError | None:
-    """The error that callers see; None for a bug, which they see as such."""
-    match classify(error):
-        case Failure.TIMEOUT:
-            return DeadlineExceeded("the database did not answer in time; the outcome is unknown")
-        case Failure.CONNECTION_LOST | Failure.CONFLICT | Failure.UNAVAILABLE:
-            return DatabaseUnavailable()
-        case Failure.CONTENT | Failure.BUG:
-            return None
+def to_domain(failure: Failure) -> ChallengeError:
+    """Return the error that callers see for a passing failure; neither rejected content nor a bug is one."""
+    if failure is Failure.TIMEOUT:
+        return DeadlineExceeded("the database did not answer in time; the outcome is unknown")
+    return DatabaseUnavailable()

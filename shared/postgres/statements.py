@@ -1,7 +1,7 @@
 """The SQL of the system: named statements from `.sql` files, each beside the module that executes them.
 
-A file holds statements, each under a line `-- name: its_name` and a comment that says what it is for. Parameters are
-Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.
+A file holds statements, each under a line `-- name: its_name` and a comment that states its purpose and names its
+parameters. Parameters are Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 class Statement:
-    """One named statement, prepared on each connection at its first use there."""
+    """A named statement, prepared on each connection at its first use there."""
 
     __slots__ = ("_key", "name", "text")
 
@@ -30,16 +30,25 @@ class Statement:
         self._key = name.encode()
 
     def rows(self, connection: Connection, *parameters: object) -> list[tuple[Any, ...]]:
-        """Execute, and fetch all rows; a statement without rows answers none."""
+        """Execute, and return all rows; none for a statement that returns no rows."""
         started = time.monotonic()
         rows = connection.run_prepared(self._key, self.text, parameters)
         connection.took(self.name, time.monotonic() - started)
         return rows
 
     def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
-        """Execute, and fetch the first row, or None where there is none."""
+        """Execute, and return the first row, or None if there is none."""
         rows = self.rows(connection, *parameters)
         return rows[0] if rows else None
+
+    def only_row(self, connection: Connection, *parameters: object) -> tuple[Any, ...]:
+        """Execute a statement that always returns one row, and return it."""
+        (row,) = self.rows(connection, *parameters)
+        return row
+
+    def value(self, connection: Connection, *parameters: object) -> Any:
+        """Execute a statement that always returns one row, and return its first column."""
+        return self.only_row(connection, *parameters)[0]
 
 
 def _read(path: Path) -> Iterator[Statement]:
@@ -50,7 +59,7 @@ def _read(path: Path) -> Iterator[Statement]:
 
 @cache
 def statements() -> dict[str, Statement]:
-    """All statements by name."""
+    """Return all statements by name."""
     found: dict[str, Statement] = {}
     for path in sorted(_FOLDER.rglob("*.sql")):
         for statement in _read(path):
@@ -61,5 +70,5 @@ def statements() -> dict[str, Statement]:
 
 
 def statement(name: str) -> Statement:
-    """The statement of that name; KeyError where there is none, at import."""
+    """Return the statement of that name. Raise KeyError, at import, if there is none."""
     return statements()[name]

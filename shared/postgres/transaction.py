@@ -1,4 +1,4 @@
-"""One transaction on one connection, and what became of it."""
+"""One transaction on one connection, and its outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATUS = statement("transaction_status")
 
 
 class CommitUnknown(Exception):
-    """The answer to COMMIT was lost: the transaction is committed, aborted or still in progress."""
+    """The reply to COMMIT was lost: the transaction is committed, aborted or still in progress."""
 
     def __init__(self, transaction_id: int, result: Any) -> None:
         super().__init__(f"the outcome of transaction {transaction_id} is unknown")
@@ -28,15 +28,15 @@ class CommitUnknown(Exception):
 
 
 def run_transaction(connection: Connection, work: Callable[[Connection], _T]) -> _T:
-    """Do the work between BEGIN and COMMIT on a connection in autocommit.
+    """Do the work between BEGIN and COMMIT on a connection in autocommit mode, and return its result.
 
-    Raises `CommitUnknown` if the connection was lost at COMMIT; after any other error nothing is committed.
+    Raise `CommitUnknown` if the connection was lost at COMMIT; after any other error nothing is committed.
     """
     transaction_id = _begin(connection)
     try:
         result = work(connection)
     except BaseException:
-        # If the connection is gone, so is the transaction, and the error that says why is the one to keep.
+        # If the connection is gone, so is the transaction, and the first error tells why.
         with suppress(psycopg.Error):
             connection.run_script(b"ROLLBACK")
         raise
@@ -52,16 +52,16 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
 
 
 def _begin(connection: Connection) -> int:
-    """Begin, and answer the transaction's id: two statements in one round trip."""
+    """Begin, and return the transaction's id: two statements in one round trip."""
     _, result = connection.run_script(b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()")
     return int(result.get_value(0, 0) or 0)
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:
-    """Whether the transaction can still commit. On a connection in autocommit."""
+    """Return whether the transaction can still commit. The connection must be in autocommit mode."""
     try:
-        row = _STATUS.row(connection, str(transaction_id))
+        status = _STATUS.value(connection, str(transaction_id))
     except psycopg.errors.InvalidParameterValue:
-        # "In the future": the server crashed, and nothing in its log had told it that the id was given.
+        # "In the future": the server crashed before its log recorded that the id was assigned.
         return False
-    return row is not None and row[0] == "in progress"
+    return bool(status == "in progress")

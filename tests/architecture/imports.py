@@ -1,4 +1,4 @@
-"""What every module imports, read from its source."""
+"""Imports of every module, read from its source."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PACKAGES = (
 
 
 class Import(NamedTuple):
-    """One import."""
+    """An import."""
 
     module: str
-    """Who imports."""
+    """The importing module."""
     target: str
-    """What: a module, or a name in it."""
+    """The imported module, or a name in it."""
 
 
 @cache
 def sources() -> dict[str, ast.Module]:
-    """The modules of all packages by their names."""
+    """Return the modules of all packages by name."""
     return {
         _module_name(path): ast.parse(path.read_text("utf-8"), filename=str(path))
         for package in PACKAGES
@@ -44,12 +44,12 @@ def sources() -> dict[str, ast.Module]:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    """All imports of all packages, wherever they stand in a module."""
+    """Return all imports of all packages, at any place in a module."""
     return tuple(Import(module, target) for module, tree in sources().items() for target in _targets(tree))
 
 
 def is_within(name: str, package: str) -> bool:
-    """Whether a module is a package or lies in it."""
+    """Return whether a module is a package or lies in it."""
     return name == package or name.startswith(f"{package}.")
 
 

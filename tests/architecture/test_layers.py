@@ -67,7 +67,7 @@ IMPURE = {
 
 
 def package_of(module: str) -> str | None:
-    """The package of ours that a module lies in."""
+    """Return the package that a module lies in."""
     return next((package for package in LEVELS if is_within(module, package)), None)
 
 

@@ -1,4 +1,4 @@
-"""SQL lives in `.sql` files: what is executed is a statement of those, or a constant."""
+"""SQL lives in `.sql` files: executed SQL is a named statement or a constant."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SQL = re.compile(
 
 
 def in_production() -> dict[str, ast.Module]:
-    """The modules that run in a service; the benchmark has statements of its own to compare with."""
+    """Return the modules that run in production; the benchmark has statements of its own to compare with."""
     return {module: tree for module, tree in sources().items() if not is_within(module, "bench")}
 
 
 def text_of(node: ast.AST) -> str | None:
-    """The constant text of an expression; of a formatted string, what is around the values."""
+    """Return the constant text of an expression; for a formatted string, the text around its values."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -26,7 +26,7 @@ def text_of(node: ast.AST) -> str | None:
     return None
 
 
-def test_no_sql_is_put_together_from_strings() -> None:
+def test_no_sql_is_composed_from_strings() -> None:
     wrong = []
     for module, tree in in_production().items():
         for node in (each for each in ast.walk(tree) if isinstance(each, ast.expr)):
@@ -39,7 +39,7 @@ def test_no_sql_is_put_together_from_strings() -> None:
 
 
 def names_something(module: str, what: ast.expr) -> bool:
-    """Whether it is a constant command that psycopg puts quoted names into: no parameter can stand for them."""
+    """Return whether it is a constant command with names quoted by psycopg: a name cannot be a parameter."""
     return (
         module == "shared.postgres.maintenance.maintenance_commands"
         and isinstance(what, ast.Call)
@@ -66,7 +66,7 @@ def test_only_constants_and_named_statements_are_executed() -> None:
     assert wrong == []
 
 
-def test_outside_of_shared_postgres_there_is_no_sql() -> None:
+def test_there_is_no_sql_outside_of_shared_postgres() -> None:
     wrong = []
     for module, tree in in_production().items():
         if is_within(module, "shared.postgres"):
@@ -80,7 +80,7 @@ def test_outside_of_shared_postgres_there_is_no_sql() -> None:
 
 
 def test_no_statement_reads_a_clock() -> None:
-    # The instant is a parameter: what a statement does is the same whenever it is done, and on every node.
+    # Instants are parameters: a statement has the same effect whenever and on whichever node it runs.
     clock = re.compile(
         r"\b(now\(\)|current_(date|time|timestamp)|clock_timestamp|statement_timestamp|localtime)\b", re.IGNORECASE
     )

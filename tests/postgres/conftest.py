@@ -12,13 +12,13 @@ from tests.support.databases import connected
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection]:
-    """A connection like those of the pool, to a database of the test's own."""
+    """Yield a connection like those of the pool, to a fresh database."""
     with connected(database_url) as open_connection:
         yield open_connection
 
 
 @pytest.fixture
 def either_connection(either_database_url: str) -> Iterator[Connection]:
-    """As `connection`, on the newest and on the oldest PostgreSQL that is supported."""
+    """Yield the same on the newest and on the oldest supported PostgreSQL."""
     with connected(either_database_url) as open_connection:
         yield open_connection

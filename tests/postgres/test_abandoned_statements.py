@@ -1,4 +1,4 @@
-"""A statement that is given up at its deadline ends in the server, too."""
+"""A statement that is abandoned at its deadline also ends in the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 DEADLINE_S = 0.3
 ENDED_WITHIN_S = 5.0
-"""Ten times as long as the server takes to look: the machine has other work."""
+"""Ten times the server's check interval, because the machine has other load."""
 LOCK = 4_711
 
 RUNNING = """
@@ -25,17 +25,19 @@ WHERE state = 'active' AND (query LIKE 'SELECT pg_sleep%%' OR query LIKE 'SELECT
 
 
 def sleep(connection: Connection) -> None:
-    """A statement that works for longer than anybody waits."""
+    """Run a statement that works longer than its deadline."""
     connection.run_script(b"SELECT pg_sleep(25)")
 
 
 def wait_for_lock(connection: Connection) -> None:
-    """A statement that waits for somebody else."""
+    """Run a statement that waits for a lock."""
     connection.run_script(b"SELECT pg_advisory_xact_lock(%d)" % LOCK)
 
 
 @pytest.mark.parametrize("work", [sleep, wait_for_lock])
-def test_what_nobody_waits_for_ends(either_database_url: str, work: Callable[[Connection], None]) -> None:
+def test_an_abandoned_statement_ends_in_the_server(
+    either_database_url: str, work: Callable[[Connection], None]
+) -> None:
     with opened(either_database_url, pool_size=2) as database, connected(either_database_url) as holder:
         holder.run_script(b"SELECT pg_advisory_lock(%d)" % LOCK)
         with pytest.raises(DeadlineExceeded):

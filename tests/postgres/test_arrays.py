@@ -1,4 +1,4 @@
-"""What goes into an array literal comes out of Postgres letter for letter."""
+"""Array literals survive a round trip through Postgres unchanged."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ bigints = st.integers(-(2**63), 2**63 - 1)
 @example([""])
 @example(["", ""])
 @example(["NULL", "null", "{}", '"', "\\", '\\"', "{a,b}", "'; DROP TABLE player; --", "\U0001f409", " a ", "\u202e"])
-def test_any_texts_survive(connection: Connection, sent: list[str]) -> None:
+def test_texts_survive(connection: Connection, sent: list[str]) -> None:
     row = connection.execute("SELECT $1::text[]", (text_array(sent),)).fetchone()
     assert row == (sent,)
 
 
 @given(st.lists(st.binary(max_size=16)))
-def test_any_bytes_survive_in_hex(connection: Connection, sent: list[bytes]) -> None:
+def test_bytes_survive_as_hex(connection: Connection, sent: list[bytes]) -> None:
     literal = text_array(["\\x" + each.hex() for each in sent])
     row = connection.execute("SELECT $1::bytea[]", (literal,), binary=True).fetchone()
     assert row == (sent,)
@@ -30,10 +30,10 @@ def test_any_bytes_survive_in_hex(connection: Connection, sent: list[bytes]) -> 
 
 @given(st.lists(bigints))
 @example([])
-def test_any_integers_survive(connection: Connection, sent: list[int]) -> None:
+def test_integers_survive(connection: Connection, sent: list[int]) -> None:
     assert connection.execute("SELECT $1::bigint[]", (int_array(sent),)).fetchone() == (sent,)
 
 
 @given(st.lists(st.none() | bigints))
-def test_missing_integers_stay_missing(connection: Connection, sent: list[int | None]) -> None:
+def test_nulls_survive(connection: Connection, sent: list[int | None]) -> None:
     assert connection.execute("SELECT $1::bigint[]", (nullable_int_array(sent),)).fetchone() == (sent,)

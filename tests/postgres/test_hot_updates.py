@@ -1,4 +1,4 @@
-"""Events touch no index: a tally's new version stays on its page."""
+"""Events change no index: the new version of a tally stays on its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every statement on the path of players and events finds its rows by the index that is made for it."""
+"""Every statement on the path of players and events finds its rows through its intended index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.postgres_server import PostgresServer
 
 PLAYERS = 5_000
 
-# Tables as a game of that size has them after a while, and statistics as autovacuum keeps them.
+# Tables of a game of that size, with planner statistics as autovacuum keeps them.
 FILL = [
     "INSERT INTO player SELECT 'player ' || p, 'UTC', timestamptz 'epoch' FROM generate_series(1, {players}) p",
     "INSERT INTO tally SELECT 'player ' || p, 'stat', 'stat ' || s, 'lifetime', timestamptz 'epoch',"
@@ -33,7 +33,7 @@ FILL = [
     " 1, 1, 1, NULL, NULL, 1 FROM generate_series(1, {players}) p, generate_series(1, 5) d",
     "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
     " FROM generate_series(1, {players}) p",
-    # The first claims wait for delivery, some of the second are under way, the rest is done.
+    # First claims wait for delivery, some second ones are being delivered, the rest are settled.
     "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id, state,"
     " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time, lease_until)"
     " SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, 1, gen_random_uuid(),"
@@ -51,7 +51,7 @@ FILL = [
     "ANALYZE",
 ]
 
-# Which indexes each statement scans; a name of the ledger stands for the index of each of its partitions.
+# Indexes that each statement scans. The name of the ledger stands for the index of each of its partitions.
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
@@ -80,13 +80,13 @@ SCANS = {
     "player_after_standings": {"standing_pkey"},
 }
 
-# Of statements by the view of scores: how they find players' rows. Boards and their periods are few.
+# Indexes by which statements over the view of scores find players' rows. Leaderboards and periods are few.
 SCANS_BY_THE_VIEW = {
     "scores_of_players": {"tally_pkey", "standing_pkey"},
     "scores_of_ranking": {"tally_pkey", "standing_pkey"},
 }
 
-# The same of statements that look across players: the queue of grants is read by provider.
+# The same for statements across players: the delivery queue is read by provider.
 SCANS_ACROSS_PLAYERS = {
     "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
     "lease_owners": {"reward_outbox_leases"},
@@ -104,7 +104,7 @@ SCANS_ACROSS_PLAYERS = {
     "change_grant": {"reward_outbox_grant_id"},
 }
 
-# By which index each statement notices that a row is there already.
+# Index by which each statement detects an existing row.
 ARBITERS = {
     "insert_player": "player_pkey",
     "merge_tallies": "tally_pkey",
@@ -121,7 +121,7 @@ ARBITERS = {
 
 @pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
 def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """A connection to a database with many players."""
+    """Yield a connection to a database with many players."""
     server: PostgresServer = request.getfixturevalue(request.param)
     with server.fresh_database() as url, connected(url) as connection:
         for statement in FILL:
@@ -130,7 +130,7 @@ def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 def plan_nodes(connection: Connection, name: str) -> list[dict[str, Any]]:
-    """Every node of the plan that is made once for all parameters."""
+    """Return every node of the generic plan of a statement."""
     row = connection.execute(b"EXPLAIN (GENERIC_PLAN, FORMAT JSON) " + statements()[name].text).fetchone()
     assert row is not None
     plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
@@ -143,7 +143,7 @@ def plan_nodes(connection: Connection, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SCANS)
-def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, name: str) -> None:
+def test_statements_find_rows_through_the_intended_index(crowded: Connection, name: str) -> None:
     nodes = plan_nodes(crowded, name)
     assert not [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
     scans = [node for node in nodes if "Index Name" in node]
@@ -153,7 +153,7 @@ def test_rows_are_found_by_the_index_that_is_made_for_it(crowded: Connection, na
 
 
 @pytest.mark.parametrize("name", SCANS_BY_THE_VIEW)
-def test_scores_of_some_players_are_found_without_looking_at_all(crowded: Connection, name: str) -> None:
+def test_scores_of_some_players_are_found_without_scanning_all(crowded: Connection, name: str) -> None:
     nodes = plan_nodes(crowded, name)
     looked_through = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
     assert looked_through <= {"leaderboard", "leaderboard_period"}
@@ -162,14 +162,14 @@ def test_scores_of_some_players_are_found_without_looking_at_all(crowded: Connec
 
 
 @pytest.mark.parametrize("name", SCANS_ACROSS_PLAYERS)
-def test_the_queue_is_read_by_the_index_that_is_made_for_it(crowded: Connection, name: str) -> None:
+def test_the_queue_is_read_through_the_intended_index(crowded: Connection, name: str) -> None:
     nodes = plan_nodes(crowded, name)
     assert not [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
     assert {node["Index Name"] for node in nodes if "Index Name" in node} == SCANS_ACROSS_PLAYERS[name]
 
 
 @pytest.mark.parametrize("name", ARBITERS)
-def test_what_is_there_already_is_noticed_by_the_primary_key(crowded: Connection, name: str) -> None:
+def test_existing_rows_are_detected_by_the_primary_key(crowded: Connection, name: str) -> None:
     nodes = plan_nodes(crowded, name)
     assert [node["Conflict Arbiter Indexes"] for node in nodes if "Conflict Arbiter Indexes" in node] == [
         [ARBITERS[name]]
@@ -188,13 +188,13 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
     assert {name for (name,) in indexes} <= used
 
 
-def test_every_statement_on_tables_of_players_is_looked_at() -> None:
+def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     of_players = re.compile(
         r"\b(FROM|JOIN|INTO|UPDATE)"
         r" (player|tally|assignment|completion|standing|points_adjustment|event_seen|reward_outbox|reward_queue_mark)\b"
     )
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
-    # Of one the key is new, the other is rolled back.
+    # The first always inserts a new key, the second is rolled back.
     without_looking = {"insert_adjustment", "write_a_page"}
     the_whole_queue = {"lock_queue_count", "drop_queue_marks", "make_queue_marks", "queue_depths"}
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}

@@ -1,6 +1,4 @@
-"""Rows are locked in the order of their keys, in whatever order they are named: so no two transactions wait for each
-other in a circle.
-"""
+"""Rows are locked in the order of their keys, however they are passed, so that no two transactions deadlock."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
 
 
 def waits_for_a_lock(observer: Connection, connection: Connection) -> bool:
-    """Whether what the connection does is held up by another one."""
+    """Return whether the connection is blocked by another one."""
     row = observer.execute(
         "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1", (connection.info.backend_pid,)
     ).fetchone()
@@ -53,9 +51,7 @@ def waits_for_a_lock(observer: Connection, connection: Connection) -> bool:
 
 
 @pytest.mark.parametrize("lock", LOCKS.values(), ids=list(LOCKS))
-def test_the_row_with_the_lower_key_is_locked_first(
-    database_url: str, lock: Callable[[Connection, Sequence[str]], object]
-) -> None:
+def test_lower_keys_are_locked_first(database_url: str, lock: Callable[[Connection, Sequence[str]], object]) -> None:
     with connected(database_url) as blocker, connected(database_url) as second, connected(database_url) as third:
         blocker.execute("BEGIN")
         lock(blocker, ["b"])

@@ -1,4 +1,4 @@
-"""The answer to COMMIT is lost: what was done stands, and is answered as it was done."""
+"""The reply to COMMIT is lost: the work counts once, and callers get its result."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ROUNDS = 20
 
 
 def drop_next_commit(proxy: TcpProxy) -> None:
-    """Let the next COMMIT reach the server, and its answer nobody."""
+    """Let the next COMMIT reach the server, and drop its reply."""
     proxy.drop_reply(after=lambda chunk: b"COMMIT\0" in chunk)
 
 
-def test_a_flush_counts_once_and_answers_what_it_did(database_url: str) -> None:
+def test_a_flush_counts_once_and_returns_its_outcomes(database_url: str) -> None:
     rising = catalogue_of(*(goal(f"kill {target}", target=target) for target in range(1, 2 * ROUNDS + 1)))
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         for number in range(ROUNDS):
@@ -46,7 +46,7 @@ def test_a_flush_counts_once_and_answers_what_it_did(database_url: str) -> None:
     assert len(view.completions) == 2 * ROUNDS
 
 
-def test_a_claim_is_answered_to_the_caller_who_made_it(database_url: str) -> None:
+def test_a_claim_is_returned_to_its_caller(database_url: str) -> None:
     goals = [goal(f"kill {number}", target=1) for number in range(4)]
     catalogue = catalogue_of(*goals)
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
@@ -62,7 +62,7 @@ def test_a_claim_is_answered_to_the_caller_who_made_it(database_url: str) -> Non
         assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (4,)
 
 
-def test_a_commit_that_never_arrived_is_done_again(database_url: str) -> None:
+def test_a_commit_that_never_arrived_is_repeated(database_url: str) -> None:
     key = TallyKey("player", KILLS)
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         attempts = []

@@ -1,4 +1,4 @@
-"""Work whose connection is lost before COMMIT is done again, and counts once."""
+"""Work whose connection is lost before COMMIT is repeated, and counts once."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ OTHER_KEY = TallyKey("rival", KILLS)
 
 
 def add_one(connection: Connection, key: TallyKey = KEY) -> int:
-    """Count an event, and answer how many there are."""
+    """Count an event, and return the number of events."""
     (merged,) = tallies.merge(connection, {key: Tally(events=1)})
     return merged.after.events
 
 
 def count_of(database: Database, key: TallyKey = KEY) -> int:
-    """How many events are stored."""
+    """Return the stored number of events."""
     view = database.autocommit(lambda connection: players.read(connection, key.user_id), soon()).view
     return view.tallies[key.stat].measures.events if key.stat in view.tallies else 0
 
 
-def test_work_on_a_connection_that_is_cut_is_done_again(database_url: str) -> None:
+def test_work_on_a_cut_connection_is_repeated(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         attempts: list[Connection] = []
 
@@ -52,7 +52,7 @@ def test_work_on_a_connection_that_is_cut_is_done_again(database_url: str) -> No
         assert count_of(database) == 2
 
 
-def test_work_on_a_backend_that_is_terminated_is_done_again(database_url: str) -> None:
+def test_work_on_a_terminated_backend_is_repeated(database_url: str) -> None:
     with opened(database_url, pool_size=2) as database:
         attempts = []
 
@@ -68,14 +68,14 @@ def test_work_on_a_backend_that_is_terminated_is_done_again(database_url: str) -
         assert count_of(database) == 1
 
 
-def test_a_read_on_a_connection_that_went_away_meanwhile_is_done_again(database_url: str) -> None:
+def test_a_read_on_a_stale_connection_is_repeated(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         assert count_of(database) == 0
         proxy.cut()
         assert count_of(database) == 0
 
 
-def test_work_that_always_loses_its_connection_ends_by_its_deadline(database_url: str) -> None:
+def test_work_that_keeps_losing_its_connection_ends_by_its_deadline(database_url: str) -> None:
     def work(connection: Connection) -> None:
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
@@ -86,7 +86,7 @@ def test_work_that_always_loses_its_connection_ends_by_its_deadline(database_url
         assert time.monotonic() - deadline < LATE_S
 
 
-def test_the_victim_of_a_deadlock_is_done_again(database_url: str) -> None:
+def test_a_deadlock_victim_is_repeated(database_url: str) -> None:
     both_hold_one = threading.Barrier(2)
     attempts: list[TallyKey] = []
 
@@ -109,7 +109,7 @@ def test_the_victim_of_a_deadlock_is_done_again(database_url: str) -> None:
         assert count_of(database, KEY) == count_of(database, OTHER_KEY) == 2
 
 
-def test_conflicts_without_end_are_given_up(database_url: str) -> None:
+def test_endless_conflicts_are_given_up(database_url: str) -> None:
     attempts = []
 
     def work(connection: Connection) -> None:
@@ -124,7 +124,7 @@ def test_conflicts_without_end_are_given_up(database_url: str) -> None:
         assert count_of(database) == 0
 
 
-def test_values_that_are_refused_are_not_tried_again(database_url: str) -> None:
+def test_rejected_values_are_not_retried(database_url: str) -> None:
     attempts = []
 
     def work(connection: Connection) -> None:
@@ -139,7 +139,7 @@ def test_values_that_are_refused_are_not_tried_again(database_url: str) -> None:
         assert count_of(database) == 0
 
 
-def test_a_bug_stays_what_it_is_and_commits_nothing(database_url: str) -> None:
+def test_a_bug_is_raised_and_commits_nothing(database_url: str) -> None:
     def work(connection: Connection) -> None:
         add_one(connection)
         connection.execute("SELECT no_such_column")

@@ -1,4 +1,4 @@
-"""The ledger's partitions: made ahead, dropped when they are old, and never in each other's way."""
+"""Partitions of the ledger are created ahead, dropped when old, and never block writers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CATALOGUE = catalogue_of(goal())
 
 
 def partitions(connection: Connection) -> list[str]:
-    """The names of the partitions of single days."""
+    """Return the names of the partitions of single days."""
     rows = connection.execute(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_seen'::regclass ORDER BY 1"
     ).fetchall()
@@ -37,23 +37,23 @@ def partitions(connection: Connection) -> list[str]:
 
 
 def named(first: Day, last: Day) -> list[str]:
-    """What the partitions of these days are called."""
+    """Return the partition names of these days."""
     return [f"event_seen_{to_date(day):%Y%m%d}" for day in range(first, last + 1)]
 
 
 def note(connection: Connection, days: Sequence[Day]) -> set[bytes]:
-    """Note an event of each of these days as seen, and answer what was not seen before."""
+    """Record an event of each of these days as seen, and return the number of unseen ones."""
     events = [Event("id", "player", day * DAY, KILLS, delta=1) for day in days]
     return ledger.insert_unseen(connection, [ledger_key(event) for event in events])
 
 
 def keep(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
-    """One pass in a transaction of its own."""
+    """Run one pass in a transaction of its own."""
     with connection.transaction():
         return keep_partitions(connection, first, last)
 
 
-def test_missing_partitions_are_made_and_old_ones_dropped(either_connection: Connection) -> None:
+def test_missing_partitions_are_created_and_old_ones_dropped(either_connection: Connection) -> None:
     assert keep(either_connection, FIRST_DAY, FIRST_DAY + 4) == PartitionChanges(made=5, dropped=0)
     assert partitions(either_connection) == named(FIRST_DAY, FIRST_DAY + 4)
     assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=2, dropped=2)
@@ -61,7 +61,7 @@ def test_missing_partitions_are_made_and_old_ones_dropped(either_connection: Con
     assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=0, dropped=0)
 
 
-def test_events_of_a_day_without_partition_are_caught_and_move_to_it_later(either_connection: Connection) -> None:
+def test_events_of_a_day_without_partition_move_to_it_later(either_connection: Connection) -> None:
     days = [FIRST_DAY, FIRST_DAY + 1, FIRST_DAY + 9]
     assert len(note(either_connection, days)) == 3
     assert days_without_partition(either_connection) == 3
@@ -70,23 +70,21 @@ def test_events_of_a_day_without_partition_are_caught_and_move_to_it_later(eithe
     assert note(either_connection, days) == set()
 
 
-def test_a_dropped_day_takes_its_events_along(connection: Connection) -> None:
+def test_dropping_a_day_deletes_its_events(connection: Connection) -> None:
     keep(connection, FIRST_DAY, FIRST_DAY + 1)
     note(connection, [FIRST_DAY, FIRST_DAY + 1])
     keep(connection, FIRST_DAY + 1, FIRST_DAY + 1)
     assert connection.execute("SELECT event_day FROM event_seen").fetchall() == [(to_date(FIRST_DAY + 1),)]
 
 
-def test_of_two_processes_one_keeps_the_partitions(connection: Connection, database_url: str) -> None:
+def test_only_one_of_two_processes_maintains_partitions(connection: Connection, database_url: str) -> None:
     with connected(database_url) as other, connection.transaction():
         assert keep_partitions(connection, FIRST_DAY, FIRST_DAY) == PartitionChanges(made=1, dropped=0)
         assert keep(other, FIRST_DAY, FIRST_DAY + 5) is None
     assert partitions(connection) == named(FIRST_DAY, FIRST_DAY)
 
 
-def test_an_event_that_finds_no_partition_is_our_fault_and_not_the_events(
-    connection: Connection, database_url: str
-) -> None:
+def test_a_missing_partition_is_unavailable_and_not_invalid(connection: Connection, database_url: str) -> None:
     connection.execute("ALTER TABLE event_seen DETACH PARTITION event_seen_default")
     event = Event("id", "player", FIRST_DAY * DAY, KILLS, delta=1)
     with opened(database_url, pool_size=1) as database:
@@ -97,21 +95,19 @@ def test_an_event_that_finds_no_partition_is_our_fault_and_not_the_events(
 
 
 @pytest.mark.parametrize("moment", [0, HOUR, DAY - 1])
-def test_the_duty_keeps_every_day_that_is_accepted_and_those_ahead(
-    connection: Connection, database_url: str, moment: int
-) -> None:
+def test_the_duty_keeps_accepted_days_and_those_ahead(connection: Connection, database_url: str, moment: int) -> None:
     now = FIRST_DAY * DAY + moment
     with opened(database_url, pool_size=1) as database:
         assert keep_ledger_partitions(database, HORIZON, now, soon()) == 0
         oldest_accepted = (now - HORIZON) // DAY
-        # A day longer than accepted: an event is judged when it arrives and stored a little later.
+        # A day longer than accepted: an event is judged on arrival and stored a little later.
         assert partitions(connection) == named(oldest_accepted - 1, FIRST_DAY + DAYS_AHEAD)
         note(connection, [FIRST_DAY + DAYS_AHEAD + 1])
         assert keep_ledger_partitions(database, HORIZON, now, soon()) == 1
 
 
-def test_events_that_arrive_while_their_partitions_are_made_are_all_applied(database_url: str) -> None:
-    """A row that was on its way to the default partition must be written again, and nobody may hear of that."""
+def test_events_that_arrive_while_partitions_are_created_are_all_applied(database_url: str) -> None:
+    """A row that was routed to the default partition is written again, unnoticed by callers."""
     rounds, days_a_round, writers = 20, 3, 4
     verdicts, done = Counter[Verdict | None](), threading.Event()
     now_making = FIRST_DAY

@@ -1,4 +1,4 @@
-"""What is stored of a player comes back as it was."""
+"""Stored data of a player is read back unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def claim(connection: Connection, key: CompletionKey, claim_time: Instant, numbe
     st.dictionaries(goal_ids, st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40))),
     st.dictionaries(goal_ids, st.tuples(st.none() | instants, st.none() | instants)),
 )
-def test_everything_stored_is_read_in_one_view(
+def test_one_view_contains_everything_stored(
     either_connection: Connection,
     kept: dict[Stat, Tally],
     chosen: dict[str, Assignment],
@@ -75,11 +75,11 @@ def test_an_instant_is_exact_to_the_microsecond(connection: Connection, moment: 
     assert assignments.read_choices(connection, [(user_id, "win")])[user_id, "win"].active_since == moment
 
 
-def test_nothing_is_there_of_a_player_who_never_did_anything(connection: Connection) -> None:
+def test_an_unknown_player_has_an_empty_view(connection: Connection) -> None:
     assert players.read(connection, "nobody") == players.StoredPlayer(None, PlayerView({}, {}, {}))
 
 
-def test_an_activation_is_remembered_through_a_deactivation(connection: Connection) -> None:
+def test_an_activation_time_survives_a_deactivation(connection: Connection) -> None:
     assignments.store(connection, "player", "win", Assignment(True, 5, 0))
     assignments.store(connection, "player", "win", Assignment(False, None, 3))
     assert assignments.read_choices(connection, [("player", "win")])["player", "win"] == Choice(
@@ -88,7 +88,7 @@ def test_an_activation_is_remembered_through_a_deactivation(connection: Connecti
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), goal_ids), unique=True))
-def test_choices_are_found_pair_by_pair(connection: Connection, asked: list[tuple[str, str]]) -> None:
+def test_choices_are_read_pair_by_pair(connection: Connection, asked: list[tuple[str, str]]) -> None:
     stored = {("a", "win"): Assignment(True, 1, 2), ("b", "lose"): Assignment(False, None, 3)}
     for (user_id, goal_id), assignment in stored.items():
         assignments.store(connection, user_id, goal_id, assignment)

@@ -1,4 +1,4 @@
-"""Rankings are read by the indexes that are made for it, and a place costs the same wherever it is."""
+"""Rankings are read through their indexes, and every place costs the same to find."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.postgres_server import PostgresServer
 PLAYERS = 5_000
 BOARD, STRICT = board("board 1"), board("board 1", shared_ranks=False)
 
-# Ten boards over points with a lifetime each, and ten over stats with a hundred days, most of them final. Seven players
-# share each score.
+# Ten leaderboards over points with a lifetime each, and ten over stats with a hundred days, most of them final. Seven
+# players share each score.
 FILL = [
     "INSERT INTO leaderboard (board_id, measure, scope, scope_id, schedule, ascending)"
     " SELECT 'board ' || b, 'points', 'tag', b::text, 'lifetime', false FROM generate_series(1, 10) b",
@@ -64,7 +64,7 @@ ALL_INDEXES = (
 
 @pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
 def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """A connection to a database with large boards, ranked."""
+    """Yield a connection to a database with large, ranked leaderboards."""
     server: PostgresServer = request.getfixturevalue(request.param)
     with server.fresh_database() as url, connected(url) as connection:
         for statement in FILL:
@@ -75,7 +75,7 @@ def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 def indexes_of(connection: Connection, name: str, *scanned: str) -> set[str]:
-    """The indexes that a statement scans; whole tables only where they are small, or `scanned`."""
+    """Return the indexes that a statement scans; only small or `scanned` tables may be read as a whole."""
     row = connection.execute(b"EXPLAIN (GENERIC_PLAN, FORMAT JSON) " + statements()[name].text).fetchone()
     assert row is not None
     waiting: list[dict[str, Any]] = [(row[0] if isinstance(row[0], list) else json.loads(row[0]))[0]["Plan"]]
@@ -91,24 +91,24 @@ def indexes_of(connection: Connection, name: str, *scanned: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", SCANS)
-def test_rankings_are_read_by_their_indexes(crowded: Connection, name: str) -> None:
+def test_rankings_are_read_through_their_indexes(crowded: Connection, name: str) -> None:
     assert indexes_of(crowded, name) == SCANS[name]
 
 
-def test_a_ranking_is_made_final_from_the_indexes_of_scores(crowded: Connection) -> None:
-    # The lifetime's part, which scans, has no board to scan for: a lifetime never ends.
+def test_finishing_a_period_reads_scores_through_their_indexes(crowded: Connection) -> None:
+    # The lifetime's part, which scans, never runs: a lifetime never ends.
     found = indexes_of(crowded, "finish_leaderboard_period", "tally")
     assert {"standing_of_scope", "tally_of_period"} <= found
 
 
-def test_every_index_of_rankings_serves_a_statement(crowded: Connection) -> None:
-    # The one of marks by their order serves leaderboard_place, which the next test looks at.
+def test_every_ranking_index_serves_a_statement(crowded: Connection) -> None:
+    # The index of marks by order serves leaderboard_place, which the next test covers.
     used = {"leaderboard_mark_order"}.union(*SCANS.values())
     assert {name for (name,) in crowded.execute(ALL_INDEXES.replace("%%", "%")).fetchall()} <= used
 
 
 def scans(connection: Connection) -> tuple[int, int]:
-    """How often this transaction has read the ranking as a whole, and how many rows by an index."""
+    """Return how often this transaction scanned the whole ranking, and how many rows it read through an index."""
     row = connection.execute(
         "SELECT sum(seq_scan)::int, sum(coalesce(idx_tup_fetch, 0))::int FROM pg_stat_xact_all_tables"
         " WHERE relname IN ('leaderboard_ranking', 'leaderboard_mark')"
@@ -131,7 +131,7 @@ def test_a_place_is_counted_from_the_mark_before_it(crowded: Connection, place: 
     assert rows < 1_000
 
 
-def test_all_places_of_a_large_board_are_what_sorting_gives(crowded: Connection) -> None:
+def test_all_places_of_a_large_leaderboard_equal_those_by_sorting(crowded: Connection) -> None:
     by_hand = sorted(
         (-(number // 7), number * 7919 % PLAYERS * 1_000_000, f"player {number}") for number in range(1, PLAYERS + 1)
     )

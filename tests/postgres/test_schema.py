@@ -1,4 +1,4 @@
-"""Migrations forward and back, and what a database lacks."""
+"""Migrations apply, roll back, and are missed where they are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.postgres_server import PostgresServer
 
 ALL = sorted(path.stem for path in schema.MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 
-# What is ours in the schema; yoyo keeps its own records in tables whose names it begins with its own.
+# Objects of the schema, without yoyo's own tables.
 OBJECTS = """
 SELECT 'relation', relname FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relname !~ 'yoyo'
@@ -30,7 +30,7 @@ WHERE typnamespace = 'public'::regnamespace AND typname !~ 'yoyo'
 
 @pytest.fixture(params=["postgres_server", "postgres_16"])
 def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database without any migration."""
+    """Yield the URL of a database without any migration."""
     server: PostgresServer = request.getfixturevalue(request.param)
     name = f"empty_{secrets.token_hex(4)}"
     with psycopg.connect(server.url, autocommit=True) as administrator:
@@ -40,18 +40,18 @@ def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def objects(url: str) -> set[tuple[str, str]]:
-    """What is there that the migrations made."""
+    """Return the objects that the migrations created."""
     with connected(url) as connection:
         return {(kind, name) for kind, name in connection.execute(OBJECTS).fetchall()}
 
 
 def missing(url: str) -> list[str]:
-    """What the services would miss."""
+    """Return the migrations that services would miss."""
     with connected(url) as connection:
         return schema.missing(connection)
 
 
-def test_migrations_go_forward_and_back_and_leave_nothing_behind(empty_url: str) -> None:
+def test_migrations_apply_and_roll_back_without_leftovers(empty_url: str) -> None:
     assert schema.migrate(empty_url) == ALL
     made = objects(empty_url)
     assert ("relation", "tally") in made
@@ -66,7 +66,7 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
     assert schema.migrate(empty_url) == []
 
 
-def test_what_is_missing_is_named(empty_url: str) -> None:
+def test_missing_migrations_are_named(empty_url: str) -> None:
     assert missing(empty_url) == ALL
     schema.migrate(empty_url)
     assert missing(empty_url) == []
@@ -74,7 +74,7 @@ def test_what_is_missing_is_named(empty_url: str) -> None:
     assert missing(empty_url) == ALL[-1:]
 
 
-def test_two_migrations_at_once_both_succeed(empty_url: str) -> None:
+def test_concurrent_migrations_both_succeed(empty_url: str) -> None:
     applied: list[list[str]] = []
     runs = [threading.Thread(target=lambda: applied.append(schema.migrate(empty_url))) for _ in range(2)]
     for run in runs:
@@ -85,6 +85,6 @@ def test_two_migrations_at_once_both_succeed(empty_url: str) -> None:
     assert missing(empty_url) == []
 
 
-def test_every_migration_can_be_undone() -> None:
+def test_every_migration_has_a_rollback() -> None:
     for name in ALL:
         assert (schema.MIGRATIONS / f"{name}.rollback.sql").is_file()

@@ -1,4 +1,4 @@
-"""Postgres takes everything and answers nothing: calls end by their deadline, and all is well once it answers again."""
+"""Postgres accepts everything and answers nothing: calls end by their deadline, and recover when it answers again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.support.waiting import wait_until
 
 
 def read(database: Database, deadline: float) -> None:
-    """A read."""
+    """Read something."""
     database.autocommit(lambda connection: players.read(connection, "player"), deadline)
 
 
 def answers(database: Database) -> bool:
-    """Whether a read succeeds."""
+    """Return whether a read succeeds."""
     try:
         read(database, soon(0.5))
     except ChallengeError:
@@ -60,7 +60,7 @@ def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
         proxy.thaw()
 
 
-def test_while_nothing_answers_nobody_hears_that_there_is_too_much_to_do(database_url: str) -> None:
+def test_a_silent_server_is_not_reported_as_overload(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         read(database, soon())
         proxy.freeze()
@@ -70,7 +70,7 @@ def test_while_nothing_answers_nobody_hears_that_there_is_too_much_to_do(databas
         proxy.thaw()
 
 
-def test_it_works_again_by_itself(database_url: str) -> None:
+def test_reads_recover_when_the_server_answers_again(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         read(database, soon())
         proxy.freeze()

@@ -1,4 +1,4 @@
-"""Standings merge in the database as they do in memory."""
+"""Standings merge in the database as in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.postgres.statistics import standings as stored_standings
 from tests.support.strategies import standings
 
 players = (f"player {number}" for number in count())
-"""Each example has players of its own, so that all share one database."""
+"""Every example uses new players, so that all examples share one database."""
 
 scopes = st.sampled_from([(ScopeKind.ALL, ""), (ScopeKind.CHALLENGE, "arena"), (ScopeKind.TAG, "it's \U0001f409")])
 periods = st.sampled_from([(Schedule.LIFETIME, LIFETIME_START), (Schedule.DAY, 20_000 * DAY)])
@@ -25,7 +25,7 @@ batches = st.lists(st.dictionaries(st.tuples(periods, scopes), standings, min_si
 
 
 @given(batches)
-def test_merging_in_the_database_adds_up_as_it_does_in_memory(
+def test_merging_in_the_database_equals_merging_in_memory(
     either_connection: Connection, drawn: list[dict[tuple[tuple[Schedule, int], tuple[ScopeKind, str]], Standing]]
 ) -> None:
     player = next(players)

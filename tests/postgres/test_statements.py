@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ SQL_FILES = sorted((SHARED / "postgres").rglob("*.sql"))
 
 
 def uses() -> list[str]:
-    """The names in all calls of `statement(...)`."""
+    """Return the names in all calls of `statement(...)`."""
     found = []
     for path in sorted((SHARED / "postgres").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -31,11 +32,19 @@ def test_every_statement_is_used_once_and_every_use_exists() -> None:
 
 
 @pytest.mark.parametrize("statement", statements().values(), ids=list(statements()))
-def test_every_statement_says_what_it_is_for(statement: Statement) -> None:
+def test_every_statement_states_its_purpose(statement: Statement) -> None:
     first, _, rest = statement.text.decode().partition("\n")
     assert first.startswith("-- ")
     assert len(first.split()) >= 4
     assert rest.strip()
+
+
+@pytest.mark.parametrize("statement", statements().values(), ids=list(statements()))
+def test_every_statement_names_its_parameters(statement: Statement) -> None:
+    text = statement.text.decode()
+    comment = "\n".join(line for line in text.splitlines() if line.startswith("--"))
+    used = set(re.findall(r"\$\d+", text.replace(comment, "")))
+    assert set(re.findall(r"(\$\d+) \w+", comment)) == used
 
 
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: path.name)
@@ -47,7 +56,7 @@ def test_every_statement_in_a_file_has_a_name(path: Path) -> None:
     assert lines[0].startswith("-- name: ")
 
 
-def test_a_name_that_no_file_has_is_an_error_at_once() -> None:
+def test_an_unknown_name_is_an_error_at_once() -> None:
     from shared.postgres.statements import statement
 
     with pytest.raises(KeyError, match="no_such_statement"):

@@ -1,4 +1,4 @@
-"""The merge in SQL is the merge in Python."""
+"""Tallies merge in the database as in memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from tests.support.databases import connected
 from tests.support.strategies import FIRST_DAY, KILLS, STATS, tallies
 
 players = (f"player {number}" for number in count())
-"""Each example has players of its own, so that all share one database."""
+"""Every example uses new players, so that all examples share one database."""
 
-# One database serves all examples.
 batches = st.lists(
     st.dictionaries(st.tuples(st.integers(0, 1), st.sampled_from(STATS)), tallies, max_size=5), min_size=1, max_size=5
 )
 
 
 def stored(connection: Connection, key: TallyKey) -> Tally:
-    """Everything that a stored tally counts."""
+    """Return a stored tally with everything that it counts."""
     row = connection.execute(
         "SELECT sum, events, latest, latest_time, highest, days::text, day_count, sum_time, events_time, highest_time"
         " FROM tally WHERE user_id = $1 AND source = $2 AND stat_code = $3",
@@ -42,14 +41,14 @@ def stored(connection: Connection, key: TallyKey) -> Tally:
 
 
 def days_in(multirange: str) -> set[int]:
-    """The days in a literal such as `{[1,3),[7,8)}`."""
+    """Return the days of a literal such as `{[1,3),[7,8)}`."""
     ranges = multirange.strip("{}[)").split("),[") if multirange != "{}" else []
     bounds = [tuple(map(int, each.split(","))) for each in ranges]
     return {day for start, end in bounds for day in range(start, end)}
 
 
 @given(batches)
-def test_merging_in_the_database_adds_up_as_it_does_in_memory(
+def test_merging_in_the_database_equals_merging_in_memory(
     either_connection: Connection, drawn: list[dict[tuple[int, Stat], Tally]]
 ) -> None:
     names = [next(players), next(players)]
@@ -80,7 +79,7 @@ def test_sums_saturate_in_the_database(either_connection: Connection) -> None:
     assert merged.after.events == 3
 
 
-def test_the_days_before_a_merge_are_told_where_a_day_was_added(either_connection: Connection) -> None:
+def test_previous_days_are_returned_where_a_day_was_added(either_connection: Connection) -> None:
     key = TallyKey("player", KILLS)
     stored_tallies.merge(either_connection, {key: Tally(days={FIRST_DAY, FIRST_DAY + 1, FIRST_DAY + 3})})
     (repeated,) = stored_tallies.merge(either_connection, {key: Tally(days={FIRST_DAY + 1})})

@@ -1,4 +1,4 @@
-"""Postgres is away, full or read-only: callers hear so in time, and it works again by itself."""
+"""Postgres is down, exhausted or read-only: callers are told in time, and calls recover by themselves."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ AT_MOST_S = POOL_WAIT_MAX_S + LATE_S
 
 
 def ask(connection: Connection) -> object:
-    """The least that can be asked."""
+    """Run a trivial query."""
     return connection.execute("SELECT 1").fetchone()
 
 
 def answers(database: Database) -> bool:
-    """Whether the database does what it is asked."""
+    """Return whether the database answers."""
     try:
         return database.autocommit(ask, soon(0.5)) == (1,)
     except ChallengeError:
         return False
 
 
-def test_when_all_connections_are_in_use_callers_hear_that_it_is_too_much(database_url: str) -> None:
+def test_callers_without_a_connection_are_told_of_overload(database_url: str) -> None:
     lent, give_back = threading.Event(), threading.Event()
 
     def hold(connection: Connection) -> object:
@@ -61,7 +61,7 @@ def test_when_all_connections_are_in_use_callers_hear_that_it_is_too_much(databa
         assert database.autocommit(ask, soon()) == (1,)
 
 
-def test_a_server_that_was_never_there_is_unavailable() -> None:
+def test_an_unreachable_server_is_unavailable() -> None:
     with opened(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", pool_size=1) as database:
         started = time.monotonic()
         with pytest.raises(DatabaseUnavailable):
@@ -69,7 +69,7 @@ def test_a_server_that_was_never_there_is_unavailable() -> None:
         assert time.monotonic() - started < AT_MOST_S
 
 
-def test_a_server_that_went_away_is_unavailable_until_it_is_back(database_url: str) -> None:
+def test_a_lost_server_is_unavailable_until_it_is_back(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         assert database.autocommit(ask, soon()) == (1,)
         proxy.refuse(True)
@@ -84,7 +84,7 @@ def test_a_server_that_went_away_is_unavailable_until_it_is_back(database_url: s
         wait_until(lambda: answers(database))
 
 
-def test_a_read_only_database_is_unavailable_to_writers_until_it_is_not(database_url: str) -> None:
+def test_a_read_only_database_is_unavailable_to_writers(database_url: str) -> None:
     name = sql.Identifier(urlsplit(database_url).path.lstrip("/"))
 
     def write(user_id: str) -> bool:
@@ -99,7 +99,7 @@ def test_a_read_only_database_is_unavailable_to_writers_until_it_is_not(database
         assert write("one")
 
 
-def test_a_server_that_crashed_serves_again_by_itself(own_postgres: EmbeddedPostgres) -> None:
+def test_a_crashed_server_is_used_again_after_restart(own_postgres: EmbeddedPostgres) -> None:
     with opened(own_postgres.url, pool_size=2) as database:
         assert database.autocommit(ask, soon()) == (1,)
         own_postgres.kill()
@@ -109,7 +109,7 @@ def test_a_server_that_crashed_serves_again_by_itself(own_postgres: EmbeddedPost
         wait_until(lambda: answers(database))
 
 
-def test_a_transaction_that_a_crashed_server_knows_nothing_of_is_over(own_postgres: EmbeddedPostgres) -> None:
+def test_a_transaction_unknown_to_a_restarted_server_is_over(own_postgres: EmbeddedPostgres) -> None:
     with connected(own_postgres.url) as lost:
         lost.execute("BEGIN")
         row = lost.execute("SELECT pg_current_xact_id()::text").fetchone()

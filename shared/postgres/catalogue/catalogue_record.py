@@ -1,4 +1,4 @@
-"""The record of what catalogues defined, in the database."""
+"""The record in the database of what catalogues defined."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ _HAS_RUN = statement("has_catalogue_version_run")
 
 
 def insert_missing_identities(connection: Connection, identities: Mapping[str, GoalIdentity]) -> None:
-    """Note what goal ids stand for; those that are known stay as they are."""
+    """Record the definitions of new goal ids; known ones keep theirs."""
     goal_ids = sorted(identities)
     columns = zip(*(identities[goal_id] for goal_id in goal_ids), strict=True)
     _INSERT_IDENTITIES.rows(connection, text_array(goal_ids), *map(text_array, columns))
 
 
 def read_identities(connection: Connection, goal_ids: Iterable[str]) -> dict[str, GoalIdentity]:
-    """What these goal ids stand for; an unknown one is left out."""
+    """Return the recorded definitions of these goal ids; unknown ones are left out."""
     rows = _READ_IDENTITIES.rows(connection, text_array(list(goal_ids)))
     return {goal_id: GoalIdentity(*identity) for goal_id, *identity in rows}
 
 
 def insert_version(connection: Connection, version: str, now: Instant) -> None:
-    """Note that a version runs; one that ran before keeps its time."""
+    """Record that a version runs; one that ran before keeps its time."""
     _INSERT_VERSION.rows(connection, version, now)
 
 
 def has_run(connection: Connection, version: str) -> bool:
-    """Whether a version runs, or ran before."""
-    row = _HAS_RUN.row(connection, version)
-    return row is not None and bool(row[0])
+    """Return whether any process has ever used this version."""
+    return bool(_HAS_RUN.value(connection, version))

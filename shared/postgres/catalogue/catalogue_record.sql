@@ -1,6 +1,6 @@
 -- name: insert_goal_identities
--- Notes what new goal ids stand for; known ones stay as they are. Ids must be sorted: the order is the order of the
--- locks.
+-- Record the definitions of new goal ids; known ones keep theirs. Ids must be sorted: their order is the lock order.
+-- $1 goal_ids, $2 sources, $3 stat_codes, $4 countings, $5 schedules
 INSERT INTO goal_identity (goal_id, source, stat_code, counting, schedule)
 SELECT goal_id, source, stat_code, counting, schedule
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
@@ -8,17 +8,20 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
 ON CONFLICT (goal_id) DO NOTHING;
 
 -- name: read_goal_identities
--- What these goal ids stand for, as far as they are known.
+-- Return the recorded definitions of these goal ids.
+-- $1 goal_ids
 SELECT goal_id, source, stat_code, counting, schedule
 FROM goal_identity
 WHERE goal_id = ANY ($1::text[]);
 
 -- name: insert_catalogue_version
--- Notes that a catalogue version runs, and since when; a known one keeps its time.
+-- Record that a catalogue version runs, and since when; a known one keeps its time.
+-- $1 version, $2 first_run_time
 INSERT INTO catalogue_version (version, first_run_time)
 VALUES ($1, instant($2))
 ON CONFLICT (version) DO NOTHING;
 
 -- name: has_catalogue_version_run
--- Whether a process has taken this catalogue version into use, whenever that was.
+-- Return whether any process has ever used this catalogue version.
+-- $1 version
 SELECT EXISTS (SELECT FROM catalogue_version WHERE version = $1);

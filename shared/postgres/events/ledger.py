@@ -1,4 +1,4 @@
-"""The exactly-once ledger: which events were seen."""
+"""The exactly-once ledger of events in the database."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ HASH_BYTES = 16
 
 
 class LedgerKey(NamedTuple):
-    """What identifies an event in the ledger. The order of keys is the order in which transactions lock them."""
+    """Identity of an event in the ledger. Keys are locked in their order."""
 
     day: Day
     user_id: str
     event_hash: bytes
-    """BLAKE2b of player, day and event id: different for any two events, whoever they belong to."""
+    """BLAKE2b of player, day and event id: unique across all players."""
 
 
 def ledger_key(event: Event) -> LedgerKey:
-    """The key of an event."""
+    """Return the ledger key of an event."""
     day = event.time // DAY
-    # The length says where the player's id ends, whatever characters it has.
+    # The length marks the end of the player id, whatever characters it contains.
     text = f"{day} {len(event.user_id)} {event.user_id} {event.event_id}"
     return LedgerKey(day, event.user_id, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
 
@@ -41,9 +41,9 @@ def ledger_key(event: Event) -> LedgerKey:
 def insert_unseen(
     connection: Connection, keys: Iterable[LedgerKey], content: Mapping[LedgerKey, Event] | None = None
 ) -> set[bytes]:
-    """Note these events as seen, and answer the hashes of those that were not seen before.
+    """Record these events as seen, and return the hashes of those that were not seen before.
 
-    With `content` the events themselves are kept too, for audit and replay. Repetitions among `keys` do no harm.
+    With `content` the events themselves are kept, too, for audit and replay. `keys` may contain duplicates.
     """
     keys = sorted(keys)
     kept = [content[key] for key in keys] if content is not None else []
@@ -63,21 +63,21 @@ def insert_unseen(
 
 
 def seen_by_transaction(connection: Connection, key: LedgerKey, transaction_id: int) -> bool:
-    """Whether this very transaction noted the event, and is committed."""
+    """Return whether this transaction recorded the event and is committed."""
     return _BY_TRANSACTION.row(connection, key.day, key.user_id, key.event_hash, transaction_id) is not None
 
 
 class SeenEvents(NamedTuple):
-    """What the ledger holds of a player."""
+    """A player's events in the ledger."""
 
     events: list[Event]
-    """Those whose content was kept."""
+    """Events whose content was kept."""
     without_content: int
-    """How many more were seen."""
+    """Number of further events that were seen."""
 
 
 def read_seen(connection: Connection, user_id: str, days: Sequence[Day]) -> SeenEvents:
-    """The events of a player that were seen on these days."""
+    """Return the events of a player that were seen on these days."""
     rows = _READ.rows(connection, user_id, text_array([str(to_date(day)) for day in days]))
     events = [
         Event(event_id, user_id, time, stat_of(source, code), delta, value)
@@ -88,5 +88,5 @@ def read_seen(connection: Connection, user_id: str, days: Sequence[Day]) -> Seen
 
 
 def write_a_page(connection: Connection) -> None:
-    """Write what needs room on the disk. Only to see whether there is some: in a transaction that is rolled back."""
+    """Write a page, to check in a transaction that is rolled back whether the disk has room."""
     _WRITE_A_PAGE.rows(connection, CONTROL_ID)

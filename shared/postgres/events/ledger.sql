@@ -1,6 +1,8 @@
 -- name: insert_events_seen
--- Notes events as seen; answers the hashes of those that were not seen before, each once. Keys must be sorted: the order is the order
--- of the locks. The arrays of the content are empty where it is not kept: unnest fills them up with nulls.
+-- Record events as seen and return the hashes of those that were not seen before, each once. Keys must be sorted: their
+-- order is the lock order. The arrays of content are empty where content is not kept; unnest pads them with nulls.
+-- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
+-- $9 values
 INSERT INTO event_seen (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
 SELECT
     date 'epoch' + event_day, user_id, event_hash,
@@ -13,8 +15,9 @@ ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
 
 -- name: event_seen_by_transaction
--- Whether this event was noted by this transaction: tells after a lost connection what became of its COMMIT. xmin holds
--- the low 32 bits of the transaction id.
+-- Return a row if this transaction recorded this event: after a lost connection that tells whether its COMMIT
+-- succeeded. xmin holds the low 32 bits of the transaction id.
+-- $1 event_day, $2 user_id, $3 event_hash, $4 transaction_id
 SELECT true
 FROM event_seen
 WHERE event_day = date 'epoch' + $1::integer
@@ -23,13 +26,15 @@ WHERE event_day = date 'epoch' + $1::integer
     AND xmin::text::bigint = $4::bigint % 4294967296;
 
 -- name: read_events_seen
--- What the ledger holds of a player on these days; the content is null where it was not kept.
+-- Return the ledger's events of a player on these days. Content is null where it was not kept.
+-- $1 user_id, $2 event_days
 SELECT event_id, event_time, source, stat_code, delta, value
 FROM event_seen
 WHERE event_day = ANY ($2::date[]) AND user_id = $1;
 
 -- name: write_a_page
--- Writes 8,000 bytes that do not compress, for which the disk must have a page. To be rolled back.
+-- Write 8,000 incompressible bytes, for which the disk must have a free page. To be rolled back.
+-- $1 user_id
 INSERT INTO event_seen (event_day, user_id, event_hash, event_id)
 SELECT date 'epoch', $1, decode(repeat('00', 16), 'hex'), string_agg(md5(number::text), '')
 FROM generate_series(1, 250) AS number;

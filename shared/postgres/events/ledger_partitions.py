@@ -1,4 +1,4 @@
-"""The ledger's partitions, one for each day: made ahead, and dropped when no event of the day is accepted any more."""
+"""Daily partitions of the ledger: created ahead, and dropped when no event of the day is accepted any more."""
 
 from __future__ import annotations
 
@@ -16,27 +16,23 @@ _WITHOUT_PARTITION = statement("days_without_partition")
 
 
 class PartitionChanges(NamedTuple):
-    """What was made and dropped, in days."""
+    """Numbers of partitions created and dropped."""
 
     made: int
     dropped: int
 
 
 def keep_partitions(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
-    """Make what is missing from `first` to `last`, and drop what lies before. In a transaction of its own.
+    """Create the missing partitions from `first` to `last`, and drop earlier ones, in a transaction of its own.
 
-    None if another process is at it.
+    Return what changed; None if another process does this at the moment.
     """
-    if not _value(_LOCK.row(connection)):
+    if not _LOCK.value(connection):
         return None
-    _LIMIT_LOCK_WAIT.row(connection)
-    return PartitionChanges(_value(_MAKE.row(connection, first, last)), _value(_DROP.row(connection, first)))
+    _LIMIT_LOCK_WAIT.value(connection)
+    return PartitionChanges(_MAKE.value(connection, first, last), _DROP.value(connection, first))
 
 
 def days_without_partition(connection: Connection) -> int:
-    """How many days' events lie in the default partition, where dropping a day is not free."""
-    return _value(_WITHOUT_PARTITION.row(connection))
-
-
-def _value(row: tuple[int, ...] | None) -> int:
-    return row[0] if row is not None else 0
+    """Return the number of days in the default partition, where dropping a day is not free."""
+    return int(_WITHOUT_PARTITION.value(connection))

@@ -1,4 +1,4 @@
-"""What players' events add up to, in the database."""
+"""Tallies in the database."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from shared.postgres.statements import statement
 _MERGE = statement("merge_tallies")
 _SOURCES = {source.value: source for source in Source}
 STATS_CACHED_MAX = 4_096
-"""Far more than a game counts."""
-# One range of an int4multirange literal such as {[1,3),[7,8)}.
+"""More stats than any game counts."""
+# A range of an int4multirange literal such as {[1,3),[7,8)}.
 _STRETCH = re.compile(r"\[(\d+),(\d+)\)")
 
 
 class MergedTally(NamedTuple):
-    """A row of merge_tallies: a stored tally's measures before and after the merge."""
+    """A row of merge_tallies: the measures of a stored tally before and after the merge."""
 
     user_id: str
     source: str
@@ -45,7 +45,7 @@ class MergedTally(NamedTuple):
     events_time: Instant | None
     highest_time: Instant | None
     last_day: Day | None
-    """The newest day; None where days are not counted."""
+    """Newest day; None where days are not counted."""
     prev_days: str | None
 
     @property
@@ -55,7 +55,7 @@ class MergedTally(NamedTuple):
 
     @property
     def state(self) -> TallyState:
-        """The stored tally, as far as boards rank by it; it must have been asked for."""
+        """The part of the tally that leaderboards rank by; only valid if the times were requested."""
         return TallyState(
             self.user_id,
             self.stat,
@@ -80,15 +80,15 @@ class MergedTally(NamedTuple):
 
     @property
     def days_before(self) -> frozenset[Day]:
-        """The days that were there before, where a day was added; empty elsewhere."""
+        """The previous days if a day was added; empty otherwise."""
         return _parse_days(self.prev_days or "")
 
 
 def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_times: bool = False) -> list[MergedTally]:
-    """Add these tallies to the stored ones. The rows stay locked until the transaction ends.
+    """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends.
 
-    Boards rank by more than the measures: what else they need of a merged tally is None unless it is asked for.
-    Merging the identity `Tally()` locks a row, makes it where it is missing, and changes nothing that it counts.
+    Leaderboards rank by more than the measures. With `with_times` that is returned, too; otherwise it is None.
+    Merging the identity `Tally()` locks a row, creates it if it is missing, and changes nothing that it counts.
     """
     keys = sorted(tallies)
     values = [tallies[key] for key in keys]
@@ -111,18 +111,18 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_tim
         nullable_int_array([tally.highest_time for tally in values]),
         with_times,
     )
-    # Rows stay as they are: of a thousand, hardly any completes something.
+    # Rows are not converted further: of a thousand, hardly any completes a goal.
     return list(map(MergedTally._make, rows))
 
 
 @lru_cache(STATS_CACHED_MAX)
 def stat_of(source: str, code: str) -> Stat:
-    """The stat of a stored source and code."""
+    """Return the stat of a stored source and code."""
     return Stat(_SOURCES[source], code)
 
 
 def stretches_of(literal: str) -> list[Stretch]:
-    """The stretches of a stored set of days."""
+    """Return the stretches of a stored set of days."""
     return [Stretch(int(start), int(end)) for start, end in _STRETCH.findall(literal)]
 
 

@@ -1,8 +1,11 @@
 -- name: merge_tallies
--- Adds tallies to the stored ones, which locks them, and answers the measures before and after; if it is asked for, since
--- when they are what they are; and where days were added, those that were there before. The same merge as
--- Tally.merge in shared/domain/tally.py. Instants and days come as integers, day sets as multirange literals ('{}' where
--- days are not counted). Keys must be distinct and sorted: the order is the order of the locks.
+-- Add tallies to the stored ones, which locks them. Return the measures before and after; on request when they were
+-- reached; and the previous days where days were added. The same merge as Tally.merge in shared/domain/tally.py. Day
+-- sets are multirange literals, '{}' where days are not counted. Keys must be distinct and sorted: their order is the
+-- lock order.
+-- $1 user_ids, $2 sources, $3 stat_codes, $4 schedules, $5 period_starts, $6 sums, $7 events, $8 latests,
+-- $9 latest_times, $10 highests, $11 days, $12 day_counts, $13 sum_times, $14 events_times, $15 highest_times,
+-- $16 with_times
 INSERT INTO tally AS stored (
     user_id, source, stat_code, schedule, period_start,
     sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time
@@ -58,8 +61,7 @@ ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     END
 RETURNING
     user_id, source, stat_code, schedule,
-    -- Instants as numbers: loading a timestamp takes three times as long. Exact: an instant in seconds, as a double, is
-    -- off by less than half a microsecond.
+    -- Instants as integers: loading a timestamp takes three times as long.
     microseconds(period_start),
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,

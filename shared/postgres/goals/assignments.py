@@ -1,4 +1,4 @@
-"""Players' own choices for goals, in the database."""
+"""Assignments in the database: players' own choices for goals."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _STORE = statement("store_assignment")
 
 
 class Choice(NamedTuple):
-    """What is known of a player's choice for a goal."""
+    """A player's choice for a goal."""
 
     assignment: Assignment | None
     """None if the catalogue's default holds."""
     initialize_time: Instant | None
-    """Since when the player is there; None for one who was never initialized."""
+    """When the player was initialized; None if never."""
 
     @property
     def active_since(self) -> Instant | None:
-        """Since when the goal is active, if it is; None if nobody knows."""
+        """When the goal became active; None if that is unknown or it is inactive."""
         return self.initialize_time if self.assignment is None else self.assignment.active_since
 
 
 def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Choice]:
-    """The choice for each of these (player, goal) pairs."""
+    """Return the choice for each of these (player, goal) pairs."""
     rows = _READ_CHOICES.rows(
         connection,
         text_array([user_id for user_id, _ in pairs]),

@@ -1,6 +1,7 @@
 -- name: read_choices
--- What these players have chosen for these goals, pair by pair, and since when they are there. The flush asks only for
--- what it crossed.
+-- Return what these players have chosen for these goals, pair by pair, and when each player was initialized. The flush
+-- asks only for the goals whose targets were crossed.
+-- $1 user_ids, $2 goal_ids
 SELECT
     crossed.user_id, crossed.goal_id,
     player.initialize_time,
@@ -10,7 +11,8 @@ LEFT JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal
 LEFT JOIN player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
--- Stores a player's choice for a goal; null for active_since keeps the stored one.
+-- Store a player's choice for a goal. A null active_since keeps the stored one.
+-- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress
 INSERT INTO assignment AS stored (user_id, goal_id, active, active_since, frozen_progress)
 VALUES ($1, $2, $3, instant($4), $5)
 ON CONFLICT (user_id, goal_id) DO UPDATE SET

@@ -1,4 +1,4 @@
-"""Completed goals, in the database."""
+"""Completions in the database."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _RELEASE = statement("release_claim")
 
 
 class HeldClaim(NamedTuple):
-    """The claim that a completion has now, and where it counts."""
+    """The current claim of a completion, and where it counts."""
 
     claim_time: Instant | None
-    """None if there is none."""
+    """None if the completion is unclaimed."""
     challenge_id: str | None
     tags: tuple[str, ...]
 
 
 def insert_missing(connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
-    """Store completions, and answer which of them were not stored before.
+    """Store completions, and return those that were not stored before.
 
-    A completion counts in statistics, too: `shared.operations.statistics.standing_changes` sees to that.
+    Completions also count in statistics, which `shared.operations.statistics.standing_changes` updates.
     """
     keys = sorted(records)
     values = [records[key] for key in keys]
@@ -50,17 +50,17 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
 
 
 def next_claim_number(connection: Connection, key: CompletionKey) -> int | None:
-    """The number of the completion's next claim, from 1, and lock it; None if it is claimed, or not stored."""
+    """Lock an unclaimed completion, and return its next claim number, from 1; None if it is claimed or not stored."""
     row = _NEXT_CLAIM_NUMBER.row(connection, *key)
     return None if row is None else int(row[0])
 
 
 def lock(connection: Connection, key: CompletionKey) -> HeldClaim:
-    """Lock a completion, before a grant of it is settled and it may have to be released."""
+    """Lock a completion before one of its grants is settled, because it may have to be released; return its claim."""
     row = _LOCK.row(connection, *key)
     return HeldClaim(None, None, ()) if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
 
 
 def release(connection: Connection, key: CompletionKey, claim_number: int) -> bool:
-    """Make a completion claimable again; False if another claim holds it, or none."""
+    """Make a completion claimable again; return False if another claim holds it, or none."""
     return _RELEASE.row(connection, *key, claim_number) is not None

@@ -1,6 +1,8 @@
 -- name: insert_completions
--- Stores completions; answers those that this statement stored, so that each is named once across all handlers. Keys
--- must be sorted: the order is the order of the locks.
+-- Store completions and return those that this statement stored, so that each is reported once across all handlers.
+-- Keys must be sorted: their order is the lock order.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 complete_times, $6 challenge_ids, $7 tags, $8 points,
+-- $9 active_sinces
 INSERT INTO completion (
     user_id, goal_id, period_start, occurrence, complete_time, challenge_id, tags, points, active_since
 )
@@ -20,7 +22,8 @@ ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
 -- name: next_claim_number
--- Locks a completion that nobody has claimed; answers the number that its next claim has.
+-- Lock an unclaimed completion and return the number of its next claim.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
 SELECT claim_number + 1
 FROM completion
 WHERE user_id = $1
@@ -31,7 +34,8 @@ WHERE user_id = $1
 FOR UPDATE;
 
 -- name: lock_completion
--- Locks a completion before its grants, in the order of all transactions; answers its claim, and where it counts.
+-- Lock a completion before its grants, as the lock order demands; return its claim time and where it counts.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
 SELECT claim_time, challenge_id, tags
 FROM completion
 WHERE user_id = $1
@@ -41,7 +45,8 @@ WHERE user_id = $1
 FOR UPDATE;
 
 -- name: release_claim
--- Makes a completion claimable again, if this is the claim that holds it; answers a row exactly then.
+-- Make a completion claimable again if this claim holds it; return a row exactly then.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number
 UPDATE completion
 SET claim_time = NULL
 WHERE user_id = $1

@@ -1,4 +1,4 @@
-"""Players, and everything that their goals are judged by, in the database."""
+"""Players in the database, and everything that their goals are judged by."""
 
 from __future__ import annotations
 
@@ -21,20 +21,17 @@ _UPDATE_TIME_ZONE = statement("update_time_zone")
 
 
 class StoredPlayer(NamedTuple):
-    """A player as stored."""
+    """A stored player."""
 
     time_zone: str | None
-    """None for a player that was never initialized."""
+    """None for a player who was never initialized."""
     view: PlayerView
 
 
 def read(connection: Connection, user_id: str) -> StoredPlayer:
-    """Everything about one player, in one round trip."""
-    row = _READ.row(connection, user_id)
-    if row is None:
-        raise LookupError("read_player answers one row")
-    time_zone = row[0]
-    columns = filled(row[1:])
+    """Return everything about one player, in one round trip."""
+    time_zone, *arrays = _READ.only_row(connection, user_id)
+    columns = filled(arrays)
     return StoredPlayer(
         time_zone,
         PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:11]), completions_of(*columns[11:])),
@@ -44,23 +41,23 @@ def read(connection: Connection, user_id: str) -> StoredPlayer:
 def tallies_of(
     sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
 ) -> dict[Stat, TallyView]:
-    """A player's lifetime tallies, from arrays of their columns."""
+    """Return a player's lifetime tallies from arrays of their columns."""
     *measures, latest = measures_and_latest
     views = map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
     return dict(zip(map(stat_of, sources, codes), views, strict=True))
 
 
 def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
-    """A player's choices, from arrays of their columns."""
+    """Return a player's choices from arrays of their columns."""
     return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
 
 
 def completions_of(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
-    """What a player has completed, from arrays of the columns."""
+    """Return a player's completions from arrays of their columns."""
     return dict(zip(goal_ids, map(_completion, zip(*columns, strict=True)), strict=True))
 
 
-# Named tuples, made without a call of Python's for each: of a player's goals there may be hundreds.
+# Constructors of named tuples without a Python call each: a player may have hundreds of goals.
 _measures = partial(tuple.__new__, Measures)
 _tally_view = partial(tuple.__new__, TallyView)
 _assignment = partial(tuple.__new__, Assignment)
@@ -68,7 +65,7 @@ _completion = partial(tuple.__new__, Completion)
 
 
 def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -> bool:
-    """Store a new player; False if the player is there already."""
+    """Store a new player; return False if the player exists."""
     return _INSERT.row(connection, user_id, time_zone, now) is not None
 
 

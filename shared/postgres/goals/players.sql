@@ -1,6 +1,7 @@
 -- name: read_player
--- Everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key, a column of
--- theirs an array here. Arrays are null where there is nothing; instants are integers.
+-- Return everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key,
+-- each of their columns an array. Arrays are null where there are no rows; instants are integers.
+-- $1 user_id
 SELECT
     (SELECT time_zone FROM player WHERE user_id = $1),
     tallies.*,
@@ -16,7 +17,6 @@ FROM (
 (
     SELECT
         array_agg(goal_id), array_agg(active),
-        -- Exact: an instant in seconds, as a double, is off by less than half a microsecond.
         array_agg(microseconds(active_since)),
         array_agg(frozen_progress)
     FROM assignment
@@ -32,12 +32,14 @@ FROM (
 ) AS completions;
 
 -- name: insert_player
--- Stores a new player; answers a row exactly when this call stored it.
+-- Store a new player; return a row exactly when this statement stored it.
+-- $1 user_id, $2 time_zone, $3 initialize_time
 INSERT INTO player (user_id, time_zone, initialize_time)
 VALUES ($1, $2, instant($3))
 ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id;
 
 -- name: update_time_zone
--- Stores another time zone of a player.
+-- Store another time zone of a player.
+-- $1 user_id, $2 time_zone
 UPDATE player SET time_zone = $2 WHERE user_id = $1 AND time_zone <> $2;

@@ -1,4 +1,4 @@
-"""The journal of changed scores, in the database: what Redis has yet to be told."""
+"""The journal of changed scores in the database: changes that Redis does not have yet."""
 
 from __future__ import annotations
 
@@ -27,27 +27,23 @@ class JournalEntry(NamedTuple):
 
 
 def insert(connection: Connection, user_ids: Sequence[str]) -> int:
-    """Note players whose scores this transaction changes, and answer the entry's id."""
-    row = _INSERT.row(connection, text_array(user_ids))
-    if row is None:
-        raise LookupError("insert_journal_entry answers one row")
-    return int(row[0])
+    """Record players whose scores this transaction changes, and return the entry's id."""
+    return int(_INSERT.value(connection, text_array(user_ids)))
 
 
 def read(connection: Connection, limit: int) -> list[JournalEntry]:
-    """The oldest entries."""
+    """Return the oldest entries."""
     return list(map(JournalEntry._make, _READ.rows(connection, limit)))
 
 
 def count(connection: Connection, limit: int) -> int:
-    """How many entries there are; `limit` stands for as many or more."""
-    row = _COUNT.row(connection, limit)
-    return 0 if row is None else int(row[0])
+    """Return the number of entries, at most `limit`."""
+    return int(_COUNT.value(connection, limit))
 
 
 def delete(connection: Connection, entry_ids: Sequence[int]) -> None:
-    """Forget entries whose scores Redis has. In a transaction; it is not waited for the disk."""
-    _COMMIT_LAZILY.row(connection)
+    """Delete entries whose scores Redis has, in a transaction whose commit does not wait for the disk."""
+    _COMMIT_LAZILY.value(connection)
     _DELETE.rows(connection, int_array(entry_ids))
 
 

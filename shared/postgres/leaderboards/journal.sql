@@ -1,31 +1,38 @@
 -- name: insert_journal_entry
--- Notes whose scores this transaction changes, so that it is known who was missed if nobody lives to tell Redis.
+-- Record whose scores this transaction changes, so that they are found if no process lives to tell Redis.
+-- $1 user_ids
 INSERT INTO leaderboard_journal (user_ids) VALUES ($1::text[]) RETURNING entry_id;
 
 -- name: read_journal
--- The oldest entries.
+-- Return the oldest entries.
+-- $1 count_max
 SELECT entry_id, user_ids FROM leaderboard_journal ORDER BY entry_id LIMIT $1::integer;
 
 -- name: count_journal
--- How many entries there are, counted up to a limit.
+-- Return the number of entries, counted up to a limit.
+-- $1 count_max
 SELECT count(*) FROM (SELECT FROM leaderboard_journal LIMIT $1::integer) AS entry;
 
 -- name: commit_lazily
--- Does not wait for the disk at this transaction's commit: what it deletes is found again after a crash, and harmless.
+-- Do not wait for the disk at this transaction's commit. After a crash the deleted entries come back, which is
+-- harmless.
 SELECT set_config('synchronous_commit', 'off', true);
 
 -- name: delete_journal_entries
--- Forgets entries whose scores Redis has.
+-- Delete entries whose scores Redis has.
+-- $1 entry_ids
 DELETE FROM leaderboard_journal WHERE entry_id = ANY ($1::bigint[]);
 
 -- name: raise_epochs_of
--- Says that whatever Redis holds of these boards may have missed changes.
+-- Invalidate what Redis holds of these leaderboards: it may have missed changes.
+-- $1 board_ids
 UPDATE leaderboard SET epoch = epoch + 1 WHERE board_id = ANY ($1::text[]);
 
 -- name: raise_epochs_but_of
--- Says so of all other boards.
+-- Invalidate what Redis holds of all other leaderboards.
+-- $1 board_ids_kept
 UPDATE leaderboard SET epoch = epoch + 1 WHERE board_id <> ALL ($1::text[]);
 
 -- name: empty_journal
--- Forgets all entries.
+-- Delete all entries.
 DELETE FROM leaderboard_journal;

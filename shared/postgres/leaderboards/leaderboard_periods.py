@@ -23,7 +23,7 @@ _IS_FINAL = statement("is_leaderboard_period_final")
 
 
 class LeaderboardPeriod(NamedTuple):
-    """A period of a board. The order is the order in which transactions lock them."""
+    """A period of a leaderboard. Periods are locked in their order."""
 
     board_id: str
     start: Instant
@@ -32,7 +32,7 @@ class LeaderboardPeriod(NamedTuple):
 
 
 def upsert(connection: Connection, boards: Mapping[str, LeaderboardIdentity], now: Instant) -> None:
-    """Note what board ids stand for, and that they are wanted; those that are known stay what they are."""
+    """Record the definitions of new leaderboards, and mark all of these as wanted; known ones keep their definition."""
     board_ids = sorted(boards)
     known = [boards[board_id] for board_id in board_ids]
     _UPSERT.rows(
@@ -50,49 +50,44 @@ def upsert(connection: Connection, boards: Mapping[str, LeaderboardIdentity], no
 
 
 def read_identities(connection: Connection, board_ids: Iterable[str]) -> dict[str, LeaderboardIdentity]:
-    """What these board ids stand for; an unknown one is left out."""
+    """Return the recorded definitions of these leaderboards; unknown ones are left out."""
     rows = _READ_IDENTITIES.rows(connection, text_array(list(board_ids)))
     return {board_id: LeaderboardIdentity(*identity) for board_id, *identity in rows}
 
 
 def open_periods(connection: Connection, periods: Iterable[LeaderboardPeriod]) -> int:
-    """Make what is missing of these periods, and answer how many were."""
+    """Store the missing ones of these periods, and return how many were missing."""
     board_ids, starts, ends = zip(*sorted(periods), strict=True)
-    row = _OPEN_PERIODS.row(connection, text_array(board_ids), int_array(starts), nullable_int_array(ends))
-    return 0 if row is None else int(row[0])
+    return int(_OPEN_PERIODS.value(connection, text_array(board_ids), int_array(starts), nullable_int_array(ends)))
 
 
 def want(connection: Connection, board_ids: Iterable[str], now: Instant, unless_since: Instant) -> None:
-    """Note that a catalogue has these boards, where nobody has said so since `unless_since`."""
+    """Mark these leaderboards as wanted now, unless they were marked since `unless_since`."""
     _WANT.rows(connection, text_array(list(board_ids)), now, unless_since)
 
 
 def retire(connection: Connection, unwanted_since: Instant) -> None:
-    """Rank boards no more that nobody has wanted since then."""
+    """Stop ranking leaderboards that were not wanted since then."""
     _RETIRE.rows(connection, unwanted_since)
 
 
 def lock_periods(connection: Connection) -> bool:
-    """Whether this transaction is the one that ends periods now; the lock ends with it."""
-    row = _LOCK_PERIODS.row(connection)
-    return row is not None and bool(row[0])
+    """Lock the ending of periods for this transaction; return False if another process holds the lock."""
+    return bool(_LOCK_PERIODS.value(connection))
 
 
 def next_to_end(connection: Connection, ended_by: Instant) -> tuple[str, Instant] | None:
-    """Of the periods that are over and not final, the one that ended longest ago: its board and start, locked."""
+    """Lock and return the period that ended longest ago and is not final, as leaderboard and start."""
     row = _NEXT_TO_END.row(connection, ended_by)
     return None if row is None else (row[0], row[1])
 
 
 def finish(connection: Connection, board_id: str, period_start: Instant, now: Instant) -> int:
-    """Make a period's ranking final as it stands, and answer how many players it has."""
-    row = _FINISH.row(connection, board_id, period_start, now)
-    if row is None:
-        raise LookupError("the period is there, and not final")
-    return int(row[0])
+    """Make the ranking of an open period final as it stands, and return its number of players."""
+    return int(_FINISH.value(connection, board_id, period_start, now))
 
 
 def is_final(connection: Connection, board_id: str, period_start: Instant) -> bool | None:
-    """Whether a period's ranking is final; None if there never was such a period."""
+    """Return whether a period's ranking is final; None if the period never existed."""
     row = _IS_FINAL.row(connection, board_id, period_start)
     return None if row is None else bool(row[0])

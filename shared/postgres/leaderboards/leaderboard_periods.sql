@@ -1,6 +1,8 @@
 -- name: upsert_leaderboards
--- Notes what new board ids stand for; known ones stay as they are, but somebody wants them now. Ids must be sorted: the
--- order is the order of the locks.
+-- Record the definitions of new leaderboards; known ones keep theirs and are marked as wanted now. Ids must be sorted:
+-- their order is the lock order.
+-- $1 board_ids, $2 measures, $3 scopes, $4 scope_ids, $5 sources, $6 stat_codes, $7 schedules, $8 ascending,
+-- $9 wanted_time
 INSERT INTO leaderboard AS stored (
     board_id, measure, scope, scope_id, source, stat_code, schedule, ascending, wanted_time
 )
@@ -14,13 +16,15 @@ ON CONFLICT (board_id) DO UPDATE SET
     in_use = true;
 
 -- name: read_leaderboard_identities
--- What these board ids stand for, as far as they are known.
+-- Return the recorded definitions of these leaderboards.
+-- $1 board_ids
 SELECT board_id, measure, scope, scope_id, source, stat_code, schedule, ascending
 FROM leaderboard
 WHERE board_id = ANY ($1::text[]);
 
 -- name: open_leaderboard_periods
--- Makes the rows of periods that are not there yet, and answers how many. Keys must be sorted.
+-- Create the missing rows of these periods and return how many were created. Keys must be sorted.
+-- $1 board_ids, $2 period_starts, $3 period_ends
 WITH opened AS (
     INSERT INTO leaderboard_period (board_id, period_start, period_end)
     SELECT
@@ -34,7 +38,8 @@ WITH opened AS (
 SELECT count(*) FROM opened;
 
 -- name: want_leaderboards
--- Notes that somebody's catalogue has these boards: those of which nobody has said so for a while.
+-- Mark leaderboards of a catalogue as wanted now, those that were not marked for a while.
+-- $1 board_ids, $2 wanted_time, $3 unless_since
 UPDATE leaderboard SET
     wanted_time = greatest(wanted_time, instant($2)),
     in_use = true
@@ -48,7 +53,8 @@ WHERE board_id IN (
 );
 
 -- name: retire_leaderboards
--- Ranks boards no more that nobody has wanted since an instant. What is final stays.
+-- Stop ranking leaderboards that were not wanted since an instant. Final rankings stay.
+-- $1 unwanted_since
 UPDATE leaderboard SET in_use = false
 WHERE board_id IN (
     SELECT board_id
@@ -59,11 +65,12 @@ WHERE board_id IN (
 );
 
 -- name: lock_leaderboard_periods
--- Whether this transaction is the one that ends periods now; the lock ends with it.
+-- Try to become the one transaction that ends periods. The lock ends with the transaction.
 SELECT pg_try_advisory_xact_lock(1667785068, 3);
 
 -- name: next_leaderboard_period_to_end
--- The period that ended longest ago of those that ended by an instant and are not final, locked.
+-- Lock and return the period that ended longest ago among those that ended by an instant and are not final.
+-- $1 ended_by
 SELECT board_id, period_start
 FROM leaderboard_period
 WHERE final_time IS NULL AND period_end <= instant($1)
@@ -72,7 +79,8 @@ LIMIT 1
 FOR UPDATE;
 
 -- name: finish_leaderboard_period
--- Makes the ranking of a period final as it stands, and answers how many players it has.
+-- Make the ranking of a period final as it stands and return its number of players.
+-- $1 board_id, $2 period_start, $3 final_time
 WITH copied AS (
     INSERT INTO leaderboard_final (board_id, period_start, place, shared_rank, user_id, score, reached_time)
     SELECT
@@ -96,7 +104,8 @@ WHERE board_id = $1 AND period_start = instant($2) AND final_time IS NULL
 RETURNING players;
 
 -- name: is_leaderboard_period_final
--- Whether a period's ranking is final; no row where there never was such a period.
+-- Return whether a period's ranking is final; no row if the period never existed.
+-- $1 board_id, $2 period_start
 SELECT final_time IS NOT NULL
 FROM leaderboard_period
 WHERE board_id = $1 AND period_start = instant($2);

@@ -1,4 +1,4 @@
-"""What the database knows of all rankings, for operators."""
+"""Overview of all rankings in the database, for operators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COUNT = statement("count_ranking")
 
 
 class KeptRanking(NamedTuple):
-    """One ranking."""
+    """A stored ranking."""
 
     board_id: str
     period_start: Instant
@@ -23,17 +23,16 @@ class KeptRanking(NamedTuple):
     final_time: Instant | None
     """None while it may change."""
     players: int | None
-    """Only of a final one."""
+    """None while it may change."""
     fallback_time: Instant | None
-    """As of when the database answers while Redis cannot; None: never refreshed."""
+    """Time of the ranking that is read without Redis; None if it was never refreshed."""
 
 
 def rankings(connection: Connection, finals: int) -> list[KeptRanking]:
-    """All that may change, and the newest `finals` final ones of each board."""
+    """Return all rankings that may change, and the newest `finals` final ones of each leaderboard."""
     return list(map(KeptRanking._make, _LIST.rows(connection, finals)))
 
 
 def count_players(connection: Connection, ranking: RankingKey) -> int:
-    """How many players are in a ranking that may change; 0 in any other."""
-    row = _COUNT.row(connection, *ranking)
-    return 0 if row is None else int(row[0])
+    """Return the number of players in a ranking that may change; 0 for any other."""
+    return int(_COUNT.value(connection, *ranking))

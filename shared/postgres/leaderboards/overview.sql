@@ -1,5 +1,6 @@
 -- name: list_rankings
--- Every ranking that may still change, and the newest final ones of each board.
+-- Return every ranking that may still change, and the newest final ones of each leaderboard.
+-- $1 finals_max
 SELECT board_id, period_start, period_end, final_time, players, fallback_time
 FROM (
     SELECT
@@ -15,7 +16,8 @@ WHERE final_time IS NULL OR age <= $1::integer
 ORDER BY board_id, period_start;
 
 -- name: count_ranking
--- How many players are in a ranking that may still change.
+-- Return the number of players in a ranking that may still change.
+-- $1 board_id, $2 period_start
 SELECT count(*)
 FROM leaderboard_score
 WHERE board_id = $1 AND period_start = instant($2);

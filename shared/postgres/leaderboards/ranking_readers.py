@@ -1,4 +1,4 @@
-"""Where players stand, read from the database: as of the last refresh, or for ever in periods that are final."""
+"""Rankings read from the database: as of the last refresh, or final."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FINAL_OF_PLAYERS = statement("read_final_ranking_of_players")
 
 
 class _PostgresReader:
-    """A `LeaderboardReader` over two statements, which answer the same columns."""
+    """A `LeaderboardReader` over two statements that return the same columns."""
 
     def __init__(self, connection: Connection, from_place: Statement, of_players: Statement) -> None:
         self._connection = connection
@@ -26,15 +26,15 @@ class _PostgresReader:
         self._of_players = of_players
 
     def top(self, board: Leaderboard, period_start: Instant, first: int, count: int) -> RankedPage | None:
-        """`count` players from the place `first` (from 1) on; fewer where the board ends."""
+        """Return `count` players from the place `first` on, counted from 1; fewer at the end of the leaderboard."""
         return _page(board, self._from_place.rows(self._connection, board.id, period_start, first, count))
 
     def of_players(self, board: Leaderboard, period_start: Instant, user_ids: Sequence[str]) -> RankedPage | None:
-        """Those of these players who are on the board."""
+        """Return those of these players who are on the leaderboard."""
         return _page(board, self._of_players.rows(self._connection, board.id, period_start, text_array(user_ids)))
 
     def around(self, board: Leaderboard, period_start: Instant, user_id: str, neighbours: int) -> RankedPage | None:
-        """A player with up to so many before and after; nobody if the player is not on the board."""
+        """Return a player with up to `neighbours` players on each side; none if the player is not ranked."""
         while True:
             alone = self.of_players(board, period_start, [user_id])
             if alone is None or not alone.ranked or not neighbours:
@@ -48,14 +48,14 @@ class _PostgresReader:
 
 
 class RankingReader(_PostgresReader):
-    """Reads what was ranked at the last refresh; None before the first."""
+    """A reader of the ranking as of the last refresh; it returns None before the first."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, _RANKING_FROM, _RANKING_OF_PLAYERS)
 
 
 class FinalReader(_PostgresReader):
-    """Reads rankings of periods that are final; None for other periods."""
+    """A reader of final rankings; it returns None for other periods."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, _FINAL_FROM, _FINAL_OF_PLAYERS)

@@ -1,6 +1,7 @@
 -- name: read_final_ranking_from
--- So many players of a period that is final, from a place on. A single row without a player where the board ends before,
--- no row if the period is not final.
+-- Return players of a final ranking from a place on. A single row without a player if the ranking ends before that
+-- place; no row if the period is not final.
+-- $1 board_id, $2 period_start, $3 first_place, $4 count_max
 SELECT period.final_time, period.players, final.user_id, final.score, final.reached_time, final.place, final.shared_rank
 FROM leaderboard_period AS period
 LEFT JOIN leaderboard_final AS final
@@ -14,7 +15,8 @@ WHERE period.board_id = $1
 ORDER BY final.place;
 
 -- name: read_final_ranking_of_players
--- Those of these players who are ranked in a period that is final. Rows without a player as in read_final_ranking_from.
+-- Return those of these players who are in a final ranking. Rows without a player as in read_final_ranking_from.
+-- $1 board_id, $2 period_start, $3 user_ids
 SELECT period.final_time, period.players, final.user_id, final.score, final.reached_time, final.place, final.shared_rank
 FROM leaderboard_period AS period
 LEFT JOIN leaderboard_final AS final
@@ -27,8 +29,9 @@ WHERE period.board_id = $1
 ORDER BY final.place;
 
 -- name: read_ranking_from
--- So many players from a place on, as of the last refresh. A single row without a player where the board ends before, no
--- row while the ranking was never refreshed.
+-- Return players from a place on, as of the last refresh. A single row without a player if the ranking ends before that
+-- place; no row before the first refresh.
+-- $1 board_id, $2 period_start, $3 first_place, $4 count_max
 WITH mark AS (
     SELECT place, sort_score, reached_time, user_id
     FROM leaderboard_mark
@@ -56,7 +59,7 @@ stretch AS (
     ) AS ranked
     WINDOW in_order AS (ORDER BY ranked.sort_score, ranked.reached_time, ranked.user_id)
 ),
--- Only the first score of the stretch may have players before it. Materialized: else it is counted for each row.
+-- Only the first score of the stretch may have players before it. Materialized: else it is counted once per row.
 head AS MATERIALIZED (
     SELECT best, leaderboard_place(
         $1, instant($2), best, '-infinity', ''
@@ -80,7 +83,8 @@ LEFT JOIN (stretch CROSS JOIN head) ON true
 ORDER BY stretch.place;
 
 -- name: read_ranking_of_players
--- Those of these players who are ranked, as of the last refresh. Rows without a player as in read_ranking_from.
+-- Return those of these players who are ranked, as of the last refresh. Rows without a player as in read_ranking_from.
+-- $1 board_id, $2 period_start, $3 user_ids
 SELECT
     refresh.fresh_at,
     coalesce((

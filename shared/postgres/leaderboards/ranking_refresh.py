@@ -1,4 +1,4 @@
-"""The ranking that answers without Redis: brought up to date in the database."""
+"""Refresh of the ranking that is read without Redis."""
 
 from __future__ import annotations
 
@@ -16,23 +16,19 @@ _STORE = statement("store_ranking_refresh")
 
 
 def try_lock(connection: Connection) -> bool:
-    """Whether this transaction may refresh the ranking; the lock ends with it."""
-    row = _LOCK.row(connection)
-    return row is not None and bool(row[0])
+    """Lock the refresh for this transaction; return False if another process holds the lock."""
+    return bool(_LOCK.value(connection))
 
 
 def read(connection: Connection) -> tuple[Content, Refresh | None]:
-    """What a refresh would read now, and the last one; None if there was none yet."""
-    row = _READ.row(connection)
-    if row is None:
-        raise LookupError("read_ranking_refresh answers one row")
-    changes, ranked, fresh_at, changes_then, ranked_then, duration = row
+    """Return what a refresh would read now, and the last refresh; None if there was none."""
+    changes, ranked, fresh_at, changes_then, ranked_then, duration = _READ.only_row(connection)
     last = None if fresh_at is None else Refresh(fresh_at, Content(changes_then, ranked_then), duration)
     return Content(changes, ranked), last
 
 
 def refresh(connection: Connection) -> None:
-    """Rank anew. Whoever reads meanwhile reads the old ranking."""
+    """Refresh the ranking. Readers see the previous one meanwhile."""
     _REFRESH.rows(connection)
     _REFRESH_MARKS.rows(connection)
     _ANALYZE.rows(connection)
@@ -40,5 +36,5 @@ def refresh(connection: Connection) -> None:
 
 
 def store(connection: Connection, last: Refresh) -> None:
-    """Note what the ranking is as of, in the transaction of the refresh."""
+    """Record a refresh, in its transaction."""
     _STORE.rows(connection, last.fresh_at, last.content.changes, last.content.ranked, last.duration)

@@ -1,10 +1,10 @@
 -- name: lock_ranking_refresh
--- Whether this transaction is the one that refreshes the ranking now; the lock ends with it.
+-- Try to become the one transaction that refreshes the ranking. The lock ends with the transaction.
 SELECT pg_try_advisory_xact_lock(1667785068, 4);
 
 -- name: read_ranking_refresh
--- How many changes of scores Postgres has counted, a hash of what is to be ranked, and what was so at the last refresh:
--- when it was, the changes, the hash and how long it took.
+-- Return the number of score changes that Postgres has counted and a hash of the rankings to refresh; then the last
+-- refresh: its time, change count, hash and duration.
 SELECT
     (
         SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
@@ -24,23 +24,24 @@ FROM (VALUES (true)) AS always (only_row)
 LEFT JOIN leaderboard_refresh AS refresh USING (only_row);
 
 -- name: refresh_ranking
--- Brings the ranking up to date; whoever reads meanwhile reads the old one.
+-- Bring the ranking up to date. Readers see the previous one meanwhile.
 REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_ranking;
 
 -- name: refresh_ranking_marks
--- Counts the places of the ranking anew.
+-- Recount the places of the ranking.
 REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_mark;
 
 -- name: analyze_ranking
--- Tells the planner how long boards are: without it, places are counted by whatever index comes first.
+-- Update the planner's statistics: without them it counts places by the wrong index.
 ANALYZE leaderboard_ranking;
 
 -- name: analyze_ranking_marks
--- The same for the marks.
+-- Update the planner's statistics of the marks.
 ANALYZE leaderboard_mark;
 
 -- name: store_ranking_refresh
--- Notes what the ranking is as of.
+-- Record the refresh that the ranking is as of.
+-- $1 fresh_at, $2 changes, $3 ranked, $4 duration_us
 INSERT INTO leaderboard_refresh AS stored (fresh_at, changes, ranked, duration_us)
 VALUES (instant($1), $2, $3, $4)
 ON CONFLICT (only_row) DO UPDATE SET

@@ -1,4 +1,4 @@
-"""Scores on leaderboards, in the database."""
+"""Scores on leaderboards in the database."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ _PLAYER_AFTER_TALLIES = statement("player_after_tallies")
 _PLAYER_AFTER_STANDINGS = statement("player_after_standings")
 
 _BEHIND_ALL = "\U0010ffff" * 129
-"""Longer than any id, of the character that comes last."""
+"""Text that sorts after every valid player id."""
 
 
 class Portion(NamedTuple):
-    """Some of a ranking's players."""
+    """A portion of a ranking's scores."""
 
     scores: list[Score]
     last: str | None
-    """The next portion follows this id; None: this is the last one."""
+    """The id that the next portion follows; None if this is the last portion."""
 
 
 def board_epochs(connection: Connection) -> dict[str, int]:
-    """The epoch of every board, by its id: it rises when Redis may have missed changes."""
+    """Return the epoch of every leaderboard by id. An epoch rises when Redis may have missed changes."""
     return dict(_EPOCHS.rows(connection))
 
 
 def open_rankings(connection: Connection) -> list[RankingKey]:
-    """The rankings that may still change."""
+    """Return the rankings that may still change."""
     return list(map(RankingKey._make, _OPEN_RANKINGS.rows(connection)))
 
 
 def of_players(connection: Connection, user_ids: Sequence[str]) -> list[tuple[RankingKey, Score]]:
-    """The scores of these players in all open rankings."""
+    """Return the scores of these players in all open rankings."""
     rows = _OF_PLAYERS.rows(connection, text_array(user_ids))
     return [(RankingKey(board_id, start), Score(*score)) for board_id, start, *score in rows]
 
 
 def of_ranking(connection: Connection, board: Leaderboard, period_start: Instant, after: str, rows: int) -> Portion:
-    """A portion of a ranking: of the players who come after one, byte by byte, those who are in the next so many rows
-    of what the board ranks by. There may be none of them in a portion that is not the last one.
+    """Return the scores of a ranking's players after `after`, in byte order, from at most `rows` source rows.
+
+    A portion may be empty without being the last one.
     """
     by_points = board.measure is LeaderboardMeasure.POINTS
     found = (_PLAYER_AFTER_STANDINGS if by_points else _PLAYER_AFTER_TALLIES).row(connection, after, rows)

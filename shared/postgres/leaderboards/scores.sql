@@ -1,20 +1,22 @@
 -- name: board_epochs
--- The epoch of every board.
+-- Return the epoch of every leaderboard.
 SELECT board_id, epoch FROM leaderboard;
 
 -- name: open_rankings
--- The rankings that may still change.
+-- Return the rankings that may still change.
 SELECT board_id, period_start FROM leaderboard_period WHERE final_time IS NULL;
 
 -- name: scores_of_players
--- What these players' scores are on all boards.
+-- Return these players' scores on all leaderboards.
+-- $1 user_ids
 SELECT board_id, period_start, user_id, score, reached_time, version
 FROM leaderboard_score
 WHERE user_id = ANY ($1::text[]);
 
 -- name: scores_of_ranking
--- The scores of a ranking's players from one id up to another. A range of ids is found in the index; the next so many
+-- Return the scores of a ranking's players from one id up to another. An id range is found in the index; the next N
 -- players would be found by sorting all.
+-- $1 board_id, $2 period_start, $3 after_user_id, $4 last_user_id
 SELECT user_id, score, reached_time, version
 FROM leaderboard_score
 WHERE board_id = $1
@@ -23,9 +25,11 @@ WHERE board_id = $1
     AND user_id <= $4;
 
 -- name: player_after_tallies
--- Whose tally is so many after a player's last one.
+-- Return the player of the N-th tally after a player's last one.
+-- $1 after_user_id, $2 tallies
 SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
 -- name: player_after_standings
--- Whose standing is so many after a player's last one.
+-- Return the player of the N-th standing after a player's last one.
+-- $1 after_user_id, $2 standings
 SELECT user_id FROM standing WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;

@@ -1,4 +1,4 @@
-"""How the database is doing, as it counts itself. Everything is read only."""
+"""Statistics of the database about itself. All statements only read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATABASE = statement("database_activity")
 
 
 class SlowStatement(NamedTuple):
-    """One statement, with what it took in all since the extension's statistics were reset."""
+    """A statement and its totals since the extension's statistics were reset."""
 
     total_ms: int
     calls: int
@@ -25,11 +25,11 @@ class SlowStatement(NamedTuple):
     hits: int
     reads: int
     text: str
-    """Its first part, with placeholders for values."""
+    """Beginning of the statement, with placeholders for values."""
 
 
 class TableHealth(NamedTuple):
-    """One table; the ledger with all its partitions."""
+    """A table; the ledger counts as one table with all its partitions."""
 
     name: str
     table_bytes: int
@@ -40,14 +40,14 @@ class TableHealth(NamedTuple):
     """An estimate; None before the table was analyzed."""
     updates: int
     hot_updates: int
-    """Those that touched no index."""
+    """Updates that touched no index."""
     hits: int
-    """Pages that were found in the buffers, of the table and its indexes."""
+    """Pages of the table and its indexes that were found in the buffers."""
     reads: int
 
 
 class IndexUse(NamedTuple):
-    """One index."""
+    """An index."""
 
     name: str
     table: str
@@ -55,11 +55,11 @@ class IndexUse(NamedTuple):
     bytes: int
     keeps_unique: bool
     valid: bool
-    """If not, its building has failed or goes on, and no statement uses it."""
+    """False if its creation failed or is going on; no statement uses it then."""
 
 
 class DatabaseActivity(NamedTuple):
-    """The database as a whole."""
+    """Totals of the database."""
 
     hits: int
     reads: int
@@ -69,31 +69,27 @@ class DatabaseActivity(NamedTuple):
     temporary_bytes: int
     bytes: int
     since: Instant | None
-    """When counting began; None: with the database."""
+    """When the statistics were reset; None if never."""
     buffer_bytes: int
 
 
 def slow_statements(connection: Connection, limit: int) -> list[SlowStatement] | None:
-    """The most expensive statements; None where the extension pg_stat_statements is missing."""
-    row = _HAS_STATEMENTS.row(connection)
-    if row is None or not row[0]:
+    """Return the most expensive statements; None if the extension pg_stat_statements is missing."""
+    if not _HAS_STATEMENTS.value(connection):
         return None
     return list(map(SlowStatement._make, _STATEMENTS.rows(connection, limit)))
 
 
 def table_health(connection: Connection) -> list[TableHealth]:
-    """All tables, the greatest first."""
+    """Return all tables, the largest first."""
     return list(map(TableHealth._make, _TABLES.rows(connection)))
 
 
 def index_use(connection: Connection) -> list[IndexUse]:
-    """All indexes, those that were used the least first."""
+    """Return all indexes, the least used first."""
     return list(map(IndexUse._make, _INDEXES.rows(connection)))
 
 
 def database_activity(connection: Connection) -> DatabaseActivity:
-    """The database as a whole."""
-    row = _DATABASE.row(connection)
-    if row is None:
-        raise LookupError("database_activity answers one row")
-    return DatabaseActivity(*row)
+    """Return the totals of the database."""
+    return DatabaseActivity(*_DATABASE.only_row(connection))

@@ -1,9 +1,10 @@
 -- name: has_statement_statistics
--- Whether the extension pg_stat_statements is there.
+-- Return whether the extension pg_stat_statements is installed.
 SELECT to_regclass('pg_stat_statements') IS NOT NULL;
 
 -- name: slow_statements
--- The statements of this database that have taken the most time in all.
+-- Return the statements of this database with the greatest total time.
+-- $1 count_max
 SELECT
     round(total_exec_time)::bigint, calls, round(mean_exec_time * 1000)::bigint, rows,
     shared_blks_hit, shared_blks_read, left(regexp_replace(query, '\s+', ' ', 'g'), 2000)
@@ -13,8 +14,8 @@ ORDER BY total_exec_time DESC
 LIMIT $1::integer;
 
 -- name: table_health
--- Size, bloat, share of HOT updates and buffer hits of every table, partitions of the ledger added up. What bloat there is
--- is estimated from the planner's statistics: pages that are there against those that the rows would fill.
+-- Return size, bloat, share of HOT updates and buffer hits of every table, with the ledger's partitions added up. Bloat
+-- is estimated from the planner's statistics: existing pages against those that the rows would fill.
 WITH width AS (
     SELECT tablename, sum((1 - null_frac) * avg_width) AS row_bytes
     FROM pg_stats
@@ -29,8 +30,8 @@ measured AS (
         activity.n_live_tup, activity.n_dead_tup, activity.n_tup_upd, activity.n_tup_hot_upd,
         buffers.heap_blks_hit + coalesce(buffers.idx_blks_hit, 0) AS hits,
         buffers.heap_blks_read + coalesce(buffers.idx_blks_read, 0) AS reads,
-        -- Of each row: a header, a line pointer, and the columns, rounded up to 8 bytes. Of each page: 24 bytes of header,
-        -- and what the fillfactor leaves free.
+        -- A row takes a header, a line pointer and its columns, rounded up to 8 bytes. A page has 24 bytes of header and
+        -- the free part that the fillfactor leaves.
         greatest(0, relation.relpages - ceil(
             relation.reltuples * (28 + 8 * ceil(width.row_bytes / 8)) / (
                 (current_setting('block_size')::integer - 24) * coalesce(substring(
@@ -53,8 +54,8 @@ GROUP BY name
 ORDER BY sum(table_bytes + index_bytes) DESC, name;
 
 -- name: index_use
--- How often every index was used since statistics were reset, partitions of the ledger added up, whether it also makes
--- something unique, for which it need not be read, and whether it may be used at all.
+-- Return how often every index was used since statistics were reset, with the ledger's partitions added up; whether it
+-- enforces uniqueness, for which it need not be read; and whether it is valid.
 SELECT name, table_name, sum(scans)::bigint, sum(bytes)::bigint, bool_or(keeps_unique), bool_and(valid)
 FROM (
     SELECT
@@ -73,7 +74,7 @@ GROUP BY name, table_name
 ORDER BY sum(scans), name;
 
 -- name: database_activity
--- What the database has done since its statistics were reset.
+-- Return the activity of the database since its statistics were reset.
 SELECT
     blks_hit, blks_read, xact_commit, xact_rollback, deadlocks, temp_bytes, pg_database_size(datname), stats_reset,
     pg_size_bytes(current_setting('shared_buffers'))

@@ -1,6 +1,7 @@
 -- name: list_indexes
--- Every index of the current schema's tables. Partitions of the ledger have those of their parent. One that somebody is
--- building is not valid yet, and counts as such; of builds that may not be looked at nobody knows which it is.
+-- Return every index of the current schema's tables, except those of partitions, which follow their parent. An index
+-- that is being built is not valid yet and counts as valid. Where builds of others may not be inspected, any of them
+-- may be the one.
 SELECT
     relation.relname, tables.relname, pg_get_indexdef(relation.oid, 0, true),
     EXISTS (SELECT FROM pg_constraint WHERE conindid = relation.oid),

@@ -1,4 +1,4 @@
-"""Looking after the database beside its users: a session without the limits that calls have, and what it does."""
+"""Database maintenance beside running services: a session without the limits of calls, and its steps."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _READ_ROWS = statement("read_rows_of_players")
 
 
 class MaintenanceRefused(Exception):
-    """The database is away, or does not allow what was asked; the message is the server's."""
+    """The database cannot be reached or refuses a step; the message is the server's."""
 
 
 class MaintenanceSession:
-    """A session in which statements may take as long as they need."""
+    """A session without a statement timeout."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def do(self, work: Callable[[Connection], _T]) -> _T:
-        """Do something outside of any transaction. Raises `MaintenanceRefused` for what goes wrong."""
+        """Do work outside of any transaction, and return its result. Raise `MaintenanceRefused` if it fails."""
         with _refusals():
             return work(self._connection)
 
 
 @contextmanager
 def maintenance(url: str) -> Iterator[MaintenanceSession]:
-    """Open a session. Raises `MaintenanceRefused` if the database is away."""
+    """Open a session. Raise `MaintenanceRefused` if the database cannot be reached."""
     with ExitStack() as opened:
         with _refusals():
             arguments = connect_arguments(CONNECT_TIMEOUT_S, "admin maintenance")
             connection = opened.enter_context(Connection.connect(url, **arguments))
             connection.execute("SET statement_timeout = 0")
-            # What waits for old transactions to end keeps nobody else waiting.
+            # A step that waits for old transactions to end blocks no other session.
             connection.execute("SET lock_timeout = 0")
         yield MaintenanceSession(connection)
 
@@ -66,36 +66,32 @@ def _refusals() -> Iterator[None]:
 
 
 def is_alone(connection: Connection) -> bool:
-    """Whether nobody else migrates or creates indexes; from now on until the session ends."""
-    row = _TRY_LOCK.row(connection, ADVISORY_LOCK)
-    return row is not None and bool(row[0])
+    """Lock the schema until the session ends; return False if another process migrates or creates indexes."""
+    return bool(_TRY_LOCK.value(connection, ADVISORY_LOCK))
 
 
 def activity(connection: Connection) -> list[TableActivity]:
-    """What has happened to the tables."""
+    """Return what has happened to the tables since they were last vacuumed and analyzed."""
     return list(map(TableActivity._make, _ACTIVITY.rows(connection)))
 
 
 def indexes_to_warm(connection: Connection) -> list[str]:
-    """Indexes that fit into the buffers; none where the extension pg_prewarm is missing."""
-    row = _HAS_PREWARM.row(connection)
-    if row is None or not row[0]:
+    """Return the indexes that fit into the buffers; none if the extension pg_prewarm is missing."""
+    if not _HAS_PREWARM.value(connection):
         return []
     return [name for (name,) in _TO_WARM.rows(connection)]
 
 
 def warm_index(connection: Connection, name: str) -> int:
-    """Read an index, and answer how many pages it has."""
-    row = _WARM.row(connection, name)
-    return 0 if row is None else int(row[0])
+    """Read an index into the buffers, and return its number of pages."""
+    return int(_WARM.value(connection, name))
 
 
 def players_seen(connection: Connection, day: Day, after: str, limit: int) -> list[str]:
-    """A portion of the players who had events on a day: those who come after one, byte by byte."""
+    """Return a page of the players who had events on a day, after `after` in byte order."""
     return [user_id for (user_id,) in _SEEN.rows(connection, day, after, limit)]
 
 
 def read_rows(connection: Connection, user_ids: Sequence[str]) -> int:
-    """Read what is stored of players, and answer how many rows it is."""
-    row = _READ_ROWS.row(connection, text_array(user_ids))
-    return 0 if row is None else int(row[0])
+    """Read the stored rows of players, and return their number."""
+    return int(_READ_ROWS.value(connection, text_array(user_ids)))

@@ -1,9 +1,10 @@
 -- name: try_schema_lock
--- Whether this session is the only one that changes the schema; the lock ends with the session.
+-- Try to become the only session that changes the schema. The lock ends with the session.
+-- $1 lock_key
 SELECT pg_try_advisory_lock($1::bigint);
 
 -- name: table_activity
--- What has happened to every table since it was last vacuumed and analyzed.
+-- Return what has happened to every table since it was last vacuumed and analyzed.
 SELECT
     relname, n_live_tup, n_dead_tup, n_mod_since_analyze, n_ins_since_vacuum,
     last_analyze IS NOT NULL OR last_autoanalyze IS NOT NULL
@@ -12,11 +13,11 @@ WHERE schemaname = current_schema() AND relname NOT LIKE E'\\_yoyo%' AND relname
 ORDER BY relname;
 
 -- name: has_prewarm
--- Whether the extension pg_prewarm is there.
+-- Return whether the extension pg_prewarm is installed.
 SELECT to_regproc('pg_prewarm') IS NOT NULL;
 
 -- name: indexes_to_warm
--- Indexes of what calls read, the smallest first, as long as they fill no more than half of the buffers.
+-- Return indexes of the tables that calls read, the smallest first, as long as they fill at most half of the buffers.
 SELECT name
 FROM (
     SELECT
@@ -31,11 +32,13 @@ WHERE bytes_so_far <= pg_size_bytes(current_setting('shared_buffers')) / 2
 ORDER BY bytes_so_far;
 
 -- name: warm_index
--- Reads an index into the buffers, and answers how many pages it has.
+-- Read an index into the buffers and return its number of pages.
+-- $1 index_name
 SELECT pg_prewarm($1::regclass);
 
 -- name: players_seen
--- A portion of the players who had events on a day, by id, each found by one step into the ledger's index.
+-- Return a page of the players who had events on a day, by id, each found by one step into the ledger's index.
+-- $1 day, $2 after_user_id, $3 count_max
 WITH RECURSIVE seen (user_id, place) AS (
     (
         SELECT user_id, 1
@@ -59,7 +62,8 @@ WITH RECURSIVE seen (user_id, place) AS (
 SELECT user_id FROM seen;
 
 -- name: read_rows_of_players
--- Reads everything that calls read of these players, and answers how many rows it is.
+-- Read everything that calls read of these players and return the number of rows.
+-- $1 user_ids
 SELECT
     (SELECT count(player.*) FROM player WHERE user_id = ANY ($1::text[]))
     + (SELECT count(tally.*) FROM tally WHERE user_id = ANY ($1::text[]))

@@ -1,5 +1,6 @@
-"""Commands that name what they act on. No parameter can stand for a name, so psycopg quotes it; nowhere else is SQL put
-together.
+"""Maintenance commands on named indexes and tables.
+
+A name cannot be a parameter, so psycopg quotes it. No other module composes SQL.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ _ANALYZE = SQL("ANALYZE {}")
 
 
 def rebuild_index(connection: Connection, name: str) -> None:
-    """Build an index anew, beside those who write."""
+    """Rebuild an index without blocking writers."""
     connection.execute(_REBUILD.format(Identifier(name)))
 
 
 def drop_index(connection: Connection, name: str) -> None:
-    """Drop an index, beside those who write."""
+    """Drop an index without blocking writers."""
     connection.execute(_DROP.format(Identifier(name)))
 
 
 def vacuum(connection: Connection, table: str) -> None:
-    """Give dead rows' room back to the table, and make the planner's statistics anew."""
+    """Reclaim the space of dead rows, and update the planner's statistics."""
     connection.execute(_VACUUM.format(Identifier(table)))
 
 
 def analyze(connection: Connection, table: str) -> None:
-    """Make the planner's statistics anew."""
+    """Update the planner's statistics."""
     connection.execute(_ANALYZE.format(Identifier(table)))

@@ -1,4 +1,4 @@
-"""The queue of grants: leased for delivery, and what became of them, in the database."""
+"""The delivery queue in the database: leases of grants, and the outcomes of their deliveries."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ _RECALL = statement("recall_grants")
 
 
 class Lease(NamedTuple):
-    """Who takes grants, and for how long."""
+    """The terms on which a dispatcher takes grants."""
 
     provider: str
     owner: str
-    """Which process it was."""
+    """Process that holds the lease."""
     until: Instant
 
 
 class Settled(NamedTuple):
-    """An attempt and what is to be stored of it."""
+    """A delivery attempt and the outcome to store."""
 
     delivery: Delivery
     settlement: Settlement
     begun: bool = True
-    """False: the provider was not asked, and the attempt does not count."""
+    """False if the provider was not called: then the attempt does not count."""
 
 
 def lease_due(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
-    """Lease at most `count` due grants, the first of the queue first."""
+    """Lease at most `count` due grants, and return them in queue order."""
     rows = _LEASE.rows(connection, lease.provider, now, count, lease.owner, lease.until)
-    # An UPDATE answers its rows in any order.
+    # An UPDATE returns its rows in any order.
     return sorted(map(_delivery, rows), key=_place)
 
 
 def take_stale(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
-    """Lease anew at most `count` grants whose lease is over, without counting an attempt."""
+    """Take over at most `count` grants whose lease has expired, without counting an attempt, and return them."""
     return list(map(_delivery, _TAKE_STALE.rows(connection, lease.provider, now, count, lease.owner, lease.until)))
 
 
 def lease_owners(connection: Connection, provider: str, now: Instant) -> list[str]:
-    """Who holds leases of a provider's grants, as `Lease.owner` said."""
+    """Return the owners of unexpired leases of a provider's grants, as given in `Lease.owner`."""
     return [owner for (owner,) in _OWNERS.rows(connection, provider, now)]
 
 
 def end_leases(connection: Connection, provider: str, owners: Sequence[str], now: Instant) -> None:
-    """End the leases of owners that are gone: `take_stale` takes them up."""
+    """Expire the leases of owners that are gone, so that `take_stale` finds them."""
     _END_LEASES.rows(connection, provider, now, text_array(owners))
 
 
 def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) -> set[str]:
-    """Record outcomes under leases that still hold, and answer the ids of the grants for which that was so."""
-    # Sorted, so that two who settle the same grants lock them in the same order.
+    """Record the outcomes whose leases still hold, and return the ids of their grants."""
+    # Sorted, so that two processes that settle the same grants lock them in the same order.
     ordered = sorted(outcomes, key=lambda outcome: outcome.delivery.grant_id)
     settlements = [outcome.settlement for outcome in ordered]
     rows = _SETTLE.rows(
@@ -81,8 +81,8 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
 
 
 def recall(connection: Connection, grant_ids: Iterable[str]) -> None:
-    """Make grants that wait for another attempt due at once, each in the place of its claim."""
-    # Sorted, as `settle` does it.
+    """Make grants that wait for another attempt due at once, each at the queue position of its claim."""
+    # Sorted, as in `settle`.
     _RECALL.rows(connection, text_array(sorted(grant_ids)))
 
 

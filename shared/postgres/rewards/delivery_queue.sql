@@ -1,6 +1,7 @@
 -- name: lease_grants
--- Leases a provider's due grants for delivery: by priority, then by due time. Looks into each priority for itself, so that
--- grants of an early one that are not due yet cost nothing. What another dispatcher is leasing is passed over.
+-- Lease a provider's due grants for delivery, by priority and then by due time. Each priority is searched separately,
+-- so grants of a high priority that are not due cost nothing. Rows that another dispatcher is leasing are skipped.
+-- $1 provider, $2 now, $3 count_max, $4 lease_owner, $5 lease_until
 WITH due AS (
     SELECT waiting.grant_id
     FROM generate_series(1, 9) AS lane (priority)
@@ -31,7 +32,8 @@ RETURNING
     reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
 
 -- name: take_stale_grants
--- Leases anew what was leased to a dispatcher that has not come back in time. The old lease is void from then on.
+-- Take over grants whose lease has expired. The previous lease is void from then on.
+-- $1 provider, $2 now, $3 count_max, $4 lease_owner, $5 lease_until
 WITH stale AS (
     SELECT grant_id
     FROM reward_outbox
@@ -54,7 +56,8 @@ RETURNING
     reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
 
 -- name: lease_owners
--- Who holds leases of a provider's grants that have not ended yet.
+-- Return the owners of a provider's leases that have not expired.
+-- $1 provider, $2 now
 SELECT DISTINCT lease_owner
 FROM reward_outbox
 WHERE provider = $1
@@ -62,7 +65,8 @@ WHERE provider = $1
     AND lease_until > instant($2);
 
 -- name: end_leases
--- Ends the leases of dispatchers that are gone, so that they are stale.
+-- Expire the leases of dispatchers that are gone, so that take_stale_grants finds them.
+-- $1 provider, $2 now, $3 lease_owners
 UPDATE reward_outbox
 SET lease_until = instant($2)
 WHERE provider = $1
@@ -71,14 +75,15 @@ WHERE provider = $1
     AND lease_owner = ANY ($3::text[]);
 
 -- name: settle_grants
--- Records the outcomes of attempts, each only if its lease still holds; answers the grants whose outcome was recorded.
--- Without a due time it stays as it is. Empty texts stand for none.
+-- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded. A
+-- null due time keeps the stored one. Empty texts stand for null.
+-- $1 grant_ids, $2 lease_tokens, $3 states, $4 due_times, $5 attempts_back, $6 refusals, $7 errors, $8 settle_times
 UPDATE reward_outbox
 SET
     state = outcome.state,
     due_time = coalesce(instant(outcome.due_time), reward_outbox.due_time),
     attempts = reward_outbox.attempts - outcome.attempts_back,
-    -- The lease is over: whoever comes with its token once more finds it void.
+    -- The lease is over: a second outcome under its token is void.
     lease_token = reward_outbox.lease_token + 1,
     refusal = nullif(outcome.refusal, ''),
     last_error = coalesce(nullif(outcome.error, ''), last_error),
@@ -92,7 +97,8 @@ WHERE reward_outbox.grant_id = outcome.grant_id
 RETURNING reward_outbox.grant_id;
 
 -- name: recall_grants
--- Puts grants that wait for another attempt back into the places of their claims, due at once.
+-- Make grants that wait for another attempt due at once, in the queue positions of their claims.
+-- $1 grant_ids
 UPDATE reward_outbox
 SET due_time = create_time
 FROM unnest($1::uuid[]) AS recalled (grant_id)

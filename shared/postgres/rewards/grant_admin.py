@@ -1,4 +1,4 @@
-"""Grants as operators see and change them, in the database."""
+"""Operators' view of grants in the database, and their changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CLAIMED_WITHOUT_GRANT = statement("claimed_without_grant")
 
 
 class KeptGrant(NamedTuple):
-    """A grant with everything that is known about it."""
+    """A grant with all its stored fields."""
 
     grant_id: UUID
     key: CompletionKey
@@ -43,18 +43,18 @@ class KeptGrant(NamedTuple):
 
 
 class AuditEntry(NamedTuple):
-    """Something that an operator did."""
+    """An operator's action on a grant."""
 
     time: Instant
     operator: str
     act: Act
     reason: str
     before: dict[str, Any]
-    """State, provider, priority and attempts as they were."""
+    """State, provider, priority and attempts before the action."""
 
 
 class GrantCount(NamedTuple):
-    """How many grants of a provider are in a state."""
+    """Number of a provider's grants in a state."""
 
     provider: str
     state: ClaimState
@@ -65,24 +65,24 @@ class GrantCount(NamedTuple):
 def list_grants(
     connection: Connection, states: Collection[ClaimState], provider: str | None, user_id: str | None, count: int
 ) -> list[KeptGrant]:
-    """At most `count` grants, the oldest claims first. No states: any."""
+    """Return at most `count` grants, the oldest claims first. Empty states match all."""
     wanted = text_array([state.value for state in states]) if states else None
     return list(map(_grant, _LIST.rows(connection, wanted, provider, user_id, count)))
 
 
 def find(connection: Connection, grant_id: UUID) -> KeptGrant | None:
-    """One grant."""
+    """Return a grant; None if there is none with this id."""
     row = _FIND.row(connection, grant_id)
     return None if row is None else _grant(row)
 
 
 def lock(connection: Connection, grant_id: UUID) -> None:
-    """Lock a grant, after its completion."""
+    """Lock a grant. Its completion must be locked before."""
     _LOCK.row(connection, grant_id)
 
 
 def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:
-    """Store another status of a grant that is locked."""
+    """Store a new status of a locked grant."""
     _CHANGE.rows(
         connection,
         grant_id,
@@ -97,7 +97,7 @@ def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:
 
 
 def note(connection: Connection, now: Instant, operator: str, act: Act, grant: KeptGrant, reason: str) -> None:
-    """Note what was done to a grant; `grant` is as it was before."""
+    """Record an action in the audit; `grant` is as it was before."""
     status = grant.status
     before = {
         "state": status.state.value,
@@ -109,7 +109,7 @@ def note(connection: Connection, now: Instant, operator: str, act: Act, grant: K
 
 
 def read_audit(connection: Connection, grant_id: UUID) -> list[AuditEntry]:
-    """What operators did to a grant, in order."""
+    """Return what operators did to a grant, in order."""
     return [
         AuditEntry(time, operator, Act(act), reason, json.loads(before))
         for time, operator, act, reason, before in _READ_AUDIT.rows(connection, grant_id)
@@ -117,18 +117,18 @@ def read_audit(connection: Connection, grant_id: UUID) -> list[AuditEntry]:
 
 
 def count_grants(connection: Connection) -> list[GrantCount]:
-    """How many grants there are, by provider and state."""
+    """Return the number of grants by provider and state."""
     rows = _COUNT.rows(connection)
     return [GrantCount(provider, ClaimState(state), *rest) for provider, state, *rest in rows]
 
 
 def granted_not_claimed(connection: Connection, count: int) -> list[UUID]:
-    """At most `count` grants that were delivered although no claim stands behind them."""
+    """Return at most `count` delivered grants that no claim stands behind."""
     return [grant_id for (grant_id,) in _GRANTED_NOT_CLAIMED.rows(connection, count)]
 
 
 def claimed_without_grant(connection: Connection, count: int) -> list[tuple[str, str]]:
-    """At most `count` claims, as player and goal, that no grant stands behind."""
+    """Return at most `count` claims, as player and goal, that no grant stands behind."""
     return [(user_id, goal_id) for user_id, goal_id in _CLAIMED_WITHOUT_GRANT.rows(connection, count)]
 
 

@@ -1,5 +1,6 @@
 -- name: list_grants
--- Grants for operators, the oldest claims first. Null for a condition: any.
+-- Return grants for operators, the oldest claims first. A null condition matches everything.
+-- $1 states, $2 provider, $3 user_id, $4 count_max
 SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
@@ -13,7 +14,8 @@ ORDER BY create_time, grant_id
 LIMIT $4::integer;
 
 -- name: find_grant
--- One grant for operators.
+-- Return one grant for operators.
+-- $1 grant_id
 SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
@@ -23,11 +25,13 @@ FROM reward_outbox
 WHERE grant_id = $1;
 
 -- name: lock_grant
--- Locks a grant, so that no dispatcher takes it while an operator looks at it.
+-- Lock a grant, so that no dispatcher takes it while an operator changes it.
+-- $1 grant_id
 SELECT grant_id FROM reward_outbox WHERE grant_id = $1 FOR UPDATE;
 
 -- name: change_grant
--- Stores what an operator makes of a grant. Its lease token stays: it never falls.
+-- Store the status that an operator gives a grant. Its lease token stays, because it never decreases.
+-- $1 grant_id, $2 state, $3 provider, $4 priority, $5 attempts, $6 due_time, $7 refusal, $8 settle_time
 UPDATE reward_outbox
 SET
     state = $2,
@@ -40,23 +44,26 @@ SET
 WHERE grant_id = $1;
 
 -- name: insert_audit
--- Notes what an operator did to a grant.
+-- Record what an operator did to a grant.
+-- $1 act_time, $2 operator, $3 action, $4 grant_id, $5 reason, $6 before
 INSERT INTO reward_audit (act_time, operator, action, grant_id, reason, before)
 VALUES (instant($1), $2, $3, $4, $5, $6::jsonb);
 
 -- name: read_audit
--- What operators did to a grant, in order.
+-- Return what operators did to a grant, in order.
+-- $1 grant_id
 SELECT act_time, operator, action, reason, before::text FROM reward_audit WHERE grant_id = $1 ORDER BY audit_id;
 
 -- name: count_grants
--- How many grants are in each state, by provider, and when the oldest of them was claimed.
+-- Return the number of grants by provider and state, and when the oldest of them was claimed.
 SELECT provider, state, count(*), min(create_time)
 FROM reward_outbox
 GROUP BY provider, state
 ORDER BY provider, state;
 
 -- name: granted_not_claimed
--- Grants that reached the player although no claim stands behind them. Never any, unless somebody changed rows by hand.
+-- Return delivered grants that no claim stands behind. There are none unless rows were changed by hand.
+-- $1 count_max
 SELECT outbox.grant_id
 FROM reward_outbox AS outbox
 LEFT JOIN completion
@@ -70,7 +77,8 @@ WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL
 LIMIT $1::integer;
 
 -- name: claimed_without_grant
--- Claims that no grant stands behind. Never any, unless somebody changed rows by hand.
+-- Return claims that no grant stands behind. There are none unless rows were changed by hand.
+-- $1 count_max
 SELECT completion.user_id, completion.goal_id
 FROM completion
 LEFT JOIN reward_outbox AS outbox

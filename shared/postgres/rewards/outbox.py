@@ -1,4 +1,4 @@
-"""Claims and the grants that they put into the outbox, in the database."""
+"""Claims and their grants in the reward outbox."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _LIST = statement("list_claims")
 
 
 class Claimed(NamedTuple):
-    """Where a claim counts."""
+    """The challenge and tags that a claim counts for."""
 
     challenge_id: str | None
     tags: tuple[str, ...]
 
 
 def store(connection: Connection, claim: Claim, provider: str) -> Claimed | None:
-    """Claim a completion, and put the claim with its grant into the outbox, due at once, for this provider.
+    """Claim a completion, and store the claim with its grant, due at once, for this provider.
 
-    None, and nothing is stored, if the completion is claimed or not stored, or its next claim has another number.
-    Raises `RequestIdReused` if the player made another claim under its request id.
+    Return where the claim counts. Store nothing and return None if the completion is claimed or not stored, or if its
+    next claim has another number. Raise `RequestIdReused` if the player made another claim under its request id.
     """
     try:
         row = _STORE.row(
@@ -61,24 +61,24 @@ def store(connection: Connection, claim: Claim, provider: str) -> Claimed | None
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:
-    """The newest claim of a completion; None if there never was one."""
+    """Return the newest claim of a completion; None if it was never claimed."""
     return _claim_or_none(_FIND.row(connection, *key))
 
 
 def find_by_request(connection: Connection, user_id: str, request_id: str) -> Claim | None:
-    """The claim that the player made under this request id."""
+    """Return the claim that the player made under this request id."""
     return _claim_or_none(_FIND_BY_REQUEST.row(connection, user_id, request_id))
 
 
 def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim | None:
-    """The player's claim with this grant."""
+    """Return the player's claim with this grant."""
     return _claim_or_none(_FIND_BY_GRANT.row(connection, user_id, grant_id))
 
 
 def find_of_goals(
     connection: Connection, user_id: str, period_start: Instant, goal_ids: Sequence[str]
 ) -> dict[str, Claim]:
-    """The newest claims of these goals in one period, by goal id."""
+    """Return the newest claims of these goals in one period, by goal id."""
     rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, text_array(goal_ids))
     return {claim.key.goal_id: claim for claim in map(_claim, rows)}
 
@@ -86,7 +86,7 @@ def find_of_goals(
 def page(
     connection: Connection, user_id: str, states: Collection[ClaimState], after: UUID | None, count: int
 ) -> list[Claim]:
-    """At most `count` of the player's claims in these states (none: in any), after the one with this grant."""
+    """Return at most `count` claims of the player in these states, or in any, after the claim with this grant."""
     wanted = text_array([state.value for state in states]) if states else None
     return [_claim(row) for row in _LIST.rows(connection, user_id, wanted, after, count)]
 

@@ -1,7 +1,9 @@
 -- name: store_claim
--- Claims a completion that nobody has claimed, and stores the claim with its grant, due at once; answers where it counts,
--- exactly when this statement claimed it. The grant's id follows from the claim's number, so that is given, too: a
--- completion that was claimed more or less often before is left alone.
+-- Claim an unclaimed completion and store the claim with its grant, due at once; return where it counts, exactly when
+-- this statement claimed it. The grant id is derived from the claim number, so the number is a parameter: a completion
+-- that was claimed more or fewer times before is left alone.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number, $6 grant_id, $7 request_id, $8 provider,
+-- $9 reward_type, $10 reward_id, $11 quantity, $12 priority, $13 claim_time
 WITH claimed AS (
     UPDATE completion
     SET claim_time = instant($13), claim_number = $5
@@ -28,7 +30,8 @@ stored AS (
 SELECT challenge_id, tags FROM claimed;
 
 -- name: find_claim
--- The newest claim of a completion; no row if there never was one.
+-- Return the newest claim of a completion; no row if it was never claimed.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
@@ -41,7 +44,8 @@ ORDER BY claim_number DESC
 LIMIT 1;
 
 -- name: find_claim_by_request
--- The claim that a player made under a request id.
+-- Return the claim that a player made under a request id.
+-- $1 user_id, $2 request_id
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
@@ -49,7 +53,8 @@ FROM reward_outbox
 WHERE user_id = $1 AND request_id = $2;
 
 -- name: find_claim_by_grant
--- A player's claim by the id of its grant.
+-- Return a player's claim by the id of its grant.
+-- $1 user_id, $2 grant_id
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
@@ -57,7 +62,8 @@ FROM reward_outbox
 WHERE grant_id = $2 AND user_id = $1;
 
 -- name: find_claims_of_goals
--- The newest claim of each of these goals of a player in one period, where there is one.
+-- Return the newest claim of each of these goals of a player in one period.
+-- $1 user_id, $2 period_start, $3 goal_ids
 SELECT DISTINCT ON (goal_id)
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
@@ -68,7 +74,9 @@ WHERE user_id = $1
 ORDER BY goal_id, occurrence DESC, claim_number DESC;
 
 -- name: list_claims
--- A page of a player's claims, backwards from the one after which the page before ended. Null for the states: any.
+-- Return a page of a player's claims, newest period first, after the last claim of the previous page. Null states match
+-- all.
+-- $1 user_id, $2 states, $3 after_grant_id, $4 count_max
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time

@@ -1,4 +1,4 @@
-"""Places in the queue of grants, in the database: counted exactly near the head, by marks further back."""
+"""Positions in the delivery queue in the database: exact near its head, estimated from marks further back."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _DEPTHS = statement("queue_depths")
 
 
 class Mark(NamedTuple):
-    """The last place in front of a waiting grant that the whole queue was counted for."""
+    """The last counted position at or before a waiting grant."""
 
     place: int
-    """Grants before it then; -1 where nothing was counted."""
+    """Number of grants ahead of it at that time; -1 if nothing was counted."""
     count_time: Instant
 
 
 class Depth(NamedTuple):
-    """A provider's queue as it was when it was last counted."""
+    """Length of a provider's queue when it was last counted."""
 
     provider: str
     grants: int
@@ -34,7 +34,7 @@ class Depth(NamedTuple):
 
 
 def last_mark(connection: Connection, grant_id: UUID) -> Mark | None:
-    """The mark in front of the grant; None if it does not wait."""
+    """Return the mark at or before a grant; None if the grant does not wait."""
     row = _LAST_MARK.row(connection, grant_id)
     if row is None:
         return None
@@ -42,18 +42,16 @@ def last_mark(connection: Connection, grant_id: UUID) -> Mark | None:
 
 
 def count_ahead(connection: Connection, grant_id: UUID, limit: int) -> int:
-    """How many grants stand before this one, counted up to `limit`."""
-    row = _COUNT_AHEAD.row(connection, grant_id, limit)
-    return 0 if row is None else int(row[0])
+    """Return the number of grants ahead of this one, counted up to `limit`."""
+    return int(_COUNT_AHEAD.value(connection, grant_id, limit))
 
 
 def make_marks(connection: Connection, interval: int, now: Instant, since: Instant) -> bool:
-    """Count the queue and mark every `interval`-th place, in a transaction of its own.
+    """Count the queue and mark every `interval`-th position, in a transaction of its own.
 
-    False if another process is at it, or has done it since `since`.
+    Return False if another process is counting, or has counted since `since`.
     """
-    row = _LOCK.row(connection, since)
-    if row is None or not row[0]:
+    if not _LOCK.value(connection, since):
         return False
     _DROP_MARKS.rows(connection)
     _MAKE_MARKS.rows(connection, interval, now)
@@ -61,5 +59,5 @@ def make_marks(connection: Connection, interval: int, now: Instant, since: Insta
 
 
 def depths(connection: Connection) -> list[Depth]:
-    """The queues that were not empty when they were last counted."""
+    """Return the queues that were not empty when they were last counted."""
     return [Depth(*row) for row in _DEPTHS.rows(connection)]

@@ -1,5 +1,7 @@
 -- name: last_queue_mark
--- The last place in front of a grant that the whole queue was counted for; nulls if there is none, no row if it does not wait.
+-- Return the last counted position at or before a grant; nulls if nothing was counted, no row if the grant does not
+-- wait.
+-- $1 grant_id
 SELECT mark.place, mark.count_time
 FROM reward_outbox AS asked
 LEFT JOIN LATERAL (
@@ -14,7 +16,8 @@ LEFT JOIN LATERAL (
 WHERE asked.grant_id = $1 AND asked.state = 'PENDING';
 
 -- name: count_queue_ahead
--- How many grants stand before this one in the queue of its provider, counted up to a limit.
+-- Return the number of grants ahead of this one in the queue of its provider, counted up to a limit.
+-- $1 grant_id, $2 count_max
 SELECT count(ahead.grant_id)
 FROM reward_outbox AS asked
 CROSS JOIN LATERAL (
@@ -23,15 +26,16 @@ CROSS JOIN LATERAL (
     WHERE other.provider = asked.provider
         AND other.state = 'PENDING'
         AND (other.priority, other.due_time, other.grant_id) < (asked.priority, asked.due_time, asked.grant_id)
-    -- The order changes no count; it is the index's, which is to be walked.
+    -- The order does not change the count. It is that of the index, so that the index is walked.
     ORDER BY other.priority, other.due_time, other.grant_id
     LIMIT $2::integer
 ) AS ahead
 WHERE asked.grant_id = $1;
 
 -- name: lock_queue_count
--- Whether this transaction is to count the queue: nobody else is at it, or has done it since a given time. The lock ends
--- with the transaction.
+-- Try to become the transaction that counts the queue: no other is counting, and none has counted since a given time.
+-- The lock ends with the transaction.
+-- $1 not_counted_since
 SELECT
     pg_try_advisory_xact_lock(1667785068, 2)
     AND NOT EXISTS (
@@ -39,11 +43,12 @@ SELECT
     );
 
 -- name: drop_queue_marks
--- Drops what was counted before.
+-- Delete the previous count.
 DELETE FROM reward_queue_mark;
 
 -- name: make_queue_marks
--- Counts the whole queue of each provider, and keeps every so many-th place of it, the first one always.
+-- Count the queue of every provider and store every N-th position, always including the first.
+-- $1 interval, $2 count_time
 WITH totals AS (
     SELECT provider, count(*) AS depth, min(due_time) AS oldest_due_time
     FROM reward_outbox
@@ -66,5 +71,5 @@ JOIN totals USING (provider)
 WHERE place % $1::integer = 0;
 
 -- name: queue_depths
--- How long each provider's queue was when it was last counted, and since when its oldest grant is due.
+-- Return the length of each provider's queue when it was last counted, and the due time of its oldest grant.
 SELECT provider, depth, oldest_due_time FROM reward_queue_mark WHERE place = 0;

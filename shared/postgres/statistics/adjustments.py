@@ -1,4 +1,4 @@
-"""Points that operators gave or took, in the database."""
+"""Points adjustments by operators, in the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIST = statement("list_adjustments")
 
 
 class NotedAdjustment(NamedTuple):
-    """An adjustment, and who did it why."""
+    """An adjustment with its operator and reason."""
 
     time: Instant
     points: int
@@ -24,7 +24,7 @@ class NotedAdjustment(NamedTuple):
 
 
 def insert(connection: Connection, user_id: str, adjustment_id: UUID, adjustment: NotedAdjustment) -> None:
-    """Note an adjustment."""
+    """Store an adjustment."""
     _INSERT.rows(
         connection,
         user_id,
@@ -37,10 +37,10 @@ def insert(connection: Connection, user_id: str, adjustment_id: UUID, adjustment
 
 
 def is_stored(connection: Connection, user_id: str, adjustment_id: UUID) -> bool:
-    """Whether the adjustment is noted."""
+    """Return whether the adjustment is stored."""
     return _FIND.row(connection, user_id, adjustment_id) is not None
 
 
 def newest(connection: Connection, user_id: str, count: int) -> list[NotedAdjustment]:
-    """At most `count` of a player's adjustments, the newest first."""
+    """Return at most `count` of a player's adjustments, the newest first."""
     return list(map(NotedAdjustment._make, _LIST.rows(connection, user_id, count)))

@@ -1,4 +1,4 @@
-"""How challenges do across all players, in the database."""
+"""Reports on challenges across all players, in the database."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _READ = statement("read_challenge_reports")
 
 
 LAST_USER_ID = "\U0010ffff" * 129
-"""After every id that a player may have."""
+"""Text that sorts after every valid player id."""
 
 
 class Counted(NamedTuple):
-    """How a challenge does among some players."""
+    """Counts of a challenge among some players."""
 
     challenge_id: str
     started: int
-    """Those who have made progress with one of its goals while it was active, or completed one."""
+    """Players who made progress with one of its goals while it was active, or completed one."""
     completed: int
     claimed: int
 
 
 class ChallengeReport(NamedTuple):
-    """How a challenge did when it was last counted."""
+    """Counts of a challenge across all players when it was last counted."""
 
     challenge_id: str
     started: int
@@ -48,48 +48,44 @@ class ChallengeReport(NamedTuple):
 
 
 class LastCount(NamedTuple):
-    """The last time that challenges were counted, and what has happened since."""
+    """The last count of challenges, and the changes since."""
 
     count_time: Instant | None
-    """None: never; and then so are the next three."""
+    """None if challenges were never counted. Then the next three are None, too."""
     catalogue_version: str | None
     changes: int | None
-    """Of rows that count, as Postgres had counted them by then."""
+    """Number of changes of the counted tables that Postgres had recorded by then."""
     duration: Instant | None
     changes_by_now: int
 
 
 def lock(connection: Connection) -> bool:
-    """Whether this transaction is the one that counts; False if another process is at it."""
-    row = _LOCK.row(connection)
-    return row is not None and bool(row[0])
+    """Lock the count for this transaction; return False if another process is counting."""
+    return bool(_LOCK.value(connection))
 
 
 def last_count(connection: Connection) -> LastCount:
-    """The last time that challenges were counted."""
-    row = _LAST.row(connection)
-    if row is None:
-        raise LookupError("last_challenge_count answers one row")
-    return LastCount(*row)
+    """Return the last count of challenges, and the number of changes by now."""
+    return LastCount(*_LAST.only_row(connection))
 
 
 def end_of_range(connection: Connection, after: str, tallies: int) -> str:
-    """The last player of a range that begins after this one and has about so many tallies."""
+    """Return the last player of a range that begins after this player and has about `tallies` tallies."""
     row = _END_OF_RANGE.row(connection, after, tallies)
     return LAST_USER_ID if row is None else str(row[0])
 
 
 def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) -> list[Counted]:
-    """Count a range of players: the challenges of these goals, and all others in which anything was completed."""
+    """Count, in a range of players, the challenges of these goals and all others with completions."""
     every = list(goals)
-    _ENLARGE_MEMORY.row(connection)
+    _ENLARGE_MEMORY.value(connection)
     rows = _COUNT.rows(
         connection,
         text_array([goal.challenge_id for goal in every]),
         text_array([goal.id for goal in every]),
         text_array([goal.stat.source for goal in every]),
         text_array([goal.stat.code for goal in every]),
-        # What is judged never falls: who has begun has begun for good.
+        # The judged measure never falls: a started challenge stays started.
         text_array([Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting for goal in every]),
         text_array([str(goal.default_assigned) for goal in every]),
         after,
@@ -99,7 +95,7 @@ def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) 
 
 
 def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> None:
-    """Replace the reports."""
+    """Replace the reports by these counts."""
     _DROP.rows(connection)
     _STORE.rows(
         connection,
@@ -112,11 +108,11 @@ def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> N
 
 
 def note_count(connection: Connection, now: Instant, version: str, changes: int, duration: Instant) -> None:
-    """Note that challenges were counted; `changes` are those before the count began."""
+    """Record that challenges were counted; `changes` is the number before the count began."""
     _NOTE.rows(connection, now, version, changes, duration)
 
 
 def read(connection: Connection, challenge_ids: Collection[str] | None) -> list[ChallengeReport]:
-    """What was last counted of these challenges, in the order of their ids; None: of all that ever were."""
+    """Return the reports on these challenges, or on all that ever were, in the order of their ids."""
     asked = None if challenge_ids is None else text_array(list(challenge_ids))
     return [ChallengeReport(*row) for row in _READ.rows(connection, asked)]

@@ -1,10 +1,10 @@
 -- name: lock_challenge_count
--- Whether this transaction is the one that counts challenges now; the lock ends with it.
+-- Try to become the one transaction that counts challenges. The lock ends with the transaction.
 SELECT pg_try_advisory_xact_lock(1667785068, 5);
 
 -- name: last_challenge_count
--- When challenges were last counted, and how many changes Postgres has counted by now of what they are counted by; nulls
--- where they never were. What a transaction has changed, Postgres counts within seconds.
+-- Return when challenges were last counted, nulls if never, and how many changes of the counted tables Postgres has
+-- recorded by now. Postgres records a transaction's changes within seconds.
 SELECT count_time, catalogue_version, changes, duration_us, (
     SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
     FROM pg_stat_user_tables
@@ -14,18 +14,22 @@ FROM (VALUES (true)) AS always (only_row)
 LEFT JOIN challenge_count USING (only_row);
 
 -- name: enlarge_count_memory
--- Counting spills less to disk; ends with the transaction.
+-- Let this transaction sort and hash in memory, so that counting spills less to disk.
 SELECT set_config('work_mem', '64MB', true);
 
 -- name: end_of_range
--- The last player of a range that begins after a player and has about so many tallies; no row if there are fewer left.
+-- Return the last player of a range that begins after a player and spans about this many tallies; no row if fewer are
+-- left.
+-- $1 after_user_id, $2 tallies
 SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
 -- name: count_challenges
--- Counts, for the goals of a catalogue, who in a range of players has begun its challenges, and what was completed and
--- claimed in all that ever were. Somebody has begun a challenge with progress in a goal that is active by default and was
--- not switched off, or that was switched on; with progress that was frozen; or with a completion. Goals of a challenge that
--- are judged by the same measure of a tally are looked at together, so that its players are met once for all of them.
+-- Count, in a range of players, who has started the challenges of a catalogue, and what was completed and claimed in
+-- all challenges that ever were. A player has started a challenge with progress in a goal that is active by default and
+-- was not switched off, or that was switched on; with frozen progress; or with a completion. Goals of one challenge
+-- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them.
+-- $1 challenge_ids, $2 goal_ids, $3 sources, $4 stat_codes, $5 measures, $6 default_assigned, $7 after_user_id,
+-- $8 last_user_id
 WITH goal AS (
     SELECT challenge_id, goal_id, source, stat_code, measure, default_assigned
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
@@ -98,18 +102,20 @@ FROM started
 FULL JOIN reached USING (challenge_id);
 
 -- name: drop_challenge_reports
--- Drops what was counted before.
+-- Delete the previous counts.
 DELETE FROM challenge_report;
 
 -- name: store_challenge_reports
--- Stores what was counted.
+-- Store the counts.
+-- $1 challenge_ids, $2 started, $3 completed, $4 claimed, $5 report_time
 INSERT INTO challenge_report (challenge_id, started, completed, claimed, report_time)
 SELECT challenge_id, started, completed, claimed, instant($5)
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
     AS counted (challenge_id, started, completed, claimed);
 
 -- name: note_challenge_count
--- Notes the pass that has counted challenges.
+-- Record the pass that counted challenges.
+-- $1 count_time, $2 catalogue_version, $3 changes, $4 duration_us
 INSERT INTO challenge_count (count_time, catalogue_version, changes, duration_us)
 VALUES (instant($1), $2, $3, $4)
 ON CONFLICT (only_row) DO UPDATE SET
@@ -119,7 +125,8 @@ ON CONFLICT (only_row) DO UPDATE SET
     duration_us = excluded.duration_us;
 
 -- name: read_challenge_reports
--- What was last counted of these challenges; null: of all that ever were.
+-- Return the last counts of these challenges; null means of all that ever were.
+-- $1 challenge_ids
 SELECT challenge_id, started, completed, claimed, report_time
 FROM challenge_report
 WHERE $1::text[] IS NULL OR challenge_id = ANY ($1::text[])

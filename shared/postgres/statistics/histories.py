@@ -1,4 +1,4 @@
-"""What players' standings are made of, in the database."""
+"""Players' histories in the database: everything that their standings are computed from."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ _COUNT = statement("count_players_with_standings")
 
 
 def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
-    """The histories of these players, all as of one instant."""
-    row = _READ.row(connection, text_array(user_ids))
-    if row is None:
-        raise LookupError("read_histories answers one row")
+    """Return the histories of these players, all as of one instant."""
+    row = _READ.only_row(connection, text_array(user_ids))
     completed: dict[str, list[CompletedGoal]] = defaultdict(list)
     adjustments: dict[str, list[Adjustment]] = defaultdict(list)
     standings: dict[str, dict[StandingKey, Standing]] = defaultdict(dict)
@@ -39,14 +37,13 @@ def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
 
 
 def players_after(connection: Connection, user_id: str, count: int) -> list[str]:
-    """A page of the players who have a history, after this one."""
+    """Return a page of the players who have a history, after this player."""
     return [found for (found,) in _PLAYERS.rows(connection, user_id, count)]
 
 
 def count_players(connection: Connection) -> int:
-    """About how many players have a history."""
-    row = _COUNT.row(connection)
-    return 0 if row is None else int(row[0])
+    """Return about how many players have a history."""
+    return int(_COUNT.value(connection))
 
 
 def _rows(columns: Sequence[Sequence[Any] | None]) -> Iterator[tuple[Any, ...]]:

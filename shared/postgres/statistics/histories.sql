@@ -1,6 +1,7 @@
 -- name: read_histories
--- Everything that the standings of some players are made of, and the standings, in one statement and so as of one instant.
--- Arrays are null where there is nothing.
+-- Return everything that players' standings are computed from, and the standings, in one statement and so as of one
+-- instant. Arrays are null where there are no rows.
+-- $1 user_ids
 SELECT completions.*, adjustments.*, standings.*
 FROM (
     SELECT
@@ -31,8 +32,9 @@ FROM (
 ) AS standings;
 
 -- name: players_with_history
--- A page of the players who have completed anything, were given points, or have standings, after the last of the page
--- before.
+-- Return a page of the players who have completions, adjusted points or standings, after the last player of the
+-- previous page.
+-- $1 after_user_id, $2 count_max
 SELECT user_id
 FROM (
     (SELECT DISTINCT user_id FROM completion WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
@@ -45,5 +47,5 @@ ORDER BY user_id
 LIMIT $2::integer;
 
 -- name: count_players_with_standings
--- How many players have standings: about as many as have a history.
+-- Return the number of players with standings: about as many as have a history.
 SELECT count(*) FROM standing WHERE scope = 'all' AND scope_id = '' AND schedule = 'lifetime';

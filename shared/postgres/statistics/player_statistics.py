@@ -1,4 +1,4 @@
-"""What players' statistics are made of, in the database."""
+"""Stored data that players' statistics are computed from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ_TREND = statement("read_player_trend")
 
 
 class StoredStatistics(NamedTuple):
-    """What is stored of a player, as of one instant."""
+    """A player's stored data as of one instant."""
 
     tallies: Mapping[Stat, TallyView]
     login_days: Sequence[Stretch]
@@ -30,16 +30,14 @@ class StoredStatistics(NamedTuple):
     completed: frozenset[str]
     """Ids of the goals that the player has completed."""
     standings: Mapping[Scope, Standing]
-    """Of the lifetime."""
+    """Standings of the lifetime."""
     completed_recently: int
-    """From the first to the last day that was asked for."""
+    """Completions from the first to the last requested day."""
 
 
 def read(connection: Connection, user_id: str, first: Day, last: Day) -> StoredStatistics:
-    """Everything about one player, in one round trip."""
-    row = _READ.row(connection, user_id, first * DAY, last * DAY)
-    if row is None:
-        raise LookupError("read_player_statistics answers one row")
+    """Return everything about one player, in one round trip."""
+    row = _READ.only_row(connection, user_id, first * DAY, last * DAY)
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
         stretches_of(row[7] or ""),
@@ -56,6 +54,6 @@ def _standings(kinds: Sequence[str], ids: Sequence[str], *columns: Sequence[Any]
 
 
 def read_trend(connection: Connection, user_id: str, first: Day, last: Day) -> list[TrendDay]:
-    """What a player reached on those of these days on which anything was, in no order."""
+    """Return what a player reached on each of these days that has a standing, in no order."""
     rows = _READ_TREND.rows(connection, user_id, first * DAY, last * DAY)
     return [TrendDay(start // DAY, *numbers) for start, *numbers in rows]

@@ -1,6 +1,7 @@
 -- name: read_player_statistics
--- Everything that a player's statistics are made of, in one round trip and one row, in the manner of read_player. Of what
--- was completed the ids alone, which the index has.
+-- Return everything that a player's statistics are computed from, in one round trip and one row, as read_player does.
+-- Of completions only the ids are read, which the index holds.
+-- $1 user_id, $2 recent_from, $3 recent_to
 SELECT
     tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*
 FROM (
@@ -46,7 +47,8 @@ FROM (
 ) AS recently;
 
 -- name: read_player_trend
--- What a player reached on each day of a stretch on which anything was.
+-- Return what a player reached on each day of a range, for days with any change.
+-- $1 user_id, $2 from, $3 to
 SELECT period_start, completed, claimed, points
 FROM standing
 WHERE user_id = $1

@@ -1,4 +1,4 @@
-"""What players have reached, in the database."""
+"""Standings in the database."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SCOPE_KINDS = {kind.value: kind for kind in ScopeKind}
 
 
 def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict[StandingKey, Standing]:
-    """Add to what is stored, and answer what is stored then. The rows stay locked until the transaction ends.
+    """Add to the stored standings, and return the results. The rows stay locked until the transaction ends.
 
-    Merging `Standing()` locks a row, makes it where it is missing, and changes nothing.
+    Merging `Standing()` locks a row, creates it if it is missing, and changes nothing.
     """
     rows = _MERGE.rows(connection, *_columns(added))
     return {
@@ -29,13 +29,13 @@ def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict
     }
 
 
-def store(connection: Connection, anew: Mapping[StandingKey, Standing]) -> None:
-    """Replace what is stored. The rows must be there, and locked by `merge`, which makes them."""
-    _STORE.rows(connection, *_columns(anew))
+def store(connection: Connection, standings: Mapping[StandingKey, Standing]) -> None:
+    """Replace stored standings. The rows must exist and be locked, which `merge` ensures."""
+    _STORE.rows(connection, *_columns(standings))
 
 
 def _columns(standings: Mapping[StandingKey, Standing]) -> Iterator[str]:
-    """One array for each column, sorted by key."""
+    """Yield an array for each column, sorted by key."""
     keys = sorted(standings)
     values = [standings[key] for key in keys]
     yield text_array([key.user_id for key in keys])

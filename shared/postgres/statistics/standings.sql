@@ -1,29 +1,33 @@
 -- name: store_standings
--- Stores standings anew. They are locked, and so they are there.
+-- Replace standings. Their rows exist, because they were locked by merge_standings.
+-- $1 user_ids, $2 schedules, $3 period_starts, $4 scopes, $5 scope_ids, $6 completed, $7 claimed, $8 points,
+-- $9 points_times, $10 fastests, $11 versions
 UPDATE standing
 SET
-    completed = anew.completed,
-    claimed = anew.claimed,
-    points = anew.points,
-    points_time = instant(anew.points_time),
-    fastest = anew.fastest,
-    version = anew.version
+    completed = replacement.completed,
+    claimed = replacement.claimed,
+    points = replacement.points,
+    points_time = instant(replacement.points_time),
+    fastest = replacement.fastest,
+    version = replacement.version
 FROM unnest(
     $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]
-) AS anew (
+) AS replacement (
     user_id, schedule, period_start, scope, scope_id,
     completed, claimed, points, points_time, fastest, version
 )
-WHERE standing.user_id = anew.user_id
-    AND standing.schedule = anew.schedule
-    AND standing.period_start = instant(anew.period_start)
-    AND standing.scope = anew.scope
-    AND standing.scope_id = anew.scope_id;
+WHERE standing.user_id = replacement.user_id
+    AND standing.schedule = replacement.schedule
+    AND standing.period_start = instant(replacement.period_start)
+    AND standing.scope = replacement.scope
+    AND standing.scope_id = replacement.scope_id;
 
 -- name: merge_standings
--- Adds to what players have reached, which locks it, and answers it as it is then. The same merge as Standing.merge in
--- shared/domain/standings.py. Keys must be distinct and sorted: the order is the order of the locks.
+-- Add to standings, which locks them, and return the result. The same merge as Standing.merge in
+-- shared/domain/standings.py. Keys must be distinct and sorted: their order is the lock order.
+-- $1 user_ids, $2 schedules, $3 period_starts, $4 scopes, $5 scope_ids, $6 completed, $7 claimed, $8 points,
+-- $9 points_times, $10 fastests, $11 versions
 INSERT INTO standing AS stored (
     user_id, schedule, period_start, scope, scope_id,
     completed, claimed, points, points_time, fastest, version
