@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
+from admin.terminal import say_error, write_any_text
 
 SCRIPT = "challenge-admin"
 """Name of the installed script (`pyproject.toml`)."""
@@ -39,10 +41,14 @@ for command in (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Wrong usage raises `SystemExit` with status 2."""
     name = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m admin"
+    write_any_text()
     try:
         status = cli.main(argv, prog_name=name, standalone_mode=False)
     except click.ClickException as problem:
-        problem.show()
+        # The message may quote an argument.
+        message = io.StringIO()
+        problem.show(message)
+        say_error(*message.getvalue().rstrip("\n").split("\n"))
         raise SystemExit(problem.exit_code) from None
     except click.Abort:
         raise SystemExit(1) from None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
 
+from admin.terminal import printable
 from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
 from shared.domain.instant import Instant, to_instant
 
@@ -41,6 +43,27 @@ def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
     return check
 
 
+def audit_text(length_max: int) -> Callable[[str], str]:
+    """Return a check of texts for the audit: identifiers of visible characters and spaces only."""
+    is_identifier = identifier(length_max)
+
+    def check(text: str) -> str:
+        hidden = [character for character in is_identifier(text) if not character.isprintable()]
+        if hidden:
+            raise click.BadParameter(f"contains a character that is not visible: {printable(hidden[0])}")
+        return text
+
+    return check
+
+
+def user_name() -> str:
+    """Return the name of the user who runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise click.UsageError(f"give --operator: user id {os.getuid()} has no name here") from None
+
+
 def instant(text: str) -> Instant:
     """Return the instant of a date or time in ISO 8601, in UTC unless it names another zone."""
     try:
@@ -53,13 +76,14 @@ def instant(text: str) -> Instant:
 player = click.argument("player", type=identifier(), help="The player's id.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would change.")
 reason = click.option(
-    "--reason", required=True, type=identifier(REASON_LENGTH_MAX), metavar="TEXT", help="Why, for the audit."
+    "--reason", required=True, type=audit_text(REASON_LENGTH_MAX), metavar="TEXT", help="Why, for the audit."
 )
 operator = click.option(
     "--operator",
     # Called only if the option is not given.
-    default=getpass.getuser,
+    default=user_name,
     show_default="your user name",
+    type=audit_text(ID_LENGTH_MAX),
     metavar="NAME",
     help="Who acts, for the audit.",
 )

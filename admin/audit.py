@@ -7,7 +7,7 @@ from rich.text import Text
 
 from admin.arguments import player, whole_number
 from admin.opening import deadline, open_database
-from admin.terminal import show
+from admin.terminal import say, show
 from shared.domain.instant import HOUR
 from shared.operations.events.audit import StatAudit, audit_player
 from shared.runtime.clock import system_clock
@@ -32,9 +32,9 @@ def audit(player: str, horizon_h: int) -> int:
     """
     with open_database("audit") as database:
         found = audit_player(database, player, horizon_h * HOUR, system_clock(), deadline())
-    print("kept / stored")
+    say("kept / stored")
     show(("source", "stat", "events", "sum", "highest", "finding"), map(_row, found.stats))
-    print(f"{found.kept} events replayed, {found.without_content} seen without content, {found.stored} in the tallies")
+    say(f"{found.kept} events replayed, {found.without_content} seen without content, {found.stored} in the tallies")
     return 1 if any(stat.lost for stat in found.stats) else 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from admin.arguments import exactly_one, instant, whole_number
@@ -16,7 +14,7 @@ from admin.leaderboard_access import (
     print_waiting_changes,
 )
 from admin.opening import deadline, load_catalogue, open_cache_if_set, open_database, read, stop
-from admin.terminal import over_text, period_text, time_text
+from admin.terminal import over_text, period_text, say, say_error, time_text
 from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
@@ -61,7 +59,7 @@ def list_rankings(finals: int) -> None:
         if usable:
             print_waiting_changes(database)
         else:
-            print("Redis is not set or does not answer", file=sys.stderr)
+            say_error("Redis is not set or does not answer")
 
 
 def _row(
@@ -123,7 +121,7 @@ def show(board: str, period: Instant | None, top: int) -> None:
     show_table(("rank", "player", "score", "reached"), rows)
     span = "all time" if found.period.end is None else f"{time_text(found.period.start)} on"
     kind = "final" if found.final else "as of now" if found.fresh_at == now else f"as of {time_text(found.fresh_at)}"
-    print(f"{leaderboard.name} ({over_text(leaderboard)}), {span}: {found.size:,} players, {kind}")
+    say(f"{leaderboard.name} ({over_text(leaderboard)}), {span}: {found.size:,} players, {kind}")
 
 
 @boards.command(epilog="Exit status: 0 all were built, 1 not all.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from admin.opening import deadline
-from admin.terminal import count_text
+from admin.terminal import count_text, say, say_error
 from shared.catalogue.compatibility import changes, incompatibilities
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid, Problem
@@ -50,14 +49,14 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
     if database and new is not None:
         problems += _conflicts_with_record(new)
     for problem in dict.fromkeys(problems):
-        print(problem, file=sys.stderr)
+        say_error(str(problem))
     if problems or new is None:
         return 1
     challenges, goals = count_text(len(new.challenges), "challenge"), count_text(len(new.goals), "goal")
-    print(f"ok: {challenges}, {goals}, version {new.version}")
+    say(f"ok: {challenges}, {goals}, version {new.version}")
     if old is not None:
         for change in changes(old, new) or ["nothing changes"]:
-            print(change)
+            say(change)
     return 0
 
 

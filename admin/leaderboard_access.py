@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from admin.opening import load_catalogue, open_cache, open_database, read, stop
-from admin.terminal import progress_bars, ranking_text
+from admin.terminal import progress_bars, ranking_text, say, say_error
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.ranking_builds import BuildLost
 from shared.cache.ranking_cache import RankingCache
@@ -72,10 +71,10 @@ class LeaderboardAccess:
                 problem = self.build(ranking, partial(bars.advance, task))
                 if problem is None:
                     players, took_s = bars.tasks[task].completed, time.monotonic() - started
-                    print(f"{ranking_text(ranking)}: {players:,.0f} players in {took_s:.1f} s")
+                    say(f"{ranking_text(ranking)}: {players:,.0f} players in {took_s:.1f} s")
                 else:
                     complete = False
-                    print(f"{ranking_text(ranking)}: not built: {problem}", file=sys.stderr)
+                    say_error(f"{ranking_text(ranking)}: not built: {problem}")
         return complete
 
 
@@ -104,7 +103,7 @@ def print_waiting_changes(database: Database) -> None:
     """Print on standard error how many changes have not reached Redis yet, if any."""
     waiting = read(database, lambda connection: journal.count(connection, WAITING_MAX))
     if waiting:
-        print(f"{waiting:,} changes wait to get to Redis; services that run see to it", file=sys.stderr)
+        say_error(f"{waiting:,} changes wait to get to Redis; services that run see to it")
 
 
 def board_of(catalogue: Catalogue, board_id: str) -> Leaderboard:

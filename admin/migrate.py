@@ -6,6 +6,7 @@ import click
 
 from admin.arguments import whole_number
 from admin.opening import setting
+from admin.terminal import say
 from shared.postgres import schema
 
 BACK_MAX = 1_000
@@ -23,6 +24,6 @@ def migrate(back: int | None) -> None:
     url = setting("DATABASE_URL")
     names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
     for name in names:
-        print(f"{done}: {name}")
+        say(f"{done}: {name}")
     if not names:
-        print("nothing to do")
+        say("nothing to do")

@@ -7,13 +7,13 @@ Standard error says why.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from admin.terminal import say_error
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
@@ -43,9 +43,9 @@ def setting(name: str) -> str:
     return value
 
 
-def stop(why: str, status: int = 1) -> NoReturn:
-    """End the command with a message."""
-    print(why, file=sys.stderr)
+def stop(*why: str, status: int = 1) -> NoReturn:
+    """End the command with a message of one or more lines."""
+    say_error(*why)
     raise SystemExit(status)
 
 
@@ -102,7 +102,7 @@ def load_catalogue() -> Catalogue:
     try:
         return load(Path(setting("CATALOGUE")))
     except CatalogueInvalid as invalid:
-        stop("\n".join(map(str, invalid.problems)))
+        stop(*map(str, invalid.problems))
 
 
 def load_catalogue_that_runs(database: Database) -> Catalogue:

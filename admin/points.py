@@ -8,6 +8,7 @@ import click
 
 from admin import arguments
 from admin.opening import deadline, load_catalogue_that_runs, open_database
+from admin.terminal import say
 from shared.domain.catalogue import AMOUNT_MAX
 from shared.operations.statistics.adjust_points import adjust_points
 from shared.postgres.statistics.adjustments import NotedAdjustment
@@ -42,4 +43,4 @@ def adjust(player: str, points: int, reason: str, operator: str, *, dry_run: boo
     with open_database("points") as database:
         catalogue = load_catalogue_that_runs(database)
         before, after = adjust_points(database, catalogue, player, uuid4(), adjustment, deadline(), dry=dry_run)
-    print(f"{player} had {before:,} points, and {'would have' if dry_run else 'has'} {after:,} now")
+    say(f"{player} had {before:,} points, and {'would have' if dry_run else 'has'} {after:,} now")

@@ -9,7 +9,7 @@ import click
 from admin.arguments import dry_run, exactly_one, identifier
 from admin.opening import deadline, load_catalogue_that_runs, open_database, read
 from admin.statistics_tables import show_drifts
-from admin.terminal import count_text, progress_bars
+from admin.terminal import count_text, progress_bars, say
 from shared.domain.catalogue import Catalogue
 from shared.domain.recalculation import Drift
 from shared.operations.goals.known_player import check_known_player
@@ -46,9 +46,9 @@ def recalculate(player: str | None, *, every: bool, dry_run: bool) -> int:
     if shown:
         show_drifts(shown)
     if numbers > len(shown):
-        print(f"and {numbers - len(shown):,} more")
+        say(f"and {numbers - len(shown):,} more")
     done = "" if not numbers else ", not rebuilt" if dry_run else ", rebuilt"
-    print(f"{count_text(players, 'player')} looked at, {numbers:,} standings had drifted{done}")
+    say(f"{count_text(players, 'player')} looked at, {numbers:,} standings had drifted{done}")
     return 1 if numbers and dry_run else 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
 import click
 
 from admin.arguments import whole_number
 from admin.opening import open_cache_if_set, setting, stop
-from admin.terminal import bytes_text, share_text, show, time_text
+from admin.terminal import bytes_text, say, say_error, share_text, show, time_text
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.server_report import report as report_of
 from shared.postgres.maintenance import database_report
@@ -44,7 +43,7 @@ def report(statements: int) -> int:
             try:
                 _show_statements(session, statements)
             except MaintenanceRefused as refusal:
-                print(f"statements: {refusal}", file=sys.stderr)
+                say_error(f"statements: {refusal}")
                 complete = False
     except MaintenanceRefused as refusal:
         stop(str(refusal))
@@ -60,7 +59,7 @@ _REDIS = ("memory", "limit", "when full", "key hits", "evicted keys", "up for")
 
 
 def _section(heading: str, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    print(f"\n{heading}")
+    say("", heading)
     show(names, rows)
 
 
@@ -111,7 +110,7 @@ def _show_statements(session: MaintenanceSession, limit: int) -> None:
     heading = "statements that take the most time"
     found = session.do(lambda connection: database_report.slow_statements(connection, limit))
     if found is None:
-        print(f"\n{heading}\nnot known: the extension pg_stat_statements is not there")
+        say("", heading, "not known: the extension pg_stat_statements is not there")
     else:
         _section(heading, _STATEMENTS, map(_statement_row, found))
 
@@ -119,13 +118,13 @@ def _show_statements(session: MaintenanceSession, limit: int) -> None:
 def _show_redis(cache: Cache | None) -> bool:
     """Print the state of Redis, and return whether it could be read. Without a Redis there is nothing to read."""
     if cache is None:
-        print("\nRedis\nREDIS_URL is not set")
+        say("", "Redis", "REDIS_URL is not set")
         return True
     try:
         known = report_of(cache)
     except (CacheUnavailable, CacheRefused) as failure:
-        print("\nRedis")
-        print(f"Redis cannot be asked: {failure.__cause__ or failure}", file=sys.stderr)
+        say("", "Redis")
+        say_error(f"Redis cannot be asked: {failure.__cause__ or failure}")
         return False
     row = (
         bytes_text(known.used_bytes),

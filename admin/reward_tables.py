@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from admin.terminal import show, time_text
+from admin.terminal import say, show, time_text
 from shared.domain.claims import ClaimState
 from shared.operations.rewards.grant_admin import Report
 from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant
@@ -63,10 +63,10 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
     }
     for name, value in facts.items():
         if value is not None:
-            print(f"{name + ':':<14}{value}")
+            say(f"{name + ':':<14}{value}")
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
-        print(f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}")
+        say(f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}")
 
 
 def show_report(report: Report) -> None:
@@ -79,16 +79,16 @@ def show_report(report: Report) -> None:
     grants = Counter[ClaimState]()
     for count in report.counts:
         grants[count.state] += count.grants
-    print(
+    say(
         f"claimed, not granted: {sum(grants[state] for state in UNDER_WAY):,} on their way, "
         f"{grants[ClaimState.DEAD]:,} dead, {grants[ClaimState.REFUSED]:,} refused"
     )
     for grant_id in report.granted_not_claimed:
-        print(f"granted, not claimed: {grant_id}")
+        say(f"granted, not claimed: {grant_id}")
     for user_id, goal_id in report.claimed_without_grant:
-        print(f"claimed, without a grant: {goal_id} of {user_id}")
+        say(f"claimed, without a grant: {goal_id} of {user_id}")
     if report.agrees:
-        print("every claim has its grant, and every grant its claim")
+        say("every claim has its grant, and every grant its claim")
 
 
 def _reward(grant: KeptGrant) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ import click
 from admin import arguments, reward_tables
 from admin.arguments import whole_number
 from admin.opening import deadline, open_database, read, stop
+from admin.terminal import say, say_error
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.claims import ClaimState
 from shared.domain.grant_changes import Act, ActRefused, buried, prioritised, refunded, rerouted, retried
@@ -49,7 +49,7 @@ def list_(states: Sequence[ClaimState], provider: str | None, player: str | None
         grants = read(database, lambda connection: list_grants(connection, states, provider, player, limit))
     if ids:
         for grant in grants:
-            print(grant.grant_id)
+            say(str(grant.grant_id))
     else:
         reward_tables.show_list(grants)
 
@@ -133,8 +133,8 @@ def _perform(action: OperatorAction, grants: Sequence[UUID], *, dry: bool) -> in
                 after = grant_admin.perform(database, grant_id, action, system_clock(), deadline(), dry=dry)
             except ActRefused as refusal:
                 refused += 1
-                print(f"{grant_id}: not done: {refusal}", file=sys.stderr)
+                say_error(f"{grant_id}: not done: {refusal}")
                 continue
             done = "would be" if dry else "is"
-            print(f"{grant_id}: {done} {after.state}, priority {after.priority}, provider {after.provider}")
+            say(f"{grant_id}: {done} {after.state}, priority {after.priority}, provider {after.provider}")
     return 1 if refused else 0

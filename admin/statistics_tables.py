@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from admin.terminal import show, time_text
+from admin.terminal import say, show, time_text
 from shared.domain.catalogue import ScopeKind
 from shared.domain.recalculation import Drift
 from shared.domain.statistics import PlayerStatistics
@@ -42,13 +42,13 @@ def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustm
     show(("tally", "events", "sum", "highest", "latest", "days"), tallies, numbers=5)
     logins, rate = statistics.logins, statistics.completion_rate
     shown_rate = "" if rate is None else f", a completion rate of {rate:.0%}"
-    print(
+    say(
         f"login streak {logins.current_streak} (longest {logins.longest_streak}), "
         f"active on {logins.weekly_active_days} of 7 days, {statistics.completed_recently} completed in 30 days and "
         f"{statistics.under_way} under way{shown_rate}"
     )
     for adjustment in adjustments:
-        print(f"{time_text(adjustment.time)}  {adjustment.operator}: {adjustment.points:+,} ({adjustment.reason})")
+        say(f"{time_text(adjustment.time)}  {adjustment.operator}: {adjustment.points:+,} ({adjustment.reason})")
 
 
 def show_report(reports: Sequence[ChallengeReport]) -> None:
@@ -56,7 +56,7 @@ def show_report(reports: Sequence[ChallengeReport]) -> None:
     rows = ((each.challenge_id, *_numbers(each.started, each.completed, each.claimed)) for each in reports)
     show(("challenge", "started", "completed", "claimed"), rows, numbers=3)
     if reports[0].report_time is not None:
-        print(f"counted {time_text(reports[0].report_time)}; nothing that counts has changed since, or a moment ago")
+        say(f"counted {time_text(reports[0].report_time)}; nothing that counts has changed since, or a moment ago")
 
 
 def show_drifts(drifts: Iterable[Drift]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable, Sequence
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -17,10 +20,41 @@ from shared.domain.scores import RankingKey
 WIDTH_MAX = 1_000
 
 
+def printable(text: str) -> str:
+    """Return a text in which every character without a visible form is written as its escape sequence.
+
+    Names and reasons come from players, providers and other operators. Control characters could rewrite what a terminal
+    shows, and bidirectional marks reorder it.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def say(*lines: str) -> None:
+    """Print lines on standard output."""
+    for line in lines:
+        click.echo(printable(line))
+
+
+def say_error(*lines: str) -> None:
+    """Print lines on standard error."""
+    for line in lines:
+        click.echo(printable(line), err=True)
+
+
+def write_any_text() -> None:
+    """Let standard output and error escape the characters that their encoding lacks, instead of raising an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def show(names: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> None:
     """Print a table, one line a row. The last `numbers` columns are aligned to the right.
 
-    Cells are plain text, because players and providers wrote some of them: no cell is read as markup. Lines are as wide
+    Cells are plain text, because players and providers wrote some of them: no cell is read as markup, and characters
+    without a visible form are escaped. Lines are as wide
     as they need to be: a line that a narrow terminal wraps can still be read, and grep finds it.
     """
     first_number = len(names) - numbers
@@ -30,10 +64,16 @@ def show(names: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int
     )
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*map(_cell, row))
     console = Console()
     console.width = console.measure(table, options=console.options.update_width(WIDTH_MAX)).maximum
     console.print(table)
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("" if value is None else printable(str(value)))
 
 
 def time_text(instant: Instant) -> str:
