@@ -73,7 +73,7 @@ contract: $(READY) ## Check the contract: style, and that no version on record i
 	done
 
 .PHONY: docs
-docs: $(READY) ## Build the documentation site into .site/html; a broken link fails
+docs: $(READY) $(VENV)/.docs ## Build the documentation site into .site/html; a broken link fails
 	@$(BIN)/python -m docsite
 
 .PHONY: settings
@@ -93,14 +93,16 @@ tools: ## Build grpcurl and ghz into .tools/bin, where Go is
 	GOBIN=$(CURDIR)/.tools/bin go install $(GRPCURL)
 	GOBIN=$(CURDIR)/.tools/bin go install $(GHZ)
 
+# `make lock` keeps the versions that still fit; with UPGRADE=--upgrade it takes the newest.
+UPGRADE ?=
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header
 .PHONY: lock
-lock: $(READY) ## Pin the newest versions of all dependencies
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header -c requirements-dev.txt - -o requirements-uv.txt
+lock: $(READY) ## Pin the versions of all dependencies; UPGRADE=--upgrade takes the newest
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) --extra docs -c requirements-dev.txt pyproject.toml -o requirements-docs.txt
+	echo uv | $(COMPILE) -c requirements-dev.txt - -o requirements-uv.txt
 
 .PHONY: clean
 clean: ## Remove what was installed and generated; the data of `make run` stays
@@ -114,6 +116,11 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "generated.pth").write_text(str(pathlib.Path("generated").resolve()) + "\n")'
+	@touch $@
+
+# Only the site needs these, and they are as large as a fifth of everything else.
+$(VENV)/.docs: $(INSTALLED) requirements-docs.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-docs.txt
 	@touch $@
 
 $(GENERATED): $(PROTOS) $(INSTALLED)
