@@ -1,5 +1,5 @@
-"""The load generator: a process of its own that sends encoded gRPC calls and measures their answers.
+"""The load generator: a process of its own that sends encoded gRPC calls and measures the responses.
 
-It speaks HTTP/2 by itself, over plain sockets, because gRPC's Python client takes as much CPU for a call as the server
-under test does. It imports nothing but the standard library, so it starts in a moment.
+It speaks HTTP/2 over plain sockets, because gRPC's Python client takes as much CPU per call as the server under test.
+docs/decisions/load-generator.md says why it is not ghz or h2load.
 """

@@ -1,4 +1,4 @@
-"""`python -m load_generator`: reads a plan from standard input, plays it, and writes what became of it."""
+"""`python -m load_generator`: read a plan from standard input, play it, and write the result to standard output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main() -> None:
     plan = Plan.from_json(sys.stdin.read())
     if plan.cores:
         os.sched_setaffinity(0, plan.cores)
-    # A collection would hold up answers that have come; the run is short, and nothing in it makes cycles.
+    # A garbage collection would delay the handling of responses; the run is short and creates no cycles.
     gc.disable()
     sys.stdout.write(play(plan).to_json())
 

@@ -1,7 +1,7 @@
 """One HTTP/2 connection without TLS, and the gRPC calls on it.
 
-A call is a stream on which messages go both ways, so streaming calls fit as well as unary ones: `open`, then `send` as
-often as wanted. Nothing here blocks: `read` and `flush` do what can be done now.
+A call is a stream with messages in both directions, so streaming calls work like unary ones: `open`, then `send` any
+number of times. Nothing here blocks: `read` and `flush` do what can be done now.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from load_generator.headers import NO_STATUS, Status, status_of
 CONNECT_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 20
 _WINDOW_REFILL = 1 << 30
-"""When so much was received, the connection's window is filled up again; a stream has all the window there can be."""
+"""Number of received bytes after which the connection's window is refilled; streams have the largest window."""
 _PREFIX = struct.Struct(">BI")
-"""Before each gRPC message: whether it is compressed, and its length."""
+"""Prefix of each gRPC message: the compression flag and the length."""
 
 CONNECTION_LOST = Status(-2, "the connection ended")
 
 
 class Call(Protocol):
-    """Hears what comes back on one stream."""
+    """Receives the response of one stream."""
 
     def received(self, message: bytes) -> None:
-        """A message of the answer."""
+        """Handle a message of the response."""
 
     def ended(self, status: Status) -> None:
-        """The last that is heard."""
+        """Handle the end of the stream."""
 
 
 class _Stream:
@@ -45,7 +45,7 @@ class _Stream:
 
 
 class Connection:
-    """Calls under way on one socket."""
+    """Calls in flight on one socket."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._socket = socket.create_connection(address, CONNECT_TIMEOUT_S)
@@ -74,21 +74,21 @@ class Connection:
         self.is_open = True
 
     def fileno(self) -> int:
-        """The socket's descriptor, for `select`."""
+        """Return the socket's descriptor for `select`."""
         return self._socket.fileno()
 
     @property
     def is_full(self) -> bool:
-        """Whether no further call may be opened now."""
+        """Whether no further call can be opened now."""
         return not self.is_open or len(self._streams) >= self._streams_max
 
     @property
     def has_output(self) -> bool:
-        """Whether bytes wait for the socket to take them."""
+        """Whether bytes wait to be written to the socket."""
         return bool(self._out)
 
     def open(self, headers: bytes, call: Call) -> int:
-        """Begin a call with this header block, and answer its stream."""
+        """Begin a call with this header block, and return its stream."""
         stream = self._next_stream
         self._next_stream += 2
         self._streams[stream] = _Stream(call, self._stream_window)
@@ -96,14 +96,14 @@ class Connection:
         return stream
 
     def send(self, stream: int, message: bytes, *, last: bool) -> None:
-        """Send a message on an open stream; `last` says that no more follow."""
+        """Send a message on an open stream; `last` ends the request."""
         state = self._streams[stream]
         state.outgoing += _PREFIX.pack(0, len(message)) + message
         state.last = last
-        self._send_what_fits(stream, state)
+        self._send_fitting(stream, state)
 
     def flush(self) -> None:
-        """Hand to the socket what it takes now."""
+        """Write as much as the socket takes now."""
         if not self._out:
             return
         try:
@@ -116,7 +116,7 @@ class Connection:
         del self._out[:taken]
 
     def read(self) -> None:
-        """Receive what is there, and tell the calls."""
+        """Receive the available bytes, and pass them to the calls."""
         try:
             received = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
@@ -131,7 +131,7 @@ class Connection:
             self._handle(frame)
 
     def close(self) -> None:
-        """Close the socket; calls under way end with `CONNECTION_LOST`."""
+        """Close the socket; calls in flight end with `CONNECTION_LOST`."""
         self.is_open = False
         self._socket.close()
         streams, self._streams = self._streams, {}
@@ -154,7 +154,7 @@ class Connection:
             case frames.PING if not frame.flags & frames.ACK:
                 self._out += frames.frame(frames.PING, frames.ACK, 0, frame.payload)
             case frames.GOAWAY:
-                # What the server has taken it still answers; nothing new can be begun.
+                # The server still responds to the streams it has accepted; no new one can be opened.
                 self._streams_max = 0
                 last = int.from_bytes(frame.payload[:4], "big") & frames.WINDOW_MAX
                 for stream in [stream for stream in self._streams if stream > last]:
@@ -177,7 +177,7 @@ class Connection:
             state.call.received(bytes(state.incoming[_PREFIX.size : end]))
             del state.incoming[:end]
         if frame.flags & frames.END_STREAM:
-            self._end(frame.stream, Status(NO_STATUS, "the answer ended without trailers"))
+            self._end(frame.stream, Status(NO_STATUS, "the response ended without trailers"))
 
     def _handle_headers(self, frame: frames.Frame) -> None:
         self._header_block += frames.content(frame)
@@ -188,7 +188,7 @@ class Connection:
         block = bytes(self._header_block)
         self._header_block.clear()
         if self._header_block_ends_stream:
-            # Nearly all trailers are the same bytes, and without a dynamic table the same bytes mean the same.
+            # Nearly all trailers are the same bytes, and without a dynamic table these always mean the same.
             status = self._statuses.get(block)
             if status is None:
                 status = self._statuses[block] = status_of(block)
@@ -198,10 +198,10 @@ class Connection:
         increment = int.from_bytes(frame.payload, "big") & frames.WINDOW_MAX
         if frame.stream == 0:
             self._window += increment
-            self._send_what_waits()
+            self._send_waiting()
         elif (state := self._streams.get(frame.stream)) is not None:
             state.window += increment
-            self._send_what_fits(frame.stream, state)
+            self._send_fitting(frame.stream, state)
 
     def _handle_settings(self, values: dict[int, int]) -> None:
         self._streams_max = values.get(frames.MAX_CONCURRENT_STREAMS, self._streams_max)
@@ -211,14 +211,14 @@ class Connection:
             state.window += window - self._stream_window
         self._stream_window = window
         self._out += frames.frame(frames.SETTINGS, frames.ACK, 0)
-        self._send_what_waits()
+        self._send_waiting()
 
-    def _send_what_waits(self) -> None:
+    def _send_waiting(self) -> None:
         for stream, state in self._streams.items():
             if state.outgoing:
-                self._send_what_fits(stream, state)
+                self._send_fitting(stream, state)
 
-    def _send_what_fits(self, stream: int, state: _Stream) -> None:
+    def _send_fitting(self, stream: int, state: _Stream) -> None:
         """Send as much as the windows of stream and connection allow."""
         while state.outgoing:
             size = min(len(state.outgoing), self._frame_bytes_max, self._window, state.window)

@@ -1,4 +1,4 @@
-"""Several connections to each server, over which calls are spread in turn."""
+"""Several connections to each server, used in turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from load_generator.headers import encoded
 
 
 def request_headers(method: str, authority: str, timeout_s: float) -> bytes:
-    """The header block of a call of `method`, which carries a deadline."""
+    """Return the header block of a call of `method` with a deadline."""
     return encoded(
         [
             (":method", "POST"),
@@ -26,7 +26,7 @@ def request_headers(method: str, authority: str, timeout_s: float) -> bytes:
 
 
 class Line:
-    """The connections to one server, and the calls for which none of them has room."""
+    """The connections to one server, and a queue of calls for which none of them has room."""
 
     def __init__(self, address: tuple[str, int], connections: int) -> None:
         self.connections = [Connection(address) for _ in range(connections)]
@@ -35,11 +35,11 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether any connection is left."""
+        """Whether any connection is open."""
         return any(connection.is_open for connection in self.connections)
 
     def call(self, headers: bytes, message: bytes, call: Call) -> None:
-        """Begin a unary call. One for which no connection has room waits until one has."""
+        """Begin a unary call, or queue it until a connection has room."""
         connection = self._with_room()
         if connection is not None:
             connection.send(connection.open(headers, call), message, last=True)
@@ -49,16 +49,16 @@ class Line:
             call.ended(CONNECTION_LOST)
 
     def open(self, headers: bytes, call: Call) -> Callable[[bytes], None] | None:
-        """Begin a call on which messages are sent until the run ends; answers how to. None if there is no room."""
+        """Begin a streaming call; return a function that sends a message, or None if there is no room."""
         connection = self._with_room()
         if connection is None:
             return None
         stream = connection.open(headers, call)
         return lambda message: connection.send(stream, message, last=False)
 
-    def call_those_who_wait(self) -> None:
-        """Begin the calls that there is room for by now."""
-        # When no connection is left, those that wait are called as well, to be told so.
+    def call_queued(self) -> None:
+        """Begin the queued calls for which there is room now."""
+        # Without an open connection all queued calls are begun, which ends them with an error.
         while self._waiting and (not self.is_open or self._with_room() is not None):
             self.call(*self._waiting.popleft())
 
@@ -72,7 +72,7 @@ class Line:
 
 
 class Exchange:
-    """The lines to all servers: waits for what comes back on any of them."""
+    """The lines to all servers."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
@@ -80,20 +80,20 @@ class Exchange:
 
     @property
     def is_open(self) -> bool:
-        """Whether each server can be reached."""
+        """Whether each server has an open connection."""
         return all(line.is_open for line in self._lines)
 
     def step(self, wait_s: float) -> None:
-        """Send what waits, then receive for at most `wait_s` seconds, and tell the calls."""
+        """Send waiting bytes, then receive for at most `wait_s` seconds."""
         for connection in self._connections:
             connection.flush()
         open_ones = [connection for connection in self._connections if connection.is_open]
         with_output = [connection for connection in open_ones if connection.has_output]
-        # `select` counts in microseconds; `epoll` in milliseconds, which is as long as a call takes.
+        # The resolution of `select` is microseconds; that of `epoll` is milliseconds, as long as a call takes.
         readable, writable, _ = select.select(open_ones, with_output, [], max(0.0, wait_s))
         for connection in writable:
             connection.flush()
         for connection in readable:
             connection.read()
         for line in self._lines:
-            line.call_those_who_wait()
+            line.call_queued()

@@ -1,4 +1,4 @@
-"""Frames of HTTP/2 (RFC 9113, sections 4 and 6), as far as a gRPC caller needs them."""
+"""The frames of HTTP/2 that a gRPC client needs (RFC 9113, sections 4 and 6)."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ class Frame(NamedTuple):
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """An encoded frame; the payload has at most what the receiver allows, 16 KiB unless it said otherwise."""
+    """Return an encoded frame. The receiver limits the payload, to 16 KiB by default."""
     length = len(payload)
     return _HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream) + payload
 
 
 def settings(values: dict[int, int]) -> bytes:
-    """A SETTINGS frame."""
+    """Return a SETTINGS frame."""
     return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(*item) for item in values.items()))
 
 
 def read_settings(payload: bytes) -> dict[int, int]:
-    """What a SETTINGS frame holds."""
+    """Return the values of a SETTINGS frame."""
     return dict(_SETTING.iter_unpack(payload))
 
 
 def window_update(stream: int, increment: int) -> bytes:
-    """Allows the other side to send `increment` more bytes."""
+    """Return a frame that allows the other side to send `increment` more bytes."""
     return frame(WINDOW_UPDATE, 0, stream, increment.to_bytes(4, "big"))
 
 
 def take_frames(buffer: bytearray) -> Iterator[Frame]:
-    """Takes all whole frames off the front of what was received."""
+    """Yield all complete frames at the start of the received bytes, and remove them."""
     start = 0
     while len(buffer) - start >= _HEADER.size:
         high, low, kind, flags, stream = _HEADER.unpack_from(buffer, start)
@@ -83,7 +83,7 @@ def take_frames(buffer: bytearray) -> Iterator[Frame]:
 
 
 def content(received: Frame) -> bytes:
-    """The payload of a DATA or HEADERS frame without padding and priority."""
+    """Return the payload of a DATA or HEADERS frame without padding and priority."""
     payload = received.payload
     if received.flags & PADDED:
         payload = payload[1 : len(payload) - payload[0]]

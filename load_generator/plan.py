@@ -1,4 +1,4 @@
-"""What the generator is to do, and what it tells afterwards: both cross the process boundary as JSON."""
+"""The generator's input and output, both JSON."""
 
 from __future__ import annotations
 
@@ -12,89 +12,88 @@ class Plan:
 
     host: str
     ports: list[int]
-    """Of the servers."""
+    """The servers' ports."""
     methods: list[tuple[int, str]]
-    """Whose they are (an index into `ports`), and full names, such as `challenge.v1.EventService/ReportEvent`; a
-    request's number is an index into them."""
+    """Pairs of a server (an index into `ports`) and a full name such as `challenge.v1.EventService/ReportEvent`. The
+    number of a request in the file is an index into this list."""
     requests: str
     """A file of requests (`load_generator.tape`), sent in order."""
     repeat: bool
-    """Begin again at the end of the file; else the run ends there."""
+    """Start again at the end of the file, instead of ending the run."""
     connections: int
-    """To each server."""
+    """Connections to each server."""
     streams: int = 0
-    """Send the requests as messages on so many streams, which stay open; 0: each in a call of its own."""
+    """Number of streams on which requests are sent as messages; 0: each request is a call of its own."""
     rate: float | None = None
-    """Open loop: calls a second, at even distances, whether earlier ones were answered or not."""
+    """Open loop: calls per second at even distances, whether or not earlier ones have ended."""
     in_flight: int | None = None
-    """Closed loop: so many calls are under way, and the answer to one begins the next. With a rate, open loop of so
-    many callers: a call that falls due while all are busy is made as soon as one is free."""
+    """Closed loop: number of calls in flight; the end of one begins the next. Together with a rate, an open loop of
+    this many callers: a call that falls due while all are busy is made as soon as one is free."""
     warm_up_s: float
     measured_s: float
     timeout_s: float
-    """The deadline that each call carries, and how long the last answers are waited for."""
+    """Deadline of each call, and limit of the wait for the last responses."""
     processes: dict[str, int] = field(default_factory=dict)
-    """Processes whose CPU time is taken over the measured interval, by a name."""
+    """Processes whose CPU time is measured, by name."""
     answers: str
-    """Where answers are written (`load_generator.tape`), numbered by request."""
+    """File for the responses (`load_generator.tape`), numbered by request."""
     keep_every: list[int]
-    """Which answers are kept, for each method: those of requests whose number it divides; 0 for none."""
+    """Which responses are kept, by method: those of requests whose number it divides; 0 for none."""
     cores: list[int] = field(default_factory=list)
     """The cores that the generator may use; empty for all."""
 
     def to_json(self) -> str:
-        """The plan as JSON."""
+        """Return the plan as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """The plan that `to_json` wrote."""
+        """Return the plan that `to_json` wrote."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """What became of a run. Requests are numbered from 0 in the order in which they were sent."""
+    """The result of a run. Requests are numbered from 0 in the order in which they were sent."""
 
     codes: list[int]
-    """gRPC's status code of every request that was sent; below 0 where there is none (see `CODE_NAMES`)."""
+    """gRPC's status code of each request that was sent; below 0 if there is none (see `CODE_NAMES`)."""
     latencies_us: list[int]
-    """From the instant at which the request was *due* to the end of its answer, however late it was sent: a server
-    that stalls is charged for the calls that had to wait behind the stall (no coordinated omission)."""
+    """From the instant at which the request was *due* to the end of its response, however late it was sent: a server
+    that stalls is charged for the calls that waited behind the stall (no coordinated omission)."""
     first: int
     last: int
     """The requests that were due in the measured interval: `first` up to, not including, `last`."""
     interval_s: float
     """The measured interval."""
     succeeded: int
-    """Calls that ended well within the interval, whenever they began."""
+    """Calls that succeeded within the interval, whenever they began."""
     cpu_s: dict[str, float]
-    """CPU time in the interval: of the plan's processes with all that they started, of the generator itself, and of
-    everything on the machine."""
+    """CPU time in the interval of the plan's processes with their descendants, of the generator, and of the machine."""
     late_us: list[int]
-    """How much later than due each request of the interval was sent: the generator's own share of the latency."""
+    """Delay with which each request of the interval was sent: the generator's own share of the latency."""
     answer_bytes: int
-    """Length of the answers that came in the interval, all together."""
+    """Total length of the responses received in the interval."""
     messages: dict[str, str]
     """The first error message for each code."""
 
     def to_json(self) -> str:
-        """The result as JSON."""
+        """Return the result as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Played:
-        """The result that `to_json` wrote."""
+        """Return the result that `to_json` wrote."""
         return cls(**json.loads(text))
 
 
 GENERATOR = "generator"
-"""The name in `cpu_s` of the generator's own CPU time."""
+"""Name of the generator's own CPU time in `cpu_s`."""
 MACHINE = "machine"
-"""The name in `cpu_s` of the time that all cores together were busy."""
+"""Name of the busy time of all cores together in `cpu_s`."""
 
 UNANSWERED = -3
-"""The code of a call that had no answer when the run ended."""
+"""Code of a call without a response at the end of the run."""
 
 CODE_NAMES = {
     0: "OK",

@@ -1,4 +1,4 @@
-"""What became of each request."""
+"""The outcome of each request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Record:
     """Columns with one entry for each request, in the order of sending."""
 
     def __init__(self, answered: Callable[[], None]) -> None:
-        """`answered` is told whenever a call has ended."""
+        """Call `answered` whenever a call has ended."""
         self.codes = array("b")
         self.latencies_us = array("q")
         self.late_us = array("q")
@@ -24,34 +24,34 @@ class Record:
         self.messages: dict[str, str] = {}
         self.succeeded = 0
         self.answer_bytes = 0
-        self.under_way = 0
+        self.in_flight = 0
         self._answered = answered
 
     @property
     def sent(self) -> int:
-        """How many requests were sent."""
+        """The number of requests sent."""
         return len(self.codes)
 
     def begin(self, due: int, *, keep: bool) -> Request:
-        """A request is sent now that was due at an instant in monotonic nanoseconds; its answer may be kept."""
+        """Record a request sent now that was due at an instant in monotonic nanoseconds; `keep` its response."""
         number = self.sent
         self.codes.append(UNANSWERED)
         self.latencies_us.append(0)
         self.late_us.append((time.monotonic_ns() - due) // _MICROSECOND)
-        self.under_way += 1
+        self.in_flight += 1
         return Request(self, number, due, keep)
 
     def received(self, number: int, message: bytes, *, keep: bool) -> None:
-        """An answer has come."""
+        """Record a response."""
         self.answer_bytes += len(message)
         if keep:
             self.answers.append((number, message))
 
     def ended(self, number: int, due: int, status: Status) -> None:
-        """A call has ended."""
+        """Record the end of a call."""
         self.codes[number] = status.code
         self.latencies_us[number] = (time.monotonic_ns() - due) // _MICROSECOND
-        self.under_way -= 1
+        self.in_flight -= 1
         if status.code == 0:
             self.succeeded += 1
         else:
@@ -60,7 +60,7 @@ class Record:
 
 
 class Request:
-    """One call, as its connection sees it."""
+    """One call as its connection sees it."""
 
     __slots__ = ("_due", "_keep", "_number", "_record")
 
@@ -71,9 +71,9 @@ class Request:
         self._keep = keep
 
     def received(self, message: bytes) -> None:
-        """The answer."""
+        """Record the response."""
         self._record.received(self._number, message, keep=self._keep)
 
     def ended(self, status: Status) -> None:
-        """How the call ended."""
+        """Record the end of the call."""
         self._record.ended(self._number, self._due, status)

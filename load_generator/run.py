@@ -1,4 +1,4 @@
-"""One run: warm up, measure, and wait for the last answers."""
+"""One run: warm up, measure, and wait for the last responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NS = 1_000_000_000
 
 
 class Mark(NamedTuple):
-    """How far a run has come at one instant."""
+    """The progress of a run at one instant."""
 
     instant: int
     sent: int
@@ -28,7 +28,7 @@ class Mark(NamedTuple):
 
 
 def play(plan: Plan) -> Played:
-    """Play a plan to its end."""
+    """Play a plan to its end and return the result."""
     run = _Run(plan)
     begin = run.start + round(plan.warm_up_s * _NS)
     has_more = run.pace.run_until(begin)
@@ -95,14 +95,14 @@ class _Run:
         self.pace.answered()
 
     def mark(self) -> Mark:
-        """Note how far the run has come."""
+        """Return the progress of the run."""
         record = self.record
         cpu_s = {name: cpu_seconds(pid) for name, pid in self._plan.processes.items()}
         cpu_s |= {GENERATOR: time.process_time(), MACHINE: busy_seconds()}
         return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.answer_bytes, cpu_s)
 
     def await_answers(self) -> None:
-        """Wait until every call has ended, but not longer than a call may take."""
+        """Wait until every call has ended, for at most a call's deadline."""
         deadline = time.monotonic() + self._plan.timeout_s
-        while self.record.under_way and (remaining := deadline - time.monotonic()) > 0:
+        while self.record.in_flight and (remaining := deadline - time.monotonic()) > 0:
             self._exchange.step(remaining)

@@ -1,4 +1,4 @@
-"""Calls that stay open: every message that is sent on one is answered by one, in order."""
+"""Streaming calls: each message sent on a stream has one response, in order."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _ANSWERED = Status(0, "")
 
 
 class Streams:
-    """Streams of one method; a message goes to the one that has the fewest unanswered."""
+    """Streams of one method; a message goes to the one with the fewest outstanding responses."""
 
     def __init__(self, line: Line, headers: bytes, count: int) -> None:
-        """`headers` is the header block that opens each of them."""
+        """Open `count` streams with the header block `headers`."""
         self._streams = [_Stream(line, headers) for _ in range(count)]
 
     def call(self, message: bytes, call: Call) -> None:
-        """Send a message; its answer is heard as that of a call of its own."""
+        """Send a message; `call` receives its response like that of a unary call."""
         min(self._streams, key=lambda stream: stream.load).call(message, call)
 
 
@@ -31,7 +31,7 @@ class _Stream:
 
     @property
     def load(self) -> float:
-        """How many messages are unanswered; one that has ended is the last to be taken."""
+        """The number of outstanding responses; infinite for a stream that has ended."""
         return len(self._unanswered) if self._end is None else float("inf")
 
     def call(self, message: bytes, call: Call) -> None:
@@ -42,13 +42,13 @@ class _Stream:
         self._send(message)
 
     def received(self, message: bytes) -> None:
-        """The answer to the oldest message."""
+        """Pass the response to the oldest message."""
         call = self._unanswered.popleft()
         call.received(message)
         call.ended(_ANSWERED)
 
     def ended(self, status: Status) -> None:
-        """The stream has ended, and with it all that is unanswered."""
+        """End all outstanding messages with the stream."""
         self._end = status
         while self._unanswered:
             self._unanswered.popleft().ended(status)

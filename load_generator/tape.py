@@ -1,4 +1,4 @@
-"""Files of messages, each with a number: what is to be sent, or what came back."""
+"""Files of numbered messages: requests to send, or responses received."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ENTRY = struct.Struct(">II")
 
 
 def write(path: Path, entries: Iterable[tuple[int, bytes]]) -> int:
-    """Write entries of a number, 0 to 2^32-1, and a message; answers how many."""
+    """Write entries of a number (0 to 2^32-1) and a message; return how many."""
     count = 0
     with path.open("wb") as file:
         for number, message in entries:
@@ -21,7 +21,7 @@ def write(path: Path, entries: Iterable[tuple[int, bytes]]) -> int:
 
 
 def read(path: Path) -> list[tuple[int, bytes]]:
-    """All entries of a file."""
+    """Return all entries of a file."""
     content = path.read_bytes()
     entries = []
     position = 0

@@ -1,4 +1,4 @@
-"""A gRPC server whose methods are given to it, for the load generator to play against."""
+"""A gRPC server with given methods, as a target of the load generator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Method = Callable[[bytes, grpc.ServicerContext], bytes]
 
 @contextmanager
 def serving(methods: Mapping[str, Method], *, threads: int = 8) -> Iterator[int]:
-    """A server on a free port; methods take and answer bytes. Under `Stream` and its name each also answers streams."""
+    """Yield the port of a server whose methods take and return bytes. `StreamNAME` is the method NAME on a stream."""
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
     for name, method in methods.items():
         handlers[name] = grpc.unary_unary_rpc_method_handler(method)
@@ -45,7 +45,7 @@ def played(
     seconds: float = 5.0,
     repeat: bool = False,
 ) -> Run:
-    """What the generator, in a process of its own, makes of it; every answer is kept."""
+    """Play requests with the generator in a process of its own; every response is kept."""
     return play(
         [port],
         [(0, f"{SERVICE}/{method}")],
@@ -60,6 +60,6 @@ def played(
 
 
 def called(channel: grpc.Channel, method: str, request: bytes) -> bytes:
-    """What gRPC's own client makes of a call."""
+    """Return the response that gRPC's own client gets."""
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/{method}")
     return call(request, timeout=10)

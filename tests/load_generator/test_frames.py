@@ -1,4 +1,4 @@
-"""The layout of HTTP/2, as far as the load generator speaks it."""
+"""The frames and header blocks of HTTP/2."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRAMES = st.builds(
 
 
 @given(st.lists(FRAMES, max_size=5), st.integers(1, 1_000))
-def test_frames_come_out_as_they_went_in_however_the_bytes_arrive(sent: list[Frame], portion: int) -> None:
+def test_frames_round_trip_in_any_portions(sent: list[Frame], portion: int) -> None:
     wire = b"".join(frames.frame(*frame) for frame in sent)
     buffer = bytearray()
     received: list[Frame] = []
@@ -29,24 +29,24 @@ def test_frames_come_out_as_they_went_in_however_the_bytes_arrive(sent: list[Fra
 
 
 @given(st.dictionaries(st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)))
-def test_settings_come_out_as_they_went_in(values: dict[int, int]) -> None:
+def test_settings_round_trip(values: dict[int, int]) -> None:
     (frame,) = frames.take_frames(bytearray(frames.settings(values)))
     assert frames.read_settings(frame.payload) == values
 
 
 @given(st.integers(0, 16), st.text(max_size=400))
-def test_a_status_is_read_behind_any_other_field(code: int, message: str) -> None:
+def test_a_status_is_found_among_other_fields(code: int, message: str) -> None:
     fields = [("content-type", "application/grpc"), ("x-long", "y" * 300), ("grpc-status", str(code))]
     block = encoded([*fields, ("grpc-message", quote(message, errors="surrogatepass"))])
-    # The server's note on its table's size, and `:status: 200` by its number in the static table.
+    # A table size update, and `:status: 200` by its index in the static table.
     assert status_of(b"\x20\x88" + block).code == code
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
-def test_a_message_is_read_letter_for_letter(message: str) -> None:
+def test_a_message_round_trips(message: str) -> None:
     assert status_of(encoded([("grpc-status", "3"), ("grpc-message", quote(message))])) == Status(3, message)
 
 
-def test_an_answer_without_a_status_says_what_http_said() -> None:
-    # `:status: 404` by its number in the static table.
+def test_a_response_without_a_status_has_the_http_status() -> None:
+    # `:status: 404` by its index in the static table.
     assert status_of(b"\x8d") == Status(NO_STATUS, "no grpc-status; HTTP status 404")

@@ -1,4 +1,4 @@
-"""The load generator, held against gRPC's own client and server."""
+"""The load generator, compared with gRPC's own client and server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.load_generator.servers import called, played, serving
 
 ONE_AT_A_TIME = ClosedLoop(in_flight=1, connections=1)
 
-# Around the lengths at which frames, flow-control windows and length prefixes end.
+# Lengths around the limits of frames, flow-control windows and length prefixes.
 LENGTHS = (0, 1, 126, 127, 128, 16_379, 16_384, 65_530, 65_536, 1_000_000)
 
 
-def test_requests_and_answers_of_any_length_arrive_whole() -> None:
+def test_requests_and_responses_of_any_length_arrive_complete() -> None:
     requests = [bytes([length % 251]) * length + length.to_bytes(4, "big") for length in LENGTHS]
     with serving({"Reverse": lambda request, _context: request[::-1]}) as port:
         run = played(port, "Reverse", requests, ClosedLoop(in_flight=4, connections=2))
@@ -32,7 +32,7 @@ def test_requests_and_answers_of_any_length_arrive_whole() -> None:
     assert [run.answers[number] for number in range(len(requests))] == expected
 
 
-def test_messages_on_streams_are_answered_as_calls_are() -> None:
+def test_messages_on_streams_get_their_responses() -> None:
     requests = [bytes([length % 251]) * length for length in LENGTHS]
     pace = ClosedLoop(in_flight=4, connections=2, streams=3)
     with serving({"Reverse": lambda request, _context: request[::-1]}) as port:
@@ -41,7 +41,7 @@ def test_messages_on_streams_are_answered_as_calls_are() -> None:
     assert [run.answers[number] for number in range(len(requests))] == [request[::-1] for request in requests]
 
 
-def test_a_stream_that_ends_takes_its_unanswered_messages_along() -> None:
+def test_the_end_of_a_stream_ends_its_outstanding_messages() -> None:
     with serving({"Plain": REFUSALS["Plain"]}) as port:
         run = played(port, "StreamPlain", [b""] * 3, ClosedLoop(in_flight=3, connections=1, streams=1))
     assert run.played.codes == [grpc.StatusCode.INVALID_ARGUMENT.value[0]] * 3
@@ -67,7 +67,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("method", [*REFUSALS, "Unknown"])
-def test_statuses_are_those_that_grpcs_own_client_reads(method: str) -> None:
+def test_statuses_are_those_of_grpcs_own_client(method: str) -> None:
     with serving(REFUSALS) as port:
         run = played(port, method, [b""] * 3, ONE_AT_A_TIME)
         with (
@@ -80,24 +80,24 @@ def test_statuses_are_those_that_grpcs_own_client_reads(method: str) -> None:
     assert run.played.messages == {str(code): refused.value.details()}
 
 
-def test_all_codes_are_known_by_name() -> None:
+def test_all_codes_have_names() -> None:
     assert {code: name for code, name in CODE_NAMES.items() if code >= 0} == {
         code.value[0]: code.name for code in grpc.StatusCode
     }
 
 
-def test_a_closed_loop_keeps_so_many_calls_under_way() -> None:
-    under_way: list[int] = [0]
+def test_a_closed_loop_keeps_its_number_of_calls_in_flight() -> None:
+    in_flight: list[int] = [0]
     seen: list[int] = []
     lock = threading.Lock()
 
     def method(_request: bytes, _context: grpc.ServicerContext) -> bytes:
         with lock:
-            under_way[0] += 1
-            seen.append(under_way[0])
+            in_flight[0] += 1
+            seen.append(in_flight[0])
         time.sleep(0.002)
         with lock:
-            under_way[0] -= 1
+            in_flight[0] -= 1
         return b""
 
     with serving({"Wait": method}) as port:
@@ -107,7 +107,7 @@ def test_a_closed_loop_keeps_so_many_calls_under_way() -> None:
     assert run.played.succeeded <= len(run.played.codes) == len(seen)
 
 
-def test_an_open_loop_charges_a_stall_to_all_calls_that_were_due_in_it() -> None:
+def test_an_open_loop_charges_a_stall_to_all_calls_due_in_it() -> None:
     calls: list[float] = []
 
     def method(_request: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -126,7 +126,7 @@ def test_an_open_loop_charges_a_stall_to_all_calls_that_were_due_in_it() -> None
     assert max(waited) >= 400_000
 
 
-def test_calls_of_a_server_that_goes_away_fail_and_the_run_ends() -> None:
+def test_calls_fail_and_the_run_ends_when_the_server_stops() -> None:
     running = threading.Event()
 
     def method(_request: bytes, _context: grpc.ServicerContext) -> bytes:
