@@ -1,4 +1,4 @@
-"""Whether the database holds what callers were told: every acknowledged event, once."""
+"""Checks that the database holds every acknowledged event exactly once."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ Response = type[rpc.ReportEventResponse] | type[rpc.ReportEventsResponse] | type
 
 @dataclass
 class Reported:
-    """What callers were told about the events that they sent."""
+    """The responses to the events of a run."""
 
     applied: list[Event] = field(default_factory=list)
     refused: int = 0
-    """Answered, and not with APPLIED, which fresh events that are in order never are."""
+    """Events with another verdict than APPLIED, which fresh events in order never have."""
     unknown: list[Event] = field(default_factory=list)
-    """The call failed: they may be applied or not."""
+    """Events of failed calls, which may be applied or not."""
     completing: int = 0
-    """Events that completed a goal."""
+    """Number of events that completed a goal."""
 
 
 def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> Reported:
-    """Hold the answers of a run, all of which were kept, against the events of its calls."""
+    """Return the verdicts of a run's events; all responses must have been kept."""
     told = Reported()
     # The run may have ended before all calls were made.
     for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):
@@ -64,7 +64,7 @@ def _results(
 
 
 def read_tallies(url: str) -> Tallies:
-    """All tallies that are stored."""
+    """Return all stored tallies."""
     with connected(url) as connection:
         return {
             TallyKey(user_id, stat_of(source, code)): Tally(
@@ -77,21 +77,21 @@ def read_tallies(url: str) -> Tallies:
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """How what is stored differs from what callers were told."""
+    """The differences between stored data and responses."""
 
     acknowledged: int
-    """Events that were answered APPLIED."""
+    """Events with the verdict APPLIED."""
     refused: int
-    """Events that were answered, and not with APPLIED."""
+    """Events with another verdict."""
     missing: int
-    """Acknowledged, and not in the ledger."""
+    """Acknowledged events that are not in the ledger."""
     tallies: int
     wrong: int
     """Tallies that are not the sum of the acknowledged events."""
 
     @classmethod
     def total(cls, parts: Iterable[Faults]) -> Faults:
-        """All faults of several parts of the time; of tallies the greatest number there was."""
+        """Return the faults of several stretches together, with the greatest number of tallies."""
         every = list(parts)
         return cls(
             acknowledged=sum(part.acknowledged for part in every),
@@ -102,7 +102,7 @@ class Faults:
         )
 
     def add_to(self, table: Table) -> None:
-        """Add to the table whether every acknowledged event is in the database, and counts once."""
+        """Add to the table whether every acknowledged event is stored and counts once."""
         of_all = f"of {self.acknowledged:,} acknowledged"
         table.check("events that were not applied", self.refused, of_all)
         table.check("acknowledged events that the ledger lacks", self.missing, of_all)
@@ -110,14 +110,14 @@ class Faults:
 
 
 def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reported]) -> None:
-    """Add to the table whether every acknowledged event is in the database, and counts once; see `compare`."""
+    """Add to the table whether every acknowledged event is stored and counts once; see `compare`."""
     compare(url, before, told).add_to(table)
 
 
 def compare(url: str, before: Tallies, told: Iterable[Reported]) -> Faults:
-    """Hold what is stored against what callers were told.
+    """Return the differences between stored data and responses.
 
-    `before` are the tallies as they were before the first of these events; they are not to be used afterwards.
+    `before` are the tallies before the first of these events; they are modified.
     """
     every = list(told)
     applied = [event for part in every for event in part.applied]

@@ -1,4 +1,4 @@
-"""An own Postgres for the report, and databases in it that begin alike."""
+"""The report's own Postgres, and databases in it with identical content."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _CONNECT_TIMEOUT_S = 5
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """A connection as the services have it."""
+    """Yield a connection set up like the services' connections."""
     with Connection.connect(url, **connect_arguments(_CONNECT_TIMEOUT_S, "bench")) as connection:
         yield connection
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
-    """The services' pool, with a connection."""
+    """Yield the services' pool with a single connection."""
     database = Database(url, pool_size=1, application_name="bench")
     database.open()
     try:
@@ -34,7 +34,7 @@ def opened(url: str) -> Iterator[Database]:
 
 
 class Databases:
-    """A server with its own defaults: `fsync` is on, and nothing is tuned."""
+    """A server at its defaults: `fsync` is on, and nothing is tuned."""
 
     def __init__(self, directory: Path) -> None:
         self._server = EmbeddedPostgres(directory)
@@ -42,7 +42,7 @@ class Databases:
 
     @property
     def pid(self) -> int:
-        """The server's process, the parent of all its others."""
+        """The process id of the postmaster, the parent of all other server processes."""
         pid = self._server.pid
         if pid is None:
             raise RuntimeError("the server is not started")
@@ -56,7 +56,7 @@ class Databases:
 
     @property
     def data(self) -> Path:
-        """Where the data lies."""
+        """The data directory."""
         return self._server.data
 
     def start(self) -> None:
@@ -64,19 +64,19 @@ class Databases:
         self._server.start()
 
     def remove(self) -> None:
-        """Stop the server, and delete its data."""
+        """Stop the server and delete its data."""
         self._server.remove()
 
     def migrated(self) -> str:
-        """The URL of a new database with all migrations."""
+        """Return the URL of a new database with all migrations."""
         url = self._make("TEMPLATE template0")
         migrate(url)
         return url
 
     @contextmanager
     def copy_of(self, url: str) -> Iterator[str]:
-        """A new database with the same content as one that nobody is connected to; dropped at the end."""
-        # Copied file by file, which ends with a checkpoint: every measurement begins with a clean log.
+        """Yield the URL of a copy of a database without connections; it is dropped at the end."""
+        # A copy file by file ends with a checkpoint, so every measurement begins with an empty write-ahead log.
         copy = self._make(f"TEMPLATE {_name(url)} STRATEGY file_copy")
         try:
             yield copy

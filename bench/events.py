@@ -1,4 +1,4 @@
-"""What players do while they are watched: events with rising values, and their messages."""
+"""The events that players cause during a measurement: rising values, and their messages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LOGIN_SHARE = 0.2
 
 
 class Measured(NamedTuple):
-    """A stat of the load catalogue, and how a player gets on with it."""
+    """A stat of the load catalogue, and a player's progress with it."""
 
     stat: Stat
     start_min: int
-    """The least target: whoever has a history has completed the goals that are assigned by default."""
+    """The smallest target: every player with a history has completed the default goals."""
     start_max: int
-    """A fifth beyond the greatest target: players begin anywhere in between."""
+    """A fifth beyond the greatest target: players begin at a random value in between."""
     rise_max: int
-    """An event raises the value by 1 to this."""
+    """An event raises the value by 1 up to this."""
 
 
 MEASURED = (
@@ -38,21 +38,21 @@ MEASURED = (
 
 
 class Play:
-    """An endless game of many players; the same seed and the same calls give the same game."""
+    """An endless game of many players; the same seed and the same calls yield the same game."""
 
     def __init__(self, players: Sequence[str], seed: int, values: Mapping[tuple[str, Stat], int] | None = None) -> None:
-        """`values` is where each player stands with each stat; 0 where it says nothing."""
+        """Begin with `values`, each player's value of each stat; 0 if missing."""
         self.players = players
         self.values: dict[tuple[str, Stat], int] = defaultdict(int, values or {})
         self.random = random.Random(seed)
 
     def event(self, player: str, stat: Stat, value: int | None, time: Instant) -> Event:
-        """An event with a fresh id."""
+        """Return an event with a new id."""
         event_id = f"{self.random.getrandbits(128):032x}"
         return Event(event_id, player, time, stat, value=value)
 
     def events(self, now: Instant, login_share: float = LOGIN_SHARE) -> Iterator[Event]:
-        """Without end: logins, and for the rest a rising value of a random stat, each of a random player."""
+        """Yield events of random players without end: logins, and otherwise a rising value of a random stat."""
         while True:
             player = self.players[int(self.random.random() * len(self.players))]
             if self.random.random() < login_share:
@@ -66,7 +66,7 @@ class Play:
             yield self.event(player, measured.stat, self.values[key], now)
 
     def take_back(self, calls: Iterable[Sequence[Event]]) -> None:
-        """The last events of the game were not sent: it goes on from where it stood before them."""
+        """Undo the last events of the game, which were not sent."""
         for events in calls:
             for event in events:
                 if event.value is not None:
@@ -75,7 +75,7 @@ class Play:
 
 
 def message(event: Event) -> rpc.Event:
-    """The event as a caller sends it."""
+    """Return the event as a caller sends it."""
     seconds, microseconds = divmod(event.time, SECOND)
     time = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
     if event.stat == LOGIN:

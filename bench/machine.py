@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Facts about the machine on which the figures are measured."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from bench.samples import median
 _LIBRARIES = ("grpcio", "protobuf", "psycopg", "prometheus_client")
 _SYNCS = 50
 _PAGE = 8_192
-"""What Postgres writes at least."""
+"""The smallest unit that Postgres writes, in bytes."""
 
 
 def machine() -> dict[str, str]:
-    """Processor, memory and system, and what else is running."""
+    """Return the processor, memory, system and current load."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": f"{_processor()}, {cores} cores",
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
-        "load before the start": f"{os.getloadavg()[0]:.2f} (processes that ran or wanted to, in the last minute)",
+        "load before the start": f"{os.getloadavg()[0]:.2f} (runnable processes in the last minute)",
     }
 
 
 def versions(postgres: str) -> dict[str, str]:
-    """Versions of the interpreter and of the libraries that matter."""
+    """Return the versions of the interpreter, the database and the main libraries."""
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     return {"versions": f"Python {platform.python_version()}, PostgreSQL {postgres}, {libraries}"}
 
 
 def disk(directory: Path) -> dict[str, str]:
-    """The file system under a folder, and how long it takes to make one page durable there."""
+    """Return the file system of a folder, and the time it takes to make a page durable there."""
     kind = _file_system(directory)
     told = f"{kind}, {_sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
     if kind == "tmpfs":
@@ -52,7 +52,7 @@ def _processor() -> str:
 
 
 def _file_system(directory: Path) -> str:
-    """The kind of the mount that the folder lies in: of those above it the deepest."""
+    """Return the file system type of the folder's mount point, the deepest above it."""
     mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
     above = [(point, kind) for point, kind in mounts if directory.resolve().is_relative_to(point)]
     return max(above, key=lambda mount: len(mount[0]))[1] if above else "unknown"

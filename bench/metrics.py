@@ -1,4 +1,4 @@
-"""What a service counts of itself, read where Prometheus would."""
+"""A service's own metrics, read as Prometheus does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ANSWER_S = 5.0
 
 
 def counted(port: int, name: str, **labels: str) -> float:
-    """The sum of all samples of that name that carry these labels, from the metrics on a port; 0 if there are none.
+    """Return the sum of all samples with this name and these labels, from the metrics on a port; 0 if there are none.
 
-    Raises `OSError` if nobody answers there.
+    Raise `OSError` if the port does not respond.
     """
     url = f"http://{LOOPBACK}:{port}/metrics"
     with urllib.request.urlopen(url, timeout=ANSWER_S) as response:

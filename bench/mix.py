@@ -1,4 +1,4 @@
-"""What a whole game asks for: players in the menus, and what happens to them in the game meanwhile."""
+"""The calls of a whole game: players in the menus, and the events they cause in the game meanwhile."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ EVENTS_PER_S = 500
 INITIALIZE_SHARE = 0.10
 SET_ACTIVE_SHARE = 0.15
 CLAIM_SHARE = 0.05
-"""Look at a list, then claim what it shows."""
+"""Share of actions that list and then claim."""
 ACTIVE_ONLY_SHARE = 0.5
-"""Of the lists of the rest."""
+"""Share of the other lists."""
 
 CALLS_PER_S = round(ACTIONS_PER_S * (1 + CLAIM_SHARE)) + EVENTS_PER_S
 THINKING_CALLS = 60
-"""A claim comes a fifth of a second after its list: so many other calls of players lie between them."""
+"""Number of other players' calls between a list and its claim, which is a fifth of a second later."""
 
 
 class Kind(IntEnum):
-    """What is called. A list before a claim is a list like others."""
+    """The kind of a call. A list before a claim is a list like others."""
 
     INITIALIZE = 0
     SET_ACTIVE = auto()
@@ -51,7 +51,7 @@ NAMES = {
     Kind.EVENT: "ReportEvent",
 }
 _CHALLENGES, _EVENTS = 0, 1
-"""Places of the servers."""
+"""Indices of the servers."""
 METHODS: Sequence[tuple[int, str]] = [
     (_CHALLENGES, "challenge.v1.ChallengeService/InitializePlayer"),
     (_CHALLENGES, "challenge.v1.ChallengeService/SetGoalActive"),
@@ -60,7 +60,7 @@ METHODS: Sequence[tuple[int, str]] = [
     (_CHALLENGES, "challenge.v1.ChallengeService/ClaimReward"),
     (_EVENTS, "challenge.v1.EventService/ReportEvent"),
 ]
-"""By kind: whose method it is, and its full name."""
+"""The server and the full name of each kind's method."""
 
 
 class Asked(NamedTuple):
@@ -71,12 +71,12 @@ class Asked(NamedTuple):
 
 
 class Mix:
-    """The calls of a mix, one after the other at even distances."""
+    """The calls of a mix in their order."""
 
     def __init__(self, play: Play, catalogue: Catalogue, now: Instant) -> None:
-        """Players and their events are those of the game, which goes on; its events begin `now`."""
+        """Continue the game `play` with events from `now` on."""
         self.events: list[Event] = []
-        """The events so far, in their order."""
+        """The events so far in their order."""
         self._play = play
         self._chance = play.random
         self._happening = play.events(now)
@@ -86,7 +86,7 @@ class Mix:
         self._player_calls = 0
 
     def calls(self, count: int) -> Iterator[Asked]:
-        """So many calls more, events and players' calls evenly among each other."""
+        """Yield the next calls, events and players' calls evenly mixed."""
         for number in range(count):
             if number * EVENTS_PER_S // CALLS_PER_S < (number + 1) * EVENTS_PER_S // CALLS_PER_S:
                 yield self._event()
@@ -123,7 +123,7 @@ class Mix:
         ).SerializeToString()
 
     def _claim(self, player: str) -> bytes:
-        """Every player has completed it; who claims it once more hears of the same claim, under the same id."""
+        """Return a claim of a goal that every player has completed; a repeated claim has the same request id."""
         goal = self._chance.choice(self._claimable[:-1])
         return rpc.ClaimRewardRequest(
             user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, request_id=f"claim of {goal.id}"

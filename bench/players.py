@@ -1,7 +1,7 @@
-"""Players with a history: where every measurement begins.
+"""Players with a history, with whom every measurement begins.
 
-What is stored is what the services would have left, had all of it happened through them; but a player's first events
-come in one leap here, and in bulk, because ten thousand players would take the services a minute.
+The rows are the same as if all of it had happened through the services, but they are written in bulk: ten thousand
+players would take the services a minute.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from shared.postgres.transaction import run_transaction
 
 LOGINS_MAX = 4
 CHOSEN_GOALS = 3
-"""Goals that each player has activated beyond those that are assigned by default."""
+"""Number of goals that each player has activated beyond the default ones."""
 CLAIMING = 4
-"""Every so many-th player has claimed a reward."""
+"""One player in this many has claimed a reward."""
 HISTORY: Instant = 48 * HOUR
-"""How far back the history goes; events of that age are still accepted."""
+"""Length of the history; events of that age are still accepted."""
 
 _PLAYERS_AT_ONCE = 500
 _STORE_PLAYERS = statement("store_players")
@@ -45,17 +45,17 @@ _STORE_CHOICES = statement("store_choices")
 
 
 def player_ids(count: int) -> list[str]:
-    """Ids as account systems give them: 32 characters, in no order."""
+    """Return ids like those of account systems: 32 characters, in no order."""
     return [blake2b(f"player {index}".encode(), digest_size=16).hexdigest() for index in range(count)]
 
 
 def claimable_goals(catalogue: Catalogue) -> list[Goal]:
-    """The goals that every player with a history has completed, by the first login."""
+    """Return the goals that every player with a history has completed, by the first login."""
     return [goal for goal in catalogue.default_goals if goal.stat == LOGIN and goal.target == 1]
 
 
 def give_history(url: str, catalogue: Catalogue, play: Play, now: Instant) -> None:
-    """Store every player, with logins, a value of each stat, some chosen goals, and what these have completed.
+    """Store every player, with logins, a value of each stat, some chosen goals, and the resulting completions.
 
     Some have claimed the last of `claimable_goals`.
     """
@@ -117,12 +117,12 @@ class _History(NamedTuple):
                 yield play.event(player, measured.stat, value, now - play.random.randrange(DAY))
 
     def _standings(self, connection: Connection) -> dict[StandingKey, Standing]:
-        """What the players' completions and claims are worth."""
+        """Return the standings that follow from the players' completions and claims."""
         schedules = self.catalogue.points_schedules
-        anew: dict[StandingKey, Standing] = {}
+        computed: dict[StandingKey, Standing] = {}
         for player, history in histories.read(connection, self.players).items():
-            anew |= recalculated(player, history, schedules)
-        return anew
+            computed |= recalculated(player, history, schedules)
+        return computed
 
     def _claim(self, connection: Connection, player: str) -> None:
         goal = claimable_goals(self.catalogue)[-1]

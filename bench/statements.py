@@ -1,4 +1,4 @@
-"""The report's own SQL: one statement a file, in `sql/`."""
+"""The report's own SQL: one statement per file in `sql/`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _FOLDER = Path(__file__).with_name("sql")
 
 
 def text(name: str) -> str:
-    """The text of `sql/NAME.sql`."""
+    """Return the text of `sql/NAME.sql`."""
     return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
 def statement(name: str) -> Statement:
-    """The statement in `sql/NAME.sql`, prepared at its first use on a connection."""
+    """Return the statement in `sql/NAME.sql`, which is prepared at its first use on a connection."""
     return Statement(name, text(name))

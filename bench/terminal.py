@@ -1,4 +1,4 @@
-"""The report as a reader sees it."""
+"""The report on the terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.text import Text
 from bench.figures import Figure, Grid, Table, number
 
 _WIDTH_ELSEWHERE = 150
-"""Columns when the report is not shown on a terminal."""
+"""Number of columns where the output is not a terminal."""
 
 
 class Terminal:
-    """Writes to standard output; what is going on right now only to a terminal, where it does not stay."""
+    """Writes to standard output; progress is shown only on a terminal, where it disappears."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -32,18 +32,18 @@ class Terminal:
         self._status.stop()
 
     def say(self, text: str) -> None:
-        """Tell what is being done."""
+        """Show what is being done."""
         self._status.update(text)
 
     def show_header(self, facts: Mapping[str, str]) -> None:
-        """What the report is about."""
+        """Show the facts about the run."""
         grid = RichTable.grid(padding=(0, 2))
         for name, value in facts.items():
             grid.add_row(Text(name, "dim"), value)
         self._console.print(grid)
 
     def show(self, table: Table) -> None:
-        """One table of the report."""
+        """Show a table of the report."""
         self._console.print()
         self._console.print(Text(table.title, "bold"))
         self._console.print(Padding(Text(table.conditions, "dim"), (0, 0, 0, 2)))

@@ -1,4 +1,4 @@
-"""Whether a list is one: it parses, and has the goals that it must have."""
+"""Checks of lists: they must parse, and have the right goals."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from shared.domain.catalogue import Catalogue
 
 
 def is_whole(answer: bytes, catalogue: Catalogue) -> bool:
-    """Whether the encoded `ListChallengesResponse` names all goals, in the catalogue's order."""
+    """Return whether an encoded `ListChallengesResponse` names all goals in the catalogue's order."""
     return _goals(answer) == list(catalogue.goals)
 
 
 def is_part(answer: bytes, catalogue: Catalogue) -> bool:
-    """Whether the encoded `ListChallengesResponse` names some goals, in the catalogue's order, each once."""
+    """Return whether an encoded `ListChallengesResponse` names some goals in the catalogue's order, each once."""
     listed = _goals(answer)
     if not listed:
         return False
@@ -23,7 +23,7 @@ def is_part(answer: bytes, catalogue: Catalogue) -> bool:
 
 
 def _goals(answer: bytes) -> list[str] | None:
-    """The ids of the goals; None for what is no such message."""
+    """Return the ids of the goals; None if the bytes cannot be parsed."""
     try:
         response = rpc.ListChallengesResponse.FromString(answer)
     except DecodeError:

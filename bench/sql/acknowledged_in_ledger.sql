@@ -1,4 +1,4 @@
--- How many of these events, which were acknowledged, are in the ledger.
+-- The number of these acknowledged events that are in the ledger.
 SELECT count(*)
 FROM unnest($1::integer[], $2::text[], $3::bytea[]) AS acknowledged (event_day, user_id, event_hash)
 JOIN event_seen

@@ -1,4 +1,4 @@
--- How many grants are delivered, and the seconds in which the middle four fifths of them were.
+-- The number of grants delivered, and the seconds in which the middle four fifths of them were.
 SELECT
     count(*),
     extract(

@@ -1,4 +1,4 @@
--- Puts so many grants of players of their own into a provider's queue, in all priorities, claimed a millisecond apart up to an
+-- Puts grants, each of another player, into a provider's queue, in all priorities, claimed a millisecond apart up to an
 -- instant in microseconds since 1970.
 INSERT INTO reward_outbox (
     user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id, state, provider,

@@ -1,2 +1,2 @@
--- The database refuses this player, whom nothing before it would.
+-- Makes the database refuse a player that passes all checks before it.
 ALTER TABLE tally ADD CONSTRAINT no_poison CHECK (user_id <> 'poison');

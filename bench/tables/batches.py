@@ -33,10 +33,10 @@ REPORT_BATCH = "challenge.v1.EventService/ReportEvents"
 STREAM = "challenge.v1.EventService/StreamEvents"
 BATCH = 1_000
 SATURATION = ClosedLoop(in_flight=4)
-"""While the writer commits one or two batches, the next ones are read and the last ones answered."""
+"""While the writer commits one or two batches, the next ones are parsed and the last ones returned."""
 STREAMING = ClosedLoop(in_flight=4, streams=2, connections=2)
 RATE_MAX = 30_000.0
-"""More events than a handler takes: so many are prepared for a second."""
+"""Events prepared per second, more than a handler takes."""
 
 POISON = "poison"
 POISON_ROUNDS = 7
@@ -48,17 +48,17 @@ Batches = Sequence[Sequence[Event]]
 
 
 class Alone(NamedTuple):
-    """What the flush does without a server around it."""
+    """The flush without a server around it."""
 
     applied: list[Event]
     rate: float
-    """Events a second."""
+    """Events per second."""
     cpu_us: float
-    """CPU time of this process for each event."""
+    """CPU time of this process per event, in microseconds."""
 
 
 class Turn(NamedTuple):
-    """The same game by calls, on streams, and with no server around it."""
+    """The same game by calls, on streams, and without a server around it."""
 
     calls: Run
     streams: Run
@@ -66,7 +66,7 @@ class Turn(NamedTuple):
 
 
 def measure_batches(place: Workplace) -> Table:
-    """Events a second from end to end, beside the same statements alone from one connection."""
+    """Measure events per second from end to end, beside the same statements alone from one connection."""
     table = Table(
         "batches",
         f"ReportEvents and StreamEvents, {BATCH:,} events a batch",
@@ -100,9 +100,9 @@ def measure_batches(place: Workplace) -> Table:
         _add_rates(table, turns)
         told += [Reported(turn.alone.applied) for turn in turns]
         applied = sum(len(part.applied) for part in told)
-        # What came in by the handler: the statements alone tell nobody what they complete.
-        heard = sum(len(part.applied) for part in told[: -len(turns)])
-        completing = sum(part.completing for part in told) / max(heard, 1)
+        # Only the handler's responses name completions, the statements alone do not.
+        reported_events = sum(len(part.applied) for part in told[: -len(turns)])
+        completing = sum(part.completing for part in told) / max(reported_events, 1)
         table.add("events that complete something", 100 * completing, Unit.PERCENT, at_most(1.0))
         add_failures(table, [run for turn in turns for run in (turn.calls, turn.streams)])
         _add_rows(table, rows_before, rows_written(ground.url), applied)
@@ -112,18 +112,18 @@ def measure_batches(place: Workplace) -> Table:
 
 
 def batches(play: Play, count: int, login_share: float = LOGIN_SHARE) -> Batches:
-    """So many batches of the events that come next."""
+    """Return batches of the next events."""
     events = play.events(system_clock(), login_share)
     return [list(islice(events, BATCH)) for _ in range(count)]
 
 
 def batch_request(events: Sequence[Event]) -> bytes:
-    """The encoded call that reports these events."""
+    """Return the encoded call that reports these events."""
     return rpc.ReportEventsRequest(events=map(message, events)).SerializeToString()
 
 
 def _add_rates(table: Table, turns: Sequence[Turn]) -> None:
-    """Add how many events a second, and what each costs."""
+    """Add events per second, and the cost of each."""
     for name, runs in (
         ("ReportEvents", [turn.calls for turn in turns]),
         ("StreamEvents", [turn.streams for turn in turns]),
@@ -142,13 +142,13 @@ def _add_rates(table: Table, turns: Sequence[Turn]) -> None:
 
 
 def rows_written(url: str) -> Mapping[str, int]:
-    """How many rows were ever written, by table."""
+    """Return the number of rows ever written, by table."""
     with connected(url) as connection:
         return dict(_ROWS_WRITTEN.rows(connection))
 
 
 def _add_rows(table: Table, before: Mapping[str, int], after: Mapping[str, int], events: int) -> None:
-    """Add how many rows an event writes."""
+    """Add the number of rows written per event."""
     for name, target, note in (
         ("event_seen", at_most(1.0), ""),
         ("tally", at_most(1.0), "events of one player and stat in one batch write it once"),
@@ -159,8 +159,8 @@ def _add_rows(table: Table, before: Mapping[str, int], after: Mapping[str, int],
 
 
 def _add_poison(table: Table, ground: Ground) -> None:
-    """Add what an event that the database refuses costs its batch."""
-    # Each refusal is logged, which is known here.
+    """Add the cost of an event that the database refuses to its batch."""
+    # Each refusal is logged, and expected here.
     logging.getLogger(flush.__name__).setLevel(logging.ERROR)
     clean: list[float] = []
     poisoned: list[float] = []
@@ -176,11 +176,11 @@ def _add_poison(table: Table, ground: Ground) -> None:
                 times.append(1e3 * (time.monotonic() - started))
     more = median(poisoned) - median(clean)
     note = f"a batch without takes {number(median(clean))} ms"
-    table.add("what a refused event costs its batch", more, Unit.MILLISECONDS, at_most(100), note)
+    table.add("cost of a refused event to its batch", more, Unit.MILLISECONDS, at_most(100), note)
 
 
 def _alone(place: Workplace, ground: Ground) -> Alone:
-    """Apply the events that come next in this process, on the core that the handler has otherwise."""
+    """Apply the next events in this process, on the handler's core."""
     stretch = place.terms.turn
     prepared = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
     with place.on_the_servers_core(), connected(ground.url) as connection:
@@ -194,7 +194,7 @@ def _alone(place: Workplace, ground: Ground) -> Alone:
 
 
 def _apply_until(deadline: float, connection: Connection, ground: Ground, prepared: Batches) -> int:
-    """Apply batches until a deadline in monotonic seconds; answers how many."""
+    """Apply batches until a deadline in monotonic seconds; return how many."""
     for done, events in enumerate(prepared):
         if time.monotonic() >= deadline:
             return done

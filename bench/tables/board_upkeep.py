@@ -1,4 +1,4 @@
-"""What leaderboards cost: events with boards beside events without, and building a long ranking anew."""
+"""The cost of leaderboards: events with leaderboards beside events without, and rebuilding a long ranking."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ BOARDS: list[Mapping[str, str]] = [
 ]
 POINTS = 10
 SETTLED_S = 30.0
-"""Longer than the duties of a handler need to put everything into Redis that was missed."""
+"""Deadline in seconds, longer than a handler's duties need to write everything missing into Redis."""
 
 _FILL = statement("fill_scores")
 
 
 def measure_board_upkeep(place: Workplace) -> Table:
-    """Throughput of events with two boards beside none, and how long it takes to build a long ranking."""
+    """Measure events with two leaderboards beside none, and how long it takes to build a long ranking."""
     table = Table(
         "board_upkeep",
         "Keeping leaderboards up",
@@ -82,7 +82,7 @@ def measure_board_upkeep(place: Workplace) -> Table:
 
 
 def catalogue_with_boards(directory: Path) -> Path:
-    """The load catalogue with points for every goal, and two boards."""
+    """Write the load catalogue with points for every goal and two leaderboards."""
     document: Any = parse_yaml(LOAD_CATALOGUE.read_text(encoding="utf-8")).value
     for challenge in document["challenges"]:
         for goal in challenge["goals"]:
@@ -93,7 +93,7 @@ def catalogue_with_boards(directory: Path) -> Path:
 
 
 class _Handler:
-    """A handler on a database of its own, and what it was sent."""
+    """A handler on a database of its own, and the events it was sent."""
 
     def __init__(self, place: Workplace, running: ExitStack, path: Path, **where: str) -> None:
         self._place = place
@@ -104,7 +104,7 @@ class _Handler:
         self._server = running.enter_context(place.service(EVENT_HANDLER, self.url, path, **where))
 
     def measure(self) -> Run:
-        """Saturate it for a turn."""
+        """Saturate the handler for a turn."""
         stretch = self._place.terms.turn
         sent: Batches = batches(self._ground.play, calls_for(stretch, RATE_MAX / BATCH))
         run = self._place.play(self._server, REPORT_BATCH, map(batch_request, sent), SATURATION, stretch, keep_every=1)
@@ -114,7 +114,7 @@ class _Handler:
 
 
 class _Duties:
-    """What a service does for rankings in Redis, here pass by pass."""
+    """A service's duties for rankings in Redis, run pass by pass."""
 
     def __init__(self, database: Database, cache: Cache, path: Path) -> None:
         self.catalogue = load(path)
@@ -130,7 +130,7 @@ class _Duties:
         return self.catalogue
 
     def learn(self) -> None:
-        """Know the epochs, and repair what was missed."""
+        """Learn the epochs, and repair what was missed."""
         self.sync.one_pass()
         self.sync.one_pass()
 
@@ -147,7 +147,7 @@ def _duties(url: str, redis_url: str, path: Path) -> Iterator[_Duties]:
 
 
 def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
-    """Add whether Redis has every score as the database has it."""
+    """Add whether Redis has every score of the database."""
     with _duties(url, redis_url, path) as duties:
         duties.learn()
         duties.builder.one_pass()
@@ -160,7 +160,7 @@ def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
 
 
 def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> None:
-    """Add how long it takes to build a long ranking, while it is read."""
+    """Add how long it takes to rebuild a long ranking while it is read."""
     url, players = place.empty_database(), place.terms.ranked
     place.say(f"board_upkeep: ranking {players:,} players")
     with connected(url) as connection:
@@ -172,12 +172,12 @@ def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> No
         board = duties.catalogue.leaderboard_by_id["best"]
         duties.builder.build(board, 0)
         wrong = _reads_while(lambda: duties.builder.build(board, 0), lambda: _first(duties, players))
-        table.add(f"building a ranking of {players:,} anew", wrong.seconds, Unit.SECONDS, at_most(60.0))
-        table.check("answers of the ranking in use that were wrong meanwhile", wrong.wrong, f"of {wrong.reads:,}")
+        table.add(f"rebuilding a ranking of {players:,}", wrong.seconds, Unit.SECONDS, at_most(60.0))
+        table.check("wrong reads of the ranking in use meanwhile", wrong.wrong, f"of {wrong.reads:,}")
 
 
 class _Read:
-    """Reads while something goes on."""
+    """Reads during the rebuild."""
 
     def __init__(self) -> None:
         self.reads = 0

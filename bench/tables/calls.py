@@ -1,4 +1,4 @@
-"""The rows that all tables of calls have."""
+"""Figures common to all tables of calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.usage import memory_of
 def add_latency(
     table: Table, name: str, run: Run, *, p50: float | None = None, p95: float | None = None, p99: float | None = None
 ) -> None:
-    """Add the percentiles of an open loop, in milliseconds, with their targets."""
+    """Add the percentiles of an open loop in milliseconds, with their targets."""
     for share, bound in ((0.5, p50), (0.95, p95), (0.99, p99)):
         table.add(
             f"latency {name}, p{share * 100:.0f}",
@@ -24,12 +24,12 @@ def add_latency(
 
 
 def add_failures(table: Table, runs: Iterable[Run]) -> None:
-    """Add how many calls failed, and why. None does, unless others take the machine's time."""
+    """Add the number of failed calls, and their errors. On a quiet machine none fails."""
     every = list(runs)
     table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note=failures(every))
 
 
 def add_memory(table: Table, name: str, pid: int) -> None:
-    """Add what a process and those that it has started take."""
+    """Add the memory of a process and its descendants."""
     memory = memory_of(pid)
     table.add(f"memory of {name}", memory.resident, Unit.MEBIBYTES, note=f"at its peak {memory.peak:,.0f} MiB")

@@ -19,16 +19,16 @@ from bench.workplace import Ground, Workplace, calls_for
 CLAIM = "challenge.v1.ChallengeService/ClaimReward"
 RATE = 200.0
 SATURATION = ClosedLoop(in_flight=32, connections=8)
-"""As many calls as a worker works on at once."""
+"""As many calls as a worker handles at once."""
 RATE_MAX = 2_500.0
-"""More than a saturated service takes: so many claims are prepared for a second."""
+"""Claims prepared per second, more than a saturated service takes."""
 
 
 def measure_claims(place: Workplace) -> Table:
-    """How long a claim takes, and how many a core takes beside an empty handler."""
+    """Measure the latency of a claim, and claims per core beside an empty handler."""
     table = Table(
         "claims",
-        "ClaimReward, answered after COMMIT",
+        "ClaimReward, which returns after COMMIT",
         f"{place.terms.players:,} players with history claim what they have completed, each once, under a request id. "
         f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns with the "
         "empty handler.",
@@ -38,7 +38,7 @@ def measure_claims(place: Workplace) -> Table:
         following = iter(claims)
 
         def claim(pace: OpenLoop | ClosedLoop, stretch: Stretch, rate: float) -> Run:
-            """Claim what comes next, at most at this rate."""
+            """Make the next claims, at most at this rate."""
             return place.play(service, CLAIM, islice(following, calls_for(stretch, rate)), pace, stretch)
 
         place.say(f"claims: open loop at {RATE:g}/s")
@@ -65,7 +65,7 @@ def measure_claims(place: Workplace) -> Table:
 
 
 def _claims(ground: Ground) -> Iterator[bytes]:
-    """Everything that can be claimed, in random order."""
+    """Yield a claim for every completion, in random order."""
     with connected(ground.url) as connection:
         completed = statement("claimable").rows(connection)
     goals = ground.catalogue.goals

@@ -1,4 +1,4 @@
-"""A dispatcher that takes grants to a game, which thinks for 5 ms about each."""
+"""Delivery of grants to a game that takes 5 ms for each."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from shared.runtime.reward_settings import GRPC, WEBHOOK
 
 THINKS_S = 0.005
 GRANTS_A_SECOND = 750
-"""So many grants are prepared for each second that an interval lasts."""
+"""Grants prepared per second of an interval."""
 PATIENCE_S = 60.0
 POLL_S = 0.05
 
 
 def measure_delivery(place: Workplace) -> Table:
-    """Grants a second, and that the game has given each of them once."""
+    """Measure grants per second, and check that the game has given each of them once."""
     grants = max(200, int(GRANTS_A_SECOND * place.terms.seconds))
     table = Table(
         "delivery",
-        "Grants on their way to the game",
+        "Delivery of grants to the game",
         f"{grants:,} grants that are due, one dispatcher at its defaults, and the game of the development stack, which "
-        f"thinks for {1e3 * THINKS_S:g} ms about each and keeps books on disk. Rates are of the middle four fifths.",
+        f"takes {1e3 * THINKS_S:g} ms about each and keeps books on disk. Rates are of the middle four fifths.",
     )
     for provider in (GRPC, WEBHOOK):
         place.say(f"delivery: by {provider}")
@@ -52,7 +52,7 @@ def measure_delivery(place: Workplace) -> Table:
 
 
 def _where(provider: str, port: int, http_port: int) -> dict[str, str]:
-    """Where the dispatcher finds the game."""
+    """Return the settings with the game's address."""
     if provider == GRPC:
         return {"REWARD_GRPC_TARGET": f"{LOOPBACK}:{port}"}
     return {"REWARD_WEBHOOK_URL": f"http://{LOOPBACK}:{http_port}/grants", "REWARD_WEBHOOK_SECRET": PUBLIC_SECRET}
@@ -67,6 +67,6 @@ def _wait_until_delivered(connection: Connection) -> None:
 
 
 def _faults(books: Path, grants: int) -> int:
-    """By the game's own books."""
+    """Return the number of missing or repeated grants in the game's own books."""
     given = Counter(json.loads(line)["grant_id"] for line in books.read_text().splitlines())
     return abs(grants - len(given)) + sum(times - 1 for times in given.values())

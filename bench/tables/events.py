@@ -1,4 +1,4 @@
-"""`ReportEvent`: one event a call, answered after its commit."""
+"""`ReportEvent`: one event per call, acknowledged after its commit."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from shared.runtime.clock import system_clock
 REPORT = "challenge.v1.EventService/ReportEvent"
 RATE = 500.0
 SATURATION = ClosedLoop(in_flight=32, connections=8)
-"""As many calls as a worker works on at once."""
+"""As many calls as a worker handles at once."""
 RATE_MAX = 6_000.0
-"""More than a saturated handler takes: so many events are prepared for a second."""
+"""Events prepared per second, more than a saturated handler takes."""
 
 Calls = Sequence[Sequence[Event]]
 
 
 def measure_events(place: Workplace) -> Table:
-    """How long an event takes to be durable, and how many a core takes beside an empty handler."""
+    """Measure how long an event takes to be durable, and events per core beside an empty handler."""
     table = Table(
         "events",
         "ReportEvent, acknowledged after COMMIT",
@@ -42,7 +42,7 @@ def measure_events(place: Workplace) -> Table:
         sent: list[Calls] = []
 
         def report(pace: OpenLoop | ClosedLoop, stretch: Stretch, rate: float) -> Run:
-            """Report what comes next in the game, at most at this rate."""
+            """Report the next events of the game, at most at this rate."""
             events = islice(ground.play.events(system_clock()), calls_for(stretch, rate))
             sent.append([[event] for event in events])
             run = place.play(handler, REPORT, map(_request, sent[-1]), pace, stretch, keep_every=1)
@@ -74,7 +74,7 @@ def _request(call: Sequence[Event]) -> bytes:
 
 
 def _add_saturation(table: Table, turns: Sequence[tuple[Run, Run]]) -> None:
-    """Add what a core does, beside what it does for the empty handler."""
+    """Add the capacity of a core beside that of the empty handler."""
     cores = ratio([(run.rate_per_core, empty.rate_per_core) for run, empty in turns])
     rates = ratio([(run.rate, empty.rate) for run, empty in turns])
     table.add("CPU per call, saturated", median([run.cpu_us() for run, _ in turns]), Unit.MICROSECONDS)

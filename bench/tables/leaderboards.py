@@ -40,12 +40,12 @@ RATE = 200.0
 TOP = 100
 NEIGHBOURS = 5
 PLAYING = 10_000
-"""Players at most who are in the game, and look at the board, while it changes."""
+"""Maximum number of players who play, and read the leaderboard, while it changes."""
 LIST_EVERY = 5
-"""Then every so many-th question is for the first players, all others are for a rank."""
+"""One question in this many is for the first players, all others are for a rank."""
 HITS_PERCENT = 85.0
 READY_S = 240.0
-"""Longer than a ranking of a million takes to be made, in either place."""
+"""Deadline in seconds, longer than it takes to build a ranking of a million players in Postgres or Redis."""
 LOOK_INTERVAL_S = 0.2
 
 _FILL = statement("fill_scores")
@@ -53,7 +53,7 @@ _CHANGE = statement("change_scores")
 
 
 class Source(NamedTuple):
-    """Where answers come from, and the targets for it."""
+    """The source of responses, and its targets."""
 
     name: str
     rank_p95_ms: float
@@ -65,7 +65,7 @@ REDIS = Source("from Redis", 5.0, 8.0)
 
 
 def measure_leaderboards(place: Workplace) -> Table:
-    """Latency at a fixed rate without Redis and with it, and how long a refresh of Postgres' ranking takes."""
+    """Measure latency at a fixed rate without and with Redis, and the refresh of Postgres' ranking."""
     players = place.terms.ranked
     table = Table(
         "leaderboards",
@@ -97,7 +97,7 @@ def measure_leaderboards(place: Workplace) -> Table:
 
 
 def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> list[Run]:
-    """Add the latency of both calls, and whether the answers are right."""
+    """Add the latency of both calls, and check the responses."""
     players, random = place.terms.ranked, Random(SEED)
     asked = [random.randint(1, players) for _ in range(calls_for(place.terms.stretch, RATE))]
     place.say(f"leaderboards: ranks {source.name} at {RATE:g}/s")
@@ -115,12 +115,12 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
         add_latency(table, f"of {name} {source.name}", run, p95=p95)
         table.add(f"CPU per call, {name} {source.name}", run.cpu_us(), Unit.MICROSECONDS)
         table.add(f"CPU of Postgres per call, {name} {source.name}", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
-        table.check(f"answers of {name} {source.name} that are wrong", wrong, f"of {len(run.answers):,}")
+        table.check(f"wrong responses of {name} {source.name}", wrong, f"of {len(run.answers):,}")
     return [ranks, lists]
 
 
 def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: ServerProcess) -> list[Run]:
-    """Add how many questions Redis answers while the board changes."""
+    """Add the share of questions that Redis serves while the leaderboard changes."""
     stretch, rate = place.terms.stretch, RATE + EVENTS_RATE
     place.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
     before = _read_outcomes(service)
@@ -131,7 +131,7 @@ def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: Se
     asked = hits + misses
     share = 100 * hits / asked if asked else 0.0
     table.add(
-        "questions that Redis answered while scores changed",
+        "questions served from Redis while scores changed",
         share,
         Unit.PERCENT,
         at_least(HITS_PERCENT),
@@ -145,13 +145,13 @@ def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: Se
 
 
 def _read_outcomes(service: ServerProcess) -> tuple[float, float]:
-    """How many questions Redis has answered, and how many it has not."""
+    """Return the number of questions that Redis has served, and of those it has not."""
     hits, misses = (counted(service.metrics_port, "cache_reads_total", outcome=outcome) for outcome in ("hit", "miss"))
     return hits, misses
 
 
 def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
-    """So many calls, questions and events evenly among each other: the place of the method, and the request."""
+    """Yield calls as pairs of a method's index and a request, questions and events evenly mixed."""
     random = Random(SEED)
     playing = random.sample(range(1, players + 1), min(players, PLAYING))
     values = {(_player(number), MEASURED[0].stat): _score(number) for number in playing}
@@ -168,7 +168,7 @@ def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _add_refresh(place: Workplace, table: Table, url: str) -> None:
-    """Add how long the ranking in Postgres takes to be brought up to date."""
+    """Add how long a refresh of the ranking in Postgres takes."""
     changed = place.terms.ranked // 100
     place.say("leaderboards: refreshing the ranking in Postgres")
     with connected(url) as connection, opened(url) as database:
@@ -180,7 +180,7 @@ def _add_refresh(place: Workplace, table: Table, url: str) -> None:
 
 
 def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardState, int], bool]) -> None:
-    """Wait until an answer is as it should be; `ready` hears its state, and since when it is waited for."""
+    """Wait until `ready` accepts the state in a response, given the instant at which the wait began."""
     begun, deadline = system_clock(), time.monotonic() + READY_S
     request = rpc.GetPlayerRankRequest(leaderboard_id=BOARD, user_id=_player(1))
     with grpc.insecure_channel(f"{LOOPBACK}:{service.port}") as channel:
@@ -197,12 +197,12 @@ def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardS
 
 
 def _player(number: int) -> str:
-    """As `fill_scores` names players."""
+    """Return the id that `fill_scores` gives to a player."""
     return f"ranked player {number}"
 
 
 def _score(number: int) -> int:
-    """As `fill_scores` gives scores."""
+    """Return the score that `fill_scores` gives to a player."""
     return number * 7919 % 100_000
 
 
@@ -213,7 +213,7 @@ def _rank_request(number: int) -> bytes:
 
 
 def _is_rank(answer: bytes, number: int, scores: Sequence[int]) -> bool:
-    """Whether it is the right rank of a player; `scores` are everybody's, sorted."""
+    """Return whether a response has the right rank of a player; `scores` are those of all players, sorted."""
     try:
         response = rpc.GetPlayerRankResponse.FromString(answer)
     except DecodeError:
@@ -228,7 +228,7 @@ def _is_rank(answer: bytes, number: int, scores: Sequence[int]) -> bool:
 
 
 def _is_top(answer: bytes, scores: Sequence[int]) -> bool:
-    """Whether it is the right list of the first players."""
+    """Return whether a response is the right list of the first players."""
     try:
         response = rpc.ListLeaderboardResponse.FromString(answer)
     except DecodeError:

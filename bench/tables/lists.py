@@ -18,11 +18,11 @@ LIST = "challenge.v1.ChallengeService/ListChallenges"
 RATE = 300.0
 SATURATION = ClosedLoop(in_flight=16)
 KEEP_EVERY = 20
-"""Of the lists of a saturated run, which are 50 KB each; of the open loop all are kept."""
+"""Lists of 50 KB that are kept of a saturated run; of the open loop all are kept."""
 
 
 def measure_lists(place: Workplace) -> Table:
-    """CPU and rate beside an empty handler that answers as many bytes, and latency at a fixed rate."""
+    """Measure CPU and rate beside an empty handler that returns as many bytes, and latency at a fixed rate."""
     table = Table(
         "lists",
         "ListChallenges, all goals of the load catalogue",
@@ -41,18 +41,18 @@ def measure_lists(place: Workplace) -> Table:
                 lambda: place.play(empty, LIST, requests, SATURATION, turn, repeat=True),
             )
     _add_saturation(table, turns)
-    table.add("length of an answer", steady.answer_bytes, Unit.BYTES)
+    table.add("length of a response", steady.answer_bytes, Unit.BYTES)
     add_latency(table, f"at {RATE:g}/s", steady, p50=3.0, p95=8.0)
     runs = [steady, *(run for run, _ in turns)]
     add_failures(table, runs)
     kept = [answer for run in runs for answer in run.answers.values()]
     broken = sum(not is_whole(answer, ground.catalogue) for answer in kept)
-    table.check("lists that are not whole", broken, f"of {len(kept):,} that were kept")
+    table.check("incomplete lists", broken, f"of {len(kept):,} that were kept")
     return table
 
 
 def _add_saturation(table: Table, turns: Sequence[tuple[Run, Run]]) -> None:
-    """Add what a core does, beside what it does for the empty handler."""
+    """Add the capacity of a core beside that of the empty handler."""
     cpu = ratio([(run.cpu_us(), empty.cpu_us()) for run, empty in turns])
     rate = ratio([(run.rate, empty.rate) for run, empty in turns])
     table.add("CPU per call", median([run.cpu_us() for run, _ in turns]), Unit.MICROSECONDS)

@@ -1,4 +1,4 @@
-"""What players do on login and in the menus: `InitializePlayer`, `SetGoalActive`."""
+"""The calls on login and in the menus: `InitializePlayer`, `SetGoalActive`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SERVICE = "challenge.v1.ChallengeService"
 INITIALIZE, ACTIVATE = f"{SERVICE}/InitializePlayer", f"{SERVICE}/SetGoalActive"
 INITIALIZE_RATE, ACTIVATE_RATE = 300.0, 100.0
 SATURATION = ClosedLoop(in_flight=32, connections=8)
-"""As many calls as a worker works on at once."""
+"""As many calls as a worker handles at once."""
 SATURATED_RATE_MAX = 6_000.0
-"""More than a saturated service takes: so many new players are prepared for a second."""
+"""New players prepared per second, more than a saturated service takes."""
 
 
 def measure_players(place: Workplace) -> Table:
-    """Latency at fixed rates, and how many new players a core takes."""
+    """Measure latency at fixed rates, and new players per core."""
     stretch = place.terms.stretch
     with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
         table = Table(
@@ -68,7 +68,7 @@ def _returning(ground: Ground) -> Iterator[bytes]:
 
 
 def _activations(ground: Ground) -> Iterator[bytes]:
-    """Each player in turn activates a goal that is not assigned by default; few have activated it before."""
+    """Yield activations of goals that are not assigned by default; few players have activated them before."""
     goals = [goal for goal in ground.catalogue.goals.values() if not goal.default_assigned]
     players = shuffled(ground.play)
     return (

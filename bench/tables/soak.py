@@ -1,4 +1,4 @@
-"""A whole game for a long time: whether anything grows, or gets slower."""
+"""A whole game for a long time, which shows whether anything grows or gets slower."""
 
 from __future__ import annotations
 
@@ -18,40 +18,38 @@ SHARE_OF_CAPACITY = 0.6
 WARM_UP_S = 0.5
 INTERVALS = 30
 INTERVAL_MIN_S = 15.0
-"""With the moment in which the capacity is measured."""
+"""Minimum duration in seconds, including the measurement of the capacity."""
 
 SOAK_S_A_ROUND = 40.0
-"""An hour is followed by 90 rounds of the comparison: a 99th percentile of seconds differs by half between rounds."""
+"""Seconds of the game per round of the comparison, so 90 rounds after an hour: a p99 of seconds varies by half."""
 ROUNDS_MIN = 6
-"""Of fewer, not even the extremes bound the median with 95 % confidence."""
+"""With fewer rounds, not even the extremes bound the median with 95 % confidence."""
 TURN_S = 3.0
 ROUNDS_A_CAPACITY = 10
-"""So many are played at the rate that was found before them."""
+"""Number of rounds played at one rate before the capacity is measured again."""
 
 DRIFT_MAX = 1.1
 GROWTH_MAX = 1.1
-"""Flat, but for what the interpreter's memory breathes. More is a leak, and fails the run."""
+"""Allowed fluctuation of the interpreter's memory. More is a leak, and fails the run."""
 
 
 class Interval(NamedTuple):
-    """A part of the time."""
+    """A part of the game."""
 
     saturated: Played
-    """For a moment before it, which tells what the services can do at this time."""
+    """A short run at full speed, which measures the capacity at this time."""
     played: Played
 
 
 class Turns(NamedTuple):
-    """The game that was played for long, and one that has just begun; which of them is first changes."""
+    """The long game and one that has just begun; they take the first turn alternately."""
 
     old: Played
     new: Played
 
 
 def measure_soak(place: Workplace) -> Table:
-    """Play a whole game at a good part of what the services can do, look at them again and again, and then play a new
-    game beside it.
-    """
+    """Play a whole game at a share of the capacity, measure the services regularly, then compare with a new game."""
     count = int(max(4, min(INTERVALS, place.terms.soak_s / INTERVAL_MIN_S)))
     stretch = Stretch(WARM_UP_S, max(1.0, place.terms.soak_s / count - sum(CAPACITY) - WARM_UP_S))
     with game_begun(place) as game:
@@ -62,16 +60,16 @@ def measure_soak(place: Workplace) -> Table:
     table = Table(
         "soak",
         f"A whole game for {place.terms.soak_s:,g} s",
-        f"The calls of the table `mix`, with {place.terms.players:,} players, at {SHARE_OF_CAPACITY:.0%} of what both "
-        "services on one core took of them just before. Then in turns with a game that has just begun: services just "
-        f"started, players with their first history, {TURN_S:g} s a turn, the same rate for both.",
+        f"The calls of the table `mix`, with {place.terms.players:,} players, at {SHARE_OF_CAPACITY:.0%} of the "
+        "capacity of both services on one core just before. Then in turns with a game that has just begun: services "
+        f"just started, players with their first history, {TURN_S:g} s per turn, the same rate for both.",
         grid=_grid(intervals),
     )
     _add_drift(table, rounds)
     _add_growth(table, intervals)
     add_failures(table, [part.run for part in every])
     Faults.total(part.faults for part in every).add_to(table)
-    table.check("lists that are not whole", sum(part.broken_lists for part in every))
+    table.check("incomplete lists", sum(part.broken_lists for part in every))
     return table
 
 
@@ -127,7 +125,7 @@ def _grid(intervals: Sequence[Interval]) -> Grid:
 
 
 def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
-    """Add what the old game takes beside the new one."""
+    """Add the ratios of the old game to the new one."""
 
     def add(name: str, unit: str, measured: Callable[[Played], float]) -> None:
         pairs = [(measured(old), measured(new)) for old, new in rounds]
@@ -144,7 +142,7 @@ def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
 
 
 def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
-    """Add what the services take in the last quarter of the time beside the second."""
+    """Add the memory and descriptors in the last quarter of the time beside the second."""
     quarter = len(intervals) // 4
     early = [interval.played for interval in intervals[quarter : 2 * quarter]]
     late = [interval.played for interval in intervals[-quarter:]]

@@ -1,4 +1,4 @@
-"""Figures: their targets, their digits, and what they are drawn from."""
+"""Figures: their targets, digits and samples."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1)
 
 
 @given(SAMPLES, st.floats(0.01, 1.0))
-def test_at_least_the_share_of_samples_is_within_the_percentile_and_no_lesser_sample_will_do(
-    samples: list[float], share: float
-) -> None:
+def test_a_percentile_is_the_smallest_sample_that_covers_the_share(samples: list[float], share: float) -> None:
     value = percentile(samples, share)
     within = [sum(sample <= bound for sample in samples) for bound in samples]
     assert sum(sample <= value for sample in samples) >= share * len(samples) - 1e-6
@@ -34,14 +32,14 @@ def test_half_of_the_samples_lie_on_each_side_of_the_median(samples: list[float]
 
 
 @given(SAMPLES)
-def test_the_median_lies_within_its_bounds_and_these_among_the_samples(samples: list[float]) -> None:
+def test_the_median_lies_within_its_bounds_which_are_samples(samples: list[float]) -> None:
     least, greatest = bounds_of_median(samples)
     assert {least, greatest} <= set(samples)
     assert least <= median(samples) <= greatest
 
 
 @pytest.mark.parametrize("count", [6, 10, 25, 90, 400])
-def test_the_bounds_hold_the_true_median_about_nineteen_times_of_twenty(count: int) -> None:
+def test_the_bounds_contain_the_true_median_with_95_percent_confidence(count: int) -> None:
     # The bounds are the samples at `first` from both ends. They miss the true median if fewer than that many of `count`
     # fair coins show heads, or fewer tails.
     first = int(bounds_of_median(range(count))[0])
@@ -49,7 +47,7 @@ def test_the_bounds_hold_the_true_median_about_nineteen_times_of_twenty(count: i
     assert 0.02 <= missed <= 0.07
 
 
-def test_nothing_is_known_of_no_samples() -> None:
+def test_no_samples_have_no_statistics() -> None:
     assert math.isnan(median([]))
     assert all(map(math.isnan, bounds_of_median([])))
     assert math.isnan(percentile([], 0.5))
@@ -59,11 +57,11 @@ def test_nothing_is_known_of_no_samples() -> None:
     ("value", "shown"),
     [(0.0, "0"), (3.0, "3"), (0.126, "0.13"), (12.34, "12.3"), (1234.5, "1,234"), (20_000.0, "20,000")],
 )
-def test_a_number_has_as_many_digits_as_it_deserves(value: float, shown: str) -> None:
+def test_a_number_has_three_significant_digits(value: float, shown: str) -> None:
     assert number(value) == shown
 
 
-def test_a_bound_itself_is_allowed_and_what_is_no_number_meets_nothing() -> None:
+def test_a_bound_is_inclusive_and_nan_meets_no_target() -> None:
     assert at_most(2.0).is_met_by(2.0)
     assert at_least(2.0).is_met_by(2.0)
     assert not at_most(2.0).is_met_by(2.1)
@@ -73,7 +71,7 @@ def test_a_bound_itself_is_allowed_and_what_is_no_number_meets_nothing() -> None
     assert Figure("without a target", 5.0).met is None
 
 
-def test_a_missed_target_is_shown_and_a_wrong_answer_fails_the_report() -> None:
+def test_a_missed_target_is_shown_and_a_wrong_response_fails_the_report() -> None:
     table = Table("name", "title", "conditions")
     table.add("too slow", 9.0, Unit.MILLISECONDS, at_most(1.0))
     table.check("lost", 0)
@@ -83,5 +81,5 @@ def test_a_missed_target_is_shown_and_a_wrong_answer_fails_the_report() -> None:
     assert not Report({}, [table]).is_correct
 
 
-def test_a_ratio_is_the_middle_of_the_rounds() -> None:
+def test_a_ratio_is_the_median_of_the_rounds() -> None:
     assert ratio([(1.0, 2.0), (3.0, 2.0), (2.0, 2.0)]) == (1.0, 0.5, 1.5)

@@ -1,4 +1,4 @@
-"""Reading a service's metrics, as Prometheus shows them."""
+"""Reading a service's metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.metrics import counted
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Where two counters are shown."""
+    """Yield the port of an endpoint with some counters."""
     registry = CollectorRegistry()
     reads = Counter("reads", "Reads.", labelnames=("cache", "outcome"), registry=registry)
     reads.labels("boards", "hit").inc(5)

@@ -1,4 +1,4 @@
-"""ghz's profiles, held against the contract."""
+"""ghz's profiles, checked against the contract."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXAMPLES = {
 
 
 def filled_in(text: str) -> str:
-    """What ghz makes of a text: each template has a value."""
+    """Return a text with ghz's templates replaced by values."""
 
     def value(match: re.Match[str]) -> str:
         template = match.group(1).strip()
@@ -47,13 +47,13 @@ def filled_in(text: str) -> str:
 
 
 def requests(profile: dict[str, Any]) -> list[Any]:
-    """The requests of a profile."""
+    """Return the requests of a profile."""
     data = json.loads((ROOT / profile["data-file"]).read_text()) if "data-file" in profile else profile["data"]
     return data if isinstance(data, list) else [data]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_profile_sends_what_its_method_takes(path: Path) -> None:
+def test_a_profile_sends_requests_of_its_method(path: Path) -> None:
     profile = json.loads(path.read_text())
     service, _, method = profile["call"].rpartition(".")
     request_type = GetMessageClass(SERVICES[service].methods_by_name[method].input_type)
@@ -68,14 +68,14 @@ def test_each_method_has_a_profile() -> None:
     assert called >= {f"{name}.{method.name}" for name, service in SERVICES.items() for method in service.methods}
 
 
-def test_the_mix_is_the_reports_mix() -> None:
+def test_the_mix_has_the_rates_of_the_report() -> None:
     rates = {path.stem: json.loads(path.read_text())["rps"] for path in MIX.glob("*.json")}
     events = rates.pop("log_in") + rates.pop("report_event")
     assert events == EVENTS_PER_S
     assert sum(rates.values()) == ACTIONS_PER_S * (1 + CLAIM_SHARE)
 
 
-def test_claims_that_are_looked_at_are_those_that_the_profiles_make() -> None:
+def test_the_claims_that_profiles_read_are_those_they_make() -> None:
     for row in json.loads((PROFILES / "data" / "claims.json").read_text()):
         key = CompletionKey(row["user_id"], "challenge-001-goal-01", LIFETIME_START, 1)
         assert row["grant_id"] == grant_id(key, 1)

@@ -1,4 +1,4 @@
-"""The report itself, run as its reader runs it, on few players and for a moment."""
+"""The report as a process, with few players and short intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "bench", "--players", "60", "--seconds", "0.3"]
 
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A report that takes a while, with its output in a file."""
+    """Start a report that takes a while, with its output in a file."""
     with (tmp_path / "output").open("wb") as output:
         process = subprocess.Popen([*COMMAND, "claims"], cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -30,10 +30,12 @@ def interrupted(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path) -> None:
+def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_folder: Path) -> None:
     report_file = tmp_path / "report.json"
+    # A folder of pytest's cannot be entered by Postgres' account.
+    data = server_folder / "bench"
     done = subprocess.run(
-        [*COMMAND, "--json", str(report_file), "events"],
+        [*COMMAND, "--json", str(report_file), "--data", str(data / "new"), "events"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -51,12 +53,21 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path) -> None
     assert events["title"] in done.stdout
 
 
-def test_ctrl_c_ends_everything_that_was_started(interrupted: subprocess.Popen[bytes]) -> None:
+def test_ctrl_c_ends_all_started_processes(interrupted: subprocess.Popen[bytes]) -> None:
     # Postgres alone has about ten processes; there are more once the servers under test run as well.
     started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 15 else None, 60)
     interrupted.send_signal(signal.SIGINT)
     assert interrupted.wait(30) == 130
     wait_until(lambda: not any(process.is_running() for process in started or ()), 10)
+
+
+def test_an_unusable_data_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    command = [*COMMAND, "--data", str(file / "folder"), "events"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(f"--data {file / 'folder'}: Not a directory")
 
 
 def test_an_unknown_table_is_named_before_anything_starts() -> None:
