@@ -1,4 +1,4 @@
-"""Calls beside each other on services with Redis and on services without it: what Redis costs when it fails."""
+"""Calls in parallel to services with and without Redis, which show the cost of a failing Redis."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ DOCUMENT: Mapping = {
     ],
 }
 Check = Callable[[], str | None]
-"""A call; answers what is wrong with its answer."""
+"""Makes a call, and returns the problem with its response, or None."""
 
 CALLERS = 2
 PAUSE_S = 0.005
-"""Between calls, so that they measure what a call takes and not how long it waits for the processor."""
+"""Pause between calls in seconds, so that their latency is not the wait for the processor."""
 CALL_TIMEOUT_S = 5.0
 
 
@@ -60,21 +60,21 @@ class Call(NamedTuple):
     started: float
     took_s: float
     problem: str | None
-    """What was wrong with its answer, or with which status it failed."""
+    """The problem with its response, or the status with which it failed."""
 
 
 class Load:
-    """Players who report events and look at what came of them, on each side in turn."""
+    """Players who report events and check the result, on each side in turn."""
 
     def __init__(self, with_redis: Side, without: Side) -> None:
         self.sides = (with_redis, without)
         self.calls: dict[Side, list[Call]] = defaultdict(list)
         self.totals: dict[str, int] = {}
-        """What each player has been acknowledged in all."""
+        """The sum of acknowledged amounts of each player."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Calls while the block runs."""
+        """Make calls while the block runs."""
         done = threading.Event()
         with ThreadPoolExecutor(CALLERS) as threads:
             callers = [threads.submit(self._call_until, number, done) for number in range(CALLERS)]
@@ -86,11 +86,11 @@ class Load:
                 caller.result()
 
     def count(self) -> int:
-        """How many calls there were so far."""
+        """Return the number of calls so far."""
         return sum(map(len, self.calls.values()))
 
     def problems(self) -> list[str]:
-        """Everything that was not as it must be."""
+        """Return all problems."""
         return [
             f"{side.name} {call.kind}: {call.problem}"
             for side in self.sides
@@ -99,7 +99,7 @@ class Load:
         ]
 
     def slowest_ms(self, since: float, until: float) -> float:
-        """By how much the slowest call of services with Redis took longer than a usual one without."""
+        """Return how much longer the slowest call with Redis took than a median call without."""
         with_redis, without = self.sides
         return max(
             1_000 * (max(self._seconds(with_redis, kind, since, until)) - statistics.median(usual))
@@ -107,7 +107,7 @@ class Load:
         )
 
     def usual_ms(self, since: float, until: float) -> dict[str, tuple[float, float]]:
-        """The median with Redis and without, of each kind of call."""
+        """Return the medians with and without Redis of each kind of call."""
         with_redis, without = self.sides
         return {
             kind: (
@@ -127,7 +127,7 @@ class Load:
     def _call_until(self, number: int, done: threading.Event) -> None:
         round_number = 0
         while not done.is_set():
-            # Whoever comes second finds warmer caches: they take turns.
+            # The second side benefits from warm caches, so the sides alternate.
             for side in self.sides if round_number % 2 else reversed(self.sides):
                 player = f"player {number} {side.name} {round_number // 50}"
                 self._play(side, player, done)
@@ -155,7 +155,7 @@ class Load:
 
 
 def _rank_is_possible(side: Side, player: str, total: int) -> str | None:
-    """What is shown may be as of a moment ago, or of the last refresh, but is nothing that never was."""
+    """Return the problem with a shown rank: it may be as old as the last refresh, but must have been true once."""
     answer = side.challenges.leaderboards.GetPlayerRank(
         GetPlayerRankRequest(leaderboard_id="sums", user_id=player, neighbours=3), timeout=CALL_TIMEOUT_S
     )

@@ -1,4 +1,4 @@
-"""Amounts at and beyond all bounds are checked or saturate; none wraps, none reaches the database to fail there."""
+"""Amounts at and beyond the bounds are refused or saturate; none wraps around, none fails in the database."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GOALS = [assigned(count, count=count, target=AMOUNT_MAX) for count in ("sum", "l
 
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
-    """A game with a goal for each way of counting, all with the greatest target."""
+    """Yield a game with a goal for each way of counting, all with the greatest target."""
     with (
         postgres_server.fresh_database() as database_url,
         game(database_url, loaded({"challenges": [challenge("amounts", *GOALS)]})) as running,
@@ -49,7 +49,7 @@ def progress(running: Game, who: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("amount", AMOUNTS)
 @pytest.mark.parametrize("field", ["delta", "value"])
-def test_an_amount_counts_as_it_is_or_is_refused(running: Game, field: str, amount: int) -> None:
+def test_an_amount_counts_exactly_or_is_refused(running: Game, field: str, amount: int) -> None:
     who = f"{field} {amount}"
     accepted = (0 if field == "delta" else -AMOUNT_MAX) <= amount <= AMOUNT_MAX
     event = amount_event(field, amount)
@@ -68,7 +68,7 @@ def test_an_amount_counts_as_it_is_or_is_refused(running: Game, field: str, amou
 def test_a_sum_saturates_however_much_is_added(running: Game) -> None:
     who, stored = "collector", "SELECT sum FROM tally WHERE user_id = %s"
     running.report(stat("wins", who, delta=1))
-    # Four million of the greatest events would lead here.
+    # Four million of the greatest events would add up to this.
     running.rows("UPDATE tally SET sum = %s WHERE user_id = %s RETURNING sum", SUM_MAX - AMOUNT_MAX - 1, who)
     for expected in (SUM_MAX - 1, SUM_MAX, SUM_MAX):
         [result] = running.report(stat("wins", who, delta=AMOUNT_MAX))

@@ -1,4 +1,4 @@
-"""500 calls at once, four connections and a slow database: the excess hears so at once, and nobody hangs."""
+"""500 calls at once, four connections and a slow database: the excess is refused at once, and no call hangs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.support.waiting import wait_until
 CALLS = 500
 POOL_SIZE = 4
 THREADS = {"challenge_service": 32, "event_handler": 128}
-"""The services' defaults: so many calls wait for the database, on four connections or for one commit."""
+"""Threads of the services by default: the number of calls that wait for a connection or a commit."""
 DELAY_S = 0.05
-"""Each way, for every statement: a transaction takes a third of a second."""
+"""Delay in each direction of every statement: a transaction takes a third of a second."""
 TIMEOUT_S = 10.0
 REFUSED_WITHIN_S = 0.3
 
@@ -47,7 +47,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("module", CALL)
-def test_the_excess_is_refused_at_once_and_none_hangs(database_url: str, module: str) -> None:
+def test_the_excess_is_refused_at_once_and_no_call_hangs(database_url: str, module: str) -> None:
     lock = threading.Lock()
     ended: dict[str, tuple[float, grpc.Future[Any]]] = {}
 
@@ -93,7 +93,7 @@ def test_the_excess_is_refused_at_once_and_none_hangs(database_url: str, module:
         f"excess refused after {max(refused_s):.2f} s, the slowest call {slowest_s:.1f} s"
     )
     assert set(codes) <= FINE
-    # On a busy machine the calls themselves take a while to be made, and some of the last find a thread free again.
+    # On a busy machine it takes a while to make the calls, and some of the last find a free thread again.
     assert CALLS - 3 * THREADS[module] <= len(refused_s) <= CALLS - THREADS[module]
     assert max(refused_s) < REFUSED_WITHIN_S * BUSY_FACTOR
     assert answered

@@ -1,4 +1,4 @@
-"""The catalogue changes while calls are under way: none fails, and each belongs to one version."""
+"""The catalogue changes while calls are in flight: none fails, and each belongs to one version."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.support.services import ManualClock, challenge_service, event_service
 
 LOAD_S = 2.0
 CALLERS = 2
-"""Of each kind of call."""
+"""Number of callers of each kind of call."""
 EVENTS = 5
-"""Of each stat in a call."""
+"""Number of events of each stat in a call."""
 RELOADS_MIN = 20
 
 
 def version_of(name: str, challenge_of_winner: str) -> Mapping:
-    """A version whose every text is its name, with a goal of its own, and one in a challenge of its choice."""
+    """Return a version whose texts are all its name, with a goal of its own and a goal in the given challenge."""
     goals: dict[str, list[Mapping]] = {
         "arena": [goal(f"arena {number}", name=name, stat="score", target=1) for number in range(20)],
         "league": [
@@ -51,17 +51,17 @@ DOCUMENTS = {
     "one": version_of("one", challenge_of_winner="arena"),
     "two": version_of("two", challenge_of_winner="league"),
 }
-"""The goal `winner` moves to and fro; `only in …` comes and goes."""
+"""The goal `winner` moves between challenges; `only in …` appears and disappears."""
 INVALID: Mapping = {"challenges": []}
 
 
 class Running(NamedTuple):
-    """Both services, and the file that they watch."""
+    """Both services, and the file they watch."""
 
     challenges: ChallengeServiceStub
     events: EventServiceStub
     reload: Callable[[Mapping], None]
-    """Writes the file, and has both look at it."""
+    """Writes the file and makes both services check it."""
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def running(database_url: str, file: Path) -> Iterator[Running]:
 
 
 def names_of(goals: Iterator[challenge_pb2.Goal]) -> set[str]:
-    """The versions that goals say they are of."""
+    """Return the versions named by goals."""
     return {goal.name for goal in goals}
 
 
@@ -125,7 +125,9 @@ def check_events(service: Running, user_id: str, _versions: dict[str, str]) -> N
 CHECKS = [check_list, check_initialize, check_activation, check_events]
 
 
-def test_reloads_under_load_fail_no_call_and_every_answer_is_of_one_version(database_url: str, tmp_path: Path) -> None:
+def test_reloads_under_load_fail_no_call_and_every_response_is_of_one_version(
+    database_url: str, tmp_path: Path
+) -> None:
     over = threading.Event()
     players = itertools.count()
     versions = {}
@@ -154,11 +156,11 @@ def test_reloads_under_load_fail_no_call_and_every_answer_is_of_one_version(data
     [(counted, by)] = rows(
         database_url, "SELECT sum(events)::bigint, count(DISTINCT user_id) FROM tally WHERE events > 0"
     )
-    assert counted == 3 * by, "what was accepted is counted, whichever version came next"
+    assert counted == 3 * by, "accepted events are counted, whichever version followed"
     assert by == sum(number for number, check in zip(calls, CHECKS * CALLERS, strict=True) if check is check_events)
 
 
-def test_a_goal_that_is_removed_and_comes_back_has_its_progress_its_completion_and_its_claim(
+def test_a_goal_that_is_removed_and_restored_keeps_its_progress_completion_and_claim(
     database_url: str, tmp_path: Path
 ) -> None:
     def goals(service: Running) -> dict[str, challenge_pb2.Goal]:
@@ -177,7 +179,9 @@ def test_a_goal_that_is_removed_and_comes_back_has_its_progress_its_completion_a
         service.reload(DOCUMENTS["two"])
         between = goals(service)
         assert "only in one" not in between
-        assert between["only in two"].state == challenge_pb2.GOAL_STATE_COMPLETED, "it was reached before it came"
+        assert between["only in two"].state == challenge_pb2.GOAL_STATE_COMPLETED, (
+            "its target was reached before it was added"
+        )
         service.events.ReportEvents(event_rpc.ReportEventsRequest(events=[login("player")]))
 
         service.reload(INVALID)
@@ -191,9 +195,7 @@ def test_a_goal_that_is_removed_and_comes_back_has_its_progress_its_completion_a
         }
 
 
-def test_events_of_a_call_are_judged_alike_though_their_stat_is_dropped_meanwhile(
-    database_url: str, tmp_path: Path
-) -> None:
+def test_events_of_a_call_get_one_verdict_while_their_stat_is_removed(database_url: str, tmp_path: Path) -> None:
     without_wins = {"challenges": [{"id": "arena", "name": "Arena", "goals": [goal("only", stat="losses")]}]}
     over = threading.Event()
     applied = itertools.count()

@@ -1,4 +1,4 @@
-"""Many writers over the same players, and many events of one."""
+"""Many writers for the same players, and many events of one player."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOT_UPDATES_MIN = 0.9
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
-def test_writers_claims_and_activations_over_the_same_players_never_surface_a_deadlock(
+def test_concurrent_writers_claims_and_activations_of_the_same_players_never_return_a_deadlock(
     database_url: str, rounds: int
 ) -> None:
     catalogue, clock = sample_catalogue(), ManualClock()
@@ -74,7 +74,7 @@ def test_writers_claims_and_activations_over_the_same_players_never_surface_a_de
 
         calls: list[Future[Any]] = []
         for number in range(rounds):
-            # Every second batch is a copy of another writer's, which meets it in the ledger.
+            # Every second batch is a copy of another writer's, and both insert the same ledger rows.
             calls += [
                 callers.submit(handler.ReportEvents, batch((number * WRITERS + writer) // 2))
                 for writer, handler in enumerate(handlers)
@@ -113,7 +113,7 @@ def test_one_hot_player_is_counted_exactly_quickly_and_in_place(database_url: st
             took_s = sorted(callers.map(report, range(events)))
     assert rows(database_url, "SELECT events, sum FROM tally") == [(events, 3 * events)]
 
-    # The counters of a session arrive when it ends.
+    # A session publishes its counters when it ends.
     counters = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'tally' AND n_tup_upd > 0"
     [(updates, hot_updates)] = wait_until(lambda: rows(database_url, counters))
     p99_s = took_s[int(len(took_s) * 0.99)]

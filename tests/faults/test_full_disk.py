@@ -1,4 +1,4 @@
-"""The database's disk is full: callers hear so, health shows it, and all goes on by itself when there is room again."""
+"""The database's disk is full: calls fail, health shows it, and both recover when there is room again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SmallDisk:
         self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Leave no byte."""
+        """Fill the file system completely."""
         with self._filler.open("wb", buffering=0) as filler:
             try:
                 while True:
@@ -58,7 +58,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(server_folder: Path) -> Iterator[SmallDisk]:
-    """A small file system in memory; where none may be mounted, the test is skipped."""
+    """Yield a small file system in memory; skip the test where mounting is not permitted."""
     folder = server_folder / "small-disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
@@ -72,7 +72,7 @@ def disk(server_folder: Path) -> Iterator[SmallDisk]:
 
 @pytest.fixture
 def database_url(own_postgres: EmbeddedPostgres, disk: SmallDisk) -> Iterator[str]:
-    """A migrated database whose tables lie on the small disk."""
+    """Yield a migrated database whose tables lie on the small disk."""
     space = disk.folder / "tables"
     space.mkdir()
     owner = own_postgres.data.stat()

@@ -28,7 +28,7 @@ from tests.support.waiting import wait_until
 
 KILLS = 5
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
-"""`FAULT_KILLS=100` kills as often as it takes to be sure; three minutes."""
+"""`FAULT_KILLS=100` kills often enough to be sure; it takes three minutes."""
 CLAIMS_PER_KILL = 100
 CALLERS = 8
 CALL_TIMEOUT_S = 5.0
@@ -37,20 +37,20 @@ DOCUMENT = {"challenges": [challenge("arena", assigned("win", target=1))]}
 
 
 class Claims:
-    """The players who claim, each by one caller, and what they were answered."""
+    """The claims of many players, each by one caller, and their responses."""
 
     def __init__(self, players: int, service: ServiceProcess) -> None:
         self._service = service
         self._players: Iterator[int] = iter(range(players))
         self._changed = threading.Condition()
         self.granted: dict[str, str] = {}
-        """The grant that a player's claim was answered with."""
+        """The grant of each player's claim."""
         self.found_claimed: set[str] = set()
-        """Players without a request id whose first answer was lost."""
+        """Players without a request id whose first response was lost."""
         self.took_s: list[float] = []
 
     def claim_all(self) -> None:
-        """Claim for one player after the other, until there are none left."""
+        """Claim for one player after the other until none is left."""
         while (number := self._next()) is not None:
             player = f"player-{number}"
             request_id = f"request-{number}" if number % 2 else ""
@@ -65,7 +65,7 @@ class Claims:
                 self._changed.notify_all()
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many claims are answered."""
+        """Wait until `count` claims have a response."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.took_s) >= count, TERMINAL_WITHIN_S)
 
@@ -74,7 +74,7 @@ class Claims:
             return next(self._players, None)
 
     def _claim(self, player: str, request_id: str) -> str | None:
-        """Claim until there is an answer that will not change any more: the grant, or None if it is claimed already."""
+        """Claim until the response is final; return the grant, or None if it is claimed already."""
         request = ClaimRewardRequest(user_id=player, challenge_id="arena", goal_id="win", request_id=request_id)
         attempts, started = 0, time.monotonic()
         while True:
@@ -87,13 +87,13 @@ class Claims:
             else:
                 return response.claim.grant_id
             if claimed:
-                assert attempts > 1, "nobody else claims for this player"
-                assert not request_id, "under its request id a claim is answered again"
+                assert attempts > 1, "no other caller claims for this player"
+                assert not request_id, "a repeated claim with its request id returns its grant"
                 return None
 
 
 @pytest.mark.parametrize("kills", [KILLS, pytest.param(KILLS_SLOW, marks=pytest.mark.slow)])
-def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: Path, kills: int) -> None:
+def test_every_claim_is_granted_once_and_gets_a_response(database_url: str, tmp_path: Path, kills: int) -> None:
     players = kills * CLAIMS_PER_KILL
     complete(database_url, players)
     chance = random.Random(kills)
@@ -113,7 +113,7 @@ def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: P
         for each in claiming:
             each.result()
         wait_until(lambda: states(database_url) == {ClaimState.GRANTED}, TERMINAL_WITHIN_S)
-        # The last start may still be under way: a signal that comes before it is listened for ends any process.
+        # The last start may not be complete: a signal before its handler is installed ends any process.
         service.wait_until_serving()
         assert service.stop() == 0
         given = opened.times_given()
@@ -140,7 +140,7 @@ def test_every_claim_is_granted_once_and_answered(database_url: str, tmp_path: P
 
 
 def delivering_to(opened: OpenGame) -> dict[str, str]:
-    """The settings with which the service delivers to the game."""
+    """Return the settings with which the service delivers to the game."""
     return {
         "REWARD_ITEM_PROVIDER": "grpc",
         "REWARD_WALLET_PROVIDER": "grpc",
@@ -150,7 +150,7 @@ def delivering_to(opened: OpenGame) -> dict[str, str]:
 
 
 def complete(database_url: str, players: int) -> None:
-    """Let all players complete the goal."""
+    """Complete the goal for all players."""
     with event_service(database_url, loaded(DOCUMENT), clock=ManualClock()) as stub:
         for first in range(0, players, 1_000):
             wins = [stat("wins", f"player-{number}", delta=1) for number in range(first, min(first + 1_000, players))]

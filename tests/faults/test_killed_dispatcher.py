@@ -1,4 +1,4 @@
-"""The dispatcher is killed again and again, and the game's own books say what reached its players."""
+"""The dispatcher is killed repeatedly, and the game's own books show which rewards reached its players."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLAIMS, KILLS = 200, 3
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
 TERMINAL_S = 30.0
 MOOD = Mood(delay_s=0.005, errors=0.03, nonsense=0.03)
-"""A game that takes its time, fails now and then, and sometimes gives a reward and cannot say so."""
+"""A slow game that fails now and then, and sometimes gives a reward without a readable response."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def game() -> Iterator[OpenGame]:
 
 @contextmanager
 def dispatcher(database_url: str, target: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The real process; it is killed at the end."""
+    """Yield the real process, which is killed at the end."""
     environ = {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -81,7 +81,7 @@ def test_every_claim_is_granted_once_however_often_the_dispatcher_is_killed(
     attempts = len(game.game.attempts())
     print(f"\n{kills} kills: {claims} claims, {attempts} attempts, {len(given)} rewards in the game's books")  # noqa: T201
     assert sorted(gift.grant_id for gift in given) == sorted(grant_ids)
-    assert attempts > claims, "nothing was ever sent twice: the test shows nothing"
+    assert attempts > claims, "no grant was sent twice, so the test proves nothing"
 
 
 def _settled(database_url: str) -> bool:

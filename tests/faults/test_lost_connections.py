@@ -1,4 +1,4 @@
-"""Connections to the database end at any moment, also between a COMMIT and its answer."""
+"""Connections to the database end at any moment, also between a COMMIT and its response."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TERMINATED = 30
 TERMINATED_SLOW = 600
 EVENTS_BETWEEN_MAX = 200
 ERRORS_MAX = 0.01
-"""Share of calls that may fail while backends are terminated: the work is done again on another connection."""
+"""Share of calls that may fail while backends are terminated: the work is repeated on another connection."""
 
 DROPPED = 20
 DROPPED_SLOW = 200
 
 
 @pytest.mark.parametrize("terminated", [TERMINATED, pytest.param(TERMINATED_SLOW, marks=pytest.mark.slow)])
-def test_terminated_backends_harm_no_event_and_hardly_any_call(database_url: str, terminated: int) -> None:
+def test_terminated_backends_lose_no_event_and_fail_few_calls(database_url: str, terminated: int) -> None:
     clock, chance = ManualClock(), random.Random(terminated)
     oracle = Oracle(clock.now, seed=terminated)
     with (
@@ -70,7 +70,7 @@ def test_events_count_once_although_the_reply_to_commit_is_lost(database_url: st
     assert judgement.failed_calls <= ERRORS_MAX * judgement.calls
 
 
-def test_a_claim_is_answered_with_its_grant_although_the_reply_to_commit_is_lost(database_url: str) -> None:
+def test_a_claim_returns_its_grant_although_the_reply_to_commit_is_lost(database_url: str) -> None:
     catalogue = sample_catalogue()
     players = [f"player-{number}" for number in range(DROPPED)]
     with game(database_url, catalogue) as running:

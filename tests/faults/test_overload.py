@@ -1,4 +1,4 @@
-"""Three times as much as a service can do, and a service that is started into it."""
+"""Load of three times a service's capacity, also on a service that was just started."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.support.services import rows
 
 LOAD_S = 1.0
 LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "20"))
-"""`OVERLOAD_S=60` for the minute that production is to survive."""
+"""`OVERLOAD_S=60` for the minute that production must survive."""
 TIMES_CAPACITY = 3
 CONNECTIONS = 8
 CALLERS = 1_000
-"""Callers who come again at once, whatever the answer was: many times as many as a worker works on."""
+"""Callers who call again at once after any response: many times the number a worker handles."""
 RATE_MAX = 8_000.0
 GOODPUT = 0.8
 MEMORY_MAX_MIB = 400.0
@@ -35,14 +35,14 @@ LISTED_PLAYERS = 1_000
 
 
 def lists() -> Iterator[bytes]:
-    """Lists of players, again and again."""
+    """Yield lists of players without end."""
     return (
         rpc.ListChallengesRequest(user_id=f"player-{number % LISTED_PLAYERS}").SerializeToString() for number in count()
     )
 
 
 def events() -> Iterator[bytes]:
-    """Logins, each a new event."""
+    """Yield logins, each a new event."""
     now = time.time_ns() // 1_000
     return (
         event_rpc.ReportEventRequest(
@@ -54,16 +54,16 @@ def events() -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Load:
-    """What a service is asked."""
+    """The calls to one service."""
 
     method: str
     requests: Callable[[], Iterator[bytes]]
     at_once: int
-    """As many calls as a worker works on at once."""
+    """As many calls as a worker handles at once."""
 
     @property
     def saturation(self) -> ClosedLoop:
-        """The most that can be asked without a call that waits for a thread."""
+        """The greatest load at which no call waits for a thread."""
         return ClosedLoop(in_flight=self.at_once, connections=CONNECTIONS)
 
 
@@ -74,7 +74,7 @@ LOADS = {
 
 
 def played(service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, seconds: float) -> Run:
-    """What became of this load; nothing is warmed up."""
+    """Play this load without a warm-up, and return the result."""
     most = int(seconds * (pace.rate if isinstance(pace, OpenLoop) else RATE_MAX))
     return play(
         [service.port],
@@ -90,18 +90,18 @@ def played(service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, sec
 
 
 def overload(best: Run) -> OpenLoop:
-    """Three times as much."""
+    """Return a load of three times the best rate."""
     return OpenLoop(rate=TIMES_CAPACITY * best.rate, connections=CONNECTIONS, callers=CALLERS)
 
 
 @pytest.mark.parametrize("seconds", [LOAD_S, pytest.param(LOAD_SLOW_S, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("module", LOADS)
-def test_goodput_holds_under_overload_and_straight_from_the_start(
+def test_goodput_holds_under_overload_also_right_after_the_start(
     database_url: str, module: str, seconds: float
 ) -> None:
     load = LOADS[module]
     with serving(module, database_url, CATALOGUE=str(LOAD_CATALOGUE)) as service:
-        # Plans, caches and connections come to be.
+        # Prepares plans, fills caches and opens connections.
         runs = [played(service, load, load.saturation, 1.0)]
         best = played(service, load, load.saturation, seconds)
         over = played(service, load, overload(best), seconds)
@@ -115,7 +115,7 @@ def test_goodput_holds_under_overload_and_straight_from_the_start(
     runs += [best, over, cold, again]
     print(  # noqa: T201
         f"\n{module}: {best.rate:,.0f}/s at its best, {over.rate:,.0f}/s under overload "
-        f"({over.rate / best.rate:.0%}), {cold.rate:,.0f}/s straight from the start ({cold.rate / best.rate:.0%}); "
+        f"({over.rate / best.rate:.0%}), {cold.rate:,.0f}/s right after the start ({cold.rate / best.rate:.0%}); "
         f"{dict(over.codes())}, {dict(cold.codes())}; {memory.peak:.0f} MiB at most"
     )
     for run in runs:
@@ -125,6 +125,6 @@ def test_goodput_holds_under_overload_and_straight_from_the_start(
         acknowledged = sum(run.played.codes.count(0) for run in runs)
         assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(acknowledged,)], "each counts once"
     if seconds == LOAD_SLOW_S:
-        # Held where the test runs alone: in the fast suite others take the machine's time.
+        # Asserted only where the test runs alone: in the fast suite other tests share the cores.
         assert over.rate >= GOODPUT * best.rate
         assert cold.rate >= GOODPUT * best.rate

@@ -1,4 +1,4 @@
-"""Calls that are too large are refused before anything is spent on them, and the servers live on."""
+"""Calls that are too large are refused early, and the servers continue to serve."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OVERSIZED: dict[str, Callable[[Game], object]] = {
 
 
 @pytest.mark.parametrize("what", OVERSIZED)
-def test_what_is_too_large_is_refused_and_the_next_call_is_served(sample_game: Game, what: str) -> None:
+def test_an_oversized_call_is_refused_and_the_next_call_is_served(sample_game: Game, what: str) -> None:
     for _ in range(3):
         with pytest.raises(grpc.RpcError) as raised:
             OVERSIZED[what](sample_game)
@@ -46,7 +46,7 @@ def test_what_is_too_large_is_refused_and_the_next_call_is_served(sample_game: G
     assert sample_game.goal("warm-up").progress == 2
 
 
-def test_one_event_more_than_a_thousand_is_refused(sample_game: Game) -> None:
+def test_more_than_a_thousand_events_are_refused(sample_game: Game) -> None:
     refused = refusal(lambda: sample_game.report(*[login() for _ in range(1_001)]))
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert refused.fields == {"events": "has 1,001 items, not 1 to 1,000"}

@@ -19,17 +19,17 @@ CRASHES_SLOW = 10
 AWAY_S = 0.0
 AWAY_SLOW_S = 10.0
 TIMEOUT_S = 1.0
-"""Half of what a call waits for a database that is away: what has to fail fails sooner."""
+"""Half of the time that a call waits for an absent database, so that failing calls fail sooner."""
 EVENTS_BETWEEN = 500
 SERVING_AGAIN_S = 2.0
 CALLERS = UNARY_CALLERS + STREAM_CALLERS
-"""What is added where a machine runs other tests beside."""
+"""Additional time where other tests run on the same machine."""
 
 
 @pytest.mark.parametrize(
     ("crashes", "away_s"), [(CRASHES, AWAY_S), pytest.param(CRASHES_SLOW, AWAY_SLOW_S, marks=pytest.mark.slow)]
 )
-def test_nothing_is_lost_or_counted_twice_and_nothing_is_acknowledged_meanwhile(
+def test_no_event_is_lost_counted_twice_or_acknowledged_during_a_crash(
     own_postgres: EmbeddedPostgres, crashes: int, away_s: float
 ) -> None:
     migrate(own_postgres.url)
@@ -41,7 +41,7 @@ def test_nothing_is_lost_or_counted_twice_and_nothing_is_acknowledged_meanwhile(
             oracle.wait_for_acknowledged(EVENTS_BETWEEN)
             own_postgres.kill()
             back = time.monotonic() + away_s
-            # Answers to what was committed before may still be on their way until every caller has failed once.
+            # Until every caller has failed once, responses to earlier commits may still arrive.
             oracle.wait_for_failed_calls(2 * CALLERS)
             acknowledged = oracle.acknowledged
             oracle.wait_for_failed_calls(1)

@@ -1,4 +1,4 @@
-"""Bytes that are no message, or almost one: callers hear what is wrong, and never of a bug."""
+"""Requests that cannot be parsed, or only just: callers learn what is wrong, and no call ends with INTERNAL."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ VALID: dict[str, Message] = {
 
 
 Send = Callable[[bytes], Sequence[bytes]]
-"""Sends bytes as they are, and answers the responses as they are."""
+"""Sends bytes unchanged, and returns the responses unchanged."""
 
 
 class Method(NamedTuple):
@@ -98,7 +98,7 @@ class Method(NamedTuple):
 
 @pytest.fixture
 def methods(database_url: str) -> Iterator[list[Method]]:
-    """All methods of both services."""
+    """Yield all methods of both services."""
     ranked_now(database_url, sample_catalogue_with_leaderboards())
     with (
         challenge_channel(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as challenges,
@@ -126,7 +126,7 @@ def sender(channel: grpc.Channel, method: MethodDescriptor) -> Send:
 
 
 def garbled(chance: random.Random, valid: bytes) -> bytes:
-    """Anything from pure noise to a message that is wrong in one place."""
+    """Return anything from pure noise to a message that is wrong in one place."""
     raw = bytearray(valid)
     match chance.randrange(5) if valid else 0:
         case 0:
@@ -146,7 +146,9 @@ def garbled(chance: random.Random, valid: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("calls", [CALLS, pytest.param(CALLS_SLOW, marks=pytest.mark.slow)])
-def test_garbled_messages_never_find_a_bug(methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_garbled_messages_never_cause_an_internal_error(
+    methods: list[Method], calls: int, caplog: pytest.LogCaptureFixture
+) -> None:
     chance = random.Random(16)
 
     def call(number: int) -> grpc.StatusCode:
@@ -172,7 +174,7 @@ def test_garbled_messages_never_find_a_bug(methods: list[Method], calls: int, ca
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"a\xc0\x80"])
-def test_text_that_is_no_utf_8_is_an_invalid_argument(methods: list[Method], bad: bytes) -> None:
+def test_text_that_is_not_utf_8_is_an_invalid_argument(methods: list[Method], bad: bytes) -> None:
     for method in methods:
         raw = VALID[method.descriptor.name].SerializeToString()
         spoiled = raw.replace(b"player", bad + b"player"[len(bad) :])

@@ -1,4 +1,4 @@
-"""Events that arrive again and again, in any order, at two handlers: the same final state."""
+"""Events that arrive repeatedly, in any order, at two handlers: the final state is the same."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
 
 
 def history(chance: random.Random) -> list[rpc.Event]:
-    """What a player did in three days: values that tie and fall, days at their edges."""
+    """Return a player's events of three days, with equal and falling values, and times at the edges of days."""
     day = NOW - NOW % (24 * HOUR)
     moments = [day - MICROSECOND, day, day - 24 * HOUR, day - 24 * HOUR - MICROSECOND, NOW, NOW - SECOND]
     events = []
@@ -83,7 +83,7 @@ def shown(running: Game, who: str) -> list[tuple[str, int, int, bool]]:
 
 
 def play(running: Game, who: str, events: Sequence[rpc.Event], chance: random.Random) -> None:
-    """Report the events as this player's, in batches of any size."""
+    """Report the events of a player in batches of random sizes."""
     rest = list(events)
     while rest:
         size = chance.randint(1, 40)
@@ -94,7 +94,7 @@ def play(running: Game, who: str, events: Sequence[rpc.Event], chance: random.Ra
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_full_reorder_gives_the_same_final_state(database_url: str, seed: int) -> None:
+def test_a_full_reordering_gives_the_same_final_state(database_url: str, seed: int) -> None:
     chance = random.Random(seed)
     events = history(chance)
     shuffled = chance.sample(events, len(events))

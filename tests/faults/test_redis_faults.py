@@ -1,4 +1,4 @@
-"""Redis is stopped, hangs, is emptied and holds garbage: nobody notices, and rankings come back by themselves.
+"""Redis is stopped, hangs, is emptied or holds garbage: callers do not notice, and rankings recover by themselves.
 
 Services with Redis and services without it work side by side on one database, so what Redis costs is measured against
 what the machine is like at that very moment.
@@ -35,16 +35,16 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 FAULT_S = float(os.environ.get("FAULT_S", "2"))
-"""How long each fault lasts, after its first second."""
+"""Duration of each fault in seconds, after its first second."""
 FIRST_S = 1.0
-"""Calls in this time after a fault are the first ones: by then the breaker is open."""
+"""Time in seconds after the begin of a fault within which the breaker opens."""
 FIRST_CALLS_MS = 200.0
 BREAKER_OPEN_MS = 1.0
 HEALED_S = 60.0
 
 
 class Rankings:
-    """What Redis has of all rankings, seen from beside the services."""
+    """All rankings in Redis, read independently of the services."""
 
     def __init__(self, database_url: str, redis_url: str, catalogue: Catalogue) -> None:
         self._database_url = database_url
@@ -52,7 +52,7 @@ class Rankings:
         self._catalogue = catalogue
 
     def agree(self) -> bool:
-        """Whether Redis has every ranking, and everybody in it as the database has them."""
+        """Return whether Redis has every ranking, with all players and scores of the database."""
         cache = Cache(self._redis_url, connections_max=2)
         try:
             with opened(self._database_url, pool_size=1) as database:
@@ -92,7 +92,7 @@ class Ground:
             client.flushall()
 
     def spoil(self) -> None:
-        """Values that nobody of ours has written, in every key and of every kind."""
+        """Write values that no service writes, into every key and of every type."""
         with redis.Redis.from_url(self.valkey.url) as client:
             for number, order in enumerate(sorted(client.scan_iter("challenge:*:order"))):
                 players = order.removesuffix(b"order") + b"players"
@@ -109,13 +109,13 @@ class Ground:
 
 @pytest.fixture
 def catalogue_file(tmp_path: Path) -> str:
-    """The catalogue of both sides."""
+    """Return the catalogue file of both sides."""
     return str(write_json(tmp_path / "catalogue.json", DOCUMENT))
 
 
 @pytest.fixture
 def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -> Iterator[Ground]:
-    """Services of both sides that serve, and all rankings in Redis."""
+    """Yield both sides once their services serve and all rankings are in Redis."""
     with proxy_to(own_valkey.url) as (proxy, url_through_proxy), ExitStack() as processes:
 
         def side(name: str, redis_url: str) -> Side:
@@ -134,7 +134,7 @@ def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -
 
 
 @pytest.mark.parametrize("fault", ["stopped", "silent", "emptied", "spoilt"])
-def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fault: str) -> None:
+def test_responses_are_right_and_in_time_and_rankings_recover(ground: Ground, fault: str) -> None:
     begin: dict[str, Callable[[], None]] = {
         "stopped": ground.stop,
         "silent": ground.proxy.freeze,
@@ -166,14 +166,14 @@ def test_answers_are_right_and_in_time_and_rankings_come_back(ground: Ground, fa
     assert problems == []
     assert first_ms < FIRST_CALLS_MS * BUSY_FACTOR
     if fault in end:
-        # Redis is left alone. Where it answers, what it does for rankings takes its time, too.
+        # Redis is not called. Where it responds, its work for rankings takes time, too.
         for with_redis, without in usual_ms.values():
             assert with_redis - without < BREAKER_OPEN_MS * BUSY_FACTOR
 
 
-def test_what_a_killed_handler_has_not_told_redis_is_repaired(ground: Ground, database_url: str) -> None:
+def test_scores_that_a_killed_handler_did_not_write_to_redis_are_repaired(ground: Ground, database_url: str) -> None:
     handler = ground.load.sides[0].handler
-    # Nothing gets through to Redis between the commit and the kill.
+    # No command reaches Redis between the commit and the kill.
     ground.proxy.freeze()
     for number in range(20):
         event = stat("points", f"player {number}", delta=1 + number, at=time.time_ns() // 1_000)

@@ -1,4 +1,4 @@
-"""A game that behaves as badly as games do: every reward reaches its player once, and nothing of ours suffers."""
+"""A game that misbehaves as games do: every reward reaches its player once, and our services are not affected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.support.game_servers import OpenGame, open_game, provider_to
 from tests.support.rewards import destination, dispatch_all, dispatching, grants_in_outbox, pass_until, store_claim
 
 FASTER = 1_000
-"""So many seconds of delivery pass in one of the test: pauses of half a minute are to be seen, not to be waited for."""
+"""Seconds of delivery per second of the test, so that pauses of half a minute can be observed without waiting."""
 TIMEOUT_S = 0.2
 CLAIMS, CLAIMS_SLOW = 10, 40
 CONCURRENCY, CONCURRENCY_SLOW = 6, 16
-"""More than the failures in a row with which the breaker opens."""
+"""More than the consecutive failures that open the breaker."""
 POLICY = RetryPolicy(attempts_max=1_000, longest_pause=100 * SECOND, outage=HOUR)
-"""No outage ends here by its length, so every pause is kept."""
+"""No outage reaches this length, so every pause is observed."""
 
 MOODS = {
     "grants and times out": Mood(silence=1),
@@ -38,11 +38,11 @@ MOODS = {
     "all of it": Mood(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
 }
 HOPELESS = {"grants and times out", "30 s slow", "malformed"}
-"""Nothing is ever settled in these: the game has to get well again."""
+"""Moods in which no grant is ever settled: the game has to recover first."""
 
 
 class FastClock:
-    """A clock of delivery."""
+    """The accelerated clock of delivery."""
 
     def __init__(self) -> None:
         self._started = system_clock()
@@ -52,13 +52,13 @@ class FastClock:
 
 
 class Figures(NamedTuple):
-    """What the game saw, and what it was like to claim meanwhile."""
+    """The attempts seen by the game, and the latency of claims meanwhile."""
 
     attempts: int
     most_for_one: int
     slowest_claim_s: float
     shortest_of_pause: float
-    """The least distance between two attempts of a grant, as a share of the pause that was due."""
+    """The least time between two attempts of a grant, as a share of the pause that was due."""
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def test_a_game_in_a_bad_mood_gives_every_reward_once(
 def deliver(
     database_url: str, game: OpenGame, provider: str, mood: Mood, claims: int, concurrency: int, *, gets_well: bool
 ) -> Figures:
-    """Claim while the game is in that mood, and deliver until all is settled, in the end to a game that is well."""
+    """Claim while the game is in that mood, and deliver until all is settled, at last to a game that works."""
     clock = FastClock()
     took_s = []
-    # So many attempts at least meet the bad mood: all that begin at once, and as many that the breaker lets through.
+    # This many attempts at least meet the bad mood: all that begin at once, and as many that the breaker lets through.
     bad_attempts = 2 * concurrency
     with (
         opened(database_url, pool_size=1) as one_connection,
@@ -127,7 +127,7 @@ def deliver(
 
 
 def shares_of_pauses(attempts: Iterable[Attempt]) -> Iterator[float]:
-    """How long after one attempt of a grant the next one came, as a share of the pause that was due."""
+    """Yield the time between two attempts of a grant, as a share of the pause that was due."""
     for _, some in by_grant(attempts):
         for earlier, later in pairwise(some):
             due_s = POLICY.pause_after(earlier.number, 0.5) / SECOND / FASTER
@@ -135,5 +135,5 @@ def shares_of_pauses(attempts: Iterable[Attempt]) -> Iterator[float]:
 
 
 def by_grant(attempts: Iterable[Attempt]) -> Iterator[tuple[str, Iterator[Attempt]]]:
-    """The attempts of each grant, in order."""
+    """Yield the attempts of each grant in order."""
     return groupby(sorted(attempts, key=lambda attempt: (attempt.grant_id, attempt.number)), lambda one: one.grant_id)

@@ -30,15 +30,15 @@ from tests.support.waiting import wait_until
 SERVICE_CONFIG = (PROJECT / "deploy" / "service_config.json").read_text("utf-8")
 WORKERS = 2
 CALLERS = 10
-"""Each with a connection of its own: that the kernel gives all to one worker of two is a chance of 1 in 512."""
+"""Callers with a connection each: the chance that the kernel gives all to one of two workers is 1 in 512."""
 CALL_TIMEOUT_S = 10.0
 
 Calls = Iterator[Callable[[], object]]
-"""What a caller does, one call after the other."""
+"""The calls of a caller, one after the other."""
 
 
 def challenge_calls(channel: grpc.Channel, user_id: str) -> Calls:
-    """What a player does with the challenge service, again and again."""
+    """Yield a player's calls of the challenge service without end."""
     stub = ChallengeServiceStub(channel)
     initialize = rpc.InitializePlayerRequest(user_id=user_id)
     listing = rpc.ListChallengesRequest(user_id=user_id)
@@ -54,7 +54,7 @@ def challenge_calls(channel: grpc.Channel, user_id: str) -> Calls:
 
 
 def event_calls(channel: grpc.Channel, user_id: str) -> Calls:
-    """What a game reports of a player: an event with each call."""
+    """Yield a game's reports of a player, an event with each call."""
     stub = EventServiceStub(channel)
     while True:
         now = time.time_ns() // 1_000
@@ -71,7 +71,7 @@ def called(port: int, calls_per_s: int, calls_of: Callable[[grpc.Channel, str], 
     The first call that fails for a caller fails the test.
     """
     over = threading.Event()
-    # A connection for each caller; all else as it comes.
+    # A connection for each caller, and defaults otherwise.
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.service_config", SERVICE_CONFIG)]
     made: list[int] = []
 
@@ -94,7 +94,7 @@ def called(port: int, calls_per_s: int, calls_of: Callable[[grpc.Channel, str], 
 
 
 def restart(service: ServiceProcess, worker: int, number: signal.Signals) -> None:
-    """End a worker by a signal, and wait until the next one serves."""
+    """End a worker by a signal, and wait until its replacement serves."""
     before = len(service.logged("started"))
     pid = [line["pid"] for line in service.logged("started") if line["worker"] == worker][-1]
     os.kill(pid, number)
@@ -124,7 +124,7 @@ def test_a_rolling_restart_and_killed_workers_fail_no_call(
         assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(sum(made),)], "each counts once"
 
 
-def test_the_retry_policy_is_for_methods_of_the_contract_that_may_be_repeated() -> None:
+def test_the_retry_policy_covers_only_methods_that_can_be_repeated() -> None:
     config = json.loads(SERVICE_CONFIG)
     named = {(name["service"], name["method"]) for entry in config["methodConfig"] for name in entry["name"]}
     services = [
@@ -134,7 +134,7 @@ def test_the_retry_policy_is_for_methods_of_the_contract_that_may_be_repeated() 
         event_rpc.DESCRIPTOR.services_by_name["EventService"],
     ]
     methods = {(service.full_name, method.name) for service in services for method in service.methods}
-    # A claim may be repeated only under a request id, and a stream sends again what was not answered by itself.
+    # A claim can be repeated only with a request id, and a stream's caller resends unacknowledged events itself.
     assert methods - named == {
         ("challenge.v1.ChallengeService", "ClaimReward"),
         ("challenge.v1.EventService", "StreamEvents"),

@@ -1,4 +1,4 @@
-"""Postgres accepts everything and answers nothing: calls end in time, nothing piles up, and it goes on by itself."""
+"""Postgres accepts everything and responds to nothing: calls end in time, memory is bounded, and calls recover."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CALLERS = 16
 BATCH = 1_000
 TIMEOUT_S = 1.0
 PAUSE_S = 0.05
-"""Of a caller who was refused."""
+"""Pause of a caller who was refused, in seconds."""
 GROWTH_MAX_BYTES = 100 * 2**20
-"""16 callers hold 16,000 events, of which 10,000 fit into the buffer: some 20 MB with all that is made of them."""
+"""16 callers hold 16,000 events, of which 10,000 fit into the buffer: about 20 MB including all derived objects."""
 AGAIN_WITHIN_S = 15.0
 
 
 class Caller:
-    """Sends one batch again and again, unchanged, until it is acknowledged; then the next."""
+    """Sends one batch unchanged until it is acknowledged, then the next."""
 
     def __init__(self, number: int) -> None:
         self.codes = Counter[grpc.StatusCode]()
@@ -57,7 +57,7 @@ class Caller:
             results = handler.events.ReportEvents(request, timeout=TIMEOUT_S).results
         except grpc.RpcError as error:
             self.slowest_s = max(self.slowest_s, time.monotonic() - started)
-            # At its deadline the caller's own library may be a moment ahead of the answer.
+            # At the deadline the caller's own library may be slightly ahead of the response.
             passed = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             self.codes[error.code() if passed else refusal_of(error).code] += 1
             return False
@@ -69,7 +69,7 @@ class Caller:
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory of a process."""
+    """Return the resident memory of a process in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

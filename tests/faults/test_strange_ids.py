@@ -1,4 +1,4 @@
-"""Ids with quotes, colons, emoji, SQL or writing from right to left are stored and found letter for letter."""
+"""Ids with quotes, colons, emoji, SQL or right-to-left text are stored and found unchanged."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import Game, game
 
 ALIKE = "alike"
-"""A stat and a goal for the tests that are about players alone."""
+"""A stat and a goal for the tests that concern only players."""
 
 
 def strange_challenge(strange: str) -> Mapping:
-    """A challenge with a goal, a stat and a reward that all have this id."""
+    """Return a challenge with a goal, a stat and a reward that all have this id."""
     reward = {"type": "ITEM", "id": strange, "quantity": 1}
     return challenge(strange, goal(strange, stat=strange, count="sum", target=1, reward=reward))
 
 
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
-    """A game whose catalogue has every strange id in every place."""
+    """Yield a game whose catalogue has every strange id in every place."""
     challenges = [challenge(ALIKE, assigned(ALIKE, stat=ALIKE, target=1_000)), *map(strange_challenge, STRANGE)]
     with (
         postgres_server.fresh_database() as database_url,
@@ -38,7 +38,7 @@ def running(postgres_server: PostgresServer) -> Iterator[Game]:
 
 
 @pytest.mark.parametrize("strange", STRANGE)
-def test_an_id_is_stored_letter_for_letter(running: Game, strange: str) -> None:
+def test_an_id_is_stored_unchanged(running: Game, strange: str) -> None:
     running.challenges.InitializePlayer(InitializePlayerRequest(user_id=strange))
     event = stat(strange, strange, delta=1, event_id=strange)
     for verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE):
@@ -63,7 +63,7 @@ def test_an_id_is_stored_letter_for_letter(running: Game, strange: str) -> None:
         assert running.rows(stored, strange) == [expected]
 
 
-def test_players_whose_ids_look_alike_are_different_players(running: Game) -> None:
+def test_ids_that_look_alike_belong_to_different_players(running: Game) -> None:
     events = [stat(ALIKE, who, delta=number, event_id="same") for number, who in enumerate(STRANGE, 1)]
     assert {result.verdict for result in running.report(*events)} == {rpc.VERDICT_APPLIED}
     for number, who in enumerate(STRANGE, 1):
@@ -72,7 +72,7 @@ def test_players_whose_ids_look_alike_are_different_players(running: Game) -> No
     assert stored == [(who,) for who in STRANGE]
 
 
-def test_a_refusal_names_a_strange_id_letter_for_letter(running: Game) -> None:
+def test_an_error_names_a_strange_id_unchanged(running: Game) -> None:
     for strange in STRANGE:
         request = SetGoalActiveRequest(user_id="player", challenge_id=ALIKE, goal_id=strange)
         refused = refusal(lambda request=request: running.challenges.SetGoalActive(request))  # type: ignore[misc]
