@@ -1,4 +1,4 @@
-"""Checks that the database holds every acknowledged event exactly once."""
+"""Checks that the database holds every acknowledged event exactly once, and that lists are complete."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from challenge.v1 import challenge_service_pb2
 from challenge.v1 import event_service_pb2 as rpc
+from google.protobuf.message import DecodeError
 
 from bench.database import connected
 from bench.figures import Table
 from bench.load import Run
 from bench.statements import statement
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.tally import Tally, TallyKey, fold
 from shared.postgres.arrays import int_array, text_array
@@ -150,3 +153,26 @@ def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
     iterator = iter(events)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
+
+
+def is_whole(answer: bytes, catalogue: Catalogue) -> bool:
+    """Return whether an encoded `ListChallengesResponse` names all goals in the catalogue's order."""
+    return _goals(answer) == list(catalogue.goals)
+
+
+def is_part(answer: bytes, catalogue: Catalogue) -> bool:
+    """Return whether an encoded `ListChallengesResponse` names some goals in the catalogue's order, each once."""
+    listed = _goals(answer)
+    if not listed:
+        return False
+    named = frozenset(listed)
+    return listed == [goal_id for goal_id in catalogue.goals if goal_id in named]
+
+
+def _goals(answer: bytes) -> list[str] | None:
+    """Return the ids of the goals; None if the bytes cannot be parsed."""
+    try:
+        response = challenge_service_pb2.ListChallengesResponse.FromString(answer)
+    except DecodeError:
+        return None
+    return [goal.goal_id for challenge in response.challenges for goal in challenge.goals]

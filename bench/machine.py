@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+import psutil
 
 from bench.samples import median
 
@@ -19,10 +22,9 @@ _PAGE = 8_192
 def machine() -> dict[str, str]:
     """Return the processor, memory, system and current load."""
     cores = len(os.sched_getaffinity(0))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": f"{_processor()}, {cores} cores",
-        "memory": f"{memory:.0f} GiB",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load before the start": f"{os.getloadavg()[0]:.2f} (runnable processes in the last minute)",
     }
@@ -53,21 +55,18 @@ def _processor() -> str:
 
 def _file_system(directory: Path) -> str:
     """Return the file system type of the folder's mount point, the deepest above it."""
-    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    above = [(point, kind) for point, kind in mounts if directory.resolve().is_relative_to(point)]
-    return max(above, key=lambda mount: len(mount[0]))[1] if above else "unknown"
+    above = [
+        mount for mount in psutil.disk_partitions(all=True) if directory.resolve().is_relative_to(mount.mountpoint)
+    ]
+    return max(above, key=lambda mount: len(mount.mountpoint)).fstype if above else "unknown"
 
 
 def _sync_ms(directory: Path) -> float:
-    path = directory / "bench-sync"
     times = []
-    try:
-        with path.open("wb", buffering=0) as file:
-            for _ in range(_SYNCS):
-                started = time.perf_counter()
-                file.write(bytes(_PAGE))
-                os.fdatasync(file.fileno())
-                times.append(1e3 * (time.perf_counter() - started))
-    finally:
-        path.unlink(missing_ok=True)
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        for _ in range(_SYNCS):
+            started = time.perf_counter()
+            file.write(bytes(_PAGE))
+            os.fdatasync(file.fileno())
+            times.append(1e3 * (time.perf_counter() - started))
     return median(times)

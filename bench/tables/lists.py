@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run
 from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
-from bench.whole import is_whole
 from bench.workplace import Workplace, shuffled
 
 LIST = "challenge.v1.ChallengeService/ListChallenges"

@@ -7,6 +7,7 @@ from itertools import count, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_most
 from bench.game import Game, game_begun
 from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
@@ -15,7 +16,6 @@ from bench.tables.calls import add_failures, add_memory
 from bench.tables.lists import LIST
 from bench.tables.players import INITIALIZE, new_player
 from bench.usage import memory_of
-from bench.whole import is_whole
 from bench.workplace import Workplace, calls_for
 
 P95_MS = 25.0
