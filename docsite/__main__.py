@@ -17,7 +17,16 @@ from docsite.reference import FOLDER, reference_pages
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / ".site"
 
-FIRST = ("index.md", "architecture.md", "catalogue.md", "rewards.md", "leaderboards.md", "operations.md", "settings.md")
+FIRST = (
+    "index.md",
+    "architecture.md",
+    "catalogue.md",
+    "rewards.md",
+    "leaderboards.md",
+    "operations.md",
+    "settings.md",
+    "glossary.md",
+)
 """The pages that stand first, in the order in which they are best read."""
 
 DECISIONS = "decisions"
