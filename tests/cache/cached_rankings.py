@@ -1,4 +1,4 @@
-"""Rankings in a real Valkey, and what they must be."""
+"""Rankings in a real Valkey, and the expected rankings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANKING = RankingKey(TOP.id, PERIOD)
 
 
 class CachedRankings:
-    """One process' view of Redis."""
+    """One process's access to Redis."""
 
     def __init__(self, url: str) -> None:
         self.cache = Cache(url, connections_max=50)
@@ -33,7 +33,7 @@ class CachedRankings:
         self.rankings = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
 
     def begin(self, board: Leaderboard = TOP) -> RankingBuild:
-        """A build that has begun."""
+        """Return a build that has begun."""
         wait_until(lambda: self.cache.probe() is None)
         marker = self.markers.marker_of(RankingKey(board.id, PERIOD))
         assert marker is not None
@@ -42,7 +42,7 @@ class CachedRankings:
         return build
 
     def build(self, scores: Iterable[Score] = (), board: Leaderboard = TOP) -> None:
-        """Have these scores in use, and nothing else."""
+        """Build a ranking of exactly these scores."""
         build = self.begin(board)
         build.add(scores)
         build.finish()
@@ -52,13 +52,13 @@ class CachedRankings:
         self.rankings.put(LeaderboardScore(board, PERIOD, score) for score in scores)
 
     def all(self, board: Leaderboard = TOP) -> RankedPage | None:
-        """The whole ranking."""
+        """Return the whole ranking."""
         return self.rankings.top(board, PERIOD, 1, 10_000)
 
 
 @contextmanager
 def cached_rankings_on(url: str) -> Iterator[CachedRankings]:
-    """A view of Redis that is closed at the end."""
+    """Yield access to Redis, and close it at the end."""
     cached = CachedRankings(url)
     try:
         yield cached
@@ -67,7 +67,7 @@ def cached_rankings_on(url: str) -> Iterator[CachedRankings]:
 
 
 def ranked(scores: Iterable[Score], board: Leaderboard = TOP) -> tuple[Ranked, ...]:
-    """The ranking, by sorting."""
+    """Return the expected ranking by sorting."""
     sign = 1 if board.ascending else -1
     order = sorted(scores, key=lambda score: (sign * score.score, score.reached_time, score.user_id.encode()))
     return tuple(

@@ -11,6 +11,6 @@ from tests.cache.cached_rankings import CachedRankings, cached_rankings_on
 
 @pytest.fixture
 def cached(redis_url: str) -> Iterator[CachedRankings]:
-    """An empty Redis."""
+    """Yield access to an empty Redis."""
     with cached_rankings_on(redis_url) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""A Redis that lost something, or holds what was not written here, gives no answer instead of a wrong one."""
+"""A damaged ranking in Redis is a miss, never a wrong answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LOSSES: dict[str, Callable[[redis.Redis], object]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
-def test_a_ranking_that_has_lost_something_is_not_used_and_built_again(
+def test_a_damaged_ranking_is_not_used_and_is_rebuilt(
     built: CachedRankings, loss: Callable[[redis.Redis], object]
 ) -> None:
     garble(built, loss)
@@ -61,30 +61,30 @@ def swap_for_garbage(client: redis.Redis) -> None:
     client.zadd(ORDER, {b"\xff\xfe": 0})
 
 
-def test_a_member_that_cannot_be_decoded_is_a_miss_and_costs_the_ranking_its_marker(built: CachedRankings) -> None:
+def test_an_undecodable_member_is_a_miss_and_the_ranking_loses_its_marker(built: CachedRankings) -> None:
     garble(built, swap_for_garbage)
     assert built.all() is None
     assert built.rankings.missing([RANKING]) == [RANKING]
 
 
-def test_a_stored_score_of_another_length_costs_the_ranking_its_marker(built: CachedRankings) -> None:
+def test_a_ranking_with_a_score_of_wrong_length_loses_its_marker(built: CachedRankings) -> None:
     garble(built, lambda client: client.hset(PLAYERS, "b", "short"))
     built.put(Score("b", 9, 0, 2))
     assert built.all() is None
 
 
-def test_another_epoch_makes_it_void(built: CachedRankings) -> None:
+def test_a_ranking_of_another_epoch_is_not_trusted(built: CachedRankings) -> None:
     built.markers.set_epochs({TOP.id: 2})
     assert built.all() is None
     assert built.rankings.missing([RANKING]) == [RANKING]
 
 
-def test_without_its_epoch_nothing_is_believed(built: CachedRankings) -> None:
+def test_without_an_epoch_no_ranking_is_trusted(built: CachedRankings) -> None:
     built.markers.set_epochs({})
     assert built.all() is None
 
 
-def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedValkey) -> None:
+def test_rankings_kept_by_a_restarted_server_are_not_trusted(own_valkey: EmbeddedValkey) -> None:
     with cached_rankings_on(own_valkey.url) as cached:
         cached.build(SCORES)
         with redis.Redis.from_url(own_valkey.url) as client:
@@ -94,7 +94,7 @@ def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedVa
         with redis.Redis.from_url(own_valkey.url) as client:
             for key, value in kept.items():
                 client.restore(key, 0, value)
-        # The first questions may meet the broken connections; no answer may come from what was kept.
+        # The first reads may use broken connections. No read may return the rankings that were kept.
         for _ in range(5):
             assert cached.all() is None
             cached.cache.probe()
@@ -103,7 +103,7 @@ def test_what_a_restarted_server_has_kept_is_not_believed(own_valkey: EmbeddedVa
         assert cached.all() == RankedPage(ranked(SCORES), 3)
 
 
-def test_writers_of_another_epoch_do_not_hold_their_scores_back(built: CachedRankings, redis_url: str) -> None:
+def test_writers_that_know_another_epoch_still_store_their_scores(built: CachedRankings, redis_url: str) -> None:
     with cached_rankings_on(redis_url) as writer:
         writer.markers.set_epochs({})
         writer.put(Score("c", 9, 0, 2))

@@ -1,4 +1,4 @@
-"""Rankings in Redis are what sorting gives, whatever order scores come in."""
+"""Rankings in Redis equal the sorted scores, in whatever order scores are stored."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ boards = st.tuples(st.booleans(), st.booleans()).map(
 
 
 def by_player(drawn: list[Score]) -> list[Score]:
-    """One score for each player, as it is in one state of the database."""
+    """Return one score for each player, as in one state of the database."""
     return list({score.user_id: score for score in drawn}.values())
 
 
 @given(scores, scores, st.booleans())
-def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score, ascending: bool) -> None:
+def test_byte_order_is_ranking_order(one: Score, other: Score, ascending: bool) -> None:
     board = replace(TOP, ascending=ascending, shared_ranks=False)
     written = {
         score: sort_key_of(score.score, score.reached_time, ascending=ascending) + score.user_id.encode()
@@ -43,7 +43,7 @@ def test_the_order_of_bytes_is_the_order_of_the_ranking(one: Score, other: Score
 
 
 @given(boards, st.lists(scores, max_size=12).map(by_player), st.integers(1, 12), st.integers(0, 12))
-def test_a_ranking_is_read_as_sorting_gives_it(
+def test_a_ranking_equals_the_sorted_scores(
     cached: CachedRankings, board: Leaderboard, drawn: list[Score], first: int, count: int
 ) -> None:
     expected = ranked(drawn, board)
@@ -61,10 +61,10 @@ def test_a_ranking_is_read_as_sorting_gives_it(
 
 
 @given(boards, st.lists(scores, max_size=12), st.randoms(use_true_random=False), st.integers(0, 12))
-def test_of_all_scores_of_a_player_the_newest_stands_in_whatever_order_they_come(
+def test_the_newest_score_of_a_player_wins_in_any_order(
     cached: CachedRankings, board: Leaderboard, drawn: list[Score], random: st.DrawFn, built: int
 ) -> None:
-    # A version is of one state: no two scores of a player have the same.
+    # A version belongs to one state: no two scores of a player have the same version.
     states = {(score.user_id, score.version): score for score in drawn}
     newest: dict[str, Score] = {}
     for score in states.values():
@@ -85,15 +85,13 @@ def test_scores_reach_the_ranking_in_use_and_the_one_that_is_being_built(cached:
     build = cached.begin()
     cached.put(Score("a", 5, 0, 2), Score("b", 3, 0, 1))
     assert cached.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1)]), 2)
-    # As the database was before.
+    # Scores as they were in the database before.
     build.add([Score("a", 1, 0, 1), Score("c", 2, 0, 1)])
     build.finish()
     assert cached.all() == RankedPage(ranked([Score("a", 5, 0, 2), Score("b", 3, 0, 1), Score("c", 2, 0, 1)]), 3)
 
 
-def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(
-    cached: CachedRankings, redis_url: str
-) -> None:
+def test_only_one_build_runs_at_a_time_and_a_lost_build_changes_nothing(cached: CachedRankings, redis_url: str) -> None:
     build = cached.begin()
     with cached_rankings_on(redis_url) as other:
         assert other.cache.probe() is None
@@ -108,7 +106,7 @@ def test_only_one_is_built_at_a_time_and_who_was_overtaken_changes_nothing(
     assert cached.all() == RankedPage(ranked([Score("a", 1, 0, 1)]), 1)
 
 
-def test_a_ranking_nobody_is_on_is_empty(cached: CachedRankings) -> None:
+def test_a_ranking_without_players_is_empty(cached: CachedRankings) -> None:
     cached.build()
     assert cached.all() == RankedPage((), 0)
 
@@ -117,6 +115,6 @@ def test_a_ranking_nobody_is_on_is_empty(cached: CachedRankings) -> None:
 @example(b"x" * 16)
 @example(b"x" * 16 + b"\xff")
 @given(st.binary(max_size=15) | st.none() | st.integers() | st.text())
-def test_what_was_not_written_here_is_not_read(raw: object) -> None:
+def test_an_undecodable_member_is_refused(raw: object) -> None:
     with pytest.raises(Undecodable):
         member_of(raw, ascending=False)

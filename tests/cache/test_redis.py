@@ -1,4 +1,4 @@
-"""A dead Redis costs the first calls a tenth of a second, and nothing after that."""
+"""A dead Redis costs the first calls a tenth of a second each, and later calls nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ping(cache: Cache) -> bool:
     return bool(cache.ask(lambda client: client.ping()))
 
 
-def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+def test_a_stopped_redis_is_not_asked_until_a_probe_succeeds(own_valkey: EmbeddedValkey, cache: Cache) -> None:
     wait_until(lambda: cache.probe() is None)
     own_valkey.kill()
     for _ in range(FAILURES_MAX):
@@ -43,7 +43,7 @@ def test_a_stopped_redis_is_left_alone_until_a_probe_finds_it(own_valkey: Embedd
     cache.close()
 
 
-def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey: EmbeddedValkey) -> None:
+def test_a_silent_redis_costs_no_more_than_its_timeout(own_valkey: EmbeddedValkey) -> None:
     with proxy_to(own_valkey.url) as (proxy, url):
         cache = Cache(url, connections_max=4)
         wait_until(lambda: cache.probe() is None)
@@ -59,7 +59,7 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_its_timeout(own_valkey:
         cache.close()
 
 
-def test_a_refusal_is_an_answer(cache: Cache) -> None:
+def test_an_error_reply_does_not_open_the_circuit_breaker(cache: Cache) -> None:
     cache.ask(lambda client: client.set("text", "text"))
     for _ in range(2 * FAILURES_MAX):
         with pytest.raises(CacheRefused):
@@ -68,7 +68,7 @@ def test_a_refusal_is_an_answer(cache: Cache) -> None:
     cache.close()
 
 
-def test_each_start_of_a_server_is_told_apart(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+def test_the_run_id_changes_with_each_start_of_a_server(own_valkey: EmbeddedValkey, cache: Cache) -> None:
     assert cache.run_id is None
     wait_until(lambda: cache.probe() is None)
     first = cache.run_id

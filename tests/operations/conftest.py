@@ -1,4 +1,4 @@
-"""Fixtures for tests of what the system does."""
+"""Fixtures for tests of operations."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from tests.support.databases import opened, soon
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Connections to a database of the test's own, as many as a busy service has."""
+    """Yield a pool to the test's own database, with as many connections as a busy service has."""
     with opened(database_url, pool_size=8) as pool:
         yield pool
 
 
 @pytest.fixture
 def one_connection(database_url: str) -> Iterator[Database]:
-    """A single connection, for properties: it is open already, because the pool draws random numbers when it opens one,
-    and Hypothesis wants nobody to do so while it draws examples.
+    """Yield a pool of one connection, for property tests.
+
+    It is opened first, because the pool draws random numbers for that, which must not happen while Hypothesis draws.
     """
     with opened(database_url, pool_size=1) as pool:
         view_player(pool, "nobody", soon())

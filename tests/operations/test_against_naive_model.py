@@ -1,4 +1,4 @@
-"""The whole against a model that keeps every event and works everything out by definition.
+"""The operations against a naive model that keeps every event and computes everything by definition.
 
 Random catalogues with every counting and prerequisites; batches with repetitions, collisions of ids, in any order and
 over several days; activations, deactivations, claims, refunds and adjusted points between them.
@@ -68,7 +68,7 @@ class Report(NamedTuple):
 
 
 class Switch(NamedTuple):
-    """A player switches a goal on or off."""
+    """A player activates or deactivates a goal."""
 
     player: str
     goal: Goal
@@ -83,14 +83,14 @@ class Take(NamedTuple):
 
 
 class Undo(NamedTuple):
-    """An operator undoes the claim of a reward, if there is one."""
+    """An operator refunds a claim, if there is one."""
 
     player: str
     goal: Goal
 
 
 class Adjust(NamedTuple):
-    """An operator gives points, or takes them."""
+    """An operator adjusts points."""
 
     player: str
     points: int
@@ -106,7 +106,7 @@ _points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
-    """A catalogue, and what two players do under it."""
+    """Draw a catalogue and the steps of two players."""
     catalogue = replace(draw(catalogues()), leaderboards=BOARDS)
     goals = goal_of(catalogue)
     step = (
@@ -121,7 +121,7 @@ def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
 
 
 class System:
-    """The operations, with the players of one history."""
+    """The real operations, with the players of one example."""
 
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
         self.database = database
@@ -130,10 +130,10 @@ class System:
         self.named: list[CompletionKey] = []
         self.granted: list[str] = []
         self.claims: dict[tuple[str, str], str] = {}
-        """By player and goal: the grant of the claim that holds."""
+        """The grant of the current claim, by player and goal."""
 
     def report(self, batch: Sequence[Event]) -> tuple[list[object], set[tuple[str, str]]]:
-        """The verdicts, and what was completed."""
+        """Return the verdicts and the completions."""
         sent = [event._replace(user_id=self.prefix + event.user_id) for event in batch]
         outcomes = flushed(self.database, self.catalogue, sent)
         completed = [key for outcome in outcomes for key in outcome.completions]
@@ -149,7 +149,7 @@ class System:
         set_goal_active(self.database, self.catalogue, self.prefix + player, goal, active, NOW, soon())
 
     def claim(self, player: str, goal: Goal) -> type[ChallengeError] | None:
-        """Why the claim is refused; None if it is granted."""
+        """Return why the claim is refused; None if it is accepted."""
         try:
             claim = claim_reward(self.database, self.catalogue, self.prefix + player, goal, None, NOW, soon())
         except ChallengeError as refusal:
@@ -160,7 +160,7 @@ class System:
         return None
 
     def refund(self, player: str, goal: Goal) -> bool:
-        """Whether there was a claim to undo."""
+        """Refund, and return whether there was a claim."""
         granted = self.claims.pop((player, goal.id), None)
         if granted is None:
             return False
@@ -174,7 +174,7 @@ class System:
         adjust_points(self.database, self.catalogue, self.prefix + player, uuid4(), noted, soon())
 
     def reached(self, player: str) -> tuple[int, int, int]:
-        """Goals completed, rewards claimed, and points; the standings are what adding everything up anew gives."""
+        """Return goals completed, rewards claimed and points, after comparing them with a recalculation."""
         user_id = self.prefix + player
         assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
         statistics = read_player_statistics(self.database, self.catalogue, user_id, day_of(NOW), soon())
@@ -182,13 +182,13 @@ class System:
         return total.completed, total.claimed, total.points
 
     def statuses(self, player: str) -> dict[str, tuple[object, ...]]:
-        """Active, locked, state and progress of every goal."""
+        """Return active, locked, state and progress of every goal."""
         view = view_player(self.database, self.prefix + player, soon())
         return {goal.id: goal_status(goal, view, self.catalogue)[:4] for goal in self.catalogue.goals.values()}
 
 
 def compare(system: System, model: NaiveModel, step: Step) -> None:
-    """Do a step in both, and find the same everywhere."""
+    """Do a step in both, and compare all results."""
     completed_before = set(model.completed)
     match step:
         case Report(batch):
@@ -214,7 +214,7 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
 
 @settings(max_examples=70)
 @given(stories())
-def test_every_goal_of_every_player_is_as_the_definition_says(
+def test_every_goal_of_every_player_matches_the_naive_model(
     one_connection: Database, story: tuple[Catalogue, list[Step]]
 ) -> None:
     catalogue, steps = story

@@ -1,4 +1,4 @@
-"""What players have outlives changes of the catalogue."""
+"""Changes of the catalogue preserve what players have reached."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ AFTER = catalogue_of(WIN, LATER)
 
 
 def kills(database: Database, count: int) -> None:
-    """So many events."""
+    """Flush `count` events."""
     flush(database, BEFORE, [Event(f"{number}", "player", NOW, KILLS, delta=1) for number in range(count)], soon())
 
 
-def test_a_default_goal_that_is_added_later_reaches_players_who_are_there(database: Database) -> None:
+def test_a_default_goal_added_later_is_active_for_existing_players(database: Database) -> None:
     initialize_player(database, "player", None, NOW, soon())
     kills(database, 1)
     status = status_of(database, AFTER, "player", LATER)
@@ -35,7 +35,7 @@ def test_a_default_goal_that_is_added_later_reaches_players_who_are_there(databa
     assert not initialize_player(database, "player", None, NOW, soon()).created
 
 
-def test_a_goal_that_is_satisfied_when_it_is_added_can_be_claimed(database: Database) -> None:
+def test_a_goal_already_satisfied_when_added_can_be_claimed(database: Database) -> None:
     kills(database, 2)
     status = status_of(database, AFTER, "player", LATER)
     assert (status.state, status.complete_time) == (GoalState.COMPLETED, None)
@@ -43,7 +43,7 @@ def test_a_goal_that_is_satisfied_when_it_is_added_can_be_claimed(database: Data
     assert status_of(database, AFTER, "player", LATER).state is GoalState.CLAIMED
 
 
-def test_a_goal_that_comes_back_finds_its_completion_and_its_claim(database: Database) -> None:
+def test_a_goal_that_returns_has_its_completion_and_its_claim(database: Database) -> None:
     kills(database, 3)
     completed = status_of(database, BEFORE, "player", WIN)
     assert completed.state is GoalState.COMPLETED
@@ -71,7 +71,7 @@ def test_a_completed_goal_stays_completed_when_its_target_rises_or_its_default_i
     claim_reward(database, catalogue_of(optional), "player", optional, None, NOW, soon())
 
 
-def test_a_completed_goal_whose_higher_target_is_reached_too_is_not_completed_again(database: Database) -> None:
+def test_a_completed_goal_that_reaches_a_raised_target_is_not_completed_again(database: Database) -> None:
     kills(database, 3)
     harder = catalogue_of(replace(WIN, target=5))
     more = [Event(f"more {number}", "player", NOW + number, KILLS, delta=1) for number in range(3)]
@@ -79,7 +79,7 @@ def test_a_completed_goal_whose_higher_target_is_reached_too_is_not_completed_ag
     assert status_of(database, harder, "player", harder.goals["win"]).complete_time == NOW
 
 
-def test_a_goal_with_a_target_that_falls_below_what_was_reached_is_completed(database: Database) -> None:
+def test_a_goal_whose_target_falls_below_the_progress_is_completed(database: Database) -> None:
     kills(database, 2)
     easier = replace(WIN, target=2)
     assert status_of(database, BEFORE, "player", WIN).state is GoalState.IN_PROGRESS

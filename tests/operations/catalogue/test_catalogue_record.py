@@ -1,4 +1,4 @@
-"""What an id stood for once, it stands for for ever: also after a restart, and whoever comes first."""
+"""The identity of a goal id never changes, also across restarts and concurrent processes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MANY = 10_000
 
 
 def version_of(name: str, *goals: Goal) -> Catalogue:
-    """A catalogue of these goals under a version of this name."""
+    """Return a catalogue of these goals with this version."""
     return Catalogue(name, catalogue_of(*goals).challenges)
 
 
 def problems_of(database: Database, catalogue: Catalogue) -> list[str]:
-    """Why the catalogue is refused; empty if it was recorded."""
+    """Return why the catalogue is refused; empty if it was recorded."""
     try:
         record_catalogue(database, catalogue, NOW, soon())
     except CatalogueInvalid as invalid:
@@ -60,9 +60,7 @@ def test_a_version_and_its_goals_are_recorded_once(database: Database, database_
     assert rows(database_url, recorded) == [("first", NOW)]
 
 
-def test_a_goal_that_would_become_another_is_refused_and_nothing_is_recorded(
-    database: Database, database_url: str
-) -> None:
+def test_a_goal_with_another_identity_is_refused_and_nothing_is_recorded(database: Database, database_url: str) -> None:
     record_catalogue(database, version_of("first", WIN), NOW, soon())
     wrong = version_of("wrong", goal("new", target=1), goal("win", stat=LOGIN, counting=Counting.DAYS))
     before = identities(database_url)
@@ -88,16 +86,14 @@ def test_all_but_the_identity_may_change(database: Database, database_url: str) 
     assert versions(database_url) == ["first", "second"]
 
 
-def test_a_goal_that_was_removed_keeps_its_identity(database: Database) -> None:
+def test_a_removed_goal_keeps_its_identity(database: Database) -> None:
     record_catalogue(database, version_of("first", WIN), NOW, soon())
     record_catalogue(database, version_of("second", goal("other")), NOW, soon())
     assert problems_of(database, version_of("third", goal("other"), OTHERWISE)) != []
     assert problems_of(database, version_of("fourth", goal("other"), WIN)) == []
 
 
-def test_a_record_that_another_version_of_the_code_has_written_is_compared_as_it_stands(
-    database: Database, database_url: str
-) -> None:
+def test_a_record_written_by_another_release_is_compared_unchanged(database: Database, database_url: str) -> None:
     record_catalogue(database, version_of("first", WIN), NOW, soon())
     rows(database_url, "UPDATE goal_identity SET counting = 'streak', schedule = 'day/UTC' RETURNING goal_id")
     assert [problem.split(":")[1].strip() for problem in problems_of(database, version_of("first", WIN))] == [
@@ -107,9 +103,7 @@ def test_a_record_that_another_version_of_the_code_has_written_is_compared_as_it
 
 
 @pytest.mark.parametrize("round_number", range(5))
-def test_of_processes_that_start_at_once_all_with_one_catalogue_run_and_none_waits_for_ever(
-    database_url: str, round_number: int
-) -> None:
+def test_of_processes_that_start_at_once_all_with_one_catalogue_run(database_url: str, round_number: int) -> None:
     shared = [goal(f"goal {number}") for number in range(200)]
     one = version_of("one", *shared, WIN)
     other = version_of("other", *reversed(shared), OTHERWISE)
@@ -127,7 +121,7 @@ def test_of_processes_that_start_at_once_all_with_one_catalogue_run_and_none_wai
     assert all((catalogue.version in runs) == (not problems) for catalogue, problems in refused)
 
 
-def test_the_largest_catalogue_is_recorded_within_the_time_that_a_look_has(database: Database) -> None:
+def test_the_largest_catalogue_is_recorded_within_the_time_limit(database: Database) -> None:
     catalogue = version_of("large", *(goal(f"goal {number}") for number in range(MANY)))
     record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))
     record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))

@@ -1,4 +1,4 @@
-"""From a file that changes to the catalogue in use."""
+"""Changed files become the catalogue in use."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def watch(file: Path, clock: ManualClock, database: Database) -> CatalogueWatch[Catalogue]:
-    """A watch that has taken the first catalogue into use."""
+    """Return a watch whose first catalogue is in use."""
     watch = watching(file, clock)
     watch.poll(database)
     return watch
 
 
 def watching(file: Path, clock: ManualClock | None = None) -> CatalogueWatch[Catalogue]:
-    """A watch as at the start of a process."""
+    """Return a watch as at the start of a process."""
     return CatalogueWatch(file, lambda definitions: definitions, clock or ManualClock())
 
 
@@ -52,7 +52,7 @@ def change(file: Path, content: Mapping) -> None:
 
 
 def look_twice(watch: CatalogueWatch[Catalogue], database: Database) -> None:
-    """So that a change is seen, and then taken for finished."""
+    """Poll twice: the first poll sees a change, the second one sees that it is complete."""
     for _ in range(2):
         watch.poll(database)
 
@@ -61,7 +61,7 @@ def versions(database_url: str) -> set[str]:
     return {version for (version,) in rows(database_url, "SELECT version FROM catalogue_version")}
 
 
-def test_the_first_catalogue_is_in_use_after_the_first_look(file: Path, database: Database, database_url: str) -> None:
+def test_the_first_catalogue_is_in_use_after_the_first_poll(file: Path, database: Database, database_url: str) -> None:
     watch = watching(file)
     with pytest.raises(CatalogueUnavailable):
         _ = watch.live.current
@@ -74,13 +74,13 @@ def test_the_first_catalogue_is_in_use_after_the_first_look(file: Path, database
     assert versions(database_url) == {load(file).version}
 
 
-def test_a_first_catalogue_that_is_invalid_is_refused_at_once(file: Path) -> None:
+def test_an_invalid_first_catalogue_is_refused_at_once(file: Path) -> None:
     change(file, INVALID)
     with pytest.raises(CatalogueInvalid):
         watching(file)
 
 
-def test_a_change_takes_the_place_of_what_was_in_use(
+def test_a_changed_catalogue_replaces_the_one_in_use(
     watch: CatalogueWatch[Catalogue], file: Path, clock: ManualClock, database: Database, database_url: str
 ) -> None:
     before = watch.live.current
@@ -91,12 +91,12 @@ def test_a_change_takes_the_place_of_what_was_in_use(
     assert after.version == load(file).version
     assert watch.live.in_use is not None
     assert watch.live.in_use.since == NOW + 5
-    assert (list(before.goals), list(after.goals)) == (["win"], ["win", "lose"]), "who holds a version keeps it whole"
+    assert (list(before.goals), list(after.goals)) == (["win"], ["win", "lose"]), "a held version does not change"
     assert versions(database_url) == {before.version, after.version}
 
 
 @pytest.mark.parametrize("content", [INVALID, INCOMPATIBLE], ids=["invalid", "incompatible"])
-def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
+def test_a_refused_catalogue_leaves_the_one_in_use_and_all_its_problems_are_logged(
     watch: CatalogueWatch[Catalogue],
     file: Path,
     database: Database,
@@ -109,7 +109,7 @@ def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
     look_twice(watch, database)
     assert watch.live.current is before
     assert watch.refused
-    assert watch.reason_unusable() is None, "the old one goes on"
+    assert watch.reason_unusable() is None, "the old one stays in use"
     problems = [record.__dict__["problem"] for record in caplog.records if record.message.startswith("problem in")]
     if content is INVALID:
         with pytest.raises(CatalogueInvalid) as invalid:
@@ -121,7 +121,7 @@ def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
 
     caplog.clear()
     look_twice(watch, database)
-    assert not caplog.records, "what is refused is not looked at again until it changes"
+    assert not caplog.records, "a refused catalogue is not loaded again until it changes"
 
     change(file, FIRST)
     look_twice(watch, database)
@@ -129,7 +129,7 @@ def test_what_is_refused_leaves_what_is_in_use_and_all_its_problems_are_logged(
     assert not watch.refused
 
 
-def test_a_file_that_is_written_in_steps_does_no_harm(
+def test_a_file_written_in_steps_is_loaded_once_complete(
     watch: CatalogueWatch[Catalogue], file: Path, database: Database
 ) -> None:
     before = watch.live.current
@@ -147,7 +147,7 @@ def test_a_file_that_is_written_in_steps_does_no_harm(
     assert watch.live.current.version == load(file).version
 
 
-def test_a_half_written_file_that_stays_so_is_refused_and_then_taken_when_it_is_whole(
+def test_a_truncated_file_is_refused_and_loaded_once_complete(
     watch: CatalogueWatch[Catalogue], file: Path, database: Database
 ) -> None:
     before = watch.live.current
@@ -161,7 +161,7 @@ def test_a_half_written_file_that_stays_so_is_refused_and_then_taken_when_it_is_
     assert "lose" in watch.live.current.goals
 
 
-def test_asked_to_reload_it_loads_at_the_next_look_whether_it_sees_a_change_or_not(
+def test_a_requested_reload_happens_at_the_next_poll_even_without_a_change(
     watch: CatalogueWatch[Catalogue], file: Path, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     change(file, SECOND)
@@ -176,12 +176,12 @@ def test_asked_to_reload_it_loads_at_the_next_look_whether_it_sees_a_change_or_n
     assert watch.live.in_use is in_use
 
 
-def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_until_it_is_put_right(
+def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_until_corrected(
     watch: CatalogueWatch[Catalogue], file: Path, database: Database
 ) -> None:
     change(file, document(goal("lose")))
     look_twice(watch, database)
-    assert "win" not in watch.live.current.goals, "that a goal is removed makes its id no freer"
+    assert "win" not in watch.live.current.goals, "a removed goal keeps its id"
 
     change(file, INCOMPATIBLE)
     restarted = watching(file)
@@ -199,7 +199,7 @@ def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_un
     assert restarted.live.current.version == load(file).version
 
 
-def test_without_a_schema_it_waits_and_goes_on_by_itself(file: Path, database_url: str) -> None:
+def test_without_a_schema_the_catalogue_waits_and_continues_by_itself(file: Path, database_url: str) -> None:
     roll_back(database_url, 1)
     watch = watching(file)
     with opened(database_url, pool_size=1) as database:
@@ -213,10 +213,10 @@ def test_without_a_schema_it_waits_and_goes_on_by_itself(file: Path, database_ur
         migrate(database_url)
         watch.poll(database)
     assert watch.reason_unusable() is None
-    assert "lose" in watch.live.current.goals, "of what it waited with, the newest"
+    assert "lose" in watch.live.current.goals, "the newest of the catalogues that waited"
 
 
-def test_without_a_database_a_change_waits_and_what_is_in_use_goes_on(
+def test_without_a_database_a_changed_catalogue_waits(
     watch: CatalogueWatch[Catalogue], file: Path, database: Database
 ) -> None:
     before = watch.live.current

@@ -1,4 +1,4 @@
-"""What the ledger kept of a player adds up to what the tallies hold."""
+"""The audit compares a player's stored events with the tallies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def audit(database: Database) -> PlayerAudit:
     return audit_player(database, "player", HORIZON, NOW, soon())
 
 
-def test_kept_events_add_up_to_the_tallies(database: Database) -> None:
+def test_stored_events_add_up_to_the_tallies(database: Database) -> None:
     report(database, *EVENTS, EVENTS[0])
     found = audit(database)
     assert [(stat.stat, stat.replayed, stat.exact, stat.lost) for stat in found.stats] == [
@@ -45,7 +45,7 @@ def test_kept_events_add_up_to_the_tallies(database: Database) -> None:
     assert (found.kept, found.without_content, found.stored) == (3, 0, 3)
 
 
-def test_events_that_were_not_kept_are_counted_and_are_no_loss(database: Database) -> None:
+def test_events_without_stored_content_are_counted_and_not_reported_as_lost(database: Database) -> None:
     report(database, *EVENTS[:2])
     report(database, EVENTS[2], keep_content=False)
     found = audit(database)
@@ -63,11 +63,11 @@ def test_a_tally_that_lacks_events_is_found(database: Database, database_url: st
     assert [stat.lost for stat in audit(database).stats] == [True]
 
 
-def test_nothing_is_known_of_a_player_without_events(database: Database) -> None:
+def test_the_audit_of_a_player_without_events_is_empty(database: Database) -> None:
     assert audit(database) == PlayerAudit([], 0, 0, 0)
 
 
-def test_the_command_shows_what_it_found_and_fails_where_something_is_missing(
+def test_the_command_fails_if_events_are_missing(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)

@@ -1,4 +1,4 @@
-"""Order, splitting and repetition of the same events make no difference to what players end up with."""
+"""Order, batching and repetition of the same events do not change the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ distinct_events = st.lists(
 
 
 class Schedule:
-    """One way in which the events arrive, for players of its own."""
+    """One order and batching of the events, for separate players."""
 
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class Schedule:
         return key.user_id.removeprefix(self._prefix), key.goal_id
 
     def statuses(self) -> dict[str, list[GoalStatus]]:
-        """Every goal of every player; when it was completed depends on the order."""
+        """Return the status of every goal without completion times, which depend on the order."""
         views = {player: view_player(self._database, self._prefix + player, soon()) for player in PLAYERS}
         return {
             player: [
@@ -62,7 +62,7 @@ class Schedule:
 
 
 def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[list[Event]]:
-    """All events at least once, some again, in any order and any portions."""
+    """Return all events at least once and some twice, in random order and batches."""
     arriving = [*reported, *chance.choices(reported, k=chance.randrange(len(reported) + 1))]
     chance.shuffle(arriving)
     batches = []
@@ -74,7 +74,7 @@ def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[l
 
 
 @given(catalogues(), distinct_events, st.randoms(use_true_random=False))
-def test_two_schedules_of_the_same_events_end_the_same(
+def test_any_batching_of_the_same_events_gives_the_same_result(
     one_connection: Database, catalogue: Catalogue, reported: list[Event], chance: random.Random
 ) -> None:
     at_once, in_parts = Schedule(one_connection, catalogue), Schedule(one_connection, catalogue)

@@ -1,5 +1,6 @@
-"""Writers, claims and switches at once over the same players: nothing is lost, nothing counts twice, and because all
-lock in one order, nobody waits for each other in a circle.
+"""Concurrent writers, claims and activations for the same players lose nothing and count nothing twice.
+
+All transactions lock in one order, so there are no deadlocks.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ CATALOGUE = catalogue_of(*SUMS, OPTIONAL)
 
 
 def reported_events() -> list[Event]:
-    """For each player so many events of both stats; the deltas of a player add up to 55."""
+    """Return events of both stats for each player. The deltas of a player add up to 55."""
     return [
         Event(f"event {number}", player, NOW + number % 3 * DAY, stat, delta=number + 1)
         for player in PLAYERS
@@ -50,7 +51,7 @@ def reported_events() -> list[Event]:
 
 
 def at_once(tasks: list[Callable[[], None]]) -> None:
-    """Run each in a thread of its own, and raise the first error."""
+    """Run each function in its own thread, and raise the first error."""
     start = threading.Barrier(len(tasks))
 
     def run(task: Callable[[], None]) -> None:
@@ -63,8 +64,8 @@ def at_once(tasks: list[Callable[[], None]]) -> None:
 
 
 def deadlocks(connection: Connection) -> int:
-    """How many there were in this database: work that fell into one is done again, so that nobody hears of it."""
-    # A backend hands its figures over when it ends, at the latest.
+    """Return the number of deadlocks in this database. Callers do not see them, because transactions are retried."""
+    # A backend reports its statistics at the latest when it ends.
     others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     wait_until(lambda: connection.execute(others.encode()).fetchall() == [])
     row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
@@ -72,13 +73,13 @@ def deadlocks(connection: Connection) -> int:
     return int(row[0])
 
 
-def test_every_event_counts_once_whoever_writes_it_beside_claims_and_switches(database_url: str) -> None:
+def test_every_event_counts_once_with_concurrent_writers_claims_and_activations(database_url: str) -> None:
     completions: Counter[tuple[str, str]] = Counter()
     verdicts: Counter[Verdict] = Counter()
     granted: Counter[tuple[str, str]] = Counter()
 
     def write(database: Database, chance: random.Random) -> None:
-        # Every event goes to two writers, each in an order of its own.
+        # Every event goes to two writers, each in its own order.
         mine = [event for event in reported_events() if chance.random() < 2 / WRITERS]
         chance.shuffle(mine)
         while mine:
@@ -105,7 +106,7 @@ def test_every_event_counts_once_whoever_writes_it_beside_claims_and_switches(da
     with opened(database_url, pool_size=WRITERS) as database:
         doers = [write] * WRITERS + [switch, claim, claim]
         at_once([partial(doer, database, random.Random(seed)) for seed, doer in enumerate(doers)])
-        # What chance left out, and everything else a third time.
+        # Events not sent so far, and all others a third time.
         for outcome in flushed(database, CATALOGUE, reported_events()):
             verdicts[outcome.verdict] += 1
             completions.update((key.user_id, key.goal_id) for key in outcome.completions)

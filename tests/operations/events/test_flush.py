@@ -30,16 +30,16 @@ BROKEN = Stat(Source.LOGIN, "a login has no code")
 
 
 def kill(number: int, user_id: str = "player", delta: int = 1) -> Event:
-    """An event with an id and a time of its own."""
+    """Return an event with its own id and time."""
     return Event(f"{number}", user_id, NOW + number, KILLS, delta=delta)
 
 
 def completed(goal_id: str, user_id: str = "player") -> CompletionKey:
-    """What a flush says of a completed goal."""
+    """Return the completion that a flush reports."""
     return CompletionKey(user_id, goal_id, LIFETIME_START, 1)
 
 
-def test_a_completion_is_named_with_the_event_that_reached_the_target(database: Database) -> None:
+def test_a_completion_is_reported_with_the_event_that_reached_the_target(database: Database) -> None:
     outcomes = flush(database, CATALOGUE, [kill(1), kill(2), kill(3), kill(4)], soon())
     assert outcomes == [
         Outcome(Verdict.APPLIED),
@@ -51,7 +51,7 @@ def test_a_completion_is_named_with_the_event_that_reached_the_target(database: 
     assert (status.state, status.complete_time) == (GoalState.COMPLETED, NOW + 3)
 
 
-def test_an_event_that_comes_again_in_its_own_batch_counts_once(database: Database) -> None:
+def test_an_event_repeated_within_a_batch_counts_once(database: Database) -> None:
     outcomes = flush(database, CATALOGUE, [kill(1), kill(1), kill(2), kill(1)], soon())
     assert [outcome.verdict for outcome in outcomes if outcome] == [
         Verdict.APPLIED,
@@ -70,7 +70,7 @@ def test_an_id_is_the_same_event_only_for_the_same_player_on_the_same_day(databa
 
 
 @pytest.mark.parametrize("keep_content", [True, False])
-def test_of_two_events_with_one_id_the_first_counts_and_is_kept(database: Database, keep_content: bool) -> None:
+def test_of_two_events_with_one_id_the_first_counts(database: Database, keep_content: bool) -> None:
     first = kill(1, delta=2)
     flush(database, CATALOGUE, [first, first._replace(delta=9)], soon(), keep_content=keep_content)
     assert view_player(database, "player", soon()).tallies[KILLS].measures.sum == 2
@@ -80,12 +80,12 @@ def test_of_two_events_with_one_id_the_first_counts_and_is_kept(database: Databa
 
 
 def poisonous(event: Event) -> Event:
-    """No check at the edge lets its amount through; a constraint of the tally refuses the sum."""
+    """Return an event whose sum a constraint of the tally refuses. Validation of calls would refuse its amount."""
     return event._replace(user_id="poison", delta=-1)
 
 
 @pytest.mark.parametrize("position", [0, 7, 15])
-def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Database, position: int) -> None:
+def test_an_event_refused_by_the_database_does_not_affect_others(database: Database, position: int) -> None:
     events = [kill(number, user_id=f"player {number % 3}") for number in range(16)]
     events[position] = poisonous(events[position])
     committed = Flush(database, CATALOGUE, soon())
@@ -98,7 +98,7 @@ def test_an_event_that_the_database_refuses_takes_no_other_with_it(database: Dat
     assert sum(view.tallies[KILLS].measures.events for view in views) == 15
 
 
-def test_an_event_of_a_kind_that_is_refused_for_everybody_is_not_invalid(database: Database) -> None:
+def test_an_event_is_not_invalid_if_the_control_event_is_refused_too(database: Database) -> None:
     events = [kill(number) for number in range(8)]
     events[3] = events[3]._replace(stat=BROKEN)
     outcomes = flush(database, CATALOGUE, events, soon())
@@ -112,7 +112,7 @@ def alter(database_url: str, change: str) -> None:
         connection.execute(f"ALTER TABLE completion {change}".encode())
 
 
-def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_parted(
+def test_if_all_events_are_refused_none_is_invalid_and_the_batch_is_not_split(
     database: Database, database_url: str
 ) -> None:
     alter(database_url, "ADD CONSTRAINT nobody CHECK (false)")
@@ -126,7 +126,7 @@ def test_when_all_events_are_refused_none_is_invalid_and_no_batch_is_parted(
     assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 8
 
 
-def test_a_control_leaves_no_trace(database: Database, database_url: str) -> None:
+def test_a_control_event_stores_nothing(database: Database, database_url: str) -> None:
     flush(database, CATALOGUE, [poisonous(kill(1)), kill(2)], soon())
     with connected(database_url) as connection:
         for table in ("event_seen", "tally", "completion"):
@@ -135,7 +135,7 @@ def test_a_control_leaves_no_trace(database: Database, database_url: str) -> Non
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
-def test_only_at_debug_the_log_names_the_player_of_a_refused_event(
+def test_the_player_of_a_refused_event_is_logged_only_at_debug(
     database: Database, caplog: pytest.LogCaptureFixture, level: int
 ) -> None:
     caplog.set_level(level)

@@ -1,4 +1,4 @@
-"""Goals are switched on and off."""
+"""Activation and deactivation of goals."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CATALOGUE = catalogue_of(OPTIONAL, goal("default", target=3, counting=Counting.E
 
 
 def kill(database: Database, number: int) -> list[str]:
-    """One event; the goals that it completed."""
+    """Flush one event, and return the goals that it completed."""
     (outcome,) = flushed(database, CATALOGUE, [Event(f"{number}", "player", NOW, KILLS, delta=1)])
     return [key.goal_id for key in outcome.completions]
 
 
 def rows(database_url: str, table: str) -> int:
-    """How many rows a table has."""
+    """Return the number of rows of a table."""
     counts = {
         "assignment": "SELECT count(*) FROM assignment",
         "completion": "SELECT count(*) FROM completion",
@@ -40,7 +40,7 @@ def rows(database_url: str, table: str) -> int:
         return int(row[0])
 
 
-def test_setting_what_is_already_so_writes_nothing(database: Database, database_url: str) -> None:
+def test_setting_an_already_set_goal_writes_nothing(database: Database, database_url: str) -> None:
     set_goal_active(database, CATALOGUE, "player", OPTIONAL, False, NOW, soon())
     set_goal_active(database, CATALOGUE, "player", CATALOGUE.goals["default"], True, NOW, soon())
     assert rows(database_url, "assignment") == rows(database_url, "tally") == 0
@@ -49,7 +49,7 @@ def test_setting_what_is_already_so_writes_nothing(database: Database, database_
     assert status_of(database, CATALOGUE, "player", OPTIONAL).assign_time == NOW
 
 
-def test_an_activated_goal_counts_what_was_before_and_is_completed_if_that_is_enough(database: Database) -> None:
+def test_activation_counts_earlier_events_and_completes_a_satisfied_goal(database: Database) -> None:
     for number in range(3):
         kill(database, number)
     assert status_of(database, CATALOGUE, "player", OPTIONAL).state is GoalState.NOT_STARTED
@@ -80,8 +80,8 @@ def test_many_first_activations_at_once_all_succeed(database: Database, database
     assert rows(database_url, "assignment") == 1
 
 
-def test_an_activation_and_the_event_that_reaches_the_target_never_miss_each_other(database: Database) -> None:
-    # Whichever comes first, the other one sees it: the goal is completed, and its completion stored.
+def test_activation_concurrent_with_the_deciding_event_completes_the_goal(database: Database) -> None:
+    # Whichever commits first is seen by the other one, so the completion is always stored.
     for number in range(30):
         user_id = f"player {number}"
         before = [Event(f"{part}", user_id, NOW, KILLS, delta=1) for part in range(2)]

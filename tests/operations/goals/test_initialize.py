@@ -1,4 +1,4 @@
-"""A player costs one row, once."""
+"""Initialization of a player stores one row, once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = FIRST_DAY * DAY
 
 
 def time_zone(database: Database, user_id: str = "player") -> str | None:
-    """The stored time zone."""
+    """Return the stored time zone."""
     return database.autocommit(lambda connection: players.read(connection, user_id), soon()).time_zone
 
 
@@ -30,7 +30,7 @@ def test_the_first_call_creates_the_player_and_later_ones_do_not(database: Datab
             assert connection.execute(b"SELECT * FROM " + table).fetchall() == []
 
 
-def test_a_time_zone_is_kept_until_another_one_is_named(database: Database) -> None:
+def test_a_time_zone_is_kept_until_another_one_is_given(database: Database) -> None:
     initialize_player(database, "player", "Europe/Paris", NOW, soon())
     initialize_player(database, "player", None, NOW, soon())
     assert time_zone(database) == "Europe/Paris"
@@ -38,7 +38,7 @@ def test_a_time_zone_is_kept_until_another_one_is_named(database: Database) -> N
     assert time_zone(database) == "Asia/Tokyo"
 
 
-def test_of_many_first_calls_at_once_one_creates_and_the_named_time_zone_is_stored(database: Database) -> None:
+def test_of_many_concurrent_first_calls_one_creates_the_player_and_the_time_zone_is_stored(database: Database) -> None:
     for number in range(20):
         user_id = f"player {number}"
         zones = [None, None, "Europe/Paris", None]
@@ -50,7 +50,7 @@ def test_of_many_first_calls_at_once_one_creates_and_the_named_time_zone_is_stor
         assert time_zone(database, user_id) == "Europe/Paris"
 
 
-def test_what_happened_before_the_first_call_is_there(database: Database) -> None:
+def test_events_before_the_first_call_are_included(database: Database) -> None:
     catalogue = catalogue_of(goal())
     flush(database, catalogue, [Event("id", "player", NOW, KILLS, delta=2)], soon())
     assert time_zone(database) is None

@@ -1,4 +1,4 @@
-"""Whatever an id consists of, it is stored and found letter for letter."""
+"""Ids with unusual characters are stored and found unchanged."""
 
 from __future__ import annotations
 

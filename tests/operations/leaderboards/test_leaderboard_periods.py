@@ -1,4 +1,4 @@
-"""Periods are open while events may change them, final afterwards, and boards that nobody wants are ranked no more."""
+"""Periods are open while events may change them and final afterwards, and unused leaderboards are retired."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ WITHOUT = catalogue_with(POINTS, version="without")
 
 
 def keep(database: Database, now: Instant, catalogue: Catalogue = BOTH) -> int:
-    """One pass of the duty."""
+    """Run one pass of the duty."""
     maintain_leaderboard_periods(database, catalogue, HORIZON, now, soon())
     return finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
 
 
 def days(database_url: str, *, final: bool) -> list[int]:
-    """The days of the daily board that are final or not, from today."""
+    """Return the days of the daily leaderboard that are final or not, relative to today."""
     query = (
         "SELECT (date_part('epoch', period_start) * 1000000)::bigint FROM leaderboard_period"
         " WHERE board_id = 'daily' AND (final_time IS NOT NULL) = %s ORDER BY 1"
@@ -62,9 +62,7 @@ def recorded(database: Database) -> None:
     record_catalogue(database, BOTH, NOW, soon())
 
 
-def test_every_period_in_which_an_event_may_be_accepted_is_open_and_the_next_one(
-    database: Database, database_url: str
-) -> None:
+def test_every_period_that_can_receive_events_and_the_next_one_are_open(database: Database, database_url: str) -> None:
     assert keep(database, NOW) == 0
     assert days(database_url, final=False) == [-3, -2, -1, 0, 1]
     keep(database, NOW + DAY)
@@ -81,9 +79,7 @@ def test_a_period_is_final_once_no_event_can_be_accepted_in_it(database: Databas
     assert keep(database, over) == 0
 
 
-def test_a_late_event_counts_as_long_as_it_is_accepted_and_never_afterwards(
-    database: Database, database_url: str
-) -> None:
+def test_a_late_event_counts_until_the_period_is_final(database: Database, database_url: str) -> None:
     keep(database, NOW)
     log_in(database, BOTH, "in time", NOW)
     last_chance = TODAY + DAY + HORIZON
@@ -102,12 +98,12 @@ def test_a_late_event_counts_as_long_as_it_is_accepted_and_never_afterwards(
     assert (page.size, page.fresh_at) == (2, last_chance + FINAL_MARGIN)
 
 
-def test_the_lifetime_is_never_over(database: Database, database_url: str) -> None:
+def test_the_lifetime_is_never_final(database: Database, database_url: str) -> None:
     keep(database, NOW + 9_000 * DAY)
     assert rows(database_url, "SELECT final_time FROM leaderboard_period WHERE board_id = 'points'") == [(None,)]
 
 
-def test_of_two_processes_one_ends_periods(database: Database, database_url: str) -> None:
+def test_only_one_process_at_a_time_ends_periods(database: Database, database_url: str) -> None:
     keep(database, NOW)
     long_after = NOW + 60 * DAY
     with connected(database_url) as other, other.transaction():
@@ -116,9 +112,7 @@ def test_of_two_processes_one_ends_periods(database: Database, database_url: str
     assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, long_after) == 5
 
 
-def test_while_some_process_has_a_board_others_that_have_not_take_nothing_away(
-    database: Database, database_url: str
-) -> None:
+def test_a_leaderboard_used_by_any_process_is_not_retired(database: Database, database_url: str) -> None:
     now = NOW
     for _ in range(20):
         now += IN_USE_NOTE_INTERVAL
@@ -134,7 +128,7 @@ def test_while_some_process_has_a_board_others_that_have_not_take_nothing_away(
     assert in_use(database_url) == {"daily", "points"}
 
 
-def test_a_board_that_was_removed_ends_its_periods_and_finds_them_when_it_is_back(
+def test_a_removed_leaderboard_ends_its_periods_and_has_them_when_it_returns(
     database: Database, database_url: str
 ) -> None:
     log_in(database, BOTH, "player", NOW)

@@ -1,4 +1,4 @@
-"""Leaderboards of a catalogue in use are on record, with the periods that are ranked, and stay what they are."""
+"""The leaderboards of a catalogue in use are recorded with their periods and keep their identity."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def periods(database_url: str) -> list[tuple[str, str, str | None]]:
     return [(board_id, start[:10], end and end[:10]) for board_id, start, end in rows(database_url, query)]
 
 
-def test_boards_are_recorded_with_their_current_and_next_periods(database: Database, database_url: str) -> None:
+def test_leaderboards_are_recorded_with_their_current_and_next_periods(database: Database, database_url: str) -> None:
     catalogue = catalogue_with(QUOTES, LOGINS, PVP, POINTS)
     record_catalogue(database, catalogue, NOW, soon())
     record_catalogue(database, catalogue, NOW + 1, soon())
@@ -58,7 +58,9 @@ def test_boards_are_recorded_with_their_current_and_next_periods(database: Datab
 
 
 @pytest.mark.parametrize("trait", CHANGED)
-def test_a_board_that_would_rank_something_else_is_refused(database: Database, database_url: str, trait: str) -> None:
+def test_a_leaderboard_that_would_rank_something_else_is_refused(
+    database: Database, database_url: str, trait: str
+) -> None:
     record_catalogue(database, catalogue_with(POINTS), NOW, soon())
     wrong = catalogue_with(board("new"), CHANGED[trait])
     problems = conflicts_with_record(database, wrong, soon())
@@ -71,14 +73,14 @@ def test_a_board_that_would_rank_something_else_is_refused(database: Database, d
     assert periods(database_url) == [("points", "1970-01-01", None)]
 
 
-def test_a_board_that_was_removed_keeps_its_identity(database: Database) -> None:
+def test_a_removed_leaderboard_keeps_its_identity(database: Database) -> None:
     record_catalogue(database, catalogue_with(POINTS), NOW, soon())
     record_catalogue(database, catalogue_with(version="without"), NOW, soon())
     assert conflicts_with_record(database, catalogue_with(CHANGED["order"]), soon()) != []
     assert conflicts_with_record(database, catalogue_with(board("points", shared_ranks=False)), soon()) == []
 
 
-def test_of_processes_that_define_one_board_differently_the_first_one_runs(database_url: str) -> None:
+def test_of_processes_that_define_a_leaderboard_differently_the_first_one_runs(database_url: str) -> None:
     many = [board(f"board {number}") for number in range(50)]
 
     def start(boards: Sequence[Leaderboard]) -> bool:

@@ -1,4 +1,4 @@
-"""The ranking is refreshed when something changed, by one process, which does not wait for it when it is to end."""
+"""Rankings are refreshed after changes, by one process, and a refresh does not delay shutdown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CATALOGUE = catalogue_with(LOGINS)
 
 
 class Ranking:
-    """A database with one board, and the duty of one process."""
+    """A database with one leaderboard, and the duty of one process."""
 
     def __init__(self, database: Database, database_url: str) -> None:
         self.database, self.url = database, database_url
@@ -57,7 +57,7 @@ def ranking(database: Database, database_url: str) -> Ranking:
     return Ranking(database, database_url)
 
 
-def test_what_changed_is_ranked_after_a_while_and_answers_say_since_when(ranking: Ranking) -> None:
+def test_changes_are_ranked_after_a_while_and_pages_carry_fresh_at(ranking: Ranking) -> None:
     ranking.log_in("first")
     assert ranking.page() is None
     assert ranking.refresh.one_pass()
@@ -65,7 +65,7 @@ def test_what_changed_is_ranked_after_a_while_and_answers_say_since_when(ranking
     ranking.log_in("second")
     assert not ranking.refresh.one_pass()
     ranking.clock.now += HOUR
-    # Postgres tells what it has counted a moment after the commit.
+    # Postgres publishes its counts shortly after the commit.
     wait_until(ranking.refresh.one_pass)
     assert ranking.users() == ["first", "second"]
     page = ranking.page()
@@ -73,17 +73,17 @@ def test_what_changed_is_ranked_after_a_while_and_answers_say_since_when(ranking
     assert page.fresh_at == NOW + HOUR
 
 
-def test_while_nothing_changes_nothing_is_ranked(ranking: Ranking) -> None:
+def test_without_changes_there_is_no_refresh(ranking: Ranking) -> None:
     ranking.log_in("player")
     assert ranking.refresh.one_pass()
     ranking.clock.now += HOUR
-    # What was committed before the refresh may be counted after it: once.
+    # A commit before the refresh may be counted once after it.
     wait_until(lambda: not ranking.refresh.one_pass())
     ranking.clock.now += HOUR
     assert not ranking.refresh.one_pass()
 
 
-def test_a_board_that_comes_is_ranked_although_no_score_has_changed(ranking: Ranking) -> None:
+def test_a_new_leaderboard_is_ranked_although_no_score_has_changed(ranking: Ranking) -> None:
     ranking.log_in("player")
     assert ranking.refresh.one_pass()
     most = board("most", LeaderboardMeasure.DAYS, LOGIN)
@@ -96,7 +96,7 @@ def test_a_board_that_comes_is_ranked_although_no_score_has_changed(ranking: Ran
     assert page.size == 1
 
 
-def test_a_board_that_is_not_in_use_is_not_ranked(ranking: Ranking) -> None:
+def test_an_unused_leaderboard_is_not_ranked(ranking: Ranking) -> None:
     ranking.log_in("player")
     assert ranking.refresh.one_pass()
     rows(ranking.url, "UPDATE leaderboard SET in_use = false RETURNING board_id")
@@ -113,7 +113,7 @@ def test_of_many_processes_one_refreshes_the_ranking(ranking: Ranking) -> None:
     assert sum(done) == 1
 
 
-def test_a_process_that_ends_does_not_wait_for_a_refresh(ranking: Ranking) -> None:
+def test_shutdown_does_not_wait_for_a_refresh(ranking: Ranking) -> None:
     ranking.log_in("player")
     with connected(ranking.url) as other, ThreadPoolExecutor(1) as thread:
         with other.transaction():
@@ -145,4 +145,4 @@ def test_long_work_that_is_stopped_between_its_statements_ends_with_the_next_one
     work.stop()
     assert ended.wait(5)
     thread.join()
-    assert work.transact(lambda _connection: SECOND) is None, "nothing is begun any more"
+    assert work.transact(lambda _connection: SECOND) is None, "nothing begins after a stop"

@@ -1,4 +1,4 @@
-"""What Redis missed is repaired from the journal; what it cannot have is void."""
+"""Scores missing in Redis are repaired from the journal; rankings that cannot be repaired are rebuilt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Process:
         self.check = RankingCheck(database, in_use, cached.rankings, random.Random(1), lambda _: self.repair())
 
     def repair(self) -> None:
-        """What was there at the first pass is repaired by the second."""
+        """Run two passes: the second repairs the entries seen by the first."""
         self.sync.one_pass()
         self.sync.one_pass()
 
@@ -72,7 +72,7 @@ class Process:
         return self.cached.rankings.top(board, period_of(board), 1, 1_000)
 
     def agrees(self) -> bool:
-        """Whether every ranking is in Redis, and is what sorting the database's scores gives."""
+        """Return whether every ranking is in Redis and equals the sorted scores of the database."""
         for board in self.catalogue.leaderboards:
             stored = chain.from_iterable(score_pages(self.database, board, period_of(board), rows=7))
             expected = ranked(stored, board)
@@ -88,7 +88,7 @@ def period_of(board: Leaderboard) -> int:
 
 @pytest.fixture
 def process(database: Database, redis_url: str) -> Iterator[Process]:
-    """A process with all rankings in Redis, of nobody yet."""
+    """Yield a process with all rankings in Redis, still empty."""
     record_catalogue(database, CATALOGUE, NOW, soon())
     with cached_rankings_on(redis_url) as cached:
         opened = Process(database, cached)
@@ -98,7 +98,7 @@ def process(database: Database, redis_url: str) -> Iterator[Process]:
 
 
 def play(process: Process, first: int = 0, players: int = 30) -> list[ScoreChanges]:
-    """Events whose changes nobody has told Redis; ties on purpose."""
+    """Flush events, with ties, without storing the changes in Redis, and return the changes."""
     events = [
         Event(f"{first} {number}", f"player {number}", NOW + number % 3, KILLS, delta=1 + number % 7, value=number % 5)
         for number in range(players)
@@ -115,7 +115,7 @@ def journal_size(database_url: str) -> int:
     return int(row[0])
 
 
-def test_a_writer_tells_redis_after_the_commit(process: Process, database_url: str) -> None:
+def test_a_writer_stores_scores_in_redis_after_the_commit(process: Process, database_url: str) -> None:
     writer = ScoreWriter(process.database, process.cached.rankings)
     writer.start()
     for number in range(3):
@@ -127,17 +127,17 @@ def test_a_writer_tells_redis_after_the_commit(process: Process, database_url: s
     assert writer.left_to_the_journal == 0
 
 
-def test_what_a_killed_writer_missed_is_repaired(process: Process, database_url: str) -> None:
+def test_scores_missed_by_a_killed_writer_are_repaired(process: Process, database_url: str) -> None:
     play(process)
     assert not process.agrees()
     process.sync.one_pass()
-    assert not process.agrees(), "a writer has a pass' time for its own entries"
+    assert not process.agrees(), "a writer has one pass interval for its own entries"
     process.sync.one_pass()
     assert process.agrees()
     assert journal_size(database_url) == 0
 
 
-def test_what_a_writer_does_not_get_through_is_repaired(process: Process, database_url: str) -> None:
+def test_scores_dropped_by_a_full_writer_are_repaired(process: Process, database_url: str) -> None:
     writer = ScoreWriter(process.database, process.cached.rankings)
     (changes,) = play(process)
     for _ in range(BATCHES_MAX + 5):
@@ -148,7 +148,7 @@ def test_what_a_writer_does_not_get_through_is_repaired(process: Process, databa
     assert journal_size(database_url) == 0
 
 
-def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
+def test_scores_that_change_during_a_build_are_included(process: Process) -> None:
     play(process, 0)
     process.repair()
     process.cached.cache.ask(lambda client: client.flushall())
@@ -165,7 +165,7 @@ def test_scores_that_change_during_a_build_are_in_it(process: Process) -> None:
     assert process.agrees()
 
 
-def test_a_journal_that_grows_too_long_gives_redis_up(
+def test_an_overlong_journal_is_dropped_and_rankings_are_rebuilt(
     process: Process, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranking_sync, "ENTRIES_MAX", 3)
@@ -178,7 +178,7 @@ def test_a_journal_that_grows_too_long_gives_redis_up(
     assert process.agrees()
 
 
-def test_without_redis_the_journal_is_bounded_all_the_same(
+def test_the_journal_is_bounded_without_redis(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranking_sync, "ENTRIES_MAX", 1)
@@ -189,7 +189,7 @@ def test_without_redis_the_journal_is_bounded_all_the_same(
     assert journal_size(database_url) == 0
 
 
-def test_a_board_that_goes_and_comes_back_is_built_again(process: Process) -> None:
+def test_a_leaderboard_that_is_removed_and_returns_is_rebuilt(process: Process) -> None:
     play(process)
     process.repair()
     process.catalogue = WITHOUT_SUM
@@ -202,7 +202,7 @@ def test_a_board_that_goes_and_comes_back_is_built_again(process: Process) -> No
     assert process.agrees()
 
 
-def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) -> None:
+def test_a_ranking_with_a_difference_is_rebuilt(process: Process) -> None:
     play(process)
     process.repair()
     assert process.agrees()
@@ -219,7 +219,7 @@ def test_a_difference_is_found_and_the_ranking_is_built_again(process: Process) 
     assert process.agrees()
 
 
-def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_is_compared_in_batches(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     play(process, players=30)
     process.repair()
     process.cached.put(wrong_score("player 3"), wrong_score("player 4"), board=SUM)
@@ -236,12 +236,12 @@ def test_a_sample_is_compared_portion_by_portion(process: Process, monkeypatch: 
 
 
 def scripts_run(process: Process) -> int:
-    """How many questions Redis has been asked."""
+    """Return the number of scripts that Redis has run."""
     statistics = process.cached.cache.ask(lambda client: client.info("commandstats"))
     return int(statistics["cmdstat_evalsha"]["calls"])
 
 
-def test_what_duties_ask_redis_is_no_part_of_the_share_of_hits(process: Process) -> None:
+def test_reads_by_duties_are_not_counted_as_hits_or_misses(process: Process) -> None:
     def questions() -> list[float | None]:
         registry = process.cached.telemetry.registry
         outcomes = ({"cache": "leaderboards", "outcome": outcome} for outcome in ("hit", "miss"))
@@ -262,7 +262,7 @@ def wrong_score(player: str) -> Score:
     return Score(player, 12_345, 0, version=1_000)
 
 
-def test_what_has_not_settled_yet_is_no_difference(process: Process) -> None:
+def test_a_score_that_has_not_settled_is_no_difference(process: Process) -> None:
     play(process)
     process.check.one_pass()
     assert process.check.differences == 0

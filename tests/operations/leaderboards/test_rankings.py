@@ -1,4 +1,4 @@
-"""The ranking as of its last refresh, and final rankings, are what sorting everybody gives."""
+"""Refreshed rankings and final rankings equal the sorted scores."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ HORIZON = 72 * HOUR
 
 
 class Question(NamedTuple):
-    """What any reader can be asked."""
+    """One read that every reader supports."""
 
     ask: Callable[[LeaderboardReader, Leaderboard, Instant], RankedPage | None]
     of: str
 
 
 def questions(scores: Sequence[Scored]) -> Iterator[Question]:
-    """Questions about everybody, pages of all sizes, and every player with neighbours."""
+    """Yield reads of everyone, of pages of several sizes, and of players with neighbours."""
     for first, count in [(1, 500), (1, 3), (2, 2), (7, 30), (41, 5)]:
         yield Question(lambda reader, *on, f=first, c=count: reader.top(*on, f, c), f"from {first}, {count}")
     names = [*(scored.user_id for scored in scores[::2]), "nobody"]
@@ -67,7 +67,7 @@ def questions(scores: Sequence[Scored]) -> Iterator[Question]:
 
 
 def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored]) -> list[Scored]:
-    """Give players these scores in the current period, and answer those that a board of this measure can have."""
+    """Store these scores in the current period, and return those that this leaderboard ranks."""
     start = period_at(ranked.schedule, NOW).start
     if isinstance(ranked.ranked, Scope):
         kind, scope_id = ranked.ranked
@@ -93,7 +93,7 @@ def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored])
 
 
 def agree(reader: LeaderboardReader, ranked: Leaderboard, scores: Sequence[Scored], fresh_at: Instant) -> None:
-    """Whatever it is asked, the reader answers what sorting everybody gives."""
+    """Assert that every read equals the sorted scores."""
     start = period_at(ranked.schedule, NOW).start
     expected = BruteForceReader({(ranked.id, start): scores})
     for question in questions(scores):
@@ -104,26 +104,26 @@ def agree(reader: LeaderboardReader, ranked: Leaderboard, scores: Sequence[Score
 
 
 class Ranking(NamedTuple):
-    """A database whose scores come and go."""
+    """A database with changing scores."""
 
     connection: Connection
     database: Database
     clock: ManualClock
 
     def begin(self) -> None:
-        """Nobody has any score, and nothing is final."""
+        """Remove all scores and final rankings."""
         self.connection.execute(
             "TRUNCATE tally, standing, leaderboard, leaderboard_period, leaderboard_final, leaderboard_refresh"
         )
         record_catalogue(self.database, catalogue_with(*BOARDS), NOW, soon())
 
     def refresh(self, now: Instant) -> None:
-        """Rank as of now."""
+        """Refresh the rankings as of `now`."""
         self.clock.now = now
         assert RankingRefresh(self.database, self.clock, Telemetry()).one_pass()
 
     def finish(self, now: Instant) -> int:
-        """Make final what is over."""
+        """Make ended periods final."""
         return finish_leaderboard_periods(LongWork(self.database, 20), HORIZON, now)
 
 
@@ -139,7 +139,7 @@ def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
 
 @settings(max_examples=30)
 @given(ranked=st.sampled_from(BOARDS), scores=SCORES, later=SCORES)
-def test_rankings_are_what_sorting_everybody_gives(
+def test_rankings_equal_the_sorted_scores(
     ranking: Ranking, ranked: Leaderboard, scores: list[Scored], later: list[Scored]
 ) -> None:
     ranking.begin()

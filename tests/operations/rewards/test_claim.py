@@ -41,13 +41,13 @@ CATALOGUE = catalogue_of(WIN, OTHER, FAR, LOCKED)
 
 @pytest.fixture
 def player(database: Database) -> str:
-    """Somebody who has completed all that can be with one event."""
+    """Return a player who has completed all goals that one event completes."""
     flush(database, CATALOGUE, [Event("id", "player", NOW, KILLS, delta=1)], soon())
     return "player"
 
 
 def grants(database_url: str) -> list[tuple[object, ...]]:
-    """What the outbox holds."""
+    """Return the rows of the outbox."""
     with connected(database_url) as connection:
         return connection.execute(
             "SELECT user_id, goal_id, occurrence, claim_number, grant_id::text, state, reward_type, reward_id, quantity"
@@ -55,7 +55,7 @@ def grants(database_url: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def test_a_claim_puts_its_grant_into_the_outbox(database: Database, database_url: str, player: str) -> None:
+def test_a_claim_inserts_its_grant_into_the_outbox(database: Database, database_url: str, player: str) -> None:
     claim = claim_reward(database, CATALOGUE, player, WIN, "request", NOW + 5, soon())
     key = CompletionKey(player, "win", LIFETIME_START, 1)
     assert claim == Claim(key, "request", ClaimState.PENDING, WIN.reward, grant_id(key, 1), NOW + 5)
@@ -65,7 +65,7 @@ def test_a_claim_puts_its_grant_into_the_outbox(database: Database, database_url
 
 
 @pytest.mark.parametrize(("goal_id", "error"), [("far", GoalNotCompleted), ("locked", GoalLocked)])
-def test_what_cannot_be_claimed_stores_nothing(
+def test_a_refused_claim_stores_nothing(
     database: Database, database_url: str, player: str, goal_id: str, error: type[ChallengeError]
 ) -> None:
     with pytest.raises(error):
@@ -104,10 +104,10 @@ def test_a_request_id_belongs_to_one_claim_of_the_player(database: Database, dat
 
 @pytest.mark.parametrize("request_id", ["request", None], ids=["one request id", "no request id"])
 @pytest.mark.parametrize("stored", [True, False], ids=["completed by an event", "satisfied without an event"])
-def test_of_many_claims_at_once_one_is_granted(
+def test_of_many_concurrent_claims_one_is_granted(
     database: Database, database_url: str, player: str, request_id: str | None, stored: bool
 ) -> None:
-    # A goal that is new in the catalogue is satisfied at once, and its completion is not stored yet.
+    # A new goal that is already satisfied has no stored completion yet.
     chosen = WIN if stored else goal("new", target=1)
     catalogue = CATALOGUE if stored else catalogue_of(*CATALOGUE.goals.values(), chosen)
 
@@ -130,7 +130,7 @@ def test_of_many_claims_at_once_one_is_granted(
         assert len(claims) == CALLERS
 
 
-def test_of_two_claims_at_once_under_one_request_id_one_is_refused(
+def test_of_two_concurrent_claims_under_one_request_id_one_is_refused(
     database: Database, database_url: str, player: str
 ) -> None:
     for number in range(20):

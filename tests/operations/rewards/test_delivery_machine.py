@@ -1,4 +1,4 @@
-"""Whatever dies between two steps, whatever the provider answers: never two grants, never a claim without an end."""
+"""Each claim is granted at most once and settled, whichever process dies and whatever the provider answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["deliver", "come back late", "reconc
 
 
 class Machine:
-    """A grant's way, one step at a time, with dispatchers that die wherever the test says."""
+    """The states of a grant, one step at a time, with dispatchers that die between any two steps."""
 
     def __init__(self, database: Database, claim: Claim, provider: GameProvider) -> None:
         self.database = database
@@ -58,7 +58,7 @@ class Machine:
         self.provider = provider
         self.now = NOW
         self.late: list[tuple[Delivery, Answer]] = []
-        """What dead dispatchers would have recorded."""
+        """Outcomes that dead dispatchers would have recorded."""
 
     def state(self) -> ClaimState:
         return self.stored().state
@@ -99,7 +99,7 @@ class Machine:
                 self.record(delivery, said)
 
     def come_back_late(self) -> None:
-        """Those that were thought dead record what they heard."""
+        """Record the outcomes of dispatchers that were thought dead."""
         for delivery, said in self.late:
             self.record(delivery, said)
 
@@ -109,7 +109,7 @@ class Machine:
 
     def ask(self, delivery: Delivery, answer: str, provider: GameProvider) -> Answer:
         if delivery.grant_id in provider.ledger:
-            # The game has it in its books: whatever else goes wrong, it does not refuse what it gave.
+            # The game has given the reward, so it does not refuse the grant any more.
             return TryAgain("timed out") if answer != "granted" else Granted()
         if answer == "granted":
             return provider.give(delivery)
@@ -122,7 +122,7 @@ class Machine:
 
 
 @given(steps=STEPS, remembers=st.booleans())
-def test_never_two_grants_and_never_a_claim_without_an_end(
+def test_a_claim_is_granted_at_most_once_and_always_settled(
     one_connection: Database, steps: list[tuple[str, str, str]], remembers: bool
 ) -> None:
     provider = GameProvider(remembers=remembers)
@@ -136,11 +136,11 @@ def test_never_two_grants_and_never_a_claim_without_an_end(
         }
         perform[step]()
         after = machine.state()
-        assert before not in FINAL or after is before, "a final state is final"
+        assert before not in FINAL or after is before, "a final state does not change"
         before = after
         assert len(provider.ledger) <= 1
 
-    # From wherever it is, it comes to an end, within the attempts that it has.
+    # From any state the grant is settled within its attempts.
     for _ in range(2 * POLICY.attempts_max + 2):
         machine.reconcile("granted", "never")
         machine.deliver("granted", "never")

@@ -1,4 +1,4 @@
-"""Grants reach their provider: once, in order, and whatever happens on the way."""
+"""Grants reach their provider once, in order, and despite failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_claim_reaches_its_provider_and_is_granted(database: Database, databas
     assert (stored.state, stored.attempts) == (ClaimState.GRANTED, 1)
 
 
-def test_the_first_priority_goes_first_and_within_it_the_oldest(database: Database) -> None:
+def test_grants_are_delivered_by_priority_and_then_by_age(database: Database) -> None:
     provider = GameProvider()
     for number, (priority, age) in enumerate([(5, 1), (9, 9), (1, 2), (5, 3), (1, 4), (9, 5)]):
         store_claim(database, f"{priority} {age} {number}", NOW - age * SECOND, priority=priority)
@@ -60,7 +60,7 @@ def test_the_first_priority_goes_first_and_within_it_the_oldest(database: Databa
     assert order == ["1 4", "1 2", "5 3", "5 1", "9 9", "9 5"]
 
 
-def test_several_dispatchers_share_the_work_and_do_nothing_twice(database: Database, database_url: str) -> None:
+def test_several_dispatchers_share_the_work_without_double_delivery(database: Database, database_url: str) -> None:
     provider = GameProvider()
     for number in range(200):
         store_claim(database, f"player {number}", NOW)
@@ -71,7 +71,7 @@ def test_several_dispatchers_share_the_work_and_do_nothing_twice(database: Datab
     assert provider.most_under_way <= 2 * to.concurrency
 
 
-def test_grants_of_another_provider_are_left_alone(database: Database, database_url: str) -> None:
+def test_grants_of_another_provider_are_not_leased(database: Database, database_url: str) -> None:
     store_claim(database, "player", NOW)
     with connected(database_url) as connection:
         connection.execute("UPDATE reward_outbox SET provider = $1", [NO_PROVIDER])
@@ -83,7 +83,7 @@ def test_grants_of_another_provider_are_left_alone(database: Database, database_
     assert states(database_url) == {ClaimState.PENDING}
 
 
-def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: Database, database_url: str) -> None:
+def test_a_failed_grant_is_retried_when_due_and_no_earlier(database: Database, database_url: str) -> None:
     clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("out of gems"))
     policy = RetryPolicy(attempts_max=3, first_pause=10 * SECOND, longest_pause=HOUR)
     store_claim(database, "player", NOW)
@@ -102,7 +102,7 @@ def test_a_grant_that_fails_comes_back_when_it_is_due_and_no_earlier(database: D
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
+def test_the_reason_of_a_refusal_decides_whether_the_goal_is_claimable_again(
     database: Database, database_url: str, reason: RefusalReason
 ) -> None:
     clock, provider = (
@@ -126,7 +126,7 @@ def test_a_refusal_lets_the_goal_be_claimed_again_or_not_by_its_reason(
     assert [stored.state for stored in grants_in_outbox(database_url)] == [ClaimState.REFUSED, ClaimState.GRANTED]
 
 
-def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> None:
+def test_no_connection_is_held_during_a_call_to_a_provider(database_url: str) -> None:
     let_go = threading.Event()
 
     def hang(_: Delivery) -> None:
@@ -145,7 +145,7 @@ def test_no_connection_is_held_while_a_provider_is_asked(database_url: str) -> N
     assert len(provider.ledger) == 2
 
 
-def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
+def test_a_grant_that_waited_too_long_for_a_thread_is_released_without_an_attempt(
     database: Database, database_url: str
 ) -> None:
     clock, provider = ManualClock(), GameProvider()
@@ -163,14 +163,14 @@ def test_what_waited_too_long_behind_slow_ones_goes_back_without_an_attempt(
     assert [stored.attempts for stored in grants_in_outbox(database_url)] == [1, 1, 1, 1]
 
 
-def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
+def test_closing_completes_deliveries_under_way_and_releases_other_leases(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
     shut_down = ThreadPoolExecutor.shutdown
 
     def let_go_and_shut_down(threads: ThreadPoolExecutor) -> None:
-        # By now it is known that the dispatcher closes, and nothing is begun any more.
+        # The dispatcher is closing by now, and begins no delivery.
         let_go.set()
         shut_down(threads)
 
@@ -189,7 +189,7 @@ def test_closing_lets_what_is_under_way_end_and_gives_back_the_rest(
     assert found.count(ClaimState.PENDING) == 4
 
 
-def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Database, database_url: str) -> None:
+def test_leases_of_a_dead_dispatcher_end_at_once(database: Database, database_url: str) -> None:
     clock, provider = ManualClock(), GameProvider()
     dead, stranger = subprocess.Popen([sys.executable, "-c", ""]), "elsewhere:1@00000000.00000000"
     dead.wait()
@@ -206,7 +206,7 @@ def test_a_dispatcher_that_is_known_to_be_dead_is_not_waited_for(database: Datab
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["a provider that can say", "a provider that cannot"])
 @pytest.mark.parametrize("granted", [True, False], ids=["granted before", "not granted"])
-def test_a_grant_whose_dispatcher_died_is_taken_up(
+def test_a_grant_whose_dispatcher_died_is_taken_over(
     database: Database, database_url: str, remembers: bool, granted: bool
 ) -> None:
     clock, provider = ManualClock(), GameProvider(remembers=remembers)
@@ -219,7 +219,7 @@ def test_a_grant_whose_dispatcher_died_is_taken_up(
         return TryAgain("nobody hears this")
 
     provider.behaviour = die
-    # Leased and asked, and then no pass that would record the answer.
+    # The grant is leased and delivered, but no pass records the answer.
     dispatcher.one_pass()
     wait_until(lambda: provider.asked and not provider.under_way)
     provider.behaviour = lambda _: None
@@ -232,6 +232,6 @@ def test_a_grant_whose_dispatcher_died_is_taken_up(
     with dispatching(database, destination(provider), clock) as successor:
         dispatch_all([successor], database_url)
     assert len(provider.ledger) == 1
-    # The dead one comes back with its old lease: it changes nothing.
+    # The dispatcher that was thought dead returns with its old lease, without effect.
     dispatcher.close()
     assert states(database_url) == {ClaimState.GRANTED}

@@ -1,4 +1,4 @@
-"""What operators do to grants."""
+"""Actions of operators on grants."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def deliver(database: Database, database_url: str, provider: GameProvider, clock
         dispatch_all([dispatcher], database_url)
 
 
-def test_a_grant_that_is_buried_is_not_delivered_until_it_is_retried(database: Database, database_url: str) -> None:
+def test_a_buried_grant_is_not_delivered_until_it_is_retried(database: Database, database_url: str) -> None:
     claim, provider = store_claim(database, "player", NOW), GameProvider()
     assert bury(database, claim).state is ClaimState.DEAD
     with dispatching(database, destination(provider), ManualClock(NOW + HOUR)) as dispatcher:
@@ -55,7 +55,9 @@ def test_a_grant_that_is_buried_is_not_delivered_until_it_is_retried(database: D
     assert set(provider.ledger) == {claim.grant_id}
 
 
-def test_a_dead_grant_is_retried_under_the_same_key_with_all_attempts(database: Database, database_url: str) -> None:
+def test_a_retried_dead_grant_keeps_its_key_and_has_all_its_attempts_again(
+    database: Database, database_url: str
+) -> None:
     claim = store_claim(database, "player", NOW)
     clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("away"))
     policy = RetryPolicy(attempts_max=2, first_pause=SECOND)
@@ -75,7 +77,7 @@ def test_a_dead_grant_is_retried_under_the_same_key_with_all_attempts(database: 
     assert set(provider.ledger) == {claim.grant_id}
 
 
-def test_a_refund_makes_the_goal_claimable_again_as_another_grant(database: Database, database_url: str) -> None:
+def test_a_refund_makes_the_goal_claimable_again_with_a_new_grant(database: Database, database_url: str) -> None:
     first, provider = store_claim(database, "player", NOW), GameProvider()
     deliver(database, database_url, provider)
     assert refund(database, first).state is ClaimState.REFUNDED
@@ -87,7 +89,7 @@ def test_a_refund_makes_the_goal_claimable_again_as_another_grant(database: Data
         refund(database, first)
 
 
-def test_what_may_be_on_its_way_is_not_refunded(database: Database, database_url: str) -> None:
+def test_a_grant_that_may_be_in_delivery_is_not_refunded(database: Database, database_url: str) -> None:
     claim, provider = store_claim(database, "player", NOW), GameProvider(lambda _: TryAgain("who knows"))
     with dispatching(database, destination(provider), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
@@ -97,7 +99,9 @@ def test_what_may_be_on_its_way_is_not_refunded(database: Database, database_url
     refund(database, claim)
 
 
-def test_a_player_who_can_claim_again_needs_no_operator(database: Database, database_url: str) -> None:
+def test_a_grant_whose_goal_is_claimable_again_cannot_be_retried_or_refunded(
+    database: Database, database_url: str
+) -> None:
     claim = store_claim(database, "player", NOW)
     deliver(database, database_url, GameProvider(lambda _: Refused(RefusalReason.INVENTORY_FULL)))
     for attempt in (retry, refund):
@@ -105,7 +109,7 @@ def test_a_player_who_can_claim_again_needs_no_operator(database: Database, data
             attempt(database, claim)
 
 
-def test_another_provider_gets_only_what_was_never_tried(database: Database, database_url: str) -> None:
+def test_only_an_untried_grant_moves_to_another_provider(database: Database, database_url: str) -> None:
     untried, tried = store_claim(database, "untried", NOW + HOUR), store_claim(database, "tried", NOW)
     with dispatching(database, destination(GameProvider(lambda _: TryAgain("?"))), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: grants_in_outbox(database_url)[0].last_error)
@@ -115,7 +119,7 @@ def test_another_provider_gets_only_what_was_never_tried(database: Database, dat
         act(database, tried, Act.REROUTE, change)
 
 
-def test_a_grant_that_is_moved_forward_goes_first(database: Database, database_url: str) -> None:
+def test_a_prioritised_grant_is_delivered_first(database: Database, database_url: str) -> None:
     provider = GameProvider()
     store_claim(database, "first", NOW)
     claim = store_claim(database, "second", NOW + SECOND)
@@ -125,7 +129,7 @@ def test_a_grant_that_is_moved_forward_goes_first(database: Database, database_u
     assert [delivery.key.user_id for delivery in provider.asked] == ["second", "first"]
 
 
-def test_every_act_is_noted_and_a_dry_run_does_nothing(database: Database) -> None:
+def test_every_action_is_audited_and_a_dry_run_changes_nothing(database: Database) -> None:
     claim = store_claim(database, "player", NOW)
     assert refund(database, claim, dry=True).state is ClaimState.REFUNDED
     shown = grant_admin.show(database, UUID(claim.grant_id), soon())
@@ -161,7 +165,7 @@ def test_the_report_finds_claims_and_grants_that_do_not_agree(database: Database
     assert report.claimed_without_grant == [("waiting", waiting.key.goal_id)]
 
 
-def test_the_command_does_all_of_it(
+def test_the_command_performs_every_action(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)

@@ -1,4 +1,4 @@
-"""A provider that is away is left alone, and claims come out of its outage in order, with their attempts."""
+"""An unavailable provider is not called, and its grants are delivered in order afterwards, with their attempts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from tests.support.services import NOW, ManualClock
 PENDING = {ClaimState.PENDING}
 
 
-def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attempts(
-    database: Database, database_url: str
-) -> None:
+def test_a_failing_provider_is_not_called_and_grants_keep_their_attempts(database: Database, database_url: str) -> None:
     clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("away"))
     for number in range(50):
         store_claim(database, f"player {number}", NOW - number)
@@ -50,7 +48,7 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_claims_keep_their_attem
     assert states(database_url) == {ClaimState.GRANTED}
 
 
-def test_what_was_leased_when_the_breaker_opened_goes_back_without_an_attempt(
+def test_grants_leased_when_the_breaker_opens_are_released_without_an_attempt(
     database: Database, database_url: str
 ) -> None:
     provider = GameProvider(lambda _: TryAgain("away"))
@@ -99,7 +97,7 @@ def test_after_an_outage_claims_are_delivered_in_the_order_in_which_they_were_ma
     assert rest == sorted(set(claimed) - {probe})
 
 
-def test_patience_that_a_provider_asked_for_outlasts_its_outage(database: Database, database_url: str) -> None:
+def test_a_retry_after_is_honoured_beyond_an_outage(database: Database, database_url: str) -> None:
     clock, provider = ManualClock(), GameProvider(lambda _: TryAgain("later", retry_after=HOUR))
     for number in range(FAILURES_MAX):
         store_claim(database, f"player {number}", NOW - number)

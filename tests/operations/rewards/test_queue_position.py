@@ -1,4 +1,4 @@
-"""Places in the queue: exact near the head, within the error that is told further back."""
+"""Positions in the queue are exact near the head and within the stated error further back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ORDER BY priority, due_time, grant_id
 
 @pytest.fixture
 def queue_up(database_url: str) -> Callable[..., list[UUID]]:
-    """Put many grants of all priorities into a provider's queue, and answer all that wait there, in order."""
+    """Return a function that queues grants of all priorities, and returns all waiting grants in order."""
 
     def put(count: int, provider: str = PROVIDER, prefix: str = "player ") -> list[UUID]:
         with connected(database_url) as connection:
@@ -68,7 +68,7 @@ def count(database: Database, clock: ManualClock) -> Telemetry:
     return telemetry
 
 
-def test_a_place_is_exact_near_the_head_and_within_its_error_everywhere(
+def test_a_position_is_exact_near_the_head_and_within_its_error_everywhere(
     database: Database, queue_up: Callable[..., list[UUID]]
 ) -> None:
     queue_up(3, "another", "other ")
@@ -84,7 +84,7 @@ def test_a_place_is_exact_near_the_head_and_within_its_error_everywhere(
             assert found.count_time == NOW
 
 
-def test_without_a_count_places_are_exact_up_to_a_bound_and_then_unknown(
+def test_without_a_count_positions_are_exact_up_to_a_bound_and_then_unknown(
     database: Database, queue_up: Callable[..., list[UUID]]
 ) -> None:
     order = queue_up(NEWLY_LONG + 10)
@@ -95,7 +95,7 @@ def test_without_a_count_places_are_exact_up_to_a_bound_and_then_unknown(
     assert position(database, order[NEWLY_LONG + 1]) is not None
 
 
-def test_what_has_come_near_since_the_count_is_exact(
+def test_a_position_that_moved_near_the_head_since_the_count_is_exact(
     database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
 ) -> None:
     order = queue_up(3 * EXACT)
@@ -106,7 +106,7 @@ def test_what_has_come_near_since_the_count_is_exact(
     assert position(database, order[2 * EXACT + 7]) == Position(7, 0, NOW + SECOND)
 
 
-def test_what_does_not_wait_has_no_place(
+def test_a_settled_grant_has_no_position(
     database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
 ) -> None:
     [first, second] = queue_up(2)
@@ -116,7 +116,7 @@ def test_what_does_not_wait_has_no_place(
     assert position(database, second) == Position(0, 0, NOW + SECOND)
 
 
-def test_the_queue_is_counted_once_in_an_interval_however_many_do_it(
+def test_the_queue_is_counted_once_per_interval_by_any_number_of_processes(
     database: Database, queue_up: Callable[..., list[UUID]]
 ) -> None:
     clock = ManualClock()
@@ -130,7 +130,7 @@ def test_the_queue_is_counted_once_in_an_interval_however_many_do_it(
 
 
 def depth(telemetry: Telemetry) -> int:
-    """What is shown of the queue's length."""
+    """Return the exported length of the queue."""
     value = telemetry.registry.get_sample_value("reward_queue_depth", {"provider": PROVIDER})
     assert value is not None
     return int(value)

@@ -1,4 +1,4 @@
-"""Operators give and take points: once, noted, and counted where points count."""
+"""Operators adjust points once, with an audit entry, wherever points count."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def adjust(database: Database, points: int, adjustment_id: UUID | None = None, *
 
 @pytest.fixture
 def player(database: Database) -> str:
-    """A player with 10 points."""
+    """Return a player with 10 points."""
     flushed(database, CATALOGUE, [Event("kill", "player", NOW, KILLS, delta=1)])
     return "player"
 
 
-def test_points_are_given_and_taken(database: Database, player: str) -> None:
+def test_points_are_added_and_subtracted(database: Database, player: str) -> None:
     assert adjust(database, 5) == AdjustedPoints(10, 15)
     assert adjust(database, -40) == AdjustedPoints(15, -25)
     total = read_player_statistics(database, CATALOGUE, player, FIRST_DAY, soon()).standings[EVERYTHING]
@@ -58,7 +58,7 @@ def test_points_are_given_and_taken(database: Database, player: str) -> None:
     }
 
 
-def test_a_board_hears_of_it(database: Database, player: str) -> None:
+def test_an_adjustment_adds_a_journal_entry(database: Database, player: str) -> None:
     before = database.autocommit(lambda connection: journal.read(connection, 10), soon())
     adjust(database, 5)
     after = database.autocommit(lambda connection: journal.read(connection, 10), soon())
@@ -66,7 +66,7 @@ def test_a_board_hears_of_it(database: Database, player: str) -> None:
 
 
 @pytest.mark.usefixtures("player")
-def test_adjusted_points_are_part_of_what_is_recalculated(database: Database) -> None:
+def test_recalculation_includes_adjusted_points(database: Database) -> None:
     for points in (7, -3, AMOUNT_MAX, -AMOUNT_MAX):
         adjust(database, points)
     assert [page.drifts for page in recalculate_all(database, CATALOGUE)] == [[]]
@@ -79,7 +79,7 @@ def test_a_dry_run_stores_nothing(database: Database, database_url: str) -> None
     assert contents(database_url) == before
 
 
-def test_a_mistyped_player_gets_nothing(database: Database, database_url: str) -> None:
+def test_an_unknown_player_is_refused(database: Database, database_url: str) -> None:
     before = contents(database_url)
     with pytest.raises(PlayerUnknown):
         adjust(database, 5)
@@ -88,7 +88,7 @@ def test_a_mistyped_player_gets_nothing(database: Database, database_url: str) -
     assert adjust(database, 5) == AdjustedPoints(0, 5)
 
 
-def test_the_command_says_what_it_does(
+def test_the_command_reports_the_adjustment(
     database: Database,
     database_url: str,
     player: str,

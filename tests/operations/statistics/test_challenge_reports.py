@@ -1,4 +1,4 @@
-"""How challenges do is counted as looking at every player would: by one process, and only when it may differ."""
+"""Challenge reports equal a count over all players, made by one process and only after changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
 
 
 def has_begun(challenge_id: str, view: PlayerView, catalogue: Catalogue) -> bool:
-    """Whether a player has made progress with one of the challenge's goals while it was active, or completed one."""
+    """Return whether a player has made progress with an active goal of the challenge, or completed one."""
     for each in catalogue.challenge_by_id[challenge_id].goals:
         assignment, tally = view.assignments.get(each.id), view.tallies.get(each.stat)
         if each.id in view.completions:
@@ -70,7 +70,7 @@ def do(system: System, step: Step) -> None:
 
 
 @given(stories())
-def test_counts_are_those_of_looking_at_every_player(
+def test_counts_equal_those_of_reading_every_player(
     one_connection: Database, story: tuple[Catalogue, list[Step]]
 ) -> None:
     catalogue, steps = story
@@ -103,7 +103,7 @@ def test_counts_are_those_of_looking_at_every_player(
     assert read_challenge_reports(one_connection, list(catalogue.challenge_by_id), soon()) == expected
 
 
-def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_count_by_ranges_equals_a_single_count(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     players = [f"player {number}" for number in range(25)]
     flushed(database, CATALOGUE, [Event("kill", player, NOW, KILLS, delta=1) for player in players])
     monkeypatch.setattr(operations, "RANGE_TALLIES", 4)
@@ -121,7 +121,7 @@ def test_a_count_by_ranges_is_that_of_all(database: Database, monkeypatch: pytes
     assert read_challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
 
 
-def test_a_challenge_that_is_gone_keeps_its_numbers_and_a_new_one_has_none_yet(database: Database) -> None:
+def test_a_removed_challenge_keeps_its_counts_and_a_new_one_has_none_yet(database: Database) -> None:
     flushed(database, CATALOGUE, [Event("kill", "a player", NOW, KILLS, delta=1)])
     assert count_challenges(database, CATALOGUE, NOW)
     newer = replace(CATALOGUE, version="newer", challenges=())
@@ -136,7 +136,7 @@ def test_challenges_are_counted_again_only_after_a_change(database: Database, da
     assert last_count_time(database, soon()) is None
     assert count_challenges(database, CATALOGUE, NOW)
     with connected(database_url) as connection:
-        # What the migrations have done may be counted only now.
+        # The changes of the migrations may be counted only now.
         connection.execute("SELECT pg_stat_force_next_flush()")
     count_challenges(database, CATALOGUE, NOW + MINUTE)
     assert not count_challenges(database, CATALOGUE, NOW + 2 * MINUTE)
@@ -151,7 +151,7 @@ def test_only_one_process_counts_at_a_time(database: Database, database_url: str
     with connected(database_url) as other:
         other.execute("SELECT pg_advisory_lock(1667785068, 5)")
         assert not count_challenges(database, CATALOGUE, NOW)
-        # Closing the connection would release the lock, too, but only when the server sees it closed.
+        # Closing the connection would also release the lock, but only once the server notices.
         other.execute("SELECT pg_advisory_unlock(1667785068, 5)")
     assert count_challenges(database, CATALOGUE, NOW)
 
@@ -173,7 +173,5 @@ LAST = LastCount(NOW, "version", 10, SECOND, 10)
     ],
     ids=["never", "catalogue", "no change", "change", "just now", "took long", "long ago", "changes forgotten"],
 )
-def test_counting_is_due_when_something_changed_and_it_is_worth_it(
-    last: LastCount, version: str, after: int, due: bool
-) -> None:
+def test_counting_is_due_after_a_change_and_a_pause(last: LastCount, version: str, after: int, due: bool) -> None:
     assert is_due(last, version, NOW + after) is due

@@ -1,5 +1,6 @@
-"""Standings are what completions, claims and adjustments add up to at every instant, whoever writes them; and what
-was spoiled is rebuilt while all of them go on.
+"""Standings equal the sum of completions, claims and adjustments at every instant, with concurrent writers.
+
+Damaged standings are rebuilt beside them.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ Deed: TypeAlias = Callable[[Database, random.Random, int], object]
 
 
 def report(database: Database, chance: random.Random, number: int) -> None:
-    """Events of several players, on any of five days."""
+    """Return events of several players on any of five days."""
     batch = [
         Event(f"{number} {index}", chance.choice(PLAYERS), NOW + chance.randrange(5 * DAY), KILLS, delta=1)
         for index in range(chance.randint(1, 12))
@@ -90,7 +91,7 @@ def claim(database: Database, chance: random.Random, _: int) -> None:
 
 
 def undo(database: Database, chance: random.Random, _: int) -> None:
-    """An operator refunds a claim, one of those that are not under way."""
+    """Refund a claim that is not in delivery."""
     rows = database.autocommit(
         lambda connection: connection.execute("SELECT grant_id FROM reward_outbox").fetchall(), soon()
     )
@@ -112,7 +113,7 @@ PLAY: list[Deed] = [report, report, report, switch, claim, claim, undo, adjust]
 
 
 def at_once(database: Database, deliver: Deed, beside: Deed) -> None:
-    """Play in several threads, and deliver what is claimed; and do something beside them until they are done."""
+    """Play and deliver claims in several threads, and call `beside` until they are done."""
     done = threading.Event()
 
     def play(seed: int) -> None:
@@ -138,7 +139,7 @@ def at_once(database: Database, deliver: Deed, beside: Deed) -> None:
 
 @contextmanager
 def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
-    """The database, and deliveries by a game that has no room for every second reward."""
+    """Yield the database, with deliveries to a game that refuses every second reward."""
     numbers = count()
 
     def answer(_: Delivery) -> Answer | None:
@@ -151,7 +152,7 @@ def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
         yield database, lambda _, __, ___: dispatcher.one_pass()
 
 
-def test_standings_agree_with_what_they_are_made_of_at_every_instant(database_url: str) -> None:
+def test_standings_agree_with_completions_claims_and_adjustments_at_every_instant(database_url: str) -> None:
     looks = 0
 
     def look(database: Database, _: random.Random, __: int) -> None:
@@ -163,11 +164,11 @@ def test_standings_agree_with_what_they_are_made_of_at_every_instant(database_ur
         at_once(database, deliver, look)
         assert looks > 10
         assert not any(page.drifts for page in recalculate_all(database, CATALOGUE, dry=True))
-    assert {ClaimState.REFUSED, ClaimState.REFUNDED} < states(database_url), "all of it has happened"
+    assert {ClaimState.REFUSED, ClaimState.REFUNDED} < states(database_url), "all states have occurred"
 
 
 def spoil(connection: Connection, user_id: str) -> None:
-    """Make a player's standings wrong, one of them alone, so that it takes no part in any order of locks."""
+    """Damage one standing of a player, in a transaction without other locks."""
     connection.execute(
         "UPDATE standing SET points = points - 5, completed = completed + 1"
         " WHERE user_id = $1 AND schedule = 'lifetime' AND scope = 'all'",
@@ -175,14 +176,14 @@ def spoil(connection: Connection, user_id: str) -> None:
     )
 
 
-def test_what_was_spoiled_is_rebuilt_while_everybody_goes_on(database_url: str) -> None:
+def test_damaged_standings_are_rebuilt_beside_concurrent_play(database_url: str) -> None:
     rebuilt: list[Drift] = []
     newest: dict[StandingKey, int] = {}
 
     def see_versions(database: Database, player: str) -> None:
         found = database.autocommit(partial(histories.read, user_ids=[player]), soon())
         for key, standing in found[player].standings.items():
-            assert standing.version >= newest.get(key, 0), "what somebody has seen is newer"
+            assert standing.version >= newest.get(key, 0), "a newer version has been seen"
             newest[key] = standing.version
 
     def heal(database: Database, chance: random.Random, _: int) -> None:
@@ -200,7 +201,7 @@ def test_what_was_spoiled_is_rebuilt_while_everybody_goes_on(database_url: str) 
         assert deadlocks(connection) == 0
 
 
-def test_everything_is_rebuilt_from_nothing(database_url: str) -> None:
+def test_all_standings_are_rebuilt_when_missing(database_url: str) -> None:
     with busy(database_url) as (database, deliver):
         at_once(database, deliver, adjust)
         before = database.autocommit(partial(histories.read, user_ids=PLAYERS), soon())

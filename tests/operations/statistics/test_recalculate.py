@@ -1,4 +1,4 @@
-"""Standings are rebuilt from what they are made of, while everything goes on."""
+"""Standings are recalculated from completions, claims and adjustments, beside concurrent play."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def journalled(database: Database) -> list[list[str]]:
 
 @pytest.fixture
 def played(database: Database) -> dict[StandingKey, Standing]:
-    """What a player has who has won and claimed."""
+    """Return the standings of a player who has won and claimed."""
     flushed(database, CATALOGUE, [kill()])
     claim_reward(database, CATALOGUE, "player", WIN, None, NOW + DAY, soon())
     return kept(database)
 
 
 @pytest.mark.usefixtures("played")
-def test_what_was_kept_up_is_not_touched(database: Database, database_url: str) -> None:
+def test_standings_without_drift_are_not_changed(database: Database, database_url: str) -> None:
     before = contents(database_url)
     assert recalculate(database, CATALOGUE, ["player", "nobody"], soon()) == []
     assert contents(database_url) == before
@@ -77,7 +77,7 @@ def test_what_was_kept_up_is_not_touched(database: Database, database_url: str) 
         " FROM standing WHERE scope = 'all' AND schedule = 'lifetime'",
     ],
 )
-def test_what_has_drifted_is_rebuilt_and_never_grows_younger(
+def test_drifted_standings_are_rebuilt_with_a_newer_version(
     database: Database, database_url: str, played: dict[StandingKey, Standing], spoil: str
 ) -> None:
     with connected(database_url) as connection:
@@ -96,7 +96,7 @@ def test_what_has_drifted_is_rebuilt_and_never_grows_younger(
     assert recalculate(database, CATALOGUE, ["player"], soon()) == []
 
 
-def test_a_board_hears_of_what_was_rebuilt(
+def test_rebuilt_standings_add_a_journal_entry(
     database: Database, database_url: str, played: dict[StandingKey, Standing]
 ) -> None:
     before = journalled(database)
@@ -111,7 +111,7 @@ def test_a_board_hears_of_what_was_rebuilt(
     assert journalled(database) == [*before, ["player"]]
 
 
-def test_completions_from_before_standings_were_kept_are_taken_in(database: Database, database_url: str) -> None:
+def test_completions_older_than_standings_are_included(database: Database, database_url: str) -> None:
     with connected(database_url) as connection:
         connection.execute(
             "INSERT INTO completion (user_id, goal_id, period_start, occurrence, claim_time, claim_number)"
@@ -121,7 +121,7 @@ def test_completions_from_before_standings_were_kept_are_taken_in(database: Data
     assert kept(database)[ALL] == Standing(1, 1, 0, None, None, 2)
 
 
-def test_a_board_that_is_new_is_filled_and_one_that_is_gone_keeps_its_numbers(database: Database) -> None:
+def test_a_new_leaderboard_is_filled_and_a_removed_one_keeps_its_standings(database: Database) -> None:
     without = replace(CATALOGUE, leaderboards=())
     flushed(database, without, [kill()])
     assert WEEK not in kept(database)
@@ -134,12 +134,12 @@ def test_a_board_that_is_new_is_filled_and_one_that_is_gone_keeps_its_numbers(da
     assert kept(database)[WEEK].points == 100
 
 
-def test_every_player_is_looked_at_once(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_player_is_compared_once(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "PAGE_PLAYERS", 4)
     players = [f"player '{number}'" for number in range(10)]
     flushed(database, CATALOGUE, [kill(player) for player in players[:-2]])
     with connected(database_url) as connection:
-        # One of whom only a completion is stored, and one of whom only a standing is.
+        # A player with only a completion, and one with only a standing.
         connection.execute(
             "INSERT INTO completion (user_id, goal_id, period_start, occurrence)"
             " VALUES ($1, 'win', timestamptz 'epoch', 1)",

@@ -1,4 +1,4 @@
-"""Standings are kept up in the commit of what they count, and equal what adding everything up anew gives."""
+"""Standings change in the commit of what they count, and equal a full recalculation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def stored(database_url: str) -> dict[StandingKey, Standing]:
 
 
 def added_up(database_url: str, catalogue: Catalogue = CATALOGUE) -> dict[StandingKey, Standing]:
-    """What completions and claims are worth, from the beginning."""
+    """Recalculate the standings from completions and claims."""
     with connected(database_url) as connection:
         rows = connection.execute(
             "SELECT user_id, complete_time, challenge_id, tags, points, active_since, claim_time FROM completion",
@@ -91,9 +91,7 @@ def test_completions_and_claims_count_at_once(database: Database, database_url: 
     assert stored(database_url) == added_up(database_url)
 
 
-def test_a_goal_that_is_satisfied_without_an_event_counts_when_it_is_activated(
-    database: Database, database_url: str
-) -> None:
+def test_a_goal_satisfied_without_an_event_counts_when_activated(database: Database, database_url: str) -> None:
     flush(database, CATALOGUE, [kills(1, 2)], soon())
     set_goal_active(database, CATALOGUE, "player", CHOSEN, True, NOW, soon())
     assert stored(database_url)[ALL] == Standing(2, 0, 11, NOW, None, 2)
@@ -110,7 +108,7 @@ def test_a_redelivered_event_counts_once(database: Database, database_url: str) 
     assert stored(database_url) == before == added_up(database_url)
 
 
-def test_a_refund_takes_the_claim_back_and_leaves_the_completion(database: Database, database_url: str) -> None:
+def test_a_refund_removes_the_claim_and_keeps_the_completion(database: Database, database_url: str) -> None:
     flush(database, CATALOGUE, [kills(1, 1)], soon())
     granted = claim(database)
     action = OperatorAction(Act.REFUND, lambda status: refunded(status, NOW), "operator", "a test")
@@ -118,7 +116,7 @@ def test_a_refund_takes_the_claim_back_and_leaves_the_completion(database: Datab
     assert stored(database_url)[ALL] == Standing(1, 0, 10, NOW, None, 1)
 
 
-def test_whose_scores_changed_is_noted_with_the_change(database: Database, database_url: str) -> None:
+def test_changed_scores_add_a_journal_entry_in_the_same_transaction(database: Database, database_url: str) -> None:
     other = Event("other", "other player", NOW, KILLS, value=3)
     committed = Flush(database, CATALOGUE, soon())
     committed.run([kills(1, 1), other])
@@ -132,7 +130,9 @@ def test_whose_scores_changed_is_noted_with_the_change(database: Database, datab
 
 
 @pytest.mark.parametrize("catalogue", [replace(CATALOGUE, leaderboards=()), CATALOGUE])
-def test_what_changes_no_score_is_not_noted(database: Database, database_url: str, catalogue: Catalogue) -> None:
+def test_changes_without_effect_on_scores_add_no_journal_entry(
+    database: Database, database_url: str, catalogue: Catalogue
+) -> None:
     first = Flush(database, replace(catalogue, leaderboards=()), soon())
     first.run([kills(1, 1)])
     before = journal(database_url)
