@@ -16,6 +16,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.operations.catalogue.catalogue_record import conflicts_with_record
 from shared.operations.database_probe import probe_database
+from shared.postgres.addresses import AddressInvalid, check_address
 from shared.postgres.database import Database
 
 
@@ -72,6 +73,10 @@ def _conflicts_with_record(catalogue: Catalogue) -> list[Problem]:
     url = os.environ.get("DATABASE_URL")
     if not url:
         return [Problem("", "is not set", "DATABASE_URL")]
+    try:
+        check_address(url)
+    except AddressInvalid as invalid:
+        return [Problem("", str(invalid), "DATABASE_URL")]
     database = Database(url, pool_size=1, application_name="admin catalogue")
     database.open()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from admin.arguments import whole_number
-from admin.opening import setting
+from admin.opening import database_address, stop
 from admin.terminal import say
 from shared.postgres import schema
 
@@ -21,8 +21,11 @@ BACK_MAX = 1_000
 )
 def migrate(back: int | None) -> None:
     """Apply the migrations that the database at DATABASE_URL lacks."""
-    url = setting("DATABASE_URL")
-    names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
+    url = database_address()
+    try:
+        names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
+    except schema.MigrationRefused as refusal:
+        stop(str(refusal))
     for name in names:
         say(f"{done}: {name}")
     if not names:

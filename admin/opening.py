@@ -20,6 +20,7 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.operations.goals.known_player import PlayerUnknown
+from shared.postgres.addresses import EXAMPLE, AddressInvalid, check_address
 from shared.postgres.catalogue import catalogue_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -43,6 +44,16 @@ def setting(name: str) -> str:
     return value
 
 
+def database_address() -> str:
+    """Return the address in DATABASE_URL, or end the command."""
+    address = setting("DATABASE_URL")
+    try:
+        check_address(address)
+    except AddressInvalid as invalid:
+        stop(f"DATABASE_URL {invalid}; correct is for example {EXAMPLE}", status=2)
+    return address
+
+
 def stop(*why: str, status: int = 1) -> NoReturn:
     """End the command with a message of one or more lines."""
     say_error(*why)
@@ -52,7 +63,7 @@ def stop(*why: str, status: int = 1) -> NoReturn:
 @contextmanager
 def open_database(command: str) -> Iterator[Database]:
     """Yield the database at DATABASE_URL. An error of the database or an unknown player ends the command."""
-    database = Database(setting("DATABASE_URL"), pool_size=1, application_name=f"admin {command}")
+    database = Database(database_address(), pool_size=1, application_name=f"admin {command}")
     database.open()
     try:
         yield database

@@ -8,7 +8,7 @@ from admin.arguments import dry_run, whole_number
 from admin.cache_steps import build_rankings, clear_redis, fill_buffers, read_tops
 from admin.database_steps import repair_indexes, tidy_tables
 from admin.leaderboard_access import leaderboard_access
-from admin.opening import load_catalogue, open_cache_if_set, open_database, setting, stop
+from admin.opening import database_address, load_catalogue, open_cache_if_set, open_database, stop
 from admin.steps import Steps, steps
 from shared.cache.redis import Cache
 from shared.domain.instant import day_of
@@ -49,7 +49,7 @@ def optimize(full: bool, dry_run: bool, warm_players: int, **parts: bool) -> int
         raise click.UsageError("say what to do, or --full")
     try:
         with (
-            maintenance(setting("DATABASE_URL")) as session,
+            maintenance(database_address()) as session,
             open_cache_if_set() as cache,
             steps(dry=dry_run) as taken,
         ):

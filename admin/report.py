@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from admin.arguments import whole_number
-from admin.opening import open_cache_if_set, setting, stop
+from admin.opening import database_address, open_cache_if_set, stop
 from admin.terminal import bytes_text, say, say_error, share_text, show, time_text
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.server_report import report as report_of
@@ -35,7 +35,7 @@ def report(statements: int) -> int:
     """
     complete = True
     try:
-        with maintenance(setting("DATABASE_URL")) as session:
+        with maintenance(database_address()) as session:
             _section("database", _DATABASE, [_database_row(session.do(database_report.database_activity))])
             _section("tables", _TABLES, map(_table_row, session.do(database_report.table_health)))
             indexes = map(_index_row, session.do(database_report.index_use))

@@ -18,7 +18,7 @@ _CONNECT_TIMEOUT_S = 5
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
     """Yield a connection set up like the services' connections."""
-    with Connection.connect(url, **connect_arguments(_CONNECT_TIMEOUT_S, "bench")) as connection:
+    with Connection.connect(url, **connect_arguments(url, _CONNECT_TIMEOUT_S, "bench")) as connection:
         yield connection
 
 

@@ -17,6 +17,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from shared.domain.instant import SECOND, Instant
+from shared.postgres.addresses import resolve
 
 _T = TypeVar("_T")
 
@@ -149,16 +150,28 @@ SESSION_OPTIONS = {
 }
 
 
-def connect_arguments(connect_timeout_s: int, application_name: str) -> dict[str, Any]:
-    """Return the keyword arguments of `Connection.connect` besides the address."""
+TRANSPORT_OPTIONS = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Seconds and milliseconds after which a silent network ends a connection."""
+
+
+def connect_arguments(address: str, connect_timeout_s: int, application_name: str) -> dict[str, Any]:
+    """Return the keyword arguments of `Connection.connect` besides the address.
+
+    What the address, its service or the environment sets takes precedence: of a session option that is set twice the
+    later one holds, and ours come first. Only the encoding is always ours.
+    """
+    theirs = resolve(address)
+    ours = {"connect_timeout": str(connect_timeout_s), "application_name": application_name, **TRANSPORT_OPTIONS}
+    session = " ".join(f"-c {name}={value}" for name, value in SESSION_OPTIONS.items())
     return {
         "autocommit": True,
         "cursor_factory": psycopg.RawCursor,
-        "connect_timeout": connect_timeout_s,
-        "application_name": application_name,
-        "options": " ".join(f"-c {name}={value}" for name, value in SESSION_OPTIONS.items()),
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 20_000,
+        "options": f"{session} {theirs['options']}".strip(),
+        "client_encoding": "UTF8",
+        **{name: theirs[name] or value for name, value in ours.items()},
     }

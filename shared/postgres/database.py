@@ -51,7 +51,7 @@ class Database:
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
-            kwargs=connect_arguments(CONNECT_TIMEOUT_S, application_name),
+            kwargs=connect_arguments(url, CONNECT_TIMEOUT_S, application_name),
             configure=self._configure,
             min_size=pool_size,
             max_size=pool_size,

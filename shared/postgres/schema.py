@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
 import psycopg
-from yoyo import get_backend, read_migrations
+from yoyo import read_migrations
 from yoyo.backends.base import DatabaseBackend
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import default_migration_table
 
+from shared.postgres.addresses import resolve
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -23,9 +27,17 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ADVISORY_LOCK = 0x6368616C
 """Key of the lock that every process takes before it migrates."""
 
+BEHIND_POOLER = (
+    "a connection pooler such as PgBouncer stands before the database, which hands locks and settings of a session to "
+    "others: give this command DATABASE_URL with the address of the server itself"
+)
+
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
 _IS_READ_ONLY = statement("is_read_only")
+_LOCK = statement("lock_schema")
+_RIGHTS = statement("schema_rights")
+_BACKEND_PID = statement("backend_pid")
 
 
 def migration_files() -> list[Path]:
@@ -33,17 +45,17 @@ def migration_files() -> list[Path]:
     return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 
 
-def migrate(url: str) -> list[str]:
-    """Apply the missing migrations, and return their names."""
-    with _backend(url) as backend:
+def migrate(address: str) -> list[str]:
+    """Apply the missing migrations, and return their names. Raise `MigrationRefused` if it is not possible."""
+    with _migrating(address) as backend:
         pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
         backend.apply_migrations(pending)
         return [migration.id for migration in pending]
 
 
-def roll_back(url: str, count: int) -> list[str]:
+def roll_back(address: str, count: int) -> list[str]:
     """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data."""
-    with _backend(url) as backend:
+    with _migrating(address) as backend:
         applied = backend.to_rollback(read_migrations(str(MIGRATIONS)))
         newest = applied[:count]
         backend.rollback_migrations(newest)
@@ -64,14 +76,57 @@ def is_read_only(connection: Connection) -> bool:
     return bool(_IS_READ_ONLY.value(connection))
 
 
+class MigrationRefused(Exception):
+    """The schema cannot be changed; the message says what is missing."""
+
+
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
+    """yoyo's backend with addresses that libpq reads, like everybody else. yoyo's own parser knows only simple URLs."""
+
+    def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
+        return psycopg.connect(dburi.database, **_arguments(dburi.database))
+
+
 @contextmanager
-def _backend(url: str) -> Iterator[DatabaseBackend]:
-    # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
-        parts = urlsplit(url)
-        backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
-        try:
-            yield backend
-        finally:
-            backend.connection.close()
+def _migrating(address: str) -> Iterator[DatabaseBackend]:
+    try:
+        with Connection.connect(address, **_arguments(address)) as connection:
+            _check_rights(connection)
+            # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
+            _LOCK.rows(connection, ADVISORY_LOCK)
+            uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
+            with _Backend(uri, default_migration_table) as backend:
+                backend.init_database()
+                yield backend
+    except psycopg.errors.InsufficientPrivilege as error:
+        message = f"{error.diag.message_primary}: migrate as the role that owns the tables (docs/operations.md, Roles)"
+        raise MigrationRefused(message) from error
+    except psycopg.OperationalError as error:
+        raise MigrationRefused(error.diag.message_primary or str(error).partition("\n")[0]) from error
+
+
+def _arguments(address: str) -> dict[str, Any]:
+    """Return the arguments of a connection without the limits of calls: a migration takes as long as it takes."""
+    name = resolve(address)["application_name"] or "admin migrate"
+    return {"autocommit": True, "client_encoding": "UTF8", "application_name": name}
+
+
+def is_behind_pooler(connection: Connection) -> bool:
+    """Return whether a pooler hands the connection's statements to sessions of its own."""
+    return int(_BACKEND_PID.value(connection)) != connection.info.backend_pid
+
+
+def _check_rights(connection: Connection) -> None:
+    """Raise `MigrationRefused` if no table can be created, or if the lock could outlive this connection."""
+    if is_behind_pooler(connection):
+        raise MigrationRefused(BEHIND_POOLER)
+    role, search_path, schema, may_create = _RIGHTS.only_row(connection)
+    if schema is None:
+        raise MigrationRefused(
+            f"no schema of the search path {search_path!r} exists: create one, or change search_path"
+        )
+    if not may_create:
+        raise MigrationRefused(
+            f"role {role!r} may not create tables in schema {schema!r}: migrate as the owner, or have it run "
+            f"GRANT CREATE ON SCHEMA {schema} TO {role} (docs/operations.md, Roles)"
+        )

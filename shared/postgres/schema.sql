@@ -9,3 +9,18 @@ SELECT migration_id FROM _yoyo_migration;
 -- name: is_read_only
 -- Return whether the server refuses writes.
 SELECT current_setting('transaction_read_only') = 'on';
+
+-- name: lock_schema
+-- Wait until no other session changes the schema, and keep others from it. The lock ends with the session.
+-- $1 lock_key
+SELECT pg_advisory_lock($1::bigint);
+
+-- name: schema_rights
+-- Return the role, the search path, the schema that new tables get into, and whether the role may create them there.
+SELECT
+    current_user, current_setting('search_path'), current_schema(),
+    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false);
+
+-- name: backend_pid
+-- Return the process that executes this connection's statements.
+SELECT pg_backend_pid();

@@ -67,3 +67,30 @@ def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"{version('challenge-backend')}\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["boards", "list"], ["migrate"], ["optimize", "--full"], ["report"], ["rewards", "list"]]
+)
+def test_a_wrong_address_is_refused_with_an_example(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://app:s3cretpw@host/game")
+    monkeypatch.setenv("CATALOGUE", "catalogues/demo.yaml")
+    with pytest.raises(SystemExit) as left:
+        main(command)
+    assert left.value.code == 2
+    assert capsys.readouterr().err == (
+        "DATABASE_URL has the scheme 'postgresql+psycopg', must be 'postgresql'; "
+        "correct is for example postgresql://user:password@host:5432/database\n"
+    )
+
+
+def test_a_database_that_cannot_be_reached_is_reported_in_one_line_by_migrate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://app:s3cretpw@127.0.0.1:1/game")
+    with pytest.raises(SystemExit) as left:
+        main(["migrate"])
+    assert left.value.code == 1
+    assert capsys.readouterr().err.startswith('connection failed: connection to server at "127.0.0.1", port 1 failed')

@@ -26,7 +26,7 @@ def soon(seconds: float = PATIENCE_S) -> float:
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
     """Open a connection with the pool's options, in autocommit mode."""
-    with Connection.connect(url, **connect_arguments(5, "tests")) as connection:
+    with Connection.connect(url, **connect_arguments(url, 5, "tests")) as connection:
         yield connection
 
 

@@ -12,7 +12,7 @@ from shared.domain.instant import Day
 from shared.domain.maintenance import TableActivity
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection, connect_arguments
-from shared.postgres.schema import ADVISORY_LOCK
+from shared.postgres.schema import ADVISORY_LOCK, BEHIND_POOLER, is_behind_pooler
 from shared.postgres.statements import statement
 
 _T = TypeVar("_T")
@@ -49,8 +49,10 @@ def maintenance(url: str) -> Iterator[MaintenanceSession]:
     """Open a session. Raise `MaintenanceRefused` if the database cannot be reached."""
     with ExitStack() as opened:
         with _refusals():
-            arguments = connect_arguments(CONNECT_TIMEOUT_S, "admin maintenance")
+            arguments = connect_arguments(url, CONNECT_TIMEOUT_S, "admin maintenance")
             connection = opened.enter_context(Connection.connect(url, **arguments))
+            if is_behind_pooler(connection):
+                raise MaintenanceRefused(BEHIND_POOLER)
             connection.execute("SET statement_timeout = 0")
             # A step that waits for old transactions to end blocks no other session.
             connection.execute("SET lock_timeout = 0")
