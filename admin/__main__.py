@@ -11,13 +11,14 @@ import click
 
 from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
 from admin.terminal import say_error, write_any_text
+from shared.runtime.version import VERSION
 
 SCRIPT = "challenge-admin"
 """Name of the installed script (`pyproject.toml`)."""
 
 
 @click.group(epilog="Exit status: 0 done, 1 failed, 2 wrong usage.")
-@click.version_option(package_name="challenge-backend", message="%(version)s")
+@click.version_option(VERSION, message="%(version)s")
 def cli() -> None:
     """Look after a running challenge backend and its configuration."""
 

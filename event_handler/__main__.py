@@ -36,8 +36,8 @@ CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 
 def compose(settings: EventHandlerSettings, process: Process) -> None:
-    """Start all parts; what is started last is stopped first."""
-    # Events need no other form than the definitions themselves.
+    """Start all parts; the last one to start is the first to stop."""
+    # Events are judged by the definitions as they are.
     catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions)
     window = Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND)
     telemetry = EventTelemetry(process.telemetry)
@@ -79,7 +79,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
 
 
 def main() -> int:
-    """Run the handler until a signal ends it."""
+    """Run the handler until a signal stops it, and return the exit code."""
     service = Service(NAME, "Takes events in and turns them into progress.", EventHandlerSettings, compose)
     return run_service(service, sys.argv[1:], os.environ)
 

@@ -1,4 +1,4 @@
-"""What the event handler is told by its environment."""
+"""Settings of the event handler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.runtime.settings_groups import (
 
 @dataclass(frozen=True, kw_only=True)
 class EventSettings:
-    """Which events are taken in, and how many at a time."""
+    """Which events are accepted, and how many at a time."""
 
     buffer_events_max: int = setting(
         "EVENT_BUFFER_MAX",
@@ -25,7 +25,7 @@ class EventSettings:
         unit="events",
         minimum=1_000,
         maximum=1_000_000,
-        help="Events that may wait for their commit in each worker. One more is answered RESOURCE_EXHAUSTED.",
+        help="Events that may wait for their commit in each worker. Any more get RESOURCE_EXHAUSTED.",
     )
     streams: int = setting(
         "EVENT_STREAMS",
@@ -33,7 +33,7 @@ class EventSettings:
         unit="streams",
         minimum=1,
         maximum=1_000,
-        help="Streams open at once in each worker. One more is answered RESOURCE_EXHAUSTED.",
+        help="Open streams in each worker. Any more get RESOURCE_EXHAUSTED.",
     )
     horizon_h: int = setting(
         "EVENT_HORIZON_H",
@@ -41,12 +41,12 @@ class EventSettings:
         unit="hours",
         minimum=1,
         maximum=720,
-        help="How old an event may be. So long, and a day more, the ledger remembers event ids.",
+        help="Oldest accepted event. Ids are kept one day longer.",
     )
     keep_content: bool = setting(
         "EVENT_KEEP_CONTENT",
         default=False,
-        help="Whether the ledger keeps events whole, so that `python -m admin audit` can replay them.",
+        help="Whether the ledger keeps whole events, so that `python -m admin audit` can replay them.",
     )
     skew_s: int = setting(
         "EVENT_SKEW_S",
@@ -54,7 +54,7 @@ class EventSettings:
         unit="seconds",
         minimum=0,
         maximum=3_600,
-        help="How far ahead of the handler's clock an event may be.",
+        help="How far ahead of the handler's clock the time of an event may be.",
     )
 
 
@@ -62,8 +62,8 @@ class EventSettings:
 class EventHandlerSettings:
     """All settings of the event handler."""
 
-    # More threads than the challenge service has: a call waits here for the commit that it shares, and costs no
-    # processor time meanwhile. A disk that stalls for a moment fills few threads at once.
+    # More threads than the challenge service has: a call waits here for the commit that it shares, without using CPU.
+    # A disk that stalls for a moment fills only a few of the threads.
     server: ServerSettings = prefixed("EVENT_", port=50052, metrics_port=9102, threads=128)
     events: EventSettings
     catalogue: CatalogueSettings

@@ -1,4 +1,4 @@
-"""The reward dispatcher: `python -m reward_dispatcher`. It delivers grants where the challenge service does not."""
+"""The reward dispatcher, `python -m reward_dispatcher`: delivers grants where the challenge service does not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "reward_dispatcher"
 
 
 def compose(settings: DispatcherSettings, process: Process) -> None:
-    """Start all parts; what is started last is stopped first. The server has nothing but health."""
+    """Start all parts; the last one to start is the first to stop. The server offers only health checks."""
     health = Health([NAME])
     database = open_database(settings.database, NAME, process, health)
     start_delivery(settings.rewards, database, process)
@@ -25,7 +25,7 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
 
 
 def main() -> int:
-    """Run the dispatcher until a signal ends it."""
+    """Run the dispatcher until a signal stops it, and return the exit code."""
     service = Service(NAME, "Delivers claimed rewards to their providers.", DispatcherSettings, compose)
     return run_service(service, sys.argv[1:], os.environ)
 

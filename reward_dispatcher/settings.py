@@ -1,4 +1,4 @@
-"""What the reward dispatcher is told by its environment."""
+"""Settings of the reward dispatcher."""
 
 from __future__ import annotations
 

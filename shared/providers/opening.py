@@ -29,8 +29,8 @@ def open_providers(settings: RewardSettings, clock: Clock) -> dict[str, Provider
         providers[LOG] = LogOnlyProvider()
     if settings.webhook_url and settings.webhook_secret:
         providers[WEBHOOK] = WebhookProvider(
-            settings.webhook_url,
-            settings.webhook_secret,
+            settings.webhook_url.reveal(),
+            settings.webhook_secret.reveal(),
             timeout_s=settings.timeout_s,
             connections=settings.concurrency,
             clock=clock,

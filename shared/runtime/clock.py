@@ -1,4 +1,4 @@
-"""The wall clock, read in one place; everything else is given `now` or a `Clock`.
+"""The wall clock, read in one place; everything else receives `now` or a `Clock`.
 
 Deadlines and durations are measured with `time.monotonic`, which no administrator can move.
 """
@@ -12,9 +12,9 @@ from typing import TypeAlias
 from shared.domain.instant import Instant
 
 Clock: TypeAlias = Callable[[], Instant]
-"""Answers the present instant."""
+"""Return the present instant."""
 
 
 def system_clock() -> Instant:
-    """The present instant by the system's clock, in UTC."""
+    """Return the present instant by the system's clock, in UTC."""
     return time.time_ns() // 1_000

@@ -1,4 +1,4 @@
-"""The command line that both services have in common."""
+"""The command line of all services."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.runtime.version import VERSION
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the command line said. `worker`: a parent process started this one as one of several."""
+    """The parsed command line. `worker`: a parent process started this one as one of several."""
 
     show_settings: bool
     workers: int | None
@@ -17,10 +19,11 @@ class Arguments:
 
 
 def parse(program: str, description: str, argv: Sequence[str]) -> Arguments:
-    """The arguments; exits with 2 and the usage if they are wrong, with 0 after `--help`."""
+    """Return the arguments; exit with 2 and the usage if they are wrong, with 0 after `--help` or `--version`."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--settings", action="store_true", help="print every setting with its value, and exit")
-    parser.add_argument("--workers", type=_positive, metavar="N", help="processes that share the port")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="number of processes that share the port")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parsed = parser.parse_args(argv)
     return Arguments(parsed.settings, parsed.workers, parsed.worker)

@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 def every(interval_s: float, one_pass: Callable[[], object], stopping: threading.Event) -> None:
-    """Does a pass at once, and again `interval_s` after the end of each, until `stopping` is set."""
+    """Run a pass at once, and again `interval_s` after the end of each, until `stopping` is set."""
     while not stopping.is_set():
         one_pass()
         stopping.wait(interval_s)
 
 
 class Duties:
-    """The background duties of a process, each in a thread of its own, so that one that hangs holds up no other."""
+    """The background duties of a process, each in its own thread, so that one that hangs delays no other."""
 
     def __init__(self, lifecycle: Lifecycle, telemetry: Telemetry) -> None:
         self._lifecycle = lifecycle
@@ -32,7 +32,7 @@ class Duties:
     def start(
         self, name: str, interval_s: float, one_pass: Callable[[], object], *, timeout_s: float = STEP_TIMEOUT_S
     ) -> None:
-        """Runs `one_pass` every `interval_s` until the process stops, which waits `timeout_s` for the pass under way.
+        """Run `one_pass` every `interval_s` until the process stops, which waits `timeout_s` for the running pass.
 
         A pass that raises is logged and counted (`duty_passes_total{outcome="failed"}`), and the loop goes on.
         """
@@ -49,8 +49,11 @@ class Duties:
 
 
 class _Duty:
-    """One pass that never raises. Of failures in a row the first is logged with its traceback, so that an outage of an
-    hour does not fill the log; the counter has them all."""
+    """One pass that never raises.
+
+    Of consecutive failures only the first is logged, with its traceback, so that an outage of an hour does not fill the
+    log. The counter has them all.
+    """
 
     def __init__(
         self, name: str, one_pass: Callable[[], object], done: Callable[[], None], failed: Callable[[], None]
@@ -72,5 +75,5 @@ class _Duty:
             return
         self._done()
         if self._failing:
-            log.info("duty works again", extra={"duty": self._name})
+            log.info("duty recovered", extra={"duty": self._name})
         self._failing = False

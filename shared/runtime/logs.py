@@ -1,7 +1,7 @@
 """Logs: one JSON object a line on standard error.
 
 Written with the standard library's loggers; `extra={"port": 50051}` adds fields. Player ids belong in the field
-`user_id`, which is only shown at level DEBUG: logs live longer and travel further than the data they speak of.
+`user_id`, which is only shown at level DEBUG: logs live longer and travel further than the data that they describe.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as JSON: time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, extra fields,
-    and the traceback under `exception`."""
+    """Formats a record as a JSON object.
+
+    Its fields are time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, the extra fields, and the
+    traceback under `exception`.
+    """
 
     def __init__(self, *, worker: int | None, personal: bool) -> None:
         super().__init__()
@@ -28,6 +31,7 @@ class JsonFormatter(logging.Formatter):
         self._left_out = _STANDARD_FIELDS if personal else _STANDARD_FIELDS | PERSONAL_FIELDS
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line without its end."""
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
             "time": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -48,9 +52,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: str, *, worker: int | None = None) -> None:
-    """Sends all logs of the process to standard error from `level` up; `worker` is the index among several.
+    """Send all logs of the process from `level` up to standard error; `worker` is the index among several.
 
-    Warnings of Python and exceptions that nobody catches, in any thread, become lines like all others.
+    Python's warnings, and exceptions that nothing catches in any thread, become lines like all others.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))

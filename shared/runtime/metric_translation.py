@@ -19,7 +19,10 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def translated(families: Iterable[Family], started_ns: int, now_ns: int) -> list[Metric]:
-    """Every counter, gauge and histogram; both instants in nanoseconds since 1970, the first that of the zero."""
+    """Return every counter, gauge and histogram.
+
+    Both instants are in nanoseconds since 1970; at `started_ns` all sums were 0.
+    """
     metrics = []
     for family in families:
         if family.type == "counter":

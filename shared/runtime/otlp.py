@@ -24,27 +24,27 @@ from shared.runtime.metric_translation import translated
 from shared.runtime.tracing import Tracing
 
 EXPORT_INTERVAL_S = 15.0
-"""How often metrics are sent; what a Prometheus server usually scrapes at."""
+"""Interval in seconds at which metrics are sent: the usual scrape interval of a Prometheus server."""
 
 _TIMEOUT_S = 1.0
 _SPANS_MAX = 512
 
 CLOSE_TIMEOUT_S = 3.0
-"""What the end may take when the collector does not answer: an export that is under way, the last one, and some air.
-For that, all spans that wait fit into one export."""
+"""Time limit in seconds for closing when the collector does not answer: a running export, the last one, and a margin.
+All waiting spans fit into one export for this reason."""
 
 _SCOPE = InstrumentationScope("challenge")
 
 
 def resource_of(service: str, worker: int | None) -> Resource:
-    """Who is sending: the service, and an instance id of host, process and worker."""
+    """Return the sender: the service, and an instance id of host, process and worker."""
     instance = f"{socket.gethostname()}-{os.getpid()}" if worker is None else f"{socket.gethostname()}-worker-{worker}"
     return Resource.create({"service.name": service, "service.instance.id": instance})
 
 
 def tracing_to(endpoint: str, resource: Resource, sample_ratio: float) -> Tracing:
-    """Tracing whose spans are sent to the collector in batches from a bounded queue; what does not fit is dropped."""
-    # Whoever is traced is decided before the span exists, so whatever arrives here is to be kept.
+    """Return tracing that sends spans to the collector in batches from a bounded queue; more spans are dropped."""
+    # Sampling is decided before the span exists, so every span that arrives here is kept.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint, timeout=_TIMEOUT_S)
     batches = BatchSpanProcessor(exporter, max_queue_size=_SPANS_MAX, max_export_batch_size=_SPANS_MAX)
@@ -62,12 +62,12 @@ class MetricsExport:
         self._started_ns = time.time_ns()
 
     def one_pass(self) -> None:
-        """Sends all metrics once. A collector that is away is logged by the exporter, and costs at most a second."""
+        """Send all metrics once. The exporter logs a collector that is unreachable, which takes at most a second."""
         metrics = translated(self._registry.collect(), self._started_ns, time.time_ns())
         scopes: Iterable[ScopeMetrics] = [ScopeMetrics(_SCOPE, metrics, "")]
         self._exporter.export(MetricsData([ResourceMetrics(self._resource, list(scopes), "")]))
 
     def close(self) -> None:
-        """Sends all metrics for the last time."""
+        """Send all metrics for the last time."""
         self.one_pass()
         self._exporter.shutdown()

@@ -1,8 +1,7 @@
-"""The line between a worker and the process that started it: a socket pair on the worker's standard input.
+"""The connection between a worker and its parent process: a socket pair on the worker's standard input.
 
-The parent says once which worker the process is to be, and the worker where its metrics are. When the line ends the
-parent is gone, however it ended, and the worker stops as if it had got SIGTERM: this needs nothing of the operating
-system that only some have.
+The parent sends the worker's index once, and the worker the port of its metrics. When the connection ends, the parent
+is gone, however it ended, and the worker stops as after SIGTERM. This works on every operating system.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ class ParentLink:
 
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-        self._its_end_kills = False
+        self._dies_with_parent = False
 
     def wait_for_index(self) -> int | None:
-        """Waits until the parent says which worker this process is to be; None if the parent ended before.
+        """Wait for the parent to assign this process its index, and return it; None if the parent ended before.
 
-        From then on the parent's end ends this process as well.
+        From then on this process stops when the parent ends.
         """
         if not select.select([self._socket], [], [], 0)[0]:
             log.info("standing by to replace a worker")
@@ -44,52 +43,52 @@ class ParentLink:
         return int(line)
 
     def tell_metrics_port(self, port: int) -> None:
-        """Says where this worker's metrics are read, on the loopback interface."""
+        """Tell the parent the port of this worker's metrics on the loopback interface."""
         self._socket.sendall(b"%d\n" % port)
 
-    def let_its_end_kill(self) -> None:
-        """From here on the parent's end kills this process at once: it was asked to stop, and then its parent died.
+    def die_with_parent(self) -> None:
+        """Have the end of the parent kill this process at once from now on: it was asked to stop, then its parent died.
 
-        Further signals do nothing: where a whole group of processes is asked to stop, a worker is asked twice, by
-        whoever asks the group and by its parent.
+        Further signals do nothing. Where a whole group of processes is asked to stop, a worker is asked twice: with its
+        group and by its parent.
         """
-        self._its_end_kills = True
+        self._dies_with_parent = True
 
     def _watch(self) -> None:
-        # The parent sends nothing more; a parent that died before it read our line resets the connection.
+        # The parent sends nothing more. A parent that died before it read our line resets the connection.
         with contextlib.suppress(ConnectionResetError):
             self._socket.recv(1)
-        if self._its_end_kills:
+        if self._dies_with_parent:
             os.kill(os.getpid(), signal.SIGKILL)
         ask_to_stop()
 
 
 class WorkerLink:
-    """The parent's end, and the process at the other."""
+    """The parent's end, and the worker process."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
-            # A session of its own: Ctrl-C in a terminal is for the parent, which then stops its workers.
+            # The worker has its own session: Ctrl-C in a terminal is for the parent, which then stops its workers.
             self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=dict(environ), start_new_session=True)
 
     def tell_index(self, worker: int) -> None:
-        """Says which worker the process is to be. If it has ended, that is seen by waiting for it."""
+        """Send the process its index. If it has ended, waiting for it shows that."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(b"%d\n" % worker)
 
     def read_metrics_port(self) -> int | None:
-        """Waits until the worker says where its metrics are; None if it ended before."""
+        """Wait for the port of the worker's metrics, and return it; None if the worker ended before."""
         line = _read_line(self._socket)
         return int(line) if line is not None else None
 
     def close(self) -> None:
-        """Ends the line. Only for a worker that has ended: one that lives would stop."""
+        """Close the connection. Only for a worker that has ended: a running one would stop."""
         self._socket.close()
 
 
 def _read_line(link: socket.socket) -> bytes | None:
-    """The one line that comes; None if the other end is closed before."""
+    """Return the one line that is sent; None if the other end closes before."""
     line = b""
     while not line.endswith(b"\n"):
         with contextlib.suppress(ConnectionResetError):

@@ -1,4 +1,4 @@
-"""Ports: where a process listens, and a plain sentence when it cannot."""
+"""The ports that a process listens on, and a plain sentence when it cannot."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.runtime.start_refused import PortUnavailable
 class Endpoint:
     """An address to listen on.
 
-    `setting` is the environment variable that moves the port. `shared` says that several processes listen on it
-    together (SO_REUSEPORT); otherwise the port must be free. Port 0 means any free one.
+    `setting` is the environment variable of the port. With `shared`, several processes listen on it together
+    (SO_REUSEPORT); otherwise the port must be free. Port 0 means any free one.
     """
 
     host: str
@@ -26,7 +26,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def unavailable(self, error: OSError | None = None) -> PortUnavailable:
-        """The error that says that this endpoint cannot be listened on, and what to set instead."""
+        """Return the error that says why nothing can listen on this endpoint, and which setting to change."""
         if error is None or error.errno == errno.EADDRINUSE:
             return PortUnavailable(f"port {self.port} is in use: set {self.setting}")
         if error.errno == errno.EACCES:
@@ -35,19 +35,19 @@ class Endpoint:
 
 
 def require_free(endpoint: Endpoint) -> None:
-    """Raises `PortUnavailable` unless nobody has the port, not even a process that would share it."""
+    """Raise `PortUnavailable` if any process has the port, even one that would share it."""
     try:
-        # Connections of the process before us may linger in TIME_WAIT; they are no reason to call the port busy.
+        # Connections of the previous process may remain in TIME_WAIT; they do not make the port busy.
         _bound(endpoint, socket.SO_REUSEADDR).close()
     except OSError as error:
         raise endpoint.unavailable(error) from None
 
 
 def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
-    """Takes a free port for several processes of this account to listen on together.
+    """Reserve a free port for several processes of this account to listen on together.
 
-    Answers a socket that is bound and never listens: while it is open nobody else can take the port, even when all
-    workers happen to be between two lives. The endpoint that comes back says which port it is and that it is shared.
+    Return a bound socket that never listens, and the endpoint with its port, marked as shared. While the socket is open
+    no other account can take the port, even when all workers happen to be restarting.
     """
     require_free(endpoint)
     try:
@@ -59,12 +59,12 @@ def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
 
 def _reservation(endpoint: Endpoint) -> socket.socket:
     try:
-        # Two sockets that both have SO_REUSEADDR share a port as long as neither listens; so this one goes without.
+        # Two sockets that both have SO_REUSEADDR share a port as long as neither listens, so this one does not set it.
         return _bound(endpoint, socket.SO_REUSEPORT)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        # What lingers there belongs to a process that did not share the port: one worker then, several now.
+        # The remaining connections belong to a process that did not share the port: one worker then, several now.
         return _bound(endpoint, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
 
 

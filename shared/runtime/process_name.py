@@ -1,4 +1,4 @@
-"""Names of processes that can be told apart, and of which it can be said that they are gone."""
+"""Unique names of processes, from which another process can tell that one has ended."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 _NAME = re.compile(r".*:(?P<pid>\d+)@(?P<scope>[0-9a-f]+)\.[0-9a-f]+", re.DOTALL)
 _SCOPE_SOURCES = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
-"""The machine since its start, and the namespace that a process id is of, as containers have their own."""
+"""The machine's current boot, and the namespace of process ids: containers have their own."""
 
 
 class ProcessName:
-    """This process: its host and id for people, and what makes the name unlike that of any other process, ever."""
+    """The name of one process: its host and id for people, and a part that makes it unique for ever."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -27,27 +27,27 @@ class ProcessName:
         return self._name
 
     def knows_to_be_gone(self, name: str) -> bool:
-        """Whether the process of this name is known to have ended.
+        """Return whether the process of this name is known to have ended.
 
-        False wherever that cannot be known: on another machine, in another container.
+        False where that cannot be known: on another machine, in another container.
         """
         parsed = _NAME.fullmatch(name)
         if parsed is None or name == self._name or parsed["scope"] != self._scope:
             return False
         pid = int(parsed["pid"])
-        return pid == self._pid or not _is_there(pid)
+        return pid == self._pid or not _exists(pid)
 
 
 def _scope() -> str:
     found = []
     for source in _SCOPE_SOURCES:
-        # Where they are not there, the host's name alone tells machines apart.
+        # Where these do not exist, the host's name alone tells machines apart.
         with suppress(OSError):
             found.append(os.readlink(source) if "/ns/" in source else Path(source).read_text())
     return blake2b("".join([socket.gethostname(), *found]).encode(), digest_size=4).hexdigest()
 
 
-def _is_there(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -1,15 +1,15 @@
-"""When a worker that died is started again: at once, later if it keeps dying young, and at last not at all."""
+"""The delay before a worker that died is started again: none, longer if it keeps dying young, at last no restart."""
 
 from __future__ import annotations
 
 YOUNG_S = 10.0
-"""A worker that dies younger than this has failed to start, whatever the reason."""
+"""Age in seconds below which a worker that dies has failed to start, whatever the reason."""
 
 FAILURES_MAX = 5
-"""So many failed starts in a row, and starting once more will not help."""
+"""Failed starts in a row after which the worker is given up."""
 
 FIRST_DELAY_S = 0.1
-"""Before the second attempt in a row; doubled each time: 0, 0.1, 0.2, 0.4 s, then the end."""
+"""Delay in seconds before the second attempt in a row. Doubled each time: 0, 0.1, 0.2, 0.4 s, then no restart."""
 
 
 class Restarts:
@@ -19,7 +19,7 @@ class Restarts:
         self._failures = 0
 
     def delay_after(self, lived_s: float) -> float | None:
-        """How long to wait before the next start, in seconds; None: give up."""
+        """Return the seconds to wait before the next start; None to give up."""
         if lived_s >= YOUNG_S:
             self._failures = 0
             return 0.0

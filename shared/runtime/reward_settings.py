@@ -1,9 +1,10 @@
-"""How rewards reach players: which provider brings which, and within which bounds."""
+"""Settings of reward delivery: the provider of each type of reward, and its bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.secret import Secret, SecretAddress
 from shared.runtime.settings import setting
 
 LOG, WEBHOOK, GRPC, NONE = "log", "webhook", "grpc", "none"
@@ -12,23 +13,23 @@ PROVIDERS = (NONE, LOG, WEBHOOK, GRPC)
 
 @dataclass(frozen=True, kw_only=True)
 class RewardSettings:
-    """Providers of rewards. A claim decides who delivers it, so claims and dispatchers are told the same."""
+    """Providers of rewards. A claim decides who delivers it, so claims and dispatchers have the same settings."""
 
     item_provider: str = setting(
         "REWARD_ITEM_PROVIDER",
         default=NONE,
         choices=PROVIDERS,
-        help="Who delivers items. `none`: their grants wait; `log`: a line in the log is all that is given.",
+        help="Provider of items. `none`: their grants wait; `log`: a grant is only a line in the log.",
     )
     wallet_provider: str = setting(
-        "REWARD_WALLET_PROVIDER", default=NONE, choices=PROVIDERS, help="Who delivers currency; as for items."
+        "REWARD_WALLET_PROVIDER", default=NONE, choices=PROVIDERS, help="Provider of currency, as for items."
     )
-    webhook_url: str | None = setting("REWARD_WEBHOOK_URL", help="Where the provider `webhook` sends grants by POST.")
-    webhook_secret: str | None = setting(
-        "REWARD_WEBHOOK_SECRET", secret=True, help="Key of the signature that every call of the webhook carries."
+    webhook_url: SecretAddress | None = setting(
+        "REWARD_WEBHOOK_URL", help="URL to which the provider `webhook` sends grants by POST."
     )
+    webhook_secret: Secret | None = setting("REWARD_WEBHOOK_SECRET", help="Key that signs every call of the webhook.")
     grpc_target: str | None = setting(
-        "REWARD_GRPC_TARGET", help="Where the provider `grpc` is: a host and port that serves `challenge.reward.v1`."
+        "REWARD_GRPC_TARGET", help="Host and port of the provider `grpc`, which serves `challenge.reward.v1`."
     )
     dispatch: bool = setting(
         "REWARD_DISPATCH",
@@ -41,7 +42,7 @@ class RewardSettings:
         unit="seconds",
         minimum=0.1,
         maximum=60,
-        help="How long a provider may take for an answer.",
+        help="Time limit for one call of a provider.",
     )
     concurrency: int = setting(
         "REWARD_CONCURRENCY",
@@ -49,7 +50,7 @@ class RewardSettings:
         unit="calls",
         minimum=1,
         maximum=256,
-        help="Calls to each provider at once, from each process.",
+        help="Concurrent calls to each provider from each process.",
     )
     attempts_max: int = setting(
         "REWARD_ATTEMPTS_MAX",
@@ -57,5 +58,5 @@ class RewardSettings:
         unit="attempts",
         minimum=1,
         maximum=1_000,
-        help="Attempts after which a grant is DEAD. 40 last for two hours and more.",
+        help="Attempts after which a grant is DEAD. 40 take more than two hours.",
     )

@@ -1,7 +1,8 @@
-"""A service's process from its first line to its exit code; what is particular to a service is its `compose`.
+"""The process of a service from its first line to its exit code; `compose` is what differs between services.
 
 def main() -> int:
-    return run_service(Service("event_handler", "Turns events into progress.", EventSettings, compose))
+    service = Service("event_handler", "Turns events into progress.", EventSettings, compose)
+    return run_service(service, sys.argv[1:], os.environ)
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from shared.runtime.logs import log_to_stderr
 from shared.runtime.metrics_port import serve_metrics
 from shared.runtime.parent_link import ParentLink
 from shared.runtime.ports import Endpoint, require_free, reserve
-from shared.runtime.scheduling import let_threads_finish
+from shared.runtime.scheduling import use_batch_scheduling
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.start_refused import EXIT_REFUSED, StartRefused
 from shared.runtime.telemetry import Registry, Telemetry
+from shared.runtime.version import VERSION
 from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
 
@@ -52,20 +54,20 @@ S = TypeVar("S", bound=ServiceSettings)
 
 @dataclass(frozen=True)
 class Process:
-    """What a composition root builds on. Whatever it starts, it registers with `lifecycle`."""
+    """The foundation of a composition root, which registers everything that it starts with `lifecycle`."""
 
     endpoint: Endpoint
-    """Where to serve gRPC."""
+    """The address of the gRPC server."""
     telemetry: Telemetry
     lifecycle: Lifecycle
     duties: Duties
     grace_s: float
-    """How long calls under way may take to end."""
+    """Seconds that running calls get to end."""
 
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """A program: `python -m MODULE`. `compose` starts all its parts and returns; it may raise `StartRefused`."""
+    """A program, `python -m MODULE`. `compose` starts all its parts and returns; it may raise `StartRefused`."""
 
     module: str
     description: str
@@ -75,16 +77,16 @@ class Service(Generic[S]):
 
 @dataclass(frozen=True)
 class Worker:
-    """Which of several workers this process is, and its line to their parent."""
+    """This process as one of several workers: its index, and its connection to the parent."""
 
     index: int
     parent: ParentLink
 
 
 def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Runs until a signal asks to stop; answers the exit code.
+    """Run until a signal asks to stop, and return the exit code.
 
-    0: stopped in order. 1: a part failed to stop in time. 2: refused to start, with the reason on standard error.
+    0: stopped in order. 1: a part did not stop in time. 2: refused to start, with the reason on standard error.
     Call it in the main thread, before any other thread is started.
     """
     arguments = command_line.parse(service.module, service.description, argv)
@@ -104,6 +106,7 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
         log_to_stderr(settings.process.log_level)
         if arguments.worker:
             return _run_worker(service, settings)
+        log.info("starting", extra={"service": service.module, "version": VERSION})
         if workers > 1:
             return _run_workers(service, settings, workers, environ)
         return _run(service, settings)
@@ -113,18 +116,19 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
 
 
 def _run_worker(service: Service[S], settings: S) -> int:
-    """One of several workers, once the parent needs it: everything is imported by now, most of what a start takes."""
+    """Run one of several workers once the parent needs it. By then all imports are done, most of a start."""
     parent = ParentLink()
     index = parent.wait_for_index()
     if index is None:
         return 0
     log_to_stderr(settings.process.log_level, worker=index)
+    log.info("starting", extra={"service": service.module, "version": VERSION})
     return _run(service, settings, Worker(index, parent))
 
 
 def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
-    """The service in this process: the only one, or one of several workers."""
-    let_threads_finish()
+    """Run the service in this process: the only one, or one of several workers."""
+    use_batch_scheduling()
     with Lifecycle() as lifecycle:
         telemetry, duties = _telemetry(service, settings, worker, lifecycle)
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
@@ -141,20 +145,20 @@ def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
         if worker is None:
             lifecycle.run_until_signalled()
         else:
-            lifecycle.run_until_signalled(worker.parent.let_its_end_kill)
+            lifecycle.run_until_signalled(worker.parent.die_with_parent)
     if not lifecycle.stopped_cleanly:
-        # A part that hangs may hold a thread that the interpreter would wait for without end.
+        # A part that hangs may hold a thread that the interpreter would wait for without a limit.
         logging.shutdown()
         os._exit(1)
     return 0
 
 
 def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[str, str]) -> int:
-    """The parent of several workers: holds the port, keeps them running, and shows their metrics together."""
+    """Run the parent of several workers: hold the port, keep them running, and show their metrics together."""
     held, endpoint = reserve(_endpoint(service, settings, "port"))
     registry = Registry()
     restarts = Counter("worker_restarts", "Workers that died and were replaced.", ["worker"], registry=registry)
-    # The port that was given out for port 0 is the workers' setting.
+    # The workers listen on the reserved port, also if the setting was 0.
     workers = Workers(service.module, count, {**environ, endpoint.setting: str(endpoint.port)}, restarts)
     registry.register(WorkerMetrics(workers.metrics_ports))
     with held:
@@ -172,18 +176,18 @@ def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = Fa
 def _telemetry(
     service: Service[S], settings: S, worker: Worker | None, lifecycle: Lifecycle
 ) -> tuple[Telemetry, Duties]:
-    """Metrics, and traces if there is a collector to send them to. Registered first: it ends last."""
+    """Start metrics, and traces if there is a collector to send them to. Registered first, so stopped last."""
     collector = settings.telemetry.otlp_endpoint
     if collector is None:
         telemetry = Telemetry()
         return telemetry, Duties(lifecycle, telemetry)
-    from shared.runtime import otlp  # loaded only where it is used: see there
+    from shared.runtime import otlp  # slow to import, so only where it is used
 
     resource = otlp.resource_of(service.module, worker.index if worker is not None else None)
-    tracing = otlp.tracing_to(collector, resource, settings.telemetry.trace_sample_ratio)
+    tracing = otlp.tracing_to(collector.reveal(), resource, settings.telemetry.trace_sample_ratio)
     telemetry = Telemetry(tracing)
     duties = Duties(lifecycle, telemetry)
-    export = otlp.MetricsExport(collector, telemetry.registry, resource)
+    export = otlp.MetricsExport(collector.reveal(), telemetry.registry, resource)
     lifecycle.on_stop("traces", tracing.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
     lifecycle.on_stop("metrics", export.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
     duties.start("send metrics", otlp.EXPORT_INTERVAL_S, export.one_pass, timeout_s=otlp.CLOSE_TIMEOUT_S)

@@ -1,8 +1,8 @@
-"""Settings: frozen dataclasses whose fields say which environment variable they come from.
+"""Settings: frozen dataclasses whose fields name the environment variable that they are read from.
 
     @dataclass(frozen=True, kw_only=True)
     class DatabaseSettings:
-        url: str = setting("DATABASE_URL", help="PostgreSQL to use.", secret=True)
+        url: SecretAddress = setting("DATABASE_URL", help="PostgreSQL to use.")
         pool_size: int = setting("DATABASE_POOL_SIZE", default=8, unit="connections", minimum=1, help="…")
 
     @dataclass(frozen=True, kw_only=True)
@@ -10,7 +10,7 @@
         database: DatabaseSettings
         server: ServerSettings = prefixed("EVENT_", port=50052)
 
-`load` reads them once, in `main`; nothing else in a process looks at the environment.
+`load` reads them once, in `main`; nothing else in a process reads the environment.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from shared.runtime.secret import Secret
 from shared.runtime.start_refused import SettingsInvalid
 
 S = TypeVar("S")
@@ -36,12 +37,11 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 @dataclass(frozen=True)
 class Declaration:
-    """What `setting` was told about one field."""
+    """The arguments of `setting` for one field."""
 
     env: str
     help: str
     unit: str
-    secret: bool
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
@@ -66,27 +66,27 @@ def setting(
     help: str,  # noqa: A002 - reads as the word that `--settings` prints
     default: object = dataclasses.MISSING,
     unit: str = "",
-    secret: bool = False,
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[str] = (),
 ) -> Any:
-    """A field read from the environment variable `env`: str, int, float, bool, Path, or one of these `| None`.
+    """Declare a field that is read from the environment variable `env`.
 
-    Without `default` the variable is required, unless the type is optional. Bounds are inclusive. A variable that is
-    set to nothing counts as not set, so that compose files can pass variables through.
+    Its type is str, int, float, bool, Path, `Secret`, `SecretAddress`, or one of these `| None`. Without `default` the
+    variable is required, unless the type is optional. Bounds are inclusive. An empty variable counts as not set, so
+    that compose files can pass variables through.
     """
-    declaration = Declaration(env, help, unit, secret, minimum, maximum, tuple(choices))
+    declaration = Declaration(env, help, unit, minimum, maximum, tuple(choices))
     return dataclasses.field(default=default, metadata={_DECLARATION: declaration})
 
 
 def prefixed(prefix: str, **defaults: object) -> Any:
-    """A nested settings class whose variables carry a prefix, with `defaults` by field name in place of its own."""
+    """Nest a settings class: its variables get a prefix, and `defaults` by field name replace its own."""
     return dataclasses.field(metadata={_PREFIX: prefix, _DEFAULTS: defaults})
 
 
 def load(cls: type[S], environ: Mapping[str, str]) -> S:
-    """The settings that the environment says; raises `SettingsInvalid` with all problems at once."""
+    """Return the settings in the environment; raise `SettingsInvalid` with all problems at once."""
     values: dict[str, object] = {}
     problems: list[str] = []
     for variable in variables(cls):
@@ -102,7 +102,7 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
 def variables(
     cls: type, *, path: str = "", prefix: str = "", defaults: Mapping[str, object] = {}
 ) -> Iterator[Variable]:
-    """Every variable of a settings class and of the classes nested in it, in the order of declaration."""
+    """Yield every variable of a settings class and of the classes nested in it, in the order of declaration."""
     hints = get_type_hints(cls)
     if unknown := defaults.keys() - hints.keys():
         raise TypeError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
@@ -125,7 +125,7 @@ def variables(
 
 
 def variable_name(cls: type, path: str) -> str:
-    """The environment variable behind a field, such as `server.port`, for messages that say what to set."""
+    """Return the environment variable of a field, such as `server.port`, for messages that say what to set."""
     return next(variable.name for variable in variables(cls) if variable.path == path)
 
 
@@ -150,13 +150,13 @@ def _build(cls: type[S], values: Mapping[str, object], path: str) -> S:
 
 
 def _value(variable: Variable, text: str) -> object:
-    """The variable's value; raises ValueError with the end of a sentence that begins with the variable's name."""
+    """Return the variable's value; raise ValueError with the end of a sentence that begins with the variable's name."""
     declared = variable.declared
     if not text:
         if variable.default is dataclasses.MISSING:
             raise ValueError(f"is not set: {declared.help}")
         return variable.default
-    value = _parsed(variable.kind, text, declared.secret)
+    value = _parsed(variable.kind, text)
     if declared.choices and value not in declared.choices:
         raise ValueError(f"is {text!r}, must be one of {', '.join(declared.choices)}")
     if isinstance(value, int | float):
@@ -167,18 +167,17 @@ def _value(variable: Variable, text: str) -> object:
     return value
 
 
-def _parsed(kind: type, text: str, secret: bool) -> object:
-    shown = "given" if secret else repr(text)
+def _parsed(kind: type, text: str) -> object:
     if kind is bool:
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
-        raise ValueError(f"is {shown}, must be true or false")
-    if kind is str or kind is Path:
+        raise ValueError(f"is {text!r}, must be true or false")
+    if issubclass(kind, str | Path | Secret):
         return kind(text)
     try:
-        value: int | float = kind(text)
+        value: int | float = int(text) if kind is int else float(text)
     except ValueError:
-        raise ValueError(f"is {shown}, must be {'a whole number' if kind is int else 'a number'}") from None
+        raise ValueError(f"is {text!r}, must be {'a whole number' if kind is int else 'a number'}") from None
     if not math.isfinite(value):
-        raise ValueError(f"is {shown}, must be a finite number")
+        raise ValueError(f"is {text!r}, must be a finite number")
     return value

@@ -1,21 +1,22 @@
-"""The groups of settings that processes share; each process nests those that it needs in its own settings class."""
+"""Groups of settings that processes share; each process nests those that it needs in its own settings class."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.runtime.secret import SecretAddress
 from shared.runtime.settings import setting
 
 PORT_MAX = 65_535
-"""Port 0 asks the system for any free port; the log line `serving` names the one that was given."""
+"""The highest port. Port 0 asks the system for any free one; the log line `serving` names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """PostgreSQL, the truth."""
+    """PostgreSQL, the only durable storage."""
 
-    url: str = setting("DATABASE_URL", help="PostgreSQL: a URL or a libpq connection string.")
+    url: SecretAddress = setting("DATABASE_URL", help="PostgreSQL: a URL or a libpq connection string.")
     pool_size: int = setting(
         "DATABASE_POOL_SIZE",
         default=8,
@@ -30,15 +31,18 @@ class DatabaseSettings:
         unit="connections",
         minimum=1,
         maximum=100_000,
-        help="Connections that all workers of one service may keep together. More: the service refuses to start.",
+        help="Connections that all workers of one service may keep together. With more, the service refuses to start.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisSettings:
-    """Redis or Valkey, a hint."""
+    """Redis or Valkey, an optional cache."""
 
-    url: str | None = setting("REDIS_URL", help="Redis or Valkey. Not set: do without.")
+    url: SecretAddress | None = setting(
+        "REDIS_URL",
+        help="Redis or Valkey. Optional: without it leaderboards come from Postgres and may be minutes old.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +54,9 @@ class CatalogueSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TelemetrySettings:
-    """Where metrics and traces are sent, beside the Prometheus port."""
+    """The collector that metrics and traces are sent to, besides the Prometheus port."""
 
-    otlp_endpoint: str | None = setting(
+    otlp_endpoint: SecretAddress | None = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         help="OpenTelemetry collector (OTLP over gRPC, such as http://localhost:4317). Not set: nothing is sent.",
     )
@@ -62,13 +66,13 @@ class TelemetrySettings:
         unit="share of calls",
         minimum=0,
         maximum=1,
-        help="Calls that are traced, of those whose caller does not say so in `traceparent`.",
+        help="Share of calls that are traced, of those without a `traceparent` header.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """How a process listens, logs and ends."""
+    """Listening, logging and stopping."""
 
     bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
     grace_s: float = setting(
@@ -77,19 +81,19 @@ class ProcessSettings:
         unit="seconds",
         minimum=0,
         maximum=600,
-        help="How long calls under way may take to end after SIGTERM.",
+        help="Time that running calls get to end after SIGTERM.",
     )
     log_level: str = setting(
         "LOG_LEVEL",
         default="INFO",
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
-        help="The least level that is logged. DEBUG also shows player ids.",
+        help="Lowest level that is logged. DEBUG also shows player ids.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """One service's ports and size; nest it with `prefixed("CHALLENGE_", port=…, metrics_port=…, threads=…)`."""
+    """The ports and size of one service; nest it with `prefixed("CHALLENGE_", port=…, metrics_port=…, threads=…)`."""
 
     port: int = setting("PORT", minimum=0, maximum=PORT_MAX, help="Port for gRPC. 0: any free one.")
     metrics_port: int = setting(
@@ -104,5 +108,5 @@ class ServerSettings:
         unit="calls",
         minimum=1,
         maximum=1_000,
-        help="Calls that each worker works on at once. More wait a moment, and are then answered RESOURCE_EXHAUSTED.",
+        help="Calls that each worker processes at once. More wait for up to 0.15 s and then get RESOURCE_EXHAUSTED.",
     )

@@ -1,4 +1,4 @@
-"""Signals that tell a process to end or to reload: waited for, never handled.
+"""Signals that tell a process to stop or to reload: waited for, never handled.
 
 A handler runs between two bytecodes of the main thread, where taking a lock can deadlock with the main thread itself.
 So the signals are blocked in every thread, and one thread waits for them.
@@ -15,23 +15,22 @@ RELOAD_SIGNAL = signal.SIGHUP
 
 
 def hold_stop_signals() -> None:
-    """Keeps SIGTERM and SIGINT pending until they are waited for.
+    """Keep SIGTERM and SIGINT pending until something waits for them.
 
-    Call this in the main thread before any other thread starts: threads inherit it, and so do processes that are
-    started from here.
+    Call this in the main thread before any other thread starts: threads and child processes inherit it.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
 def hold_reload_signal() -> None:
-    """Keeps SIGHUP pending in the same way. A process that does not hold it is ended by it."""
+    """Keep SIGHUP pending in the same way. It kills a process that does not hold it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {RELOAD_SIGNAL})
 
 
 def wait_for_stop_signal(reload: Callable[[], object] | None = None) -> signal.Signals:
-    """Waits until somebody asks the process to stop, and says by which signal.
+    """Wait for a signal to stop, and return it.
 
-    With `reload`, which must neither wait nor raise, SIGHUP is waited for as well, and calls it each time.
+    With `reload`, which must neither wait nor raise, also wait for SIGHUP, and call it each time.
     """
     waited_for = STOP_SIGNALS if reload is None else STOP_SIGNALS | {RELOAD_SIGNAL}
     while True:
@@ -42,12 +41,12 @@ def wait_for_stop_signal(reload: Callable[[], object] | None = None) -> signal.S
 
 
 def let_next_signal_kill() -> None:
-    """From here on SIGTERM and SIGINT end the process at once, whatever it is doing. Main thread only."""
+    """Have SIGTERM and SIGINT kill the process at once from now on. Main thread only."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def ask_to_stop() -> None:
-    """Asks this very process to stop, as SIGTERM from outside would; any thread."""
+    """Send this process SIGTERM. Any thread may call it."""
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,19 +1,19 @@
-"""Why a process does not start: something is wrong that only a person can put right."""
+"""Errors that keep a process from starting until a person has corrected something."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 EXIT_REFUSED = 2
-"""The exit code of a process that was started the wrong way; starting it again would end the same."""
+"""Exit code of a process that is set up wrongly; starting it again would fail the same way."""
 
 
 class StartRefused(Exception):
-    """The process cannot start as it is set up; the message says what to change, and the process exits with 2."""
+    """The process cannot start with this setup; the message says what to change, and the process exits with 2."""
 
 
 class SettingsInvalid(StartRefused):
-    """The environment does not make valid settings; `problems` names every fault, one sentence each."""
+    """The environment does not contain valid settings; `problems` names every fault, one sentence each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -24,7 +24,7 @@ LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.
 """Upper bounds for durations in seconds: from half a millisecond, a read by primary key, to the default deadline."""
 
 SIZE_BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0)
-"""Upper bounds for numbers of things, such as the events of a batch."""
+"""Upper bounds for counts, such as the events of a batch."""
 
 
 class Registry(CollectorRegistry):
@@ -37,9 +37,9 @@ class Registry(CollectorRegistry):
 
 
 class Telemetry:
-    """Makes instruments and decides which calls are traced.
+    """Creates instruments and decides which calls are traced.
 
-    On a path that is taken often, resolve labels once (`instrument.labels("OK")`) and keep what comes back. No label
+    On a hot path, resolve labels once (`instrument.labels("OK")`) and keep the result. No label
     carries an id of a player, an event or a goal: each value is a time series of its own.
     """
 
@@ -50,25 +50,25 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
 
     def counter(self, name: str, help_text: str, *, labels: Sequence[str] = ()) -> Counter:
-        """A number that only grows; its series is called `name` with `_total` added."""
+        """Return a counter, which only grows; its series is called `name` with `_total` added."""
         return Counter(name, help_text, labels, registry=self.registry)
 
     def histogram(
         self, name: str, help_text: str, *, buckets: Sequence[float] = LATENCY_BUCKETS_S, labels: Sequence[str] = ()
     ) -> Histogram:
-        """How often values up to each bound occurred; `buckets` are upper bounds in the metric's unit, ascending."""
+        """Return a histogram; `buckets` are upper bounds in the metric's unit, ascending."""
         return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
 
     def labelled_gauge(self, name: str, help_text: str, *, labels: Sequence[str]) -> Gauge:
-        """Numbers that are set when they are known, told apart by labels."""
+        """Return a gauge with labels, whose values are set when they are known."""
         return Gauge(name, help_text, labels, registry=self.registry)
 
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
-        """A number that is read when somebody looks, such as the depth of a buffer; `read` must not block."""
+        """Add a gauge that is read at each scrape, such as the depth of a buffer; `read` must not block."""
         Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def info(self, name: str, help_text: str, read: Callable[[], Mapping[str, str]]) -> None:
-        """Text that is read when somebody looks, such as a version: the labels of a series whose value is 1.
+        """Add text that is read at each scrape, such as a version: the labels of a series whose value is 1.
 
         There is no series while there are no labels; `read` must not block.
         """

@@ -1,7 +1,7 @@
-"""Which calls are traced, and their spans.
+"""The choice of calls that are traced, and their spans.
 
-The decision comes before anything is created: an OpenTelemetry span that its own sampler throws away costs 11 µs, a
-call that is passed over here costs less than one.
+The choice comes before anything is created: an OpenTelemetry span that its own sampler drops costs 11 µs, a call that
+is not chosen here less than one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 Metadata = Sequence[tuple[str, str | bytes]]
-"""What a caller sends beside the request: pairs of lower-case name and value."""
+"""The metadata of a call: pairs of lower-case name and value."""
 
 
 class CallSpan:
@@ -35,15 +35,14 @@ class CallSpan:
         self._span = span
 
     def ended(self, code: int, *, server_fault: bool) -> None:
-        """Notes the gRPC status code that the call ended in, and whether that is a fault of ours."""
+        """Record the gRPC status code of the call, and whether it is a fault of ours."""
         self._span.set_attribute("rpc.grpc.status_code", code)
         if server_fault:
             self._span.set_status(StatusCode.ERROR)
 
 
 class Tracing:
-    """Traces the calls whose caller says so in `traceparent` (W3C Trace Context), passes over those whose caller says
-    otherwise, and takes a share of the rest."""
+    """Traces calls as their `traceparent` header says (W3C Trace Context), and a share of those without one."""
 
     def __init__(
         self, provider: TracerProvider, *, sample_ratio: float, chance: Callable[[], float] = random.random
@@ -54,7 +53,7 @@ class Tracing:
         self._chance = chance
 
     def parent_of(self, metadata: Metadata) -> SpanContext | bool:
-        """The caller's span if it is traced, True for a call that is to begin a trace, False for all others."""
+        """Return the caller's span if it is traced, True for a call that begins a trace, False for all others."""
         for name, value in metadata:
             if name == "traceparent" and (found := _TRACEPARENT.fullmatch(str(value))):
                 trace_id, span_id, flags = (int(part, 16) for part in found.groups())
@@ -65,7 +64,7 @@ class Tracing:
 
     @contextmanager
     def span(self, name: str, parent: SpanContext | bool) -> Iterator[CallSpan]:
-        """The span of a call that `parent_of` chose; current in this thread, so spans inside it become its children.
+        """Open the span of a call that `parent_of` chose. Spans inside it in this thread become its children.
 
         `name` is the method's full name, such as `challenge.v1.EventService/ReportEvent`.
         """
@@ -76,5 +75,5 @@ class Tracing:
             yield CallSpan(span)
 
     def close(self) -> None:
-        """Sends the spans that wait."""
+        """Send the waiting spans."""
         self._provider.shutdown()

@@ -1,4 +1,4 @@
-"""The metrics of several workers on one port: each worker's own, told apart by the label `worker`."""
+"""The metrics of several workers on one port, told apart by the label `worker`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from prometheus_client.registry import Collector
 log = logging.getLogger(__name__)
 
 SCRAPE_TIMEOUT_S = 1.0
-"""A worker that does not answer by then is left out, so that the others' metrics still arrive within a scrape."""
+"""Time limit in seconds: a slower worker is left out, so that the others' metrics still arrive within a scrape."""
 
 
 class WorkerMetrics(Collector):
-    """Asks every worker when it is asked; `ports` answers where each worker's metrics are, None while it starts."""
+    """Collects the metrics of every worker; `ports` returns the port of each worker's metrics, None while it starts."""
 
     def __init__(self, ports: Callable[[], Mapping[int, int | None]]) -> None:
         self._ports = ports
@@ -36,7 +36,7 @@ class WorkerMetrics(Collector):
 
 
 def merged(scrapes: Iterable[tuple[int, str]]) -> Iterable[Metric]:
-    """The metrics of several workers, given as pairs of worker and Prometheus text, as one set."""
+    """Return the metrics of several workers, given as pairs of worker and Prometheus text, as one set."""
     families: dict[str, Metric] = {}
     for worker, text in scrapes:
         for family in text_string_to_metric_families(text):
@@ -52,7 +52,7 @@ def _scrape(port: int) -> str | None:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()
     except (OSError, http.client.HTTPException) as error:
-        log.warning("a worker's metrics cannot be read", extra={"metrics_port": port, "reason": str(error)})
+        log.warning("the metrics of a worker could not be read", extra={"metrics_port": port, "reason": str(error)})
         return None
     finally:
         connection.close()

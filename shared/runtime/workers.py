@@ -1,11 +1,11 @@
 """Several processes that share one port.
 
 Each is started by exec, never forked: gRPC's threads do not survive a fork. The kernel spreads connections over the
-workers (SO_REUSEPORT); a worker that dies is replaced; SIGHUP is passed on to all; the parent serves nobody itself.
+workers (SO_REUSEPORT), a worker that dies is replaced, SIGHUP is passed on to all, and the parent serves no calls.
 
-Of what a start takes, four fifths are imports. So while all workers serve, one process more stands by that has done
-those, and replaces whoever dies: within 0.1 to 0.4 s instead of 0.6 to 0.8, and on a machine that is busy with other
-things half a second instead of three.
+Imports are four fifths of a start. So while all workers serve, one spare process stands by that has done them, and
+replaces the next worker that dies: within 0.1 to 0.4 s instead of 0.6 to 0.8, and on a busy machine half a second
+instead of three.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from shared.runtime.start_refused import EXIT_REFUSED
 log = logging.getLogger(__name__)
 
 STOP_MARGIN_S = 5.0
-"""What a worker may take to stop beyond the grace for its calls: its other steps, and the exit of the interpreter."""
+"""Seconds that a worker may take to stop beyond the grace for its calls: other steps, and the interpreter's exit."""
 
 REFUSED_DELAY_S = 5.0
-"""A worker that refuses to start while others serve is started again after this: what it was refused for, such as a
-catalogue that is broken at the moment, does the others no harm, and may be put right."""
+"""Seconds until a worker that refused to start is started again while others serve: the cause, such as a catalogue that
+is broken at the moment, does not harm the others and may be corrected."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class Workers:
         self._events: SimpleQueue[_Exited | _StartAgain | _Serving | _ReloadAsked | _StopAsked] = SimpleQueue()
 
     def metrics_ports(self) -> dict[int, int | None]:
-        """Where each worker's metrics are read; None while a worker starts."""
+        """Return the port of each worker's metrics; None while a worker starts."""
         return dict(self._metrics_ports)
 
     def run(self, grace_s: float) -> int:
-        """Keeps the workers running until a signal asks to stop; answers the exit code of the parent.
+        """Keep the workers running until a signal asks to stop, and return the exit code of the parent.
 
-        0: all workers ended well within `grace_s` and a margin. 1: one did not, or could not be kept running.
+        0: all workers ended in order within `grace_s` and a margin. 1: one did not, or could not be kept running.
         2: a worker refused to start, and no other one serves.
         """
         threading.Thread(target=self._wait_for_signal, name="signals", daemon=True).start()
@@ -88,8 +88,8 @@ class Workers:
             self._start(worker)
         code = self._replace_until_stopped()
         let_next_signal_kill()
-        ended_well = self._stop(grace_s + STOP_MARGIN_S)
-        return code or int(not ended_well)
+        in_order = self._stop(grace_s + STOP_MARGIN_S)
+        return code or int(not in_order)
 
     def _replace_until_stopped(self) -> int:
         while True:
@@ -110,7 +110,7 @@ class Workers:
                 return code
 
     def _after_exit(self, exited: _Exited) -> int | None:
-        """Sees to a worker that ended; answers the exit code if the parent is to end as well."""
+        """Restart a worker that ended; return an exit code if the parent must end as well."""
         worker, code = exited.worker, exited.link.process.returncode
         del self._links[worker]
         if code != EXIT_REFUSED:
@@ -139,14 +139,14 @@ class Workers:
             link.process.send_signal(RELOAD_SIGNAL)
 
     def _start(self, worker: int) -> None:
-        # A spare that was killed meanwhile ends the attempt like any worker that dies at its start.
+        # A spare that was killed meanwhile counts as a worker that dies at its start.
         link, self._spare = self._spare or self._process(), None
         link.tell_index(worker)
         self._links[worker] = link
         threading.Thread(target=self._watch, args=(worker, link), name=f"worker {worker}", daemon=True).start()
 
     def _keep_a_spare(self) -> None:
-        # Later than all workers: it is not to take from them what they need to start.
+        # Started after all workers, so that it does not take the CPU that they need to start.
         if self._spare is None and all(port is not None for port in self._metrics_ports.values()):
             self._spare = self._process()
 
@@ -164,24 +164,24 @@ class Workers:
         self._events.put(_Exited(worker, link, time.monotonic() - started))
 
     def _stop(self, timeout_s: float) -> bool:
-        """Stops all workers; answers whether all ended by themselves, with exit code 0, in time."""
+        """Stop all workers, and return whether all ended by themselves, with exit code 0, in time."""
         deadline = time.monotonic() + timeout_s
-        ended_well = True
+        in_order = True
         if self._spare is not None:
-            # It has nothing to end.
+            # The spare has nothing to finish.
             self._spare.process.kill()
             self._spare.process.wait()
         for link in self._links.values():
             link.process.terminate()
         for worker, link in self._links.items():
             try:
-                ended_well &= link.process.wait(max(0.0, deadline - time.monotonic())) == 0
+                in_order &= link.process.wait(max(0.0, deadline - time.monotonic())) == 0
             except subprocess.TimeoutExpired:
                 log.error("a worker did not stop in time and is killed", extra={"exited_worker": worker})
                 link.process.kill()
                 link.process.wait()
-                ended_well = False
-        return ended_well
+                in_order = False
+        return in_order
 
     def _wait_for_signal(self) -> None:
         number = wait_for_stop_signal(lambda: self._events.put(_ReloadAsked()))

@@ -79,7 +79,7 @@ def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
 def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
     """Connect to Postgres in the background. Health depends on it and on its schema."""
     telemetry = DatabaseTelemetry(process.telemetry)
-    database = Database(settings.url, pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
+    database = Database(settings.url.reveal(), pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()
     process.lifecycle.on_stop("database", database.close)
     probe = health.add_probe("database", lambda: probe_database(database))
@@ -91,7 +91,7 @@ def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cac
     """Connect to Redis if it is configured. It has its own health name and never makes a service NOT_SERVING."""
     if settings.url is None:
         return None
-    cache = Cache(settings.url, connections_max=_CACHE_CONNECTIONS_MAX)
+    cache = Cache(settings.url.reveal(), connections_max=_CACHE_CONNECTIONS_MAX)
     process.lifecycle.on_stop("redis", cache.close)
     probe = health.add_probe("redis", cache.probe, decisive=False)
     process.duties.start("probe redis", PROBE_INTERVAL_S, probe)

@@ -85,8 +85,8 @@ def test_services_serve_as_soon_as_the_schema_is_there(own_postgres: EmbeddedPos
     with both(own_postgres.url) as services:
         wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S + BUSY_MACHINE_S)
         for service in services:
-            unwell = wait_until(lambda service=service: service.logged("unwell"))[-1]  # type: ignore[misc]
-            assert "make migrate" in unwell["reason"]
+            failing = wait_until(lambda service=service: service.logged("probe failing"))[-1]  # type: ignore[misc]
+            assert "make migrate" in failing["reason"]
         assert not rows(own_postgres.url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
 
         migrate(own_postgres.url)

@@ -101,8 +101,10 @@ def test_after_a_restart_with_an_incompatible_catalogue_it_does_not_serve_until_
         assert service.stop() == 0
     write_json(file, INCOMPATIBLE)
     with ServiceProcess(module, database_url, CATALOGUE=str(file)) as service:
-        unwell = wait_until(lambda: [line for line in service.logged("unwell") if line["probe"] == "catalogue"])[-1]
-        assert "goal 'win': count changes from sum to highest" in unwell["reason"]
+        failing = wait_until(
+            lambda: [line for line in service.logged("probe failing") if line["probe"] == "catalogue"]
+        )[-1]
+        assert "goal 'win': count changes from sum to highest" in failing["reason"]
         wait_until(lambda: service.health() == "NOT_SERVING")
         wait_until(lambda: service.health("database") == "SERVING")
         assert service.health("catalogue") == "NOT_SERVING"

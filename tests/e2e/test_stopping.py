@@ -127,5 +127,5 @@ def test_an_idle_service_stops_at_once(database_url: str, module: str, number: s
         service.signal(number)
         assert service.wait() == 0
         assert time.monotonic() - asked < STOPPED_WITHIN_S / 2
-        steps = [line["step"] for line in service.logged("stopped")]
+        steps = [line["step"] for line in service.logged("part stopped")]
         assert steps.index("health") < steps.index("calls") < steps.index("database")

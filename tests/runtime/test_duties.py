@@ -55,7 +55,7 @@ def test_a_pass_that_fails_is_counted_and_the_next_one_comes(
     assert passes(telemetry, "failed") == 2
     # Failures in a row are logged once, with the traceback, and once more when they are over.
     wait_until(lambda: len(caplog.records) >= 2)
-    assert [record.message for record in caplog.records] == ["duty failed", "duty works again"]
+    assert [record.message for record in caplog.records] == ["duty failed", "duty recovered"]
     assert caplog.records[0].exc_info is not None
 
 

@@ -28,7 +28,7 @@ def test_a_part_that_hangs_is_left_behind_after_its_time(caplog: pytest.LogCaptu
     assert stopped == ["pool"]
     assert not lifecycle.stopped_cleanly
     assert [(record.message, record.__dict__["step"]) for record in caplog.records] == [
-        ("did not stop in time", "calls")
+        ("part did not stop in time", "calls")
     ]
 
 

@@ -19,7 +19,7 @@ def test_it_serves_until_sigterm_and_then_stops_in_order() -> None:
         wait_until(lambda: is_serving(port))
         service.process.terminate()
         assert service.wait() == 0
-    assert [line["step"] for line in service.logged("stopped")] == ["health", "streams", "calls", "probe"]
+    assert [line["step"] for line in service.logged("part stopped")] == ["health", "streams", "calls", "probe"]
     assert service.other_lines == []
 
 
@@ -35,7 +35,7 @@ def test_sighup_asks_it_to_reload_and_ends_nothing() -> None:
         service.wait_for("started")
         for count in (1, 2):
             service.process.send_signal(signal.SIGHUP)
-            service.wait_for("asked to reload", count)
+            service.wait_for("reload requested", count)
         service.process.terminate()
         assert service.wait() == 0
 
@@ -44,7 +44,7 @@ def test_a_second_signal_kills_it() -> None:
     with started(TINY_MISHAP="hang at stop") as service:
         service.wait_for("started")
         service.process.terminate()
-        wait_until(lambda: service.logged("stopped", step="probe"))
+        wait_until(lambda: service.logged("part stopped", step="probe"))
         asked = time.monotonic()
         service.process.terminate()
         assert service.wait() == -signal.SIGTERM

@@ -10,9 +10,9 @@ import pytest
 
 PROGRAM = """
 import os, threading
-from shared.runtime.scheduling import let_threads_finish
+from shared.runtime.scheduling import use_batch_scheduling
 
-let_threads_finish()
+use_batch_scheduling()
 policies = []
 thread = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(threading.get_native_id())))
 thread.start()

@@ -27,7 +27,7 @@ def test_all_workers_serve_on_one_port_and_stop_together() -> None:
         wait_until(lambda: is_serving(port))
         service.process.terminate()
         assert service.wait() == 0
-    assert len(service.logged("stopped", step="calls")) == 2
+    assert len(service.logged("part stopped", step="calls")) == 2
 
 
 def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
@@ -74,14 +74,14 @@ def test_workers_stop_when_their_parent_is_killed() -> None:
         service.wait_for("started", count=2)
         service.process.kill()
         service.wait()
-    assert len(service.logged("stopped", step="calls")) == 2
+    assert len(service.logged("part stopped", step="calls")) == 2
 
 
 def test_a_second_signal_kills_the_workers_too() -> None:
     with started("--workers", "2", TINY_MISHAP="hang at stop") as service:
         service.wait_for("started", count=2)
         service.process.terminate()
-        wait_until(lambda: len(service.logged("stopped", step="probe")) == 2)
+        wait_until(lambda: len(service.logged("part stopped", step="probe")) == 2)
         service.process.terminate()
         assert service.wait() == -signal.SIGTERM
 
@@ -93,7 +93,7 @@ def test_a_signal_to_all_processes_at_once_stops_them_in_order() -> None:
         for pid in (service.process.pid, *workers):
             os.kill(pid, signal.SIGTERM)
         assert service.wait() == 0
-    assert workers <= {line["pid"] for line in service.logged("stopped", step="calls")}
+    assert workers <= {line["pid"] for line in service.logged("part stopped", step="calls")}
 
 
 def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
@@ -101,7 +101,7 @@ def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
         service.wait_for("started", count=2)
         before = workers_of(service)
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: {line["worker"] for line in service.logged("asked to reload")} == {0, 1})
+        wait_until(lambda: {line["worker"] for line in service.logged("reload requested")} == {0, 1})
         service.process.terminate()
         assert service.wait() == 0
     assert workers_of(service) == before
