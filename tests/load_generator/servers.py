@@ -17,7 +17,7 @@ Method = Callable[[bytes, grpc.ServicerContext], bytes]
 
 @contextmanager
 def serving(methods: Mapping[str, Method], *, threads: int = 8) -> Iterator[int]:
-    """Yield the port of a server whose methods take and return bytes. `StreamNAME` is the method NAME on a stream."""
+    """Yield the port of a server whose methods take and return bytes; Stream before a name calls it on a stream."""
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
     for name, method in methods.items():
         handlers[name] = grpc.unary_unary_rpc_method_handler(method)
