@@ -32,7 +32,7 @@ LEADERBOARD_CONTRACT = leaderboard_service_pb2.DESCRIPTOR.services_by_name["Lead
 
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
-    """Start all parts; what is started last is stopped first."""
+    """Start all parts. They stop in reverse order."""
     catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
     health = Health([contract.full_name for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)])
     cache = open_cache(settings.redis, process, health)
@@ -74,7 +74,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
 
 def main() -> int:
     """Run the service until a signal ends it."""
-    service = Service(NAME, "Shows players their challenges and takes their claims.", ChallengeSettings, compose)
+    service = Service(NAME, "Lists players' challenges and accepts their claims.", ChallengeSettings, compose)
     return run_service(service, sys.argv[1:], os.environ)
 
 

@@ -1,4 +1,4 @@
-"""Claims as callers see them."""
+"""Claims as messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REFUSAL_REASONS = {
 
 
 def claim_message(claim: Claim) -> challenge_pb2.Claim:
-    """A claim."""
+    """Return a claim as a message."""
     return challenge_pb2.Claim(
         state=CLAIM_STATES[claim.state],
         reward=reward_message(claim.reward),
@@ -48,7 +48,7 @@ def claim_message(claim: Claim) -> challenge_pb2.Claim:
 
 
 def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
-    """What became of one goal."""
+    """Return the outcome of `ClaimAll` for one goal."""
     return rpc.GoalClaim(
         challenge_id=result.goal.challenge_id,
         goal_id=result.goal.id,
@@ -59,7 +59,7 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
 
 
 def found_message(found: FoundClaim) -> rpc.GetClaimResponse:
-    """The response for a claim that was asked for."""
+    """Return the `GetClaimResponse` of a claim."""
     position = None if found.position is None else _position_message(found.position)
     return rpc.GetClaimResponse(claim=claim_message(found.claim), position=position)
 

@@ -25,8 +25,8 @@ SCHEDULES = {
 }
 
 
-def board_message(board: Leaderboard) -> rpc.Leaderboard:
-    """A board's definition."""
+def leaderboard_message(board: Leaderboard) -> rpc.Leaderboard:
+    """Return a leaderboard's definition as a message."""
     message = rpc.Leaderboard(
         leaderboard_id=board.id,
         name=board.name,
@@ -46,7 +46,7 @@ def board_message(board: Leaderboard) -> rpc.Leaderboard:
 
 
 def entry_message(ranked: Ranked) -> rpc.LeaderboardEntry:
-    """A player on a board."""
+    """Return a player's entry on a leaderboard."""
     return rpc.LeaderboardEntry(
         user_id=ranked.user_id,
         rank=ranked.rank,
@@ -56,13 +56,13 @@ def entry_message(ranked: Ranked) -> rpc.LeaderboardEntry:
     )
 
 
-def state_message(answer: LeaderboardPage) -> rpc.LeaderboardState:
-    """Which ranking an answer is of."""
-    start, end = answer.period
+def state_message(page: LeaderboardPage) -> rpc.LeaderboardState:
+    """Return the state of the ranking that a page was read from."""
+    start, end = page.period
     return rpc.LeaderboardState(
-        size=answer.size,
-        final=answer.final,
-        fresh_at=timestamp_message(answer.fresh_at),
+        size=page.size,
+        final=page.final,
+        fresh_at=timestamp_message(page.fresh_at),
         period_start=None if end is None else timestamp_message(start),
         period_end=None if end is None else timestamp_message(end),
     )

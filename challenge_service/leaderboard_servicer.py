@@ -1,11 +1,11 @@
-"""LeaderboardService: where players stand."""
+"""LeaderboardService: the leaderboards and the places of players on them."""
 
 from __future__ import annotations
 
 import grpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
-from challenge_service.leaderboard_messages import board_message, entry_message, state_message
+from challenge_service.leaderboard_messages import entry_message, leaderboard_message, state_message
 from challenge_service.paging import page_position, page_token
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import LeaderboardNotFound
@@ -19,12 +19,14 @@ from shared.rpc.validation import Violations
 from shared.runtime.clock import Clock
 
 PAGE_SIZE = 100
-"""Of a caller who does not say how many."""
+"""Default number of players in a page."""
+
 NEIGHBOURS_MAX = 50
+"""Maximum number of neighbours in each direction."""
 
 
 class LeaderboardServicer:
-    """Every call only reads."""
+    """The servicer. All calls are read-only."""
 
     def __init__(self, leaderboards: Leaderboards, catalogue: LiveCatalogue[EncodedCatalogue], clock: Clock) -> None:
         self._leaderboards = leaderboards
@@ -34,77 +36,75 @@ class LeaderboardServicer:
     def ListLeaderboards(
         self, _request: rpc.ListLeaderboardsRequest, _context: grpc.ServicerContext
     ) -> rpc.ListLeaderboardsResponse:
-        """Answer what leaderboards there are."""
+        """List the leaderboards of the catalogue."""
         catalogue = self._catalogue.current.catalogue
         return rpc.ListLeaderboardsResponse(
-            leaderboards=map(board_message, catalogue.leaderboards), catalogue_version=catalogue.version
+            leaderboards=map(leaderboard_message, catalogue.leaderboards), catalogue_version=catalogue.version
         )
 
     def ListLeaderboard(
         self, request: rpc.ListLeaderboardRequest, context: grpc.ServicerContext
     ) -> rpc.ListLeaderboardResponse:
-        """List the first players, or given ones."""
+        """List the first players, or given players."""
         violations = Violations()
         now = self._clock()
-        instant = _check_board(request, violations, now)
+        instant = _check_leaderboard(request, violations, now)
         violations.check_ids("user_ids", request.user_ids[:PLAYERS_MAX])
         violations.check_range("user_ids", len(request.user_ids), 0, PLAYERS_MAX)
         violations.check_range("page_size", request.page_size, 0, PLAYERS_MAX)
         if request.user_ids and request.page_size:
-            violations.add("page_size", "does not go together with user_ids")
+            violations.add("page_size", "must be empty if user_ids is set")
         if request.user_ids and request.page_token:
-            violations.add("page_token", "does not go together with user_ids")
+            violations.add("page_token", "must be empty if user_ids is set")
         violations.raise_if_any()
         board = _board(self._catalogue.current.catalogue, request.leaderboard_id)
         deadline = deadline_of(context)
         if request.user_ids:
-            asked = sorted(set(request.user_ids))
-            answer = self._leaderboards.of_players(board, instant, asked, now, deadline)
-            return rpc.ListLeaderboardResponse(entries=map(entry_message, answer.ranked), state=state_message(answer))
+            user_ids = sorted(set(request.user_ids))
+            page = self._leaderboards.of_players(board, instant, user_ids, now, deadline)
+            return rpc.ListLeaderboardResponse(entries=map(entry_message, page.ranked), state=state_message(page))
         binding = (board.id, str(request.period_time.ToNanoseconds()) if request.HasField("period_time") else "")
         start = page_position(request.page_token, *binding)
         page_size = request.page_size or PAGE_SIZE
-        answer = self._leaderboards.top(board, instant, start + 1, page_size, now, deadline)
+        page = self._leaderboards.top(board, instant, start + 1, page_size, now, deadline)
         end = start + page_size
         return rpc.ListLeaderboardResponse(
-            entries=map(entry_message, answer.ranked),
-            state=state_message(answer),
-            next_page_token=page_token(end, *binding) if end < answer.size else "",
+            entries=map(entry_message, page.ranked),
+            state=state_message(page),
+            next_page_token=page_token(end, *binding) if end < page.size else "",
         )
 
     def GetPlayerRank(
         self, request: rpc.GetPlayerRankRequest, context: grpc.ServicerContext
     ) -> rpc.GetPlayerRankResponse:
-        """Answer where a player stands."""
+        """Return the place of a player."""
         violations = Violations()
         now = self._clock()
         violations.check_id("user_id", request.user_id)
-        instant = _check_board(request, violations, now)
+        instant = _check_leaderboard(request, violations, now)
         violations.check_range("neighbours", request.neighbours, 0, NEIGHBOURS_MAX)
         violations.check_range("top_percent", request.top_percent, 0, 100)
         violations.raise_if_any()
         board = _board(self._catalogue.current.catalogue, request.leaderboard_id)
-        answer = self._leaderboards.around(
-            board, instant, request.user_id, request.neighbours, now, deadline_of(context)
-        )
-        state = state_message(answer)
-        player = next((ranked for ranked in answer.ranked if ranked.user_id == request.user_id), None)
+        page = self._leaderboards.around(board, instant, request.user_id, request.neighbours, now, deadline_of(context))
+        state = state_message(page)
+        player = next((ranked for ranked in page.ranked if ranked.user_id == request.user_id), None)
         if player is None:
             return rpc.GetPlayerRankResponse(state=state)
         return rpc.GetPlayerRankResponse(
             on_board=True,
             entry=entry_message(player),
-            percentile=percentile(player.rank, answer.size),
-            in_top_percent=is_in_top(player.rank, answer.size, request.top_percent),
-            neighbours=map(entry_message, answer.ranked) if request.neighbours else (),
+            percentile=percentile(player.rank, page.size),
+            in_top_percent=is_in_top(player.rank, page.size, request.top_percent),
+            neighbours=map(entry_message, page.ranked) if request.neighbours else (),
             state=state,
         )
 
 
-def _check_board(
+def _check_leaderboard(
     request: rpc.ListLeaderboardRequest | rpc.GetPlayerRankRequest, violations: Violations, now: Instant
 ) -> Instant:
-    """An instant in the period that is asked for."""
+    """Check the leaderboard and the period, and return an instant in that period."""
     violations.check_id("leaderboard_id", request.leaderboard_id)
     if not request.HasField("period_time"):
         return now

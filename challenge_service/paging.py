@@ -1,4 +1,4 @@
-"""Page tokens: opaque, and good only for the request that they were made for."""
+"""Page tokens: opaque, and valid only for the request that they were made for."""
 
 from __future__ import annotations
 
@@ -16,31 +16,37 @@ _TOKEN = struct.Struct(">8sI")
 
 
 def page_token(position: int, *parameters: str | bool | Sequence[str]) -> str:
-    """The token of the page that starts at a position, for a request with these parameters."""
+    """Return the token of the page that starts at a position, for a request with these parameters."""
     return base64.urlsafe_b64encode(_TOKEN.pack(_fingerprint(parameters), position)).decode()
 
 
 def page_position(token: str, *parameters: str | bool | Sequence[str]) -> int:
-    """Where the page starts; 0 for the empty token. `InvalidRequest` for a token of another request."""
+    """Return the position where the page starts; 0 for the empty token.
+
+    Raise `InvalidRequest` for a token of another request.
+    """
     if not token:
         return 0
     try:
         _, position = _TOKEN.unpack(base64.urlsafe_b64decode(token))
     except (binascii.Error, struct.error, ValueError):
         position = 0
-    # Decoding passes over much that does not belong there: only the very token that was given out counts.
+    # Decoding ignores some invalid characters: only the exact token that was issued is valid.
     if token != page_token(position, *parameters):
         raise InvalidRequest.of("page_token", "does not belong to this request")
     return int(position)
 
 
 def cursor_token(last: UUID, *parameters: str | bool | Sequence[str]) -> str:
-    """The token of the page that starts after the entry with this id, for a request with these parameters."""
+    """Return the token of the page that starts after the entry with this id, for a request with these parameters."""
     return base64.urlsafe_b64encode(_fingerprint(parameters) + last.bytes).decode()
 
 
 def cursor(token: str, *parameters: str | bool | Sequence[str]) -> UUID | None:
-    """After which entry the page starts; None for the empty token. `InvalidRequest` for a token of another request."""
+    """Return the id of the entry after which the page starts; None for the empty token.
+
+    Raise `InvalidRequest` for a token of another request.
+    """
     if not token:
         return None
     try:

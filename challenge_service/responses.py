@@ -1,4 +1,4 @@
-"""Responses, around goals and challenges that are encoded already."""
+"""Responses with goals and challenges that are already encoded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LISTED_CHALLENGES = nested_tag(rpc.ListChallengesResponse.DESCRIPTOR, "challeng
 _CHALLENGE = nested_tag(rpc.GetChallengeResponse.DESCRIPTOR, "challenge")
 
 
-def initialized(goals: Pieces, created: bool, new_assignments: int) -> bytes:
-    """An `InitializePlayerResponse` of encoded goals."""
+def initialize_response(goals: Pieces, created: bool, new_assignments: int) -> bytes:
+    """Return an `InitializePlayerResponse` with encoded goals."""
     rest = rpc.InitializePlayerResponse(created=created, new_assignments=new_assignments)
     return b"".join([*goals.pieces, rest.SerializeToString()])
 
 
-def listed(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str) -> bytes:
-    """A `ListChallengesResponse` of encoded challenges."""
+def list_response(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str) -> bytes:
+    """Return a `ListChallengesResponse` with encoded challenges."""
     fields = nested_pieces(_LISTED_CHALLENGES, challenges)
     fields.append(_version_field(catalogue_version))
     if next_page_token:
@@ -35,11 +35,11 @@ def _version_field(catalogue_version: str) -> bytes:
     return rpc.ListChallengesResponse(catalogue_version=catalogue_version).SerializeToString()
 
 
-def challenge(encoded: Pieces) -> bytes:
-    """A `GetChallengeResponse` of an encoded challenge."""
+def challenge_response(encoded: Pieces) -> bytes:
+    """Return a `GetChallengeResponse` with an encoded challenge."""
     return b"".join(nested_pieces(_CHALLENGE, [encoded]))
 
 
-def claimed(claim: Claim) -> rpc.ClaimRewardResponse:
-    """The response for a claim."""
+def claim_response(claim: Claim) -> rpc.ClaimRewardResponse:
+    """Return a `ClaimRewardResponse`."""
     return rpc.ClaimRewardResponse(claim=claim_message(claim))

@@ -1,4 +1,4 @@
-"""ChallengeService: checks requests, runs the operations, and encodes what the player sees."""
+"""ChallengeService: validates requests, runs the operations, and encodes the responses."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, STATES_MAX, 
 from shared.runtime.clock import Clock
 
 CLAIMS_PAGE_SIZE = 100
-"""Of a caller who does not say how many."""
+"""Default number of claims in a page."""
+
 WAITS_MAX = 16
-"""Half of the threads that a service has by default: whoever waits leaves room for those who do not."""
+"""Maximum number of calls that wait for a delivery: half of the default number of threads, the rest for other calls."""
 
 
 class ChallengeServicer:
-    """Answers goals as encoded bytes, which `shared.rpc.server` sends as they are.
+    """The servicer. It returns goals as encoded bytes, which `shared.rpc.server` sends unchanged.
 
-    Each method looks once which catalogue is current, and judges by that one to its end.
+    Each method reads the current catalogue once and uses that version throughout.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ChallengeServicer:
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
     ) -> None:
-        """`routes` says who delivers rewards; at most `waits_max` calls wait for that at a time."""
+        """`routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time."""
         self._database = database
         self._routes = routes
         self._waits = GrantWaits(database, waits_max)
@@ -57,7 +58,7 @@ class ChallengeServicer:
         self._clock = clock
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:
-        """Make sure that the player exists, and answer the active goals."""
+        """Create the player unless it exists, and return the active goals."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.check_time_zone("time_zone", request.time_zone)
@@ -68,10 +69,10 @@ class ChallengeServicer:
         )
         goals = encoded.initialized_goals(initialized.view)
         assigned = len(encoded.catalogue.default_goals) if initialized.created else 0
-        return responses.initialized(goals, initialized.created, assigned)
+        return responses.initialize_response(goals, initialized.created, assigned)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
-        """List challenges with all their goals as the player sees them."""
+        """List challenges with their goals as the player sees them."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.check_ids("challenge_ids", request.challenge_ids[:CHALLENGE_IDS_MAX])
@@ -80,24 +81,24 @@ class ChallengeServicer:
         violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        asked = sorted(set(request.challenge_ids))
+        challenge_ids = sorted(set(request.challenge_ids))
         version = encoded.catalogue.version
-        binding = (request.user_id, request.active_only, asked, request.catalogue_version, version)
+        binding = (request.user_id, request.active_only, challenge_ids, request.catalogue_version, version)
         start = page_position(request.page_token, *binding)
         view = view_player(self._database, request.user_id, deadline_of(context))
 
-        asked_for = _asked_for(encoded.catalogue, asked)
+        requested = _requested(encoded.catalogue, challenge_ids)
         light = request.catalogue_version == version
-        shown = encoded.challenges(asked_for[start:], view, request.active_only, light=light)
+        shown = encoded.challenges(requested[start:], view, request.active_only, light=light)
         page = list(islice(shown, request.page_size or None))
         following = next(shown, None)
         next_page_token = ""
         if following is not None:
-            next_page_token = page_token(asked_for.index(following[0]), *binding)
-        return responses.listed([message for _, message in page], next_page_token, version)
+            next_page_token = page_token(requested.index(following[0]), *binding)
+        return responses.list_response([message for _, message in page], next_page_token, version)
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
-        """Answer one challenge with all its goals."""
+        """Return one challenge with all its goals."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.check_id("challenge_id", request.challenge_id)
@@ -106,7 +107,7 @@ class ChallengeServicer:
         challenge = _challenge(encoded.catalogue, request.challenge_id)
         view = view_player(self._database, request.user_id, deadline_of(context))
         ((_, message),) = encoded.challenges([challenge], view, active_only=False)
-        return responses.challenge(message)
+        return responses.challenge_response(message)
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
         """Activate or deactivate a goal for the player."""
@@ -144,10 +145,10 @@ class ChallengeServicer:
             deadline,
             routes=self._routes,
         )
-        return responses.claimed(self._waits.settled(claim, until) if wait_s else claim)
+        return responses.claim_response(self._waits.settled(claim, until) if wait_s else claim)
 
     def ClaimAll(self, request: rpc.ClaimAllRequest, context: grpc.ServicerContext) -> rpc.ClaimAllResponse:
-        """Claim everything that can be claimed."""
+        """Claim all rewards that can be claimed."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.check_optional_id("challenge_id", request.challenge_id)
@@ -162,12 +163,12 @@ class ChallengeServicer:
         return rpc.ClaimAllResponse(results=map(goal_claim_message, results))
 
     def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:
-        """Answer a claim with its place in the queue."""
+        """Return a claim with its position in the queue."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         grant_id = violations.check_uuid("grant_id", request.grant_id)
         violations.raise_if_any()
-        assert grant_id is not None  # noqa: S101 - or it would have been a violation
+        assert grant_id is not None  # noqa: S101 - otherwise there is a violation
         now, deadline = self._clock(), deadline_of(context)
         return found_message(find_claim(self._database, request.user_id, grant_id, now, deadline))
 
@@ -179,13 +180,13 @@ class ChallengeServicer:
         violations.check_range("states", len(request.states), 0, STATES_MAX)
         for index, number in enumerate(request.states[:STATES_MAX]):
             if number not in STATES_OF_CLAIMS:
-                violations.add(f"states[{index}]", "is not a state of a claim")
+                violations.add(f"states[{index}]", "is not a claim state")
         violations.raise_if_any()
         states = sorted({STATES_OF_CLAIMS[number] for number in request.states})
         after = cursor(request.page_token, request.user_id, states)
         page_size = request.page_size or CLAIMS_PAGE_SIZE
         deadline = deadline_of(context)
-        # One more than asked for tells whether there is another page.
+        # One claim more than the page tells whether there is another page.
         found = list_claims(self._database, request.user_id, states, after, page_size + 1, deadline)
         token = ""
         if len(found) > page_size:
@@ -201,11 +202,11 @@ def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) 
     return violations
 
 
-def _asked_for(catalogue: Catalogue, challenge_ids: list[str]) -> tuple[Challenge, ...]:
+def _requested(catalogue: Catalogue, challenge_ids: list[str]) -> tuple[Challenge, ...]:
     if not challenge_ids:
         return catalogue.challenges
-    asked = frozenset(challenge_ids)
-    return tuple(challenge for challenge in catalogue.challenges if challenge.id in asked)
+    wanted = frozenset(challenge_ids)
+    return tuple(challenge for challenge in catalogue.challenges if challenge.id in wanted)
 
 
 def _challenge(catalogue: Catalogue, challenge_id: str) -> Challenge:

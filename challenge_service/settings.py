@@ -1,4 +1,4 @@
-"""What the challenge service is told by its environment."""
+"""The settings of the challenge service."""
 
 from __future__ import annotations
 

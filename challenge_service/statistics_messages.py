@@ -1,4 +1,4 @@
-"""Statistics as callers see them."""
+"""Statistics as messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTHING = Standing()
 
 
 def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
-    """A player's statistics."""
+    """Return a player's statistics as a message."""
     logins = statistics.logins
     return rpc.PlayerStats(
         total=_achievement(statistics.standings.get(EVERYTHING, _NOTHING)),
@@ -40,7 +40,7 @@ def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
 
 
 def trend_message(reached: TrendDay) -> rpc.TrendDay:
-    """What a player reached on a day."""
+    """Return the achievements of one day as a message."""
     return rpc.TrendDay(
         start_time=timestamp_message(reached.day * DAY),
         completed=reached.completed,
@@ -50,7 +50,7 @@ def trend_message(reached: TrendDay) -> rpc.TrendDay:
 
 
 def report_message(report: ChallengeReport) -> rpc.ChallengeReport:
-    """How a challenge does."""
+    """Return the statistics of a challenge as a message."""
     return rpc.ChallengeReport(
         challenge_id=report.challenge_id,
         started=report.started,
@@ -61,7 +61,7 @@ def report_message(report: ChallengeReport) -> rpc.ChallengeReport:
 
 
 def _of_kind(statistics: PlayerStatistics, kind: ScopeKind) -> list[tuple[Scope, Standing]]:
-    # By scope alone: two standings do not compare, and no scope is there twice.
+    # Sorted by scope only: standings have no order, and scopes are unique.
     return sorted(
         ((scope, standing) for scope, standing in statistics.standings.items() if scope.kind is kind),
         key=lambda item: item[0],

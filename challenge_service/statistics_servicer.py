@@ -1,4 +1,4 @@
-"""StatisticsService: what players have reached, and how challenges do."""
+"""StatisticsService: the statistics of players and of challenges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.runtime.clock import Clock
 
 
 class StatisticsServicer:
-    """Every call is one read of Postgres."""
+    """The servicer. Every call reads Postgres once."""
 
     def __init__(self, database: Database, catalogue: LiveCatalogue[EncodedCatalogue], clock: Clock) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class StatisticsServicer:
     def GetPlayerStats(
         self, request: rpc.GetPlayerStatsRequest, context: grpc.ServicerContext
     ) -> rpc.GetPlayerStatsResponse:
-        """Answer a player's statistics."""
+        """Return a player's statistics."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.raise_if_any()
@@ -43,7 +43,7 @@ class StatisticsServicer:
     def GetPlayerTrend(
         self, request: rpc.GetPlayerTrendRequest, context: grpc.ServicerContext
     ) -> rpc.GetPlayerTrendResponse:
-        """Answer what a player reached day by day."""
+        """Return a player's achievements by day."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         first, last = _days(request, violations, self._clock())
@@ -54,20 +54,20 @@ class StatisticsServicer:
     def GetChallengeReport(
         self, request: rpc.GetChallengeReportRequest, context: grpc.ServicerContext
     ) -> rpc.GetChallengeReportResponse:
-        """Answer how challenges do across all players."""
+        """Return the statistics of challenges across all players."""
         violations = Violations()
         violations.check_optional_id("challenge_id", request.challenge_id)
         violations.raise_if_any()
         challenges = self._catalogue.current.catalogue.challenge_by_id
         if request.challenge_id and request.challenge_id not in challenges:
             raise ChallengeNotFound("there is no such challenge", challenge_id=request.challenge_id)
-        asked = [request.challenge_id] if request.challenge_id else list(challenges)
-        reports = read_challenge_reports(self._database, asked, deadline_of(context))
+        challenge_ids = [request.challenge_id] if request.challenge_id else list(challenges)
+        reports = read_challenge_reports(self._database, challenge_ids, deadline_of(context))
         return rpc.GetChallengeReportResponse(reports=map(report_message, reports))
 
 
 def _days(request: rpc.GetPlayerTrendRequest, violations: Violations, now: Instant) -> tuple[Day, Day]:
-    """The first and the last day that are asked for."""
+    """Return the first and the last requested day."""
     to = violations.check_instant("to_time", request.to_time) if request.HasField("to_time") else now
     begin = violations.check_instant("from_time", request.from_time) if request.HasField("from_time") else None
     violations.raise_if_any()

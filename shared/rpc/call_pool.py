@@ -121,7 +121,7 @@ class CallPool(ThreadPoolExecutor):
 
     @property
     def has_room(self) -> bool:
-        """Whether one more call may be submitted, to run or to wait."""
+        """True if one more call may be submitted, to run or to wait."""
         return self._in_use < self._threads_max or len(self._waiting) < self._waiting_max
 
     def start(self) -> None:
