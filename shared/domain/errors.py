@@ -156,7 +156,7 @@ class RankingUnavailable(RetryableError):
 
 
 class ShuttingDown(RetryableError):
-    """This process takes no more work; another process will."""
+    """The process takes no more work; another process will."""
 
     reason = "SHUTTING_DOWN"
     default_message = "the service is shutting down"

@@ -23,7 +23,7 @@ NOT_STARTED = challenge_pb2.GOAL_STATE_NOT_STARTED
 
 @pytest.mark.parametrize("active", [True, False])
 @pytest.mark.parametrize("goal_id", ["warm-up", "chests"])
-def test_the_answer_is_the_goal_as_lists_show_it(sample_game: Game, goal_id: str, active: bool) -> None:
+def test_the_response_is_the_goal_as_in_lists(sample_game: Game, goal_id: str, active: bool) -> None:
     sample_game.report(stat("wins", delta=2), stat("chests", delta=1))
     answered = sample_game.set_active(goal_id, active)
     assert answered.active == active
@@ -31,13 +31,13 @@ def test_the_answer_is_the_goal_as_lists_show_it(sample_game: Game, goal_id: str
 
 
 @pytest.mark.parametrize(("goal_id", "active"), [("warm-up", True), ("chests", False)])
-def test_setting_what_the_catalogue_says_stores_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
+def test_setting_the_catalogues_default_stores_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
     assert sample_game.set_active(goal_id, active).active == active
     assert written(contents(sample_game.database_url)) == {}
 
 
 @pytest.mark.parametrize(("goal_id", "active"), [("warm-up", False), ("chests", True)])
-def test_setting_what_the_player_has_chosen_changes_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
+def test_setting_the_current_state_changes_nothing(sample_game: Game, goal_id: str, active: bool) -> None:
     chosen = sample_game.set_active(goal_id, active)
     before = contents(sample_game.database_url)
     sample_game.clock.now += SECOND
@@ -45,7 +45,7 @@ def test_setting_what_the_player_has_chosen_changes_nothing(sample_game: Game, g
     assert contents(sample_game.database_url) == before
 
 
-def test_an_activated_goal_counts_what_came_before(sample_game: Game) -> None:
+def test_an_activated_goal_counts_earlier_events(sample_game: Game) -> None:
     sample_game.report(stat("chests", delta=1))
     assert sample_game.goal("chests").progress == 0
     activated = sample_game.set_active("chests", True)
@@ -53,7 +53,7 @@ def test_an_activated_goal_counts_what_came_before(sample_game: Game) -> None:
     assert activated.assign_time == timestamp(NOW)
 
 
-def test_a_goal_whose_target_is_reached_is_completed_by_activating_it(sample_game: Game) -> None:
+def test_activating_a_goal_whose_target_is_reached_completes_it(sample_game: Game) -> None:
     sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
     activated = sample_game.set_active("chests", True)
     assert (activated.progress, activated.state) == (2, COMPLETED)
@@ -62,7 +62,7 @@ def test_a_goal_whose_target_is_reached_is_completed_by_activating_it(sample_gam
     assert sample_game.claim("chests").state == challenge_pb2.CLAIM_STATE_PENDING
 
 
-def test_deactivating_freezes_what_was_shown(sample_game: Game) -> None:
+def test_deactivating_freezes_the_shown_progress(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=2))
     deactivated = sample_game.set_active("warm-up", False)
     assert (deactivated.progress, deactivated.state) == (2, IN_PROGRESS)
@@ -70,7 +70,7 @@ def test_deactivating_freezes_what_was_shown(sample_game: Game) -> None:
     assert sample_game.goal("warm-up").progress == 2
 
 
-def test_a_deactivated_goal_is_completed_by_nothing_until_it_is_active_again(sample_game: Game) -> None:
+def test_a_deactivated_goal_cannot_be_completed_until_it_is_active_again(sample_game: Game) -> None:
     sample_game.set_active("warm-up", False)
     [result] = sample_game.report(stat("wins", delta=3))
     assert not result.completions
@@ -92,21 +92,21 @@ def test_a_completed_goal_stays_completed_while_inactive_but_cannot_be_claimed(s
     sample_game.claim("warm-up")
 
 
-def test_what_an_activation_completed_stays_so_after_deactivating(sample_game: Game) -> None:
+def test_a_goal_completed_by_activation_stays_completed_after_deactivating(sample_game: Game) -> None:
     sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
     sample_game.set_active("chests", True)
     assert sample_game.set_active("chests", False).state == COMPLETED
     assert sample_game.set_active("chests", True).state == COMPLETED
 
 
-def test_the_last_activation_is_the_one_that_shows(sample_game: Game) -> None:
+def test_the_time_of_the_last_activation_is_shown(sample_game: Game) -> None:
     sample_game.set_active("chests", True)
     sample_game.clock.now += SECOND
     assert sample_game.set_active("chests", False).assign_time == timestamp(NOW)
     assert sample_game.set_active("chests", True).assign_time == timestamp(NOW + SECOND)
 
 
-def test_first_activations_at_once_all_succeed(sample_game: Game) -> None:
+def test_concurrent_first_activations_all_succeed(sample_game: Game) -> None:
     sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
     with ThreadPoolExecutor(16) as callers:
         answers = list(callers.map(lambda _: sample_game.set_active("chests", True), range(16)))
@@ -116,7 +116,7 @@ def test_first_activations_at_once_all_succeed(sample_game: Game) -> None:
     assert (stored["assignment"], stored["completion"]) == (1, 1)
 
 
-def test_activations_and_events_at_once_lose_no_completion(sample_game: Game) -> None:
+def test_concurrent_activations_and_events_lose_no_completion(sample_game: Game) -> None:
     players = [f"player-{number}" for number in range(30)]
     with ThreadPoolExecutor(16) as callers:
         reports = [
@@ -145,9 +145,7 @@ def test_activations_and_events_at_once_lose_no_completion(sample_game: Game) ->
         ("career", "warm-up", "GOAL_NOT_FOUND"),
     ],
 )
-def test_goals_that_are_not_there_are_not_found(
-    sample_game: Game, challenge_id: str, goal_id: str, reason: str
-) -> None:
+def test_unknown_goals_are_not_found(sample_game: Game, challenge_id: str, goal_id: str, reason: str) -> None:
     request = SetGoalActiveRequest(user_id="player", challenge_id=challenge_id, goal_id=goal_id, active=False)
     assert refusal(lambda: sample_game.challenges.SetGoalActive(request)).reason == reason
     assert written(contents(sample_game.database_url)) == {}

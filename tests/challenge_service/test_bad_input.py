@@ -1,4 +1,4 @@
-"""Every field of every request of the challenge service, with everything in it that must be refused."""
+"""Every field of every request of the challenge service, with the values that must be refused."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ VALID: dict[str, dict[str, Any]] = {
     "GetPlayerRankRequest": {"leaderboard_id": "wins", "user_id": "player"},
     "GetChallengeReportRequest": {},
 }
-"""A request of each kind that would be answered, or change something, if it were let through."""
+"""A valid request of each type, which would succeed or change something."""
 
 
 class Bad(NamedTuple):
-    """A value that must be refused, and how."""
+    """A value that must be refused, and the expected error."""
 
     problem: str
     value: Any
     code: grpc.StatusCode = INVALID_ARGUMENT
     reason: str = "INVALID_REQUEST"
     violation: str = ""
-    """The field that the refusal names; empty: the very field that holds the value."""
+    """The field that the error names; empty: the field with the value."""
 
 
 def _ids(ids: dict[str, str]) -> list[Bad]:
@@ -94,7 +94,7 @@ PERIOD_TIME = [
     ),
 ]
 NOTHING: list[Bad] = []
-"""For a field whose every value means something."""
+"""For a field of which every value is valid."""
 
 BAD: dict[str, list[Bad]] = {
     "InitializePlayerRequest.user_id": REQUIRED_ID,
@@ -215,7 +215,7 @@ BAD: dict[str, list[Bad]] = {
 
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
-    """A game whose player could claim a reward."""
+    """Yield a game whose player could claim a reward."""
     with (
         postgres_server.fresh_database() as database_url,
         game(database_url, sample_catalogue_with_leaderboards()) as running,
@@ -225,7 +225,7 @@ def running(postgres_server: PostgresServer) -> Iterator[Game]:
 
 
 def call(running: Game, message: str, **changes: Any) -> object:
-    """The RPC that takes such a message, with a valid one but for the changes."""
+    """Call the RPC of this request type with a valid request, except for the changes."""
     stubs = {
         CONTRACT: running.challenges,
         STATISTICS_CONTRACT: running.statistics,
@@ -254,7 +254,7 @@ def test_the_table_has_every_field_of_every_request() -> None:
         for bad in cases
     ],
 )
-def test_bad_input_is_refused_by_name_and_nothing_is_written(running: Game, path: str, bad: Bad) -> None:
+def test_bad_input_is_refused_with_its_field_and_nothing_is_written(running: Game, path: str, bad: Bad) -> None:
     message, field = path.split(".")
     before = contents(running.database_url)
     refused = refusal(lambda: call(running, message, **{field: bad.value}))
@@ -264,7 +264,7 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(running: Game, path
     assert contents(running.database_url) == before
 
 
-def test_all_that_is_wrong_with_a_request_is_said_at_once(running: Game) -> None:
+def test_all_problems_of_a_request_are_reported_together(running: Game) -> None:
     refused = refusal(
         lambda: running.challenges.ClaimReward(
             ClaimRewardRequest(user_id="a\0b", goal_id="x" * 129, request_id="\n", occurrence=-1)
@@ -279,13 +279,13 @@ def test_all_that_is_wrong_with_a_request_is_said_at_once(running: Game) -> None
     }
 
 
-def test_what_is_at_the_bounds_is_accepted(running: Game) -> None:
+def test_values_at_the_bounds_are_accepted(running: Game) -> None:
     longest = "\U0001f3ae" * 128
     request = ListChallengesRequest(user_id=longest, challenge_ids=[longest] * CHALLENGE_IDS_MAX, page_size=1_000)
     assert not running.challenges.ListChallenges(request).challenges
 
 
-def test_a_refusal_stays_small_however_much_is_wrong(running: Game) -> None:
+def test_a_refusal_of_many_problems_stays_small(running: Game) -> None:
     refused: Refusal = refusal(
         lambda: call(running, "ListChallengesRequest", challenge_ids=["\0" * 1_000] * CHALLENGE_IDS_MAX)
     )

@@ -1,4 +1,4 @@
-"""Claims that are made safe to repeat by a request id."""
+"""Claims with a request id, which are safe to repeat."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ REQUEST_ID = 'request "1": \U0001f381'
 
 @pytest.fixture
 def completed_game(sample_game: Game) -> Game:
-    """The player has completed the goals `warm-up` and `welcome`."""
+    """Return a game whose player has completed the goals `warm-up` and `welcome`."""
     sample_game.report(stat("wins", delta=3), login())
     return sample_game
 
 
-def test_the_same_claim_again_answers_the_same_and_stores_nothing(completed_game: Game) -> None:
+def test_repeating_a_claim_returns_it_again_and_stores_nothing(completed_game: Game) -> None:
     first = completed_game.claim("warm-up", request_id=REQUEST_ID)
     before = contents(completed_game.database_url)
     completed_game.clock.now += HOUR
@@ -32,7 +32,7 @@ def test_the_same_claim_again_answers_the_same_and_stores_nothing(completed_game
     assert contents(completed_game.database_url) == before
 
 
-def test_the_answer_outlives_the_service(completed_game: Game) -> None:
+def test_a_claim_is_returned_again_after_a_restart(completed_game: Game) -> None:
     first = completed_game.claim("warm-up", request_id=REQUEST_ID)
     with challenge_service(completed_game.database_url, sample_catalogue(), clock=ManualClock()) as another:
         request = ClaimRewardRequest(
@@ -41,26 +41,26 @@ def test_the_answer_outlives_the_service(completed_game: Game) -> None:
         assert another.ClaimReward(request).claim == first
 
 
-def test_the_answer_stays_although_the_goal_is_inactive_since(completed_game: Game) -> None:
+def test_a_claim_is_returned_again_after_deactivating_the_goal(completed_game: Game) -> None:
     first = completed_game.claim("warm-up", request_id=REQUEST_ID)
     completed_game.set_active("warm-up", False)
     assert completed_game.claim("warm-up", request_id=REQUEST_ID) == first
 
 
 @pytest.mark.parametrize("request_id", ["", "request 2"])
-def test_another_or_no_request_id_finds_the_reward_claimed(completed_game: Game, request_id: str) -> None:
+def test_with_another_or_no_request_id_the_reward_is_already_claimed(completed_game: Game, request_id: str) -> None:
     completed_game.claim("warm-up", request_id=REQUEST_ID)
     refused = refusal(lambda: completed_game.claim("warm-up", request_id=request_id))
     assert (refused.code, refused.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_CLAIMED")
 
 
-def test_a_claim_without_a_request_id_belongs_to_no_later_one(completed_game: Game) -> None:
+def test_a_claim_without_a_request_id_matches_no_later_request_id(completed_game: Game) -> None:
     completed_game.claim("warm-up")
     assert refusal(lambda: completed_game.claim("warm-up", request_id=REQUEST_ID)).reason == "ALREADY_CLAIMED"
 
 
 @pytest.mark.parametrize("other_goal", ["welcome", "high-score"], ids=["completed", "not completed"])
-def test_a_request_id_is_good_for_one_claim_only(completed_game: Game, other_goal: str) -> None:
+def test_a_request_id_is_valid_for_one_claim_only(completed_game: Game, other_goal: str) -> None:
     completed_game.claim("warm-up", request_id=REQUEST_ID)
     before = contents(completed_game.database_url)
     refused = refusal(lambda: completed_game.claim(other_goal, request_id=REQUEST_ID))

@@ -24,7 +24,7 @@ FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 ALREADY_EXISTS = grpc.StatusCode.ALREADY_EXISTS
 
 
-def test_a_claim_answers_the_reward_and_its_grant(sample_game: Game) -> None:
+def test_a_claim_returns_the_reward_and_its_grant(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3))
     sample_game.clock.now += HOUR
     claim = sample_game.claim("warm-up")
@@ -57,7 +57,7 @@ def test_a_claimed_goal_shows_as_claimed(sample_game: Game) -> None:
     assert sample_game.goal("warm-up") == shown
 
 
-def test_the_reward_is_what_the_catalogue_says_when_it_is_claimed(database_url: str) -> None:
+def test_the_reward_is_defined_by_the_catalogue_at_the_time_of_the_claim(database_url: str) -> None:
     def catalogue(quantity: int) -> Any:
         reward = {"type": "WALLET", "id": "GEMS", "quantity": quantity}
         return loaded({"challenges": [challenge("arena", assigned("win", target=1, reward=reward))]})
@@ -72,7 +72,7 @@ def test_the_reward_is_what_the_catalogue_says_when_it_is_claimed(database_url: 
     assert again == first
 
 
-def test_a_goal_that_is_satisfied_without_an_event_can_be_claimed(database_url: str) -> None:
+def test_a_goal_completed_without_an_event_can_be_claimed(database_url: str) -> None:
     one, two = assigned("one", target=3), assigned("two", target=2)
     with game(database_url, loaded({"challenges": [challenge("arena", one)]})) as before:
         before.report(stat("wins", delta=2))
@@ -84,7 +84,7 @@ def test_a_goal_that_is_satisfied_without_an_event_can_be_claimed(database_url: 
         assert refusal(lambda: after.claim("two")).reason == "ALREADY_CLAIMED"
 
 
-def test_a_reward_that_is_unlocked_later_can_be_claimed_then(sample_game: Game) -> None:
+def test_a_reward_can_be_claimed_once_it_is_unlocked(sample_game: Game) -> None:
     sample_game.set_active("champion", True)
     sample_game.report(stat("wins", delta=10))
     assert refusal(lambda: sample_game.claim("champion")).reason == "GOAL_LOCKED"
@@ -98,12 +98,12 @@ def claim(running: Game, goal_id: str, challenge_id: str = "arena", **further: A
 
 
 def nothing(running: Game) -> None:
-    """Nothing needs to be so."""
+    """Prepare nothing."""
     running.goals()
 
 
 REFUSED: dict[str, tuple[Callable[[Game], object], Callable[[Game], object], grpc.StatusCode, str]] = {
-    # What is so, what is claimed, and why it is refused.
+    # The preparation, the claim, and the expected error.
     "no such challenge": (
         nothing,
         lambda running: claim(running, "warm-up", "nowhere"),
@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[Callable[[Game], object], Callable[[Game], object], grp
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_claim_that_is_refused_says_why_and_stores_nothing(sample_game: Game, case: str) -> None:
+def test_a_refused_claim_has_a_reason_and_stores_nothing(sample_game: Game, case: str) -> None:
     prepare, attempt, code, reason = REFUSED[case]
     prepare(sample_game)
     before = contents(sample_game.database_url)
@@ -195,18 +195,18 @@ def test_a_claim_that_is_refused_says_why_and_stores_nothing(sample_game: Game, 
 
 
 @pytest.mark.parametrize("occurrence", [0, 1])
-def test_the_only_occurrence_may_be_named_or_not(sample_game: Game, occurrence: int) -> None:
+def test_the_only_occurrence_is_optional(sample_game: Game, occurrence: int) -> None:
     sample_game.report(stat("wins", delta=3))
     claim(sample_game, "warm-up", occurrence=occurrence)
 
 
-def test_each_player_claims_for_themselves(sample_game: Game) -> None:
+def test_each_player_has_their_own_claim(sample_game: Game) -> None:
     sample_game.report(stat("wins", "one", delta=3), stat("wins", "other", delta=3))
     grants = {sample_game.claim("warm-up", who).grant_id for who in ("one", "other")}
     assert len(grants) == 2
 
 
-def test_every_goal_has_a_grant_of_its_own(sample_game: Game) -> None:
+def test_every_goal_has_its_own_grant(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3), login(at=NOW - DAY), login(at=NOW - SECOND))
     grants = {sample_game.claim(goal_id).grant_id for goal_id in ("warm-up", "welcome", "regular")}
     assert len(grants) == 3

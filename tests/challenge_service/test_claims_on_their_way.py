@@ -1,4 +1,4 @@
-"""Claims after they are made: waited for, looked at, listed, refused and made again."""
+"""Claims after they are made: waited for, read, listed, refused and made again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REFUSED, DEAD = challenge_pb2.CLAIM_STATE_REFUSED, challenge_pb2.CLAIM_STATE_DEA
 
 
 def deliver(running: Game, provider: GameProvider) -> None:
-    """Every claim to its end."""
+    """Deliver every claim until it is settled."""
     with opened(running.database_url) as database:
         to = destination(provider, name=NO_PROVIDER)
         with dispatching(database, to, running.clock) as dispatcher:
@@ -46,7 +46,7 @@ def deliver(running: Game, provider: GameProvider) -> None:
 
 @contextmanager
 def delivering(running: Game, provider: GameProvider) -> Iterator[None]:
-    """Deliver for as long as this lasts."""
+    """Deliver claims within the context."""
     over = threading.Event()
 
     def work() -> None:
@@ -77,14 +77,14 @@ def get(running: Game, grant_id: str, user_id: str = "player") -> GetClaimRespon
     return running.challenges.GetClaim(GetClaimRequest(user_id=user_id, grant_id=grant_id))
 
 
-def test_every_state_and_reason_can_be_sent() -> None:
+def test_every_state_and_reason_has_a_value_in_the_contract() -> None:
     assert set(CLAIM_STATES) == set(ClaimState)
     assert len(challenge_pb2.ClaimState.keys()) == len(ClaimState) + 1
     assert set(REFUSAL_REASONS) == {None, *RefusalReason}
     assert len(challenge_pb2.RefusalReason.keys()) == len(RefusalReason) + 1
 
 
-def test_a_claim_that_waits_answers_when_it_is_granted(sample_game: Game) -> None:
+def test_a_waiting_claim_returns_once_it_is_granted(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3))
     with delivering(sample_game, GameProvider()):
         started = time.monotonic()
@@ -94,7 +94,7 @@ def test_a_claim_that_waits_answers_when_it_is_granted(sample_game: Game) -> Non
     assert get(sample_game, claim.grant_id).claim == claim
 
 
-def test_a_claim_that_waits_in_vain_is_answered_as_it_is(sample_game: Game) -> None:
+def test_a_waiting_claim_returns_its_state_after_the_wait(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3))
     started = time.monotonic()
     claim = claim_and_wait(sample_game, 0.3)
@@ -102,7 +102,7 @@ def test_a_claim_that_waits_in_vain_is_answered_as_it_is(sample_game: Game) -> N
     assert claim.state == PENDING
 
 
-def test_the_same_request_answers_the_same_claim_with_its_current_state(sample_game: Game) -> None:
+def test_a_repeated_request_returns_the_claim_with_its_current_state(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3))
     first = claim_and_wait(sample_game, 0, request_id="request")
     deliver(sample_game, GameProvider())
@@ -110,7 +110,7 @@ def test_the_same_request_answers_the_same_claim_with_its_current_state(sample_g
     assert (first.state, again.state, again.grant_id) == (PENDING, GRANTED, first.grant_id)
 
 
-def test_only_so_many_calls_wait_at_a_time(sample_game: Game) -> None:
+def test_the_number_of_waiting_calls_is_bounded(sample_game: Game) -> None:
     players = [f"player {number}" for number in range(WAITS_MAX + 4)]
     sample_game.report(*(stat("wins", who, delta=3) for who in players))
     took: list[float] = []
@@ -134,7 +134,7 @@ def test_only_so_many_calls_wait_at_a_time(sample_game: Game) -> None:
     ],
     ids=["refused for good", "dead"],
 )
-def test_a_claim_that_failed_says_so_and_stays_claimed(
+def test_a_failed_claim_has_its_reason_and_stays_claimed(
     sample_game: Game, behaviour: Callable[[Delivery], None], state: int, reason: int
 ) -> None:
     sample_game.report(stat("wins", delta=3))
@@ -158,7 +158,7 @@ def test_a_claim_that_failed_says_so_and_stays_claimed(
     assert refusal(lambda: sample_game.claim("warm-up")).reason == "ALREADY_CLAIMED"
 
 
-def test_a_refusal_that_allows_it_makes_the_goal_claimable_again(sample_game: Game) -> None:
+def test_a_temporary_refusal_makes_the_goal_claimable_again(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3))
     first = sample_game.claim("warm-up", request_id="first")
     provider = GameProvider(lambda _: Refused(RefusalReason.INVENTORY_FULL))
@@ -178,7 +178,7 @@ def test_a_refusal_that_allows_it_makes_the_goal_claimable_again(sample_game: Ga
     assert get(sample_game, second.grant_id).claim.state == GRANTED
 
 
-def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it(sample_game: Game) -> None:
+def test_claim_all_claims_what_can_be_claimed_and_reports_every_goal(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=10), stat("level", value=1), login(at=NOW - SECOND))
     sample_game.set_active("champion", True)
     sample_game.set_active("welcome", False)
@@ -205,14 +205,14 @@ def test_all_that_can_be_claimed_is_claimed_and_each_goal_says_what_became_of_it
         "veteran": False,
         "welcome": False,
     }
-    # An answer that was lost is no loss: the same claims come again.
+    # Repeating the call returns the same claims.
     assert {goal_id: grant for goal_id, (_, _, grant) in claim_all().items()} == {
         goal_id: grant for goal_id, (_, _, grant) in first.items()
     }
     assert len({grant for _, _, grant in first.values()}) == 4
 
 
-def test_nothing_completed_is_nothing_claimed(sample_game: Game) -> None:
+def test_claim_all_without_completed_goals_claims_nothing(sample_game: Game) -> None:
     assert not sample_game.challenges.ClaimAll(ClaimAllRequest(user_id="player")).results
 
 
@@ -222,7 +222,7 @@ def test_a_claim_belongs_to_its_player(sample_game: Game) -> None:
     assert refusal(lambda: get(sample_game, grant_id, "other")).reason == "CLAIM_NOT_FOUND"
 
 
-def test_a_pending_claim_has_its_place_in_the_queue(sample_game: Game) -> None:
+def test_a_pending_claim_has_a_position_in_the_queue(sample_game: Game) -> None:
     players = [f"player {number}" for number in range(5)]
     sample_game.report(*(stat("wins", who, delta=3) for who in players))
     grants = []
@@ -260,7 +260,7 @@ def test_claims_are_listed_by_state_and_page(sample_game: Game) -> None:
     assert listed(DEAD) == [[]]
 
 
-def test_a_page_token_is_good_for_its_request_alone(sample_game: Game) -> None:
+def test_a_page_token_is_valid_only_for_its_request(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=3), login())
     for goal_id in ("warm-up", "welcome"):
         sample_game.claim(goal_id)

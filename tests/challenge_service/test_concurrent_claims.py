@@ -1,4 +1,4 @@
-"""Many claims of one goal at once, through two services: one grant, and answers that agree."""
+"""Concurrent claims of one goal through two services: one grant, and consistent responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS_SLOW = 100
 
 @pytest.fixture
 def two_services(database_url: str) -> Iterator[tuple[ChallengeServiceStub, ChallengeServiceStub]]:
-    """Two services that work on all claims at once."""
+    """Yield two services with a thread for every claim."""
     with (
         challenge_service(database_url, sample_catalogue(), clock=ManualClock(), threads=CLAIMS) as one,
         challenge_service(database_url, sample_catalogue(), clock=ManualClock(), threads=CLAIMS) as other,
@@ -37,7 +37,7 @@ def two_services(database_url: str) -> Iterator[tuple[ChallengeServiceStub, Chal
 def claim_at_once(
     services: tuple[ChallengeServiceStub, ChallengeServiceStub], requests: list[ClaimRewardRequest]
 ) -> tuple[list[challenge_pb2.Claim], list[Refusal]]:
-    """Send the requests to both services in turn, and answer the claims and the refusals."""
+    """Send the requests to both services in turn, and return the claims and the refusals."""
     calls = [services[number % 2].ClaimReward.future(request) for number, request in enumerate(requests)]
     claims, refusals = [], []
     for call in calls:
@@ -57,7 +57,7 @@ def claims_of(user_id: str, goal_id: str, request_id: Callable[[int], str]) -> l
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("request_id", [lambda _: "", lambda number: f"request {number}"], ids=["no id", "other ids"])
-def test_one_claim_is_granted_and_all_others_find_it_claimed(
+def test_one_claim_is_granted_and_all_others_are_already_claimed(
     sample_game: Game,
     two_services: tuple[ChallengeServiceStub, ChallengeServiceStub],
     rounds: int,
@@ -74,7 +74,7 @@ def test_one_claim_is_granted_and_all_others_find_it_claimed(
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
-def test_claims_under_one_request_id_all_answer_the_same_grant(
+def test_claims_with_one_request_id_all_return_the_same_grant(
     sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub], rounds: int
 ) -> None:
     players = [f"player-{number}" for number in range(rounds)]
@@ -88,7 +88,7 @@ def test_claims_under_one_request_id_all_answer_the_same_grant(
     print(f"\n{rounds} rounds of {CLAIMS} claims under one request id: 1 grant in each, {CLAIMS} equal answers")  # noqa: T201
 
 
-def test_one_request_id_for_two_goals_at_once_is_good_for_one_of_them(
+def test_one_request_id_for_two_goals_is_valid_for_one_of_them(
     sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
 ) -> None:
     players = [f"player-{number}" for number in range(ROUNDS)]
@@ -102,7 +102,7 @@ def test_one_request_id_for_two_goals_at_once_is_good_for_one_of_them(
         assert {refused.reason for refused in refusals} == {"REQUEST_ID_REUSED"}
 
 
-def test_claims_and_activations_at_once_grant_once_at_most(
+def test_concurrent_claims_and_activations_grant_at_most_once(
     sample_game: Game, two_services: tuple[ChallengeServiceStub, ChallengeServiceStub]
 ) -> None:
     sample_game.report(stat("wins", delta=3))

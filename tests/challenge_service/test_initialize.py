@@ -29,7 +29,7 @@ def stored_time_zone(game: Game) -> str:
     return str(time_zone)
 
 
-def test_a_new_player_costs_one_row_and_gets_the_default_goals(sample_game: Game) -> None:
+def test_a_new_player_takes_one_row_and_gets_the_default_goals(sample_game: Game) -> None:
     response = initialize(sample_game)
     assert response.created
     assert response.new_assignments == len(DEFAULT_GOALS)
@@ -52,7 +52,7 @@ def test_initializing_again_writes_nothing(sample_game: Game) -> None:
     assert contents(sample_game.database_url) == before
 
 
-def test_the_answer_shows_the_active_goals_as_lists_do(sample_game: Game) -> None:
+def test_the_response_has_the_active_goals_as_in_lists(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=2))
     sample_game.set_active("warm-up", False)
     sample_game.set_active("chests", True)
@@ -61,7 +61,7 @@ def test_the_answer_shows_the_active_goals_as_lists_do(sample_game: Game) -> Non
     assert [goal.goal_id for goal in shown] == ["high-score", "veteran", "welcome", "regular", "chests"]
 
 
-def test_a_player_of_whom_events_are_known_is_created_all_the_same(sample_game: Game) -> None:
+def test_a_player_with_events_is_created(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=2))
     response = initialize(sample_game)
     assert response.created
@@ -78,7 +78,7 @@ def test_a_player_of_whom_events_are_known_is_created_all_the_same(sample_game: 
         (["Asia/Tokyo", "UTC"], "UTC"),
     ],
 )
-def test_a_time_zone_is_kept_until_another_is_named(sample_game: Game, given: list[str], stored: str) -> None:
+def test_a_time_zone_is_kept_until_another_is_given(sample_game: Game, given: list[str], stored: str) -> None:
     for time_zone in given:
         initialize(sample_game, time_zone)
     assert stored_time_zone(sample_game) == stored
@@ -98,14 +98,14 @@ def test_a_time_zone_is_kept_until_another_is_named(sample_game: Game, given: li
         "é" * 1_000,
     ],
 )
-def test_what_is_no_time_zone_is_refused_and_nothing_is_stored(sample_game: Game, time_zone: str) -> None:
+def test_an_invalid_time_zone_is_refused_and_nothing_is_stored(sample_game: Game, time_zone: str) -> None:
     refused = refusal(lambda: initialize(sample_game, time_zone))
     assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refused.fields) == {"time_zone"}
     assert written(contents(sample_game.database_url)) == {}
 
 
-def test_one_of_many_first_calls_at_once_creates_the_player(sample_game: Game) -> None:
+def test_exactly_one_of_concurrent_first_calls_creates_the_player(sample_game: Game) -> None:
     with ThreadPoolExecutor(16) as callers:
         responses = list(callers.map(lambda _: initialize(sample_game), range(16)))
     assert sum(response.created for response in responses) == 1
@@ -113,7 +113,7 @@ def test_one_of_many_first_calls_at_once_creates_the_player(sample_game: Game) -
     assert written(contents(sample_game.database_url)) == {"player": 1}
 
 
-def test_a_time_zone_is_kept_although_another_call_creates_the_player_meanwhile(sample_game: Game) -> None:
+def test_a_time_zone_is_stored_if_a_concurrent_call_creates_the_player(sample_game: Game) -> None:
     with psycopg.connect(sample_game.database_url) as other, ThreadPoolExecutor(1) as caller:
         other.execute("INSERT INTO player VALUES ('player', 'UTC', now())")
         answer = caller.submit(initialize, sample_game, "Asia/Tokyo")

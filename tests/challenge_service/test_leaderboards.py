@@ -1,4 +1,4 @@
-"""Leaderboards as a game sees them, without Redis."""
+"""Leaderboards through the API, without Redis."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RANKED = [("ben", 1, 1, 9), ("cleo", 1, 2, 9), ("emil", 3, 3, 5), ("ana", 4, 4, 
 
 @pytest.fixture
 def running(database_url: str) -> Iterator[Game]:
-    """A game in which five players have won something today, ranked."""
+    """Yield a game in which five players have a ranked score of today."""
     with game(database_url, sample_catalogue_with_leaderboards(), window=Window(horizon=HORIZON)) as running:
         running.report(
             *(
@@ -59,14 +59,14 @@ def players(entries: Any) -> list[tuple[str, int, int, int]]:
 
 
 def finish(running: Game, now: Instant) -> None:
-    """The event handler's duty at this instant, which is also the present."""
+    """Run the event handler's duty at this instant, and set the clock to it."""
     with opened(running.database_url, pool_size=1) as database:
         maintain_leaderboard_periods(database, sample_catalogue_with_leaderboards(), HORIZON, now, soon())
         finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
     running.clock.now = now
 
 
-def test_boards_are_listed_as_the_catalogue_defines_them(running: Game) -> None:
+def test_leaderboards_are_listed_as_defined_in_the_catalogue(running: Game) -> None:
     response = running.leaderboards.ListLeaderboards(rpc.ListLeaderboardsRequest())
     assert response.catalogue_version == sample_catalogue_with_leaderboards().version
     assert list(response.leaderboards) == [
@@ -100,7 +100,7 @@ def test_the_first_players_come_first(running: Game) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 5, 6])
-def test_pages_tile_the_board(running: Game, page_size: int) -> None:
+def test_pages_tile_the_leaderboard(running: Game, page_size: int) -> None:
     found, token = [], ""
     while True:
         page = listed(running, page_size=page_size, page_token=token)
@@ -112,7 +112,7 @@ def test_pages_tile_the_board(running: Game, page_size: int) -> None:
     assert found == RANKED
 
 
-def test_a_page_token_is_good_for_its_request_alone(running: Game) -> None:
+def test_a_page_token_is_valid_only_for_its_request(running: Game) -> None:
     token = listed(running, page_size=2).next_page_token
     other = rpc.ListLeaderboardRequest(leaderboard_id="points", page_token=token)
     assert set(refusal(lambda: running.leaderboards.ListLeaderboard(other)).fields) == {"page_token"}
@@ -127,7 +127,7 @@ def test_given_players_are_listed_in_one_page(running: Game) -> None:
     assert set(refused.fields) == {"page_size", "page_token"}
 
 
-def test_a_player_is_shown_among_those_around(running: Game) -> None:
+def test_a_player_is_returned_with_neighbours(running: Game) -> None:
     response = rank(running, "emil", neighbours=1)
     assert response.on_board
     assert players([response.entry]) == [RANKED[2]]
@@ -140,7 +140,7 @@ def test_a_player_is_shown_among_those_around(running: Game) -> None:
 @pytest.mark.parametrize(
     ("user_id", "percentile", "least_top"), [("ben", 100, 1), ("cleo", 100, 1), ("emil", 60, 41), ("dora", 20, 81)]
 )
-def test_the_share_of_players_before_and_behind_is_told(
+def test_percentile_and_top_percent_are_computed(
     running: Game, user_id: str, percentile: float, least_top: int
 ) -> None:
     assert rank(running, user_id).percentile == percentile
@@ -149,13 +149,13 @@ def test_the_share_of_players_before_and_behind_is_told(
     assert tops == list(range(least_top, 101))
 
 
-def test_a_player_who_is_not_on_the_board_is_no_error(running: Game) -> None:
+def test_a_player_without_a_score_is_not_an_error(running: Game) -> None:
     response = rank(running, "nobody", neighbours=5, top_percent=100)
     assert response == rpc.GetPlayerRankResponse(state=response.state)
     assert response.state.size == 5
 
 
-def test_answers_are_as_of_the_last_refresh_and_say_so(running: Game) -> None:
+def test_responses_are_as_of_the_last_refresh(running: Game) -> None:
     running.report(stat("wins", "late", delta=100, at=NOW))
     running.clock.now = NOW + HOUR
     assert players(listed(running).entries) == RANKED
@@ -165,7 +165,7 @@ def test_answers_are_as_of_the_last_refresh_and_say_so(running: Game) -> None:
     assert listed(running).state.fresh_at == timestamp(NOW + HOUR)
 
 
-def test_a_period_that_is_over_may_still_change_and_then_is_final_for_ever(running: Game) -> None:
+def test_a_past_period_may_change_until_it_is_final(running: Game) -> None:
     yesterday = {"period_time": timestamp(NOW)}
     finish(running, TODAY + DAY)
     assert players(listed(running, **yesterday).entries) == RANKED
@@ -191,26 +191,26 @@ def test_a_period_that_is_over_may_still_change_and_then_is_final_for_ever(runni
     assert players(rank(running, "late", neighbours=1, **yesterday).neighbours) == with_late[2:5]
 
 
-def test_the_next_period_is_there_before_it_begins_and_nobody_is_on_it(running: Game) -> None:
+def test_the_next_period_exists_before_it_begins_and_is_empty(running: Game) -> None:
     tomorrow = listed(running, period_time=timestamp(NOW + DAY))
     assert (tomorrow.state.size, tomorrow.state.period_start) == (0, timestamp(TODAY + DAY))
 
 
 @pytest.mark.parametrize("instant", [NOW - DAY, NOW + 2 * DAY, NOW + 900 * DAY])
-def test_a_period_in_which_there_was_no_such_board_is_not_found(running: Game, instant: Instant) -> None:
+def test_a_period_without_the_leaderboard_is_not_found(running: Game, instant: Instant) -> None:
     refused = refusal(lambda: rank(running, "ben", period_time=timestamp(instant)))
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "LEADERBOARD_PERIOD_NOT_FOUND")
 
 
 @pytest.mark.parametrize("instant", [0, NOW, NOW + 9_000 * DAY])
-def test_a_board_of_all_time_has_one_period(running: Game, instant: Instant) -> None:
+def test_an_all_time_leaderboard_has_one_period(running: Game, instant: Instant) -> None:
     request = rpc.GetPlayerRankRequest(leaderboard_id="points", user_id="ben", period_time=timestamp(instant))
     response = running.leaderboards.GetPlayerRank(request)
     assert response.on_board
     assert response.state == rpc.LeaderboardState(size=4, fresh_at=timestamp(NOW))
 
 
-def test_until_anything_was_ranked_callers_are_asked_to_come_again(database_url: str) -> None:
+def test_without_a_ranking_callers_get_a_retry_delay(database_url: str) -> None:
     with game(database_url, sample_catalogue_with_leaderboards()) as running:
         refused = refusal(lambda: listed(running))
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "RANKING_UNAVAILABLE")

@@ -1,4 +1,4 @@
-"""Lists for callers who have the definitions already."""
+"""Lists for callers who already have the definitions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def listed(running: Game, **request: Any) -> ListChallengesResponse:
 
 
 def completed(light: ListChallengesResponse, kept: ListChallengesResponse) -> ListChallengesResponse:
-    """The light answer, with the definitions that the caller has kept, as a caller would put them together."""
+    """Return the light response merged with the kept definitions, as a caller would merge them."""
     definitions = {challenge.challenge_id: challenge for challenge in kept.challenges}
     whole = ListChallengesResponse()
     whole.CopyFrom(light)
@@ -40,7 +40,7 @@ def completed(light: ListChallengesResponse, kept: ListChallengesResponse) -> Li
 
 
 def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
-    """What is the same for all players."""
+    """Return the fields that are the same for all players."""
     return challenge_pb2.Goal(
         challenge_id=goal.challenge_id,
         name=goal.name,
@@ -53,7 +53,7 @@ def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
 
 
 @pytest.mark.parametrize("asked", [{}, {"active_only": True}, {"challenge_ids": ["career", "island"]}])
-def test_a_light_list_with_the_definitions_that_were_kept_is_the_list(sample_game: Game, asked: dict[str, Any]) -> None:
+def test_a_light_list_with_the_kept_definitions_equals_the_full_list(sample_game: Game, asked: dict[str, Any]) -> None:
     kept = listed(sample_game)
     sample_game.report(stat("wins", delta=3), stat("level", value=5), login())
     sample_game.set_active("chests", True)
@@ -67,11 +67,11 @@ def test_a_light_list_with_the_definitions_that_were_kept_is_the_list(sample_gam
 
 
 @pytest.mark.parametrize("version", ["", "another", "0" * 32, sample_catalogue().version.upper()])
-def test_with_another_version_the_list_has_everything(sample_game: Game, version: str) -> None:
+def test_with_another_version_the_list_is_complete(sample_game: Game, version: str) -> None:
     assert listed(sample_game, catalogue_version=version) == listed(sample_game)
 
 
-def test_after_a_change_of_the_catalogue_the_list_has_everything_again(database_url: str) -> None:
+def test_after_a_catalogue_change_the_list_is_complete_again(database_url: str) -> None:
     catalogue = LiveCatalogue(EncodedCatalogue)
     catalogue.take(sample_catalogue(), NOW)
     with challenge_service(database_url, catalogue, clock=ManualClock()) as stub:
@@ -84,7 +84,7 @@ def test_after_a_change_of_the_catalogue_the_list_has_everything_again(database_
         assert answer.catalogue_version == newer.version
 
 
-def test_pages_are_light_as_the_list_is(sample_game: Game) -> None:
+def test_pages_of_a_light_list_are_light(sample_game: Game) -> None:
     version = sample_catalogue().version
     light: dict[str, Any] = {"catalogue_version": version, "page_size": 1}
     whole = listed(sample_game, catalogue_version=version).challenges
@@ -93,7 +93,7 @@ def test_pages_are_light_as_the_list_is(sample_game: Game) -> None:
     assert [*first.challenges, *second.challenges] == whole[:2]
 
 
-def test_a_token_of_a_light_list_is_not_good_for_a_full_one_nor_the_other_way_round(sample_game: Game) -> None:
+def test_tokens_of_light_and_full_lists_are_not_interchangeable(sample_game: Game) -> None:
     version = sample_catalogue().version
     for given_out, used in (("", version), (version, ""), (version, "another")):
         token = listed(sample_game, page_size=1, catalogue_version=given_out).next_page_token

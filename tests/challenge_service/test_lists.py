@@ -1,4 +1,4 @@
-"""What players see of challenges and goals."""
+"""Lists of challenges and goals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def goal_ids(response: ListChallengesResponse) -> list[str]:
     return [goal.goal_id for challenge in response.challenges for goal in challenge.goals]
 
 
-def test_a_player_who_never_did_anything_sees_everything(sample_game: Game) -> None:
+def test_a_new_player_sees_all_challenges(sample_game: Game) -> None:
     response = listed(sample_game)
     assert [challenge.challenge_id for challenge in response.challenges] == ["arena", "career", "island"]
     assert goal_ids(response) == ALL_GOALS
@@ -44,7 +44,7 @@ def test_a_player_who_never_did_anything_sees_everything(sample_game: Game) -> N
         assert shown.occurrence == 1
 
 
-def test_goals_show_what_the_catalogue_says(sample_game: Game) -> None:
+def test_goals_have_their_definition_from_the_catalogue(sample_game: Game) -> None:
     shown = sample_game.goals()
     for challenge_written in DOCUMENT["challenges"]:
         for each in challenge_written["goals"]:
@@ -79,7 +79,7 @@ def test_a_list_of_ten_times_fifty_goals_is_complete(database_url: str) -> None:
     assert not any(goal.progress for goal in shown.values() if not goal.active)
 
 
-def test_progress_shows_for_every_way_of_counting(sample_game: Game) -> None:
+def test_progress_is_shown_for_every_counting(sample_game: Game) -> None:
     sample_game.report(
         stat("wins", delta=2),
         stat("score", value=700),
@@ -117,7 +117,7 @@ def test_players_see_only_their_own_progress(sample_game: Game) -> None:
     assert [sample_game.goal("warm-up", who).progress for who in ("one", "other", "third")] == [1, 2, 0]
 
 
-def test_active_only_leaves_out_inactive_goals_and_challenges_without_any(sample_game: Game) -> None:
+def test_active_only_omits_inactive_goals_and_empty_challenges(sample_game: Game) -> None:
     response = listed(sample_game, active_only=True)
     assert [challenge.challenge_id for challenge in response.challenges] == ["arena", "career"]
     assert goal_ids(response) == DEFAULT_GOALS
@@ -131,7 +131,7 @@ def test_active_only_leaves_out_inactive_goals_and_challenges_without_any(sample
     assert goal_ids(listed(sample_game)) == ALL_GOALS
 
 
-def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(sample_game: Game) -> None:
+def test_a_goal_is_locked_while_a_prerequisite_is_not_completed(sample_game: Game) -> None:
     assert sample_game.goal("champion").locked
     sample_game.report(stat("wins", delta=3))
     assert sample_game.goal("champion").locked, "one of two prerequisites is completed"
@@ -143,7 +143,7 @@ def test_a_goal_is_locked_exactly_while_a_prerequisite_is_not_completed(sample_g
     assert not sample_game.goal("champion").locked, "and although the goal is not active any more"
 
 
-def test_progress_accrues_behind_a_lock(sample_game: Game) -> None:
+def test_progress_of_a_locked_goal_accrues(sample_game: Game) -> None:
     sample_game.report(login(at=NOW - DAY))
     sample_game.set_active("champion", True)
     sample_game.report(stat("wins", delta=10))
@@ -152,7 +152,7 @@ def test_progress_accrues_behind_a_lock(sample_game: Game) -> None:
     assert champion.state == challenge_pb2.GOAL_STATE_COMPLETED
 
 
-def test_a_default_goal_added_later_reaches_players_who_are_there(database_url: str) -> None:
+def test_a_default_goal_added_later_reaches_existing_players(database_url: str) -> None:
     one = assigned("wins-3", stat="wins", target=3)
     with game(database_url, loaded({"challenges": [challenge("arena", one)]})) as before:
         before.report(stat("wins", delta=2))
@@ -169,14 +169,14 @@ def test_a_default_goal_added_later_reaches_players_who_are_there(database_url: 
     assert not shown["locked"].locked
 
 
-def test_one_challenge_looks_as_it_does_in_the_list(sample_game: Game) -> None:
+def test_one_challenge_equals_the_one_in_the_list(sample_game: Game) -> None:
     sample_game.report(stat("wins", delta=2), login())
     for shown in listed(sample_game).challenges:
         request = GetChallengeRequest(user_id="player", challenge_id=shown.challenge_id)
         assert sample_game.challenges.GetChallenge(request).challenge == shown
 
 
-def test_a_challenge_that_does_not_exist_is_not_found(sample_game: Game) -> None:
+def test_an_unknown_challenge_is_not_found(sample_game: Game) -> None:
     request = GetChallengeRequest(user_id="player", challenge_id="Arena")
     refused = refusal(lambda: sample_game.challenges.GetChallenge(request))
     assert refused.reason == "CHALLENGE_NOT_FOUND"
@@ -192,6 +192,6 @@ def test_a_challenge_that_does_not_exist_is_not_found(sample_game: Game) -> None
         (["nowhere"], []),
     ],
 )
-def test_a_list_can_be_of_some_challenges(sample_game: Game, asked: list[str], answered: list[str]) -> None:
+def test_a_list_can_be_limited_to_some_challenges(sample_game: Game, asked: list[str], answered: list[str]) -> None:
     response = listed(sample_game, challenge_ids=asked)
     assert [challenge.challenge_id for challenge in response.challenges] == answered

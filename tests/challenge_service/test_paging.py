@@ -23,7 +23,7 @@ CHALLENGES = 7
 
 
 def seven() -> Catalogue:
-    """Seven challenges, of which every third has no active goal."""
+    """Yield a game with seven challenges, of which every third has no active goal."""
     return loaded(
         {
             "challenges": [
@@ -65,7 +65,7 @@ def pages(running: Game, page_size: int, **request: Any) -> Iterator[list[challe
         {"challenge_ids": ["nowhere"]},
     ],
 )
-def test_all_pages_together_are_the_list(seven_game: Game, asked: dict[str, Any]) -> None:
+def test_all_pages_together_equal_the_list(seven_game: Game, asked: dict[str, Any]) -> None:
     whole = list(page(seven_game, **asked).challenges)
     for page_size in (*range(1, len(whole) + 2), 1_000):
         found = list(pages(seven_game, page_size, **asked))
@@ -82,7 +82,7 @@ def test_the_page_size_may_change_from_page_to_page(seven_game: Game) -> None:
     assert not rest.next_page_token
 
 
-def test_a_page_shows_what_is_so_now(seven_game: Game) -> None:
+def test_a_page_shows_the_current_state(seven_game: Game) -> None:
     token = page(seven_game, page_size=1).next_page_token
     before = page(seven_game, page_size=1, page_token=token).challenges[0].goals[0]
     seven_game.report(stat("wins", delta=1))
@@ -99,7 +99,7 @@ def test_a_page_shows_what_is_so_now(seven_game: Game) -> None:
         {"challenge_ids": [f"challenge-{n}" for n in range(CHALLENGES)]},
     ],
 )
-def test_a_token_is_good_only_for_its_own_request(seven_game: Game, asked: dict[str, Any]) -> None:
+def test_a_token_is_valid_only_for_its_own_request(seven_game: Game, asked: dict[str, Any]) -> None:
     token = page(seven_game, page_size=2).next_page_token
     _assert_token_refused(seven_game, token, **asked)
 

@@ -1,4 +1,4 @@
-"""How often a call asks the database."""
+"""The number of database round trips of a call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SYNC = ord("S")
 
 
 class RoundTrips:
-    """Counts how often a client waits for the server, in the bytes that it sends: each wait begins with a Sync message.
+    """A counter of round trips in the bytes that a client sends: each ends with a Sync message.
 
     https://www.postgresql.org/docs/current/protocol-message-formats.html
     """

@@ -1,4 +1,4 @@
-"""The servicer alone, through gRPC's own testing library: no server, no network."""
+"""The servicer alone, called by gRPC's testing library without a server or a network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.servicers import challenge_servicer, leaderboard_servicer, st
 from tests.support.services import ManualClock, game
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
-"""The grant of what the player has claimed before."""
+"""The grant of an earlier claim of the player."""
 
 REQUESTS = {
     "InitializePlayer": rpc.InitializePlayerRequest(user_id="player"),
@@ -72,7 +72,7 @@ def test_there_is_a_request_for_every_method() -> None:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_every_method_answers_its_own_response(database_url: str, name: str) -> None:
+def test_every_method_returns_its_response(database_url: str, name: str) -> None:
     with game(database_url, sample_catalogue_with_leaderboards()) as running:
         running.report(stat("wins", delta=3), login())
         running.claim("welcome")

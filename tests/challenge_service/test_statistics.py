@@ -1,4 +1,4 @@
-"""Statistics as a game sees them, from the first event to the last claim."""
+"""Statistics through the API, from the first event to the last claim."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TODAY = day_of(NOW) * DAY
 
 
 def worth() -> Catalogue:
-    """The small catalogue with points and tags."""
+    """Return the small catalogue with points and tags."""
     catalogue = sample_catalogue()
     for goal_id, points, tags in (("warm-up", 10, ("pvp",)), ("welcome", 1, ("daily", "pvp")), ("regular", 5, ())):
         catalogue = with_goal(catalogue, replace(catalogue.goals[goal_id], points=points, tags=tags))
@@ -32,7 +32,7 @@ def worth() -> Catalogue:
 
 @pytest.fixture
 def running(database_url: str) -> Iterator[Game]:
-    """A game that takes old events."""
+    """Yield a game that accepts old events."""
     with game(database_url, worth(), window=Window(horizon=40 * DAY)) as running:
         yield running
 
@@ -46,11 +46,11 @@ def trend(running: Game, **period: Instant) -> list[rpc.TrendDay]:
     return list(running.statistics.GetPlayerTrend(rpc.GetPlayerTrendRequest(user_id="player", **bounds)).days)
 
 
-def test_a_player_who_never_did_anything_has_nothing(running: Game) -> None:
+def test_a_new_player_has_empty_statistics(running: Game) -> None:
     assert stats(running, "nobody") == rpc.PlayerStats(total=rpc.Achievement())
 
 
-def test_what_is_completed_and_claimed_counts_in_all_by_challenge_and_by_tag(running: Game) -> None:
+def test_completions_and_claims_count_in_total_by_challenge_and_by_tag(running: Game) -> None:
     running.report(stat("wins", delta=3), login())
     running.claim("welcome")
     found = stats(running)
@@ -65,7 +65,7 @@ def test_what_is_completed_and_claimed_counts_in_all_by_challenge_and_by_tag(run
     assert list(tags) == sorted(tags)
 
 
-def test_tallies_are_of_the_lifetime(running: Game) -> None:
+def test_tallies_cover_the_lifetime(running: Game) -> None:
     running.report(stat("wins", delta=3), stat("wins", delta=4, at=NOW - 30 * DAY), stat("level", value=-2), login())
     expected = [
         rpc.LifetimeTally(source=challenge_pb2.SOURCE_LOGIN, events=1, days=1),
@@ -75,7 +75,7 @@ def test_tallies_are_of_the_lifetime(running: Game) -> None:
     assert list(stats(running).tallies) == expected
 
 
-def test_streaks_follow_the_days_with_a_login_in_whatever_order_they_come(running: Game) -> None:
+def test_login_streaks_do_not_depend_on_the_order_of_events(running: Game) -> None:
     for days_ago in (1, 9, 2, 8, 7, 6):
         running.report(login(at=NOW - days_ago * DAY))
     found = stats(running)
@@ -87,20 +87,20 @@ def test_streaks_follow_the_days_with_a_login_in_whatever_order_they_come(runnin
     assert (found.current_login_streak, found.longest_login_streak, found.weekly_active_days) == (0, 4, 3)
 
 
-def test_the_completion_rate_looks_at_thirty_days_and_at_what_is_under_way(running: Game) -> None:
+def test_the_completion_rate_counts_thirty_days_and_goals_under_way(running: Game) -> None:
     assert not stats(running).HasField("completion_rate")
     running.report(stat("wins", delta=3, at=NOW - 30 * DAY), stat("level", value=3))
     found = stats(running)
-    # "warm-up" was completed too long ago, "champion" is not active, "veteran" has begun.
+    # "warm-up" was completed too long ago, "champion" is not active, and "veteran" has progress.
     assert (found.completed_recently, found.goals_under_way, found.completion_rate) == (0, 1, 0.0)
     running.set_active("champion", True)
     running.report(login(at=NOW - 29 * DAY))
     found = stats(running)
-    # "welcome" was completed in time, "regular" has begun.
+    # "welcome" was completed in time, and "regular" has progress.
     assert (found.completed_recently, found.goals_under_way, found.completion_rate) == (1, 3, 0.25)
 
 
-def test_the_fastest_completion_is_known_from_the_activation_on(running: Game) -> None:
+def test_the_fastest_completion_is_measured_from_the_activation(running: Game) -> None:
     running.set_active("chests", True)
     assert not stats(running).total.HasField("fastest_completion")
     running.report(stat("chests", delta=1, at=NOW + HOUR // 20), stat("chests", delta=1, at=NOW + HOUR // 15))
@@ -109,7 +109,7 @@ def test_the_fastest_completion_is_known_from_the_activation_on(running: Game) -
     assert found.challenges[0].achievement.fastest_completion.ToMicroseconds() == HOUR // 15
 
 
-def test_an_answer_says_of_when_it_is(running: Game) -> None:
+def test_a_response_has_the_instant_of_the_statistics(running: Game) -> None:
     assert running.statistics.GetPlayerStats(rpc.GetPlayerStatsRequest(user_id="a")).fresh_at == timestamp(NOW)
 
 
@@ -129,7 +129,7 @@ def test_a_trend_has_every_day_of_the_last_thirty(running: Game) -> None:
     assert trend(running, from_time=NOW - 30 * DAY)[0].points == 5
 
 
-def test_a_trend_is_of_the_days_that_were_asked_for(running: Game) -> None:
+def test_a_trend_has_the_requested_days(running: Game) -> None:
     running.report(stat("wins", delta=3, at=TODAY - 1), stat("wins", "other", delta=3))
     assert [each.points for each in trend(running, from_time=TODAY - 1, to_time=TODAY)] == [10, 0]
     assert [each.points for each in trend(running, from_time=TODAY - DAY, to_time=TODAY - DAY)] == [10]
@@ -137,7 +137,7 @@ def test_a_trend_is_of_the_days_that_were_asked_for(running: Game) -> None:
     assert len(trend(running, to_time=0)) == 30
 
 
-def test_a_report_is_of_what_was_counted(running: Game) -> None:
+def test_a_report_has_the_last_counted_numbers(running: Game) -> None:
     request = rpc.GetChallengeReportRequest()
     assert list(running.statistics.GetChallengeReport(request).reports) == [
         rpc.ChallengeReport(challenge_id=challenge_id) for challenge_id in ("arena", "career", "island")

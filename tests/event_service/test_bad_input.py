@@ -1,4 +1,4 @@
-"""Every field of every request of the event handler, with everything in it that must be refused."""
+"""Every field of every request of the event handler, with the values that must be refused."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ INVALID, TOO_OLD = rpc.VERDICT_INVALID, rpc.VERDICT_TOO_OLD
 
 
 class Bad(NamedTuple):
-    """An event that must be refused, and how."""
+    """An event that must be refused, and the expected verdict."""
 
     problem: str
     event: rpc.Event
     reason: str
-    """What the reason begins with."""
+    """The beginning of the reason."""
     verdict: rpc.Verdict.ValueType = INVALID
 
 
@@ -100,7 +100,7 @@ BAD: dict[str, Sequence[Bad | BadCall]] = {
 
 @pytest.fixture(scope="module")
 def running(postgres_server: PostgresServer) -> Iterator[Game]:
-    """A game in which nothing has happened yet."""
+    """Yield a game without events."""
     with postgres_server.fresh_database() as database_url, game(database_url, sample_catalogue()) as running:
         yield running
 
@@ -151,7 +151,7 @@ def test_a_bad_event_gets_its_verdict_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("bad", cases(BadCall))
-def test_a_bad_call_is_refused_by_name_and_nothing_is_written(running: Game, bad: BadCall) -> None:
+def test_a_bad_call_is_refused_with_its_field_and_nothing_is_written(running: Game, bad: BadCall) -> None:
     refused = refusal(lambda: bad.call(running))
     assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert set(refused.fields) == {bad.field}
@@ -170,7 +170,7 @@ def test_one_good_event_among_all_the_bad_ones_counts(database_url: str) -> None
     assert verdicts == [*expected[:middle], rpc.VERDICT_APPLIED, *expected[middle:]]
 
 
-def test_a_bad_batch_ends_a_stream_after_the_good_ones_are_answered(database_url: str) -> None:
+def test_a_bad_batch_ends_a_stream_after_the_results_of_the_good_ones(database_url: str) -> None:
     with game(database_url, sample_catalogue()) as running:
         batches = [rpc.StreamEventsRequest(events=batch) for batch in ([login()], [login()], TOO_MANY, [login()])]
         responses = running.events.StreamEvents(iter(batches))

@@ -1,4 +1,4 @@
-"""Days are cut by the time of the event, in UTC, whenever it arrives."""
+"""Days are UTC days of the time of the event, whenever it arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIDNIGHTS = [
     datetime(2024, 3, 1, tzinfo=UTC),
     datetime(2023, 3, 1, tzinfo=UTC),
     datetime(2025, 1, 1, tzinfo=UTC),
-    # Clocks change in Europe, and in America.
+    # Days of clock changes in Europe and in America.
     datetime(2024, 3, 31, tzinfo=UTC),
     datetime(2024, 10, 27, tzinfo=UTC),
     datetime(2024, 11, 3, tzinfo=UTC),
@@ -25,7 +25,7 @@ MIDNIGHTS = [
 
 
 @pytest.mark.parametrize("midnight", MIDNIGHTS, ids=lambda midnight: f"{midnight:%Y-%m-%d}")
-def test_the_last_and_the_first_moment_of_a_day_are_two_days(sample_game: Game, midnight: datetime) -> None:
+def test_the_last_and_the_first_moment_around_midnight_are_two_days(sample_game: Game, midnight: datetime) -> None:
     start = to_instant(midnight)
     sample_game.clock.now = start + SECOND
     sample_game.challenges.InitializePlayer(InitializePlayerRequest(user_id="player", time_zone="Europe/Berlin"))

@@ -1,4 +1,4 @@
-"""Callers that wait as long as they like, or go away: a call is done or not, never in part."""
+"""Deadlines and cancellation: a call is applied as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def batch(who: str) -> rpc.ReportEventsRequest:
     )
 
 
-def lose_patience(call: grpc.Future[Any], patience_s: float) -> None:
-    """Wait a little, and go away."""
+def cancel_after(call: grpc.Future[Any], wait_s: float) -> None:
+    """Wait for a while, then cancel the call."""
     with suppress(grpc.FutureTimeoutError, grpc.FutureCancelledError, grpc.RpcError):
-        call.result(timeout=patience_s)
+        call.result(timeout=wait_s)
     call.cancel()
 
 
 def assert_pools_are_whole(running: Game) -> None:
-    """All connections are there and idle, and are lent to callers again."""
+    """Assert that all pooled connections exist, are idle, and serve calls again."""
     states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'"
     wait_until(lambda: running.rows(states) == [("idle",)] * connections_kept())
     with ThreadPoolExecutor(16) as callers:
@@ -52,17 +52,17 @@ def assert_pools_are_whole(running: Game) -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])
-def test_a_long_deadline_or_none_is_good(sample_game: Game, timeout_s: float | None) -> None:
+def test_a_long_deadline_or_none_is_accepted(sample_game: Game, timeout_s: float | None) -> None:
     response = sample_game.events.ReportEvents(batch("player"), timeout=timeout_s)
     assert {result.verdict for result in response.results} == {rpc.VERDICT_APPLIED}
 
 
-def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(sample_game: Game) -> None:
+def test_batches_of_cancelled_calls_are_applied_as_a_whole_or_not_at_all(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
     for who in players:
         call = sample_game.events.ReportEvents.future(batch(who), timeout=chance.choice([None, 0.001, 0.01]))
-        lose_patience(call, chance.uniform(0, 0.05))
+        cancel_after(call, chance.uniform(0, 0.05))
     assert_pools_are_whole(sample_game)
     counted = dict(sample_game.rows("SELECT user_id, events FROM tally"))
     print(f"\n{len(players)} batches sent, {len(counted)} applied as a whole before they were sent again")  # noqa: T201
@@ -73,7 +73,7 @@ def test_batches_of_callers_who_go_away_are_applied_as_a_whole_or_not_at_all(sam
     assert set(sample_game.rows("SELECT events FROM tally")) == {(BATCH,)}
 
 
-def test_streams_of_callers_who_go_away_are_applied_batch_by_batch(sample_game: Game) -> None:
+def test_cancelled_streams_are_applied_batch_by_batch(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
     for who in players:
@@ -91,7 +91,7 @@ def test_streams_of_callers_who_go_away_are_applied_batch_by_batch(sample_game: 
         assert len({result.verdict for result in response.results}) == 1
 
 
-def test_claims_of_callers_who_go_away_are_granted_or_not(sample_game: Game) -> None:
+def test_claims_of_cancelled_calls_are_granted_as_a_whole_or_not_at_all(sample_game: Game) -> None:
     chance = random.Random(25)
     players = [f"player-{number}" for number in range(60)]
     sample_game.report(*[stat("wins", who, delta=3) for who in players])
@@ -101,7 +101,7 @@ def test_claims_of_callers_who_go_away_are_granted_or_not(sample_game: Game) -> 
 
     for who in players:
         call = sample_game.challenges.ClaimReward.future(claim(who), timeout=chance.choice([None, 0.001, 0.005]))
-        lose_patience(call, chance.uniform(0, 0.02))
+        cancel_after(call, chance.uniform(0, 0.02))
     assert_pools_are_whole(sample_game)
     granted = dict(sample_game.rows("SELECT user_id, grant_id::text FROM reward_outbox"))
     claimed = {who for (who,) in sample_game.rows("SELECT user_id FROM completion WHERE claim_time IS NOT NULL")}
@@ -146,7 +146,7 @@ def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("timeout_s", "ended_within_s"), [(None, 11), (YEAR_S, 31)], ids=["none", "a year"])
-def test_calls_do_not_wait_for_ever_while_the_database_hangs(
+def test_calls_without_a_deadline_end_while_the_database_hangs(
     database_url: str, timeout_s: float | None, ended_within_s: float
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""What callers hear while the database takes nothing in."""
+"""Responses while the database accepts no writes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ REPORT_TIMEOUT_S = 10
 
 @pytest.fixture
 def handler(database_url: str) -> Iterator[EventServiceStub]:
-    """An event handler that buffers 1,000 events."""
+    """Yield an event handler that buffers 1,000 events."""
     with event_service(database_url, sample_catalogue(), clock=ManualClock(), buffer_events_max=BUFFER) as stub:
         yield stub
 
 
 @contextmanager
 def held_up(database_url: str) -> Iterator[None]:
-    """The database answers nobody who writes events."""
+    """Block all writes of events in the database."""
     with psycopg.connect(database_url) as holder:
         holder.execute("LOCK TABLE event_seen IN ACCESS EXCLUSIVE MODE")
         yield
@@ -47,7 +47,7 @@ def batch(count: int) -> rpc.ReportEventsRequest:
     return rpc.ReportEventsRequest(events=[stat("wins", delta=1) for _ in range(count)])
 
 
-def test_what_does_not_fit_is_refused_at_once_and_the_rest_is_committed(
+def test_events_that_do_not_fit_are_refused_at_once_and_the_rest_is_committed(
     handler: EventServiceStub, database_url: str
 ) -> None:
     with held_up(database_url):
@@ -66,7 +66,7 @@ def test_what_does_not_fit_is_refused_at_once_and_the_rest_is_committed(
     assert len(handler.ReportEvents(batch(BUFFER)).results) == BUFFER
 
 
-def test_events_that_need_no_commit_are_answered_meanwhile(handler: EventServiceStub, database_url: str) -> None:
+def test_events_that_need_no_commit_get_their_results_meanwhile(handler: EventServiceStub, database_url: str) -> None:
     with held_up(database_url):
         accepted = handler.ReportEvents.future(batch(BUFFER), timeout=REPORT_TIMEOUT_S)
         wait_until_a_flush_hangs(database_url)

@@ -1,4 +1,4 @@
-"""An event that the database refuses for its content harms no other."""
+"""An event that the database refuses for its content does not affect other events."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from tests.support.services import Game, game
 
 BATCH = 1_000
 MORE_MAX_S = 0.1
-"""What one event with poison may cost its batch. Parting it applies it about once more; trying every event by itself
-would take seconds."""
+"""Maximum delay of a batch by one poisonous event, in seconds.
+
+Splitting applies the batch about once more; trying every event by itself would take seconds.
+"""
 
 POISONS = {
     "a constraint on the tally": ["ALTER TABLE tally ADD CONSTRAINT no_poison CHECK (user_id <> 'poison')"],
@@ -39,7 +41,7 @@ def poisonable(database_url: str, poison: str) -> None:
 
 
 def batch(*, poison_at: int | None) -> list[rpc.Event]:
-    """Events that each complete a goal of another player, one of them perhaps poisonous."""
+    """Return events that each complete a goal of another player, optionally one of them poisonous."""
     players = [f"player-{number}" for number in range(BATCH)]
     if poison_at is not None:
         players[poison_at] = "poison"
@@ -51,7 +53,7 @@ def verdicts(results: Sequence[rpc.EventResult]) -> list[rpc.Verdict.ValueType]:
 
 
 @pytest.mark.parametrize(("poison", "poison_at"), list(zip(POISONS, [0, 333, 500, 999], strict=True)))
-def test_all_others_of_its_batch_are_applied(database_url: str, poison: str, poison_at: int) -> None:
+def test_all_other_events_of_the_batch_are_applied(database_url: str, poison: str, poison_at: int) -> None:
     poisonable(database_url, poison)
     with game(database_url, sample_catalogue()) as running:
         results = running.report(*batch(poison_at=poison_at))
@@ -66,7 +68,7 @@ def test_all_others_of_its_batch_are_applied(database_url: str, poison: str, poi
             assert running.rows(f"SELECT 1 FROM {table} WHERE user_id = 'poison'") == []  # noqa: S608 - fixed names
 
 
-def test_two_in_one_batch_are_both_found(database_url: str) -> None:
+def test_two_refused_events_in_one_batch_are_both_found(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     events = batch(poison_at=3)
     events[700].user_id = "poison"
@@ -76,7 +78,7 @@ def test_two_in_one_batch_are_both_found(database_url: str) -> None:
     assert found.count(rpc.VERDICT_APPLIED) == BATCH - 2
 
 
-def test_it_stays_refused_and_the_others_stay_applied(database_url: str) -> None:
+def test_a_refused_event_stays_refused_and_the_others_stay_applied(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     events = batch(poison_at=500)
     with game(database_url, sample_catalogue()) as running:
@@ -86,7 +88,7 @@ def test_it_stays_refused_and_the_others_stay_applied(database_url: str) -> None
     assert set(again) == {rpc.VERDICT_DUPLICATE}
 
 
-def test_it_costs_its_batch_little_time(database_url: str) -> None:
+def test_a_refused_event_delays_its_batch_only_a_little(database_url: str) -> None:
     poisonable(database_url, "a constraint on the tally")
     with game(database_url, sample_catalogue()) as running:
         running.report(*batch(poison_at=None))

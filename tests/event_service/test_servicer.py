@@ -1,4 +1,4 @@
-"""The servicer alone, through gRPC's own testing library: no server, no network."""
+"""The servicer alone, called by gRPC's testing library without a server or a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.services import ManualClock
 APPLIED = rpc.VERDICT_APPLIED
 
 
-def test_every_method_answers_one_result_per_event(database_url: str) -> None:
+def test_every_method_returns_one_result_per_event(database_url: str) -> None:
     events = [login(), stat("wins", delta=1)]
     with event_servicer(database_url, sample_catalogue(), clock=ManualClock()) as servicer:
         server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())

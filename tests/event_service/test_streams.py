@@ -1,4 +1,4 @@
-"""StreamEvents as callers see it."""
+"""StreamEvents through the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def batch(*events: rpc.Event) -> rpc.StreamEventsRequest:
     return rpc.StreamEventsRequest(events=events)
 
 
-def test_batches_are_answered_in_order_with_a_result_for_each_event(sample_game: Game) -> None:
+def test_batches_get_responses_in_order_with_a_result_for_each_event(sample_game: Game) -> None:
     batches = [
         batch(*(stat("wins", f"player {n % 7}", delta=1, event_id=f"{b}-{n}") for n in range(1 + b % 3)))
         for b in range(50)
@@ -48,7 +48,7 @@ def test_a_redelivered_batch_counts_once(sample_game: Game) -> None:
     assert sample_game.rows("SELECT sum FROM tally") == [(10,)]
 
 
-def test_a_faulty_event_gets_its_verdict_and_the_stream_goes_on(sample_game: Game) -> None:
+def test_an_invalid_event_gets_its_verdict_and_the_stream_goes_on(sample_game: Game) -> None:
     faulty, good = stat("wins", user_id="", delta=1), stat("wins", delta=1)
     first, second = sample_game.events.StreamEvents(iter([batch(faulty, good), batch(good)]), timeout=TIMEOUT_S)
     assert [result.verdict for result in first.results] == [rpc.VERDICT_INVALID, rpc.VERDICT_APPLIED]
@@ -56,7 +56,7 @@ def test_a_faulty_event_gets_its_verdict_and_the_stream_goes_on(sample_game: Gam
 
 
 @pytest.mark.parametrize("size", [0, 1_001])
-def test_a_faulty_batch_ends_the_stream_after_the_answers_before_it(sample_game: Game, size: int) -> None:
+def test_an_invalid_batch_ends_the_stream_after_the_earlier_responses(sample_game: Game, size: int) -> None:
     good, faulty = batch(stat("wins", delta=1)), batch(*(stat("wins", delta=1) for _ in range(size)))
     responses = sample_game.events.StreamEvents(iter([good, faulty, good]), timeout=TIMEOUT_S)
     assert next(responses).results[0].verdict == rpc.VERDICT_APPLIED
@@ -107,7 +107,7 @@ def test_streams_are_bounded_and_starve_no_unary_call(database_url: str) -> None
             assert list(stream) == []
 
 
-def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(database_url: str) -> None:
+def test_at_shutdown_a_stream_responds_to_accepted_batches_and_ends_with_a_reason(database_url: str) -> None:
     done = threading.Event()
 
     def batches() -> Iterator[rpc.StreamEventsRequest]:
@@ -130,7 +130,7 @@ def test_at_shutdown_a_stream_answers_what_was_accepted_and_says_why_it_ends(dat
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
 
-def test_a_caller_that_goes_away_leaves_no_thread_and_no_slot(database_url: str) -> None:
+def test_a_cancelled_stream_leaves_no_thread_and_no_slot(database_url: str) -> None:
     with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:
         for _ in range(3 * STREAMS):
             stream = handler.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S)
@@ -141,7 +141,7 @@ def test_a_caller_that_goes_away_leaves_no_thread_and_no_slot(database_url: str)
 
 @pytest.fixture
 def without_garbage_collection() -> Iterator[None]:
-    """What is not freed by itself stays."""
+    """Disable garbage collection, so that reference cycles stay."""
     gc.collect()
     gc.disable()
     yield
@@ -149,12 +149,12 @@ def without_garbage_collection() -> Iterator[None]:
 
 
 def faulty(handler: EventServiceStub) -> bool:
-    """Whether a faulty batch ended a stream, as it must."""
+    """Return whether an invalid batch ended a stream."""
     return "events" in refusal(lambda: list(handler.StreamEvents(iter([batch()]), timeout=TIMEOUT_S))).fields
 
 
-def broken_off(handler: EventServiceStub) -> bool:
-    """Whether a stream was open until its caller broke it off; not, if it was one too many."""
+def cancelled(handler: EventServiceStub) -> bool:
+    """Return whether a stream was open until its caller cancelled it; False if it was refused as excess."""
     gone = threading.Event()
 
     def one_batch_and_then_nothing() -> Iterator[rpc.StreamEventsRequest]:
@@ -173,8 +173,8 @@ def broken_off(handler: EventServiceStub) -> bool:
 
 
 @pytest.mark.usefixtures("without_garbage_collection")
-@pytest.mark.parametrize("end_badly", [faulty, broken_off])
-def test_streams_that_end_badly_do_not_count_against_their_connection(
+@pytest.mark.parametrize("end_badly", [faulty, cancelled])
+def test_failed_streams_do_not_count_against_their_connection(
     database_url: str, end_badly: Callable[[EventServiceStub], bool]
 ) -> None:
     with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:

@@ -1,4 +1,4 @@
-"""What becomes of events."""
+"""Verdicts of events."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_redelivered_event_counts_once(sample_game: Game) -> None:
     assert contents(sample_game.database_url) == before
 
 
-def test_an_event_is_the_same_at_another_time_of_its_day(sample_game: Game) -> None:
+def test_an_event_id_is_a_duplicate_at_another_time_of_its_day(sample_game: Game) -> None:
     first = stat("level", value=3, event_id="same")
     later = stat("level", value=4, event_id="same", at=NOW + SECOND)
     assert verdicts(sample_game.report(first)) == [APPLIED]
@@ -67,7 +67,7 @@ def test_an_event_is_the_same_at_another_time_of_its_day(sample_game: Game) -> N
     assert sample_game.goal("veteran").progress == 3
 
 
-def test_an_event_with_the_same_id_is_another_one_on_another_day_and_for_another_player(sample_game: Game) -> None:
+def test_an_event_id_may_be_reused_on_another_day_and_for_another_player(sample_game: Game) -> None:
     results = sample_game.report(
         login(event_id="same"), login(event_id="same", at=NOW - DAY), login("other", event_id="same")
     )
@@ -75,7 +75,7 @@ def test_an_event_with_the_same_id_is_another_one_on_another_day_and_for_another
     assert sample_game.goal("regular").progress == 2
 
 
-def test_events_at_once_in_many_calls_count_once_each(sample_game: Game) -> None:
+def test_events_in_concurrent_calls_count_once_each(sample_game: Game) -> None:
     events = [login(event_id=str(number)) for number in range(10)]
     with ThreadPoolExecutor(8) as callers:
         answers = list(callers.map(lambda _: verdicts(sample_game.report(*events)), range(8)))
@@ -84,18 +84,18 @@ def test_events_at_once_in_many_calls_count_once_each(sample_game: Game) -> None
     assert sample_game.rows("SELECT events FROM tally") == [(len(events),)]
 
 
-def test_a_stat_that_nobody_wants_is_not_recorded(sample_game: Game) -> None:
+def test_an_unused_stat_is_not_recorded(sample_game: Game) -> None:
     [result] = sample_game.report(stat("WINS", delta=1))
     assert (result.verdict, result.reason) == (rpc.VERDICT_NO_MATCHING_GOAL, "")
     assert written(contents(sample_game.database_url)) == {}
 
 
-def test_a_declared_stat_is_recorded_although_no_goal_wants_it(sample_game: Game) -> None:
+def test_a_declared_stat_is_recorded_without_a_goal(sample_game: Game) -> None:
     assert verdicts(sample_game.report(stat("losses", delta=4))) == [APPLIED]
     assert sample_game.rows("SELECT stat_code, sum FROM tally") == [("losses", 4)]
 
 
-def test_a_login_moves_no_stat_of_that_name(sample_game: Game) -> None:
+def test_a_login_does_not_affect_a_stat_of_that_name(sample_game: Game) -> None:
     assert verdicts(sample_game.report(stat("login", delta=1), stat("", delta=1), login())) == [
         rpc.VERDICT_NO_MATCHING_GOAL,
         rpc.VERDICT_INVALID,
@@ -124,14 +124,14 @@ def test_the_window_is_a_setting(database_url: str) -> None:
     assert verdicts(results) == [rpc.VERDICT_TOO_OLD, APPLIED, APPLIED, rpc.VERDICT_INVALID]
 
 
-def test_an_event_names_what_it_completes(sample_game: Game) -> None:
+def test_an_event_result_lists_its_completions(sample_game: Game) -> None:
     results = sample_game.report(stat("wins", delta=2), stat("wins", delta=1), stat("wins", delta=1), login())
     completed = rpc.Completion(challenge_id="arena", goal_id="warm-up", occurrence=1)
     welcome = rpc.Completion(challenge_id="career", goal_id="welcome", occurrence=1)
     assert [list(result.completions) for result in results] == [[], [completed], [], [welcome]]
 
 
-def test_a_completion_is_named_once_however_often_its_event_comes(sample_game: Game) -> None:
+def test_a_completion_is_reported_once_however_often_its_event_is_sent(sample_game: Game) -> None:
     event = stat("wins", delta=3)
     with ThreadPoolExecutor(8) as callers:
         answers = list(callers.map(lambda _: sample_game.report(event), range(8)))
@@ -147,7 +147,7 @@ def test_events_of_many_players_in_one_call_complete_goals_for_each(sample_game:
 
 
 @pytest.mark.parametrize("count", [1, 1_000])
-def test_a_call_takes_up_to_a_thousand_events(sample_game: Game, count: int) -> None:
+def test_a_call_accepts_up_to_a_thousand_events(sample_game: Game, count: int) -> None:
     results = sample_game.report(*[stat("wins", delta=1) for _ in range(count)])
     assert verdicts(results) == [APPLIED] * count
     assert sample_game.rows("SELECT sum FROM tally") == [(count,)]

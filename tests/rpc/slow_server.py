@@ -1,4 +1,4 @@
-"""A server of its own process whose calls wait until a file appears: for many callers at once."""
+"""A server process whose calls wait until a file appears, for tests with many concurrent callers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 def main(threads: int, released: Path) -> None:
-    """Serves until standard input ends; the first line of output is the port."""
+    """Serve until standard input ends; the first line of output is the port."""
 
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         wait_until(released.exists, deadline_s=60)

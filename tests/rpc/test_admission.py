@@ -1,4 +1,4 @@
-"""More calls than can be worked on."""
+"""Overload: more calls than threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS = 8
 
 
 class Crowd:
-    """Calls that are made all at once; when each ended, and how."""
+    """Concurrent calls, with the duration and the outcome of each."""
 
     def __init__(self, channel: grpc.Channel, count: int) -> None:
         self.ended: list[tuple[grpc.StatusCode, float]] = []
@@ -44,13 +44,13 @@ class Crowd:
 
 @pytest.fixture
 def released(tmp_path: Path) -> Path:
-    """The file that lets the slow calls end."""
+    """Return the path of the file that lets the slow calls end."""
     return tmp_path / "released"
 
 
 @pytest.fixture
 def slow_server(released: Path) -> Iterator[grpc.Channel]:
-    """A channel to a server whose calls wait for `released`."""
+    """Yield a channel to a server whose calls wait for `released`."""
     command = [sys.executable, "-m", "tests.rpc.slow_server", str(SLOTS), str(released)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -59,17 +59,17 @@ def slow_server(released: Path) -> Iterator[grpc.Channel]:
         released.touch()
 
 
-def is_answering(channel: grpc.Channel) -> bool:
-    """Whether a health check gets its answer."""
+def is_responding(channel: grpc.Channel) -> bool:
+    """Return whether a health check succeeds."""
     return code_of(channel, "/grpc.health.v1.Health/Check") is grpc.StatusCode.OK
 
 
 def test_of_500_calls_at_once_the_excess_is_refused_within_300_ms(slow_server: grpc.Channel, released: Path) -> None:
-    assert is_answering(slow_server)
+    assert is_responding(slow_server)
     slowest = []
     for _ in range(ROUNDS):
         crowd = Crowd(slow_server, CALLS)
-        assert is_answering(slow_server)
+        assert is_responding(slow_server)
         wait_until(lambda crowd=crowd: len(crowd.ended) >= CALLS - SLOTS)  # type: ignore[misc]
         assert crowd.codes() == {grpc.StatusCode.RESOURCE_EXHAUSTED: CALLS - SLOTS}
         slowest.append(max(seconds for _, seconds in crowd.ended))
@@ -77,11 +77,11 @@ def test_of_500_calls_at_once_the_excess_is_refused_within_300_ms(slow_server: g
         wait_until(lambda crowd=crowd: len(crowd.ended) == CALLS)  # type: ignore[misc]
         assert crowd.codes()[grpc.StatusCode.OK] == SLOTS
         released.unlink()
-    # The best of a few rounds: the machine that runs tests has other work.
+    # The best of a few rounds, because the machine may be busy.
     assert min(slowest) < REFUSED_WITHIN_S
 
 
-def test_a_refused_call_is_told_when_to_come_again() -> None:
+def test_a_refused_call_gets_a_retry_delay() -> None:
     release = threading.Event()
     telemetry = Telemetry()
 
@@ -101,7 +101,7 @@ def test_a_refused_call_is_told_when_to_come_again() -> None:
     assert details[RetryInfo].retry_delay.nanos == 200_000_000
 
 
-def test_a_call_whose_request_never_comes_is_refused_all_the_same() -> None:
+def test_a_call_without_its_request_is_refused_too() -> None:
     begun, release = threading.Event(), threading.Event()
 
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
@@ -124,7 +124,7 @@ def test_a_call_whose_request_never_comes_is_refused_all_the_same() -> None:
         wait_until(lambda: crowd.codes() == {grpc.StatusCode.OK: 1})
 
 
-def test_a_call_without_a_request_is_the_callers_fault() -> None:
+def test_a_call_that_ends_without_a_request_is_invalid() -> None:
     with running() as channel:
         silent: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
         with pytest.raises(grpc.RpcError) as refused:
@@ -132,7 +132,7 @@ def test_a_call_without_a_request_is_the_callers_fault() -> None:
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_short_stall_fails_nobody() -> None:
+def test_a_short_stall_fails_no_call() -> None:
     release = threading.Event()
     telemetry = Telemetry()
 
@@ -149,12 +149,14 @@ def test_a_short_stall_fails_nobody() -> None:
             release.set()
             wait_until(lambda crowd=crowd: len(crowd.ended) == 20)  # type: ignore[misc]
             outcomes.append(crowd.codes())
-    # In one of the rounds at least: where the machine has other work, a stall is not short.
+    # In at least one round: on a busy machine a stall may be long.
     assert {grpc.StatusCode.OK: 20} in outcomes
 
 
-def test_slots_come_back_however_calls_end(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The answer is there before its thread is free: the next call waits for that, however long the machine takes.
+def test_slots_are_released_however_calls_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The response arrives before its thread is free. The next call waits for the thread, however busy the machine is.
     monkeypatch.setattr(call_pool, "WAIT_S", 60.0)
 
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method

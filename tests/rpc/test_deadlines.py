@@ -1,4 +1,4 @@
-"""How long a call may wait."""
+"""The deadlines of waits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ YEAR_S = 365 * 86_400
 
 @dataclass
 class Call:
-    """The time that a call has left."""
+    """A call with a given remaining time."""
 
     remaining_s: float | None
 
@@ -29,12 +29,12 @@ class Call:
 
 
 def wait_of(remaining_s: float | None) -> float:
-    """How long a call with so much time left may wait, in seconds."""
+    """Return how long a call with this remaining time may wait, in seconds."""
     return deadline_of(Call(remaining_s)) - time.monotonic()
 
 
 def wait_over_the_wire(timeout: float | None) -> float:
-    """How long a call with this deadline may wait, told by a real server."""
+    """Return how long a call with this deadline may wait, as a real server sees it."""
 
     def answer(request: object, context: grpc.ServicerContext) -> bytes:  # noqa: ARG001 - the signature of a method
         return struct.pack("d", deadline_of(context) - time.monotonic())
@@ -52,17 +52,17 @@ def test_a_wait_ends_before_its_caller_stops_listening(timeout: float | None, ex
     assert expected - LATE_S < wait_over_the_wire(timeout) <= expected
 
 
-def test_no_deadline_means_ten_seconds() -> None:
+def test_the_default_deadline_is_ten_seconds() -> None:
     assert wait_of(None) == pytest.approx(10, abs=0.1)
 
 
 @given(st.floats(0, 2 * YEAR_S))
-def test_a_wait_always_leaves_time_to_answer(remaining_s: float) -> None:
+def test_a_wait_always_leaves_time_for_the_response(remaining_s: float) -> None:
     wait = wait_of(remaining_s)
     assert wait <= LONGEST_S
     assert wait <= remaining_s - min(ANSWER_MARGIN_S, remaining_s / 2) + 1e-6
     assert wait >= min(remaining_s / 2, LONGEST_S) - 0.1
 
 
-def test_a_caller_in_a_hurry_gets_half_of_its_time() -> None:
+def test_half_of_a_short_deadline_is_left_for_waiting() -> None:
     assert wait_of(0.040) == pytest.approx(0.020, abs=0.005)

@@ -19,8 +19,8 @@ NAMES = ("", SERVICE.full_name)
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 
-class Outside:
-    """Database and Redis as the probes find them, and the clock, in seconds."""
+class Dependencies:
+    """The database and Redis as the probes find them, and a clock in seconds."""
 
     def __init__(self) -> None:
         self.database: str | None = None
@@ -39,13 +39,13 @@ class Outside:
 
 
 @pytest.fixture
-def outside() -> Outside:
-    return Outside()
+def dependencies() -> Dependencies:
+    return Dependencies()
 
 
 @pytest.fixture
-def stub(outside: Outside) -> Iterator[Any]:
-    with running(health=outside.health) as channel:
+def stub(dependencies: Dependencies) -> Iterator[Any]:
+    with running(health=dependencies.health) as channel:
         yield HealthStub(channel)
 
 
@@ -54,50 +54,52 @@ def check(stub: Any, name: str) -> int:
     return status
 
 
-def test_nothing_serves_before_the_first_probe(outside: Outside) -> None:
-    assert outside.serving(*NAMES, "database", "redis") == [False] * 4
+def test_nothing_serves_before_the_first_probe(dependencies: Dependencies) -> None:
+    assert dependencies.serving(*NAMES, "database", "redis") == [False] * 4
 
 
-def test_a_well_process_serves_under_all_its_names(outside: Outside, stub: Any) -> None:
-    outside.probe()
+def test_a_healthy_process_serves_under_all_its_names(dependencies: Dependencies, stub: Any) -> None:
+    dependencies.probe()
     assert [check(stub, name) for name in (*NAMES, "database", "redis")] == [SERVING] * 4
 
 
-def test_the_process_follows_its_database(outside: Outside, stub: Any, caplog: pytest.LogCaptureFixture) -> None:
-    outside.probe()
-    outside.database = "the schema is behind: run make migrate"
-    outside.probe()
-    outside.probe()
+def test_the_process_follows_its_database(
+    dependencies: Dependencies, stub: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    dependencies.probe()
+    dependencies.database = "the schema is behind: run make migrate"
+    dependencies.probe()
+    dependencies.probe()
     assert [check(stub, name) for name in (*NAMES, "database", "redis")] == [NOT_SERVING] * 3 + [SERVING]
-    outside.database = None
-    outside.probe()
+    dependencies.database = None
+    dependencies.probe()
     assert check(stub, "") == SERVING
-    # Told once, not every second.
+    # Logged once, not every second.
     assert [record.__dict__["reason"] for record in caplog.records] == ["the schema is behind: run make migrate"]
 
 
-def test_a_hint_that_is_away_affects_only_its_own_name(outside: Outside) -> None:
-    outside.redis = "connection refused"
-    outside.probe()
-    assert outside.serving(*NAMES, "database", "redis") == [True, True, True, False]
+def test_an_optional_dependency_affects_only_its_own_name(dependencies: Dependencies) -> None:
+    dependencies.redis = "connection refused"
+    dependencies.probe()
+    assert dependencies.serving(*NAMES, "database", "redis") == [True, True, True, False]
 
 
-def test_a_probe_that_raises_is_not_well(outside: Outside) -> None:
+def test_a_probe_that_raises_is_not_serving(dependencies: Dependencies) -> None:
     def probe() -> str | None:
         raise ConnectionError("refused")
 
-    one_pass = outside.health.add_probe("schema", probe)
-    outside.probe()
+    one_pass = dependencies.health.add_probe("schema", probe)
+    dependencies.probe()
     with pytest.raises(ConnectionError):
         one_pass()
-    assert outside.serving("", "schema", "database") == [False, False, True]
+    assert dependencies.serving("", "schema", "database") == [False, False, True]
 
 
-def test_a_probe_that_hangs_counts_as_not_well(outside: Outside) -> None:
-    outside.probe()
-    outside.now = STALE_S
-    outside.probe_redis()
-    assert outside.serving("", "database", "redis") == [False, False, True]
+def test_a_probe_that_hangs_is_not_serving(dependencies: Dependencies) -> None:
+    dependencies.probe()
+    dependencies.now = STALE_S
+    dependencies.probe_redis()
+    assert dependencies.serving("", "database", "redis") == [False, False, True]
 
 
 def test_an_unknown_name_is_not_found(stub: Any) -> None:
@@ -106,37 +108,37 @@ def test_an_unknown_name_is_not_found(stub: Any) -> None:
     assert call.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_a_watch_sees_every_change_and_ends_when_the_process_leaves(outside: Outside, stub: Any) -> None:
-    outside.probe()
+def test_a_watch_receives_every_change_and_ends_when_the_process_stops(dependencies: Dependencies, stub: Any) -> None:
+    dependencies.probe()
     seen = (response.status for response in stub.Watch(HealthCheckRequest(), timeout=10))
     assert next(seen) == SERVING
-    outside.database = "away"
-    outside.probe()
+    dependencies.database = "away"
+    dependencies.probe()
     assert next(seen) == NOT_SERVING
-    outside.database = None
-    outside.probe()
+    dependencies.database = None
+    dependencies.probe()
     assert next(seen) == SERVING
-    outside.health.leave()
+    dependencies.health.leave()
     assert list(seen) == [NOT_SERVING]
 
 
-def test_a_watch_sees_that_a_probe_hangs(outside: Outside, stub: Any) -> None:
-    outside.probe()
+def test_a_watch_is_notified_that_a_probe_hangs(dependencies: Dependencies, stub: Any) -> None:
+    dependencies.probe()
     seen = (response.status for response in stub.Watch(HealthCheckRequest(), timeout=10))
     assert next(seen) == SERVING
-    outside.now = STALE_S
+    dependencies.now = STALE_S
     assert next(seen) == NOT_SERVING
 
 
-def test_a_process_that_leaves_does_not_come_back(outside: Outside) -> None:
-    outside.probe()
-    outside.health.leave()
-    outside.probe()
-    assert outside.serving(*NAMES, "database", "redis") == [False] * 4
+def test_a_stopping_process_does_not_serve_again(dependencies: Dependencies) -> None:
+    dependencies.probe()
+    dependencies.health.leave()
+    dependencies.probe()
+    assert dependencies.serving(*NAMES, "database", "redis") == [False] * 4
 
 
-def test_watches_are_bounded_and_checks_answer_beside_them(outside: Outside, stub: Any) -> None:
-    outside.probe()
+def test_watches_are_bounded_and_checks_succeed_beside_them(dependencies: Dependencies, stub: Any) -> None:
+    dependencies.probe()
     watches = [stub.Watch(HealthCheckRequest(), timeout=30) for _ in range(side_pool.STREAMS_MAX)]
     for watch in watches:
         assert next(watch).status == SERVING
@@ -147,7 +149,7 @@ def test_watches_are_bounded_and_checks_answer_beside_them(outside: Outside, stu
     assert check(stub, "") == SERVING
     for watch in watches:
         watch.cancel()
-    # Their places come back.
+    # Their slots are released.
     wait_until(lambda: _is_watched(stub))
 
 

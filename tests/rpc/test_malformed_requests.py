@@ -1,4 +1,4 @@
-"""Bytes that are no request are the caller's fault, and never a bug of ours."""
+"""Malformed requests are invalid arguments, never internal errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.rpc.serving import SERVICE, code_of, details_of, failure_of, running
 
 LIST = f"/{SERVICE.full_name}/ListChallenges"
-FINE = frozenset({grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT})
+ACCEPTABLE = frozenset({grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT})
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def test_every_truncation_of_a_request_is_a_request_or_an_invalid_argument(chann
     request = ListChallengesRequest(user_id="player", active_only=True, challenge_ids=["a", "b"], page_token="token")
     raw = request.SerializeToString()
     codes = {code_of(channel, LIST, raw[:length]) for length in range(len(raw))}
-    assert codes == FINE
+    assert codes == ACCEPTABLE
 
 
 @settings(max_examples=300)
 @given(raw=st.binary(max_size=64))
 @pytest.mark.parametrize("method", [LIST, "/grpc.health.v1.Health/Check"])
 def test_random_bytes_are_a_request_or_an_invalid_argument(channel: grpc.Channel, method: str, raw: bytes) -> None:
-    assert code_of(channel, method, raw) in FINE | {grpc.StatusCode.NOT_FOUND}
+    assert code_of(channel, method, raw) in ACCEPTABLE | {grpc.StatusCode.NOT_FOUND}
 
 
 def test_random_bytes_do_not_break_reflection(channel: grpc.Channel) -> None:
@@ -53,11 +53,11 @@ def test_random_bytes_do_not_break_reflection(channel: grpc.Channel) -> None:
     assert list(reflect(iter([b"\xff\xff\xff"]), timeout=5))
 
 
-def test_a_message_beyond_the_bound_is_refused_and_the_server_lives(channel: grpc.Channel) -> None:
+def test_a_message_beyond_the_limit_is_refused_and_the_server_goes_on(channel: grpc.Channel) -> None:
     assert code_of(channel, LIST, b"\x0a" * 5_000_000) is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert code_of(channel, LIST) is grpc.StatusCode.OK
 
 
-def test_metadata_beyond_the_bound_is_refused_and_the_server_lives(channel: grpc.Channel) -> None:
+def test_metadata_beyond_the_limit_is_refused_and_the_server_goes_on(channel: grpc.Channel) -> None:
     assert code_of(channel, LIST, metadata=[("padding", "x" * 20_000)]) is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert code_of(channel, LIST) is grpc.StatusCode.OK

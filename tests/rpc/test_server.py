@@ -1,4 +1,4 @@
-"""The server around the methods: what it answers, measures, traces and reflects, and how it ends."""
+"""The server around the methods: responses, metrics, traces, reflection and shutdown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server_at(port: int, answer: Method = empty, health: Health | None = None) -
     )
 
 
-def test_a_method_may_answer_with_a_message_or_with_its_encoding() -> None:
+def test_a_method_may_return_a_message_or_its_encoding() -> None:
     message = InitializePlayerResponse(created=True)
 
     def answer(request: InitializePlayerRequest, context: object) -> object:  # noqa: ARG001 - a method's signature
@@ -68,7 +68,7 @@ def test_calls_are_measured_by_method_and_code() -> None:
     assert [count(code) for code in ("OK", "NOT_FOUND", "INVALID_ARGUMENT", "INTERNAL")] == [2, 1, 1, None]
 
 
-def test_a_sampled_call_leaves_a_span_with_its_code() -> None:
+def test_a_sampled_call_has_a_span_with_its_status_code() -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -81,7 +81,7 @@ def test_a_sampled_call_leaves_a_span_with_its_code() -> None:
     assert (span.attributes or {})["rpc.grpc.status_code"] == 0
 
 
-def test_reflection_tells_the_contract() -> None:
+def test_reflection_describes_the_contract() -> None:
     with running() as channel:
         reflected = ProtoReflectionDescriptorDatabase(channel)
         assert {SERVICE.full_name, "grpc.health.v1.Health"} <= set(reflected.get_services())
@@ -89,7 +89,7 @@ def test_reflection_tells_the_contract() -> None:
         assert file.package == "challenge.v1"
 
 
-def test_reflection_answers_under_its_newer_name_too() -> None:
+def test_reflection_is_available_under_its_newer_name() -> None:
     with running() as channel:
         reflect: Any = channel.stream_stream(
             f"/{NEWER_SERVICE_NAME}/ServerReflectionInfo",
@@ -100,7 +100,7 @@ def test_reflection_answers_under_its_newer_name_too() -> None:
     assert SERVICE.full_name in {service.name for service in response.list_services_response.service}
 
 
-def test_a_port_is_not_shared_unless_it_is_meant_to_be() -> None:
+def test_a_port_is_not_shared_by_default() -> None:
     first = server_at(0)
     port = first.start()
     with pytest.raises(PortUnavailable, match=f"port {port} is in use: set CHALLENGE_PORT"):
@@ -108,7 +108,7 @@ def test_a_port_is_not_shared_unless_it_is_meant_to_be() -> None:
     first.stop(0)
 
 
-def test_stopping_lets_calls_under_way_end_and_takes_no_new_ones() -> None:
+def test_stopping_waits_for_calls_in_progress_and_accepts_no_new_ones() -> None:
     entered, release = threading.Event(), threading.Event()
 
     def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method

@@ -1,4 +1,4 @@
-"""Spliced bytes are the messages that would have been built."""
+"""Spliced bytes equal plainly built messages."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ instants = st.integers(0, 253_402_300_799 * SECOND) | st.integers(0, 3 * SECOND)
 
 
 def joined(message: Pieces) -> bytes:
-    """The message in one piece."""
+    """Return the message in one piece."""
     return b"".join(message.pieces)
 
 
 def time_message(instant: Instant | None) -> Timestamp | None:
-    """An instant as a message."""
+    """Return an instant as a message."""
     if instant is None:
         return None
     return Timestamp(seconds=instant // SECOND, nanos=instant % SECOND * 1_000)
 
 
 def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
-    """A goal, built plainly."""
+    """Build a goal as a message."""
     return challenge_pb2.Goal(
         goal_id=goal.id,
         challenge_id=goal.challenge_id,
@@ -73,7 +73,7 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
 def challenge_message(
     challenge: Challenge, view: PlayerView, catalogue: Catalogue, active_only: bool
 ) -> challenge_pb2.Challenge:
-    """A challenge with all its goals, or the active ones, built plainly."""
+    """Build a challenge with all its goals, or the active ones, as a message."""
     statuses = [(goal, goal_status(goal, view, catalogue)) for goal in challenge.goals]
     return challenge_pb2.Challenge(
         challenge_id=challenge.id,
@@ -84,7 +84,7 @@ def challenge_message(
 
 
 def light_message(challenge: challenge_pb2.Challenge) -> challenge_pb2.Challenge:
-    """The challenge without what its definition says: of it and its goals the ids, and what is the player's."""
+    """Return the challenge without definitions: only the ids and the player's fields."""
     light = challenge_pb2.Challenge(challenge_id=challenge.challenge_id, goals=challenge.goals)
     goals: Iterable[Message] = light.goals
     for goal in goals:
@@ -95,7 +95,9 @@ def light_message(challenge: challenge_pb2.Challenge) -> challenge_pb2.Challenge
 
 
 @given(players, st.booleans(), st.booleans())
-def test_a_spliced_list_is_the_built_one(player: tuple[Catalogue, PlayerView], active_only: bool, light: bool) -> None:
+def test_a_spliced_list_equals_the_built_one(
+    player: tuple[Catalogue, PlayerView], active_only: bool, light: bool
+) -> None:
     catalogue, view = player
     encoded = EncodedCatalogue(catalogue)
     built = [challenge_message(challenge, view, catalogue, active_only) for challenge in catalogue.challenges]
@@ -108,7 +110,7 @@ def test_a_spliced_list_is_the_built_one(player: tuple[Catalogue, PlayerView], a
 
 
 @given(players)
-def test_a_spliced_goal_is_the_built_one(player: tuple[Catalogue, PlayerView]) -> None:
+def test_a_spliced_goal_equals_the_built_one(player: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = player
     encoded = EncodedCatalogue(catalogue)
     built = {goal.id: goal_message(goal, goal_status(goal, view, catalogue)) for goal in catalogue.goals.values()}
@@ -119,7 +121,7 @@ def test_a_spliced_goal_is_the_built_one(player: tuple[Catalogue, PlayerView]) -
 
 
 @given(players, st.data())
-def test_one_player_leaves_no_trace_in_anothers_messages(
+def test_splicing_for_one_player_does_not_affect_another(
     player: tuple[Catalogue, PlayerView], data: st.DataObject
 ) -> None:
     catalogue, view = player
@@ -135,7 +137,7 @@ def test_one_player_leaves_no_trace_in_anothers_messages(
 
 
 @given(players)
-def test_goals_that_are_not_looked_at_are_as_for_nobody(player: tuple[Catalogue, PlayerView]) -> None:
+def test_untouched_goals_are_as_for_an_untouched_player(player: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = player
     looked_at = EncodedCatalogue(catalogue).touched(view).positions
     assert list(looked_at) == sorted(set(looked_at))
@@ -146,20 +148,20 @@ def test_goals_that_are_not_looked_at_are_as_for_nobody(player: tuple[Catalogue,
 
 
 @given(st.integers(0, 2**63 - 1) | st.integers(0, 300))
-def test_numbers_are_encoded_as_protobuf_does(value: int) -> None:
+def test_numbers_are_encoded_like_protobuf(value: int) -> None:
     assert number_field(number_tag(GOAL, "progress"), value) == challenge_pb2.Goal(progress=value).SerializeToString()
 
 
 @settings(max_examples=200)
 @given(instants)
-def test_instants_are_read_as_those_that_protobuf_encodes(instant: Instant) -> None:
+def test_instants_are_encoded_like_protobuf(instant: Instant) -> None:
     encoded = timestamp_field(timestamp_tag(GOAL, "claim_time"), instant)
     assert challenge_pb2.Goal.FromString(encoded) == challenge_pb2.Goal(claim_time=time_message(instant))
     assert len(encoded) == len(timestamp_field(timestamp_tag(GOAL, "claim_time"), 0))
 
 
 @given(st.lists(texts))
-def test_messages_in_pieces_are_encoded_as_protobuf_does(ids: list[str]) -> None:
+def test_messages_in_pieces_are_encoded_like_protobuf(ids: list[str]) -> None:
     goals = [challenge_pb2.Goal(goal_id=goal_id) for goal_id in ids]
     encoded = [goal.SerializeToString() for goal in goals]
     pieces = [Pieces(len(goal), [memoryview(goal)[:1], goal[1:]]) for goal in encoded]
@@ -168,7 +170,7 @@ def test_messages_in_pieces_are_encoded_as_protobuf_does(ids: list[str]) -> None
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 16_383, 16_384, 100_000, 3_000_000])
-def test_lengths_are_encoded_as_protobuf_does(length: int) -> None:
+def test_lengths_are_encoded_like_protobuf(length: int) -> None:
     goal = challenge_pb2.Goal(name="x" * length)
     built = challenge_pb2.Challenge(goals=[goal]).SerializeToString()
     encoded = goal.SerializeToString()
