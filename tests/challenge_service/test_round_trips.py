@@ -34,7 +34,7 @@ class RoundTrips:
         self._begun = b""
 
     def __call__(self, chunk: bytes) -> bool:
-        """A rule of a proxy that looks at everything and never applies. Begins between two messages."""
+        """Count Sync messages; a proxy rule that never applies. The first chunk must begin at a message."""
         self._begun += chunk
         while len(self._begun) >= 5:
             kind, length = struct.unpack_from(">BI", self._begun)
