@@ -54,6 +54,13 @@ SOAK_DATA ?= /var/tmp
 soak: $(READY) ## Play a whole game for an hour, and see whether anything grows or gets slower
 	@$(BIN)/python -m bench soak --soak-seconds $(SOAK) --data $(SOAK_DATA)
 
+# The length of each attack in seconds, and which kinds: letters, all if empty.
+ATTACK ?= 20
+KINDS ?=
+.PHONY: attack
+attack: $(READY) ## Attack running services, and show what ordinary callers notice
+	@$(BIN)/python -m attack --seconds $(ATTACK) $(KINDS)
+
 .PHONY: lint
 lint: $(READY) ## Check format, lint and types
 	$(BIN)/ruff format --check .

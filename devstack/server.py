@@ -65,6 +65,11 @@ class EmbeddedServer(ABC):
         """Return whether `child`, not some other server on that port, takes commands."""
 
     @property
+    def port(self) -> int:
+        """The port. Known from the first start on."""
+        return self._port
+
+    @property
     @abstractmethod
     def url(self) -> str:
         """The connection URL with the password. Known from the first start on."""

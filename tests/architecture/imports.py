@@ -11,6 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "admin",
+    "attack",
     "bench",
     "challenge_service",
     "demo",

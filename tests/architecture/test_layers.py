@@ -11,6 +11,7 @@ from tests.architecture.imports import imports, is_within, sources
 
 # From the top down. A module imports its own package and what stands in lower rows; packages of one row are strangers.
 LAYERS = [
+    {"attack"},
     {"bench", "docsite"},
     {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack", "load_generator"},
     {"shared.wiring"},
@@ -23,7 +24,7 @@ LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in
 
 # Who speaks to which library. The demo and the benchmark call the services as any game does, and the stack has a game
 # that rewards are delivered to.
-GAMES = {"demo", "bench", "devstack.game.grpc_server", "devstack.health"}
+GAMES = {"attack", "demo", "bench", "devstack.game.grpc_server", "devstack.health"}
 SERVICERS = {
     "challenge_service.servicer",
     "challenge_service.statistics_servicer",

@@ -1,0 +1,125 @@
+"""The kinds of attacks, with the settings of the services they are run against."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from attack import connection_attacks, input_attacks
+from attack.endpoints import BadWebhook, TricklingProxy
+from attack.observed import Attack
+from attack.stack import Stack
+from bench.processes import ROOT
+
+GET_CHALLENGE = "challenge.v1.ChallengeService/GetChallenge"
+REPORT_EVENTS = "challenge.v1.EventService/ReportEvents"
+STREAM_EVENTS = "challenge.v1.EventService/StreamEvents"
+CHECK = "grpc.health.v1.Health/Check"
+LOAD_CATALOGUE = str(ROOT / "catalogues" / "load.yaml")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An attack, and the settings of the services."""
+
+    attack: Attack
+    settings: dict[str, str]
+
+
+class Prepare(Protocol):
+    """Prepares an attack for the length of a `with` block."""
+
+    def __call__(self, stack: Stack) -> Iterator[Prepared]:
+        """Yield the attack."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One attack, under the letter of its family."""
+
+    letter: str
+    title: str
+    prepare: Prepare
+    has_latency_bound: bool = True
+    """Whether ordinary callers may see at most three times the latency."""
+    seconds_min: float = 0.0
+    leaderboard: str | None = None
+    """A leaderboard that ordinary callers read, too."""
+
+
+def _plain(attack: Attack, **settings: str) -> Prepare:
+    def prepare(stack: Stack) -> Iterator[Prepared]:  # noqa: ARG001
+        yield Prepared(attack, settings)
+
+    return prepare
+
+
+def _webhook(*, trickle: bool) -> Prepare:
+    def prepare(stack: Stack) -> Iterator[Prepared]:  # noqa: ARG001
+        webhook = BadWebhook(trickle=trickle)
+        settings = {
+            "REWARD_WALLET_PROVIDER": "webhook",
+            "REWARD_WEBHOOK_URL": webhook.url,
+            "REWARD_WEBHOOK_SECRET": "a secret of the attack",
+        }
+        try:
+            yield Prepared(input_attacks.bad_webhook(webhook), settings)
+        finally:
+            webhook.close()
+
+    return prepare
+
+
+def _junk_catalogue(stack: Stack) -> Iterator[Prepared]:
+    path = stack.folder / "catalogue" / "catalogue.yaml"
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "catalogues" / "demo.yaml", path)
+    yield Prepared(input_attacks.junk_catalogue(path), {"CATALOGUE": str(path)})
+
+
+def _trickling_redis(stack: Stack) -> Iterator[Prepared]:
+    proxy = TricklingProxy(stack.valkey.port)
+    url = stack.valkey.url.replace(f":{stack.valkey.port}/", f":{proxy.port}/")
+    try:
+        yield Prepared(input_attacks.trickling_redis(proxy), {"REDIS_URL": url})
+    finally:
+        proxy.close()
+
+
+KINDS = [
+    Kind(
+        "C",
+        "32 GetChallenge calls without a body on one connection",
+        _plain(connection_attacks.held(GET_CHALLENGE, 32, "challenge_service")),
+    ),
+    Kind(
+        "C",
+        "128 ReportEvents calls without a body on one connection",
+        _plain(connection_attacks.held(REPORT_EVENTS, 128, "event_handler")),
+    ),
+    Kind(
+        "C",
+        "70 Health/Check calls without a body on one connection",
+        _plain(connection_attacks.held(CHECK, 70, "challenge_service")),
+    ),
+    Kind("C", "32 idle StreamEvents", _plain(connection_attacks.held(STREAM_EVENTS, 32, "event_handler"))),
+    Kind("C", "4 connections that never read", _plain(connection_attacks.never_read, CATALOGUE=LOAD_CATALOGUE)),
+    Kind(
+        "D",
+        "400 half-sent requests to the metrics port, and two scrapers without a pause",
+        _plain(connection_attacks.half_sent_scrapes),
+    ),
+    Kind("E", "logs that nobody reads, and callers with deadlines of 10 ms", _plain(connection_attacks.stalled_log)),
+    Kind("F", "a webhook with endless 100 Continue", _webhook(trickle=False)),
+    Kind("F", "a webhook that sends a byte of header at a time", _webhook(trickle=True)),
+    Kind("G", "4 MB of empty events", _plain(input_attacks.empty_events), has_latency_bound=False),
+    Kind("H", "junk as a catalogue", _junk_catalogue, has_latency_bound=False, seconds_min=30.0),
+    Kind("I", "a Redis that sends a byte at a time", _trickling_redis, leaderboard="champions"),
+]
+LETTERS = sorted({kind.letter for kind in KINDS})
+
+prepared = contextmanager
+"""Turns a kind's `prepare` into a context manager."""
