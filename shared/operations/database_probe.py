@@ -1,4 +1,4 @@
-"""Probe of the database: it answers, it accepts writes, it has free space, and its schema is up to date."""
+"""Probe of the database: it answers, accepts writes, has free space, stores UTF-8, and its schema is up to date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shared.postgres import schema
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
+from shared.postgres.sessions import session_problem
 
 PROBE_DEADLINE_S = 2.0
 """A database that takes longer counts as unavailable."""
@@ -24,8 +25,9 @@ def probe_database(database: Database) -> str | None:
 
 
 def _problem(connection: Connection) -> str | None:
-    if schema.is_read_only(connection):
-        return "the database is read-only"
+    problem = session_problem(connection)
+    if problem is not None:
+        return problem
     missing = schema.missing(connection)
     if missing:
         return f"the schema is behind ({', '.join(missing)} missing): run `make migrate`"

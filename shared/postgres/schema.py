@@ -34,7 +34,6 @@ BEHIND_POOLER = (
 
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
-_IS_READ_ONLY = statement("is_read_only")
 _LOCK = statement("lock_schema")
 _RIGHTS = statement("schema_rights")
 _BACKEND_PID = statement("backend_pid")
@@ -69,11 +68,6 @@ def missing(connection: Connection) -> list[str]:
         return needed
     applied = {name for (name,) in _APPLIED.rows(connection)}
     return [name for name in needed if name not in applied]
-
-
-def is_read_only(connection: Connection) -> bool:
-    """Return whether the server refuses writes, as a replica does."""
-    return bool(_IS_READ_ONLY.value(connection))
 
 
 class MigrationRefused(Exception):

@@ -6,10 +6,6 @@ SELECT to_regclass('_yoyo_migration') IS NOT NULL;
 -- Return the names of the applied migrations.
 SELECT migration_id FROM _yoyo_migration;
 
--- name: is_read_only
--- Return whether the server refuses writes.
-SELECT current_setting('transaction_read_only') = 'on';
-
 -- name: lock_schema
 -- Wait until no other session changes the schema, and keep others from it. The lock ends with the session.
 -- $1 lock_key

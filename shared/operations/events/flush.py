@@ -4,6 +4,9 @@ A refused batch is split until each refused event stands alone. That alone does 
 constraint or a statement that is wrong refuses everybody's events, and a caller who is told INVALID throws good ones
 away. So a control event is tried, a copy with nothing in it that a caller chose. If the database accepts the control,
 the event's content is at fault and it is INVALID. Otherwise the fault is ours, and the event's outcome is unknown.
+
+An event that raises any other exception is isolated in the same way, so that it does not fail the others of its batch.
+That fault is always ours: its outcome stays unknown.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import logging
 from collections.abc import Sequence
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.errors import ChallengeError
 from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
 from shared.domain.periods import LIFETIME_START
 from shared.domain.standings import record_of
@@ -61,7 +65,9 @@ class Flush:
         """
         try:
             return self._apply(events)
-        except ContentRefused as refusal:
+        except ChallengeError:
+            raise
+        except Exception as refusal:
             if len(events) > 1 and not self._accepts_any_stat(events):
                 # Splitting thousands down to single events would find nothing that this does not say.
                 _log_fault(refusal)
@@ -79,7 +85,7 @@ class Flush:
     def _execute(self, connection: Connection, events: Sequence[Event]) -> Applied:
         return apply_events(connection, self._catalogue, events, keep_content=self._keep_content)
 
-    def _isolate(self, events: Sequence[Event], refusal: ContentRefused) -> Sequence[Outcome | None]:
+    def _isolate(self, events: Sequence[Event], refusal: Exception) -> Sequence[Outcome | None]:
         """Split a refused part and apply what the database accepts of it."""
         if len(events) == 1:
             return [self._verdict(events[0], refusal)]
@@ -90,13 +96,15 @@ class Flush:
             part = events[start : start + size]
             try:
                 outcomes += self._apply(part)
-            except ContentRefused as of_part:
+            except ChallengeError:
+                raise
+            except Exception as of_part:
                 outcomes += self._isolate(part, of_part)
         return outcomes
 
-    def _verdict(self, event: Event, refusal: ContentRefused) -> Outcome | None:
+    def _verdict(self, event: Event, refusal: Exception) -> Outcome | None:
         """Return the verdict on an event that was refused alone; None where the fault is ours."""
-        if not self._accepts_like(event):
+        if not isinstance(refusal, ContentRefused) or not self._accepts_like(event):
             _log_fault(refusal)
             return None
         evidence = {"user_id": event.user_id, **refusal.evidence}
@@ -122,7 +130,9 @@ class Flush:
     def _accepts(self, control: Event) -> bool:
         try:
             self._database.rehearse(lambda connection: self._rehearse(connection, control), self._deadline)
-        except ContentRefused:
+        except ChallengeError:
+            raise
+        except Exception:
             return False
         return True
 
@@ -137,6 +147,9 @@ class Flush:
             changes.store(connection)
 
 
-def _log_fault(refusal: ContentRefused) -> None:
+def _log_fault(refusal: Exception) -> None:
+    if not isinstance(refusal, ContentRefused):
+        log.error("unhandled exception in a flush", exc_info=refusal)
+        return
     log.error("the database refuses events whatever their content", extra=refusal.evidence)
     log.debug("an event that was refused", extra={"detail": refusal.detail})

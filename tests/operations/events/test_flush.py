@@ -107,6 +107,20 @@ def test_an_event_is_not_invalid_if_the_control_event_is_refused_too(database: D
     assert flush(database, CATALOGUE, [events[3]], soon()) == [None]
 
 
+@pytest.mark.parametrize("position", [0, 7, 15])
+def test_an_event_that_raises_an_exception_does_not_affect_others(
+    database: Database, position: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = [kill(number, user_id=f"zoë {number % 3}") for number in range(16)]
+    # A lone surrogate has no form in UTF-8. Protobuf lets none in.
+    events[position] = events[position]._replace(user_id="\udc80")
+    outcomes = list(flush(database, CATALOGUE, events, soon()))
+    assert outcomes.pop(position) is None
+    assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 15
+    assert [record.message for record in caplog.records] == ["unhandled exception in a flush"]
+    assert flush(database, CATALOGUE, [events[position]], soon()) == [None]
+
+
 def alter(database_url: str, change: str) -> None:
     with connected(database_url) as connection:
         connection.execute(f"ALTER TABLE completion {change}".encode())

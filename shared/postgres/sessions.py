@@ -1,0 +1,32 @@
+"""What a session must be like for the guarantees of the system to hold."""
+
+from __future__ import annotations
+
+from shared.postgres.connection import SESSION_OPTIONS, Connection
+from shared.postgres.statements import statement
+
+_STATE = statement("session_state")
+
+
+def session_problem(connection: Connection) -> str | None:
+    """Return why work on this session would fail or not be durable; None if it is as it must be."""
+    read_only, encoding, time_zone, commit, *timeouts = _STATE.only_row(connection)
+    if read_only:
+        return "the database is read-only"
+    if encoding != "UTF8":
+        return f"the database has the encoding {encoding}, must be UTF8: create it with ENCODING 'UTF8'"
+    is_kept = {
+        "timezone": time_zone == "UTC",
+        "synchronous_commit": commit != "off",
+        **dict(zip(_TIMEOUTS, (timeout != "0" for timeout in timeouts), strict=True)),
+    }
+    lost = [f"{name}={SESSION_OPTIONS[name]}" for name, kept in is_kept.items() if not kept]
+    if lost:
+        return (
+            f"sessions do not have {', '.join(lost)}: a connection pooler drops them, or the address sets others; "
+            "set them for the role (docs/operations.md, Connection poolers)"
+        )
+    return None
+
+
+_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
