@@ -10,7 +10,7 @@ import click
 from admin.opening import deadline
 from admin.terminal import count_text, say, say_error
 from shared.catalogue.compatibility import changes, incompatibilities
-from shared.catalogue.loader import load
+from shared.catalogue.loader import load, warnings_about
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
@@ -51,6 +51,8 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
         problems += _conflicts_with_record(new)
     for problem in dict.fromkeys(problems):
         say_error(str(problem))
+    for warning in warnings_about(path, new) if new is not None else ():
+        say_error(f"warning: {warning}")
     if problems or new is None:
         return 1
     challenges, goals = count_text(len(new.challenges), "challenge"), count_text(len(new.goals), "goal")
@@ -63,7 +65,7 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
 
 def _load(path: Path) -> tuple[Catalogue | None, list[Problem]]:
     try:
-        return load(path), []
+        return load(path, pipe_allowed=True), []
     except CatalogueInvalid as invalid:
         return None, list(invalid.problems)
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from shared.catalogue.bounds import KEYS_MAX, NESTING_MAX, VALUES_MAX
 from shared.catalogue.problem import Problem
-
-NESTING_MAX = 16
-"""Levels of nested lists and mappings. A catalogue needs six; the bound keeps parsers from exhausting the stack."""
 
 Location: TypeAlias = tuple[str | int, ...]
 """The keys and indexes of the path to a value, such as `("challenges", 3, "goals", 0, "target")`."""
@@ -36,6 +34,21 @@ class Unparsable(Exception):
         self.line = line
 
 
+def too_deep(line: int | None = None) -> Unparsable:
+    """Return the error for too many nested lists and mappings."""
+    return Unparsable(f"nested more than {NESTING_MAX} levels deep", line)
+
+
+def too_many_values(line: int | None = None) -> Unparsable:
+    """Return the error for too many values."""
+    return Unparsable(f"the files of a catalogue can have at most {VALUES_MAX:,} values", line)
+
+
+def too_many_keys(line: int | None = None) -> Unparsable:
+    """Return the error for too many keys in one mapping."""
+    return Unparsable(f"a mapping can have at most {KEYS_MAX:,} keys", line)
+
+
 @dataclass(frozen=True)
 class Document:
     """The content of one file: mappings with text keys, lists, text, numbers, booleans and None."""
@@ -44,6 +57,8 @@ class Document:
     lines: Mapping[Location, int | None] = field(default_factory=dict)
     """The line of each value, from 1; empty if the parser does not track lines."""
     faults: tuple[Fault, ...] = ()
+    values: int = 0
+    """Number of values in the document."""
     file: str = ""
 
 

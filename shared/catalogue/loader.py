@@ -7,8 +7,9 @@ from pathlib import Path
 
 from shared.catalogue.document import Document, Place
 from shared.catalogue.draft import draft_of
-from shared.catalogue.problem import CatalogueInvalid, Problem
-from shared.catalogue.reading import read
+from shared.catalogue.lookalikes import lookalikes
+from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
+from shared.catalogue.reading import ignored_entries, read
 from shared.catalogue.rules import RULES, RULES_FOR_COMPLETE_CATALOGUES
 from shared.catalogue.schema import (
     CatalogueForm,
@@ -21,7 +22,7 @@ from shared.catalogue.schema import (
     SortOrder,
 )
 from shared.catalogue.version import version_of
-from shared.catalogue.wording import examine
+from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.catalogue import (
     EVERYTHING,
     Catalogue,
@@ -38,35 +39,33 @@ from shared.domain.catalogue import (
 from shared.domain.periods import Schedule
 
 
-def load(path: Path) -> Catalogue:
+def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
     """Return the catalogue in one YAML or JSON file, or in all such files of a folder, sorted by name.
 
-    Raise `CatalogueInvalid` with all problems of all files, and nothing else, whatever the files contain.
+    Raise `CatalogueInvalid` with the problems of all files, and nothing else, whatever the files contain.
+    `pipe_allowed` lets `path` be a pipe, such as the output of another command.
     """
-    found = list(read(path))
+    found = list(read(path, pipe_allowed=pipe_allowed))
     documents = [document for document in found if isinstance(document, Document)]
-    problems = [problem for problem in found if isinstance(problem, Problem)]
-    complete = not problems
+    problems = ProblemList((problem for problem in found if isinstance(problem, Problem)), in_reading_order=True)
+    complete = not problems.count
 
-    forms: list[CatalogueForm] = []
     for document in documents:
-        problems += [Place(document, fault.location).problem(fault.message, fault.line) for fault in document.faults]
-        examined = examine(document)
-        if isinstance(examined, CatalogueForm):
-            forms.append(examined)
-        else:
-            problems += examined
-
+        problems.add(Place(document, fault.location).problem(fault.message, fault.line) for fault in document.faults)
+        problems.add(schema_problems(document))
     draft = draft_of(documents)
     for rule in (*RULES, *RULES_FOR_COMPLETE_CATALOGUES) if complete else RULES:
-        problems += rule(draft)
-    if problems:
-        raise CatalogueInvalid(_in_reading_order(problems))
-    return _catalogue(forms)
+        problems.add(rule(draft))
+    if problems.count:
+        raise CatalogueInvalid(problems)
+    return _catalogue(map(form_of, documents))
 
 
-def _in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
+def warnings_about(path: Path, catalogue: Catalogue) -> tuple[Problem, ...]:
+    """Return what the author should know of a catalogue that was loaded from `path`, although it can be used."""
+    warnings = ProblemList(ignored_entries(path))
+    warnings.add(lookalikes(catalogue))
+    return warnings.reported()
 
 
 def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:

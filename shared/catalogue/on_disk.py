@@ -7,13 +7,14 @@ Files are polled, not watched: names, sizes and modification times are available
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from shared.catalogue.loader import load
-from shared.catalogue.reading import files_in
+from shared.catalogue.folder import list_folder
+from shared.catalogue.loader import load, warnings_about
+from shared.catalogue.problem import Problem
 from shared.domain.catalogue import Catalogue
 
 _Snapshot: TypeAlias = tuple[tuple[str, int, int, int], ...]
@@ -25,6 +26,8 @@ class CatalogueOnDisk:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.warnings: tuple[Problem, ...] = ()
+        """What the author of the catalogue that was loaded last should know."""
         self._seen: _Snapshot = ()
         self._loaded: _Snapshot | None = None
 
@@ -32,7 +35,9 @@ class CatalogueOnDisk:
         """Return the catalogue as it is on disk now; raise `CatalogueInvalid` with all problems."""
         # Polled before reading, so that a file written meanwhile counts as changed.
         self._loaded = self._seen = _snapshot(self.path)
-        return load(self.path)
+        catalogue = load(self.path)
+        self.warnings = warnings_about(self.path, catalogue)
+        return catalogue
 
     def has_changed(self) -> bool:
         """Return True if the files differ from the loaded ones and have not changed since the previous poll.
@@ -51,7 +56,7 @@ def _snapshot(path: Path) -> _Snapshot:
 def _file_properties(path: Path) -> Iterator[tuple[str, int, int, int]]:
     """Yield the visible properties of the files at the path. Unreadable ones are left out; loading reports them."""
     try:
-        files = files_in(path)
+        files: Iterable[Path] = list_folder(path).files
     except OSError:
         files = [path]
     for file in files:

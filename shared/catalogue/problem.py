@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+PROBLEMS_MAX = 100
+"""Maximum number of problems that are reported one by one; the others are only counted."""
+
 
 class Problem(NamedTuple):
-    """One thing that must be fixed before the catalogue can be used."""
+    """One thing that must be fixed before the catalogue can be used, or that its author should know."""
 
     path: str
     """The place in the document, such as `challenges[3].goals[0].target`; empty for the document as a whole."""
@@ -23,8 +26,41 @@ class Problem(NamedTuple):
 
 
 class CatalogueInvalid(Exception):
-    """The catalogue cannot be used; `problems` are all its problems, in the order of the files."""
+    """The catalogue cannot be used. `problems` are the first ones in the order of the files, then their number."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem] | ProblemList) -> None:
+        found = problems if isinstance(problems, ProblemList) else ProblemList(problems)
+        self.problems = found.reported()
+        self.count = found.count
+        """Number of problems, including those that are not reported one by one."""
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ProblemList:
+    """The problems found so far: all are counted, and the first `PROBLEMS_MAX` are kept."""
+
+    def __init__(self, problems: Iterable[Problem] = (), *, in_reading_order: bool = False) -> None:
+        """Begin with these problems. They are sorted by file and line if `in_reading_order`."""
+        self.count = 0
+        self._in_reading_order = in_reading_order
+        self._kept: list[Problem] = []
+        self.add(problems)
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Add problems, of which any number may come."""
+        for problem in problems:
+            self.count += 1
+            self._kept.append(problem)
+            if len(self._kept) > 10 * PROBLEMS_MAX:
+                self._cut()
+        self._cut()
+
+    def reported(self) -> tuple[Problem, ...]:
+        """Return the problems to report; the last one says how many more there are."""
+        more = self.count - len(self._kept)
+        return (*self._kept, Problem("", f"and {more:,} more problems")) if more else tuple(self._kept)
+
+    def _cut(self) -> None:
+        if self._in_reading_order:
+            self._kept.sort(key=lambda problem: (problem.file, problem.line or 0))
+        del self._kept[PROBLEMS_MAX:]

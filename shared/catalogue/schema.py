@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from shared.domain.acceptance import id_problem
+from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
 from shared.domain.catalogue import (
     AMOUNT_MAX,
     PRIORITY_DEFAULT,
@@ -36,11 +36,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _id(text: str) -> str:
-    return _checked(text, id_problem(text))
+    return _checked(text, _line_problem(text, ID_LENGTH_MAX))
 
 
 def _name(text: str) -> str:
-    return _checked(text, id_problem(text, NAME_LENGTH_MAX))
+    return _checked(text, _line_problem(text, NAME_LENGTH_MAX))
+
+
+def _line_problem(text: str, length_max: int) -> str | None:
+    stripped = text.strip("\n")
+    if stripped != text and id_problem(stripped, length_max) is None:
+        return "begins or ends with a line break: write it on one line, or with >- or |- instead of > or |"
+    return id_problem(text, length_max)
 
 
 def _description(text: str) -> str:
@@ -98,12 +105,18 @@ class GoalForm(Form):
     tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = []
 
 
-class ChallengeForm(Form):
-    """One challenge with its goals."""
+class ChallengeOutline(Form):
+    """One challenge, whose goals are validated one by one."""
 
     id: Id
     name: Name
     description: Description = ""
+    goals: Annotated[list[Any], Field(min_length=1)]
+
+
+class ChallengeForm(ChallengeOutline):
+    """One challenge with its goals."""
+
     goals: Annotated[list[GoalForm], Field(min_length=1)]
 
 
@@ -164,10 +177,18 @@ class LeaderboardForm(Form):
     ranks: Annotated[Ranks, Field(strict=False)] = Ranks.SHARED
 
 
-class CatalogueForm(Form):
+class CatalogueOutline(Form):
+    """One file, whose entries are validated one by one."""
+
+    challenges: list[Any] = []
+    stats: list[Any] = []
+    """Further stat codes that are tallied even if no goal uses them yet."""
+    leaderboards: list[Any] = []
+
+
+class CatalogueForm(CatalogueOutline):
     """One file: a catalogue, or a part of one."""
 
     challenges: list[ChallengeForm] = []
     stats: list[Id] = []
-    """Further stat codes that are tallied even if no goal uses them yet."""
     leaderboards: list[LeaderboardForm] = []

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.catalogue.document import Document, Place
+from shared.catalogue.document import Document, Location, Place
 from shared.catalogue.problem import Problem
-from shared.catalogue.schema import CatalogueForm
+from shared.catalogue.schema import (
+    CatalogueForm,
+    CatalogueOutline,
+    ChallengeOutline,
+    GoalForm,
+    Id,
+    LeaderboardForm,
+)
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -27,18 +35,47 @@ _WORDS = {
 }
 """Texts by pydantic's error type. Types that are not listed are our own and carry their text."""
 
-
-def examine(document: Document) -> CatalogueForm | list[Problem]:
-    """Return the validated document, or all the places where it does not match the schema."""
-    try:
-        return CatalogueForm.model_validate(document.value)
-    except ValidationError as error:
-        return list(_problems(document, error))
+_CATALOGUE = TypeAdapter(CatalogueOutline)
+_CHALLENGE = TypeAdapter(ChallengeOutline)
+_GOAL = TypeAdapter(GoalForm)
+_STAT: TypeAdapter[str] = TypeAdapter(Id, config=ConfigDict(strict=True))
+_LEADERBOARD = TypeAdapter(LeaderboardForm)
 
 
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
-    for found in error.errors(include_url=False):
-        yield Place(document, found["loc"]).problem(_words(found))
+def form_of(document: Document) -> CatalogueForm:
+    """Return the content of a document without schema problems."""
+    return CatalogueForm.model_validate(document.value)
+
+
+def schema_problems(document: Document) -> Iterator[Problem]:
+    """Yield the places where the document does not match the schema.
+
+    Its parts are validated one by one, because pydantic collects all errors of what it validates: for 16 MB of junk
+    these are millions.
+    """
+    for location, adapter, value in _parts(document.value):
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            for found in error.errors(include_url=False):
+                yield Place(document, location + found["loc"]).problem(_words(found))
+
+
+def _parts(root: object) -> Iterator[tuple[Location, TypeAdapter[Any], object]]:
+    yield (), _CATALOGUE, root
+    for index, challenge in _entries(root, "challenges"):
+        yield ("challenges", index), _CHALLENGE, challenge
+        for position, goal in _entries(challenge, "goals"):
+            yield ("challenges", index, "goals", position), _GOAL, goal
+    for index, stat in _entries(root, "stats"):
+        yield ("stats", index), _STAT, stat
+    for index, leaderboard in _entries(root, "leaderboards"):
+        yield ("leaderboards", index), _LEADERBOARD, leaderboard
+
+
+def _entries(value: object, key: str) -> Iterator[tuple[int, object]]:
+    entries = value.get(key) if isinstance(value, dict) else None
+    return enumerate(entries) if isinstance(entries, list) else iter(())
 
 
 def _words(found: ErrorDetails) -> str:

@@ -39,7 +39,7 @@ def test_a_folder_without_catalogue_files_is_a_problem(tmp_path: Path) -> None:
 def test_a_folder_named_like_a_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "old.yaml").mkdir()
     write_json(tmp_path / "new.json", document(goal()))
-    assert problems_in(tmp_path) == (Problem("", "is not a file", str(tmp_path / "old.yaml")),)
+    assert problems_in(tmp_path) == (Problem("", "is not a regular file", str(tmp_path / "old.yaml")),)
 
 
 def test_a_too_large_file_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,15 +47,17 @@ def test_a_too_large_file_is_a_problem(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(reading, "FILE_BYTES_MAX", file.stat().st_size)
     assert problems_in(file) == ()
     file.write_text(file.read_text() + " ")
-    assert [problem.message for problem in problems_in(file)] == ["is larger than 0 MiB"]
+    assert [problem.message for problem in problems_in(file)] == [
+        "is too large: the files of a catalogue can have 0 MiB"
+    ]
 
 
-def test_a_pipe_can_be_read(tmp_path: Path) -> None:
+def test_a_pipe_can_be_read_if_it_is_allowed(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=write_json, args=(pipe, document(goal())))
     writer.start()
-    assert list(load(pipe).goals) == ["win"]
+    assert list(load(pipe, pipe_allowed=True).goals) == ["win"]
     writer.join()
 
 

@@ -104,11 +104,14 @@ class CatalogueWatch(Generic[T]):
         self.live.take(catalogue, now)
         self._waiting = None
         log.info("catalogue in use", extra={"version": catalogue.version, "goals": len(catalogue.goals)})
+        for warning in self._on_disk.warnings:
+            log.warning("catalogue warning", extra={"problem": str(warning)})
 
     def _refuse(self, invalid: CatalogueInvalid) -> None:
         self.refused = True
-        first, *others = map(str, invalid.problems)
-        self._reason = f"the catalogue is refused: {first}" + (f" (and {len(others)} more problems)" if others else "")
+        others = invalid.count - 1
+        more = f" (and {others:,} more problems)" if others else ""
+        self._reason = f"the catalogue is refused: {invalid.problems[0]}{more}"
         # One line for each problem, because log pipelines truncate long lines.
         for problem in invalid.problems:
             log.error("problem in the catalogue", extra={"problem": str(problem)})
@@ -117,7 +120,7 @@ class CatalogueWatch(Generic[T]):
             "catalogue refused",
             extra={
                 "path": str(self._on_disk.path),
-                "problems": len(invalid.problems),
+                "problems": invalid.count,
                 "version_in_use": in_use.version if in_use is not None else None,
             },
         )

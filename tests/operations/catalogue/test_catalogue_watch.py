@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,27 @@ def test_without_a_database_a_changed_catalogue_waits(
     assert (watch.reason_unusable(), watch.refused) == (None, False)
     watch.poll(database)
     assert "lose" in watch.live.current.goals
+
+
+def test_warnings_about_the_catalogue_in_use_are_logged(
+    tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_json(tmp_path / "a.json", document(goal("win "), goal("win")))
+    write_json(tmp_path / "B.JSON", document(goal("draw")))
+    watching(tmp_path).poll(database)
+    warnings = [record.__dict__["problem"] for record in caplog.records if record.message == "catalogue warning"]
+    assert len(warnings) == 3
+    assert warnings[0].startswith(str(tmp_path / "B.JSON"))
+
+
+def test_a_catalogue_replaced_by_a_pipe_is_refused_and_polling_goes_on(
+    watch: CatalogueWatch[Catalogue], file: Path, database: Database
+) -> None:
+    file.unlink()
+    os.mkfifo(file)
+    look_twice(watch, database)
+    assert watch.refused
+    file.unlink()
+    change(file, SECOND)
+    look_twice(watch, database)
+    assert (watch.refused, watch.live.current.version) == (False, load(file).version)
