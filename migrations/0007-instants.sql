@@ -10,7 +10,7 @@ RETURN timestamptz 'epoch' + microseconds * interval '1 microsecond';
 
 COMMENT ON FUNCTION instant IS 'The timestamp of an instant in microseconds since 1970; null for null.';
 
--- Exact: a double holds the seconds of an instant to less than half a microsecond.
+-- Exact until 2106: a double holds seconds below 2^32 to less than a quarter of a microsecond.
 CREATE FUNCTION microseconds(instant timestamptz) RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (date_part('epoch', instant) * 1000000)::bigint;
