@@ -33,6 +33,13 @@ demo: $(READY) ## Watch a scripted player against running services
 test: $(READY) ## Run the tests, under five minutes
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
+.PHONY: coverage
+coverage: $(READY) ## Run the tests with coverage of their processes, and hold it against the floor; ten minutes
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal -m "not slow"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 # Which of them: files or folders, all where it is empty.
 SLOW ?=
 .PHONY: test-slow
@@ -113,7 +120,7 @@ lock: $(READY) ## Pin the versions of all dependencies; UPGRADE=--upgrade takes 
 
 .PHONY: clean
 clean: ## Remove what was installed and generated; the data of `make run` stays
-	rm -rf $(VENV) .tools .site generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tools .site generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 # uv installs the pinned wheels in a few seconds, pip takes most of a minute. Both check the same hashes.
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
