@@ -49,7 +49,7 @@ class Pipeline(Generic[A, B]):
         self._over = False
 
     def run(self, batches: Iterable[A]) -> Iterator[B]:
-        """The answers, in order; after them, the error that ended the stream."""
+        """Yield the responses in order, and raise the error that ended the stream after them."""
         threading.Thread(target=self._read, args=(batches,), name="stream reader", daemon=True).start()
         try:
             while not isinstance(answer := self._answers.get(), _End):

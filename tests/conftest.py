@@ -52,7 +52,7 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[PostgresServer]:
-    """The server that tests use unless they say otherwise."""
+    """Return the server that tests use unless they say otherwise."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         with PostgresServer(url) as server:
             yield server
@@ -63,13 +63,13 @@ def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iter
 
 @pytest.fixture(scope="session")
 def postgres_16(server_folder: Path) -> Iterator[PostgresServer]:
-    """The oldest PostgreSQL that is supported."""
+    """Return a server of the oldest PostgreSQL that is supported."""
     yield from _embedded(16, server_folder / "postgres-16")
 
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A migrated database of this test's own."""
+    """Return a migrated database of this test's own."""
     with postgres_server.fresh_database() as url:
         yield url
 
@@ -83,7 +83,7 @@ def either_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def own_postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
-    """A running server, without migrations, that the test may stop and kill. Costs a second."""
+    """Return a running server, without migrations, that the test may stop and kill. Starting it takes a second."""
     server = EmbeddedPostgres(server_folder / "own-postgres", settings=QUICK, scram_iterations=1)
     try:
         server.start()
@@ -100,14 +100,14 @@ def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
-    """The Valkey that tests share."""
+    """Return the Valkey that tests share."""
     with EmbeddedValkey(server_folder / "valkey") as server:
         yield server
 
 
 @pytest.fixture
 def redis_url(valkey_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty Valkey, which this process gives the time that it takes on a slow machine."""
+    """Return an empty Valkey; this process waits for it as long as a slow machine takes."""
     monkeypatch.setattr("shared.cache.redis.TIMEOUT_S", 10.0)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
@@ -116,7 +116,7 @@ def redis_url(valkey_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def own_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
-    """A running Valkey that the test may stop and kill."""
+    """Return a running Valkey that the test may stop and kill."""
     with EmbeddedValkey(server_folder / "own-valkey") as server:
         yield server
 

@@ -95,8 +95,10 @@ class BatchingWriter(ABC, Generic[Item, Result]):
         """Write a batch, in the writer's thread."""
 
     def _written(self, batch: list[Item], result: Result) -> None:
-        """Report what became of a batch. Its room in the buffer is free by then, so a caller who is told and comes back
-        at once finds it."""
+        """Report what became of a batch.
+
+        Its room in the buffer is free by then, so a caller who is told and comes back at once finds it.
+        """
 
     def _write_until_closed(self) -> None:
         while batch := self._next_batch():

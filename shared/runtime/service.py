@@ -77,7 +77,7 @@ class Service(Generic[S]):
 
 @dataclass(frozen=True)
 class Worker:
-    """This process as one of several workers: its index, and its connection to the parent."""
+    """One of several worker processes: its index, and its connection to the parent."""
 
     index: int
     parent: ParentLink

@@ -52,7 +52,7 @@ UNTRACKED = tuple(line.strip("/") for line in read(".gitignore").splitlines())
 
 @cache
 def settings() -> frozenset[str]:
-    """The environment variables of all services."""
+    """Return the environment variables of all services."""
     return frozenset(variable.name for cls in PROCESSES for variable in variables(cls))
 
 

@@ -30,7 +30,7 @@ REDIS_MAY_COST_S = 0.2
 
 @contextmanager
 def both(database_url: str, **environ: str) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
-    """The challenge service and the event handler, started at the same time."""
+    """Start the challenge service and the event handler at the same time."""
     with ExitStack() as started:
         yield (
             started.enter_context(ServiceProcess("challenge_service", database_url, **environ)),
@@ -39,7 +39,7 @@ def both(database_url: str, **environ: str) -> Iterator[tuple[ServiceProcess, Se
 
 
 def wait_for_health(services: tuple[ServiceProcess, ...], state: str, within_s: float) -> None:
-    """All services are to say so, each for the process as a whole and for its service."""
+    """Wait until all services report this state, each for the process as a whole and for its service."""
     names = ("challenge.v1.ChallengeService", "challenge.v1.EventService")
     wait_until(
         lambda: all(

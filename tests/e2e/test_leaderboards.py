@@ -26,7 +26,7 @@ RANKED_S = 10 * POLL_INTERVAL_S + 20
 
 @contextmanager
 def running(database_url: str, redis_url: str) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
-    """The challenge service and the event handler, with the demo catalogue."""
+    """Start the challenge service and the event handler with the demo catalogue."""
     with ExitStack() as stack:
         challenges = stack.enter_context(serving("challenge_service", database_url, REDIS_URL=redis_url))
         yield challenges, stack.enter_context(serving("event_handler", database_url, REDIS_URL=redis_url))
@@ -40,7 +40,7 @@ def report(events: ServiceProcess) -> None:
 
 
 def board(challenges: ServiceProcess) -> rpc.ListLeaderboardResponse | None:
-    """The board as it is answered now; None while there is none."""
+    """Return the leaderboard as the service returns it now; None while there is none."""
     stub = LeaderboardServiceStub(challenges.channel)
     try:
         return stub.ListLeaderboard(rpc.ListLeaderboardRequest(leaderboard_id="high-scores"))

@@ -34,13 +34,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def metric(service: ServiceProcess, name: str) -> dict[str, float]:
-    """The samples of a metric, from where the service or the parent of its workers shows them."""
+    """Return the samples of a metric, as the service or the parent of its workers shows them."""
     about = (service.logged("started workers") or [service.wait_for("started")])[0]
     return dict(samples(metrics_at(about["metrics_port"]), name))
 
 
 def info(file: Path, *workers: int) -> dict[str, float]:
-    """The metric of services that all use what the file holds."""
+    """Return the catalogue metric of services that all use what the file holds."""
     version = f'version="{load(file).version}"'
     return {f'{{{version},worker="{worker}"}}': 1.0 for worker in workers} or {f"{{{version}}}": 1.0}
 

@@ -20,7 +20,7 @@ from tests.support.service_process import ServiceProcess
 
 @pytest.fixture
 def services(database_url: str, redis_url: str) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
-    """The challenge service and the event handler, with the demo catalogue."""
+    """Start the challenge service and the event handler with the demo catalogue."""
     with ExitStack() as running:
         started = [
             running.enter_context(ServiceProcess(module, database_url, REDIS_URL=redis_url))

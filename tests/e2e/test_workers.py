@@ -34,7 +34,7 @@ REPLACED_WITHIN_S = 2.0
 
 @pytest.fixture(params=["challenge_service", "event_handler"])
 def service(request: pytest.FixtureRequest, database_url: str) -> Iterator[ServiceProcess]:
-    """A service of two workers."""
+    """Start a service with two workers."""
     with serving(request.param, database_url, "--workers", "2") as service:
         service.wait_for("started", count=2)
         yield service

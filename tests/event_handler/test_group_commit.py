@@ -72,7 +72,7 @@ def events_named(*ids: str) -> list[Event]:
 
 @contextmanager
 def writing(store: Store, buffer_events_max: int = BUFFER) -> Iterator[GroupCommit]:
-    """A group commit with a running writer."""
+    """Return a group commit with a running writer."""
     group_commit = GroupCommit(store, buffer_events_max=buffer_events_max)
     group_commit.start()
     try:
@@ -83,12 +83,12 @@ def writing(store: Store, buffer_events_max: int = BUFFER) -> Iterator[GroupComm
 
 
 def reasons(submission: Submission) -> list[str]:
-    """The ids that the outcomes were made for."""
+    """Return the ids that the outcomes were made for."""
     return [outcome.reason for outcome in submission.wait()]
 
 
 def waiting(submission: Submission, callers: ThreadPoolExecutor) -> Future[Sequence[Outcome]]:
-    """A caller that waits for its outcomes."""
+    """Start a caller that waits for its outcomes."""
     return callers.submit(submission.wait)
 
 

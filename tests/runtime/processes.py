@@ -33,15 +33,15 @@ class ServiceProcess:
         self._reader.start()
 
     def logged(self, message: str, **fields: object) -> list[dict[str, Any]]:
-        """The log lines so far with that message and these fields."""
+        """Return the log lines so far with this message and these fields."""
         return [line for line in list(self.logs) if {**line, "message": message, **fields} == line]
 
     def wait_for(self, message: str, count: int = 1) -> dict[str, Any]:
-        """Waits until the message was logged so many times; answers the last of them."""
+        """Wait until the message was logged this many times, and return the last of these lines."""
         return wait_until(lambda: self.logged(message)[count - 1 : count])[0]
 
     def wait(self, deadline_s: float = 40.0) -> int:
-        """Waits until the process and all its workers have ended, and answers its exit code.
+        """Wait until the process and all its workers have ended, and return its exit code.
 
         Workers share its standard error, which ends with the last of them.
         """
@@ -51,7 +51,7 @@ class ServiceProcess:
         return code
 
     def close(self) -> None:
-        """Ends the process however it is."""
+        """Kill the process, whatever its state."""
         self.process.kill()
         self.wait()
         assert self.process.stderr is not None
@@ -68,7 +68,7 @@ class ServiceProcess:
 
 @contextmanager
 def started(*arguments: str, **environ: str) -> Iterator[ServiceProcess]:
-    """A service that is started with this command line and environment, and ended at the latest with the block."""
+    """Start a service with this command line and environment, and kill it at the end of the block."""
     service = ServiceProcess(*arguments, **environ)
     try:
         yield service
@@ -90,13 +90,13 @@ def is_serving(port: int) -> bool:
 
 
 def metrics_at(port: int) -> str:
-    """The Prometheus text on the port."""
+    """Return the Prometheus text on the port."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
         text: str = response.read().decode()
         return text
 
 
 def samples(text: str, name: str) -> Mapping[str, float]:
-    """The samples of one series in Prometheus text: its labels as they stand there, and the value."""
+    """Return the samples of one series in Prometheus text: its labels as written, and the value."""
     lines = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
     return {line.rsplit(" ", 1)[0].removeprefix(name): float(line.rsplit(" ", 1)[1]) for line in lines}

@@ -1,5 +1,4 @@
-"""A writer takes together what has arrived meanwhile, within bounds; callers that wait for room are woken when there is
-enough of it."""
+"""A writer batches what arrived while it wrote, and wakes callers that wait once there is enough room."""
 
 from __future__ import annotations
 

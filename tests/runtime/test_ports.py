@@ -15,7 +15,7 @@ def endpoint(port: int = 0) -> Endpoint:
 
 
 def linger(*options: int) -> int:
-    """A port on which a closed connection of a former server lingers in TIME_WAIT."""
+    """Return a port on which a closed connection of a former server lingers in TIME_WAIT."""
     with socket.socket() as server:
         for option in options:
             server.setsockopt(socket.SOL_SOCKET, option, 1)

@@ -35,7 +35,7 @@ def recorded() -> Telemetry:
 
 @contextmanager
 def collector() -> Iterator[tuple[str, SimpleQueue[bytes], SimpleQueue[bytes]]]:
-    """An OpenTelemetry collector that keeps what it is sent: its address, metrics, traces."""
+    """Run an OpenTelemetry collector that keeps what it is sent, and yield its address, metrics and traces."""
     metrics: SimpleQueue[bytes] = SimpleQueue()
     traces: SimpleQueue[bytes] = SimpleQueue()
 

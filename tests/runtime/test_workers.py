@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 def workers_of(service: ServiceProcess) -> dict[int, int]:
-    """The processes that say they serve, by worker index; the last to say so counts."""
+    """Return the processes that logged that they serve, by worker index; the last one counts."""
     return {line["worker"]: line["pid"] for line in service.logged("serving")}
 
 
