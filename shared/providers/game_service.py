@@ -29,6 +29,8 @@ REFUSAL_REASONS = {
 _OPTIONS = (
     # The delivery queue retries, later and counted.
     ("grpc.enable_retries", 0),
+    # A proxy in the environment (`http_proxy`) is meant for other traffic.
+    ("grpc.enable_http_proxy", 0),
     # A recovered provider is noticed within the breaker's longest pause.
     ("grpc.max_reconnect_backoff_ms", 10_000),
     ("grpc.max_receive_message_length", 64 * 1024),

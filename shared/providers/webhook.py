@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import time
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -29,6 +28,7 @@ import urllib3
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND, Instant, to_datetime, to_instant
+from shared.providers.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 
 ANSWER_BYTES_MAX = 16 * 1024
@@ -48,17 +48,12 @@ class WebhookProvider:
     """A client of one URL. Connections are kept and shared by threads."""
 
     def __init__(self, url: str, secret: str, *, timeout_s: float, connections: int, clock: Clock) -> None:
-        """Set up the connections; `timeout_s` bounds the wait for the response, and again the wait for its body."""
+        """Set up the connections; `timeout_s` bounds a whole attempt."""
         self._url = url
         self._secret = secret
         self._clock = clock
         self._timeout_s = timeout_s
-        self._pool = urllib3.PoolManager(
-            num_pools=1,
-            maxsize=connections,
-            timeout=urllib3.Timeout(total=timeout_s),
-            retries=False,  # the delivery queue retries, later and counted
-        )
+        self._pool = bounded_pool(connections)
 
     def grant(self, delivery: Delivery) -> Answer:
         """Make one attempt."""
@@ -72,10 +67,11 @@ class WebhookProvider:
             "Challenge-Signature": signature(self._secret, timestamp, body),
         }
         try:
-            response = self._pool.request(
-                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
-            )
-            content = self._read(response)
+            with time_limit(self._timeout_s):
+                response = self._pool.request(
+                    "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
+                )
+                content = _read(response)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return TryAgain(f"{type(error).__name__}: {error}")
         return self._answer(response.status, response.headers.get("Retry-After"), content)
@@ -87,20 +83,6 @@ class WebhookProvider:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
-
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Return the body, or its beginning. The connection is kept if the body was read completely."""
-        deadline = time.monotonic() + self._timeout_s
-        content = b""
-        try:
-            while len(content) < ANSWER_BYTES_MAX and (piece := response.read1(ANSWER_BYTES_MAX - len(content))):
-                content += piece
-                if time.monotonic() > deadline:
-                    # The library's timeout restarts with every byte received.
-                    raise TimeoutError("the response is too slow")
-        finally:
-            response.close()
-        return content
 
     def _answer(self, status: int, retry_after: str | None, content: bytes) -> Answer:
         if 200 <= status < 300:
@@ -123,6 +105,17 @@ class WebhookProvider:
             return max(0, min(to_instant(moment) - self._clock(), RETRY_AFTER_MAX))
         except (ValueError, TypeError, OverflowError):
             return 0
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the body, or its beginning. The connection is kept if the body was read completely."""
+    content = b""
+    try:
+        while len(content) < ANSWER_BYTES_MAX and (piece := response.read1(ANSWER_BYTES_MAX - len(content))):
+            content += piece
+    finally:
+        response.close()
+    return content
 
 
 def _body(delivery: Delivery) -> bytes:

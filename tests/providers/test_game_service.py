@@ -175,3 +175,14 @@ def test_find_returns_the_outcome_the_game_knows(game: Game, provider: GameServi
     assert provider.find(DELIVERY) == Granted()
     game.found = rpc.GetGrantResponse(refusal=rpc.Refusal(reason=rpc.REFUSAL_REASON_LIMIT_REACHED))
     assert provider.find(DELIVERY) == Refused(RefusalReason.LIMIT_REACHED)
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "grpc_proxy", "https_proxy"])
+def test_proxies_in_the_environment_are_ignored(
+    game: Game, target: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    provider = GameServiceProvider(target, timeout_s=TIMEOUT_S)
+    assert provider.grant(DELIVERY) == Granted()
+    provider.close()
+    assert len(game.received) == 1

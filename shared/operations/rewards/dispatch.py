@@ -53,7 +53,7 @@ class Destination:
     """Name of the provider in grants."""
     provider: Provider
     timeout_s: float
-    """Time limit of one call to the provider. A call rarely takes up to twice as long."""
+    """Time limit of one call to the provider."""
     concurrency: int
     """Maximum number of concurrent deliveries."""
     policy: RetryPolicy
