@@ -112,7 +112,7 @@ KINDS = [
         "400 half-sent requests to the metrics port, and two scrapers without a pause",
         _plain(connection_attacks.half_sent_scrapes),
     ),
-    Kind("E", "logs that nobody reads, and callers with deadlines of 10 ms", _plain(connection_attacks.stalled_log)),
+    Kind("E", "logs that are not read, and callers with deadlines of 10 ms", _plain(connection_attacks.stalled_log)),
     Kind("F", "a webhook with endless 100 Continue", _webhook(trickle=False)),
     Kind("F", "a webhook that sends a byte of header at a time", _webhook(trickle=True)),
     Kind("G", "4 MB of empty events", _plain(input_attacks.empty_events), has_latency_bound=False),

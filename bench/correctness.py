@@ -51,7 +51,7 @@ def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> 
         if code != 0:
             told.unknown += events
             continue
-        for event, result in zip(events, _results(response.FromString(run.answers[number])), strict=True):
+        for event, result in zip(events, _results(response.FromString(run.responses[number])), strict=True):
             told.completing += bool(result.completions)
             if result.event_id == event.event_id and result.verdict == rpc.VERDICT_APPLIED:
                 told.applied.append(event)
@@ -155,24 +155,24 @@ def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
         yield chunk
 
 
-def is_whole(answer: bytes, catalogue: Catalogue) -> bool:
+def is_whole(response: bytes, catalogue: Catalogue) -> bool:
     """Return whether an encoded `ListChallengesResponse` names all goals in the catalogue's order."""
-    return _goals(answer) == list(catalogue.goals)
+    return _goals(response) == list(catalogue.goals)
 
 
-def is_part(answer: bytes, catalogue: Catalogue) -> bool:
+def is_part(response: bytes, catalogue: Catalogue) -> bool:
     """Return whether an encoded `ListChallengesResponse` names some goals in the catalogue's order, each once."""
-    listed = _goals(answer)
+    listed = _goals(response)
     if not listed:
         return False
     named = frozenset(listed)
     return listed == [goal_id for goal_id in catalogue.goals if goal_id in named]
 
 
-def _goals(answer: bytes) -> list[str] | None:
+def _goals(encoded: bytes) -> list[str] | None:
     """Return the ids of the goals; None if the bytes cannot be parsed."""
     try:
-        response = challenge_service_pb2.ListChallengesResponse.FromString(answer)
+        response = challenge_service_pb2.ListChallengesResponse.FromString(encoded)
     except DecodeError:
         return None
     return [goal.goal_id for challenge in response.challenges for goal in challenge.goals]

@@ -78,10 +78,10 @@ class Game:
         sent = [[event] for event in mix.events]
         told = reported(events, sent, event_rpc.ReportEventResponse)
         self.ground.play.take_back(sent[len(events.played.codes) :])
-        lists, active = run.part(Kind.LIST).answers.values(), run.part(Kind.LIST_ACTIVE).answers.values()
+        lists, active = run.part(Kind.LIST).responses.values(), run.part(Kind.LIST_ACTIVE).responses.values()
         catalogue = self.ground.catalogue
-        broken = sum(not is_whole(answer, catalogue) for answer in lists)
-        broken += sum(not is_part(answer, catalogue) for answer in active)
+        broken = sum(not is_whole(response, catalogue) for response in lists)
+        broken += sum(not is_part(response, catalogue) for response in active)
         played = Played(
             run,
             [memory_of(server.running_pid).resident for server in self.servers],

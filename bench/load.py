@@ -58,9 +58,9 @@ class Stretch(NamedTuple):
 class Run:
     """The result of one run of the generator."""
 
-    def __init__(self, played: Played, answers: Mapping[int, bytes], methods: Sequence[int] = ()) -> None:
+    def __init__(self, played: Played, responses: Mapping[int, bytes], methods: Sequence[int] = ()) -> None:
         self.played = played
-        self.answers = answers
+        self.responses = responses
         """The responses that were kept, by the number of their request."""
         self._methods = methods
 
@@ -80,7 +80,7 @@ class Run:
             late_us=[played.late_us[number - played.first] for number in measured],
         )
         places = {number: place for place, number in enumerate(chosen)}
-        return Run(part, {places[number]: answer for number, answer in self.answers.items() if number in places})
+        return Run(part, {places[number]: response for number, response in self.responses.items() if number in places})
 
     def codes(self) -> Counter[str]:
         """Return the number of calls in the measured interval by the name of their status code."""
@@ -126,9 +126,9 @@ class Run:
         return percentile(self.played.late_us, share) / 1e3
 
     @property
-    def answer_bytes(self) -> int:
+    def response_bytes(self) -> int:
         """Mean length of a response."""
-        return round(self.played.answer_bytes / max(self.played.succeeded, 1))
+        return round(self.played.response_bytes / max(self.played.succeeded, 1))
 
     @property
     def failed(self) -> int:
@@ -179,7 +179,7 @@ def play(
             yield method, request
 
     with tempfile.TemporaryDirectory(prefix="bench-load-", dir=_tapes_folder()) as name:
-        requests_file, answers_file = Path(name) / "requests", Path(name) / "answers"
+        requests_file, responses_file = Path(name) / "requests", Path(name) / "responses"
         if not tape.write(requests_file, noted()):
             raise ValueError("there is nothing to send")
         plan = Plan(
@@ -196,7 +196,7 @@ def play(
             measured_s=stretch.measured_s,
             timeout_s=CALL_TIMEOUT_S,
             processes=dict(processes),
-            answers=str(answers_file),
+            responses=str(responses_file),
             keep_every=list(keep_every),
             cores=list(cores),
         )
@@ -211,7 +211,7 @@ def play(
             # Ctrl-C reaches only this process, which then ends the generator.
             start_new_session=True,
         )
-        return Run(Played.from_json(done.stdout), dict(tape.read(answers_file)), sent)
+        return Run(Played.from_json(done.stdout), dict(tape.read(responses_file)), sent)
 
 
 def _tapes_folder() -> Path | None:

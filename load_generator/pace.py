@@ -21,7 +21,7 @@ class Pace(Protocol):
     def run_until(self, instant: int) -> bool:
         """Run until an instant in monotonic nanoseconds; return False if there is nothing more to send."""
 
-    def answered(self) -> None:
+    def call_ended(self) -> None:
         """Note that a call has ended, successfully or not."""
 
 
@@ -54,7 +54,7 @@ class OpenLoop:
             wake = min(due, instant) if self._in_flight_now < self._callers else instant
             self._exchange.step((wake - now) / _NS)
 
-    def answered(self) -> None:
+    def call_ended(self) -> None:
         """Note that a caller is free."""
         self._in_flight_now -= 1
 
@@ -81,6 +81,6 @@ class ClosedLoop:
             self._exchange.step((instant - now) / _NS)
         return True
 
-    def answered(self) -> None:
+    def call_ended(self) -> None:
         """Make room for the next call."""
         self._in_flight_now -= 1

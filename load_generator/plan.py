@@ -35,7 +35,7 @@ class Plan:
     """Deadline of each call, and limit of the wait for the last responses."""
     processes: dict[str, int] = field(default_factory=dict)
     """Processes whose CPU time is measured, by name."""
-    answers: str
+    responses: str
     """File for the responses (`load_generator.tape`), numbered by request."""
     keep_every: list[int]
     """Which responses are kept, by method: those of requests whose number it divides; 0 for none."""
@@ -72,7 +72,7 @@ class Played:
     """CPU time in the interval of the plan's processes with their descendants, of the generator, and of the machine."""
     late_us: list[int]
     """Delay with which each request of the interval was sent: the generator's own share of the latency."""
-    answer_bytes: int
+    response_bytes: int
     """Total length of the responses received in the interval."""
     messages: dict[str, str]
     """The first error message for each code."""
@@ -92,7 +92,7 @@ GENERATOR = "generator"
 MACHINE = "machine"
 """Name of the busy time of all cores together in `cpu_s`."""
 
-UNANSWERED = -3
+NO_RESPONSE = -3
 """Code of a call without a response at the end of the run."""
 
 CODE_NAMES = {
@@ -115,5 +115,5 @@ CODE_NAMES = {
     16: "UNAUTHENTICATED",
     -1: "NO_STATUS",
     -2: "CONNECTION_LOST",
-    UNANSWERED: "UNANSWERED",
+    NO_RESPONSE: "NO_RESPONSE",
 }

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 
 from load_generator.headers import Status
-from load_generator.plan import UNANSWERED
+from load_generator.plan import NO_RESPONSE
 
 _MICROSECOND = 1_000
 
@@ -15,17 +15,17 @@ _MICROSECOND = 1_000
 class Record:
     """Columns with one entry for each request, in the order of sending."""
 
-    def __init__(self, answered: Callable[[], None]) -> None:
-        """Call `answered` whenever a call has ended."""
+    def __init__(self, call_ended: Callable[[], None]) -> None:
+        """Call `call_ended` whenever a call has ended."""
         self.codes = array("b")
         self.latencies_us = array("q")
         self.late_us = array("q")
-        self.answers: list[tuple[int, bytes]] = []
+        self.responses: list[tuple[int, bytes]] = []
         self.messages: dict[str, str] = {}
         self.succeeded = 0
-        self.answer_bytes = 0
+        self.response_bytes = 0
         self.in_flight = 0
-        self._answered = answered
+        self._call_ended = call_ended
 
     @property
     def sent(self) -> int:
@@ -35,7 +35,7 @@ class Record:
     def begin(self, due: int, *, keep: bool) -> Request:
         """Record a request sent now that was due at an instant in monotonic nanoseconds; `keep` its response."""
         number = self.sent
-        self.codes.append(UNANSWERED)
+        self.codes.append(NO_RESPONSE)
         self.latencies_us.append(0)
         self.late_us.append((time.monotonic_ns() - due) // _MICROSECOND)
         self.in_flight += 1
@@ -43,9 +43,9 @@ class Record:
 
     def received(self, number: int, message: bytes, *, keep: bool) -> None:
         """Record a response."""
-        self.answer_bytes += len(message)
+        self.response_bytes += len(message)
         if keep:
-            self.answers.append((number, message))
+            self.responses.append((number, message))
 
     def ended(self, number: int, due: int, status: Status) -> None:
         """Record the end of a call."""
@@ -56,7 +56,7 @@ class Record:
             self.succeeded += 1
         else:
             self.messages.setdefault(str(status.code), status.message)
-        self._answered()
+        self._call_ended()
 
 
 class Request:

@@ -23,7 +23,7 @@ class Mark(NamedTuple):
     instant: int
     sent: int
     succeeded: int
-    answer_bytes: int
+    response_bytes: int
     cpu_s: dict[str, float]
 
 
@@ -36,9 +36,9 @@ def play(plan: Plan) -> Played:
     if has_more:
         run.pace.run_until(begin + round(plan.measured_s * _NS))
     after = run.mark()
-    run.await_answers()
+    run.await_responses()
     record = run.record
-    tape.write(Path(plan.answers), record.answers)
+    tape.write(Path(plan.responses), record.responses)
     return Played(
         codes=record.codes.tolist(),
         latencies_us=record.latencies_us.tolist(),
@@ -48,7 +48,7 @@ def play(plan: Plan) -> Played:
         succeeded=after.succeeded - before.succeeded,
         cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
         late_us=record.late_us[before.sent : after.sent].tolist(),
-        answer_bytes=after.answer_bytes - before.answer_bytes,
+        response_bytes=after.response_bytes - before.response_bytes,
         messages=record.messages,
     )
 
@@ -66,7 +66,7 @@ class _Run:
         ]
         self._streams = [Streams(line, headers, plan.streams) for line, headers in self._methods if plan.streams]
         self._exchange = Exchange(self._lines)
-        self.record = Record(self._answered)
+        self.record = Record(self._call_ended)
         self.start = time.monotonic_ns()
         self.pace = self._paced()
 
@@ -91,17 +91,17 @@ class _Run:
             line.call(headers, message, request)
         return True
 
-    def _answered(self) -> None:
-        self.pace.answered()
+    def _call_ended(self) -> None:
+        self.pace.call_ended()
 
     def mark(self) -> Mark:
         """Return the progress of the run."""
         record = self.record
         cpu_s = {name: cpu_seconds(pid) for name, pid in self._plan.processes.items()}
         cpu_s |= {GENERATOR: time.process_time(), MACHINE: busy_seconds()}
-        return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.answer_bytes, cpu_s)
+        return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.response_bytes, cpu_s)
 
-    def await_answers(self) -> None:
+    def await_responses(self) -> None:
         """Wait until every call has ended, for at most a call's deadline."""
         deadline = time.monotonic() + self._plan.timeout_s
         while self.record.in_flight and (remaining := deadline - time.monotonic()) > 0:

@@ -8,7 +8,7 @@ from load_generator.connection import CONNECTION_LOST, Call
 from load_generator.exchange import Line
 from load_generator.headers import Status
 
-_ANSWERED = Status(0, "")
+_OK = Status(0, "")
 
 
 class Streams:
@@ -25,30 +25,30 @@ class Streams:
 
 class _Stream:
     def __init__(self, line: Line, headers: bytes) -> None:
-        self._unanswered: deque[Call] = deque()
+        self._outstanding: deque[Call] = deque()
         self._end: Status | None = None
         self._send = line.open(headers, self)
 
     @property
     def load(self) -> float:
         """The number of outstanding responses; infinite for a stream that has ended."""
-        return len(self._unanswered) if self._end is None else float("inf")
+        return len(self._outstanding) if self._end is None else float("inf")
 
     def call(self, message: bytes, call: Call) -> None:
         if self._end is not None or self._send is None:
             call.ended(self._end or CONNECTION_LOST)
             return
-        self._unanswered.append(call)
+        self._outstanding.append(call)
         self._send(message)
 
     def received(self, message: bytes) -> None:
         """Pass the response to the oldest message."""
-        call = self._unanswered.popleft()
+        call = self._outstanding.popleft()
         call.received(message)
-        call.ended(_ANSWERED)
+        call.ended(_OK)
 
     def ended(self, status: Status) -> None:
         """End all outstanding messages with the stream."""
         self._end = status
-        while self._unanswered:
-            self._unanswered.popleft().ended(status)
+        while self._outstanding:
+            self._outstanding.popleft().ended(status)

@@ -44,7 +44,7 @@ def measure_claims(place: Workplace) -> Table:
         place.say(f"claims: open loop at {RATE:g}/s")
         steady = claim(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         turn = place.terms.turn
-        with place.empty_handler(steady.answer_bytes) as empty:
+        with place.empty_handler(steady.response_bytes) as empty:
             turns = place.in_turns(
                 "claims: saturated",
                 lambda: claim(SATURATION, turn, RATE_MAX),

@@ -53,7 +53,7 @@ def measure_events(place: Workplace) -> Table:
         steady = report(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         empty_requests = [_request(call) for call in sent[0]]
         turn = place.terms.turn
-        with place.empty_handler(steady.answer_bytes, EVENT_HANDLER) as empty:
+        with place.empty_handler(steady.response_bytes, EVENT_HANDLER) as empty:
             turns = place.in_turns(
                 "events: saturated",
                 lambda: report(SATURATION, turn, RATE_MAX),

@@ -106,8 +106,8 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
     first = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
     lists = place.play(service, LIST, [first], OpenLoop(rate=RATE), repeat=True, keep_every=10)
     scores = sorted(map(_score, range(1, players + 1)))
-    wrong_ranks = sum(not _is_rank(answer, asked[number], scores) for number, answer in ranks.answers.items())
-    wrong_lists = sum(not _is_top(answer, scores) for answer in lists.answers.values())
+    wrong_ranks = sum(not _is_rank(response, asked[number], scores) for number, response in ranks.responses.items())
+    wrong_lists = sum(not _is_top(response, scores) for response in lists.responses.values())
     for name, run, p95, wrong in (
         ("GetPlayerRank", ranks, source.rank_p95_ms, wrong_ranks),
         ("ListLeaderboard", lists, source.list_p95_ms, wrong_lists),
@@ -115,7 +115,7 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
         add_latency(table, f"of {name} {source.name}", run, p95=p95)
         table.add(f"CPU per call, {name} {source.name}", run.cpu_us(), Unit.MICROSECONDS)
         table.add(f"CPU of Postgres per call, {name} {source.name}", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
-        table.check(f"wrong responses of {name} {source.name}", wrong, f"of {len(run.answers):,}")
+        table.check(f"wrong responses of {name} {source.name}", wrong, f"of {len(run.responses):,}")
     return [ranks, lists]
 
 
@@ -212,10 +212,10 @@ def _rank_request(number: int) -> bytes:
     ).SerializeToString()
 
 
-def _is_rank(answer: bytes, number: int, scores: Sequence[int]) -> bool:
+def _is_rank(encoded: bytes, number: int, scores: Sequence[int]) -> bool:
     """Return whether a response has the right rank of a player; `scores` are those of all players, sorted."""
     try:
-        response = rpc.GetPlayerRankResponse.FromString(answer)
+        response = rpc.GetPlayerRankResponse.FromString(encoded)
     except DecodeError:
         return False
     score, size = _score(number), len(scores)
@@ -227,10 +227,10 @@ def _is_rank(answer: bytes, number: int, scores: Sequence[int]) -> bool:
     )
 
 
-def _is_top(answer: bytes, scores: Sequence[int]) -> bool:
+def _is_top(encoded: bytes, scores: Sequence[int]) -> bool:
     """Return whether a response is the right list of the first players."""
     try:
-        response = rpc.ListLeaderboardResponse.FromString(answer)
+        response = rpc.ListLeaderboardResponse.FromString(encoded)
     except DecodeError:
         return False
     return [entry.score for entry in response.entries] == list(reversed(scores[-TOP:]))

@@ -34,19 +34,19 @@ def measure_lists(place: Workplace) -> Table:
         place.say(f"lists: open loop at {RATE:g}/s")
         steady = place.play(service, LIST, requests, OpenLoop(rate=RATE), repeat=True, keep_every=1)
         turn = place.terms.turn
-        with place.empty_handler(steady.answer_bytes) as empty:
+        with place.empty_handler(steady.response_bytes) as empty:
             turns = place.in_turns(
                 "lists: saturated",
                 lambda: place.play(service, LIST, requests, SATURATION, turn, repeat=True, keep_every=KEEP_EVERY),
                 lambda: place.play(empty, LIST, requests, SATURATION, turn, repeat=True),
             )
     _add_saturation(table, turns)
-    table.add("length of a response", steady.answer_bytes, Unit.BYTES)
+    table.add("length of a response", steady.response_bytes, Unit.BYTES)
     add_latency(table, f"at {RATE:g}/s", steady, p50=3.0, p95=8.0)
     runs = [steady, *(run for run, _ in turns)]
     add_failures(table, runs)
-    kept = [answer for run in runs for answer in run.answers.values()]
-    broken = sum(not is_whole(answer, ground.catalogue) for answer in kept)
+    kept = [response for run in runs for response in run.responses.values()]
+    broken = sum(not is_whole(response, ground.catalogue) for response in kept)
     table.check("incomplete lists", broken, f"of {len(kept):,} that were kept")
     return table
 

@@ -74,9 +74,9 @@ def _check_every_player(table: Table, place: Workplace, game: Game) -> None:
     for requests in _lists_of_all(game.ground.play.players):
         place.say(f"mix: checking every player's list, {listed:,} so far")
         pace, stretch = ClosedLoop(in_flight=16), Stretch(0.0, 60.0)
-        lists = place.play(game.servers[0], LIST, requests, pace, stretch, keep_every=1).answers
+        lists = place.play(game.servers[0], LIST, requests, pace, stretch, keep_every=1).responses
         listed += len(lists)
-        broken += sum(not is_whole(answer, game.ground.catalogue) for answer in lists.values())
+        broken += sum(not is_whole(response, game.ground.catalogue) for response in lists.values())
     missing = len(game.ground.play.players) - listed
     table.check("players whose list is missing or incomplete afterwards", broken + missing, f"of {listed:,}")
 

@@ -40,9 +40,9 @@ def measure_statistics(place: Workplace) -> Table:
     add_latency(table, f"at {RATE:g}/s", steady, p95=6.0)
     table.add("CPU per call", steady.cpu_us(), Unit.MICROSECONDS)
     table.add("CPU of Postgres per call", steady.cpu_us(POSTGRES), Unit.MICROSECONDS)
-    table.add("length of a response", steady.answer_bytes, Unit.BYTES)
+    table.add("length of a response", steady.response_bytes, Unit.BYTES)
     add_failures(table, [steady])
-    kept = list(steady.answers.values())
+    kept = list(steady.responses.values())
     table.check("wrong responses", sum(not _is_right(response, goals) for response in kept), f"of {len(kept):,}")
     return table
 

@@ -161,7 +161,7 @@ def _rank_is_possible(side: Side, player: str, total: int) -> str | None:
     )
     shown = [entry.score for entry in answer.neighbours]
     if not answer.on_board:
-        return None if answer.state.HasField("fresh_at") else "not on the board, and nobody knows as of when"
+        return None if answer.state.HasField("fresh_at") else "not on the leaderboard, and without fresh_at"
     if not 1 <= answer.entry.score <= total:
         return f"the score is {answer.entry.score}, {total} were acknowledged"
     if shown != sorted(shown, reverse=True) or not 1 <= answer.entry.rank <= answer.entry.place <= answer.state.size:

@@ -29,7 +29,7 @@ def test_requests_and_responses_of_any_length_arrive_complete() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)]) as channel:
             expected = [called(channel, "Reverse", request) for request in requests]
     assert run.failures == ""
-    assert [run.answers[number] for number in range(len(requests))] == expected
+    assert [run.responses[number] for number in range(len(requests))] == expected
 
 
 def test_messages_on_streams_get_their_responses() -> None:
@@ -38,7 +38,7 @@ def test_messages_on_streams_get_their_responses() -> None:
     with serving({"Reverse": lambda request, _context: request[::-1]}) as port:
         run = played(port, "StreamReverse", requests, pace)
     assert run.failures == ""
-    assert [run.answers[number] for number in range(len(requests))] == [request[::-1] for request in requests]
+    assert [run.responses[number] for number in range(len(requests))] == [request[::-1] for request in requests]
 
 
 def test_the_end_of_a_stream_ends_its_outstanding_messages() -> None:
