@@ -35,6 +35,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts. They stop in reverse order."""
     catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
     health = Health([contract.full_name for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)])
+    process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
     watch_catalogue(catalogue, database, process, health)

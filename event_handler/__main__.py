@@ -42,6 +42,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     window = Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND)
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
+    process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health)
 

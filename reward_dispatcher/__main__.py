@@ -18,6 +18,7 @@ NAME = "reward_dispatcher"
 def compose(settings: DispatcherSettings, process: Process) -> None:
     """Start all parts; the last one to start is the first to stop. The server offers only health checks."""
     health = Health([NAME])
+    process.readiness.follow(health)
     database = open_database(settings.database, NAME, process, health)
     start_delivery(settings.rewards, database, process)
     server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)

@@ -69,6 +69,12 @@ class Health:
             return not self._leaving and self._is_well(name)
         return None
 
+    def not_serving_because(self) -> str:
+        """Return the failing decisive probes by name, for people."""
+        if self._leaving:
+            return "stopping"
+        return ", ".join(sorted(probe for probe in self._decisive if not self._is_well(probe))) or "recovering"
+
     def changes(self, name: str, watched: Callable[[], bool]) -> Iterator[bool | None]:
         """Yield the result of `serving`, now and after each change, until the process leaves or `watched` is false."""
         shown: object = self

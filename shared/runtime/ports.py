@@ -43,6 +43,16 @@ def require_free(endpoint: Endpoint) -> None:
         raise endpoint.unavailable(error) from None
 
 
+def listen(endpoint: Endpoint) -> socket.socket:
+    """Return a socket that listens on the endpoint. Raise `PortUnavailable` if nothing can listen there."""
+    try:
+        listener = _bound(endpoint, socket.SO_REUSEADDR)
+        listener.listen()
+    except OSError as error:
+        raise endpoint.unavailable(error) from None
+    return listener
+
+
 def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
     """Reserve a free port for several processes of this account to listen on together.
 

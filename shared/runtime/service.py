@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import Counter
@@ -19,11 +19,13 @@ from prometheus_client import Counter
 from shared.runtime import command_line
 from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
+from shared.runtime.http_port import HttpPort, Page
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.logs import log_to_stderr
-from shared.runtime.metrics_port import serve_metrics
+from shared.runtime.metrics_page import metrics_page
 from shared.runtime.parent_link import ParentLink
 from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
 from shared.runtime.scheduling import use_batch_scheduling
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
@@ -36,6 +38,9 @@ from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
 
 log = logging.getLogger(__name__)
+
+WORKER_RENDER_INTERVAL_S = 0.2
+"""Seconds between two renderings of a worker's metrics: shorter than its parent's interval, which reads them."""
 
 
 class ServiceSettings(Protocol):
@@ -61,6 +66,8 @@ class Process:
     telemetry: Telemetry
     lifecycle: Lifecycle
     duties: Duties
+    readiness: Readiness
+    """Follows the health of the process, for orchestrators that ask over HTTP."""
     grace_s: float
     """Seconds that running calls get to end."""
 
@@ -132,16 +139,19 @@ def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
     with Lifecycle() as lifecycle:
         telemetry, duties = _telemetry(service, settings, worker, lifecycle)
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
+        readiness = Readiness()
         if worker is None:
             require_free(endpoint)
-            serve_at = _endpoint(service, settings, "metrics_port")
+            about = _open_http_ports(service, settings, metrics_page(telemetry.registry), readiness.reason)
         else:
-            serve_at = Endpoint("127.0.0.1", 0, setting="")
-        metrics_port = serve_metrics(telemetry.registry, serve_at)
-        service.compose(settings, Process(endpoint, telemetry, lifecycle, duties, settings.process.grace_s))
+            pages = health_pages(readiness.reason)
+            pages["/metrics"] = metrics_page(telemetry.registry, WORKER_RENDER_INTERVAL_S)
+            about = {"metrics_port": _serve(Endpoint("127.0.0.1", 0, setting=""), pages)}
+        process = Process(endpoint, telemetry, lifecycle, duties, readiness, settings.process.grace_s)
+        service.compose(settings, process)
         if worker is not None:
-            worker.parent.tell_metrics_port(metrics_port)
-        log.info("started", extra={"service": service.module, "metrics_port": metrics_port})
+            worker.parent.tell_metrics_port(about["metrics_port"])
+        log.info("started", extra={"service": service.module, **about})
         if worker is None:
             lifecycle.run_until_signalled()
         else:
@@ -161,11 +171,34 @@ def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[
     # The workers listen on the reserved port, also if the setting was 0.
     workers = Workers(service.module, count, {**environ, endpoint.setting: str(endpoint.port)}, restarts)
     registry.register(WorkerMetrics(workers.metrics_ports))
+    readiness = WorkersReadiness(workers.metrics_ports)
     with held:
-        metrics_port = serve_metrics(registry, _endpoint(service, settings, "metrics_port"))
-        about = {"service": service.module, "port": endpoint.port, "metrics_port": metrics_port}
-        log.info("started workers", extra={**about, "workers": count})
+        about = _open_http_ports(service, settings, metrics_page(registry), readiness.reason)
+        readiness.start()
+        log.info("started workers", extra={"service": service.module, "port": endpoint.port, "workers": count, **about})
         return workers.run(settings.process.grace_s)
+
+
+def _open_http_ports(
+    service: Service[S], settings: S, metrics: Page, reason_not_ready: Callable[[], str | None]
+) -> dict[str, int]:
+    """Serve metrics on one port, and `/livez` and `/readyz` on another if there is a setting for it.
+
+    Return the ports by name, for the log.
+    """
+    process = settings.process
+    address = process.metrics_bind_address or process.bind_address
+    metrics_endpoint = replace(_endpoint(service, settings, "metrics_port"), host=address)
+    ports = {"metrics_port": _serve(metrics_endpoint, {"/metrics": metrics, "/": metrics})}
+    if settings.server.health_port is not None:
+        ports["health_port"] = _serve(_endpoint(service, settings, "health_port"), health_pages(reason_not_ready))
+    return ports
+
+
+def _serve(endpoint: Endpoint, pages: Mapping[str, Page]) -> int:
+    http_port = HttpPort(endpoint, pages)
+    http_port.start()
+    return http_port.port
 
 
 def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = False) -> Endpoint:

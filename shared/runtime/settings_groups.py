@@ -74,7 +74,10 @@ class TelemetrySettings:
 class ProcessSettings:
     """Listening, logging and stopping."""
 
-    bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
+    bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that ports are opened on.")
+    metrics_bind_address: str | None = setting(
+        "METRICS_BIND_ADDRESS", help="Address that the metrics port is opened on. Not set: `BIND_ADDRESS`."
+    )
     grace_s: float = setting(
         "GRACE_S",
         default=5.0,
@@ -98,6 +101,12 @@ class ServerSettings:
     port: int = setting("PORT", minimum=0, maximum=PORT_MAX, help="Port for gRPC. 0: any free one.")
     metrics_port: int = setting(
         "METRICS_PORT", minimum=0, maximum=PORT_MAX, help="Port for Prometheus metrics over HTTP. 0: any free one."
+    )
+    health_port: int | None = setting(
+        "HEALTH_PORT",
+        minimum=0,
+        maximum=PORT_MAX,
+        help="Port for `/livez` and `/readyz` over HTTP. 0: any free one. Not set: gRPC health only, on `PORT`.",
     )
     workers: int = setting(
         "WORKERS", default=1, unit="processes", minimum=1, maximum=256, help="Processes that share the port."

@@ -14,6 +14,8 @@ from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.start_refused import StartRefused
 
+SLOW_START_S = 3.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TinySettings:
@@ -25,7 +27,15 @@ class TinySettings:
     mishap: str = setting(
         "TINY_MISHAP",
         default="none",
-        choices=("none", "bug at start", "crash at start", "refuse to start", "hang at stop"),
+        choices=(
+            "none",
+            "bug at start",
+            "crash at start",
+            "refuse to start",
+            "slow start",
+            "hang at stop",
+            "failing probe",
+        ),
         help="What goes wrong.",
     )
 
@@ -37,10 +47,14 @@ def compose(settings: TinySettings, process: Process) -> None:
         os._exit(70)
     if settings.mishap == "refuse to start":
         raise StartRefused("there is no catalogue: set CATALOGUE")
+    if settings.mishap == "slow start":
+        threading.Event().wait(SLOW_START_S)
     if settings.mishap == "hang at stop":
         process.lifecycle.on_stop("hanging part", threading.Event().wait, timeout_s=60)
     health = Health(["tiny"])
-    process.duties.start("probe", PROBE_INTERVAL_S, health.add_probe("database", lambda: None))
+    reason = "away" if settings.mishap == "failing probe" else None
+    process.readiness.follow(health)
+    process.duties.start("probe", PROBE_INTERVAL_S, health.add_probe("database", lambda: reason))
     server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)
     serve(server, health, process.lifecycle, process.grace_s)
 

@@ -1,0 +1,89 @@
+"""The pages `/livez` and `/readyz` for orchestrators."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from shared.runtime.health import Health
+from shared.runtime.http_port import Page, Reply
+
+LOOK_INTERVAL_S = 0.5
+"""Seconds between two looks of a parent at its workers."""
+LOOK_TIMEOUT_S = 1.0
+"""Time limit in seconds for one worker's reply."""
+
+
+class Readiness:
+    """Whether this process can serve: what its health says, once there is one."""
+
+    def __init__(self) -> None:
+        self._health: Health | None = None
+
+    def follow(self, health: Health) -> None:
+        """Take readiness from this health from now on."""
+        self._health = health
+
+    def reason(self) -> str | None:
+        """Return why the process is not ready; None if it is."""
+        if self._health is None:
+            return "starting"
+        return None if self._health.serving("") else self._health.not_serving_because()
+
+
+class WorkersReadiness:
+    """Whether any of several workers can serve; they are asked in the background."""
+
+    def __init__(self, ports: Callable[[], Mapping[int, int | None]]) -> None:
+        """`ports` returns the port of each worker's pages, None while it starts."""
+        self._ports = ports
+        self._reason: str | None = "starting"
+
+    def start(self) -> None:
+        """Ask the workers from now on."""
+        threading.Thread(target=self._look_forever, name="readiness", daemon=True).start()
+
+    def reason(self) -> str | None:
+        """Return why no worker is ready; None if one is."""
+        return self._reason
+
+    def _look_forever(self) -> None:
+        while True:
+            reasons = [_reason_at(port) for port in self._ports().values()]
+            # The kernel gives connections to workers that listen, and one that is not ready refuses calls by itself.
+            self._reason = None if None in reasons else "; ".join(sorted({reason for reason in reasons if reason}))
+            time.sleep(LOOK_INTERVAL_S)
+
+
+def health_pages(reason: Callable[[], str | None]) -> dict[str, Page]:
+    """Return the pages: the process is alive if it replies at all, and ready if there is no reason against it."""
+
+    async def livez() -> Reply:
+        # Never asks the database: restarting a process does not heal a database that is away.
+        return Reply(HTTPStatus.OK, b"ok\n")
+
+    async def readyz() -> Reply:
+        against = reason()
+        if against is None:
+            return Reply(HTTPStatus.OK, b"ok\n")
+        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {against}\n".encode())
+
+    return {"/livez": livez, "/readyz": readyz}
+
+
+def _reason_at(port: int | None) -> str | None:
+    if port is None:
+        return "starting"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        text = response.read().decode()
+    except (OSError, http.client.HTTPException):
+        return "no reply from a worker"
+    finally:
+        connection.close()
+    return None if response.status == HTTPStatus.OK else text.strip().removeprefix("not ready: ")
