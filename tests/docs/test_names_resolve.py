@@ -165,6 +165,12 @@ def test_commands_in_prose_exist() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_tests_that_ci_names_exist() -> None:
+    named = re.findall(r"tests/[\w/]+(?:\.py)?", read(".ci/run"))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("document", documents())
 def test_links_and_their_anchors_lead_somewhere(document: str) -> None:
     wrong = []
