@@ -79,6 +79,7 @@ class Pipeline(Generic[A, B]):
                 self._answers.put(_End(ShuttingDown()))
 
     def _read(self, batches: Iterable[A]) -> None:
+        """Read batches and take them in until the stream ends or is stopped. Runs in a thread of its own."""
         waiting = iter(batches)
         try:
             while self._room.acquire():

@@ -39,6 +39,7 @@ class ScoreWriter(BatchingWriter[Changed, None]):
             self.left_to_the_journal += 1
 
     def _write(self, batch: list[Changed]) -> None:
+        """Write scores into Redis and delete their journal entries. If that fails, entries stay for the repair."""
         try:
             self._boards.put(
                 score

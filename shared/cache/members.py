@@ -43,7 +43,7 @@ def version_of(version: int) -> bytes:
 
 
 def member_of(raw: object, *, ascending: bool) -> Member:
-    """Decode a member. Raise `Undecodable`."""
+    """Decode a member of a ranking's sorted set. Raise `Undecodable` if it is not one that this code writes."""
     if not isinstance(raw, bytes) or len(raw) <= SORT_KEY_BYTES:
         raise Undecodable
     score_part, time_part = _SORT_KEY.unpack_from(raw)

@@ -112,6 +112,7 @@ class RankingCache:
         self._telemetry.set_bytes(sum(size for size in sizes if isinstance(size, int)))
 
     def _read(self, board: Leaderboard, period_start: Instant, query: Sequence[Argument]) -> RankedPage | None:
+        """Run the read script; return its page, or None if Redis lacks a complete ranking or is not available."""
         ranking = RankingKey(board.id, period_start)
         marker = self._markers.marker_of(ranking)
         page = None

@@ -81,6 +81,7 @@ class Cache:
         self._redis.close()
 
     def _ask(self, question: Callable[[redis.Redis], _T]) -> _T:
+        """Ask Redis, and count the outcome for the decision whether it is available."""
         try:
             answer = question(self._redis)
         except redis.ResponseError as error:

@@ -31,6 +31,7 @@ def lookalikes(catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield the ids of each kind, such as `goal`, that players or events name."""
     goals = catalogue.goals.values()
     yield "challenge", catalogue.challenge_by_id
     yield "goal", catalogue.goals
@@ -41,6 +42,7 @@ def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:
 
 
 def _peculiarities(text: str) -> Iterator[str]:
+    """Yield what makes an id hard to tell from another one."""
     if text != text.strip():
         yield "begins or ends with a space"
     if not unicodedata.is_normalized("NFC", text):

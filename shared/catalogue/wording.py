@@ -62,6 +62,7 @@ def schema_problems(document: Document) -> Iterator[Problem]:
 
 
 def _parts(root: object) -> Iterator[tuple[Location, TypeAdapter[Any], object]]:
+    """Yield every part of a document with its place and the form that it must have."""
     yield (), _CATALOGUE, root
     for index, challenge in _entries(root, "challenges"):
         yield ("challenges", index), _CHALLENGE, challenge

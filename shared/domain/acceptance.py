@@ -62,6 +62,7 @@ def _problem(event: Event) -> str | None:
 
 
 def _stat_problem(event: Event) -> str | None:
+    """Return what is wrong with a stat event; None if nothing is."""
     problem = id_problem(event.stat.code)
     if problem is not None:
         return f"stat_updated.stat_code: {problem}"

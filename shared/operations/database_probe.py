@@ -35,7 +35,10 @@ def _problem(connection: Connection) -> str | None:
 
 
 def _write_problem(database: Database, deadline: float) -> str | None:
-    """Repeat a small write if the database refused one before, as with a full disk: a read would not show this."""
+    """Return why the database does not write; None if it does, or has refused nothing.
+
+    After a refusal, as with a full disk, a small write is tried and rolled back: a read would not show the problem.
+    """
     if not database.refused:
         return None
     try:

@@ -119,6 +119,7 @@ class Database:
         written: Callable[[Connection, int, _T], bool] | None,
         deadline: float,
     ) -> bool:
+        """Wait until a transaction whose COMMIT got no response has ended; return whether it was committed."""
         while self._attempt(lambda connection: in_progress(connection, transaction_id), deadline):
             if time.monotonic() >= deadline:
                 raise DatabaseUnavailable
@@ -164,6 +165,7 @@ class Database:
             time.sleep(RETRY_PAUSE_S)
 
     def _borrow(self, deadline: float) -> Connection:
+        """Return a connection of the pool that gives up at the deadline."""
         remaining_s = deadline - time.monotonic()
         if remaining_s < REMAINING_MIN_S:
             raise DeadlineExceeded("there is no time left to ask the database")

@@ -58,6 +58,7 @@ class LongWork:
             return True
 
     def _watched(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
+        """Do the work in such a way that another thread can cancel it."""
         self._running = connection
         try:
             if self._stopped:

@@ -191,6 +191,7 @@ class CallPool(ThreadPoolExecutor):
         return (self._waiting.popleft() if in_time else self._waiting.pop()).run
 
     def _refuse_until_closed(self) -> None:
+        """Refuse calls that have waited too long, at a limited rate."""
         _this_thread.refuses = True
         allowed, then = float(REFUSALS_AT_ONCE), time.monotonic()
         while True:

@@ -131,6 +131,7 @@ class GoalEncoder:
         return CompletedGoalPrefix(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
 
     def _field(self, goal_id: str, status: GoalStatus) -> bytes:
+        """Return the goal as an encoded field: its definition, and then what differs from player to player."""
         active, locked, state, progress, assign_time, complete_time, claim_time = status
         message = b"".join(
             (

@@ -100,6 +100,7 @@ class Health:
         return result.reason is None and self._monotonic() - result.at < STALE_S
 
     def _record(self, name: str, reason: str | None) -> None:
+        """Keep a probe's result, and log it and tell watchers if it changed."""
         before = self._results[name].reason
         self._results[name] = _Result(reason, self._monotonic())
         if reason == before:

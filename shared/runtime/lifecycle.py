@@ -76,6 +76,7 @@ class Lifecycle:
         self.stop()
 
     def _run(self, step: _Step) -> None:
+        """Run a stop step in a thread of its own, and abandon it after its time limit."""
         failures: list[Exception] = []
 
         def run() -> None:

@@ -68,6 +68,7 @@ def reserve(endpoint: Endpoint) -> tuple[socket.socket, Endpoint]:
 
 
 def _reservation(endpoint: Endpoint) -> socket.socket:
+    """Return a socket that holds the port for workers without listening on it."""
     try:
         # Two sockets that both have SO_REUSEADDR share a port as long as neither listens, so this one does not set it.
         return _bound(endpoint, socket.SO_REUSEPORT)
@@ -79,6 +80,7 @@ def _reservation(endpoint: Endpoint) -> socket.socket:
 
 
 def _bound(endpoint: Endpoint, *options: int) -> socket.socket:
+    """Return a socket with these options, bound to the endpoint."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]

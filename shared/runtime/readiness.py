@@ -75,6 +75,7 @@ def health_pages(reason: Callable[[], str | None]) -> dict[str, Page]:
 
 
 def _reason_at(port: int | None) -> str | None:
+    """Return why the worker with this HTTP port is not ready; None if it is."""
     if port is None:
         return "starting"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK_TIMEOUT_S)

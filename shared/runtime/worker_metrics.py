@@ -47,6 +47,7 @@ def merged(scrapes: Iterable[tuple[int, str]]) -> Iterable[Metric]:
 
 
 def _scrape(port: int) -> str | None:
+    """Return a worker's metrics as Prometheus text; None if it does not respond."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SCRAPE_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")

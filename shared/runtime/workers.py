@@ -92,6 +92,7 @@ class Workers:
         return code or int(not in_order)
 
     def _replace_until_stopped(self) -> int:
+        """Handle events of workers and signals until the parent must end, and return its exit code."""
         while True:
             event = self._events.get()
             if isinstance(event, _StopAsked):
@@ -154,6 +155,7 @@ class Workers:
         return WorkerLink([sys.executable, "-m", self._module, "--worker"], self._environ)
 
     def _watch(self, worker: int, link: WorkerLink) -> None:
+        """Report that a worker serves, and later that it has ended. Runs in a thread for each worker."""
         started = time.monotonic()
         self._metrics_ports[worker] = port = link.read_metrics_port()
         if port is not None:

@@ -30,7 +30,7 @@ _CACHE_CONNECTIONS_MAX = 1_100
 def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
     """Load the first catalogue. Raise `StartRefused` with all its problems if it is invalid.
 
-    `prepare` converts it to the form that the service uses. It takes effect once it is watched.
+    `prepare` converts it to the form that the service uses. No catalogue is in use before `watch_catalogue`.
     """
     try:
         return CatalogueWatch(settings.path, prepare, system_clock)
@@ -59,6 +59,7 @@ def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Proce
 
 
 def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
+    """Show the catalogue in use as metrics."""
     live = watch.live
 
     def info() -> Mapping[str, str]:

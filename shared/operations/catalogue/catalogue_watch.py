@@ -76,6 +76,7 @@ class CatalogueWatch(Generic[T]):
         return self._reason if self.live.in_use is None else None
 
     def _load(self) -> None:
+        """Load the catalogue on disk. It waits to be taken into use if it is valid and of another version."""
         self._waiting = None
         try:
             catalogue = self._on_disk.load()
@@ -90,6 +91,7 @@ class CatalogueWatch(Generic[T]):
         self._waiting = catalogue
 
     def _take(self, catalogue: Catalogue, database: Database) -> None:
+        """Record a loaded catalogue in the database and take it into use; it keeps waiting while the database fails."""
         problem = probe_database(database)
         if problem is not None:
             self._reason = f"the catalogue waits for the database: {problem}"
@@ -108,6 +110,7 @@ class CatalogueWatch(Generic[T]):
             log.warning("catalogue warning", extra={"problem": str(warning)})
 
     def _refuse(self, invalid: CatalogueInvalid) -> None:
+        """Log the problems of a refused catalogue. The one in use stays in use."""
         self.refused = True
         others = invalid.count - 1
         more = f" (and {others:,} more problems)" if others else ""

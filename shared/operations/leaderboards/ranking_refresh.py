@@ -52,6 +52,7 @@ class RankingRefresh:
         self._work.stop()
 
     def _refresh(self, connection: Connection) -> Refresh | None:
+        """Refresh and return how it went; None if another process does it or if it is not due."""
         if not ranking_refresh.try_lock(connection):
             return None
         # Another process may have been faster. The changes are read before the refresh, so that none is missed.

@@ -87,6 +87,7 @@ class RankingSync:
         self._markers.set_epochs(epochs, self.fresh_at)
 
     def _invalidate_changed_leaderboards(self, catalogue: Catalogue, deadline: float) -> None:
+        """Mark rankings of added and removed leaderboards as incomplete in Redis."""
         boards, before = frozenset(catalogue.leaderboard_by_id), self._known_boards
         if boards == before:
             return

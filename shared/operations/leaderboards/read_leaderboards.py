@@ -72,6 +72,7 @@ class Leaderboards:
     def _ask(
         self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, query: _Query
     ) -> LeaderboardPage:
+        """Read from the current ranking, an open past one, or a final one, whichever the instant falls into."""
         period = period_at(board.schedule, now)
         if period.end is None or period.start <= instant < period.end:
             # The current period is open and not final.

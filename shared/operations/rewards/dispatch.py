@@ -126,6 +126,7 @@ class Dispatcher:
         self._record()
 
     def _take_answers(self, wait_s: float) -> None:
+        """Collect the answers that arrived. Wait up to `wait_s` for the first."""
         try:
             answered = self._answers.get(timeout=wait_s) if wait_s else self._answers.get_nowait()
             while True:
@@ -136,6 +137,7 @@ class Dispatcher:
             return
 
     def _settled(self, answered: _Answered) -> Settled:
+        """Judge a provider's answer, and let the circuit breaker know of it."""
         delivery, answer = answered
         if answer is None:
             return Settled(delivery, _BACK_IN_THE_QUEUE, begun=False)
@@ -153,6 +155,7 @@ class Dispatcher:
         return Settled(delivery, settle(delivery.attempt, answer, self._destination.policy, self._jitter(), now))
 
     def _record(self) -> None:
+        """Store the outcomes collected so far. An outcome whose lease was lost counts in a metric only."""
         if not self._unrecorded:
             return
         outcomes = self._unrecorded
@@ -178,6 +181,7 @@ class Dispatcher:
         self._recalled = set()
 
     def _lease(self) -> None:
+        """Lease as many due grants as there is room for, and start their delivery."""
         now = self._clock()
         room = self._destination.concurrency * LEASED_PER_THREAD - self._leased
         wanted = self._breaker.admits(self._leased, room, now)
@@ -205,6 +209,7 @@ class Dispatcher:
         self._answers.put(_Answered(delivery, answer))
 
     def _asked(self, delivery: Delivery, probing: bool) -> Answer | None:
+        """Ask the provider to grant; return None if the delivery was not begun and belongs back in the queue."""
         if self._breaker.is_open and not probing:
             # Leased before the breaker opened. The state is read from another thread and may be slightly old.
             return None

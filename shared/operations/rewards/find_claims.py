@@ -83,6 +83,7 @@ class GrantWaits:
             self._free.release()
 
     def _read(self, claim: Claim, until: float) -> Claim:
+        """Return the claim as it is stored now, or as it was if the database cannot be read."""
         user_id, grant_id = claim.key.user_id, UUID(claim.grant_id)
         try:
             found = self._database.autocommit(

@@ -47,6 +47,7 @@ def _end_leases_of_dead_processes(database: Database, destination: Destination, 
 
 
 def _one_round(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
+    """Take over stuck grants, ask the provider what became of them, and return how many were taken."""
     now = clock()
     lease = destination.lease(now)
     deliveries = database.autocommit(

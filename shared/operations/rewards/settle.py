@@ -30,6 +30,7 @@ def record(database: Database, outcomes: Sequence[Settled], now: Instant, deadli
 
 
 def _settle_and_release(database: Database, outcome: Settled, now: Instant, deadline: float) -> set[str]:
+    """Record a refusal and make its goal claimable again, in one transaction."""
     delivery = outcome.delivery
 
     def work(connection: Connection) -> set[str]:

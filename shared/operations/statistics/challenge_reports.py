@@ -58,7 +58,10 @@ def count_challenges(
 def _count(
     connection: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
 ) -> tuple[list[Counted], float] | None:
-    """Count all players range by range. Return the counts and the time taken without rests; None if stopped."""
+    """Count all players range by range. Return the counts and the time taken without rests; None if stopped.
+
+    `rest` waits for a number of seconds and returns True if the process stops meanwhile.
+    """
     totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
     took_s = 0.0
     after = ""

@@ -64,6 +64,7 @@ class FinalReader(_PostgresReader):
 def _page(
     board: Leaderboard, rows: Sequence[tuple[Instant, int, str | None, int, Instant, int, int]]
 ) -> RankedPage | None:
+    """Return the page that rows of players hold; None if there is no ranking."""
     if not rows:
         return None
     fresh_at, size, *_ = rows[0]

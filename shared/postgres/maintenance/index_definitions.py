@@ -58,6 +58,7 @@ def _migration_statements() -> Iterator[str]:
 
 
 def _created(text: str) -> Iterator[Index]:
+    """Yield the indexes that a statement of a migration creates, also through unique constraints."""
     if created := _CREATE_INDEX.match(text):
         name, table = created.groups()
         yield Index(name, table, _normalized(text), of_constraint=False, valid=True)

@@ -128,7 +128,7 @@ def granted_not_claimed(connection: Connection, count: int) -> list[UUID]:
 
 
 def claimed_without_grant(connection: Connection, count: int) -> list[tuple[str, str]]:
-    """Return at most `count` claims, as player and goal, that no grant stands behind."""
+    """Return at most `count` claims, as player and goal, whose grant is missing."""
     return [(user_id, goal_id) for user_id, goal_id in _CLAIMED_WITHOUT_GRANT.rows(connection, count)]
 
 
