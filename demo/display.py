@@ -88,7 +88,7 @@ def summary(performance: Performance, replies: Sequence[Reply[Any]]) -> Group:
         seconds = [reply.seconds for reply in group]
         calls.add_row(method, str(len(seconds)), _milliseconds(median(seconds)), _milliseconds(max(seconds)))
     result = (
-        f"\n{len(view.done)} of {len(view.goals)} goals completed, {len(performance.claims)} rewards claimed, "
+        f"\n\n{len(view.done)} of {len(view.goals)} goals completed, {len(performance.claims)} rewards claimed, "
         f"{len(replies)} calls made; every response was as expected.\n"
     )
     return Group(Text(result, "bold green"), rewards, "", calls)
