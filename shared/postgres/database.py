@@ -154,7 +154,7 @@ class Database:
                     raise
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
-                self._well = self._well and failure is Failure.CONFLICT
+                self._well = self._well and failure in (Failure.CONFLICT, Failure.LOCKED)
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )

@@ -39,6 +39,8 @@ class Failure(Enum):
     """The values themselves are rejected: the same work will fail again."""
     TIMEOUT = auto()
     """No answer by the deadline."""
+    LOCKED = auto()
+    """Another session held a lock for too long. The database itself is well."""
     UNAVAILABLE = auto()
     """The server answers but cannot do it now: read-only, disk full, out of memory, starting up."""
     BUG = auto()
@@ -56,6 +58,8 @@ def classify(error: psycopg.Error) -> Failure:
         return Failure.CONNECTION_LOST
     if state in ("40001", "40P01"):
         return Failure.CONFLICT
+    if state == "55P03":
+        return Failure.LOCKED
     if state[:2] in ("25", "53", "54", "55", "57", "58", "XX"):
         return Failure.UNAVAILABLE
     if state[:2] == "22":
@@ -75,4 +79,6 @@ def to_domain(failure: Failure) -> ChallengeError:
     """Return the error that callers see for a passing failure; neither rejected content nor a bug is one."""
     if failure is Failure.TIMEOUT:
         return DeadlineExceeded("the database did not answer in time; the outcome is unknown")
+    if failure is Failure.LOCKED:
+        return DatabaseUnavailable("another session of the database held a lock for too long")
     return DatabaseUnavailable()

@@ -22,7 +22,8 @@ MEANINGS = {
     "53100": Failure.UNAVAILABLE,
     "53200": Failure.UNAVAILABLE,
     "53300": Failure.UNAVAILABLE,
-    "55P03": Failure.UNAVAILABLE,
+    "55P03": Failure.LOCKED,
+    "55006": Failure.UNAVAILABLE,
     "57014": Failure.UNAVAILABLE,
     "57P03": Failure.UNAVAILABLE,
     "58030": Failure.UNAVAILABLE,
@@ -37,6 +38,7 @@ MEANINGS = {
 CALLER_ERRORS: dict[Failure, type[ChallengeError]] = {
     Failure.CONNECTION_LOST: DatabaseUnavailable,
     Failure.CONFLICT: DatabaseUnavailable,
+    Failure.LOCKED: DatabaseUnavailable,
     Failure.UNAVAILABLE: DatabaseUnavailable,
     Failure.TIMEOUT: DeadlineExceeded,
 }

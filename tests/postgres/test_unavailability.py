@@ -120,3 +120,16 @@ def test_a_transaction_unknown_to_a_restarted_server_is_over(own_postgres: Embed
     with connected(own_postgres.url) as connection:
         assert not in_progress(connection, int(row[0]))
         assert not in_progress(connection, int(row[0]) + 1_000_000)
+
+
+def test_a_lock_timeout_is_not_called_an_outage(database_url: str) -> None:
+    def wait_for_lock(connection: Connection) -> object:
+        connection.execute("SELECT set_config('lock_timeout', '10ms', true)")
+        return connection.execute("SELECT * FROM player").fetchall()
+
+    with connected(database_url) as other, opened(database_url) as database, other.transaction():
+        other.execute("LOCK TABLE player IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="held a lock for too long") as raised:
+            database.transact(wait_for_lock, soon())
+        assert raised.value.retry_after_s > 0
+        assert not database.refused, "the database is not suspected of refusing writes"

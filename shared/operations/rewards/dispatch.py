@@ -11,7 +11,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
 from shared.domain.grants import Answer, Delivery, Provider, RetryPolicy, Settlement, TryAgain, settle
 from shared.domain.instant import SECOND, Instant
+from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.operations.rewards.settle import record
 from shared.postgres.database import Database
@@ -72,6 +72,12 @@ class Destination:
         return Lease(self.name, str(self.owner), now + 2 * self.timeout + LEASE_MARGIN)
 
 
+class _Leased(NamedTuple):
+    delivery: Delivery
+    probing: bool
+    """True if it was leased to find out if the provider is back."""
+
+
 class _Answered(NamedTuple):
     delivery: Delivery
     answer: Answer | None
@@ -96,7 +102,7 @@ class Dispatcher:
         self._telemetry = telemetry.of_provider(destination.name)
         self._jitter = jitter
         self._breaker = Breaker()
-        self._threads = ThreadPoolExecutor(destination.concurrency, thread_name_prefix=f"deliver {destination.name}")
+        self._threads = DeliveryThreads(destination.concurrency, f"deliver {destination.name}", self._deliver)
         self._answers: SimpleQueue[_Answered] = SimpleQueue()
         self._leased = 0
         """Number of leased grants without an answer yet."""
@@ -111,7 +117,8 @@ class Dispatcher:
     def one_pass(self) -> None:
         """Collect answers, record them, and lease more grants. If there is nothing to do, wait for up to `poll_s`.
 
-        Raise what the database raises. Outcomes that could not be recorded are recorded by a later pass.
+        Raise what the database raises, and RuntimeError if no thread can be started, before anything is leased.
+        Outcomes that could not be recorded are recorded by a later pass.
         """
         self._take_answers(0.0 if self._queue_may_hold_more else self._destination.poll_s)
         self._record()
@@ -121,7 +128,7 @@ class Dispatcher:
     def close(self) -> None:
         """Complete deliveries under way, release other leases, and record all. Call it after the last `one_pass`."""
         self._closing = True
-        self._threads.shutdown()
+        self._threads.close()
         self._take_answers(0.0)
         self._record()
 
@@ -188,6 +195,8 @@ class Dispatcher:
         if not wanted:
             self._queue_may_hold_more = False
             return
+        # A grant that is leased without a thread to deliver it would wait for the end of its lease.
+        self._threads.require_one()
         lease = self._destination.lease(now)
         deliveries = self._database.autocommit(
             lambda connection: delivery_queue.lease_due(connection, lease, wanted, now),
@@ -196,10 +205,11 @@ class Dispatcher:
         self._queue_may_hold_more = len(deliveries) == room
         self._leased += len(deliveries)
         for delivery in deliveries:
-            self._threads.submit(self._deliver, delivery, self._breaker.is_open)
+            self._threads.submit(_Leased(delivery, self._breaker.is_open))
 
-    def _deliver(self, delivery: Delivery, probing: bool) -> None:
+    def _deliver(self, leased: _Leased) -> None:
         """Deliver in a thread of the pool. Put an answer into the queue in every case."""
+        delivery, probing = leased
         try:
             answer = self._asked(delivery, probing)
         except Exception as error:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 import pytest
 
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
+from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.reconcile import reconcile
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
@@ -167,12 +168,12 @@ def test_closing_completes_deliveries_under_way_and_releases_other_leases(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
-    shut_down = ThreadPoolExecutor.shutdown
+    close = DeliveryThreads.close
 
-    def let_go_and_shut_down(threads: ThreadPoolExecutor) -> None:
+    def let_go_and_close(threads: DeliveryThreads[object]) -> None:
         # The dispatcher is closing by now, and begins no delivery.
         let_go.set()
-        shut_down(threads)
+        close(threads)
 
     def hang(_: Delivery) -> None:
         assert let_go.wait(20)
@@ -182,7 +183,7 @@ def test_closing_completes_deliveries_under_way_and_releases_other_leases(
         store_claim(database, f"player {number}", NOW - number)
     with dispatching(database, destination(provider, concurrency=2), ManualClock()) as dispatcher:
         pass_until([dispatcher], lambda: provider.under_way == 2)
-        monkeypatch.setattr(ThreadPoolExecutor, "shutdown", let_go_and_shut_down)
+        monkeypatch.setattr(DeliveryThreads, "close", let_go_and_close)
         dispatcher.close()
         found = [stored.state for stored in grants_in_outbox(database_url)]
     assert found.count(ClaimState.GRANTED) == 2
@@ -235,3 +236,48 @@ def test_a_grant_whose_dispatcher_died_is_taken_over(
     # The dispatcher that was thought dead returns with its old lease, without effect.
     dispatcher.close()
     assert states(database_url) == {ClaimState.GRANTED}
+
+
+def test_nothing_is_leased_while_no_thread_can_be_started(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_claim(database, "player", NOW)
+    provider = GameProvider()
+    with dispatching(database, destination(provider), ManualClock()) as dispatcher:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse_delivery_threads(0))
+            for _ in range(3):
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    dispatcher.one_pass()
+            assert states(database_url) == {ClaimState.PENDING}
+        dispatch_all([dispatcher], database_url)
+    assert [grant.attempts for grant in grants_in_outbox(database_url)] == [1]
+    assert len(provider.asked) == 1
+
+
+def test_fewer_threads_deliver_everything_once(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        store_claim(database, f"player-{number}", NOW)
+    monkeypatch.setattr(threading.Thread, "start", refuse_delivery_threads(2))
+    provider = GameProvider()
+    with dispatching(database, destination(provider, concurrency=8), ManualClock()) as dispatcher:
+        dispatch_all([dispatcher], database_url)
+    assert len(provider.asked) == len(provider.ledger) == 40
+    assert provider.most_under_way <= 2
+
+
+def refuse_delivery_threads(after: int) -> Callable[[threading.Thread], None]:
+    """Return a `Thread.start` that starts this many delivery threads and then fails as a system at its limit does."""
+    start, started = threading.Thread.start, 0
+
+    def start_or_refuse(thread: threading.Thread) -> None:
+        nonlocal started
+        if thread.name.startswith("deliver "):
+            if started >= after:
+                raise RuntimeError("can't start new thread")
+            started += 1
+        start(thread)
+
+    return start_or_refuse
