@@ -40,7 +40,7 @@ coverage: $(READY) ## Run the tests with coverage of their processes, and hold i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Which of them: files or folders, all where it is empty.
+# Files or folders of slow tests; all of them if empty.
 SLOW ?=
 .PHONY: test-slow
 test-slow: $(READY) ## Run the fault and load tests that take minutes
@@ -54,7 +54,7 @@ bench: $(READY) ## Measure, and hold the figures against their targets; under tw
 bench-full: $(READY) ## Measure everything
 	@$(BIN)/python -m bench --full
 
-# How long, in seconds.
+# Duration in seconds.
 SOAK ?= 3600
 SOAK_DATA ?= /var/tmp
 .PHONY: soak

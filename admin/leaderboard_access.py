@@ -1,4 +1,4 @@
-"""What commands on leaderboards work with: the database, Redis and the catalogue together."""
+"""Access to leaderboards for commands: the database, Redis and the catalogue together."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Steps:
         self._dry = dry
         self.outcomes: list[tuple[str, str, str]] = []
         self.complete = True
-        """Whether no step has failed."""
+        """True if no step has failed."""
 
     def do(self, name: str, work: Callable[[Advance], str], total: int | None = None) -> None:
         """Do a step of `total` units, if that is known. `work` returns the outcome, or raises `NotDone`."""

@@ -44,7 +44,7 @@ class Kind:
     title: str
     prepare: Prepare
     has_latency_bound: bool = True
-    """Whether ordinary callers may see at most three times the latency."""
+    """True if ordinary callers may see at most three times the latency."""
     seconds_min: float = 0.0
     leaderboard: str | None = None
     """A leaderboard that ordinary callers read, too."""

@@ -64,7 +64,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a target."""
+        """True if the target is met; None without a target."""
         return None if self.target is None else self.target.is_met_by(self.value)
 
     @property
@@ -99,7 +99,7 @@ class Table:
     name: str
     title: str
     conditions: str
-    """How the figures were measured, in a sentence or two."""
+    """The method by which the figures were measured, in a sentence or two."""
     figures: list[Figure] = field(default_factory=list)
     grid: Grid | None = None
 
@@ -134,7 +134,7 @@ class Report:
 
     @property
     def is_correct(self) -> bool:
-        """Whether nothing was lost, wrong or failed; says nothing about speed."""
+        """True if nothing was lost, wrong or failed; says nothing about speed."""
         return all(figure.met for table in self.tables for figure in table.figures if figure.decisive)
 
     def to_dict(self) -> dict[str, Any]:

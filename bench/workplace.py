@@ -1,4 +1,4 @@
-"""What every table measures with: databases, servers, load, and the terms on which they run."""
+"""The means of every table: databases, servers, load, and the terms on which they run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEED = 20_240_229
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """How much is measured."""
+    """The size of the measurements."""
 
     seconds: float
     """Length of each measured interval."""
@@ -44,9 +44,9 @@ class Terms:
     ranked: int
     """Number of players on a long leaderboard."""
     mix_s: float
-    """How long the table `mix` plays a whole game."""
+    """Seconds for which the table `mix` plays a whole game."""
     soak_s: float
-    """How long the table `soak` does."""
+    """Seconds for which the table `soak` does."""
 
     @property
     def stretch(self) -> Stretch:

@@ -163,7 +163,7 @@ class Claim(Step):
     refused: str = field(default="", kw_only=True)
     """The reason with which the claim must be refused. Empty: it is granted."""
     wait_s: float = field(default=0.0, kw_only=True)
-    """How long to wait until the reward has reached the player; at most 10 seconds."""
+    """Seconds to wait until the reward has reached the player, at most 10."""
 
     def perform(self, client: Client, view: View, claims: Claims) -> Outcome:
         goal = view.goals[self.goal_id]

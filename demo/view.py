@@ -38,7 +38,7 @@ class View:
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened to the goals between two views, by goal id."""
+    """The changes of goals between two views, by goal id."""
 
     moved: Mapping[str, int]
     """The new progress of each goal whose progress changed."""

@@ -31,7 +31,7 @@ class Postmaster:
 
     @property
     def is_alive(self) -> bool:
-        """Whether a process with that id exists and is this server."""
+        """True if a process with that id exists and is this server."""
         if not _exists(self.pid):
             return False
         try:

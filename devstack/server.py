@@ -84,7 +84,7 @@ class EmbeddedServer(ABC):
 
     @property
     def is_running(self) -> bool:
-        """Whether the server runs."""
+        """True if the server runs."""
         return self._child is not None and self._child.is_running
 
     @property

@@ -48,7 +48,7 @@ class DevstackSettings:
 
     @property
     def needs_game(self) -> bool:
-        """Whether a provider is used without an address: the stack's own game stands in for it."""
+        """True if a provider is used without an address: the stack's own game stands in for it."""
         providers = {self.item_provider, self.wallet_provider}
         return ("grpc" in providers and not self.grpc_target) or ("webhook" in providers and not self.webhook_url)
 

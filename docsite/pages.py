@@ -1,4 +1,4 @@
-"""Where each Markdown file of the repository is in the site, and its links from there."""
+"""The places of the repository's Markdown files in the site, and their links there."""
 
 from __future__ import annotations
 

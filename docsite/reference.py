@@ -19,7 +19,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 FOLDER = PurePosixPath("reference")
-"""Where the pages are in the site."""
+"""The folder of the pages in the site."""
 
 # Numbers of the fields that lead to a declaration: a comment is found by the path of these numbers and of indexes.
 _MESSAGES = FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER

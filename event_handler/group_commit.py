@@ -31,7 +31,7 @@ FLUSH_DEADLINE_MAX_S = 10.0
 _NOT_COMMITTED = "the events could not be committed"
 
 Answer: TypeAlias = Sequence[Outcome] | ChallengeError
-"""What one caller is told: an outcome for each of its events, or the error that it ended in."""
+"""The result for one caller: an outcome for each of its events, or the error that its call ends in."""
 
 
 class Flusher(Protocol):

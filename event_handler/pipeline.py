@@ -39,7 +39,7 @@ class Pipeline(Generic[A, B]):
     """
 
     def __init__(self, take_in: Callable[[A], Answer[B]]) -> None:
-        """`take_in` submits a batch and answers how to wait for it; an error of it ends the stream."""
+        """`take_in` submits a batch and returns a function that waits for its response. If it raises, the stream ends."""
         self._take_in = take_in
         self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
         self._answers: SimpleQueue[Answer[B] | _End] = SimpleQueue()
@@ -65,9 +65,9 @@ class Pipeline(Generic[A, B]):
         finally:
             with self._lock:
                 self._stopped = self._over = True
-                # What nobody reads any more.
+                # Drops the responses that no caller will read.
                 self._answers = SimpleQueue()
-            # The reader may wait for room that nobody makes any more.
+            # The reader may wait for room that no response will free any more.
             self._room.release()
 
     def stop(self) -> None:
@@ -97,7 +97,7 @@ class Pipeline(Generic[A, B]):
         except StopIteration:
             self._end(_End())
         except Exception as error:
-            # Also what gRPC raises here when the sender goes away: then nobody reads the answers, and the run ends too.
+            # Also what gRPC raises when the sender goes away: then nothing reads the answers, and the run ends too.
             self._end(_End(error))
 
     def _end(self, end: _End) -> None:
@@ -128,7 +128,7 @@ class Pipelines:
                 self._open.discard(pipeline)
 
     def stop(self) -> None:
-        """End all streams: each answers what it has taken in."""
+        """End all streams. Each responds to what it has taken in."""
         with self._lock:
             self._stopped = True
             streams = list(self._open)

@@ -79,12 +79,12 @@ class Connection:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further call can be opened now."""
+        """True if no further call can be opened now."""
         return not self.is_open or len(self._streams) >= self._streams_max
 
     @property
     def has_output(self) -> bool:
-        """Whether bytes wait to be written to the socket."""
+        """True if bytes wait to be written to the socket."""
         return bool(self._out)
 
     def open(self, headers: bytes, call: Call) -> int:

@@ -35,7 +35,7 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether any connection is open."""
+        """True if any connection is open."""
         return any(connection.is_open for connection in self.connections)
 
     def call(self, headers: bytes, message: bytes, call: Call) -> None:
@@ -80,7 +80,7 @@ class Exchange:
 
     @property
     def is_open(self) -> bool:
-        """Whether each server has an open connection."""
+        """True if each server has an open connection."""
         return all(line.is_open for line in self._lines)
 
     def step(self, wait_s: float) -> None:

@@ -17,7 +17,7 @@ NO_STATUS = -1
 
 
 class Status(NamedTuple):
-    """How a call ended: gRPC's code (or one below 0 if there is none), and its message."""
+    """The end of a call: gRPC's code, or one below 0 if there is none, and its message."""
 
     code: int
     message: str = ""

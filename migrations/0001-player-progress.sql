@@ -14,7 +14,7 @@ CREATE TABLE player (
 
 COMMENT ON TABLE player IS 'The one row that a new player costs. Events and lists work without it.';
 
--- What a player's events of one stat add up to. Events update these rows and nothing else, so no index may name a column
+-- The sum of a player's events of one stat. Events update these rows and nothing else, so no index may name a column
 -- that they change, and the fillfactor leaves room for the new version on the same page (HOT).
 CREATE TABLE tally (
     user_id        text COLLATE "C" NOT NULL,
@@ -122,7 +122,7 @@ BEGIN
 END
 $$;
 
--- Drops every partition whose days all lie before this one, and answers how many.
+-- Drops every partition whose days all lie before this one, and returns how many.
 CREATE FUNCTION drop_event_seen_partitions(before date) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     partition text;

@@ -80,7 +80,7 @@ CREATE TABLE reward_queue_mark (
 COMMENT ON COLUMN reward_queue_mark.depth IS 'How many grants waited for this provider at count_time.';
 COMMENT ON COLUMN reward_queue_mark.place IS 'How many grants stood before this one at count_time.';
 
--- What operators did to grants, for ever.
+-- The actions of operators on grants, kept for ever.
 CREATE TABLE reward_audit (
     audit_id  bigint GENERATED ALWAYS AS IDENTITY,
     act_time  timestamptz NOT NULL,

@@ -1,6 +1,6 @@
 -- depends: 0003-rewards
 --
--- What a player has reached, kept up in the commit that reaches it: goals completed and claimed, and points. A completion
+-- The achievements of a player, updated in the commit that reaches them: goals completed and claimed, and points. A completion
 -- keeps what it counted for, so that all of it can be added up again from completions and adjustments.
 
 ALTER TABLE completion
@@ -55,7 +55,7 @@ CREATE TABLE points_adjustment (
 
 COMMENT ON COLUMN points_adjustment.points IS 'Negative where points were taken.';
 
--- How challenges do across all players, as of the last pass of the duty that counts them.
+-- The figures of challenges across all players, as of the last pass of the duty that counts them.
 CREATE TABLE challenge_report (
     challenge_id text COLLATE "C" NOT NULL,
     started      bigint NOT NULL,

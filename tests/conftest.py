@@ -45,7 +45,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """Where servers keep their files; each takes a folder of its own in it."""
+    """Return the folder of the servers' files; each server takes a folder of its own in it."""
     with scratch_folder() as folder:
         yield folder
 

@@ -1,2 +1,2 @@
--- Whether a grant is waiting or being delivered.
+-- Return true if a grant is waiting or being delivered.
 SELECT EXISTS (SELECT FROM reward_outbox WHERE state IN ('PENDING', 'DELIVERING'));

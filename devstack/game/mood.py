@@ -17,7 +17,7 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Action(Enum):
-    """What the game does with an attempt."""
+    """The game's response to an attempt."""
 
     GIVE = auto()
     REFUSE = auto()

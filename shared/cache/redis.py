@@ -51,7 +51,7 @@ class Cache:
 
     @property
     def is_unavailable(self) -> bool:
-        """Whether the circuit breaker is open."""
+        """True if the circuit breaker is open."""
         return self._failures >= FAILURES_MAX
 
     @property

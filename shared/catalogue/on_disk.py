@@ -27,7 +27,7 @@ class CatalogueOnDisk:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.warnings: tuple[Problem, ...] = ()
-        """What the author of the catalogue that was loaded last should know."""
+        """Warnings about the catalogue that was loaded last, for its author."""
         self._seen: _Snapshot = ()
         self._loaded: _Snapshot | None = None
 

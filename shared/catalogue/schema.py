@@ -138,7 +138,7 @@ class LeaderboardCounting(StrEnum):
 
 
 class LeaderboardSchedule(StrEnum):
-    """How often a leaderboard restarts."""
+    """The period after which a leaderboard restarts."""
 
     ALL_TIME = "all_time"
     DAY = "day"

@@ -1,4 +1,4 @@
-"""What a session must be like for the guarantees of the system to hold."""
+"""The properties of a session on which the guarantees of the system depend."""
 
 from __future__ import annotations
 

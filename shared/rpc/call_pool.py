@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 WAIT_S = 0.150
 """Time in seconds that a call waits for a thread before it may be refused.
 
-Of 500 simultaneous calls that find all threads stuck, the last must be refused within 0.3 s. A queue that stays longer
+When 500 simultaneous calls find all threads stuck, the last must be refused within 0.3 s. A queue that stays longer
 than this is overload, not a stall.
 """
 

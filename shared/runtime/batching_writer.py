@@ -70,7 +70,7 @@ class BatchingWriter(ABC, Generic[Item, Result]):
 
     @property
     def oldest_wait_s(self) -> float:
-        """How long the oldest item in the buffer has waited, in seconds; 0 if the buffer is empty."""
+        """Seconds that the oldest item in the buffer has waited; 0 if the buffer is empty."""
         with self._lock:
             return time.monotonic() - self._buffer[0][2] if self._buffer else 0.0
 

@@ -1,4 +1,4 @@
-"""Whether the process can serve: probes, and the names that callers ask for.
+"""Health of the process: probes, and the names that callers ask for.
 
 A name is a service, a single probe, or "" for the process as a whole. Probes run as duties, each in its own loop.
 Asking never waits for a probe: the last result counts, and a probe without a recent result counts as failing.

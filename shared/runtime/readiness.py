@@ -12,13 +12,13 @@ from shared.runtime.health import Health
 from shared.runtime.http_port import Page, Reply
 
 LOOK_INTERVAL_S = 0.5
-"""Seconds between two looks of a parent at its workers."""
+"""Seconds between two checks of a parent on its workers."""
 LOOK_TIMEOUT_S = 1.0
 """Time limit in seconds for one worker's reply."""
 
 
 class Readiness:
-    """Whether this process can serve: what its health says, once there is one."""
+    """The readiness of this process: that of its health, once there is one."""
 
     def __init__(self) -> None:
         self._health: Health | None = None
@@ -35,7 +35,7 @@ class Readiness:
 
 
 class WorkersReadiness:
-    """Whether any of several workers can serve; they are asked in the background."""
+    """The readiness of several workers, of which one that can serve is enough. They are asked in the background."""
 
     def __init__(self, ports: Callable[[], Mapping[int, int | None]]) -> None:
         """`ports` returns the port of each worker's pages, None while it starts."""

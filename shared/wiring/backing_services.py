@@ -1,4 +1,4 @@
-"""What both services depend on: the catalogue, Postgres, and Redis where one is configured."""
+"""The dependencies of both services: the catalogue, Postgres, and Redis where one is configured."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ LAYERS = [
 ]
 LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 
-# Who speaks to which library. The demo and the benchmark call the services as any game does, and the stack has a game
-# that rewards are delivered to.
+# The packages that may use each library. The demo and the benchmark call the services as any game does, and the stack
+# has a game that rewards are delivered to.
 GAMES = {"attack", "demo", "bench", "devstack.game.grpc_server", "devstack.health"}
 SERVICERS = {
     "challenge_service.servicer",
@@ -47,7 +47,7 @@ OWNERS = {
     "opentelemetry": {"shared.runtime"},
 }
 
-# Of the standard library, what reads a clock, draws lots, or touches the world outside.
+# Modules of the standard library that read a clock, draw random numbers, or touch the world outside.
 IMPURE = {
     "asyncio",
     "logging",

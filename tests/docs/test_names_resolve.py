@@ -31,7 +31,7 @@ NOT_OURS = {line.partition("  #")[0].strip() for line in read("tests/docs/names_
 """Names that no code has and that are right all the same."""
 
 HISTORY = ("CHANGELOG.md", "docs/decisions/")
-"""What records the past may name what is gone."""
+"""Documents about the past, which may name things that are gone."""
 
 NAME = re.compile(r"[A-Za-z_]\w*")
 CALL = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\(.*\)")

@@ -51,13 +51,13 @@ def board(challenges: ServiceProcess) -> rpc.ListLeaderboardResponse | None:
 
 
 def is_ranked(challenges: ServiceProcess) -> bool:
-    """Whether the board is answered with everybody on it."""
+    """Return True if the leaderboard is returned with every player on it."""
     answer = board(challenges)
     return answer is not None and [(each.user_id, each.rank, each.score) for each in answer.entries] == RANKED
 
 
 def is_ranked_by(challenges: ServiceProcess, outcome: str) -> bool:
-    """Whether the board is answered with everybody on it: by Redis (`hit`), or without it (`miss`)."""
+    """Return True if the leaderboard is complete, and read from Redis (`hit`), or without it (`miss`)."""
 
     def outcomes() -> float:
         return reads_of(challenges).get(f'{{cache="leaderboards",outcome="{outcome}"}}', 0.0)
@@ -67,7 +67,7 @@ def is_ranked_by(challenges: ServiceProcess, outcome: str) -> bool:
 
 
 def reads_of(challenges: ServiceProcess) -> Mapping[str, float]:
-    """How often Redis was asked for a ranking, by labels."""
+    """Return the number of reads of a ranking, by labels."""
     return samples(metrics_at(challenges.wait_for("started")["metrics_port"]), "cache_reads_total")
 
 

@@ -34,7 +34,7 @@ def events(count: int) -> list[rpc.Event]:
 
 
 def committed(database_url: str) -> int:
-    """How many events count."""
+    """Return the number of events that count."""
     [(count,)] = rows(database_url, "SELECT coalesce(sum(events), 0)::bigint FROM tally")
     return int(count)
 

@@ -29,7 +29,7 @@ REFUSED_ID, UNKNOWN_ID = "refused", "unknown"
 
 
 class Store:
-    """What the writer commits to: keeps the batches, and waits before each commit while it is held up."""
+    """A store that keeps the batches, and waits before each commit while it is held up."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -58,7 +58,7 @@ class Store:
         ]
 
     def hold_up(self, group_commit: GroupCommit) -> Submission:
-        """Let the writer begin a commit and not end it; answers what is in it."""
+        """Let the writer begin a commit and not end it, and return the submission in it."""
         self.open.clear()
         first = group_commit.submit(CATALOGUE, events_named("first"), soon())
         assert self.committing.get(timeout=PATIENCE_S) == 1

@@ -40,7 +40,7 @@ def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
     with pytest.raises(DeadlineExceeded):
         submission.wait()
     assert time.monotonic() - max(deadline, deadline - wait_s) < LATE_S
-    # The commit that comes too late disturbs nobody.
+    # A commit that comes too late has no effect.
     submission.answer(OUTCOMES)
 
 

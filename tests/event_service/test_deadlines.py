@@ -25,7 +25,7 @@ from tests.support.services import Game, game, rows
 from tests.support.waiting import wait_until
 
 YEAR_S = 365 * 24 * 3_600
-"""How much later than its deadline a call may end."""
+"""Seconds by which a call may end after its deadline."""
 BATCH = 50
 
 

@@ -77,7 +77,7 @@ def started(*arguments: str, **environ: str) -> Iterator[ServiceProcess]:
 
 
 def is_serving(port: int) -> bool:
-    """Whether whoever answers on the port says that it serves."""
+    """Return True if the server on the port reports that it serves."""
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString

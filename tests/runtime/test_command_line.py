@@ -1,4 +1,4 @@
-"""What a service prints when it is asked about itself, or started the wrong way."""
+"""The output of a service that is asked about itself, or started in a wrong way."""
 
 from __future__ import annotations
 

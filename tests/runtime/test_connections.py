@@ -1,4 +1,4 @@
-"""How many connections all workers keep together."""
+"""The number of connections of all workers together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a service's threads are scheduled."""
+"""The scheduling of a service's threads."""
 
 from __future__ import annotations
 

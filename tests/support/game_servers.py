@@ -31,7 +31,7 @@ class OpenGame(NamedTuple):
     http_url: str
 
     def times_given(self) -> Counter[tuple[str, str]]:
-        """How often each player got the reward of each goal, by the game's own books."""
+        """Return the number of times that each player got the reward of each goal, by the game's own books."""
         return Counter((gift.user_id, gift.goal_id) for gift in self.game.books.given())
 
 

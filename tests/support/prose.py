@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 
-# How a comment begins in files that are not Python and not Markdown.
+# The beginning of a comment in files that are neither Python nor Markdown.
 _COMMENTS = {
     ".sql": "--",
     ".lua": "--",

@@ -45,7 +45,7 @@ class CatalogueWatch(Generic[T]):
         self._reload_requested = threading.Event()
         self._polled = threading.Event()
         self.refused = False
-        """Whether the catalogue on disk is refused. The one in use then stays in use."""
+        """True if the catalogue on disk is refused. The one in use then stays in use."""
 
     def reload(self) -> None:
         """Request that the next poll loads the catalogue, whether the files have changed or not."""

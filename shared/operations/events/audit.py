@@ -40,7 +40,7 @@ class StatAudit(NamedTuple):
 
 
 class PlayerAudit(NamedTuple):
-    """What was found of a player."""
+    """The findings about a player."""
 
     stats: list[StatAudit]
     kept: int

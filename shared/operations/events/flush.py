@@ -51,7 +51,7 @@ class Flush:
         self.score_changes: list[ScoreChanges] = []
         """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
         self.splits = 0
-        """How often a refused part of the batch was split."""
+        """Number of times that a refused part of the batch was split."""
 
     def run(self, events: Sequence[Event]) -> Sequence[Outcome | None]:
         """Apply the events in one transaction and return one outcome per event, in order. They are committed by then.

@@ -10,11 +10,11 @@ KEEP_INTERVAL_S = 600.0
 PASS_DEADLINE_S = 5.0
 
 DAYS_AHEAD = 3
-"""Partitions made ahead: so long may every handler be away without an event missing its partition."""
+"""Days for which partitions are made ahead. All handlers may be down for this long before an event has no partition."""
 
 
 def keep_ledger_partitions(database: Database, horizon: int, now: Instant, deadline: float) -> int:
-    """Make partitions ahead and drop old ones; answers how many days are caught by the default partition.
+    """Make partitions ahead, drop old ones, and return the number of days in the default partition.
 
     `horizon` is the accepted age of events in microseconds. A day is dropped when its last event was too old a day ago.
     """

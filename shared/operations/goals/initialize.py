@@ -17,7 +17,7 @@ class Initialized(NamedTuple):
 
     view: PlayerView
     created: bool
-    """Whether this call stored the player."""
+    """True if this call stored the player."""
 
 
 def initialize_player(

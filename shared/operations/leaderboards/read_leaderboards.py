@@ -33,7 +33,7 @@ class LeaderboardPage(NamedTuple):
     """Number of players on the leaderboard."""
     period: Period
     final: bool
-    """Whether the ranking will never change again."""
+    """True if the ranking will never change again."""
     fresh_at: Instant
     """Everything committed before this instant is included."""
 

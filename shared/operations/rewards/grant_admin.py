@@ -23,7 +23,7 @@ Change = Callable[[GrantStatus], GrantStatus]
 
 
 class OperatorAction(NamedTuple):
-    """Who does what, and why."""
+    """An operator's action on a grant, and the reason for it."""
 
     act: Act
     change: Change
@@ -75,7 +75,7 @@ class Report(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether every claim has its grant and every grant its claim."""
+        """True if every claim has its grant and every grant its claim."""
         return not self.granted_not_claimed and not self.claimed_without_grant
 
 

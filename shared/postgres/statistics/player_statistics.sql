@@ -1,6 +1,6 @@
 -- name: read_player_statistics
 -- Return everything that a player's statistics are computed from, in one round trip and one row, as read_player does.
--- Of completions only the ids are read, which the index holds.
+-- Only the ids of completions are read, which the index holds.
 -- $1 user_id, $2 recent_from, $3 recent_to
 SELECT
     tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*

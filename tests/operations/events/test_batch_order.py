@@ -27,7 +27,7 @@ distinct_events = st.lists(
     max_size=15,
     unique_by=lambda event: (event.user_id, day_of(event.time), event.event_id),
 )
-"""Of two events of a player and day with one id the first that arrives counts: those do depend on the order."""
+"""If two events of a player and day have one id, the first to arrive counts: these do depend on the order."""
 
 
 class Schedule:

@@ -109,7 +109,7 @@ def adjust(database: Database, chance: random.Random, _: int) -> None:
 
 
 PLAY: list[Deed] = [report, report, report, switch, claim, claim, undo, adjust]
-"""What happens, and how often."""
+"""The deeds of the play, as often as they are to happen."""
 
 
 def at_once(database: Database, deliver: Deed, beside: Deed) -> None:
