@@ -39,7 +39,7 @@ class Pipeline(Generic[A, B]):
     """
 
     def __init__(self, take_in: Callable[[A], Answer[B]]) -> None:
-        """`take_in` submits a batch and returns a function that waits for its response. If it raises, the stream ends."""
+        """`take_in` submits a batch and returns a function that waits for its response. An error ends the stream."""
         self._take_in = take_in
         self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
         self._answers: SimpleQueue[Answer[B] | _End] = SimpleQueue()
