@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import psycopg
 import pytest
 
 from shared.domain.errors import DatabaseUnavailable
@@ -141,3 +142,28 @@ def test_events_that_arrive_while_partitions_are_created_are_all_applied(databas
         assert connection.execute("SELECT count(*) FROM event_seen").fetchall() == [(sent,)]
         assert connection.execute("SELECT sum(events)::bigint FROM tally").fetchall() == [(sent,)]
     print(f"\n{sent} events while {rounds * days_a_round} partitions were made: all applied")  # noqa: T201
+
+
+def test_a_detached_partition_is_attached_again_with_its_events(either_connection: Connection) -> None:
+    keep(either_connection, FIRST_DAY, FIRST_DAY + 1)
+    note(either_connection, [FIRST_DAY])
+    [name] = named(FIRST_DAY, FIRST_DAY)
+    either_connection.execute(f"ALTER TABLE event_seen DETACH PARTITION {name}")
+    # The default partition catches the day: one event that the detached partition knows, and one that it does not.
+    other = ledger_key(Event("other", "player", FIRST_DAY * DAY, KILLS, delta=1))
+    assert len(note(either_connection, [FIRST_DAY])) == 1
+    assert len(ledger.insert_unseen(either_connection, [other])) == 1
+    assert keep(either_connection, FIRST_DAY, FIRST_DAY + 1) == PartitionChanges(made=1, dropped=0)
+    assert partitions(either_connection) == named(FIRST_DAY, FIRST_DAY + 1)
+    assert days_without_partition(either_connection) == 0
+    assert note(either_connection, [FIRST_DAY]) == set()
+    assert ledger.insert_unseen(either_connection, [other]) == set()
+    assert keep(either_connection, FIRST_DAY, FIRST_DAY + 1) == PartitionChanges(made=0, dropped=0)
+
+
+def test_a_foreign_table_with_the_name_of_a_partition_is_an_error(connection: Connection) -> None:
+    [name] = named(FIRST_DAY, FIRST_DAY)
+    connection.execute(f"CREATE TABLE {name} (unrelated integer)")
+    with pytest.raises(psycopg.Error):
+        keep(connection, FIRST_DAY, FIRST_DAY)
+    assert partitions(connection) == []
