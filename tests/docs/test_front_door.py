@@ -6,7 +6,7 @@ import pytest
 from challenge.v1 import challenge_service_pb2, event_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
 from docsite.settings_table import with_current_table
-from tests.support.prose import read
+from tests.support.prose import files, read
 
 README = read("README.md")
 SERVICES = [
@@ -25,6 +25,13 @@ def test_the_readme_is_short() -> None:
 def test_the_table_of_settings_is_current() -> None:
     page = read("docs/settings.md")
     assert page == with_current_table(page), "run: make settings"
+
+
+def test_the_readme_names_every_folder() -> None:
+    folders = {path.split("/")[0] for path in files() if "/" in path and not path.startswith(".")}
+    assert [folder for folder in sorted(folders - {"shared"}) if f"]({folder})" not in README] == []
+    rooms = {path.split("/")[1] for path in files() if path.startswith("shared/") and path.count("/") > 1}
+    assert [room for room in sorted(rooms) if f"](shared/{room})" not in README] == []
 
 
 @pytest.mark.parametrize("method", METHODS)
