@@ -9,7 +9,20 @@ from pathlib import Path
 
 import click
 
-from admin import audit, boards, catalogue, migrate, optimize, points, recalculate, report, rewards, statistics, verify
+from admin import (
+    audit,
+    boards,
+    catalogue,
+    identity,
+    migrate,
+    optimize,
+    points,
+    recalculate,
+    report,
+    rewards,
+    statistics,
+    verify,
+)
 from admin.terminal import say_error, write_any_text
 from shared.runtime.version import VERSION
 
@@ -27,6 +40,7 @@ for command in (
     audit.audit,
     boards.boards,
     catalogue.catalogue,
+    identity.identity,
     migrate.migrate,
     optimize.optimize,
     points.points,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from admin.terminal import printable
+from shared.cache.keys import PREFIX_PATTERN
 from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
 from shared.domain.instant import Instant, to_instant
 
@@ -41,6 +42,13 @@ def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def redis_prefix(text: str) -> str:
+    """Return a prefix of keys in Redis."""
+    if PREFIX_PATTERN.fullmatch(text) is None:
+        raise click.BadParameter(f"{text!r} is not up to 64 letters, digits and any of _ . : -")
+    return text
 
 
 def audit_text(length_max: int) -> Callable[[str], str]:

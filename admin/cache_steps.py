@@ -7,14 +7,17 @@ from functools import partial
 from itertools import islice
 
 from admin.leaderboard_access import LeaderboardAccess, count_players
+from admin.opening import agreed_prefix
 from admin.steps import Advance, NotDone, Steps
 from admin.terminal import ranking_text
 from shared.cache import clearing
+from shared.cache.keys import KeySpace
 from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Day
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
+from shared.postgres import database_identity
 from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import scores
 from shared.postgres.leaderboards.ranking_readers import RankingReader
@@ -27,11 +30,13 @@ TOP = 100
 """Players on a page of `ListLeaderboard`."""
 
 
-def clear_redis(steps: Steps, cache: Cache) -> None:
-    """Drop all our keys in Redis. Until rankings are rebuilt, reads go to the database."""
-    keys = sum(map(len, clearing.keys(cache)))
+def clear_redis(steps: Steps, cache: Cache, session: MaintenanceSession) -> None:
+    """Drop all keys of this database in Redis. Until rankings are rebuilt, reads go to the database."""
+    identity = session.do(database_identity.read)
+    space = KeySpace(agreed_prefix(identity), identity.key)
+    keys = sum(len(batch) for batch in clearing.keys(cache, space))
     if keys:
-        steps.do(f"drop {keys:,} keys in Redis", lambda _: f"{clearing.clear(cache):,} keys dropped")
+        steps.do(f"drop {keys:,} keys in Redis", lambda _: f"{clearing.clear(cache, space):,} keys dropped")
     else:
         steps.skip("Redis", "holds no keys of ours")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from admin.opening import load_catalogue, open_cache, open_database, read, stop
+from admin.opening import agreed_prefix, load_catalogue, open_cache, open_database, read, stop
 from admin.terminal import progress_bars, ranking_text, say, say_error
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.ranking_builds import BuildLost
@@ -19,6 +19,7 @@ from shared.cache.redis import Cache, CacheUnavailable
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_build import RankingBuilder
+from shared.postgres import database_identity
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal, overview, scores
 from shared.runtime.telemetry import Telemetry
@@ -93,8 +94,10 @@ def open_leaderboards(command: str) -> Iterator[LeaderboardAccess]:
 
 def leaderboard_access(database: Database, catalogue: Catalogue, cache: Cache) -> LeaderboardAccess:
     """Return access to rankings in Redis as the services have it."""
+    identity = read(database, database_identity.read)
+    agreed_prefix(identity)
     markers = RankingMarkers(cache)
-    markers.set_epochs(read(database, scores.board_epochs))
+    markers.set_known(identity, read(database, scores.board_epochs))
     boards = RankingCache(cache, markers, CacheTelemetry(Telemetry(), cache))
     return LeaderboardAccess(database, catalogue, cache, boards, markers)
 

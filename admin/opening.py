@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from admin.terminal import say_error
+from shared.cache.keys import PREFIX_PATTERN
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
+from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.errors import ChallengeError
 from shared.operations.goals.known_player import PlayerUnknown
+from shared.operations.redis_prefix import prefix_problem
 from shared.postgres.addresses import EXAMPLE, AddressInvalid, check_address
 from shared.postgres.catalogue import catalogue_record
 from shared.postgres.connection import Connection
@@ -97,7 +100,7 @@ def open_cache_if_set() -> Iterator[Cache | None]:
     if not url:
         yield None
         return
-    cache = Cache(url, connections_max=_CACHE_CONNECTIONS_MAX)
+    cache = Cache(url, connections_max=_CACHE_CONNECTIONS_MAX, prefix=prefix_setting())
     try:
         yield cache
     except CacheUnavailable as error:
@@ -106,6 +109,23 @@ def open_cache_if_set() -> Iterator[Cache | None]:
         stop(f"Redis refuses: {error}")
     finally:
         cache.close()
+
+
+def prefix_setting() -> str:
+    """Return the prefix of keys in Redis at REDIS_PREFIX, which may be empty."""
+    prefix = os.environ.get("REDIS_PREFIX", "")
+    if PREFIX_PATTERN.fullmatch(prefix) is None:
+        stop("REDIS_PREFIX is not up to 64 letters, digits and any of _ . : -", status=2)
+    return prefix
+
+
+def agreed_prefix(identity: DatabaseIdentity) -> str:
+    """Return the prefix of keys in Redis. End the command if the services of this database have another one."""
+    prefix = prefix_setting()
+    problem = prefix_problem(identity, prefix)
+    if problem is not None:
+        stop(problem, status=2)
+    return prefix
 
 
 def load_catalogue() -> Catalogue:

@@ -20,7 +20,7 @@ PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
 
 
 @click.command(epilog="Exit status: 0 all that had to be done was done, 1 not all.")
-@click.option("--clear-caches", is_flag=True, help="Drop all our keys in Redis, and no others.")
+@click.option("--clear-caches", is_flag=True, help="Drop the keys of this database in Redis, and no others.")
 @click.option("--create-indexes", is_flag=True, help="Create indexes of the migrations that are missing or invalid.")
 @click.option("--analyze", is_flag=True, help="Vacuum and analyze tables that have changed much.")
 @click.option(
@@ -66,7 +66,7 @@ def _take(steps: Steps, wanted: set[str], players_max: int, session: Maintenance
         if cache is None or problem is not None:
             _without_redis(steps, "Redis", problem)
         else:
-            clear_redis(steps, cache)
+            clear_redis(steps, cache, session)
     if "create_indexes" in wanted:
         repair_indexes(steps, session)
     if "analyze" in wanted:

@@ -20,7 +20,8 @@ BATCHES_MAX = 200
 FORGET_S = 5.0
 """Time limit in seconds for deleting the journal's entries of written scores."""
 
-Changed: TypeAlias = tuple[Catalogue, ScoreChanges]
+Changed: TypeAlias = tuple[Catalogue, ScoreChanges, str | None]
+"""The last is the key that the database had when they were committed, as far as is known."""
 
 
 class ScoreWriter(BatchingWriter[Changed, None]):
@@ -35,18 +36,28 @@ class ScoreWriter(BatchingWriter[Changed, None]):
 
     def submit(self, judged_by: Catalogue, changes: ScoreChanges) -> None:
         """Have committed scores written. Never waits."""
-        if not self._put((judged_by, changes)):
+        if not self._put((judged_by, changes, self._boards.database_key)):
             self.left_to_the_journal += 1
 
     def _write(self, batch: list[Changed]) -> None:
         """Write scores into Redis and delete their journal entries. If that fails, entries stay for the repair."""
+        database_key = self._boards.database_key
+        # What was committed to the database before it was restored is not stored for the restored one.
+        current = [(catalogue, changes) for catalogue, changes, key in batch if key == database_key]
+        self.left_to_the_journal += len(batch) - len(current)
+        if database_key is None or not current:
+            self.left_to_the_journal += len(current)
+            return
         try:
             self._boards.put(
-                score
-                for catalogue, changes in batch
-                for score in changed_scores(catalogue, changes.tallies, changes.standings)
+                (
+                    score
+                    for catalogue, changes in current
+                    for score in changed_scores(catalogue, changes.tallies, changes.standings)
+                ),
+                database_key,
             )
-            entry_ids = [changes.entry_id for _, changes in batch]
-            forget(self._database, entry_ids, time.monotonic() + FORGET_S)
+            entry_ids = [changes.entry_id for _, changes in current]
+            forget(self._database, entry_ids, database_key, time.monotonic() + FORGET_S)
         except (CacheUnavailable, ChallengeError):
-            self.left_to_the_journal += len(batch)
+            self.left_to_the_journal += len(current)

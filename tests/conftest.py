@@ -109,6 +109,7 @@ def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
 def redis_url(valkey_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return an empty Valkey; this process waits for it as long as a slow machine takes."""
     monkeypatch.setattr("shared.cache.redis.TIMEOUT_S", 10.0)
+    monkeypatch.setattr("shared.cache.redis.DUTY_TIMEOUT_S", 10.0)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     return valkey_server.url

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from shared.cache.redis import Cache
+from functools import partial
+
+from shared.cache.redis import PROBLEMS, Cache
 from shared.runtime.telemetry import Telemetry
+
+
+def _has_problem(cache: Cache, reason: str) -> float:
+    return float(cache.problem == reason)
 
 
 class CacheTelemetry:
@@ -21,6 +27,11 @@ class CacheTelemetry:
         telemetry.gauge(
             "cache_away", "1 while Redis is not used because it did not answer.", lambda: cache.is_unavailable
         )
+        problems = telemetry.labelled_gauge(
+            "cache_problem", "1 while Redis cannot be used, or not for writing, by reason.", labels=("reason",)
+        )
+        for reason in PROBLEMS:
+            problems.labels(reason).set_function(partial(_has_problem, cache, reason))
         self._bytes = telemetry.labelled_gauge("cache_bytes", "Memory used in Redis, in bytes.", labels=("cache",))
 
     def count_read(self, *, hit: bool) -> None:

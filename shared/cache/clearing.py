@@ -6,32 +6,59 @@ from collections.abc import Iterator, Sequence
 
 import redis
 
-from shared.cache.keys import key_pattern
+from shared.cache.keys import RANKING_TTL_1_S, KeySpace, is_build_key, old_pattern
 from shared.cache.redis import Cache
 
 SCAN_KEYS = 1_000
 """Keys scanned in one call: a millisecond, in which Redis serves no one else."""
+UNUSED_S = 3_600
+"""Time for which no process has renewed a key that is not used any more. Processes renew keys every few seconds."""
 
 
-def keys(cache: Cache) -> Iterator[Sequence[bytes | str]]:
-    """Yield all our keys in batches. Keys created or deleted meanwhile may be missing. Raise `CacheUnavailable`."""
+def keys(cache: Cache, space: KeySpace) -> Iterator[Sequence[bytes]]:
+    """Yield all keys of the key space in batches. Keys created or deleted meanwhile may be missing.
+
+    Raise `CacheUnavailable`.
+    """
+    return _scan(cache, space.pattern)
+
+
+def clear(cache: Cache, space: KeySpace) -> int:
+    """Delete all keys of the key space in the background and return their number. Raise `CacheUnavailable`."""
+    return sum(_unlink(cache, batch) for batch in keys(cache, space))
+
+
+def clear_old_format(cache: Cache, prefix: str) -> int:
+    """Delete keys of an earlier release's format that no process uses any more, and return their number.
+
+    While a process of that release runs, it renews the expiry of its keys. Raise `CacheUnavailable`.
+    """
+    count = 0
+    for batch in _scan(cache, old_pattern(prefix)):
+        # A build expires by itself within seconds.
+        rankings = [key for key in batch if not is_build_key(key)]
+        count += _unlink(cache, [key for key in rankings if _ttl_s(cache, key) < RANKING_TTL_1_S - UNUSED_S])
+    return count
+
+
+def _scan(cache: Cache, pattern: str) -> Iterator[Sequence[bytes]]:
     cursor = 0
     while True:
 
-        def scan(client: redis.Redis, cursor: int = cursor) -> tuple[int, Sequence[bytes | str]]:
-            place, found = client.scan(cursor, match=key_pattern(), count=SCAN_KEYS)
-            return int(place), found
+        def scan(client: redis.Redis, cursor: int = cursor) -> tuple[int, Sequence[bytes]]:
+            place, found = client.scan(cursor, match=pattern, count=SCAN_KEYS)
+            return int(place), [bytes(key) for key in found if isinstance(key, bytes)]
 
-        cursor, portion = cache.ask(scan)
-        if portion:
-            yield portion
+        cursor, batch = cache.ask(scan, for_duty=True)
+        if batch:
+            yield batch
         if cursor == 0:
             return
 
 
-def clear(cache: Cache) -> int:
-    """Delete all our keys in the background and return their number. Raise `CacheUnavailable`."""
-    count = 0
-    for portion in keys(cache):
-        count += int(cache.ask(lambda client, portion=portion: client.unlink(*portion)))  # type: ignore[misc]
-    return count
+def _unlink(cache: Cache, names: Sequence[bytes]) -> int:
+    return int(cache.ask(lambda client: client.unlink(*names), for_duty=True)) if names else 0
+
+
+def _ttl_s(cache: Cache, key: bytes) -> int:
+    return int(cache.ask(lambda client: client.ttl(key)))

@@ -10,14 +10,18 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.instant import Instant
 
 _OFFSET = 2**63
 _SORT_KEY = struct.Struct(">QQ")
 _VERSION = struct.Struct(">Q")
 
-SCORE_BYTES = 8
 SORT_KEY_BYTES = 16
+STORED_BYTES = 24
+"""Bytes of a version and a sort key."""
+MEMBER_BYTES_MAX = SORT_KEY_BYTES + 4 * ID_LENGTH_MAX
+"""A longer member belongs to no player. `read_ranking.lua` has the same bound."""
 
 
 class Undecodable(Exception):
@@ -42,9 +46,16 @@ def version_of(version: int) -> bytes:
     return _VERSION.pack(version)
 
 
+def version_in(stored: bytes) -> int:
+    """Return the version in the hash of players. Raise `Undecodable`."""
+    if len(stored) != STORED_BYTES:
+        raise Undecodable
+    return int(_VERSION.unpack_from(stored)[0])
+
+
 def member_of(raw: object, *, ascending: bool) -> Member:
     """Decode a member of a ranking's sorted set. Raise `Undecodable` if it is not one that this code writes."""
-    if not isinstance(raw, bytes) or len(raw) <= SORT_KEY_BYTES:
+    if not isinstance(raw, bytes) or not SORT_KEY_BYTES < len(raw) <= MEMBER_BYTES_MAX:
         raise Undecodable
     score_part, time_part = _SORT_KEY.unpack_from(raw)
     try:

@@ -7,13 +7,15 @@ database and switching to the new ranking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
-from shared.cache.keys import BUILD_TTL_S, RANKING_TTL_S, RankingKeys, build_keys, ranking_keys
-from shared.cache.ranking_cache import put, put_arguments
-from shared.cache.ranking_markers import RankingMarkers
+import redis
+
+from shared.cache.keys import BUILD_TTL_S, MARKER, RANKING_TTL_S, RankingKeys
+from shared.cache.ranking_cache import PUT, put_arguments
+from shared.cache.ranking_markers import RankingMarkers, Trusted
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
 from shared.domain.catalogue import Leaderboard
@@ -32,40 +34,49 @@ class BuildLost(Exception):
 class RankingBuild:
     """The build of one ranking. Every method raises `CacheUnavailable` if Redis does not answer."""
 
-    def __init__(self, cache: Cache, board: Leaderboard, ranking: RankingKey, marker: str) -> None:
+    def __init__(self, cache: Cache, board: Leaderboard, ranking: RankingKey, trusted: Trusted) -> None:
         self._cache = cache
         self._board = board
-        self._marker = marker
+        self._marker = str(trusted.marker)
         self._token = uuid4().hex
-        self._in_use: RankingKeys = ranking_keys(ranking)
-        self._built: RankingKeys = build_keys(ranking)
+        self._in_use: RankingKeys = trusted.keys.ranking(ranking)
+        self._built: RankingKeys = trusted.keys.build(ranking)
 
     def begin(self) -> bool:
         """Begin, and return True; return False if another build of this ranking is under way."""
-        return bool(self._cache.ask(lambda client: _BEGIN.run(client, self._built, [self._token, BUILD_TTL_S])))
+        return bool(self._run(_BEGIN, self._built, [self._token, BUILD_TTL_S]))
 
     def add(self, scores: Iterable[Score]) -> None:
         """Add scores, in any order. Raise `BuildLost` if the token has expired."""
         for arguments in put_arguments(self._token, scores, ascending=self._board.ascending):
-            if not self._cache.ask(lambda client, arguments=arguments: put(client, self._built, arguments)):  # type: ignore[misc]
+            if not self._run(PUT, self._built, arguments):
                 raise BuildLost
-        for key in self._built:
-            self._cache.ask(lambda client, key=key: client.expire(key, BUILD_TTL_S))  # type: ignore[misc]
+        if not self._cache.ask(self._renew, for_duty=True):
+            raise BuildLost
 
     def abandon(self) -> None:
         """Release the token, so that another builder can begin at once."""
         with suppress(CacheUnavailable, CacheRefused):
-            self._cache.ask(lambda client: _ABANDON.run(client, [self._built.players], [self._token]))
+            self._run(_ABANDON, [self._built.players], [self._token])
 
     def finish(self) -> None:
         """Replace the ranking in use by this one. Raise `BuildLost` if the token has expired."""
         arguments: list[Argument] = [self._token, self._marker, RANKING_TTL_S]
-        if not self._cache.ask(lambda client: _FINISH.run(client, [*self._in_use, *self._built], arguments)):
+        if not self._run(_FINISH, [*self._in_use, *self._built], arguments):
             raise BuildLost
+
+    def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> int:
+        return int(self._cache.ask(lambda client: script.run(client, keys, arguments), for_duty=True) or 0)
+
+    def _renew(self, client: redis.Redis) -> bool:
+        """Renew the expiry of what is built, and return whether it is still this build's."""
+        for key in self._built:
+            client.expire(key, BUILD_TTL_S)
+        return client.hget(self._built.players, MARKER) == self._token.encode()
 
 
 def new_build(cache: Cache, markers: RankingMarkers, board: Leaderboard, period_start: Instant) -> RankingBuild | None:
-    """Return a build that ends with the marker expected now; None while the epoch or the Redis server is unknown."""
+    """Return a build that ends with the marker expected now; None while that is unknown."""
     ranking = RankingKey(board.id, period_start)
-    marker = markers.marker_of(ranking)
-    return None if marker is None else RankingBuild(cache, board, ranking, marker)
+    trusted = markers.of(ranking)
+    return None if trusted is None else RankingBuild(cache, board, ranking, trusted)

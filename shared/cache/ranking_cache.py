@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import redis
 
 from shared.cache.cache_telemetry import CacheTelemetry
-from shared.cache.keys import MARKER, RANKING_TTL_S, RankingKeys, build_keys, ranking_keys
+from shared.cache.keys import MARKER, RANKING_TTL_S, KeySpace, RankingKeys
 from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
-from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.ranking_markers import RankingMarkers, Trusted
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
 from shared.domain.catalogue import Leaderboard
@@ -20,8 +21,18 @@ from shared.domain.scores import LeaderboardScore, RankingKey, Score
 PUT_PLAYERS_MAX = 500
 """Players stored by one script: a few milliseconds, in which Redis serves no one else."""
 
-_PUT = Script("put_scores")
+PUT = Script("put_scores")
+"""Returns how many of the rankings hold the scores now."""
 _READ = Script("read_ranking")
+
+
+class Untrusted(NamedTuple):
+    """A ranking that Redis lacks or that cannot be trusted."""
+
+    ranking: RankingKey
+    expected: Trusted
+    timeline_only: bool
+    """True if Redis has the whole ranking, and the database may have lost some of it with a change of timeline."""
 
 
 class RankingCache:
@@ -51,12 +62,30 @@ class RankingCache:
         """Return a player with up to `neighbours` before and after; no one if the player is not on the leaderboard."""
         return self._read(board, period_start, ["around", neighbours, user_id])
 
-    def put(self, scores: Iterable[LeaderboardScore]) -> None:
-        """Store committed scores in rankings in use and in rankings being built.
+    @property
+    def prefix(self) -> str:
+        """The prefix of all keys."""
+        return self._cache.prefix
+
+    def block(self, reason: str | None) -> None:
+        """Do not use Redis, for this reason; None: use it again."""
+        self._cache.block(reason)
+
+    @property
+    def database_key(self) -> str | None:
+        """The key of the database under which scores are stored now; None while it is unknown."""
+        keys = self._markers.keys
+        return None if keys is None else keys.database_key
+
+    def put(self, scores: Iterable[LeaderboardScore], database_key: str | None) -> None:
+        """Store scores, which were committed to the database with this key, in rankings in use and being built.
 
         Other rankings are skipped: they will be built from the database. Raise `CacheUnavailable` if some of the scores
-        may be missing.
+        may be missing, also because the database has another key by now.
         """
+        keys = self._markers.keys
+        if keys is None or keys.database_key != database_key:
+            raise CacheUnavailable("the database has another key")
         by_ranking: dict[RankingKey, tuple[Leaderboard, dict[str, Score]]] = {}
         for board, period_start, score in scores:
             _, newest = by_ranking.setdefault(RankingKey(board.id, period_start), (board, {}))
@@ -65,77 +94,91 @@ class RankingCache:
                 newest[score.user_id] = score
         for ranking, (board, newest) in by_ranking.items():
             try:
-                self._put(ranking, put_arguments("", newest.values(), ascending=board.ascending))
+                self._put(keys, ranking, put_arguments("", newest.values(), ascending=board.ascending))
             except CacheRefused as refusal:
-                if not self.discard(ranking):
+                if not self._discard(keys, ranking):
                     raise CacheUnavailable from refusal
 
-    def _put(self, ranking: RankingKey, portions: Iterable[Sequence[Argument]]) -> None:
-        keys = [*ranking_keys(ranking), *build_keys(ranking)]
-        for arguments in portions:
-            self._cache.ask(lambda client, arguments=arguments: put(client, keys, arguments))  # type: ignore[misc]
+    def _put(self, keys: KeySpace, ranking: RankingKey, batches: Iterable[Sequence[Argument]]) -> None:
+        names = [*keys.ranking(ranking), *keys.build(ranking)]
+        for arguments in batches:
+            self._cache.ask(lambda client, arguments=arguments: PUT.run(client, names, arguments))  # type: ignore[misc]
 
     def missing(self, rankings: Sequence[RankingKey]) -> list[RankingKey]:
         """Return the rankings that Redis lacks or that cannot be trusted, and renew the expiry of all.
 
         Raise `CacheUnavailable`.
         """
+        return [untrusted.ranking for untrusted in self.untrusted(rankings)]
 
-        def look(client: redis.Redis) -> list[bytes | None]:
+    def untrusted(self, rankings: Sequence[RankingKey]) -> list[Untrusted]:
+        """Return the same as `missing`, with what is known of each. Raise `CacheUnavailable`."""
+        expected = [(ranking, trusted) for ranking in rankings if (trusted := self._markers.of(ranking)) is not None]
+
+        def look(client: redis.Redis) -> list[object]:
             with client.pipeline(transaction=False) as pipeline:
-                for ranking in rankings:
-                    keys = ranking_keys(ranking)
+                for ranking, trusted in expected:
+                    keys = trusted.keys.ranking(ranking)
                     pipeline.hget(keys.players, MARKER)
                     for key in keys:
                         pipeline.expire(key, RANKING_TTL_S)
                 return list(pipeline.execute(raise_on_error=False)[:: 1 + len(RankingKeys._fields)])
 
-        markers = self._cache.ask(look) if rankings else []
-        expected = [self._markers.marker_of(ranking) for ranking in rankings]
+        markers = self._cache.ask(look, for_duty=True) if expected else []
         return [
-            ranking
-            for ranking, found, marker in zip(rankings, markers, expected, strict=True)
-            if marker is not None and found != marker.encode()
+            Untrusted(ranking, trusted, isinstance(found, bytes) and trusted.marker.differs_in_timeline(found))
+            for (ranking, trusted), found in zip(expected, markers, strict=True)
+            if found != str(trusted.marker).encode()
         ]
 
     def measure_memory(self, rankings: Sequence[RankingKey]) -> None:
         """Set the metric of the memory that these rankings take in Redis. Raise `CacheUnavailable`."""
-        keys = [key for ranking in rankings for key in ranking_keys(ranking)]
+        keys = self._markers.keys
+        names = [] if keys is None else [name for ranking in rankings for name in keys.ranking(ranking)]
 
         def measure(client: redis.Redis) -> list[int | None]:
             with client.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.memory_usage(key)
+                for name in names:
+                    pipeline.memory_usage(name)
                 return list(pipeline.execute(raise_on_error=False))
 
-        sizes = self._cache.ask(measure) if keys else []
+        sizes = self._cache.ask(measure, for_duty=True) if names else []
         self._telemetry.set_bytes(sum(size for size in sizes if isinstance(size, int)))
+
+    def discard(self, ranking: RankingKey) -> bool:
+        """Delete a ranking that cannot be decoded, so that it is rebuilt. Return whether Redis has deleted it."""
+        keys = self._markers.keys
+        return keys is not None and self._discard(keys, ranking)
 
     def _read(self, board: Leaderboard, period_start: Instant, query: Sequence[Argument]) -> RankedPage | None:
         """Run the read script; return its page, or None if Redis lacks a complete ranking or is not available."""
         ranking = RankingKey(board.id, period_start)
-        marker = self._markers.marker_of(ranking)
+        trusted = self._markers.of(ranking)
         page = None
-        if marker is not None and not self._cache.is_unavailable:
+        if trusted is not None and not self._cache.is_unavailable:
+            keys, marker = trusted.keys.ranking(ranking), str(trusted.marker)
             try:
-                found = self._cache.ask(lambda client: _READ.run(client, ranking_keys(ranking), [marker, *query]))
-                # A new connection may have reached another server than the one named by the marker.
-                if found is not None and self._markers.marker_of(ranking) == marker:
-                    page = _page(board, found)._replace(fresh_at=self._markers.fresh_at)
+                found = self._cache.ask(
+                    lambda client: _READ.run(client, keys, [marker, *query]), for_duty=not self._count_reads
+                )
+                # The connection may have reached another server than the one named by the marker, and the database may
+                # have changed meanwhile.
+                now = self._markers.of(ranking)
+                if found is not None and now is not None and (now.keys, now.marker) == (trusted.keys, trusted.marker):
+                    page = _page(board, found)._replace(fresh_at=trusted.fresh_at)
             except CacheUnavailable:
                 page = None
             except (Undecodable, CacheRefused):
                 self._telemetry.count_undecodable()
-                self.discard(ranking)
+                self._discard(trusted.keys, ranking)
         if self._count_reads:
             self._telemetry.count_read(hit=page is not None)
         return page
 
-    def discard(self, ranking: RankingKey) -> bool:
-        """Delete a ranking that cannot be decoded, so that it is rebuilt. Return whether Redis has deleted it."""
-        keys = [*ranking_keys(ranking), *build_keys(ranking)]
+    def _discard(self, keys: KeySpace, ranking: RankingKey) -> bool:
+        names = [*keys.ranking(ranking), *keys.build(ranking)]
         try:
-            self._cache.ask(lambda client: client.unlink(*keys))
+            self._cache.ask(lambda client: client.unlink(*names))
         except (CacheUnavailable, CacheRefused):
             return False
         return True
@@ -152,11 +195,6 @@ def put_arguments(marker: str, scores: Iterable[Score], *, ascending: bool) -> I
             arguments = [marker]
     if len(arguments) > 1:
         yield arguments
-
-
-def put(client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> int:
-    """Run the script that stores scores, and return how many of the rankings hold them now."""
-    return int(_PUT.run(client, keys, arguments))
 
 
 def _page(board: Leaderboard, found: object) -> RankedPage:

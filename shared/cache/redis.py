@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
+
+from shared.cache.deadline_socket import bounded, connection_class
+from shared.cache.keys import probe_key
 
 _T = TypeVar("_T")
 
 TIMEOUT_S = 0.1
-"""Timeout in seconds of connecting and of each reply: far above what a healthy Redis takes."""
+"""Time limit in seconds of everything that one call asks: far above what a healthy Redis takes."""
+DUTY_TIMEOUT_S = 1.0
+"""The same for what a background duty asks, which may be long."""
+WAITING_MAX = 16
+"""Threads that wait for Redis at once. A healthy Redis has one or two; more than these do without Redis."""
+TURN_TIMEOUT_S = 0.01
+"""Time limit in seconds of waiting for one of them to finish: a burst passes, a slow Redis holds up no more threads."""
 FAILURES_MAX = 2
 """Consecutive failures until Redis is no longer used. A single one may be a connection that broke while idle."""
+PROBE_BYTES = 4_096
+"""Bytes that the probe sends back and forth, so that a connection that only trickles does not look healthy."""
+PROBE_TTL_MS = 1
+"""Lifetime of the key that the probe writes, in milliseconds."""
+
+
+PROBLEMS = ("unavailable", "full", "read_only", "refused", "misconfigured")
+"""Reasons in words for a metric."""
 
 
 class CacheUnavailable(Exception):
@@ -33,26 +52,32 @@ class Cache:
     for a dead server.
     """
 
-    def __init__(self, url: str, *, connections_max: int) -> None:
-        """Create the pool for a redis:// URL without connecting."""
+    def __init__(self, url: str, *, connections_max: int, prefix: str = "") -> None:
+        """Create the pool for a redis:// URL without connecting. All keys begin with `prefix`."""
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(WAITING_MAX)
         self._failures = 0
         self._run_id: str | None = None
+        self.prefix = prefix
+        self._blocked: str | None = None
+        self.problem = ""
+        """The finding of the last probe: one of `PROBLEMS`, or empty."""
         # By default redis-py retries for up to a minute.
         self._redis: redis.Redis = redis.Redis.from_url(
             url,
             max_connections=connections_max,
-            socket_timeout=TIMEOUT_S,
+            socket_timeout=DUTY_TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
             redis_connect_func=self._connected,
+            connection_class=connection_class(url),
         )
 
     @property
     def is_unavailable(self) -> bool:
         """True if the circuit breaker is open."""
-        return self._failures >= FAILURES_MAX
+        return self._failures >= FAILURES_MAX or self._blocked is not None
 
     @property
     def run_id(self) -> str | None:
@@ -62,28 +87,54 @@ class Cache:
         """
         return self._run_id
 
-    def ask(self, question: Callable[[redis.Redis], _T]) -> _T:
-        """Return what `question` returns. Raise `CacheUnavailable` or `CacheRefused`."""
+    def ask(self, question: Callable[[redis.Redis], _T], *, for_duty: bool = False) -> _T:
+        """Return what `question` returns, within `TIMEOUT_S`, or for a background duty within `DUTY_TIMEOUT_S`.
+
+        Raise `CacheUnavailable` or `CacheRefused`.
+        """
         if self.is_unavailable:
-            raise CacheUnavailable
-        return self._ask(question)
+            raise CacheUnavailable(self._blocked or "Redis did not answer")
+        if not self._turns.acquire(timeout=TURN_TIMEOUT_S):
+            raise CacheUnavailable("too many threads wait for Redis")
+        try:
+            return self._ask(question, DUTY_TIMEOUT_S if for_duty else TIMEOUT_S)
+        finally:
+            self._turns.release()
+
+    def block(self, reason: str | None) -> None:
+        """Do not use Redis, for this reason; None: use it again."""
+        self._blocked = reason
 
     def probe(self) -> str | None:
         """Return why Redis cannot be used; None if it can, and close the circuit breaker."""
-        try:
-            self._ask(lambda client: client.ping())
-        except (CacheUnavailable, CacheRefused) as error:
-            return f"Redis does not answer: {type(error.__cause__ or error).__name__}"
-        return None
+        self.problem, text = self._find_problem()
+        return text or None
 
     def close(self) -> None:
         """Close all connections."""
         self._redis.close()
 
-    def _ask(self, question: Callable[[redis.Redis], _T]) -> _T:
+    def _find_problem(self) -> tuple[str, str]:
+        if self._blocked is not None:
+            return "misconfigured", self._blocked
+        try:
+            self._ask(lambda client: client.echo("." * PROBE_BYTES), TIMEOUT_S)
+            self._ask(lambda client: client.set(probe_key(self.prefix), "", px=PROBE_TTL_MS), TIMEOUT_S)
+        except CacheUnavailable as error:
+            return "unavailable", f"Redis does not answer: {type(error.__cause__ or error).__name__}"
+        except CacheRefused as error:
+            if isinstance(error.__cause__, OutOfMemoryError):
+                return "full", "Redis is full and evicts nothing: rankings cannot be stored in it"
+            if isinstance(error.__cause__, ReadOnlyError):
+                return "read_only", "Redis is a read-only replica: rankings cannot be stored in it"
+            return "refused", f"Redis refuses writes: {error}"
+        return "", ""
+
+    def _ask(self, question: Callable[[redis.Redis], _T], timeout_s: float) -> _T:
         """Ask Redis, and count the outcome for the decision whether it is available."""
         try:
-            answer = question(self._redis)
+            with bounded(time.monotonic() + timeout_s):
+                answer = question(self._redis)
         except redis.ResponseError as error:
             self._succeeded()
             raise CacheRefused(str(error)) from error

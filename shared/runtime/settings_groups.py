@@ -43,6 +43,11 @@ class RedisSettings:
         "REDIS_URL",
         help="Redis or Valkey. Optional: without it leaderboards come from Postgres and may be minutes old.",
     )
+    prefix: str = setting(
+        "REDIS_PREFIX",
+        default="",
+        help="Begins the names of all keys in Redis. All processes on one database must have the same.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from shared.cache.keys import PREFIX_LENGTH_MAX, PREFIX_PATTERN
 from shared.cache.redis import Cache
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
@@ -92,7 +93,11 @@ def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cac
     """Connect to Redis if it is configured. It has its own health name and never makes a service NOT_SERVING."""
     if settings.url is None:
         return None
-    cache = Cache(settings.url.reveal(), connections_max=_CACHE_CONNECTIONS_MAX)
+    if PREFIX_PATTERN.fullmatch(settings.prefix) is None:
+        raise StartRefused(
+            f"REDIS_PREFIX may consist of up to {PREFIX_LENGTH_MAX} letters, digits and _ . : -, as in game-1:"
+        )
+    cache = Cache(settings.url.reveal(), connections_max=_CACHE_CONNECTIONS_MAX, prefix=settings.prefix)
     process.lifecycle.on_stop("redis", cache.close)
     probe = health.add_probe("redis", cache.probe, decisive=False)
     process.duties.start("probe redis", PROBE_INTERVAL_S, probe)

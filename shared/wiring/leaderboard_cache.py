@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import random
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.clearing import clear_old_format
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.redis import Cache
+from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.domain.errors import ChallengeError
 from shared.domain.instant import SECOND
 from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, RankingBuilder
 from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_TIMEOUT_S, RankingCheck
 from shared.operations.leaderboards.ranking_sync import PASS_TIMEOUT_S, SYNC_INTERVAL_S, CatalogueInUse, RankingSync
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
+from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
+from shared.runtime.start_refused import StartRefused
+
+IDENTIFY_TIMEOUT_S = 2.0
+CLEAR_INTERVAL_S = 3_600.0
+"""Keys of another release are seldom there, and finding them reads the names of all keys in Redis."""
 
 
 class LeaderboardCache(NamedTuple):
@@ -33,10 +44,14 @@ class LeaderboardCache(NamedTuple):
 def open_leaderboard_cache(
     cache: Cache | None, database: Database, catalogue: CatalogueInUse, process: Process
 ) -> LeaderboardCache:
-    """Start the sync duty. Without Redis it only bounds the journal."""
+    """Start the sync duty. Without Redis it only bounds the journal.
+
+    Raise `StartRefused` if the database is known to have another prefix of keys in Redis.
+    """
     if cache is None:
         opened = LeaderboardCache(RankingSync(database, catalogue, system_clock))
     else:
+        _check_prefix(cache, database)
         markers, started = RankingMarkers(cache), system_clock()
         rankings = RankingCache(cache, markers, CacheTelemetry(process.telemetry, cache))
         opened = LeaderboardCache(
@@ -53,6 +68,22 @@ def open_leaderboard_cache(
     return opened
 
 
+def _check_prefix(cache: Cache, database: Database) -> None:
+    try:
+        problem = prefix_problem(identify(database, cache.prefix, time.monotonic() + IDENTIFY_TIMEOUT_S), cache.prefix)
+    except ChallengeError:
+        # The database is not available. The sync duty checks the prefix before it uses Redis.
+        return
+    if problem is not None:
+        raise StartRefused(problem)
+
+
+def _clear_old_keys(cache: Cache) -> None:
+    # Without Redis there is nothing to do.
+    with suppress(CacheUnavailable, CacheRefused):
+        clear_old_format(cache, cache.prefix)
+
+
 def start_ranking_duties(
     opened: LeaderboardCache, database: Database, catalogue: CatalogueInUse, process: Process
 ) -> None:
@@ -64,6 +95,8 @@ def start_ranking_duties(
     process.duties.start(
         "build leaderboards", BUILD_INTERVAL_S, builder.one_pass, timeout_s=PAGE_TIMEOUT_S + STEP_TIMEOUT_S
     )
+    cleared = partial(_clear_old_keys, opened.cache)
+    process.duties.start("clear old keys in Redis", CLEAR_INTERVAL_S, cleared, timeout_s=STEP_TIMEOUT_S)
     check = RankingCheck(database, catalogue, opened.rankings, random.Random(), stopping.wait)  # noqa: S311 - a sample
     process.duties.start(
         "check leaderboards", CHECK_INTERVAL_S, check.one_pass, timeout_s=READ_TIMEOUT_S + STEP_TIMEOUT_S

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from admin.__main__ import main
-from shared.cache.keys import RankingKeys, ranking_keys
+from shared.cache.keys import KeySpace, RankingKeys
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import DAY
@@ -56,13 +56,22 @@ class Site:
         with opened(self.database_url, pool_size=1) as database:
             flush(database, self.catalogue, events, soon())
 
+    @property
+    def champions(self) -> RankingKeys:
+        """The keys of the leaderboard over points."""
+        return self._keys(RankingKey("champions", 0))
+
+    @property
+    def today(self) -> RankingKeys:
+        """The keys of the daily leaderboard's current period."""
+        return self._keys(RankingKey("best", NOW - NOW % DAY))
+
+    def _keys(self, ranking: RankingKey) -> RankingKeys:
+        return KeySpace("", self.rows("SELECT database_key()")[0][0]).ranking(ranking)
+
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return rows of the database."""
         return rows(self.database_url, query, *parameters)
-
-
-CHAMPIONS: RankingKeys = ranking_keys(RankingKey("champions", 0))
-TODAY = ranking_keys(RankingKey("best", NOW - NOW % DAY))
 
 
 @contextmanager

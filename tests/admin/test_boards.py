@@ -7,7 +7,9 @@ import pytest
 from shared.cache.ranking_builds import new_build
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
-from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
+from shared.postgres import database_identity
+from tests.admin.site import PLAYERS, WINNERS, Site, admin
+from tests.support.databases import opened, soon
 from tests.support.leaderboards import ranked_now
 
 Captured = pytest.CaptureFixture[str]
@@ -33,8 +35,8 @@ def test_rebuild_builds_one_period_or_all_of_a_leaderboard(site: Site, capsys: C
     assert admin("boards", "rebuild", "best", "--period", "2024-02-29") == 0
     (line,) = lines(capsys, "best")
     assert line.startswith("best 2024-02-29 00:00:00Z: 30 players in ")
-    assert site.redis.zcard(TODAY.order) == PLAYERS
-    assert site.redis.zcard(CHAMPIONS.order) == 0
+    assert site.redis.zcard(site.today.order) == PLAYERS
+    assert site.redis.zcard(site.champions.order) == 0
     assert admin("boards", "rebuild", "best") == 0
     periods = site.rows("SELECT count(*) FROM leaderboard_period WHERE board_id = 'best'")[0][0]
     assert len(lines(capsys, "best")) == periods > 1
@@ -43,9 +45,9 @@ def test_rebuild_builds_one_period_or_all_of_a_leaderboard(site: Site, capsys: C
 def test_rebuild_all_builds_every_leaderboard(site: Site) -> None:
     assert admin("boards", "rebuild", "--all") == 0
     # Half of the players have reached the target of two, and got their points.
-    assert site.redis.zcard(TODAY.order) == PLAYERS
+    assert site.redis.zcard(site.today.order) == PLAYERS
     assert (
-        site.redis.zcard(CHAMPIONS.order)
+        site.redis.zcard(site.champions.order)
         == site.rows("SELECT count(*) FROM standing WHERE scope = 'all' AND schedule = 'lifetime'")[0][0]
     )
 
@@ -54,7 +56,9 @@ def test_rebuild_fails_while_another_builder_is_at_work(site: Site, redis_url: s
     cache = Cache(redis_url, connections_max=2)
     assert cache.probe() is None
     markers = RankingMarkers(cache)
-    markers.set_epochs({"champions": 1})
+    with opened(site.database_url, pool_size=1) as database:
+        identity = database.autocommit(database_identity.read, soon())
+    markers.set_known(identity, {"champions": 1})
     other = new_build(cache, markers, site.catalogue.leaderboard_by_id["champions"], 0)
     assert other is not None
     assert other.begin()
@@ -125,7 +129,7 @@ def test_a_period_is_selected_by_any_instant_in_it(site: Site, capsys: Captured)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:4] == ["1", "player", str(PLAYERS - 1), str(PLAYERS - 1)]
     assert "2024-02-29 00:00:00Z on" in lines[-1]
-    assert site.redis.zcard(TODAY.order) == PLAYERS
+    assert site.redis.zcard(site.today.order) == PLAYERS
     with pytest.raises(SystemExit):
         admin("boards", "show", "best", "--period", "2020-01-01")
     assert "had no period then" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from shared.domain.instant import DAY
 from shared.postgres.maintenance.index_definitions import present_indexes, wanted_indexes
 from shared.postgres.maintenance.maintenance import is_alone
 from shared.runtime.clock import system_clock
-from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, WINNERS, Site, admin
+from tests.admin.site import PLAYERS, WINNERS, Site, admin
 from tests.support.databases import connected
 from tests.support.leaderboards import ranked_now
 from tests.support.waiting import wait_until
@@ -143,7 +143,7 @@ def test_clear_caches_drops_only_our_keys(site: Site, capsys: Captured) -> None:
     capsys.readouterr()
     assert admin("optimize", "--clear-caches", "--dry-run") == 0
     assert outcome(capsys, "drop").endswith("keys in Redis would be done")
-    assert site.redis.exists(*CHAMPIONS) == 2
+    assert site.redis.exists(*site.champions) == 2
     assert admin("optimize", "--clear-caches") == 0
     assert sorted(site.redis.keys("*")) == [b"challenge-of-somebody-else", b"session:1"]
     capsys.readouterr()
@@ -158,7 +158,7 @@ def test_warm_caches_builds_missing_rankings(site: Site, capsys: Captured) -> No
     printed = lines(capsys)
     assert not any(line.startswith("build champions") for line in printed)
     assert any(line.startswith(f"build best 2024-02-29 00:00:00Z {PLAYERS} players") for line in printed)
-    assert (site.redis.zcard(CHAMPIONS.order), site.redis.zcard(TODAY.order)) == (WINNERS, PLAYERS)
+    assert (site.redis.zcard(site.champions.order), site.redis.zcard(site.today.order)) == (WINNERS, PLAYERS)
     assert admin("optimize", "--warm-caches") == 0
     assert outcome(capsys, "rankings") == "rankings Redis has all of them"
 
@@ -214,7 +214,7 @@ def test_full_does_everything(site: Site, capsys: Captured) -> None:
     assert "standing_of_scope" not in index_names(site)
     assert admin("optimize", "--full") == 0
     assert "standing_of_scope" in index_names(site)
-    assert site.redis.zcard(CHAMPIONS.order) == WINNERS
+    assert site.redis.zcard(site.champions.order) == WINNERS
     capsys.readouterr()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.operations.leaderboards import ranking_check
-from tests.admin.site import CHAMPIONS, PLAYERS, TODAY, Site, admin
+from tests.admin.site import PLAYERS, Site, admin
 
 Captured = pytest.CaptureFixture[str]
 
@@ -49,7 +49,7 @@ def test_a_missing_ranking_is_no_difference_and_is_built_by_repair(site: Site, c
     assert findings(capsys) == ["in Redis"]
     assert admin("verify", "--all", "--repair") == 0
     assert findings(capsys)[-1] == f"{PLAYERS} 0"
-    assert site.redis.zcard(TODAY.order) == PLAYERS
+    assert site.redis.zcard(site.today.order) == PLAYERS
 
 
 def test_changes_that_redis_missed_are_differences_until_repaired(built: Site, capsys: Captured) -> None:
@@ -64,18 +64,18 @@ def test_changes_that_redis_missed_are_differences_until_repaired(built: Site, c
 
 def test_a_player_that_only_redis_has_is_found(built: Site, capsys: Captured) -> None:
     place = bytes(16)
-    built.redis.zadd(TODAY.order, {place + b"nobody": 0})
-    built.redis.hset(TODAY.players, "nobody", bytes(8) + place)
+    built.redis.zadd(built.today.order, {place + b"nobody": 0})
+    built.redis.hset(built.today.players, "nobody", bytes(8) + place)
     for size in (["--all"], ["--sample", "50"]):
         assert admin("verify", *size) == 1
         assert findings(capsys) == [f"{PLAYERS} 1"]
 
 
 def test_a_corrupt_ranking_is_not_used_and_is_rebuilt_by_repair(built: Site, capsys: Captured) -> None:
-    built.redis.delete(CHAMPIONS.order)
-    built.redis.set(CHAMPIONS.order, "garbage")
+    built.redis.delete(built.champions.order)
+    built.redis.set(built.champions.order, "garbage")
     assert admin("verify") == 0
     assert "not in Redis" in capsys.readouterr().out
     assert admin("verify", "--repair") == 0
     assert "not in Redis" not in capsys.readouterr().out.splitlines()[-1]
-    assert built.redis.zcard(CHAMPIONS.order) > 0
+    assert built.redis.zcard(built.champions.order) > 0

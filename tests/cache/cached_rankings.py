@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.keys import KeySpace
 from shared.cache.ranking_builds import RankingBuild
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
+from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.instant import Instant
 from shared.domain.rankings import Ranked, RankedPage
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
@@ -20,24 +22,31 @@ from tests.support.waiting import wait_until
 PERIOD: Instant = 0
 TOP = Leaderboard("top: {1}", "Top", "", LeaderboardMeasure.POINTS, EVERYTHING)
 RANKING = RankingKey(TOP.id, PERIOD)
+IDENTITY = DatabaseIdentity("0123456789abcdef", "00000001", "")
+KEYS = KeySpace("", IDENTITY.key)
 
 
 class CachedRankings:
     """One process's access to Redis."""
 
-    def __init__(self, url: str) -> None:
-        self.cache = Cache(url, connections_max=50)
+    def __init__(self, url: str, prefix: str, identity: DatabaseIdentity) -> None:
+        self.identity = identity
+        self.cache = Cache(url, connections_max=50, prefix=prefix)
         self.markers = RankingMarkers(self.cache)
-        self.markers.set_epochs({TOP.id: 1})
+        self.set_epoch(1, identity)
         self.telemetry = Telemetry()
         self.rankings = RankingCache(self.cache, self.markers, CacheTelemetry(self.telemetry, self.cache))
+
+    def set_epoch(self, epoch: int, identity: DatabaseIdentity = IDENTITY) -> None:
+        """Set what is known of the database."""
+        self.markers.set_known(identity, {TOP.id: epoch})
 
     def begin(self, board: Leaderboard = TOP) -> RankingBuild:
         """Return a build that has begun."""
         wait_until(lambda: self.cache.probe() is None)
-        marker = self.markers.marker_of(RankingKey(board.id, PERIOD))
-        assert marker is not None
-        build = RankingBuild(self.cache, board, RankingKey(board.id, PERIOD), marker)
+        trusted = self.markers.of(RankingKey(board.id, PERIOD))
+        assert trusted is not None
+        build = RankingBuild(self.cache, board, RankingKey(board.id, PERIOD), trusted)
         assert build.begin()
         return build
 
@@ -49,7 +58,7 @@ class CachedRankings:
 
     def put(self, *scores: Score, board: Leaderboard = TOP) -> None:
         """Store scores as a writer does after its commit."""
-        self.rankings.put(LeaderboardScore(board, PERIOD, score) for score in scores)
+        self.rankings.put((LeaderboardScore(board, PERIOD, score) for score in scores), self.rankings.database_key)
 
     def all(self, board: Leaderboard = TOP) -> RankedPage | None:
         """Return the whole ranking."""
@@ -57,9 +66,11 @@ class CachedRankings:
 
 
 @contextmanager
-def cached_rankings_on(url: str) -> Iterator[CachedRankings]:
+def cached_rankings_on(
+    url: str, *, prefix: str = "", identity: DatabaseIdentity = IDENTITY
+) -> Iterator[CachedRankings]:
     """Yield access to Redis, and close it at the end."""
-    cached = CachedRankings(url)
+    cached = CachedRankings(url, prefix, identity)
     try:
         yield cached
     finally:

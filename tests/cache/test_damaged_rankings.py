@@ -8,13 +8,12 @@ import pytest
 import redis
 
 from devstack.valkey import EmbeddedValkey
-from shared.cache.keys import ranking_keys
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
-from tests.cache.cached_rankings import PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked
+from tests.cache.cached_rankings import IDENTITY, KEYS, PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked
 
 SCORES = [Score(player, points, 0, 1) for player, points in (("a", 3), ("b", 2), ("c", 1))]
-ORDER, PLAYERS = ranking_keys(RANKING)
+ORDER, PLAYERS = KEYS.ranking(RANKING)
 
 
 @pytest.fixture
@@ -67,6 +66,14 @@ def test_an_undecodable_member_is_a_miss_and_the_ranking_loses_its_marker(built:
     assert built.rankings.missing([RANKING]) == [RANKING]
 
 
+def test_a_member_that_is_too_long_is_not_returned_and_the_ranking_is_rebuilt(built: CachedRankings) -> None:
+    endless = b"\x00" * 16 + b"x" * 10_000_000
+    garble(built, lambda client: client.zpopmin(ORDER))
+    garble(built, lambda client: client.zadd(ORDER, {endless: 0}))
+    assert built.all() is None
+    assert built.rankings.missing([RANKING]) == [RANKING]
+
+
 def test_a_ranking_with_a_score_of_wrong_length_loses_its_marker(built: CachedRankings) -> None:
     garble(built, lambda client: client.hset(PLAYERS, "b", "short"))
     built.put(Score("b", 9, 0, 2))
@@ -74,13 +81,13 @@ def test_a_ranking_with_a_score_of_wrong_length_loses_its_marker(built: CachedRa
 
 
 def test_a_ranking_of_another_epoch_is_not_trusted(built: CachedRankings) -> None:
-    built.markers.set_epochs({TOP.id: 2})
+    built.set_epoch(2)
     assert built.all() is None
     assert built.rankings.missing([RANKING]) == [RANKING]
 
 
 def test_without_an_epoch_no_ranking_is_trusted(built: CachedRankings) -> None:
-    built.markers.set_epochs({})
+    built.markers.set_known(IDENTITY, {})
     assert built.all() is None
 
 
@@ -105,6 +112,6 @@ def test_rankings_kept_by_a_restarted_server_are_not_trusted(own_valkey: Embedde
 
 def test_writers_that_know_another_epoch_still_store_their_scores(built: CachedRankings, redis_url: str) -> None:
     with cached_rankings_on(redis_url) as writer:
-        writer.markers.set_epochs({})
+        writer.markers.set_known(IDENTITY, {})
         writer.put(Score("c", 9, 0, 2))
     assert built.all() == RankedPage(ranked([*SCORES[:2], Score("c", 9, 0, 2)]), 3)

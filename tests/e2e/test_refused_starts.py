@@ -11,7 +11,9 @@ import pytest
 from challenge_service.settings import ChallengeSettings
 from devstack.ports import LOOPBACK, free_port
 from event_handler.settings import EventHandlerSettings
+from shared.operations.redis_prefix import identify
 from shared.runtime.settings import variables
+from tests.support.databases import opened, soon
 from tests.support.service_process import DEMO, PREFIXES, run_to_the_end
 
 REFUSED = 2
@@ -100,3 +102,24 @@ def test_an_unknown_argument_is_refused_with_the_usage() -> None:
     ended = run_to_the_end(module, "--wokers", "2", **SETTINGS)
     assert ended.returncode == REFUSED
     assert f"usage: python -m {module}" in ended.stderr
+
+
+@both_services
+def test_another_prefix_of_keys_in_redis_than_the_databases_is_refused(module: str, database_url: str) -> None:
+    with opened(database_url, pool_size=1) as database:
+        identify(database, "game-1:", soon())
+    settings = SETTINGS | {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    ended = run_to_the_end(module, **free_ports(module), **settings)
+    assert ended.returncode == REFUSED
+    assert "REDIS_PREFIX is ''" in ended.stderr
+    assert "'game-1:'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@both_services
+def test_a_prefix_that_could_match_other_keys_is_refused(module: str) -> None:
+    settings = SETTINGS | {"REDIS_URL": "redis://127.0.0.1:1/0", "REDIS_PREFIX": "*"}
+    ended = run_to_the_end(module, **free_ports(module), **settings)
+    assert ended.returncode == REFUSED
+    assert "REDIS_PREFIX" in ended.stderr
+    assert "Traceback" not in ended.stderr

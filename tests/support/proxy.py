@@ -31,6 +31,7 @@ class TcpProxy:
         self._connections: set[_Connection] = set()
         self._frozen = False
         self._delay_s = 0.0
+        self._trickle_s = 0.0
         self._lost_reply: tuple[Rule, Rule] | None = None
         self._refusing = False
         self._closed = False
@@ -76,6 +77,11 @@ class TcpProxy:
         """Delay each chunk in both directions."""
         with self._state:
             self._delay_s = seconds
+
+    def trickle(self, seconds: float) -> None:
+        """Forward replies byte by byte with this pause after each; 0: at once again."""
+        with self._state:
+            self._trickle_s = seconds
 
     def drop_reply(self, after: Rule, reply: Rule = bool) -> None:
         """Drop one reply.
@@ -153,13 +159,24 @@ class TcpProxy:
             while chunk := connection.receive(connection.server):
                 self._hold_back(connection)
                 if connection.swallow_until is None:
-                    connection.send(connection.client, chunk)
+                    self._send_reply(connection, chunk)
                 elif connection.swallow_until(chunk):
                     with self._state:
                         self.dropped += 1
                     return
         finally:
             connection.cut()
+
+    def _send_reply(self, connection: _Connection, chunk: bytes) -> None:
+        while chunk and not connection.ended:
+            with self._state:
+                trickle_s = self._trickle_s
+            if not trickle_s:
+                connection.send(connection.client, chunk)
+                return
+            connection.send(connection.client, chunk[:1])
+            chunk = chunk[1:]
+            time.sleep(trickle_s)
 
     def _hold_back(self, connection: _Connection) -> None:
         with self._state:

@@ -6,6 +6,8 @@
 --       'around', neighbours on each side, a player's id
 --       'players', players' ids
 --
+-- Fail if a member is too long to belong to a player, without returning it.
+--
 -- Return false if the marker differs or the ranking is incomplete. Otherwise return the number of players in the ranking,
 -- and for each player found: the member, its place (from 0), and how many players have a better score.
 
@@ -25,8 +27,16 @@ local function place_of(player)
     return redis.call('ZRANK', order, member) or -1, member
 end
 
+-- 16 bytes, and up to 128 characters of a player's id.
+local MEMBER_BYTES_MAX = 528
+
 local last_score, better
+local too_long = false
 local function add(member, place)
+    if #member > MEMBER_BYTES_MAX then
+        too_long = true
+        return
+    end
     local score = string.sub(member, 1, 8)
     if score ~= last_score then
         last_score, better = score, redis.call('ZLEXCOUNT', order, '-', '(' .. score)
@@ -60,5 +70,8 @@ else
             add(member, place)
         end
     end
+end
+if too_long then
+    return redis.error_reply('ERR a member is too long')
 end
 return found

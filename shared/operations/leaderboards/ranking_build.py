@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.cache.ranking_builds import BuildLost, new_build
-from shared.cache.ranking_cache import RankingCache
+from shared.cache.ranking_builds import BuildLost, RankingBuild, new_build
+from shared.cache.ranking_cache import RankingCache, Untrusted
 from shared.cache.ranking_markers import RankingMarkers
+from shared.cache.ranking_verification import keep
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_sync import CatalogueInUse
+from shared.operations.leaderboards.ranking_verification import is_ahead
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S, score_pages
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import scores
@@ -26,7 +28,7 @@ BUILD_INTERVAL_S = 2.0
 
 
 class RankingBuilder:
-    """The duty that builds rankings that Redis lacks or that cannot be trusted."""
+    """The duty that builds rankings that Redis lacks, and verifies or rebuilds those that cannot be trusted."""
 
     def __init__(
         self,
@@ -49,17 +51,43 @@ class RankingBuilder:
         """Build the rankings that Redis lacks, and renew the expiry of the others."""
         try:
             catalogue = self._catalogue()
-            for ranking in self._rankings.missing(self._open_rankings(catalogue)):
-                self._build_missing(catalogue, ranking)
+            for untrusted in self._rankings.untrusted(self._open_rankings(catalogue)):
+                self._restore(catalogue.leaderboard_by_id[untrusted.ranking.board_id], untrusted)
         except (CacheUnavailable, CatalogueUnavailable, BuildLost):
             # The next pass continues.
             return
 
-    def _build_missing(self, catalogue: Catalogue, ranking: RankingKey) -> None:
+    def _restore(self, board: Leaderboard, untrusted: Untrusted) -> None:
         try:
-            self.build(catalogue.leaderboard_by_id[ranking.board_id], ranking.period_start)
+            if not (untrusted.timeline_only and self.verify(board, untrusted)):
+                self.build(board, untrusted.ranking.period_start)
         except CacheRefused:
-            self._rankings.discard(ranking)
+            self._rankings.discard(untrusted.ranking)
+
+    def verify(self, board: Leaderboard, untrusted: Untrusted) -> bool:
+        """Keep a ranking that is not ahead of the database. Return False if it has to be rebuilt.
+
+        Return True also if another process verifies or builds it. Raise as `build` does.
+        """
+        # A build begins and is abandoned, so that one process verifies at a time.
+        lock = new_build(self._cache, self._markers, board, untrusted.ranking.period_start)
+        if lock is None or not lock.begin():
+            return True
+        try:
+            if is_ahead(self._database, self._cache, board, untrusted, lambda _: self._go_on(lock)):
+                log.warning("ranking in Redis is ahead of the database, rebuilding", extra={"leaderboard": board.id})
+                return False
+            kept = keep(self._cache, untrusted)
+        finally:
+            lock.abandon()
+        if kept:
+            log.info("ranking in Redis verified", extra={"leaderboard": board.id})
+        return kept
+
+    def _go_on(self, lock: RankingBuild) -> None:
+        if self._stopping.is_set():
+            raise BuildLost
+        lock.add([])
 
     def build(
         self, board: Leaderboard, period_start: Instant, progress: Callable[[int], object] = lambda _: None

@@ -13,7 +13,7 @@ from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
-from shared.domain.rankings import PLAYERS_MAX
+from shared.domain.rankings import PLAYERS_MAX, RankedPage
 from shared.domain.scores import RankingKey, Score
 from shared.operations.leaderboards.ranking_sync import SYNC_INTERVAL_S, CatalogueInUse
 from shared.operations.leaderboards.score_pages import PAGE_ROWS, score_pages
@@ -82,7 +82,7 @@ class RankingCheck:
 
         One player is drawn from Redis. The sample consists of the players that follow this one in the database by id,
         continuing with the first id after the last, so that players missing in Redis are found, too. The players
-        behind the drawn one in Redis are looked up in the database.
+        behind the drawn one in Redis are compared with the database, so that scores that only Redis has are found.
         """
         checked = self.compare(board, ranking, sample)
         if checked is None:
@@ -95,7 +95,7 @@ class RankingCheck:
                 extra={"leaderboard": board.id, "compared": checked.compared, "differences": checked.differences},
             )
             deadline = time.monotonic() + READ_TIMEOUT_S
-            self._database.autocommit(lambda connection: journal.distrust(connection, [board.id]), deadline)
+            self._database.autocommit(lambda connection: journal.invalidate(connection, [board.id]), deadline)
         return checked
 
     def compare(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
@@ -108,15 +108,19 @@ class RankingCheck:
         if drawn is None:
             return None
         stored = self._sample(board, ranking, next(iter(drawn), ""), sample)
-        suspects: list[Score] = []
+        suspects: dict[str, Score] = {}
         for batch in _batches(stored):
             found = self._found(board, ranking, batch)
             if found is None:
                 return None
-            suspects += _different(batch, found)
+            suspects |= _by_player(_different(batch, found))
         # Players never leave a ranking, and are in the database before they are in Redis.
-        surplus = sum(len(batch) - len(self._stored(ranking, batch)) for batch in _batches(list(drawn)))
-        return Checked(ranking, len(stored), self._unsettled(board, ranking, suspects) + surplus)
+        surplus = 0
+        for names in _batches(list(drawn)):
+            committed = self._stored(ranking, names)
+            surplus += len(names) - len(committed)
+            suspects |= _by_player(_different(committed.values(), drawn))
+        return Checked(ranking, len(stored), self._unsettled(board, ranking, list(suspects.values())) + surplus)
 
     def compare_all(
         self, board: Leaderboard, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
@@ -155,18 +159,18 @@ class RankingCheck:
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
-    def _drawn(self, board: Leaderboard, ranking: RankingKey, first: int, count: int) -> Mapping[str, None] | None:
-        """Return the ids of `count` players from the place `first` on, in order; None if Redis is not available."""
-        user_ids: dict[str, None] = {}
+    def _drawn(self, board: Leaderboard, ranking: RankingKey, first: int, count: int) -> Mapping[str, _Reached] | None:
+        """Return what Redis has of `count` players from the place `first` on; None if Redis is not available."""
+        found: dict[str, _Reached] = {}
         for batch in _batches(range(first, first + count)):
             page = self._rankings.top(board, ranking.period_start, batch[0], len(batch))
             if page is None:
                 return None
             # A player who rises meanwhile is read twice.
-            user_ids |= dict.fromkeys(player.user_id for player in page.ranked)
+            found |= _reached(page)
             if len(page.ranked) < len(batch):
                 break
-        return user_ids
+        return found
 
     def _sample(self, board: Leaderboard, ranking: RankingKey, after: str, count: int) -> list[Score]:
         found: dict[str, Score] = {}
@@ -192,7 +196,15 @@ class RankingCheck:
         page = self._rankings.of_players(board, ranking.period_start, [score.user_id for score in stored])
         if page is None:
             return None
-        return {player.user_id: (player.score, player.reached_time) for player in page.ranked}
+        return _reached(page)
+
+
+def _reached(page: RankedPage) -> dict[str, _Reached]:
+    return {player.user_id: (player.score, player.reached_time) for player in page.ranked}
+
+
+def _by_player(found: Iterable[Score]) -> dict[str, Score]:
+    return {score.user_id: score for score in found}
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -10,6 +10,7 @@ the leaderboards of a process change, the rankings of those added or removed are
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -17,14 +18,18 @@ from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
+from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.operations.leaderboards.score_pages import scores_of
+from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal, scores
 from shared.postgres.leaderboards.journal import JournalEntry
 from shared.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
 
 SYNC_INTERVAL_S = 2.0
 """Pass interval, and the time that a writer has for its own entries before they count as missed."""
@@ -57,6 +62,7 @@ class RankingSync:
         self._markers = markers
         self._clock = clock
         self._known_boards: frozenset[str] | None = None
+        self._identity: DatabaseIdentity | None = None
         self._seen: frozenset[int] = frozenset()
         self._all_seen_at: Instant | None = None
         self.fresh_at: Instant | None = None
@@ -68,23 +74,40 @@ class RankingSync:
         deadline = time.monotonic() + PASS_TIMEOUT_S
         waiting = self._database.autocommit(lambda connection: journal.count(connection, ENTRIES_MAX), deadline)
         if waiting >= ENTRIES_MAX:
-            self._database.transact(journal.give_up, deadline)
+            self._database.transact(journal.drop, deadline)
         try:
             self._invalidate_changed_leaderboards(self._catalogue(), deadline)
         except CatalogueUnavailable:
             return
         if self._rankings is None or self._markers is None:
             return
+        identity = identify(self._database, self._rankings.prefix, deadline)
+        problem = prefix_problem(identity, self._rankings.prefix)
+        self._rankings.block(problem)
+        if problem is not None:
+            return
+        self._begin_again_if_changed(identity)
         epochs = self._database.autocommit(scores.board_epochs, deadline)
-        self._markers.set_epochs(epochs, self.fresh_at)
+        self._markers.set_known(identity, epochs, self.fresh_at)
         entries = self._database.autocommit(lambda connection: journal.read(connection, READ_MAX), deadline)
         missed = [entry for entry in entries if entry.entry_id in self._seen]
         self._seen = frozenset(entry.entry_id for entry in entries)
-        if (not missed or self._repair(self._rankings, missed, deadline)) and self._all_seen_at is not None:
+        if (not missed or self._repair(self._rankings, identity, missed, deadline)) and self._all_seen_at is not None:
             self.fresh_at = self._all_seen_at
         if len(entries) < READ_MAX:
             self._all_seen_at = this_pass
-        self._markers.set_epochs(epochs, self.fresh_at)
+        self._markers.set_known(identity, epochs, self.fresh_at)
+
+    def _begin_again_if_changed(self, identity: DatabaseIdentity) -> None:
+        """Forget what was seen in another state of the database."""
+        if identity == self._identity:
+            return
+        if self._identity is not None:
+            log.warning(
+                "the database has another identity or timeline, rankings in Redis are verified or rebuilt",
+                extra={"key": identity.key, "timeline": identity.timeline},
+            )
+        self._identity, self._seen, self._all_seen_at, self.fresh_at = identity, frozenset(), None, None
 
     def _invalidate_changed_leaderboards(self, catalogue: Catalogue, deadline: float) -> None:
         """Mark rankings of added and removed leaderboards as incomplete in Redis."""
@@ -94,30 +117,35 @@ class RankingSync:
 
         def invalidate(connection: Connection) -> None:
             if before is None:
-                journal.distrust_all_but(connection, boards)
+                journal.invalidate_all_but(connection, boards)
             else:
-                journal.distrust(connection, boards ^ before)
+                journal.invalidate(connection, boards ^ before)
 
         self._database.transact(invalidate, deadline)
         self._known_boards = boards
 
-    def _repair(self, rankings: RankingCache, missed: Sequence[JournalEntry], deadline: float) -> bool:
+    def _repair(
+        self, rankings: RankingCache, identity: DatabaseIdentity, missed: Sequence[JournalEntry], deadline: float
+    ) -> bool:
         """Store the scores of missed entries in Redis, and return whether that succeeded."""
         user_ids = sorted({user_id for entry in missed for user_id in entry.user_ids})
         try:
             for start in range(0, len(user_ids), PLAYERS_MAX):
                 batch = user_ids[start : start + PLAYERS_MAX]
-                rankings.put(scores_of(self._database, self._catalogue(), batch, deadline))
+                rankings.put(scores_of(self._database, self._catalogue(), batch, deadline), identity.key)
         except (CacheUnavailable, CatalogueUnavailable):
             return False
-        forget(self._database, [entry.entry_id for entry in missed], deadline)
+        forget(self._database, [entry.entry_id for entry in missed], identity.key, deadline)
         return True
 
 
-def forget(database: Database, entry_ids: Sequence[int], deadline: float) -> None:
-    """Delete journal entries whose scores are in Redis."""
+def forget(database: Database, entry_ids: Sequence[int], database_key: str, deadline: float) -> None:
+    """Delete journal entries whose scores are in Redis under this key of the database.
+
+    If the database has another key by now, the entries stay, and the scores are stored under that key.
+    """
 
     def delete(connection: Connection) -> None:
-        journal.delete(connection, entry_ids)
+        journal.delete(connection, entry_ids, database_key)
 
     database.transact(delete, deadline)

@@ -41,23 +41,26 @@ def count(connection: Connection, limit: int) -> int:
     return int(_COUNT.value(connection, limit))
 
 
-def delete(connection: Connection, entry_ids: Sequence[int]) -> None:
-    """Delete entries whose scores Redis has, in a transaction whose commit does not wait for the disk."""
+def delete(connection: Connection, entry_ids: Sequence[int], database_key: str) -> None:
+    """Delete entries whose scores Redis has under this key of the database, and no entries if the key has changed.
+
+    In a transaction whose commit does not wait for the disk.
+    """
     _COMMIT_LAZILY.value(connection)
-    _DELETE.rows(connection, int_array(entry_ids))
+    _DELETE.rows(connection, int_array(entry_ids), database_key)
 
 
-def give_up(connection: Connection) -> None:
-    """Forget all entries, and say that Redis may have missed changes of every board. In a transaction."""
-    distrust_all_but(connection, [])
+def drop(connection: Connection) -> None:
+    """Delete all entries, and invalidate all rankings in Redis, which may have missed changes. In a transaction."""
+    invalidate_all_but(connection, [])
     _EMPTY.rows(connection)
 
 
-def distrust(connection: Connection, board_ids: Collection[str]) -> None:
-    """Say that Redis may have missed changes of these boards."""
+def invalidate(connection: Connection, board_ids: Collection[str]) -> None:
+    """Invalidate the rankings of these leaderboards in Redis, which may have missed changes."""
     _RAISE_EPOCHS_OF.rows(connection, text_array(sorted(board_ids)))
 
 
-def distrust_all_but(connection: Connection, board_ids: Collection[str]) -> None:
-    """Say that Redis may have missed changes of all boards but these."""
+def invalidate_all_but(connection: Connection, board_ids: Collection[str]) -> None:
+    """Invalidate the rankings of all other leaderboards in Redis, which may have missed changes."""
     _RAISE_EPOCHS_BUT_OF.rows(connection, text_array(sorted(board_ids)))

@@ -19,9 +19,9 @@ SELECT count(*) FROM (SELECT FROM leaderboard_journal LIMIT $1::integer) AS entr
 SELECT set_config('synchronous_commit', 'off', true);
 
 -- name: delete_journal_entries
--- Delete entries whose scores Redis has.
--- $1 entry_ids
-DELETE FROM leaderboard_journal WHERE entry_id = ANY ($1::bigint[]);
+-- Delete entries whose scores Redis has, unless the scores were stored for another identity of the database.
+-- $1 entry_ids, $2 database_key
+DELETE FROM leaderboard_journal WHERE entry_id = ANY ($1::bigint[]) AND $2 = (SELECT database_key());
 
 -- name: raise_epochs_of
 -- Invalidate what Redis holds of these leaderboards: it may have missed changes.

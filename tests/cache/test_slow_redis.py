@@ -1,0 +1,94 @@
+"""A Redis that trickles holds threads for no longer than one that is silent, and few of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+
+from devstack.valkey import EmbeddedValkey
+from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, TURN_TIMEOUT_S, WAITING_MAX, Cache, CacheUnavailable
+from tests.support.busy_machine import LATE_S
+from tests.support.proxy import TcpProxy, proxy_to
+from tests.support.waiting import wait_until
+
+BYTES = 100_000
+
+
+class Slow(NamedTuple):
+    """A cache behind a proxy."""
+
+    cache: Cache
+    proxy: TcpProxy
+
+
+@pytest.fixture
+def slow(own_valkey: EmbeddedValkey) -> Iterator[Slow]:
+    with proxy_to(own_valkey.url) as (proxy, url):
+        cache = Cache(url, connections_max=64)
+        wait_until(lambda: cache.probe() is None)
+        cache.ask(lambda client: client.set("long", b"x" * BYTES))
+        yield Slow(cache, proxy)
+        cache.close()
+
+
+def read(cache: Cache) -> int:
+    return len(cache.ask(lambda client: client.get("long")) or b"")
+
+
+def test_a_trickling_reply_costs_no_more_than_the_time_limit(slow: Slow) -> None:
+    assert read(slow.cache) == BYTES
+    slow.proxy.trickle(0.01)
+    for _ in range(FAILURES_MAX):
+        started = time.monotonic()
+        with pytest.raises(CacheUnavailable):
+            read(slow.cache)
+        assert time.monotonic() - started < TIMEOUT_S + LATE_S
+    assert slow.cache.is_unavailable
+
+
+def test_the_circuit_breaker_stays_open_while_replies_trickle(slow: Slow) -> None:
+    slow.proxy.trickle(0.001)
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(CacheUnavailable):
+            read(slow.cache)
+    assert slow.cache.probe() is not None
+    assert slow.cache.is_unavailable
+    assert slow.cache.problem == "unavailable"
+    slow.proxy.trickle(0)
+    wait_until(lambda: slow.cache.probe() is None)
+    assert read(slow.cache) == BYTES
+
+
+def test_a_trickling_greeting_costs_no_more_than_the_time_limit(own_valkey: EmbeddedValkey) -> None:
+    with proxy_to(own_valkey.url) as (proxy, url):
+        proxy.trickle(0.01)
+        cache = Cache(url, connections_max=4)
+        started = time.monotonic()
+        assert cache.probe() is not None
+        assert time.monotonic() - started < TIMEOUT_S + LATE_S
+        cache.close()
+
+
+def test_few_threads_wait_for_redis_at_once(slow: Slow) -> None:
+    callers = 4 * WAITING_MAX
+    slow.proxy.freeze()
+
+    def ask(_: int) -> str:
+        try:
+            read(slow.cache)
+        except CacheUnavailable as error:
+            return str(error)
+        return "read"
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(callers) as threads:
+        outcomes = list(threads.map(ask, range(callers)))
+    assert time.monotonic() - started < TIMEOUT_S + TURN_TIMEOUT_S + LATE_S
+    waited = [outcome for outcome in outcomes if outcome == ""]
+    assert len(waited) <= WAITING_MAX
+    assert "read" not in outcomes
+    slow.proxy.thaw()
