@@ -16,7 +16,7 @@ from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.server import Server, ServiceBinding, serve
-from shared.runtime.clock import system_clock
+from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
@@ -33,11 +33,12 @@ LEADERBOARD_CONTRACT = leaderboard_service_pb2.DESCRIPTOR.services_by_name["Lead
 
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts. They stop in reverse order."""
-    catalogue = open_catalogue(settings.catalogue, EncodedCatalogue)
+    clocks = Clocks(process.clock)
+    catalogue = open_catalogue(settings.catalogue, EncodedCatalogue, clocks.earliest)
     health = Health([contract.full_name for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)])
     process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
-    database = open_database(settings.database, NAME, process, health)
+    database = open_database(settings.database, NAME, process, health, clocks)
     watch_catalogue(catalogue, database, process, health)
 
     def definitions() -> Catalogue:
@@ -45,20 +46,21 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
 
     leaderboard_cache = open_leaderboard_cache(cache, database, definitions, process)
     start_ranking_duties(leaderboard_cache, database, definitions, process)
-    start_ranking_refresh(catalogue.live, database, process)
+    start_ranking_refresh(catalogue.live, database, clocks, process)
     start_challenge_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
-        start_delivery(settings.rewards, database, process)
+        start_delivery(settings.rewards, database, clocks, process)
     servicer = ChallengeServicer(
         database,
         catalogue.live,
-        system_clock,
+        # Claims are due by the clock that all dispatchers share.
+        clocks.database,
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
     )
-    statistics = StatisticsServicer(database, catalogue.live, system_clock)
+    statistics = StatisticsServicer(database, catalogue.live, process.clock)
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
-    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, system_clock)
+    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, process.clock)
     server = Server(
         process.endpoint,
         [
@@ -73,10 +75,12 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     serve(server, health, process.lifecycle, process.grace_s)
 
 
+SERVICE = Service(NAME, "Lists players' challenges and accepts their claims.", ChallengeSettings, compose)
+
+
 def main() -> int:
     """Run the service until a signal ends it."""
-    service = Service(NAME, "Lists players' challenges and accepts their claims.", ChallengeSettings, compose)
-    return run_service(service, sys.argv[1:], os.environ)
+    return run_service(SERVICE, sys.argv[1:], os.environ)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import Window
+from shared.domain.clock_comparison import Now
 from shared.domain.instant import HOUR, SECOND
+from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
 from shared.rpc.server import Server, ServiceBinding, serve
-from shared.runtime.clock import system_clock
+from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process, Service, run_service
@@ -37,37 +39,53 @@ CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 
 def compose(settings: EventHandlerSettings, process: Process) -> None:
     """Start all parts; the last one to start is the first to stop."""
+    clocks = Clocks(process.clock)
     # Events are judged by the definitions as they are.
-    catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions)
-    window = Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND)
+    catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions, clocks.earliest)
+    horizon = EventHorizon(Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND))
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
     process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
-    database = open_database(settings.database, NAME, process, health)
+    database = open_database(settings.database, NAME, process, health, clocks)
+
+    def renew_horizon() -> None:
+        horizon.renew(database, clocks.earliest(), time.monotonic() + RENEW_TIMEOUT_S)
+
+    process.duties.start(
+        "renew event horizon", RENEW_INTERVAL_S, renew_horizon, timeout_s=RENEW_TIMEOUT_S + STEP_TIMEOUT_S
+    )
 
     def keep_partitions() -> None:
         deadline = time.monotonic() + PASS_DEADLINE_S
-        telemetry.days_without_partition = keep_ledger_partitions(database, window.horizon, system_clock(), deadline)
+        telemetry.days_without_partition = keep_ledger_partitions(
+            database, horizon.window.horizon, clocks.earliest(), deadline, may_drop=clocks.agreed and horizon.known
+        )
 
     process.duties.start(
         "keep ledger partitions", KEEP_INTERVAL_S, keep_partitions, timeout_s=PASS_DEADLINE_S + STEP_TIMEOUT_S
     )
 
     watch_catalogue(catalogue, database, process, health)
-    start_period_maintenance(catalogue.live, database, window.horizon, process)
+    start_period_maintenance(catalogue.live, database, horizon, clocks, process)
 
     boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).rankings
     score_writer = ScoreWriter(database, boards) if boards is not None else None
     if score_writer is not None:
         score_writer.start()
         process.lifecycle.on_stop("score writer", lambda: score_writer.close(LAST_SCORES_S))
+
+    def now() -> Now:
+        present = clocks.now()
+        # Before the horizons of other handlers are known, no event is refused as too old.
+        return present if horizon.known else present._replace(confirmed=False)
+
     flusher = EventFlusher(database, telemetry, score_writer, keep_content=settings.events.keep_content)
     group_commit = GroupCommit(flusher, buffer_events_max=settings.events.buffer_events_max)
     telemetry.watch(group_commit)
     group_commit.start()
     process.lifecycle.on_stop("writer", lambda: group_commit.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
-    servicer = EventServicer(group_commit, catalogue.live, window, system_clock, telemetry)
+    servicer = EventServicer(group_commit, catalogue.live, lambda: horizon.window, now, telemetry)
     server = Server(
         process.endpoint,
         [ServiceBinding(CONTRACT, servicer)],
@@ -79,10 +97,12 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
 
 
+SERVICE = Service(NAME, "Takes events in and turns them into progress.", EventHandlerSettings, compose)
+
+
 def main() -> int:
     """Run the handler until a signal stops it, and return the exit code."""
-    service = Service(NAME, "Takes events in and turns them into progress.", EventHandlerSettings, compose)
-    return run_service(service, sys.argv[1:], os.environ)
+    return run_service(SERVICE, sys.argv[1:], os.environ)
 
 
 if __name__ == "__main__":

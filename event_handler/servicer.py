@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import grpc
@@ -15,12 +15,12 @@ from event_handler.submission import Submission
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import Window, judge
 from shared.domain.catalogue import Catalogue
+from shared.domain.clock_comparison import Now
 from shared.domain.errors import InvalidRequest
 from shared.domain.events import Event, Outcome
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.rpc.deadlines import DEFAULT_S, deadline_of
 from shared.rpc.event_messages import read_event, result_message
-from shared.runtime.clock import Clock
 
 EVENTS_PER_CALL_MAX = 1_000
 """The most events that the contract allows in one call."""
@@ -33,14 +33,14 @@ class EventServicer:
         self,
         group_commit: GroupCommit,
         catalogue: LiveCatalogue[Catalogue],
-        window: Window,
-        clock: Clock,
+        window: Callable[[], Window],
+        now: Callable[[], Now],
         telemetry: EventTelemetry,
     ) -> None:
         self._group_commit = group_commit
         self._catalogue = catalogue
         self._window = window
-        self._clock = clock
+        self._now = now
         self._telemetry = telemetry
         self.streams = Pipelines()
         """The open streams of this servicer."""
@@ -72,12 +72,12 @@ class EventServicer:
 
     def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False) -> _TakenIn:
         """Judge events by the current catalogue and submit the accepted ones."""
-        catalogue, now = self._catalogue.current, self._clock()
+        catalogue, window, now = self._catalogue.current, self._window(), self._now()
         refusals: list[Outcome | None] = []
         accepted: list[Event] = []
         for message in messages:
             event = read_event(message)
-            refusal = event if isinstance(event, Outcome) else judge(event, catalogue, self._window, now)
+            refusal = event if isinstance(event, Outcome) else judge(event, catalogue, window, now)
             refusals.append(refusal)
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)

@@ -7,6 +7,7 @@ import sys
 
 from reward_dispatcher.settings import DispatcherSettings
 from shared.rpc.server import Server, serve
+from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_database
@@ -19,16 +20,19 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
     """Start all parts; the last one to start is the first to stop. The server offers only health checks."""
     health = Health([NAME])
     process.readiness.follow(health)
-    database = open_database(settings.database, NAME, process, health)
-    start_delivery(settings.rewards, database, process)
+    clocks = Clocks(process.clock)
+    database = open_database(settings.database, NAME, process, health, clocks)
+    start_delivery(settings.rewards, database, clocks, process)
     server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)
     serve(server, health, process.lifecycle, process.grace_s)
 
 
+SERVICE = Service(NAME, "Delivers claimed rewards to their providers.", DispatcherSettings, compose)
+
+
 def main() -> int:
     """Run the dispatcher until a signal stops it, and return the exit code."""
-    service = Service(NAME, "Delivers claimed rewards to their providers.", DispatcherSettings, compose)
-    return run_service(service, sys.argv[1:], os.environ)
+    return run_service(SERVICE, sys.argv[1:], os.environ)
 
 
 if __name__ == "__main__":

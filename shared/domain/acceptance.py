@@ -6,6 +6,8 @@ import re
 from typing import NamedTuple
 
 from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Source
+from shared.domain.clock_comparison import Now
+from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import HOUR, SECOND, Instant
 
@@ -37,18 +39,28 @@ def id_problem(text: str, length_max: int = ID_LENGTH_MAX) -> str | None:
     return None
 
 
-def judge(event: Event, catalogue: Catalogue, window: Window, now: Instant) -> Outcome | None:
-    """Return the outcome of an event that is not accepted, or None if it is accepted."""
+def judge(event: Event, catalogue: Catalogue, window: Window, now: Now) -> Outcome | None:
+    """Return the outcome of an event that is not accepted, or None if it is accepted.
+
+    Raise `ClocksDiffer` if the event is too early or too late by one clock and not by the other, or if there is only
+    one clock to judge by: a verdict is final, and callers throw the event away.
+    """
     problem = _problem(event)
     if problem is not None:
         return Outcome(Verdict.INVALID, reason=problem)
-    if event.time > now + window.skew:
-        return Outcome(Verdict.INVALID, reason=f"event_time: is more than {window.skew // SECOND} seconds ahead")
-    if event.time < now - window.horizon:
-        return Outcome(Verdict.TOO_OLD, reason=f"event_time: is more than {window.horizon // HOUR} hours ago")
+    if not now.latest - window.horizon <= event.time <= now.earliest + window.skew:
+        return _time_verdict(event.time, window, now)
     if event.stat not in catalogue.wanted:
         return _NO_MATCHING_GOAL
     return None
+
+
+def _time_verdict(time: Instant, window: Window, now: Now) -> Outcome:
+    if now.confirmed and time > now.latest + window.skew:
+        return Outcome(Verdict.INVALID, reason=f"event_time: is more than {window.skew // SECOND} seconds ahead")
+    if now.confirmed and time < now.earliest - window.horizon:
+        return Outcome(Verdict.TOO_OLD, reason=f"event_time: is more than {window.horizon // HOUR} hours ago")
+    raise ClocksDiffer
 
 
 def _problem(event: Event) -> str | None:

@@ -139,6 +139,14 @@ class DatabaseUnavailable(RetryableError):
     default_retry_after_s = 1.0
 
 
+class ClocksDiffer(RetryableError):
+    """An event's time is acceptable by only one of the clocks of the service and its database, or not judged yet."""
+
+    reason = "CLOCKS_DIFFER"
+    default_message = "the time of an event cannot be judged: the clocks of the service and its database differ"
+    default_retry_after_s = 2.0
+
+
 class CatalogueUnavailable(RetryableError):
     """No catalogue is in use yet: the one on disk waits for the database, or was refused."""
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable
-from shared.postgres import schema
+from shared.postgres import database_clock, schema
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.postgres.sessions import session_problem
+from shared.runtime.clocks import Clocks
 
 PROBE_DEADLINE_S = 2.0
 """A database that takes longer counts as unavailable."""
 
 
-def probe_database(database: Database) -> str | None:
-    """Return why the database cannot be used; None if it can."""
+def probe_database(database: Database, clocks: Clocks | None = None) -> str | None:
+    """Return why the database cannot be used; None if it can. Its clock is compared with the process's on the way."""
     deadline = time.monotonic() + PROBE_DEADLINE_S
     try:
-        return database.autocommit(_problem, deadline) or _write_problem(database, deadline)
+        problem = database.autocommit(_problem, deadline)
+        if clocks is not None and problem is None:
+            database.autocommit(lambda connection: clocks.read(lambda: database_clock.read(connection)), deadline)
+        return problem or _write_problem(database, deadline)
     except ChallengeError as error:
         return str(error)
 

@@ -46,6 +46,7 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.AlreadyClaimed: grpc.StatusCode.ALREADY_EXISTS,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ClocksDiffer: grpc.StatusCode.UNAVAILABLE,
     errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.RankingUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from prometheus_client import Counter
 
 from shared.runtime import command_line
+from shared.runtime.clock import Clock, system_clock
 from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
 from shared.runtime.http_port import HttpPort, Page
@@ -70,6 +71,8 @@ class Process:
     """Follows the health of the process, for orchestrators that ask over HTTP."""
     grace_s: float
     """Seconds that running calls get to end."""
+    clock: Clock = system_clock
+    """The wall clock of the process."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Service(Generic[S]):
     description: str
     settings: type[S]
     compose: Callable[[S, Process], None]
+    clock: Clock = system_clock
+    """The wall clock of the process."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
             pages = health_pages(readiness.reason)
             pages["/metrics"] = metrics_page(telemetry.registry, WORKER_RENDER_INTERVAL_S)
             about = {"metrics_port": _serve(Endpoint("127.0.0.1", 0, setting=""), pages)}
-        process = Process(endpoint, telemetry, lifecycle, duties, readiness, settings.process.grace_s)
+        process = Process(endpoint, telemetry, lifecycle, duties, readiness, settings.process.grace_s, service.clock)
         service.compose(settings, process)
         if worker is not None:
             worker.parent.tell_metrics_port(about["metrics_port"])

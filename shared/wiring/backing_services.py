@@ -14,7 +14,8 @@ from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TI
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
-from shared.runtime.clock import system_clock
+from shared.runtime.clock import Clock
+from shared.runtime.clocks import Clocks
 from shared.runtime.health import PROBE_INTERVAL_S, Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
@@ -28,13 +29,13 @@ _CACHE_CONNECTIONS_MAX = 1_100
 """More than the number of threads, so that a call never waits for a connection."""
 
 
-def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T]) -> CatalogueWatch[T]:
+def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T], clock: Clock) -> CatalogueWatch[T]:
     """Load the first catalogue. Raise `StartRefused` with all its problems if it is invalid.
 
     `prepare` converts it to the form that the service uses. No catalogue is in use before `watch_catalogue`.
     """
     try:
-        return CatalogueWatch(settings.path, prepare, system_clock)
+        return CatalogueWatch(settings.path, prepare, clock)
     except CatalogueInvalid as invalid:
         raise StartRefused(f"the catalogue {settings.path} is invalid:\n{invalid}") from None
 
@@ -78,14 +79,30 @@ def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
     telemetry.gauge("catalogue_refused", "1 while the catalogue on disk is refused.", lambda: float(watch.refused))
 
 
-def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health) -> Database:
-    """Connect to Postgres in the background. Health depends on it and on its schema."""
+def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health, clocks: Clocks) -> Database:
+    """Connect to Postgres in the background. Health depends on it, on its schema, and on its clock."""
     telemetry = DatabaseTelemetry(process.telemetry)
     database = Database(settings.url.reveal(), pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()
     process.lifecycle.on_stop("database", database.close)
-    probe = health.add_probe("database", lambda: probe_database(database))
-    process.duties.start("probe database", PROBE_INTERVAL_S, probe, timeout_s=PROBE_DEADLINE_S + STEP_TIMEOUT_S)
+    probe = health.add_probe("database", lambda: probe_database(database, clocks))
+    compare_clocks = health.add_probe("clock", clocks.problem)
+
+    def one_pass() -> None:
+        probe()
+        compare_clocks()
+
+    process.duties.start("probe database", PROBE_INTERVAL_S, one_pass, timeout_s=PROBE_DEADLINE_S + STEP_TIMEOUT_S)
+    process.telemetry.gauge(
+        "clock_difference_seconds",
+        "How far the database's clock is ahead of the process's.",
+        lambda: clocks.difference_s,
+    )
+    process.telemetry.gauge(
+        "database_clock_stepped",
+        "1 while the clocks differ because the database's clock stepped.",
+        lambda: float(clocks.database_stepped),
+    )
     return database
 
 

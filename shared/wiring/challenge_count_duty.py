@@ -10,7 +10,6 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.runtime.clock import system_clock
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
@@ -34,7 +33,7 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
         in_use = catalogue.in_use
         if in_use is None:
             return
-        count_challenges(database, in_use.prepared.catalogue, system_clock(), rest=stopping.wait)
+        count_challenges(database, in_use.prepared.catalogue, process.clock(), rest=stopping.wait)
         counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
 
     process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_TIMEOUT_S + STEP_TIMEOUT_S)

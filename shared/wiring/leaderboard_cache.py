@@ -22,7 +22,6 @@ from shared.operations.leaderboards.ranking_sync import PASS_TIMEOUT_S, SYNC_INT
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
-from shared.runtime.clock import system_clock
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 from shared.runtime.start_refused import StartRefused
@@ -49,18 +48,18 @@ def open_leaderboard_cache(
     Raise `StartRefused` if the database is known to have another prefix of keys in Redis.
     """
     if cache is None:
-        opened = LeaderboardCache(RankingSync(database, catalogue, system_clock))
+        opened = LeaderboardCache(RankingSync(database, catalogue, process.clock))
     else:
         _check_prefix(cache, database)
-        markers, started = RankingMarkers(cache), system_clock()
+        markers, started = RankingMarkers(cache), process.clock()
         rankings = RankingCache(cache, markers, CacheTelemetry(process.telemetry, cache))
         opened = LeaderboardCache(
-            RankingSync(database, catalogue, system_clock, rankings, markers), cache, rankings, markers
+            RankingSync(database, catalogue, process.clock, rankings, markers), cache, rankings, markers
         )
         process.telemetry.gauge(
             "leaderboard_lag_seconds",
             "Age of the oldest score that may be missing in Redis.",
-            lambda: (system_clock() - (opened.sync.fresh_at or started)) / SECOND,
+            lambda: (process.clock() - (opened.sync.fresh_at or started)) / SECOND,
         )
     process.duties.start(
         "sync leaderboards", SYNC_INTERVAL_S, opened.sync.one_pass, timeout_s=PASS_TIMEOUT_S + STEP_TIMEOUT_S

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import Instant
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.leaderboards.leaderboard_periods import (
     FINISH_TIMEOUT_S,
     MAINTAIN_INTERVAL_S,
@@ -16,24 +16,29 @@ from shared.operations.leaderboards.leaderboard_periods import (
 )
 from shared.postgres.database import Database
 from shared.postgres.long_work import STOP_S, LongWork
-from shared.runtime.clock import system_clock
+from shared.runtime.clocks import Clocks
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
+COMPARISON_WAIT_S = 1.0
+"""Longest wait of a pass for the first comparison of the clocks, which takes milliseconds after a start."""
+
 
 def start_period_maintenance(
-    live: LiveCatalogue[Catalogue], database: Database, horizon: Instant, process: Process
+    live: LiveCatalogue[Catalogue], database: Database, horizon: EventHorizon, clocks: Clocks, process: Process
 ) -> None:
-    """Start the duty. `horizon` is the accepted age of events in microseconds."""
+    """Start the duty. While the clocks differ, it makes nothing final."""
     work = LongWork(database, FINISH_TIMEOUT_S)
     finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings made final.")
 
     def one_pass() -> None:
         in_use = live.in_use
         if in_use is not None:
-            now = system_clock()
-            maintain_leaderboard_periods(database, in_use.prepared, horizon, now, time.monotonic() + MAINTAIN_TIMEOUT_S)
-            finished.inc(finish_leaderboard_periods(work, horizon, now))
+            now, accepted_age = clocks.earliest(), horizon.window.horizon
+            deadline = time.monotonic() + MAINTAIN_TIMEOUT_S
+            maintain_leaderboard_periods(database, in_use.prepared, accepted_age, now, deadline)
+            if clocks.wait_until_compared(COMPARISON_WAIT_S) and clocks.agreed:
+                finished.inc(finish_leaderboard_periods(work, accepted_age, now))
 
     process.duties.start(
         "maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from shared.domain.grants import RetryPolicy
@@ -11,24 +12,38 @@ from shared.operations.rewards.reconcile import RECONCILE_INTERVAL_S, reconcile
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.database import Database
 from shared.providers.opening import open_providers
-from shared.runtime.clock import system_clock
+from shared.runtime.clocks import Clocks
 from shared.runtime.process_name import ProcessName
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.service import Process
 
 STOP_MARGIN_S = 1.0
+COMPARISON_WAIT_S = 1.0
+"""Longest wait of a pass for the first comparison of the clocks, which takes milliseconds after a start."""
 
 
-def start_delivery(settings: RewardSettings, database: Database, process: Process) -> None:
-    """Start to deliver. At shutdown, deliveries under way are completed and recorded, and the rest is released.
+def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks, process: Process) -> None:
+    """Start to deliver, by the clock of the database, which all processes share.
+
+    At shutdown, deliveries under way are completed and recorded, and the rest is released.
 
     Raise `StartRefused` if a provider is named but not configured.
     """
     telemetry = RewardTelemetry(process.telemetry)
+
+    def once_compared(one_pass: Callable[[], object]) -> Callable[[], None]:
+        """Return a pass that does nothing before the database's clock was read."""
+
+        def guarded() -> None:
+            if clocks.wait_until_compared(COMPARISON_WAIT_S):
+                one_pass()
+
+        return guarded
+
     owner = ProcessName()
-    count = partial(count_queue, database, system_clock, telemetry)
-    process.duties.start("count reward queue", COUNT_INTERVAL_S, count, timeout_s=COUNT_TIMEOUT_S)
-    for name, provider in open_providers(settings, system_clock).items():
+    count = partial(count_queue, database, clocks.database, telemetry)
+    process.duties.start("count reward queue", COUNT_INTERVAL_S, once_compared(count), timeout_s=COUNT_TIMEOUT_S)
+    for name, provider in open_providers(settings, process.clock).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(
             name=name,
@@ -38,16 +53,22 @@ def start_delivery(settings: RewardSettings, database: Database, process: Proces
             policy=RetryPolicy(attempts_max=settings.attempts_max),
             owner=owner,
         )
-        dispatcher = Dispatcher(database, destination, system_clock, telemetry)
+        dispatcher = Dispatcher(database, destination, clocks.database, telemetry)
         process.lifecycle.on_stop(
             f"deliveries to {name}",
             dispatcher.close,
             timeout_s=2 * settings.timeout_s + STATEMENT_TIMEOUT_S + STOP_MARGIN_S,
         )
         process.duties.start(
-            f"deliver to {name}", PASS_INTERVAL_S, dispatcher.one_pass, timeout_s=POLL_S + 2 * STATEMENT_TIMEOUT_S
+            f"deliver to {name}",
+            PASS_INTERVAL_S,
+            once_compared(dispatcher.one_pass),
+            timeout_s=POLL_S + 2 * STATEMENT_TIMEOUT_S,
         )
-        reconcile_pass = partial(reconcile, database, destination, system_clock, telemetry)
+        reconcile_pass = partial(reconcile, database, destination, clocks.database, telemetry)
         process.duties.start(
-            f"reconcile {name}", RECONCILE_INTERVAL_S, reconcile_pass, timeout_s=2 * settings.timeout_s + STOP_MARGIN_S
+            f"reconcile {name}",
+            RECONCILE_INTERVAL_S,
+            once_compared(reconcile_pass),
+            timeout_s=2 * settings.timeout_s + STOP_MARGIN_S,
         )

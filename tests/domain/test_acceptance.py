@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, Window, id_problem, judge
 from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Catalogue, Source, Stat
+from shared.domain.clock_comparison import Now
+from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import HOUR, SECOND
 from tests.support.strategies import KILLS, catalogues, events
@@ -54,16 +56,16 @@ ACCEPTED = [
 
 @pytest.mark.parametrize(("event", "reason"), FAULTS, ids=[reason for _, reason in FAULTS])
 def test_an_invalid_event_is_refused_naming_the_field(event: Event, reason: str) -> None:
-    assert judge(event, CATALOGUE, WINDOW, NOW) == Outcome(Verdict.INVALID, reason=reason)
+    assert judge(event, CATALOGUE, WINDOW, Now.at(NOW)) == Outcome(Verdict.INVALID, reason=reason)
 
 
 @pytest.mark.parametrize("event", ACCEPTED, ids=range(len(ACCEPTED)))
 def test_an_event_at_the_limits_is_accepted(event: Event) -> None:
-    assert judge(event, CATALOGUE, WINDOW, NOW) is None
+    assert judge(event, CATALOGUE, WINDOW, Now.at(NOW)) is None
 
 
 def test_an_event_before_the_window_is_too_old() -> None:
-    outcome = judge(GOOD._replace(time=NOW - 72 * HOUR - 1), CATALOGUE, WINDOW, NOW)
+    outcome = judge(GOOD._replace(time=NOW - 72 * HOUR - 1), CATALOGUE, WINDOW, Now.at(NOW))
     assert outcome == Outcome(Verdict.TOO_OLD, reason="event_time: is more than 72 hours ago")
 
 
@@ -71,7 +73,7 @@ def test_an_event_before_the_window_is_too_old() -> None:
 def test_the_window_is_exact_to_the_microsecond(horizon: int, skew: int, offset: int) -> None:
     window = Window(horizon, skew)
     for age in (-offset, horizon, horizon + 1, -skew, -skew - 1):
-        outcome = judge(GOOD._replace(time=NOW - age), CATALOGUE, window, NOW)
+        outcome = judge(GOOD._replace(time=NOW - age), CATALOGUE, window, Now.at(NOW))
         verdict = outcome.verdict if outcome is not None else None
         if age > horizon:
             assert verdict is Verdict.TOO_OLD
@@ -83,18 +85,53 @@ def test_the_window_is_exact_to_the_microsecond(horizon: int, skew: int, offset:
 
 @given(catalogues(goals_max=3), events())
 def test_an_event_without_a_matching_goal_or_stat_is_reported_as_such(catalogue: Catalogue, event: Event) -> None:
-    outcome = judge(event, catalogue, WINDOW, event.time)
+    outcome = judge(event, catalogue, WINDOW, Now.at(event.time))
     assert outcome == (None if event.stat in catalogue.wanted else Outcome(Verdict.NO_MATCHING_GOAL))
     unwatched = None if event.stat == LOGIN else Outcome(Verdict.NO_MATCHING_GOAL)
-    assert judge(event, Catalogue("empty", ()), WINDOW, event.time) == unwatched
+    assert judge(event, Catalogue("empty", ()), WINDOW, Now.at(event.time)) == unwatched
 
 
 def test_a_login_needs_no_amount_and_no_matching_goal() -> None:
     login = Event("id", "player", NOW, LOGIN)
-    assert judge(login, CATALOGUE, WINDOW, NOW) is None
+    assert judge(login, CATALOGUE, WINDOW, Now.at(NOW)) is None
 
 
 @given(st.text(max_size=130))
 def test_an_id_is_valid_if_and_only_if_it_is_short_and_has_no_control_character(text: str) -> None:
     controls = [character for character in text if ord(character) < 0x20 or 0x7F <= ord(character) <= 0x9F]
     assert (id_problem(text) is None) == (0 < len(text) <= 128 and not controls)
+
+
+DIFFERENT = Now(NOW - HOUR, NOW + HOUR)
+UNCONFIRMED = Now(NOW, NOW, confirmed=False)
+
+
+@pytest.mark.parametrize("now", [DIFFERENT, UNCONFIRMED], ids=["different clocks", "one clock"])
+@pytest.mark.parametrize("time", [NOW + WINDOW.skew + 1, NOW - WINDOW.horizon - 1], ids=["too early", "too late"])
+def test_no_verdict_is_given_on_a_time_by_one_clock_alone(now: Now, time: int) -> None:
+    with pytest.raises(ClocksDiffer) as refusal:
+        judge(GOOD._replace(time=time), CATALOGUE, WINDOW, now)
+    assert refusal.value.retry_after_s > 0
+
+
+@pytest.mark.parametrize(
+    ("time", "verdict"),
+    [
+        (DIFFERENT.latest + WINDOW.skew + 1, Verdict.INVALID),
+        (DIFFERENT.earliest - WINDOW.horizon - 1, Verdict.TOO_OLD),
+    ],
+)
+def test_a_verdict_by_both_clocks_stands_although_they_differ(time: int, verdict: Verdict) -> None:
+    outcome = judge(GOOD._replace(time=time), CATALOGUE, WINDOW, DIFFERENT)
+    assert outcome is not None
+    assert outcome.verdict is verdict
+
+
+@pytest.mark.parametrize("now", [DIFFERENT, UNCONFIRMED], ids=["different clocks", "one clock"])
+def test_an_event_that_every_clock_accepts_is_accepted(now: Now) -> None:
+    assert judge(GOOD._replace(time=now.earliest), CATALOGUE, WINDOW, now) is None
+
+
+def test_other_faults_need_no_clock() -> None:
+    outcome = judge(GOOD._replace(event_id="", time=0), CATALOGUE, WINDOW, UNCONFIRMED)
+    assert outcome == Outcome(Verdict.INVALID, reason="event_id: is required")

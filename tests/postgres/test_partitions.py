@@ -51,13 +51,15 @@ def note(connection: Connection, days: Sequence[Day]) -> set[bytes]:
 def keep(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
     """Run one pass in a transaction of its own."""
     with connection.transaction():
-        return keep_partitions(connection, first, last)
+        return keep_partitions(connection, first, last, (last + 1) * DAY)
 
 
 def test_missing_partitions_are_created_and_old_ones_dropped(either_connection: Connection) -> None:
     assert keep(either_connection, FIRST_DAY, FIRST_DAY + 4) == PartitionChanges(made=5, dropped=0)
     assert partitions(either_connection) == named(FIRST_DAY, FIRST_DAY + 4)
-    assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=2, dropped=2)
+    assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=2, dropped=1)
+    assert partitions(either_connection) == named(FIRST_DAY + 1, FIRST_DAY + 6)
+    assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=0, dropped=1)
     assert partitions(either_connection) == named(FIRST_DAY + 2, FIRST_DAY + 6)
     assert keep(either_connection, FIRST_DAY + 2, FIRST_DAY + 6) == PartitionChanges(made=0, dropped=0)
 

@@ -31,7 +31,7 @@ DEMO = PROJECT / "catalogues" / "demo.yaml"
 SERVING_S = 20.0
 """Seconds for a service to start: 2 on an idle machine, more on a busy one."""
 STOP_S = 15.0
-PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
+PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT", "reward_dispatcher": "DISPATCHER"}
 HEALTH_TIMEOUT_S = 2.0
 
 
@@ -56,7 +56,7 @@ class ServiceProcess:
         }
         self._child = Child(
             module,
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", *self._program(module), *arguments],
             output=Lines(self._note),
             env={**os.environ, **settings, **environ},
             cwd=PROJECT,
@@ -157,11 +157,26 @@ class ServiceProcess:
         self._child.tail()
         self._own_port.close()
 
+    def _program(self, module: str) -> list[str]:
+        """Return what Python runs: the name of a module, and its first arguments."""
+        return [module]
+
     def _note(self, line: str) -> None:
         try:
             self.logs.append(json.loads(line))
         except json.JSONDecodeError:
             self.other_lines.append(line)
+
+
+class WrongClockProcess(ServiceProcess):
+    """A service whose wall clock is ahead, or behind if `ahead_s` is negative."""
+
+    def __init__(self, ahead_s: int, module: str, database_url: str, **environ: str) -> None:
+        self._ahead_s = ahead_s
+        super().__init__(module, database_url, **environ)
+
+    def _program(self, module: str) -> list[str]:
+        return ["tests.support.shifted_service", module, str(self._ahead_s)]
 
 
 @contextmanager

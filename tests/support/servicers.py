@@ -15,6 +15,7 @@ from event_handler.servicer import EventServicer
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import Window
 from shared.domain.catalogue import Catalogue
+from shared.domain.clock_comparison import Now
 from shared.domain.instant import Instant
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
@@ -81,7 +82,7 @@ def event_servicer(
         group_commit.start()
         try:
             judging = live(catalogue, lambda definitions: definitions)
-            yield EventServicer(group_commit, judging, window, clock, telemetry)
+            yield EventServicer(group_commit, judging, lambda: window, lambda: Now.at(clock()), telemetry)
         finally:
             group_commit.close(CLOSE_S)
 

@@ -25,6 +25,7 @@ from shared.postgres.goals import assignments
 
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
+_DAY_IS_DROPPED = Outcome(Verdict.TOO_OLD, reason="event_time: is of a day whose event ids are no longer kept")
 
 
 class Applied(NamedTuple):
@@ -56,6 +57,12 @@ def apply_events(
             unseen.remove(key.event_hash)
             outcomes[index] = _APPLIED
             fresh.append(index)
+    if len(fresh) < len(events):
+        first_day = ledger.first_day(connection)
+        for index, event in enumerate(events):
+            # The ids of its day were dropped, so whether it is a duplicate cannot be known any more.
+            if event.day < first_day:
+                outcomes[index] = _DAY_IS_DROPPED
     if not fresh:
         return Applied(outcomes, None)
 

@@ -1,4 +1,4 @@
-"""The duty that keeps the ledger's partitions."""
+"""The duty that maintains the ledger's partitions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ DAYS_AHEAD = 3
 """Days for which partitions are made ahead. All handlers may be down for this long before an event has no partition."""
 
 
-def keep_ledger_partitions(database: Database, horizon: int, now: Instant, deadline: float) -> int:
-    """Make partitions ahead, drop old ones, and return the number of days in the default partition.
+def keep_ledger_partitions(
+    database: Database, horizon: Instant, now: Instant, deadline: float, *, may_drop: bool = True
+) -> int:
+    """Create partitions ahead and drop an old one; return how many days are caught by the default partition.
 
-    `horizon` is the accepted age of events in microseconds. A day is dropped when its last event was too old a day ago.
+    `horizon` is the accepted age of events in microseconds. A day is due when its last event was too old a day ago. It
+    is dropped if it is due by the database's clock, too, and by the horizons of all handlers; one day at most.
     """
     first, last = day_of(now - horizon) - 1, day_of(now) + DAYS_AHEAD
-    database.transact(lambda connection: ledger_partitions.keep_partitions(connection, first, last), deadline)
+    process_time = now if may_drop else None
+    database.transact(
+        lambda connection: ledger_partitions.keep_partitions(connection, first, last, process_time), deadline
+    )
     return database.autocommit(ledger_partitions.days_without_partition, deadline)

@@ -70,19 +70,20 @@ def maintain_leaderboard_periods(
 def finish_leaderboard_periods(work: LongWork, horizon: Instant, now: Instant) -> int:
     """Make ended periods final, each in its own transaction, and return how many.
 
-    Return 0 while another process does this.
+    A period is due when its last event was too old an hour ago: by `now` and by the database's clock, and by the
+    horizons of all handlers. Return 0 while another process does this.
     """
     finished = 0
-    while work.transact(lambda connection: _finish_next(connection, now - horizon - FINAL_MARGIN, now)):
+    while work.transact(lambda connection: _finish_next(connection, horizon, now)):
         finished += 1
     return finished
 
 
-def _finish_next(connection: Connection, ended_by: Instant, now: Instant) -> bool:
+def _finish_next(connection: Connection, horizon: Instant, now: Instant) -> bool:
     """Make the period final that ended first. Return False if there is none, or if another process does this."""
     if not leaderboard_periods.lock_periods(connection):
         return False
-    period = leaderboard_periods.next_to_end(connection, ended_by)
+    period = leaderboard_periods.next_to_end(connection, now, horizon, FINAL_MARGIN)
     if period is None:
         return False
     leaderboard_periods.finish(connection, *period, now)

@@ -14,6 +14,7 @@ from shared.postgres.events.tallies import stat_of
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_events_seen")
+_FIRST_DAY = statement("first_ledger_day")
 _BY_TRANSACTION = statement("event_seen_by_transaction")
 _READ = statement("read_events_seen")
 _WRITE_A_PAGE = statement("write_a_page")
@@ -43,6 +44,7 @@ def insert_unseen(
 ) -> set[bytes]:
     """Record these events as seen, and return the hashes of those that were not seen before.
 
+    Events of days before `first_day` are not recorded and not returned, whatever clocks and settings say.
     With `content` the events themselves are kept, too, for audit and replay. `keys` may contain duplicates.
     """
     keys = sorted(keys)
@@ -60,6 +62,11 @@ def insert_unseen(
         nullable_int_array([event.value for event in kept]),
     )
     return {event_hash for (event_hash,) in rows}
+
+
+def first_day(connection: Connection) -> Day:
+    """Return the first day that the ledger holds. It does not change while this transaction has inserted events."""
+    return int(_FIRST_DAY.value(connection))
 
 
 def seen_by_transaction(connection: Connection, key: LedgerKey, transaction_id: int) -> bool:

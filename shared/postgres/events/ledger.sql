@@ -1,6 +1,7 @@
 -- name: insert_events_seen
--- Record events as seen and return the hashes of those that were not seen before, each once. Keys must be sorted: their
--- order is the lock order. The arrays of content are empty where content is not kept; unnest pads them with nulls.
+-- Record events as seen and return the hashes of those that were not seen before, each once. Events of days that the
+-- ledger no longer holds are neither recorded nor returned. Keys must be sorted: their order is the lock order. The
+-- arrays of content are empty where content is not kept; unnest pads them with nulls.
 -- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
 -- $9 values
 INSERT INTO event_seen (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
@@ -11,8 +12,13 @@ FROM unnest(
     $1::integer[], $2::text[], $3::bytea[],
     $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
 ) AS arrived (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
+WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
+
+-- name: first_ledger_day
+-- Return the first day that the ledger holds, in days since 1970.
+SELECT first_day - date 'epoch' FROM event_ledger;
 
 -- name: event_seen_by_transaction
 -- Return a row if this transaction recorded this event: after a lost connection that tells whether its COMMIT

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.instant import Day
+from shared.domain.instant import Day, Instant
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _LOCK = statement("lock_partition_duty")
 _LIMIT_LOCK_WAIT = statement("limit_lock_wait")
 _MAKE = statement("make_ledger_partitions")
-_DROP = statement("drop_ledger_partitions")
+_DROP = statement("drop_oldest_ledger_day")
 _WITHOUT_PARTITION = statement("days_without_partition")
 
 
@@ -22,15 +22,21 @@ class PartitionChanges(NamedTuple):
     dropped: int
 
 
-def keep_partitions(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
-    """Create the missing partitions from `first` to `last`, and drop earlier ones, in a transaction of its own.
+def keep_partitions(
+    connection: Connection, first: Day, last: Day, process_time: Instant | None = None
+) -> PartitionChanges | None:
+    """Create the missing partitions from `first` to `last`, and drop an earlier one, in a transaction of its own.
+
+    A day is dropped only if the database agrees that it is due: by its own clock, and by the horizons of all handlers,
+    of which those count that were renewed within a day by both clocks. Without `process_time` nothing is dropped.
 
     Return what changed; None if another process does this at the moment.
     """
     if not _LOCK.value(connection):
         return None
     _LIMIT_LOCK_WAIT.value(connection)
-    return PartitionChanges(_MAKE.value(connection, first, last), _DROP.value(connection, first))
+    made = _MAKE.value(connection, first, last)
+    return PartitionChanges(made, 0 if process_time is None else _DROP.value(connection, first, process_time))
 
 
 def days_without_partition(connection: Connection) -> int:

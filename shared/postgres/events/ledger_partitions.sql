@@ -7,16 +7,19 @@ SELECT pg_try_advisory_xact_lock(1667785068, 1);
 SELECT set_config('lock_timeout', '500ms', true);
 
 -- name: make_ledger_partitions
--- Create the missing partitions of these days and return how many were created.
+-- Create the missing partitions of these days and return how many were created. Dropped days get none.
 -- $1 first_day, $2 last_day
 SELECT count(*)
-FROM generate_series($1::integer, $2::integer) AS day
+FROM generate_series(
+    greatest($1::integer, (SELECT first_day - date 'epoch' FROM event_ledger)), $2::integer
+) AS day
 WHERE make_event_seen_partition(date 'epoch' + day);
 
--- name: drop_ledger_partitions
--- Drop the partitions of all days before this one and return how many were dropped.
--- $1 first_day_kept
-SELECT drop_event_seen_partitions(date 'epoch' + $1::integer);
+-- name: drop_oldest_ledger_day
+-- Drop the oldest day if it lies before this one and is also due by the database's clock and by the horizons in force.
+-- Return how many were dropped, 0 or 1.
+-- $1 first_day_kept, $2 process_time
+SELECT drop_oldest_event_day(date 'epoch' + $1::integer, instant($2));
 
 -- name: days_without_partition
 -- Return the number of days of which the default partition holds rows.

@@ -76,9 +76,14 @@ def lock_periods(connection: Connection) -> bool:
     return bool(_LOCK_PERIODS.value(connection))
 
 
-def next_to_end(connection: Connection, ended_by: Instant) -> tuple[str, Instant] | None:
-    """Lock and return the period that ended longest ago and is not final, as leaderboard and start."""
-    row = _NEXT_TO_END.row(connection, ended_by)
+def next_to_end(
+    connection: Connection, process_time: Instant, horizon: Instant, margin: Instant
+) -> tuple[str, Instant] | None:
+    """Lock and return the period that ended longest ago and is not final, as leaderboard and start.
+
+    It must have ended `horizon` and `margin` ago by both clocks, and longer if another handler has a greater horizon.
+    """
+    row = _NEXT_TO_END.row(connection, process_time, horizon, margin)
     return None if row is None else (row[0], row[1])
 
 

@@ -69,11 +69,15 @@ WHERE board_id IN (
 SELECT pg_try_advisory_xact_lock(1667785068, 3);
 
 -- name: next_leaderboard_period_to_end
--- Lock and return the period that ended longest ago among those that ended by an instant and are not final.
--- $1 ended_by
+-- Lock and return the period that ended longest ago among those that are not final and that no event can change any more:
+-- by the clock of the process and by that of the database, and by the horizons of all handlers.
+-- $1 process_time, $2 horizon_us, $3 margin_us
 SELECT board_id, period_start
 FROM leaderboard_period
-WHERE final_time IS NULL AND period_end <= instant($1)
+WHERE final_time IS NULL
+    AND period_end <= least(instant($1), database_time())
+        - greatest($2::bigint * interval '1 microsecond', event_horizon_in_force(instant($1)))
+        - $3::bigint * interval '1 microsecond'
 ORDER BY period_end
 LIMIT 1
 FOR UPDATE;
