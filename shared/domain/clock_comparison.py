@@ -28,7 +28,7 @@ class Reading(NamedTuple):
 
     @property
     def difference(self) -> Instant:
-        """How far the clock of the database is ahead of the process's."""
+        """The lead of the database's clock over the process's."""
         return self.database - self.process
 
     @property
@@ -73,7 +73,7 @@ class ClockComparison:
 
     @property
     def agreement(self) -> Agreement:
-        """Whether the clocks agree, and if they do not, which is at fault."""
+        """The result of the comparison so far, and which clock is at fault."""
         if self.latest is None:
             return Agreement.UNKNOWN
         if not self._differing:

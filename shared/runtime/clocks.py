@@ -76,7 +76,7 @@ class Clocks:
 
     @property
     def difference_s(self) -> float:
-        """How far the database's clock is ahead of the process's, in seconds."""
+        """The lead of the database's clock over the process's, in seconds."""
         latest = self._comparison.latest
         return 0.0 if latest is None else latest.difference / SECOND
 

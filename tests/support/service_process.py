@@ -31,7 +31,9 @@ DEMO = PROJECT / "catalogues" / "demo.yaml"
 SERVING_S = 20.0
 """Seconds for a service to start: 2 on an idle machine, more on a busy one."""
 STOP_S = 15.0
-PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT", "reward_dispatcher": "DISPATCHER"}
+PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
+"""Prefixes of the settings of the services that have a contract."""
+_ALL_PREFIXES = {**PREFIXES, "reward_dispatcher": "DISPATCHER"}
 HEALTH_TIMEOUT_S = 2.0
 
 
@@ -40,7 +42,7 @@ class ServiceProcess:
 
     def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
         """Configure the process; `environ` overrides the default settings of tests."""
-        prefix = PREFIXES[module]
+        prefix = _ALL_PREFIXES[module]
         self._own_port = ReservedPort()
         self.port = int(environ.get(f"{prefix}_PORT", self._own_port.number))
         self.logs: list[dict[str, Any]] = []
