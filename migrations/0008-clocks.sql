@@ -51,32 +51,45 @@ RETURN (
 COMMENT ON FUNCTION event_horizon_in_force IS 'The greatest accepted age of events; zero if no handler runs.';
 
 -- Drops the oldest day of the ledger if it lies before this date, and if by the database's clock no handler accepts its
--- events any more, with a day to spare. One day at most, so that a mistake is seen before it has taken everything.
-CREATE FUNCTION drop_oldest_event_day(before date, process_time timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
+-- events any more, with a day to spare. Returns how many days were dropped: one at most, so that a mistake is seen before
+-- it has taken everything. Handlers of the release before call it, too.
+--
+-- The date itself tells the time of the process, as a lower bound: it lies before now by the horizon and a day. So a horizon
+-- counts here for some days longer than elsewhere, and days are dropped later rather than sooner.
+--
+-- Replacing a function forgets SECURITY DEFINER, which services need that do not own the tables.
+DO $migration$
 DECLARE
-    oldest text;
-    oldest_day date;
-    accepted_from date := ((database_time() - event_horizon_in_force(process_time)) AT TIME ZONE 'UTC')::date;
+    definer boolean := (SELECT prosecdef FROM pg_proc WHERE oid = 'drop_event_seen_partitions(date)'::regprocedure);
 BEGIN
-    SELECT child.relname, to_date(right(child.relname, 8), 'YYYYMMDD')
-    INTO oldest, oldest_day
-    FROM pg_inherits
-    JOIN pg_class AS child ON child.oid = pg_inherits.inhrelid
-    WHERE pg_inherits.inhparent = 'event_seen'::regclass AND child.relname ~ '^event_seen_[0-9]{8}$'
-    ORDER BY child.relname
-    LIMIT 1;
-    IF oldest IS NULL OR oldest_day >= least(before, accepted_from - 1) THEN
-        RETURN 0;
+    CREATE OR REPLACE FUNCTION drop_event_seen_partitions(before date) RETURNS integer LANGUAGE plpgsql AS $$
+    DECLARE
+        oldest text;
+        oldest_day date;
+        horizon interval := event_horizon_in_force(before::timestamp AT TIME ZONE 'UTC');
+        accepted_from date := ((database_time() - horizon) AT TIME ZONE 'UTC')::date;
+    BEGIN
+        SELECT child.relname, to_date(right(child.relname, 8), 'YYYYMMDD')
+        INTO oldest, oldest_day
+        FROM pg_inherits
+        JOIN pg_class AS child ON child.oid = pg_inherits.inhrelid
+        WHERE pg_inherits.inhparent = 'event_seen'::regclass AND child.relname ~ '^event_seen_[0-9]{8}$'
+        ORDER BY child.relname
+        LIMIT 1;
+        IF oldest IS NULL OR oldest_day >= least(before, accepted_from - 1) THEN
+            RETURN 0;
+        END IF;
+        -- Waits for inserts that have read the old first day, and keeps others waiting until they read the new one.
+        EXECUTE format('DROP TABLE %I', oldest);
+        UPDATE event_ledger SET first_day = greatest(first_day, oldest_day + 1);
+        RETURN 1;
+    END
+    $$;
+    IF definer THEN
+        EXECUTE format(
+            'ALTER FUNCTION drop_event_seen_partitions(date) SECURITY DEFINER SET search_path = %I, pg_temp',
+            current_schema()
+        );
     END IF;
-    -- Waits for inserts that have read the old first day, and keeps others waiting until they read the new one.
-    EXECUTE format('DROP TABLE %I', oldest);
-    UPDATE event_ledger SET first_day = greatest(first_day, oldest_day + 1);
-    RETURN 1;
 END
-$$;
-
-COMMENT ON FUNCTION drop_oldest_event_day IS 'The number of days dropped: 0 or 1.';
-
--- Handlers of the release before call this one. They drop by the same rules.
-CREATE OR REPLACE FUNCTION drop_event_seen_partitions(before date) RETURNS integer LANGUAGE sql
-RETURN drop_oldest_event_day(before, before::timestamp AT TIME ZONE 'UTC');
+$migration$;

@@ -69,9 +69,10 @@ def test_a_process_whose_clock_is_ahead_drops_nothing_that_is_accepted(
     with opened(database_url, pool_size=2) as database:
         assert flush(database, CATALOGUE, [today], soon()) == [Outcome(Verdict.APPLIED)]
         database.autocommit(lambda connection: event_horizons.renew(connection, HORIZON), soon())
+        days_ahead = day_of(NOON + ahead - HORIZON) - 1
         for _ in range(12):
             database.transact(
-                lambda connection: keep_partitions(connection, TODAY + 10, TODAY + 13, NOON + ahead), soon()
+                lambda connection: keep_partitions(connection, days_ahead, days_ahead + 3, may_drop=True), soon()
             )
         assert set(range(TODAY - 4, TODAY + 4)) <= set(days_held(connection))
         assert flush(database, CATALOGUE, [today], soon()) == [Outcome(Verdict.DUPLICATE)]
@@ -179,7 +180,7 @@ def test_an_event_that_waits_for_its_day_to_be_dropped_is_too_old(connection: Co
     make(connection, TODAY - 8, TODAY)
     with connected(database_url) as dropping, ThreadPoolExecutor(1) as thread, opened(database_url, 1) as database:
         dropping.execute("BEGIN")
-        keep_partitions(dropping, TODAY - 4, TODAY, NOON)
+        keep_partitions(dropping, TODAY - 4, TODAY, may_drop=True)
         waiting = thread.submit(flush, database, CATALOGUE, [event_of(TODAY - 8)], soon())
         blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'event_seen'"
         wait_until(lambda: connection.execute(blocked).fetchall())

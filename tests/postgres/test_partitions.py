@@ -51,7 +51,7 @@ def note(connection: Connection, days: Sequence[Day]) -> set[bytes]:
 def keep(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
     """Run one pass in a transaction of its own."""
     with connection.transaction():
-        return keep_partitions(connection, first, last, (last + 1) * DAY)
+        return keep_partitions(connection, first, last, may_drop=True)
 
 
 def test_missing_partitions_are_created_and_old_ones_dropped(either_connection: Connection) -> None:

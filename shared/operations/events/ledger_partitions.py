@@ -22,8 +22,7 @@ def keep_ledger_partitions(
     is dropped if it is due by the database's clock, too, and by the horizons of all handlers; one day at most.
     """
     first, last = day_of(now - horizon) - 1, day_of(now) + DAYS_AHEAD
-    process_time = now if may_drop else None
     database.transact(
-        lambda connection: ledger_partitions.keep_partitions(connection, first, last, process_time), deadline
+        lambda connection: ledger_partitions.keep_partitions(connection, first, last, may_drop=may_drop), deadline
     )
     return database.autocommit(ledger_partitions.days_without_partition, deadline)

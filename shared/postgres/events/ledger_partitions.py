@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.instant import Day, Instant
+from shared.domain.instant import Day
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -23,12 +23,12 @@ class PartitionChanges(NamedTuple):
 
 
 def keep_partitions(
-    connection: Connection, first: Day, last: Day, process_time: Instant | None = None
+    connection: Connection, first: Day, last: Day, *, may_drop: bool = False
 ) -> PartitionChanges | None:
     """Create the missing partitions from `first` to `last`, and drop an earlier one, in a transaction of its own.
 
-    A day is dropped only if the database agrees that it is due: by its own clock, and by the horizons of all handlers,
-    of which those count that were renewed within a day by both clocks. Without `process_time` nothing is dropped.
+    With `may_drop` a day is dropped, if the database agrees that it is due: by its clock and by the horizons of all
+    handlers.
 
     Return what changed; None if another process does this at the moment.
     """
@@ -36,7 +36,7 @@ def keep_partitions(
         return None
     _LIMIT_LOCK_WAIT.value(connection)
     made = _MAKE.value(connection, first, last)
-    return PartitionChanges(made, 0 if process_time is None else _DROP.value(connection, first, process_time))
+    return PartitionChanges(made, _DROP.value(connection, first) if may_drop else 0)
 
 
 def days_without_partition(connection: Connection) -> int:

@@ -18,8 +18,8 @@ WHERE make_event_seen_partition(date 'epoch' + day);
 -- name: drop_oldest_ledger_day
 -- Drop the oldest day if it lies before this one and is also due by the database's clock and by the horizons in force.
 -- Return how many were dropped, 0 or 1.
--- $1 first_day_kept, $2 process_time
-SELECT drop_oldest_event_day(date 'epoch' + $1::integer, instant($2));
+-- $1 first_day_kept
+SELECT drop_event_seen_partitions(date 'epoch' + $1::integer);
 
 -- name: days_without_partition
 -- Return the number of days of which the default partition holds rows.
