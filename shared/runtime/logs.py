@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import os
 import sys
 import threading
+import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+from shared.runtime.log_queue import LogQueue
 
 _uncaught = logging.getLogger("uncaught")
 
@@ -51,14 +58,43 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def log_to_stderr(level: str, *, worker: int | None = None) -> None:
+class RateLimit(logging.Filter):
+    """Passes one record of each message and level in an interval, with the number of those suppressed before it."""
+
+    def __init__(self, interval_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._interval_s = interval_s
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._passed: dict[tuple[int, str], float] = {}
+        self._suppressed: Counter[tuple[int, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record passes."""
+        key, now = (record.levelno, str(record.msg)), self._monotonic()
+        with self._lock:
+            if now - self._passed.get(key, -math.inf) < self._interval_s:
+                self._suppressed[key] += 1
+                return False
+            self._passed[key] = now
+            suppressed = self._suppressed.pop(key, 0)
+        if suppressed:
+            record.suppressed = suppressed
+        return True
+
+
+def log_to_stderr(level: str, *, worker: int | None = None) -> LogQueue:
     """Send all logs of the process from `level` up to standard error; `worker` is the index among several.
 
-    Python's warnings, and exceptions that nothing catches in any thread, become lines like all others.
+    Python's warnings, and exceptions that nothing catches in any thread, become lines like all others. gRPC's core
+    writes to standard error by itself, in a form of its own, and waits for a reader that stalls: it is silenced unless
+    GRPC_VERBOSITY asks for it.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    queue = LogQueue(sys.stderr.fileno())
+    queue.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))
+    logging.basicConfig(level=level, handlers=[queue], force=True)
     logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: _uncaught.critical("uncaught", exc_info=(kind, error, trace))
     threading.excepthook = lambda uncaught: _uncaught.critical("uncaught in a thread", exc_info=uncaught.exc_value)
+    return queue

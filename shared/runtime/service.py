@@ -22,6 +22,7 @@ from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
 from shared.runtime.http_port import HttpPort, Page
 from shared.runtime.lifecycle import Lifecycle
+from shared.runtime.log_queue import LogQueue
 from shared.runtime.logs import log_to_stderr
 from shared.runtime.metrics_page import metrics_page
 from shared.runtime.parent_link import ParentLink
@@ -39,6 +40,8 @@ from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
 
 log = logging.getLogger(__name__)
+
+LOG_LINES_DROPPED = "Log lines that did not fit into the buffer, because their reader stalls."
 
 WORKER_RENDER_INTERVAL_S = 0.2
 """Seconds between two renderings of a worker's metrics: shorter than its parent's interval, which reads them."""
@@ -115,13 +118,13 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
             return 0
         hold_stop_signals()
         hold_reload_signal()
-        log_to_stderr(settings.process.log_level)
+        logs = log_to_stderr(settings.process.log_level)
         if arguments.worker:
             return _run_worker(service, settings)
         log.info("starting", extra={"service": service.module, "version": VERSION})
         if workers > 1:
             return _run_workers(service, settings, workers, environ)
-        return _run(service, settings)
+        return _run(service, settings, logs)
     except StartRefused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return EXIT_REFUSED
@@ -133,16 +136,17 @@ def _run_worker(service: Service[S], settings: S) -> int:
     index = parent.wait_for_index()
     if index is None:
         return 0
-    log_to_stderr(settings.process.log_level, worker=index)
+    logs = log_to_stderr(settings.process.log_level, worker=index)
     log.info("starting", extra={"service": service.module, "version": VERSION})
-    return _run(service, settings, Worker(index, parent))
+    return _run(service, settings, logs, Worker(index, parent))
 
 
-def _run(service: Service[S], settings: S, worker: Worker | None = None) -> int:
+def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None = None) -> int:
     """Run the service in this process: the only one, or one of several workers."""
     use_batch_scheduling()
     with Lifecycle() as lifecycle:
         telemetry, duties = _telemetry(service, settings, worker, lifecycle)
+        logs.on_drop = telemetry.counter("log_lines_dropped", LOG_LINES_DROPPED).inc
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
         readiness = Readiness()
         if worker is None:

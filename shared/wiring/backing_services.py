@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -18,12 +19,16 @@ from shared.runtime.clock import Clock
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import PROBE_INTERVAL_S, Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
+from shared.runtime.logs import RateLimit
 from shared.runtime.service import Process
 from shared.runtime.settings_groups import CatalogueSettings, DatabaseSettings, RedisSettings
 from shared.runtime.start_refused import StartRefused
 from shared.runtime.telemetry import Telemetry
 
 T = TypeVar("T")
+
+POOL_WARNING_INTERVAL_S = 10.0
+"""Interval in seconds between two equal warnings of the connection pool."""
 
 _CACHE_CONNECTIONS_MAX = 1_100
 """More than the number of threads, so that a call never waits for a connection."""
@@ -81,6 +86,8 @@ def _measure(watch: CatalogueWatch[T], telemetry: Telemetry) -> None:
 
 def open_database(settings: DatabaseSettings, name: str, process: Process, health: Health, clocks: Clocks) -> Database:
     """Connect to Postgres in the background. Health depends on it, on its schema, and on its clock."""
+    # The pool warns of every connection that it loses or does not get: hundreds a second while the database is away.
+    logging.getLogger("psycopg.pool").addFilter(RateLimit(POOL_WARNING_INTERVAL_S))
     telemetry = DatabaseTelemetry(process.telemetry)
     database = Database(settings.url.reveal(), pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()

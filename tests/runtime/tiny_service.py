@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -13,6 +14,8 @@ from shared.runtime.service import Process, Service, run_service
 from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.start_refused import StartRefused
+
+log = logging.getLogger(__name__)
 
 SLOW_START_S = 3.0
 
@@ -35,9 +38,15 @@ class TinySettings:
             "slow start",
             "hang at stop",
             "failing probe",
+            "chatty",
         ),
         help="What goes wrong.",
     )
+
+
+def _chat() -> None:
+    for _ in range(500):
+        log.info("chat %s", "x" * 200)
 
 
 def compose(settings: TinySettings, process: Process) -> None:
@@ -51,6 +60,8 @@ def compose(settings: TinySettings, process: Process) -> None:
         threading.Event().wait(SLOW_START_S)
     if settings.mishap == "hang at stop":
         process.lifecycle.on_stop("hanging part", threading.Event().wait, timeout_s=60)
+    if settings.mishap == "chatty":
+        process.duties.start("chat", 0.01, _chat)
     health = Health(["tiny"])
     reason = "away" if settings.mishap == "failing probe" else None
     process.readiness.follow(health)
