@@ -59,6 +59,16 @@ class KeySpace(NamedTuple):
         """Return the keys of the ranking being built beside it. Its marker is the builder's token."""
         return self._keys(ranking, _BUILD)
 
+    def of_the_release_before(self, ranking: RankingKey) -> list[str]:
+        """Return the keys of the ranking in format 1, in use and being built.
+
+        While processes of that release run, their rankings need the scores that this release stores, too.
+        """
+        if self.prefix:
+            return []
+        name = f"{APPLICATION}:1:{_name(ranking)}"
+        return [f"{name}{suffix}:{kind}" for suffix in ("", _BUILD) for kind in RankingKeys._fields]
+
     @property
     def pattern(self) -> str:
         """A glob pattern that matches all keys of this key space, and no others."""
@@ -69,8 +79,12 @@ class KeySpace(NamedTuple):
         return f"{self.prefix}{APPLICATION}:{FORMAT}:{self.database_key}:"
 
     def _keys(self, ranking: RankingKey, suffix: str) -> RankingKeys:
-        name = f"{self._start}board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}{suffix}"
+        name = f"{self._start}{_name(ranking)}{suffix}"
         return RankingKeys(f"{name}:order", f"{name}:players")
+
+
+def _name(ranking: RankingKey) -> str:
+    return f"board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}"
 
 
 def probe_key(prefix: str) -> str:

@@ -100,7 +100,7 @@ class RankingCache:
                     raise CacheUnavailable from refusal
 
     def _put(self, keys: KeySpace, ranking: RankingKey, batches: Iterable[Sequence[Argument]]) -> None:
-        names = [*keys.ranking(ranking), *keys.build(ranking)]
+        names = [*keys.ranking(ranking), *keys.build(ranking), *keys.of_the_release_before(ranking)]
         for arguments in batches:
             self._cache.ask(lambda client, arguments=arguments: PUT.run(client, names, arguments))  # type: ignore[misc]
 

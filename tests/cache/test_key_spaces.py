@@ -71,3 +71,15 @@ def test_keys_of_an_earlier_release_are_deleted_only_once_no_process_renews_them
         assert clear_old_format(cached.cache, "") == 1
         assert client.exists(used, building, "challenge:10:board", "game:challenge:1:board") == 4
     assert cached.all() == RankedPage(ranked(OURS), 1)
+
+
+def test_scores_reach_rankings_of_the_release_before(cached: CachedRankings, redis_url: str) -> None:
+    old = KEYS.of_the_release_before(RANKING)
+    assert old[0] == "challenge:1:board:{top%3A%20%7B1%7D:0}:order"
+    with redis.Redis.from_url(redis_url) as client:
+        for players in old[1::2]:
+            client.hset(players, "", "1:any marker")
+        cached.put(Score("new", 7, 0, 1))
+        assert [client.zcard(order) for order in old[::2]] == [1, 1]
+        assert [client.hlen(players) for players in old[1::2]] == [2, 2]
+    assert KeySpace("game:", IDENTITY.key).of_the_release_before(RANKING) == []

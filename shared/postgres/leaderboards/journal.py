@@ -13,6 +13,7 @@ _INSERT = statement("insert_journal_entry")
 _READ = statement("read_journal")
 _COUNT = statement("count_journal")
 _COMMIT_LAZILY = statement("commit_lazily")
+_NAME_FORMAT = statement("name_cache_format")
 _DELETE = statement("delete_journal_entries")
 _RAISE_EPOCHS_OF = statement("raise_epochs_of")
 _RAISE_EPOCHS_BUT_OF = statement("raise_epochs_but_of")
@@ -47,12 +48,14 @@ def delete(connection: Connection, entry_ids: Sequence[int], database_key: str) 
     In a transaction whose commit does not wait for the disk.
     """
     _COMMIT_LAZILY.value(connection)
+    _NAME_FORMAT.value(connection)
     _DELETE.rows(connection, int_array(entry_ids), database_key)
 
 
 def drop(connection: Connection) -> None:
     """Delete all entries, and invalidate all rankings in Redis, which may have missed changes. In a transaction."""
     invalidate_all_but(connection, [])
+    _NAME_FORMAT.value(connection)
     _EMPTY.rows(connection)
 
 

@@ -18,6 +18,10 @@ SELECT count(*) FROM (SELECT FROM leaderboard_journal LIMIT $1::integer) AS entr
 -- harmless.
 SELECT set_config('synchronous_commit', 'off', true);
 
+-- name: name_cache_format
+-- Let this transaction delete entries of the journal, which those of the release before may not.
+SELECT set_config('challenge.cache_format', '2', true);
+
 -- name: delete_journal_entries
 -- Delete entries whose scores Redis has, unless the scores were stored for another identity of the database.
 -- $1 entry_ids, $2 database_key

@@ -12,6 +12,7 @@ from event_handler.score_writer import ScoreWriter
 from shared.cache.clearing import keys
 from shared.cache.keys import KeySpace
 from shared.domain.database_identity import DatabaseIdentity
+from shared.domain.events import Event
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.redis_prefix import identify, prefix_problem
@@ -28,8 +29,10 @@ from tests.operations.leaderboards.ranking_process import (
     wrong_score,
 )
 from tests.support.databases import connected, opened, soon
+from tests.support.flushing import flush
 from tests.support.postgres_dump import dump, restore
 from tests.support.services import rows
+from tests.support.strategies import KILLS
 from tests.support.waiting import wait_until
 
 SECONDS = 15.0
@@ -224,3 +227,22 @@ def test_a_process_with_another_prefix_does_not_use_redis(process: Process) -> N
     passes(process)
     assert process.cached.cache.probe() is None
     assert process.agrees()
+
+
+def test_scores_that_the_release_before_wrote_to_its_own_keys_are_repaired(process: Process, database_url: str) -> None:
+    play(process)
+    rows(database_url, "DELETE FROM leaderboard_journal RETURNING 1")
+    assert journal_size(database_url) == 1, "deleted only by transactions that name the format"
+    process.repair()
+    assert process.agrees()
+    assert journal_size(database_url) == 0
+
+
+def test_until_a_process_of_this_release_uses_redis_the_release_before_deletes_entries(
+    database: Database, database_url: str
+) -> None:
+    record_catalogue(database, CATALOGUE, NOW, soon())
+    flush(database, CATALOGUE, [Event("1", "player", NOW, KILLS, delta=1)], soon())
+    assert journal_size(database_url) == 1
+    rows(database_url, "DELETE FROM leaderboard_journal RETURNING 1")
+    assert journal_size(database_url) == 0

@@ -1,0 +1,2 @@
+DROP TRIGGER leaderboard_journal_of_two_releases ON leaderboard_journal;
+DROP FUNCTION keep_journal_of_two_releases;
