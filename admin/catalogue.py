@@ -16,8 +16,8 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.operations.catalogue.catalogue_record import conflicts_with_record
 from shared.operations.database_probe import probe_database
-from shared.postgres.addresses import AddressInvalid, check_address
 from shared.postgres.database import Database
+from shared.runtime.database_address import AddressInvalid, check_address
 
 
 @click.group()

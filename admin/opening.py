@@ -23,10 +23,10 @@ from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.errors import ChallengeError
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.operations.redis_prefix import prefix_problem
-from shared.postgres.addresses import EXAMPLE, AddressInvalid, check_address
 from shared.postgres.catalogue import catalogue_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.runtime.address_checks import check_database, check_redis
 
 _T = TypeVar("_T")
 
@@ -49,11 +49,14 @@ def setting(name: str) -> str:
 
 def database_address() -> str:
     """Return the address in DATABASE_URL, or end the command."""
-    address = setting("DATABASE_URL")
+    return _checked("DATABASE_URL", setting("DATABASE_URL"), check_database)
+
+
+def _checked(name: str, address: str, check: Callable[[str], object]) -> str:
     try:
-        check_address(address)
-    except AddressInvalid as invalid:
-        stop(f"DATABASE_URL {invalid}; correct is for example {EXAMPLE}", status=2)
+        check(address)
+    except ValueError as problem:
+        stop(f"{name} {problem}", status=2)
     return address
 
 
@@ -100,7 +103,9 @@ def open_cache_if_set() -> Iterator[Cache | None]:
     if not url:
         yield None
         return
-    cache = Cache(url, connections_max=_CACHE_CONNECTIONS_MAX, prefix=prefix_setting())
+    cache = Cache(
+        _checked("REDIS_URL", url, check_redis), connections_max=_CACHE_CONNECTIONS_MAX, prefix=prefix_setting()
+    )
     try:
         yield cache
     except CacheUnavailable as error:

@@ -17,7 +17,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from shared.domain.instant import SECOND, Instant
-from shared.postgres.addresses import resolve
+from shared.runtime.database_address import resolve
 
 _T = TypeVar("_T")
 

@@ -18,9 +18,9 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
 
-from shared.postgres.addresses import resolve
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
+from shared.runtime.database_address import resolve
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 

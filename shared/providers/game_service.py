@@ -33,6 +33,8 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     # A recovered provider is noticed within the breaker's longest pause.
     ("grpc.max_reconnect_backoff_ms", 10_000),
+    # A game's service is in the same network. A proxy for the web, which `http_proxy` names, would swallow the grants.
+    ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 64 * 1024),
 )
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from shared.runtime.log_queue import LogQueue
+from shared.runtime.secret import masked
 
 _uncaught = logging.getLogger("uncaught")
 
@@ -32,8 +33,10 @@ class JsonFormatter(logging.Formatter):
     traceback under `exception`.
     """
 
-    def __init__(self, *, worker: int | None, personal: bool) -> None:
+    def __init__(self, *, worker: int | None, personal: bool, hide: Callable[[str], str] = masked) -> None:
+        """`hide` masks secrets in texts, which may come from libraries."""
         super().__init__()
+        self._hide = hide
         self._worker = worker
         self._left_out = _STANDARD_FIELDS if personal else _STANDARD_FIELDS | PERSONAL_FIELDS
 
@@ -44,18 +47,27 @@ class JsonFormatter(logging.Formatter):
             "time": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._hide(record.getMessage()),
             "pid": record.process,
         }
         if self._worker is not None:
             line["worker"] = self._worker
         for name, value in vars(record).items():
             if name not in self._left_out:
-                line.setdefault(name, value)
+                line.setdefault(name, self._shown(value))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self._hide(self.formatException(record.exc_info))
         # ASCII only: a lone surrogate in a message must not break the line that reports it.
         return json.dumps(line, default=str)
+
+    def _shown(self, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, dict):
+            return {name: self._shown(part) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._shown(part) for part in value]
+        return self._hide(str(value))
 
 
 class RateLimit(logging.Filter):
@@ -83,8 +95,10 @@ class RateLimit(logging.Filter):
         return True
 
 
-def log_to_stderr(level: str, *, worker: int | None = None) -> LogQueue:
+def log_to_stderr(level: str, *, worker: int | None = None, hide: Callable[[str], str] = masked) -> LogQueue:
     """Send all logs of the process from `level` up to standard error; `worker` is the index among several.
+
+    `hide` masks secrets.
 
     Python's warnings, and exceptions that nothing catches in any thread, become lines like all others. gRPC's core
     writes to standard error by itself, in a form of its own, and waits for a reader that stalls: it is silenced unless
@@ -92,7 +106,7 @@ def log_to_stderr(level: str, *, worker: int | None = None) -> LogQueue:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     queue = LogQueue(sys.stderr.fileno())
-    queue.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG"))
+    queue.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG", hide=hide))
     logging.basicConfig(level=level, handlers=[queue], force=True)
     logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: _uncaught.critical("uncaught", exc_info=(kind, error, trace))

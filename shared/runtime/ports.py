@@ -34,6 +34,13 @@ class Endpoint:
         return PortUnavailable(f"cannot listen on {self}: {error.strerror or error}: set BIND_ADDRESS")
 
 
+def listening_host(text: str) -> str:
+    """Return the host of an address as people write it: `*` is every IPv4 address, and IPv6 may stand in brackets."""
+    if text == "*":
+        return "0.0.0.0"  # noqa: S104 - asked for
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
 def require_free(endpoint: Endpoint) -> None:
     """Raise `PortUnavailable` if any process has the port, even one that would share it."""
     try:

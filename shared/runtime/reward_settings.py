@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.address_checks import check_target, check_webhook
 from shared.runtime.secret import Secret, SecretAddress
 from shared.runtime.settings import setting
 
@@ -25,11 +26,13 @@ class RewardSettings:
         "REWARD_WALLET_PROVIDER", default=NONE, choices=PROVIDERS, help="Provider of currency, as for items."
     )
     webhook_url: SecretAddress | None = setting(
-        "REWARD_WEBHOOK_URL", help="URL to which the provider `webhook` sends grants by POST."
+        "REWARD_WEBHOOK_URL", help="URL to which the provider `webhook` sends grants by POST.", check=check_webhook
     )
     webhook_secret: Secret | None = setting("REWARD_WEBHOOK_SECRET", help="Key that signs every call of the webhook.")
     grpc_target: str | None = setting(
-        "REWARD_GRPC_TARGET", help="Host and port of the provider `grpc`, which serves `challenge.reward.v1`."
+        "REWARD_GRPC_TARGET",
+        help="Host and port of the provider `grpc`, which serves `challenge.reward.v1`.",
+        check=check_target,
     )
     dispatch: bool = setting(
         "REWARD_DISPATCH",

@@ -26,15 +26,17 @@ from shared.runtime.log_queue import LogQueue
 from shared.runtime.logs import log_to_stderr
 from shared.runtime.metrics_page import metrics_page
 from shared.runtime.parent_link import ParentLink
-from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
 from shared.runtime.scheduling import use_batch_scheduling
+from shared.runtime.secret import Hider
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
 from shared.runtime.settings_report import text_table
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.start_refused import EXIT_REFUSED, StartRefused
 from shared.runtime.telemetry import Registry, Telemetry
+from shared.runtime.unknown_variables import unknown_variables
 from shared.runtime.version import VERSION
 from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
@@ -115,13 +117,16 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
             sys.stdout.write(text_table(service.settings, settings))
             if connections is not None:
                 sys.stdout.write(f"\n{connections}\n")
+            sys.stdout.writelines(f"\n{unknown}\n" for unknown in unknown_variables(service.settings, environ))
             return 0
         hold_stop_signals()
         hold_reload_signal()
-        logs = log_to_stderr(settings.process.log_level)
+        logs = log_to_stderr(settings.process.log_level, hide=Hider(settings))
         if arguments.worker:
             return _run_worker(service, settings)
         log.info("starting", extra={"service": service.module, "version": VERSION})
+        for unknown in unknown_variables(service.settings, environ):
+            log.warning("unknown setting", extra={"variable": unknown.name, "meant": unknown.meant})
         if workers > 1:
             return _run_workers(service, settings, workers, environ)
         return _run(service, settings, logs)
@@ -136,7 +141,7 @@ def _run_worker(service: Service[S], settings: S) -> int:
     index = parent.wait_for_index()
     if index is None:
         return 0
-    logs = log_to_stderr(settings.process.log_level, worker=index)
+    logs = log_to_stderr(settings.process.log_level, worker=index, hide=Hider(settings))
     log.info("starting", extra={"service": service.module, "version": VERSION})
     return _run(service, settings, logs, Worker(index, parent))
 
@@ -197,7 +202,7 @@ def _open_http_ports(
     """
     process = settings.process
     address = process.metrics_bind_address or process.bind_address
-    metrics_endpoint = replace(_endpoint(service, settings, "metrics_port"), host=address)
+    metrics_endpoint = replace(_endpoint(service, settings, "metrics_port"), host=listening_host(address))
     ports = {"metrics_port": _serve(metrics_endpoint, {"/metrics": metrics, "/": metrics})}
     if settings.server.health_port is not None:
         ports["health_port"] = _serve(_endpoint(service, settings, "health_port"), health_pages(reason_not_ready))
@@ -212,7 +217,7 @@ def _serve(endpoint: Endpoint, pages: Mapping[str, Page]) -> int:
 
 def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = False) -> Endpoint:
     variable = variable_name(service.settings, f"server.{field}")
-    return Endpoint(settings.process.bind_address, getattr(settings.server, field), variable, shared)
+    return Endpoint(listening_host(settings.process.bind_address), getattr(settings.server, field), variable, shared)
 
 
 def _telemetry(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -33,6 +33,10 @@ _PREFIX = "prefix"
 _DEFAULTS = "defaults"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_SERVICE_LINK_HINT = (
+    "; Kubernetes sets such a variable for a Service of this name: set enableServiceLinks to false in the pod's "
+    "specification, or rename the Service"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Declaration:
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    check: Callable[[str], object] | None
 
 
 @dataclass(frozen=True)
@@ -69,14 +74,16 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[str] = (),
+    check: Callable[[str], object] | None = None,
 ) -> Any:
     """Declare a field that is read from the environment variable `env`.
 
     Its type is str, int, float, bool, Path, `Secret`, `SecretAddress`, or one of these `| None`. Without `default` the
     variable is required, unless the type is optional. Bounds are inclusive. An empty variable counts as not set, so
-    that compose files can pass variables through.
+    that compose files can pass variables through. `check` raises ValueError for a text that cannot be used, with the
+    end of a sentence that begins with the variable's name.
     """
-    declaration = Declaration(env, help, unit, minimum, maximum, tuple(choices))
+    declaration = Declaration(env, help, unit, minimum, maximum, tuple(choices), check)
     return dataclasses.field(default=default, metadata={_DECLARATION: declaration})
 
 
@@ -156,6 +163,8 @@ def _value(variable: Variable, text: str) -> object:
         if variable.default is dataclasses.MISSING:
             raise ValueError(f"is not set: {declared.help}")
         return variable.default
+    if declared.check is not None:
+        declared.check(text)
     value = _parsed(variable.kind, text)
     if declared.choices and value not in declared.choices:
         raise ValueError(f"is {text!r}, must be one of {', '.join(declared.choices)}")
@@ -177,7 +186,8 @@ def _parsed(kind: type, text: str) -> object:
     try:
         value: int | float = int(text) if kind is int else float(text)
     except ValueError:
-        raise ValueError(f"is {text!r}, must be {'a whole number' if kind is int else 'a number'}") from None
+        hint = _SERVICE_LINK_HINT if text.startswith(("tcp://", "udp://")) else ""
+        raise ValueError(f"is {text!r}, must be {'a whole number' if kind is int else 'a number'}{hint}") from None
     if not math.isfinite(value):
         raise ValueError(f"is {text!r}, must be a finite number")
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.runtime.address_checks import check_collector, check_database, check_redis
 from shared.runtime.secret import SecretAddress
 from shared.runtime.settings import setting
 
@@ -16,7 +17,9 @@ PORT_MAX = 65_535
 class DatabaseSettings:
     """PostgreSQL, the only durable storage."""
 
-    url: SecretAddress = setting("DATABASE_URL", help="PostgreSQL: a URL or a libpq connection string.")
+    url: SecretAddress = setting(
+        "DATABASE_URL", help="PostgreSQL: a URL or a libpq connection string.", check=check_database
+    )
     pool_size: int = setting(
         "DATABASE_POOL_SIZE",
         default=8,
@@ -42,6 +45,7 @@ class RedisSettings:
     url: SecretAddress | None = setting(
         "REDIS_URL",
         help="Redis or Valkey. Optional: without it leaderboards come from Postgres and may be minutes old.",
+        check=check_redis,
     )
     prefix: str = setting(
         "REDIS_PREFIX",
@@ -64,6 +68,7 @@ class TelemetrySettings:
     otlp_endpoint: SecretAddress | None = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         help="OpenTelemetry collector (OTLP over gRPC, such as http://localhost:4317). Not set: nothing is sent.",
+        check=check_collector,
     )
     trace_sample_ratio: float = setting(
         "TRACE_SAMPLE_RATIO",
@@ -79,7 +84,9 @@ class TelemetrySettings:
 class ProcessSettings:
     """Listening, logging and stopping."""
 
-    bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that ports are opened on.")
+    bind_address: str = setting(
+        "BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on. `*`: all IPv4 addresses."
+    )
     metrics_bind_address: str | None = setting(
         "METRICS_BIND_ADDRESS", help="Address that the metrics port is opened on. Not set: `BIND_ADDRESS`."
     )

@@ -37,7 +37,7 @@ OWNERS = {
     "grpc_health": GRPC,
     "grpc_reflection": GRPC,
     "grpc_status": GRPC,
-    "psycopg": {"shared.postgres"},
+    "psycopg": {"shared.postgres", "shared.runtime.database_address"},
     "psycopg_pool": {"shared.postgres"},
     "yoyo": {"shared.postgres"},
     "redis": {"shared.cache"},

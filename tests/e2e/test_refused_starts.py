@@ -123,3 +123,24 @@ def test_a_prefix_that_could_match_other_keys_is_refused(module: str) -> None:
     assert ended.returncode == REFUSED
     assert "REDIS_PREFIX" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@both_services
+@pytest.mark.parametrize("show", [[], ["--settings"]], ids=["start", "--settings"])
+def test_wrong_addresses_are_named_without_their_passwords(module: str, show: list[str]) -> None:
+    wrong = {
+        "DATABASE_URL": "postgresql+psycopg://app:s3cretpw@host/game",
+        "REDIS_URL": "redis://:p#s3cretpw@host",
+        f"{PREFIXES[module]}_PORT": "tcp://10.0.0.7:50051",
+    }
+    ended = run_to_the_end(module, *show, CATALOGUE=str(DEMO), **wrong)
+    assert ended.returncode == REFUSED
+    assert [line.split()[0] for line in ended.stderr.splitlines()] == [f"{PREFIXES[module]}_PORT", *list(wrong)[:2]]
+    assert "s3cretpw" not in ended.stderr + ended.stdout
+    assert ended.stderr.count("correct is for example ") == 2
+
+
+def test_misspelt_variables_are_shown_with_the_settings() -> None:
+    ended = run_to_the_end("event_handler", "--settings", EVENT_HORIZON="72", **SETTINGS)
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("\nEVENT_HORIZON is not a setting: EVENT_HORIZON_H?\n")

@@ -93,6 +93,17 @@ def test_a_grant_request_has_all_fields_and_the_idempotency_key(game: Game, prov
     ]
 
 
+def test_a_proxy_for_the_web_does_not_get_the_grants(game: Game, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    connected = GameServiceProvider(target, timeout_s=TIMEOUT_S)
+    assert connected.grant(DELIVERY) == Granted()
+    assert len(game.received) == 1
+    connected.close()
+
+
 @pytest.mark.parametrize("reason", REFUSAL_REASONS)
 def test_refusal_reasons_are_mapped(
     game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType

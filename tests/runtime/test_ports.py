@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from shared.runtime.ports import Endpoint, require_free, reserve
+from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.start_refused import PortUnavailable
 
 
@@ -58,3 +58,17 @@ def test_what_lingers_of_a_former_server_does_not_make_the_port_busy(options: tu
 
 def test_an_ipv6_address_is_written_in_brackets() -> None:
     assert str(Endpoint("::1", 50051, setting="")) == "[::1]:50051"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("[::1]", "[::1]:0"), ("::1", "[::1]:0"), ("*", "0.0.0.0:0")])
+def test_an_address_may_be_written_as_people_write_it(text: str, shown: str) -> None:
+    listened = Endpoint(listening_host(text), 0, setting="TINY_PORT")
+    require_free(listened)
+    assert str(listened) == shown
+
+
+def test_an_address_that_is_not_here_is_refused_with_the_cause() -> None:
+    with pytest.raises(
+        PortUnavailable, match=r"cannot listen on 192\.0\.2\.1:4000: Cannot assign .*: set BIND_ADDRESS"
+    ):
+        require_free(Endpoint("192.0.2.1", 4_000, setting="TINY_PORT"))

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.runtime.logs import JsonFormatter
-from shared.runtime.secret import Secret, SecretAddress, masked
+from shared.runtime.secret import Hider, Secret, SecretAddress, masked
 from shared.runtime.settings import load, prefixed, setting, variable_name
 from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
 from shared.runtime.settings_report import describe, markdown_table, text_table
 from shared.runtime.start_refused import SettingsInvalid
+from shared.runtime.unknown_variables import unknown_variables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,3 +150,59 @@ def test_a_default_for_a_field_that_does_not_exist_is_a_mistake() -> None:
 
 def test_a_message_can_name_the_variable_behind_a_field() -> None:
     assert variable_name(Example, "server.metrics_port") == "EXAMPLE_METRICS_PORT"
+
+
+def test_a_port_that_kubernetes_sets_gets_a_hint() -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(Example, {"NAME": "a", "EXAMPLE_PORT": "tcp://10.0.0.7:4000"})
+    (problem,) = refused.value.problems
+    assert problem.startswith("EXAMPLE_PORT is 'tcp://10.0.0.7:4000', must be a whole number; Kubernetes sets ")
+    assert "enableServiceLinks" in problem
+
+
+def test_variables_that_are_misspelt_are_named_with_the_right_name() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Service:
+        database: DatabaseSettings
+        server: ServerSettings = prefixed("CHALLENGE_", port=4_000, metrics_port=4_001)
+
+    environ = {
+        "DATABASE_URL": "postgresql://",
+        "DATABASE_POOLSIZE": "5",
+        "DATABASE_COLOUR": "blue",
+        "CHALLENGE_PROT": "1",
+        "CHALLENGE_SERVICE_HOST": "10.0.0.7",
+        "CHALLENGE_SERVICE_PORT_GRPC": "4000",
+        "CHALLENGE_PORT_4000_TCP_ADDR": "10.0.0.7",
+        "EVENT_PORT": "for another process",
+        "PATH": "/bin",
+    }
+    assert list(map(str, unknown_variables(Service, environ))) == [
+        "CHALLENGE_PROT is not a setting: CHALLENGE_PORT?",
+        "DATABASE_COLOUR is not a setting",
+        "DATABASE_POOLSIZE is not a setting: DATABASE_POOL_SIZE?",
+    ]
+
+
+def test_what_a_library_says_of_a_secret_is_masked() -> None:
+    settings = load(
+        Example, {"NAME": "a", "KEY": "hunter2+", "STORE": "postgresql://me:p%2Fss-word@db/x?password=third-one"}
+    )
+    formatter = JsonFormatter(worker=None, personal=True, hide=Hider(settings))
+    record = logging.makeLogRecord(
+        {
+            "msg": "no entry for %s with p/ss-word",
+            "args": ("redis://:other@h",),
+            "cause": ["key hunter2+", {"x": "p%2Fss-word"}],
+            "exc_info": (ValueError, ValueError("wrong: third-one, p/ss-word"), None),
+        }
+    )
+    line = formatter.format(record)
+    for secret in ("hunter2", "ss-word", "third-one", "other"):
+        assert secret not in line
+    assert "no entry for redis://:***@h with ***" in line
+
+
+def test_a_password_that_is_the_name_of_the_user_hides_no_words() -> None:
+    settings = load(Example, {"NAME": "a", "STORE": "postgresql://challenge:challenge@db/x"})
+    assert Hider(settings)("the challenge goes on") == "the challenge goes on"

@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 
 from shared.postgres import schema
-from shared.postgres.addresses import AddressInvalid, check_address, resolve
 from shared.postgres.connection import Connection
+from shared.runtime.database_address import AddressInvalid, check_address, resolve
 from tests.support.databases import connected, opened, soon
 from tests.support.postgres_server import PostgresServer
 
