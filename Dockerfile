@@ -23,6 +23,7 @@ COPY event_handler event_handler
 COPY reward_dispatcher reward_dispatcher
 COPY admin admin
 COPY migrations migrations
+COPY deploy deploy
 COPY catalogues catalogues
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/generated PYTHONUNBUFFERED=1 BIND_ADDRESS=0.0.0.0 \
     CATALOGUE=catalogues/demo.yaml

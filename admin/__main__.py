@@ -42,6 +42,7 @@ for command in (
     catalogue.catalogue,
     identity.identity,
     migrate.migrate,
+    migrate.roles,
     optimize.optimize,
     points.points,
     recalculate.recalculate,

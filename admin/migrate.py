@@ -1,4 +1,4 @@
-"""`python -m admin migrate`: brings the database's schema up to date, or back."""
+"""`python -m admin migrate` and `roles`: bring the schema and the roles of the database up to date."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from admin.terminal import say
 from shared.postgres import schema
 
 BACK_MAX = 1_000
+
+
+@click.command()
+def roles() -> None:
+    """Make the roles of the database, as a superuser: deploy/roles.sql."""
+    try:
+        schema.make_roles(database_address())
+    except schema.MigrationRefused as refusal:
+        stop(str(refusal))
+    say("the roles are there; deploy/roles.sql says what each is for")
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from admin.terminal import say, show, time_text
+from admin.terminal import say, show, time_text, who_text
 from shared.domain.claims import ClaimState
 from shared.operations.rewards.grant_admin import Report
 from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant
@@ -66,7 +66,8 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
             say(f"{name + ':':<14}{value}")
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
-        say(f"{time_text(entry.time)}  {entry.operator}: {entry.act} ({entry.reason}); before: {before}")
+        who = who_text(entry.operator, entry.database_role)
+        say(f"{time_text(entry.time)}  {who}: {entry.act} ({entry.reason}); before: {before}")
 
 
 def show_report(report: Report) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from admin.terminal import say, show, time_text
+from admin.terminal import say, show, time_text, who_text
 from shared.domain.catalogue import ScopeKind
 from shared.domain.recalculation import Drift
 from shared.domain.statistics import PlayerStatistics
@@ -48,7 +48,8 @@ def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustm
         f"{statistics.under_way} under way{shown_rate}"
     )
     for adjustment in adjustments:
-        say(f"{time_text(adjustment.time)}  {adjustment.operator}: {adjustment.points:+,} ({adjustment.reason})")
+        who = who_text(adjustment.operator, adjustment.database_role)
+        say(f"{time_text(adjustment.time)}  {who}: {adjustment.points:+,} ({adjustment.reason})")
 
 
 def show_report(reports: Sequence[ChallengeReport]) -> None:

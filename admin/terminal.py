@@ -81,6 +81,11 @@ def time_text(instant: Instant) -> str:
     return f"{to_datetime(instant):%Y-%m-%d %H:%M:%SZ}"
 
 
+def who_text(operator: str, database_role: str | None) -> str:
+    """Return the name that an operator gave, and the role of the database that acted, if it is known."""
+    return operator if database_role is None else f"{operator} ({database_role})"
+
+
 def period_text(start: Instant) -> str:
     """Return the start of a ranking's period."""
     return "all time" if start == LIFETIME_START else time_text(start)

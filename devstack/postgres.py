@@ -111,6 +111,15 @@ class EmbeddedPostgres(EmbeddedServer):
     def url(self) -> str:
         return f"postgresql://{ROLE}:{self._cluster.password}@{LOOPBACK}:{self._port}/{DATABASE}"
 
+    def url_of(self, role: str) -> str:
+        """Return the address for one of the roles of `deploy/roles.sql`, which have the superuser's password here."""
+        return f"postgresql://challenge_{role}:{self._cluster.password}@{LOOPBACK}:{self._port}/{DATABASE}"
+
+    @property
+    def password(self) -> str:
+        """The password of all roles."""
+        return self._cluster.password
+
     @property
     def data(self) -> Path:
         """The data directory."""

@@ -17,13 +17,10 @@ from devstack.valkey import EmbeddedValkey
 def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
     """Start servers, migrate, start services, print commands to try. Ends by raising StopRequested or PartEnded."""
     with Supervisor() as supervisor:
-        database_url, redis_url = _servers(supervisor, settings)
-        env = {**environment, **settings.for_services(), "DATABASE_URL": database_url, "REDIS_URL": redis_url}
-
-        migrate = supervisor.start(program("admin migrate", env, colour=YELLOW, grace_s=0))
-        supervisor.finish(migrate)
-        if migrate.exit_status != 0:
-            raise StartFailed(f"the migrations failed; their last lines:\n{migrate.tail()}")
+        postgres, redis_url = _servers(supervisor, settings)
+        env = {**environment, **settings.for_services(), "REDIS_URL": redis_url}
+        database_url = _prepare_database(supervisor, postgres, env)
+        env["DATABASE_URL"] = database_url
 
         if settings.needs_game:
             books = str(settings.directory / "game" / "books.jsonl")
@@ -42,21 +39,42 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
 def serve(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:  # noqa: ARG001 - as `run`
     """Start the servers alone and print their URLs as shell commands. Ends by raising StopRequested or PartEnded."""
     with Supervisor() as supervisor:
-        database_url, redis_url = _servers(supervisor, settings)
+        postgres, redis_url = _servers(supervisor, settings)
+        database_url = postgres if isinstance(postgres, str) else postgres.url
         _say(f"export DATABASE_URL='{database_url}'\nexport REDIS_URL='{redis_url}'")
         supervisor.watch()
 
 
-def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[str, str]:
-    """Start the servers that no setting replaces, and return the URLs of the database and of the cache."""
-    database_url, redis_url = settings.database_url, settings.redis_url
-    if database_url is None:
-        postgres = supervisor.start(EmbeddedPostgres(settings.directory / "postgres-18"))
-        _say(f"# PostgreSQL {postgres.version}, data in {postgres.data}")
-        database_url = postgres.url
+def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[EmbeddedPostgres | str, str]:
+    """Start the servers that no setting replaces; return the database, or its URL, and the URL of the cache."""
+    database: EmbeddedPostgres | str
+    if settings.database_url is None:
+        database = supervisor.start(EmbeddedPostgres(settings.directory / "postgres-18"))
+        _say(f"# PostgreSQL {database.version}, data in {database.data}")
+    else:
+        database = settings.database_url
+    redis_url = settings.redis_url
     if redis_url is None:
         redis_url = supervisor.start(EmbeddedValkey(settings.directory / "valkey")).url
-    return database_url, redis_url
+    return database, redis_url
+
+
+def _prepare_database(supervisor: Supervisor, database: EmbeddedPostgres | str, env: Mapping[str, str]) -> str:
+    """Make roles and tables, and return the address for the services. In a database of others, roles are theirs."""
+    if isinstance(database, str):
+        _finish(supervisor, "admin migrate", {**env, "DATABASE_URL": database})
+        return database
+    password = {"PGOPTIONS": f"-c challenge.password={database.password}"}
+    _finish(supervisor, "admin roles", {**env, **password, "DATABASE_URL": database.url})
+    _finish(supervisor, "admin migrate", {**env, "DATABASE_URL": database.url_of("owner")})
+    return database.url_of("service")
+
+
+def _finish(supervisor: Supervisor, arguments: str, env: Mapping[str, str]) -> None:
+    command = supervisor.start(program(arguments, env, colour=YELLOW, grace_s=0))
+    supervisor.finish(command)
+    if command.exit_status != 0:
+        raise StartFailed(f"{arguments} failed; its last lines:\n{command.tail()}")
 
 
 def _welcome(settings: DevstackSettings, database_url: str, redis_url: str) -> str:

@@ -18,7 +18,7 @@ from shared.domain.acceptance import Window
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
-from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, keep_ledger_partitions
+from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
@@ -56,14 +56,12 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         "renew event horizon", RENEW_INTERVAL_S, renew_horizon, timeout_s=RENEW_TIMEOUT_S + STEP_TIMEOUT_S
     )
 
-    def keep_partitions() -> None:
-        deadline = time.monotonic() + PASS_DEADLINE_S
-        telemetry.days_without_partition = keep_ledger_partitions(
-            database, horizon.window.horizon, clocks.earliest(), deadline, may_drop=clocks.agreed and horizon.known
-        )
-
+    partitions = LedgerPartitions(
+        database, lambda: horizon.window.horizon, clocks.earliest, lambda: clocks.agreed and horizon.known
+    )
+    telemetry.watch_partitions(partitions)
     process.duties.start(
-        "keep ledger partitions", KEEP_INTERVAL_S, keep_partitions, timeout_s=PASS_DEADLINE_S + STEP_TIMEOUT_S
+        "keep ledger partitions", KEEP_INTERVAL_S, partitions.one_pass, timeout_s=PASS_DEADLINE_S + STEP_TIMEOUT_S
     )
 
     watch_catalogue(catalogue, database, process, health)

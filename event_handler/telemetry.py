@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from event_handler.group_commit import GroupCommit
 from shared.domain.events import Outcome, Verdict
+from shared.operations.events.ledger_partitions import LedgerPartitions
 from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
 
 
@@ -24,11 +25,13 @@ class EventTelemetry:
         self._splits = telemetry.counter(
             "flush_bisections", "Batches that were split because the database refused some of their content."
         )
-        self.days_without_partition = 0
-        telemetry.gauge(
+
+    def watch_partitions(self, partitions: LedgerPartitions) -> None:
+        """Show what the ledger's default partition holds."""
+        self._telemetry.gauge(
             "ledger_days_without_partition",
-            "Days whose events lie in the ledger's default partition.",
-            lambda: self.days_without_partition,
+            "Days whose events lie in the ledger's default partition; not a number while they cannot be counted.",
+            lambda: partitions.days_without_partition,
         )
 
     def watch(self, group_commit: GroupCommit) -> None:

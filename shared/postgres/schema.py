@@ -23,6 +23,7 @@ from shared.postgres.statements import statement
 from shared.runtime.database_address import resolve
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+ROLES = MIGRATIONS.parent / "deploy" / "roles.sql"
 
 ADVISORY_LOCK = 0x6368616C
 """Key of the lock that every process takes before it migrates."""
@@ -42,6 +43,12 @@ _BACKEND_PID = statement("backend_pid")
 def migration_files() -> list[Path]:
     """Return the migrations in the order in which they are applied, without their rollbacks."""
     return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+
+
+def make_roles(address: str) -> None:
+    """Make the roles of deploy/roles.sql. Raise `MigrationRefused` if the address is not that of a superuser."""
+    with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
+        connection.run_script(ROLES.read_bytes())
 
 
 def migrate(address: str) -> list[str]:
@@ -83,15 +90,20 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
 
 @contextmanager
 def _migrating(address: str) -> Iterator[DatabaseBackend]:
+    with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
+        _check_rights(connection)
+        # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
+        _LOCK.rows(connection, ADVISORY_LOCK)
+        uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
+        with _Backend(uri, default_migration_table) as backend:
+            backend.init_database()
+            yield backend
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
-        with Connection.connect(address, **_arguments(address)) as connection:
-            _check_rights(connection)
-            # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
-            _LOCK.rows(connection, ADVISORY_LOCK)
-            uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
-            with _Backend(uri, default_migration_table) as backend:
-                backend.init_database()
-                yield backend
+        yield
     except psycopg.errors.InsufficientPrivilege as error:
         message = f"{error.diag.message_primary}: migrate as the role that owns the tables (docs/operations.md, Roles)"
         raise MigrationRefused(message) from error

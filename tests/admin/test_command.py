@@ -41,6 +41,7 @@ def test_every_command_is_listed_with_its_help(capsys: pytest.CaptureFixture[str
         "recalculate",
         "report",
         "rewards",
+        "roles",
         "stats",
         "verify",
     }

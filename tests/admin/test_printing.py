@@ -68,7 +68,7 @@ def test_names_that_others_stored_are_escaped(site: Site, capsys: Captured) -> N
             " SELECT 'player 1', gen_random_uuid(), 1, E'\\x1b[2Jada', E'\\u202Ewhy', now()"
         )
     assert admin("stats", "show", "player 1") == 0
-    assert "  \\x1b[2Jada: +1 (\\u202ewhy)" in capsys.readouterr().out
+    assert "  \\x1b[2Jada (challenge): +1 (\\u202ewhy)" in capsys.readouterr().out
 
 
 def test_leaderboards_are_shown_on_an_ascii_terminal(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import pytest
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import DAY, HOUR, Day, to_date
-from shared.operations.events.ledger_partitions import DAYS_AHEAD, keep_ledger_partitions
+from shared.operations.events.ledger_partitions import DAYS_AHEAD, LedgerPartitions
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger
 from shared.postgres.events.ledger import ledger_key
@@ -101,12 +102,16 @@ def test_a_missing_partition_is_unavailable_and_not_invalid(connection: Connecti
 def test_the_duty_keeps_accepted_days_and_those_ahead(connection: Connection, database_url: str, moment: int) -> None:
     now = FIRST_DAY * DAY + moment
     with opened(database_url, pool_size=1) as database:
-        assert keep_ledger_partitions(database, HORIZON, now, soon()) == 0
+        duty = LedgerPartitions(database, lambda: HORIZON, lambda: now)
+        assert math.isnan(duty.days_without_partition)
+        duty.one_pass()
+        assert duty.days_without_partition == 0
         oldest_accepted = (now - HORIZON) // DAY
         # A day longer than accepted: an event is judged on arrival and stored a little later.
         assert partitions(connection) == named(oldest_accepted - 1, FIRST_DAY + DAYS_AHEAD)
         note(connection, [FIRST_DAY + DAYS_AHEAD + 1])
-        assert keep_ledger_partitions(database, HORIZON, now, soon()) == 1
+        duty.one_pass()
+        assert duty.days_without_partition == 1
 
 
 def test_events_that_arrive_while_partitions_are_created_are_all_applied(database_url: str) -> None:

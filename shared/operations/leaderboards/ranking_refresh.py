@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from shared.domain.instant import SECOND
@@ -68,4 +69,4 @@ class RankingRefresh:
 
     def _age_s(self) -> float:
         last = self._last
-        return max(0, self._clock() - last.fresh_at) / SECOND if last is not None else 0.0
+        return max(0, self._clock() - last.fresh_at) / SECOND if last is not None else math.nan

@@ -25,19 +25,19 @@ LEFT JOIN leaderboard_refresh AS refresh USING (only_row);
 
 -- name: refresh_ranking
 -- Bring the ranking up to date. Readers see the previous one meanwhile.
-REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_ranking;
+SELECT refresh_leaderboard_ranking();
 
 -- name: refresh_ranking_marks
 -- Recount the places of the ranking.
-REFRESH MATERIALIZED VIEW CONCURRENTLY leaderboard_mark;
+SELECT refresh_leaderboard_mark();
 
 -- name: analyze_ranking
 -- Update the planner's statistics: without them it counts places by the wrong index.
-ANALYZE leaderboard_ranking;
+SELECT analyze_leaderboard_ranking();
 
 -- name: analyze_ranking_marks
 -- Update the planner's statistics of the marks.
-ANALYZE leaderboard_mark;
+SELECT analyze_leaderboard_mark();
 
 -- name: store_ranking_refresh
 -- Record the refresh that the ranking is as of.

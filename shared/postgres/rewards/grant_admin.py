@@ -47,6 +47,9 @@ class AuditEntry(NamedTuple):
 
     time: Instant
     operator: str
+    """The name that the operator gave."""
+    database_role: str | None
+    """The role that the operator logged in as; None in old entries."""
     act: Act
     reason: str
     before: dict[str, Any]
@@ -111,8 +114,8 @@ def note(connection: Connection, now: Instant, operator: str, act: Act, grant: K
 def read_audit(connection: Connection, grant_id: UUID) -> list[AuditEntry]:
     """Return what operators did to a grant, in order."""
     return [
-        AuditEntry(time, operator, Act(act), reason, json.loads(before))
-        for time, operator, act, reason, before in _READ_AUDIT.rows(connection, grant_id)
+        AuditEntry(time, operator, role, Act(act), reason, json.loads(before))
+        for time, operator, role, act, reason, before in _READ_AUDIT.rows(connection, grant_id)
     ]
 
 

@@ -52,7 +52,10 @@ VALUES (instant($1), $2, $3, $4, $5, $6::jsonb);
 -- name: read_audit
 -- Return what operators did to a grant, in order.
 -- $1 grant_id
-SELECT act_time, operator, action, reason, before::text FROM reward_audit WHERE grant_id = $1 ORDER BY audit_id;
+SELECT act_time, operator, database_role, action, reason, before::text
+FROM reward_audit
+WHERE grant_id = $1
+ORDER BY audit_id;
 
 -- name: count_grants
 -- Return the number of grants by provider and state, and when the oldest of them was claimed.

@@ -20,7 +20,10 @@ class NotedAdjustment(NamedTuple):
     time: Instant
     points: int
     operator: str
+    """The name that the operator gave."""
     reason: str
+    database_role: str | None = None
+    """The role that the operator logged in as, noted by the database; None in old entries."""
 
 
 def insert(connection: Connection, user_id: str, adjustment_id: UUID, adjustment: NotedAdjustment) -> None:

@@ -119,7 +119,9 @@ def test_shutdown_does_not_wait_for_a_refresh(ranking: Ranking) -> None:
         with other.transaction():
             other.execute("LOCK TABLE tally")
             under_way = thread.submit(ranking.refresh.one_pass)
-            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%REFRESH%%'"
+            waits = (
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%refresh_leaderboard%%'"
+            )
             wait_until(lambda: rows(ranking.url, waits))
             ranking.refresh.stop()
             assert under_way.result(5) is False

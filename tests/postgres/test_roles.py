@@ -1,0 +1,175 @@
+"""Roles that own no table: services work, audits are kept, readers read."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from admin.__main__ import main
+from shared.domain.events import Event, Verdict
+from shared.domain.instant import DAY, HOUR
+from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.database_probe import probe_database
+from shared.operations.events.ledger_partitions import LedgerPartitions, keep_ledger_partitions
+from shared.postgres import schema
+from shared.postgres.events import ledger_partitions
+from tests.admin.site import DOCUMENT
+from tests.catalogue.documents import loaded, write_json
+from tests.support.databases import opened, soon
+from tests.support.flushing import flush
+from tests.support.leaderboards import ranked_now
+from tests.support.postgres_server import PostgresServer
+from tests.support.services import NOW
+from tests.support.strategies import KILLS
+
+ROLES = schema.MIGRATIONS.parent / "deploy" / "roles.sql"
+PASSWORD = "secret"
+CATALOGUE = loaded(DOCUMENT)
+AUDITS = {
+    "reward_audit": "(act_time, operator, action, grant_id, reason, before, database_role)"
+    " VALUES (now(), 'ada', 'retry', gen_random_uuid(), 'why', '{}', 'somebody else')",
+    "points_adjustment": "(user_id, adjustment_id, adjust_time, points, operator, reason, database_role)"
+    " VALUES ('ana', gen_random_uuid(), now(), 1, 'ada', 'why', 'somebody else')",
+}
+
+
+class Addresses(NamedTuple):
+    """The address of one database for each role."""
+
+    superuser: str
+    owner: str
+    service: str
+    operator: str
+    readonly: str
+
+
+def execute(url: str, statement: str) -> list[tuple[object, ...]]:
+    """Execute a statement and return its rows, if it has any."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(params=["roles first", "tables first", "PostgreSQL 16"])
+def addresses(request: pytest.FixtureRequest) -> Iterator[Addresses]:
+    """Yield the addresses of a migrated database with roles."""
+    server: PostgresServer = request.getfixturevalue(
+        "postgres_16" if request.param == "PostgreSQL 16" else "postgres_server"
+    )
+    name = f"roles_{secrets.token_hex(4)}"
+    with psycopg.connect(server.url, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        parts = urlsplit(server.url)
+        superuser = urlunsplit(parts._replace(path=f"/{name}"))
+        host = parts.netloc.rpartition("@")[2]
+        urls = [
+            f"postgresql://challenge_{role}:{PASSWORD}@{host}/{name}"
+            for role in ("owner", "service", "operator", "readonly")
+        ]
+        found = Addresses(superuser, *urls)
+        if request.param == "tables first":
+            schema.migrate(superuser)
+        for _ in range(2):
+            execute(superuser, ROLES.read_text(encoding="utf-8"))
+        for role in ("owner", "service", "operator", "readonly"):
+            execute(superuser, f"ALTER ROLE challenge_{role} PASSWORD '{PASSWORD}'")
+        schema.migrate(found.owner)
+        yield found
+        administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_a_service_that_owns_nothing_does_everything(addresses: Addresses) -> None:
+    assert execute(addresses.service, "SELECT count(*) FROM pg_tables WHERE tableowner = current_user") == [(0,)]
+    with opened(addresses.service) as database:
+        assert probe_database(database) is None
+        record_catalogue(database, CATALOGUE, NOW, soon())
+        keep_ledger_partitions(database, 72 * HOUR, NOW, soon())
+        outcomes = flush(database, CATALOGUE, [Event("1", "ana", NOW, KILLS, delta=3, value=7)], soon())
+        assert [outcome and outcome.verdict for outcome in outcomes] == [Verdict.APPLIED]
+        assert database.autocommit(ledger_partitions.days_without_partition, soon()) == 0
+    ranked_now(addresses.service, CATALOGUE)
+    assert execute(addresses.readonly, "SELECT DISTINCT user_id FROM leaderboard_ranking") == [("ana",)]
+    with opened(addresses.service) as database:
+        # A pass drops one day.
+        for _ in range(8):
+            keep_ledger_partitions(database, 72 * HOUR, NOW + 30 * DAY, soon())
+    assert execute(addresses.owner, "SELECT count(*) FROM event_seen") == [(0,)]
+
+
+def test_only_the_service_may_change_partitions(addresses: Addresses) -> None:
+    for url in (addresses.operator, addresses.readonly):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            execute(url, "SELECT drop_event_seen_partitions(date '2100-01-01')")
+
+
+def test_the_number_of_days_without_partition_is_true_while_none_can_be_created(addresses: Addresses) -> None:
+    execute(
+        addresses.owner,
+        "INSERT INTO event_seen_default (event_day, user_id, event_hash) VALUES ('1999-01-01', 'ana', '')",
+    )
+    with opened(addresses.readonly, pool_size=1) as database:
+        duty = LedgerPartitions(database, lambda: 72 * HOUR, lambda: NOW)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            duty.one_pass()
+        assert duty.days_without_partition == 1
+        execute(addresses.owner, "REVOKE SELECT ON event_seen_default FROM challenge_readonly")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            duty.one_pass()
+        assert math.isnan(duty.days_without_partition)
+
+
+def test_a_table_of_a_caller_does_not_stand_in_for_ours(addresses: Addresses) -> None:
+    with psycopg.connect(addresses.service, autocommit=True) as connection:
+        connection.execute("CREATE TEMPORARY TABLE event_seen_default (event_day date)")
+        connection.execute("SELECT make_event_seen_partition(date '2024-02-29')")
+        owned = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'event_seen_20240229'")
+        assert owned.fetchall() == [("challenge_owner",)]
+
+
+@pytest.mark.parametrize("table", AUDITS)
+def test_audits_are_only_added_to_and_name_the_role(addresses: Addresses, table: str) -> None:
+    for url in (addresses.service, addresses.operator):
+        execute(url, f"INSERT INTO {table} {AUDITS[table]}")
+        for change in (f"UPDATE {table} SET reason = 'other'", f"DELETE FROM {table}"):  # noqa: S608
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="may only be added"):
+                execute(url, change)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            execute(url, f"TRUNCATE {table}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(addresses.readonly, f"INSERT INTO {table} {AUDITS[table]}")
+    roles = f"SELECT database_role FROM {table} ORDER BY 1"  # noqa: S608
+    assert execute(addresses.readonly, roles) == [("challenge_operator",), ("challenge_service",)]
+    execute(addresses.owner, f"DELETE FROM {table}")  # noqa: S608
+    assert execute(addresses.owner, roles) == []
+
+
+def test_a_reader_reads_everything_and_changes_nothing(addresses: Addresses) -> None:
+    for (table,) in execute(addresses.owner, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        execute(addresses.readonly, f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(addresses.readonly, "INSERT INTO player VALUES ('ana', 'UTC', now())")
+
+
+def test_the_operators_role_serves_operators(
+    addresses: Addresses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(addresses.service) as database:
+        record_catalogue(database, CATALOGUE, NOW, soon())
+        flush(database, CATALOGUE, [Event("1", "ana", NOW, KILLS, delta=3, value=7)], soon())
+    monkeypatch.setenv("DATABASE_URL", addresses.operator)
+    monkeypatch.setenv("CATALOGUE", str(write_json(tmp_path / "catalogue.json", DOCUMENT)))
+    assert main(["points", "adjust", "ana", "+5", "--reason", "a gift", "--operator", "ada"]) == 0
+    assert main(["recalculate", "--all"]) == 0
+    assert main(["stats", "show", "ana"]) == 0
+    assert "ada (challenge_operator): +5 (a gift)" in capsys.readouterr().out
+    assert main(["rewards", "list"]) == 0
+    assert main(["boards", "list"]) == 0
+    assert main(["report"]) == 0
