@@ -25,7 +25,7 @@ def probe_database(database: Database, clocks: Clocks | None = None) -> str | No
             database.autocommit(lambda connection: clocks.read(lambda: database_clock.read(connection)), deadline)
         return problem or _write_problem(database, deadline)
     except ChallengeError as error:
-        return str(error)
+        return str(error) if database.problem is None else f"{error}: {database.problem}"
 
 
 def _problem(connection: Connection) -> str | None:

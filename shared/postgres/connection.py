@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import abc
@@ -63,6 +63,18 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
         self.adapters.register_loader("timestamptz", InstantLoader)
+
+    @classmethod
+    def connect(  # type: ignore[override]  # the keywords of the original pass through
+        cls, conninfo: str = "", *, failed: Callable[[psycopg.Error], None] | None = None, **kwargs: Any
+    ) -> Self:
+        """Connect as psycopg does. `failed` hears of the error, which the pool only writes to the log."""
+        try:
+            return super().connect(conninfo, **kwargs)
+        except psycopg.Error as error:
+            if failed is not None:
+                failed(error)
+            raise
 
     def run_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
         """Execute a statement, preparing it at its first use, and return all rows.

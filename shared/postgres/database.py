@@ -16,7 +16,14 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database_telemetry import DatabaseTelemetry
-from shared.postgres.sqlstates import ContentRefused, Failure, classify, to_domain
+from shared.postgres.sqlstates import (
+    POOLED_AWAY,
+    PREPARED_STATEMENTS_LOST,
+    ContentRefused,
+    Failure,
+    classify,
+    to_domain,
+)
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
 
 _T = TypeVar("_T")
@@ -47,11 +54,13 @@ class Database:
         self._well = False
         self.refused = False
         """The server has answered that it cannot do something. The probe resets this when it checks again."""
+        self.problem: str | None = None
+        """What the server, or a pooler before it, said when it last refused a connection or lost a statement."""
         self._telemetry = telemetry
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
-            kwargs=connect_arguments(url, CONNECT_TIMEOUT_S, application_name),
+            kwargs={**connect_arguments(url, CONNECT_TIMEOUT_S, application_name), "failed": self._connect_failed},
             configure=self._configure,
             min_size=pool_size,
             max_size=pool_size,
@@ -68,7 +77,11 @@ class Database:
         """Close all connections."""
         self._pool.close(timeout=timeout_s)
 
+    def _connect_failed(self, error: psycopg.Error) -> None:
+        self.problem = str(error).strip().rpartition("\n")[2]
+
     def _configure(self, connection: Connection) -> None:
+        self.problem = None
         if self._telemetry is not None:
             connection.took = self._telemetry.took
 
@@ -148,6 +161,8 @@ class Database:
                 return result
             except psycopg.Error as error:
                 failure = classify(error)
+                if error.sqlstate in POOLED_AWAY:
+                    self.problem = PREPARED_STATEMENTS_LOST
                 if failure is Failure.CONTENT:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from yoyo import read_migrations
@@ -37,7 +37,6 @@ _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
 _LOCK = statement("lock_schema")
 _RIGHTS = statement("schema_rights")
-_BACKEND_PID = statement("backend_pid")
 
 
 def migration_files() -> list[Path]:
@@ -45,10 +44,15 @@ def migration_files() -> list[Path]:
     return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 
 
+class _Script(NamedTuple):
+    text: bytes
+
+
 def make_roles(address: str) -> None:
     """Make the roles of deploy/roles.sql. Raise `MigrationRefused` if the address is not that of a superuser."""
     with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
-        connection.run_script(ROLES.read_bytes())
+        script = _Script(ROLES.read_bytes())
+        connection.run_script(script.text)
 
 
 def migrate(address: str) -> list[str]:
@@ -119,7 +123,9 @@ def _arguments(address: str) -> dict[str, Any]:
 
 def is_behind_pooler(connection: Connection) -> bool:
     """Return whether a pooler hands the connection's statements to sessions of its own."""
-    return int(_BACKEND_PID.value(connection)) != connection.info.backend_pid
+    # Not prepared, because an old pooler mixes up prepared statements.
+    (result,) = connection.run_script(b"SELECT pg_backend_pid()")
+    return int(result.get_value(0, 0) or 0) != connection.info.backend_pid
 
 
 def _check_rights(connection: Connection) -> None:

@@ -16,7 +16,3 @@ SELECT pg_advisory_lock($1::bigint);
 SELECT
     current_user, current_setting('search_path'), current_schema(),
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false);
-
--- name: backend_pid
--- Return the process that executes this connection's statements.
-SELECT pg_backend_pid();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.postgres.connection import SESSION_OPTIONS, Connection
+from shared.postgres.sqlstates import PREPARED_STATEMENTS_LOST
 from shared.postgres.statements import statement
 
 _STATE = statement("session_state")
@@ -10,11 +11,13 @@ _STATE = statement("session_state")
 
 def session_problem(connection: Connection) -> str | None:
     """Return why work on this session would fail or not be durable; None if it is as it must be."""
-    read_only, encoding, time_zone, commit, *timeouts = _STATE.only_row(connection)
+    read_only, encoding, time_zone, commit, *timeouts, backend_pid, keeps_name = _STATE.only_row(connection)
     if read_only:
         return "the database is read-only"
     if encoding != "UTF8":
         return f"the database has the encoding {encoding}, must be UTF8: create it with ENCODING 'UTF8'"
+    if backend_pid != connection.info.backend_pid and keeps_name:
+        return PREPARED_STATEMENTS_LOST
     is_kept = {
         "timezone": time_zone == "UTC",
         "synchronous_commit": commit != "off",

@@ -28,6 +28,15 @@ class ContentRefused(Exception):
         """The rejected rows, with player ids in them. For DEBUG logs only."""
 
 
+POOLED_AWAY = frozenset({"26000", "42P05"})
+"""A prepared statement is missing or there already: a pooler has put another session under the connection."""
+
+
+PREPARED_STATEMENTS_LOST = (
+    "a connection pooler does not keep prepared statements: PgBouncer 1.21 or newer does, with max_prepared_statements"
+)
+
+
 class Failure(Enum):
     """Possible reaction to a failed statement."""
 
@@ -56,6 +65,8 @@ def classify(error: psycopg.Error) -> Failure:
         return Failure.CONNECTION_LOST if isinstance(error, psycopg.OperationalError) else Failure.BUG
     if state[:2] == "08" or state in ("57P01", "57P02", "57P05", "25P03"):
         return Failure.CONNECTION_LOST
+    if state in POOLED_AWAY:
+        return Failure.UNAVAILABLE
     if state in ("40001", "40P01"):
         return Failure.CONFLICT
     if state == "55P03":

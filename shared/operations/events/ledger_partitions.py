@@ -24,7 +24,7 @@ class LedgerPartitions:
     def __init__(
         self, database: Database, horizon: Callable[[], int], clock: Clock, may_drop: Callable[[], bool] = lambda: True
     ) -> None:
-        """`horizon` returns the accepted age of events in microseconds, `may_drop` whether clocks and horizons allow it."""
+        """`horizon` returns the accepted age of events in microseconds, `may_drop` whether a day may be dropped now."""
         self._database = database
         self._horizon = horizon
         self._clock = clock
