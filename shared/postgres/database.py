@@ -55,7 +55,7 @@ class Database:
         self.refused = False
         """The server has answered that it cannot do something. The probe resets this when it checks again."""
         self.problem: str | None = None
-        """What the server, or a pooler before it, said when it last refused a connection or lost a statement."""
+        """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
         self._telemetry = telemetry
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -78,7 +78,9 @@ class Database:
         self._pool.close(timeout=timeout_s)
 
     def _connect_failed(self, error: psycopg.Error) -> None:
-        self.problem = str(error).strip().rpartition("\n")[2]
+        # What comes before is libpq's: that it could not connect, and where.
+        said = str(error).partition("FATAL:")[2].strip()
+        self.problem = said.partition("\n")[0] or None
 
     def _configure(self, connection: Connection) -> None:
         self.problem = None

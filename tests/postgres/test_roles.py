@@ -113,7 +113,8 @@ def test_only_the_service_may_change_partitions(addresses: Addresses) -> None:
 def test_the_number_of_days_without_partition_is_true_while_none_can_be_created(addresses: Addresses) -> None:
     execute(
         addresses.owner,
-        "INSERT INTO event_seen_default (event_day, user_id, event_hash) VALUES ('1999-01-01', 'ana', decode(md5('1'), 'hex'))",
+        "INSERT INTO event_seen_default (event_day, user_id, event_hash)"
+        " VALUES ('1999-01-01', 'ana', decode(md5('1'), 'hex'))",
     )
     with opened(addresses.readonly, pool_size=1) as database:
         duty = LedgerPartitions(database, lambda: 72 * HOUR, lambda: NOW)
