@@ -1,4 +1,4 @@
-"""The tables of `docs/operations.md` have a row for everything that the code shows to operators."""
+"""The tables of the documents have a row for everything that the code shows to operators, and for each table."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator
 
 from tests.support.code_names import modules, parsed
-from tests.support.prose import read
+from tests.support.prose import files, read
 
 PAGE = read("docs/operations.md")
 PRODUCTION = ("challenge_service", "event_handler", "reward_dispatcher", "shared")
 
 
-def rows(heading: str) -> set[str]:
+def rows(heading: str, page: str = PAGE) -> set[str]:
     """Return what stands in backticks in the first column of the table under a heading."""
-    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     cells = re.findall(r"^\| ([^|]*) \|", section, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
@@ -55,6 +55,13 @@ def test_every_duty_has_a_row_and_every_row_has_a_duty() -> None:
     assert started, "no duties were found in the code"
     named = {name.removesuffix("…").strip() for name in rows("Duties")}
     assert (sorted(started - named), sorted(named - started)) == ([], [])
+
+
+def test_every_table_of_the_schema_has_a_row() -> None:
+    migrations = [read(path) for path in files() if path.startswith("migrations/") and ".rollback." not in path]
+    made = {name for text in migrations for name in re.findall(r"^CREATE TABLE (\w+) \($", text, re.MULTILINE)}
+    assert made
+    assert sorted(made - rows("Tables", read("docs/architecture.md"))) == []
 
 
 def test_every_health_name_has_a_row() -> None:
