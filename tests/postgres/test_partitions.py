@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -174,3 +175,16 @@ def test_a_foreign_table_with_the_name_of_a_partition_is_an_error(connection: Co
     with pytest.raises(psycopg.Error):
         keep(connection, FIRST_DAY, FIRST_DAY)
     assert partitions(connection) == []
+
+
+@pytest.mark.parametrize("migration", ["0010-detached-days.sql", "0010-detached-days.rollback.sql"])
+def test_replacing_the_function_keeps_the_rights_it_runs_with(connection: Connection, migration: str) -> None:
+    function = "make_event_seen_partition(date)"
+    definer = f"SELECT prosecdef, proconfig FROM pg_proc WHERE oid = '{function}'::regprocedure"  # noqa: S608
+    text = (Path(__file__).parents[2] / "migrations" / migration).read_text("utf-8")
+    before = connection.execute(definer).fetchone()
+    connection.execute(text)
+    assert connection.execute(definer).fetchone() == before
+    connection.execute(f"ALTER FUNCTION {function} SECURITY DEFINER SET search_path = public, pg_temp")
+    connection.execute(text)
+    assert connection.execute(definer).fetchone() == (True, ["search_path=public, pg_temp"])
