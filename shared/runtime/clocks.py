@@ -14,6 +14,10 @@ from shared.runtime.clock import Clock, system_clock
 log = logging.getLogger(__name__)
 
 
+COMPARISON_WAIT_S = 1.0
+"""Longest wait of a duty's pass for the first comparison, which takes milliseconds after a start."""
+
+
 def monotonic_clock() -> Instant:
     """Return the monotonic clock in microseconds."""
     return time.monotonic_ns() // 1_000
@@ -60,7 +64,7 @@ class Clocks:
             return self.process()
         return latest.database + self._monotonic() - latest.monotonic
 
-    def wait_until_compared(self, timeout_s: float) -> bool:
+    def wait_until_compared(self, timeout_s: float = COMPARISON_WAIT_S) -> bool:
         """Wait until the clock of the database was read for the first time; return False if that takes longer."""
         return self._compared.wait(timeout_s)
 

@@ -20,9 +20,6 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
-COMPARISON_WAIT_S = 1.0
-"""Longest wait of a pass for the first comparison of the clocks, which takes milliseconds after a start."""
-
 
 def start_period_maintenance(
     live: LiveCatalogue[Catalogue], database: Database, horizon: EventHorizon, clocks: Clocks, process: Process
@@ -33,11 +30,11 @@ def start_period_maintenance(
 
     def one_pass() -> None:
         in_use = live.in_use
-        if in_use is not None:
+        if in_use is not None and clocks.wait_until_compared():
             now, accepted_age = clocks.earliest(), horizon.window.horizon
             deadline = time.monotonic() + MAINTAIN_TIMEOUT_S
             maintain_leaderboard_periods(database, in_use.prepared, accepted_age, now, deadline)
-            if clocks.wait_until_compared(COMPARISON_WAIT_S) and clocks.agreed:
+            if clocks.agreed:
                 finished.inc(finish_leaderboard_periods(work, accepted_age, now))
 
     process.duties.start(

@@ -18,8 +18,6 @@ from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.service import Process
 
 STOP_MARGIN_S = 1.0
-COMPARISON_WAIT_S = 1.0
-"""Longest wait of a pass for the first comparison of the clocks, which takes milliseconds after a start."""
 
 
 def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks, process: Process) -> None:
@@ -35,7 +33,7 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
         """Return a pass that does nothing before the database's clock was read."""
 
         def guarded() -> None:
-            if clocks.wait_until_compared(COMPARISON_WAIT_S):
+            if clocks.wait_until_compared():
                 one_pass()
 
         return guarded
