@@ -15,6 +15,7 @@ from shared.domain.catalogue import Catalogue
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
@@ -69,6 +70,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
             ServiceBinding(LEADERBOARD_CONTRACT, leaderboards),
         ],
         threads=settings.server.threads,
+        limits=limits_of(settings.server),
         health=health,
         telemetry=process.telemetry,
     )

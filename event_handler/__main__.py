@@ -18,7 +18,12 @@ from shared.domain.acceptance import Window
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
-from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
+from shared.operations.events.ledger_partitions import (
+    KEEP_INTERVAL_S,
+    PASS_DEADLINE_S,
+    LedgerPartitions,
+)
+from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
@@ -89,6 +94,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         [ServiceBinding(CONTRACT, servicer)],
         threads=settings.server.threads,
         streams=settings.events.streams,
+        limits=limits_of(settings.server, {"ReportEvents": settings.events.batch_body_timeout_s}),
         health=health,
         telemetry=process.telemetry,
     )

@@ -35,6 +35,14 @@ class EventSettings:
         maximum=1_000,
         help="Open streams in each worker. Any more get RESOURCE_EXHAUSTED.",
     )
+    batch_body_timeout_s: float = setting(
+        "EVENT_BATCH_BODY_TIMEOUT_S",
+        default=15.0,
+        unit="seconds",
+        minimum=0.1,
+        maximum=600,
+        help="Time in which the request of `ReportEvents` must arrive, instead of `EVENT_BODY_TIMEOUT_S`.",
+    )
     horizon_h: int = setting(
         "EVENT_HORIZON_H",
         default=72,

@@ -6,6 +6,7 @@ import os
 import sys
 
 from reward_dispatcher.settings import DispatcherSettings
+from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
@@ -23,7 +24,14 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
     clocks = Clocks(process.clock)
     database = open_database(settings.database, NAME, process, health, clocks)
     start_delivery(settings.rewards, database, clocks, process)
-    server = Server(process.endpoint, [], threads=settings.server.threads, health=health, telemetry=process.telemetry)
+    server = Server(
+        process.endpoint,
+        [],
+        threads=settings.server.threads,
+        limits=limits_of(settings.server),
+        health=health,
+        telemetry=process.telemetry,
+    )
     serve(server, health, process.lifecycle, process.grace_s)
 
 

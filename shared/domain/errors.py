@@ -171,6 +171,12 @@ class ShuttingDown(RetryableError):
     default_retry_after_s = 0.1
 
 
+class RequestTimedOut(ChallengeError):
+    """The caller sent a call without its request for too long; nothing was done."""
+
+    reason = "REQUEST_TIMED_OUT"
+
+
 class DeadlineExceeded(ChallengeError):
     """The caller's deadline passed first; the outcome of the call is unknown."""
 

@@ -8,19 +8,23 @@ end of the process by the whole grace period.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.side_pool import SidePool
+from shared.rpc.request_receiver import RequestReceiver
+from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 from shared.rpc.unary import parsed
 from shared.runtime.health import Health
 
 SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+Watch = Callable[[bytes, grpc.ServicerContext], Iterator[HealthCheckResponse]]
 
 
 class HealthService:
@@ -29,16 +33,18 @@ class HealthService:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def handler(self, pool: SidePool) -> grpc.GenericRpcHandler:
-        """Return the handler of the service's methods, which run in `pool`."""
+    def handler(
+        self, checks: RequestReceiver, watches: Callable[[Watch], PooledMethod[bytes, Iterator[HealthCheckResponse]]]
+    ) -> grpc.GenericRpcHandler:
+        """Return the handler of the methods. `checks` runs nothing else; `watches` assigns a pool to watches."""
         return grpc.method_handlers_generic_handler(
             SERVICE_NAME,
             {
                 "Check": grpc.unary_unary_rpc_method_handler(
-                    pool.unary(self.check), None, HealthCheckResponse.SerializeToString
+                    PooledMethod(self.check, checks), None, HealthCheckResponse.SerializeToString
                 ),
                 "Watch": grpc.unary_stream_rpc_method_handler(
-                    pool.stream(self.watch), None, HealthCheckResponse.SerializeToString
+                    watches(self.watch), None, HealthCheckResponse.SerializeToString
                 ),
             },
         )

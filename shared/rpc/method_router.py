@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
@@ -26,6 +26,8 @@ class Method:
     handler: Handler
     pool: CallPool
     refusing: Handler
+    make_room: Callable[[], bool] = lambda: False
+    """Called if the pool has no room; True if a thread will soon be free."""
 
 
 class MethodRouter(grpc.GenericRpcHandler):
@@ -40,7 +42,7 @@ class MethodRouter(grpc.GenericRpcHandler):
         method = self._methods.get(handler_call_details.method)
         if method is None:
             return None
-        return method.handler if method.pool.has_room else method.refusing
+        return method.handler if method.pool.has_room or method.make_room() else method.refusing
 
 
 Requests = Iterator[bytes]

@@ -1,4 +1,4 @@
-"""Threads for health and reflection, which respond even if all threads for calls are busy."""
+"""Threads for health watches and reflection, which respond even if all threads for calls are busy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import grpc
 
 from shared.domain.errors import Overloaded
 from shared.rpc.admission import Admission
+from shared.rpc.open_calls import OpenCalls
+from shared.rpc.request_receiver import RequestReceiver
 from shared.rpc.statuses import status_of
 
 Q = TypeVar("Q")
@@ -18,8 +20,8 @@ R = TypeVar("R")
 STREAMS_MAX = 64
 """Maximum number of open streams. Each occupies a thread; callers may keep a health watch for each channel."""
 
-# Beyond what streams can take. They serve health checks and refuse further streams, neither of which ever waits.
-_UNARY_THREADS = 2
+# Beyond what streams can take. They refuse further streams, which never waits.
+_REFUSING_THREADS = 2
 
 
 class PooledMethod(Generic[Q, R]):
@@ -37,12 +39,14 @@ class SidePool:
     """The threads, and the bound on those that streams may take."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(STREAMS_MAX + _UNARY_THREADS, thread_name_prefix="side")
+        self._pool = ThreadPoolExecutor(STREAMS_MAX + _REFUSING_THREADS, thread_name_prefix="side")
         self._streams = Admission(STREAMS_MAX)
 
-    def unary(self, method: Callable[[Q, grpc.ServicerContext], R]) -> PooledMethod[Q, R]:
-        """Return a method that runs in the pool and responds at once."""
-        return PooledMethod(method, self._pool)
+    def response_stream(
+        self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]], calls: OpenCalls, timeout_s: float
+    ) -> PooledMethod[Q, Iterator[R]]:
+        """Return a method like `stream`, for which the one request is received before it gets a thread."""
+        return PooledMethod(self.stream(method), RequestReceiver(calls, self._pool, timeout_s))
 
     def stream(self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]) -> PooledMethod[Q, Iterator[R]]:
         """Return a method that runs in the pool, responds many times and may wait in between."""

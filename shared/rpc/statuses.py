@@ -50,6 +50,7 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.RankingUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,
+    errors.RequestTimedOut: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 

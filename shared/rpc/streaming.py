@@ -1,7 +1,7 @@
 """The layers around a servicer's streaming method, in the order of `shared.rpc.unary`.
 
 A stream occupies a thread for as long as it is open. So streams have their own threads and their own bound, and never
-take a thread from unary calls.
+take a thread from unary calls. When all of their threads are taken, idle ones yield (`shared.rpc.open_streams`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 from shared.domain.errors import Overloaded
 from shared.rpc.call_pool import CallPool, is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.open_streams import OpenStream, OpenStreams
 from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
-from shared.rpc.unary import parsed
 
 M = TypeVar("M", bound=Message)
 
@@ -26,24 +26,30 @@ M = TypeVar("M", bound=Message)
 def streaming_method(
     name: str,
     method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
-    request_type: type[M],
+    parse: Callable[[bytes], M],
     pool: CallPool,
+    open_streams: OpenStreams,
     telemetry: CallTelemetry,
 ) -> PooledMethod[Iterator[bytes], Iterator[bytes]]:
     """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
     measured = telemetry.of_method(name)
 
-    def responses(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        for response in method(_requests(request_type, raw), context):
+    def responses(raw: Iterator[bytes], context: grpc.ServicerContext, stream: OpenStream) -> Iterator[bytes]:
+        for response in method(_requests(parse, raw, stream), context):
             yield response.SerializeToString()
+            stream.responded()
 
     def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         started = time.monotonic()
+        stream = open_streams.add(context)
         try:
             if is_refusing():
                 raise Overloaded("too many streams at once")
-            yield from responses(raw, context)
+            yield from responses(raw, context, stream)
         except Exception as error:
+            if stream.has_yielded:
+                measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+                stream.call.leave_ended()
             if not context.is_active():
                 # The sender went away, and the error is a consequence of that.
                 measured.failed(grpc.StatusCode.CANCELLED, time.monotonic() - started)
@@ -51,16 +57,22 @@ def streaming_method(
             status = status_of(error, name)
             measured.failed(status.code, time.monotonic() - started)
             context.abort_with_status(status)
+        finally:
+            open_streams.discard(stream)
+        if stream.has_yielded:
+            measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+            stream.call.leave_ended()
         measured.succeeded(time.monotonic() - started)
 
     return PooledMethod(call, pool)
 
 
-def _requests(request_type: type[M], raw: Iterator[bytes]) -> Iterator[M]:
+def _requests(parse: Callable[[bytes], M], raw: Iterator[bytes], stream: OpenStream) -> Iterator[M]:
     """Yield the requests as they arrive. Raise `ConnectionAbortedError` when the sender goes away."""
     try:
         for message in raw:
-            yield parsed(request_type, message)
+            stream.received()
+            yield parse(message)
     except grpc.RpcError as gone:
         # gRPC keeps the error beside the call, and its traceback refers back to the call. With that cycle the call
         # would live until the next garbage collection, and count against the streams that its connection may open.

@@ -2,12 +2,13 @@
 
 They are the same for all methods, from the outside in:
 
-1. admission: a call waits for a thread, or is refused (`shared.rpc.call_pool`) before anything is spent on it;
+1. admission: the request is received (`shared.rpc.request_receiver`), then the call waits for a thread, or is refused
+   (`shared.rpc.call_pool`) before anything else is spent on it;
 2. tracing: a sampled call gets a span, whatever its outcome;
 3. metrics: every call is counted by its status code and duration;
 4. errors: an exception from inside becomes a status (`shared.rpc.statuses`);
 5. deadline: a call whose caller has stopped listening is not begun;
-6. parsing: malformed bytes are an invalid request;
+6. parsing, within limits (`shared.rpc.request_limits`): malformed bytes are an invalid request;
 7. the servicer's method, which returns a message or an encoded message.
 
 These are functions rather than gRPC interceptors, which would build a new handler for every call.
@@ -16,7 +17,7 @@ These are functions rather than gRPC interceptors, which would build a new handl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
@@ -26,16 +27,13 @@ from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.method_router import Refusal
+from shared.rpc.request_receiver import NO_REQUEST
 from shared.rpc.statuses import status_of
 
 M = TypeVar("M", bound=Message)
 
-RawMethod = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
-"""A method as gRPC calls it: encoded request in, encoded response out.
-
-The request comes as a stream of one message, which gRPC hands over before the message has arrived: a refused call thus
-waits for nothing.
-"""
+RawMethod = Callable[[bytes, grpc.ServicerContext], bytes]
+"""A method as gRPC calls it: encoded request or `NO_REQUEST` in, encoded response out."""
 
 SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE})
 """Status codes that mark a span as failed; the others are caused by the caller."""
@@ -44,7 +42,7 @@ SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.IN
 def unary_method(
     name: str,
     method: Callable[[M, grpc.ServicerContext], Message | bytes],
-    request_type: type[M],
+    parse: Callable[[bytes], M],
     refusal: Refusal,
     telemetry: CallTelemetry,
 ) -> RawMethod:
@@ -56,7 +54,7 @@ def unary_method(
     def response_to(raw: bytes, context: grpc.ServicerContext) -> bytes:
         if context.time_remaining() == 0:
             raise DeadlineExceeded("the deadline passed before the call was begun")
-        response = method(parsed(request_type, raw), context)
+        response = method(parse(raw), context)
         return response if isinstance(response, bytes) else response.SerializeToString()
 
     def outcome(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
@@ -80,17 +78,13 @@ def unary_method(
             span.ended(code.value[0], server_fault=code in SERVER_FAULTS)
             return result
 
-    def call(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+    def call(raw: bytes, context: grpc.ServicerContext) -> bytes:
         if is_refusing():
             refusal.refuse(context)
-        try:
-            raw = next(requests, None)
-        except grpc.RpcError as gone:
-            # The caller went away. The traceback is dropped for the reason given in `shared.rpc.streaming`.
-            gone.__traceback__ = None
+        if not context.is_active():
             measured.failed(grpc.StatusCode.CANCELLED, 0.0)
             return b""
-        result = no_request if raw is None else traced(raw, context)
+        result = no_request if raw is NO_REQUEST else traced(raw, context)
         if not isinstance(result, bytes):
             context.abort_with_status(result)
         return result

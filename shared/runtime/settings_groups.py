@@ -131,3 +131,27 @@ class ServerSettings:
         maximum=1_000,
         help="Calls that each worker processes at once. More wait for up to 0.15 s and then get RESOURCE_EXHAUSTED.",
     )
+    body_timeout_s: float = setting(
+        "BODY_TIMEOUT_S",
+        default=5.0,
+        unit="seconds",
+        minimum=0.1,
+        maximum=600,
+        help="Time in which the request of a call must arrive after its headers. Then it gets DEADLINE_EXCEEDED.",
+    )
+    streams_per_connection: int = setting(
+        "STREAMS_PER_CONNECTION",
+        default=1_000,
+        unit="calls",
+        minimum=1,
+        maximum=100_000,
+        help="Calls at once on one connection, at least as many as threads. Callers' libraries hold back the rest.",
+    )
+    connection_age_s: int = setting(
+        "CONNECTION_AGE_S",
+        default=1_800,
+        unit="seconds",
+        minimum=1,
+        maximum=1_000_000,
+        help="Age after which a connection is closed, varied by a tenth. Its calls get a minute to end.",
+    )

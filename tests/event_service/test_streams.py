@@ -13,7 +13,8 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from event_handler.__main__ import CONTRACT
-from shared.rpc.server import STREAMS_PER_CONNECTION_MAX, ServiceBinding
+from shared.rpc.limits import Limits
+from shared.rpc.server import ServiceBinding
 from tests.support.event_messages import stat
 from tests.support.refusals import refusal, refusal_of
 from tests.support.sample_catalogue import sample_catalogue
@@ -179,7 +180,38 @@ def test_failed_streams_do_not_count_against_their_connection(
 ) -> None:
     with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:
         ended = 0
-        while ended < STREAMS_PER_CONNECTION_MAX + 100:
+        while ended < Limits().streams_per_connection + 100:
             ended += end_badly(handler)
         good = rpc.ReportEventRequest(event=stat("wins", delta=1))
         assert handler.ReportEvent(good, timeout=TIMEOUT_S).result.verdict == rpc.VERDICT_APPLIED
+
+
+def test_idle_streams_yield_to_new_ones_when_all_places_are_taken(database_url: str) -> None:
+    done = threading.Event()
+
+    def nothing() -> Iterator[rpc.StreamEventsRequest]:
+        done.wait(TIMEOUT_S)
+        yield from ()
+
+    good = batch(stat("wins", delta=1))
+
+    def works(handler: EventServiceStub) -> bool:
+        try:
+            return len(list(handler.StreamEvents(iter([good]), timeout=TIMEOUT_S))) == 1
+        except grpc.RpcError as error:
+            reasons.add(refusal_of(error).reason)
+            return False
+
+    reasons: set[str] = set()
+    with event_service(database_url, sample_catalogue(), clock=ManualClock()) as handler:
+        idle = [handler.StreamEvents(nothing(), timeout=TIMEOUT_S) for _ in range(STREAMS)]
+        wait_until(lambda: works(handler))
+        assert all(works(handler) for _ in range(5))
+        wait_until(lambda: any(not stream.is_active() for stream in idle))
+        # No more of them than were needed.
+        (ended,) = [stream for stream in idle if not stream.is_active()]
+        refused = refusal(lambda: next(ended))
+        assert reasons <= {"OVERLOADED"}
+        assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+        assert "idle" in refused.message
+        done.set()

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # typ
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from shared.rpc.limits import Limits
 from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
@@ -39,20 +40,42 @@ def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the sign
 
 @contextmanager
 def running(
-    answer: Method = empty, *, threads: int = 8, health: Health | None = None, telemetry: Telemetry | None = None
+    answer: Method = empty,
+    *,
+    threads: int = 8,
+    health: Health | None = None,
+    telemetry: Telemetry | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[grpc.Channel]:
     """Run a server on a free port and yield a channel to it."""
+    with (
+        listening(answer, threads=threads, health=health, telemetry=telemetry, limits=limits) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield channel
+
+
+@contextmanager
+def listening(
+    answer: Method = empty,
+    *,
+    threads: int = 8,
+    health: Health | None = None,
+    telemetry: Telemetry | None = None,
+    limits: Limits | None = None,
+) -> Iterator[int]:
+    """Run a server on a free port and yield the port."""
     server = Server(
         Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT"),
         [ServiceBinding(SERVICE, Scripted(answer))],
         threads=threads,
         health=health or Health([SERVICE.full_name]),
         telemetry=telemetry or Telemetry(),
+        limits=limits,
     )
     port = server.start()
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield channel
+        yield port
     finally:
         server.stop(0)
 

@@ -101,29 +101,6 @@ def test_a_refused_call_gets_a_retry_delay() -> None:
     assert details[RetryInfo].retry_delay.nanos == 200_000_000
 
 
-def test_a_call_without_its_request_is_refused_too() -> None:
-    begun, release = threading.Event(), threading.Event()
-
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
-        begun.set()
-        release.wait(10)
-        return b""
-
-    def nothing() -> Iterator[bytes]:
-        release.wait(10)
-        yield b""
-
-    with running(answer, threads=1) as channel:
-        crowd = Crowd(channel, 1)
-        assert begun.wait(10)
-        silent: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
-        with pytest.raises(grpc.RpcError) as refused:
-            silent(nothing(), timeout=5)
-        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        release.set()
-        wait_until(lambda: crowd.codes() == {grpc.StatusCode.OK: 1})
-
-
 def test_a_call_that_ends_without_a_request_is_invalid() -> None:
     with running() as channel:
         silent: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)

@@ -1,0 +1,89 @@
+"""The parts of grpcio's synchronous server that have no public interface. Only this module uses them.
+
+The public interface hands a call to a thread before its request has arrived, and only that thread can end the call with
+a status. A caller that sends headers and no request could thus hold a thread forever. Here a request is received before
+the call gets a thread, and any thread can end a call. The exact version of grpcio is pinned, and the tests of
+`tests/rpc/test_slow_callers.py` fail if a new version works differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+from grpc import _server
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+
+class ServerCall:
+    """A call that gRPC has accepted."""
+
+    __slots__ = ("_rpc_event", "_state", "responded_at", "waiting_since")
+
+    def __init__(self, rpc_event: Any, state: Any) -> None:
+        """`rpc_event` and `state` as gRPC submits them to an executor."""
+        self._rpc_event = rpc_event
+        self._state = state
+        self.waiting_since = 0.0
+        """When it began to wait for its request, on the monotonic clock in seconds."""
+        self.responded_at = 0.0
+        """When its response was first seen to be complete, on the monotonic clock in seconds; 0 before."""
+
+    @classmethod
+    def of(cls, context: grpc.ServicerContext) -> ServerCall:
+        """Return the call of a method's context."""
+        return cls(context._rpc_event, context._state)  # type: ignore[attr-defined]
+
+    @property
+    def peer(self) -> str:
+        """The connection: the caller's address and port."""
+        peer: str = self._rpc_event.call.peer().decode("utf-8", "replace")
+        return peer
+
+    @property
+    def has_responded(self) -> bool:
+        """True once the server has sent its status, whether or not the caller has read it."""
+        return bool(self._state.statused)
+
+    def receive(self, received: Callable[[bytes | None], None]) -> None:
+        """Call `received` with the request, or with None if the call ended without one.
+
+        It runs in the thread with which gRPC serves all calls, and must not raise or wait.
+        """
+
+        def on_message(event: Any) -> Any:
+            received(_server._serialized_request(event))
+            with self._state.condition:
+                return _server._possibly_finish_call(self._state, _server._RECEIVE_MESSAGE_TOKEN)
+
+        with self._state.condition:
+            self._rpc_event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), on_message)
+            self._state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+
+    def on_end(self, ended: Callable[[], None]) -> None:
+        """Call `ended` once the call is over and the caller has read the status or is gone."""
+        with self._state.condition:
+            if self._state.callbacks is not None:
+                self._state.callbacks.append(ended)
+
+    def end(self, status: grpc.Status) -> bool:
+        """End the call with a status. Return False if it has ended already."""
+        state = self._state
+        with state.condition:
+            if not _server._is_rpc_state_active(state):
+                return False
+            state.trailing_metadata = status.trailing_metadata
+            state.code, state.details = status.code, status.details.encode()
+            _server._abort(state, self._rpc_event.call, cygrpc.StatusCode.unknown, b"")
+            return True
+
+    def cancel(self) -> None:
+        """Drop the call and everything buffered for it. The caller sees CANCELLED, if it sees anything."""
+        self._rpc_event.call.cancel()
+
+    def leave_ended(self) -> NoReturn:
+        """Leave a method whose call was ended by `end`, so that gRPC does not send a second status."""
+        with self._state.condition:
+            _server._raise_rpc_error(self._state)
+        raise AssertionError

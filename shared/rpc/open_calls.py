@@ -1,0 +1,141 @@
+"""Calls that wait for their caller: for a request that has not arrived, or for a response to be read.
+
+A call without a request holds no thread (`shared.rpc.request_receiver`), only memory, and not for long:
+
+- A call whose request has not arrived within its limit is ended.
+- At most `BODIES_MAX` calls wait for their requests. Beyond that, the longest waiting calls of the connection with the
+  most of them are ended, if they have waited for `BODY_YIELD_S`; if none of them has, the new call is refused.
+- A response that its caller has not read for `UNREAD_S` is dropped with the call. Of one connection, at most
+  `UNREAD_MAX` responses may stay unread for longer than `UNREAD_YIELD_S`: four connections that sent a thousand calls
+  each and never read held 390 MB.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+
+import grpc
+
+from shared.domain.errors import Overloaded, RequestTimedOut
+from shared.rpc.grpc_internals import ServerCall
+from shared.rpc.statuses import status_of
+from shared.runtime.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+BODIES_MAX = 1_000
+"""Maximum number of calls in one worker that wait for their requests."""
+
+BODY_YIELD_S = 0.2
+"""Time in seconds after which a call without a request may be ended in favour of a new call."""
+
+UNREAD_S = 20.0
+"""Time in seconds after which an unread response is dropped."""
+
+UNREAD_MAX = 100
+"""Maximum number of unread responses of one connection, after `UNREAD_YIELD_S`."""
+
+UNREAD_YIELD_S = 2.0
+"""Time in seconds in which a caller may leave any number of responses unread."""
+
+_YIELDED_AT_ONCE = 4
+"""One in so many waiting calls is ended at once, so that a flood does not search for one with every call."""
+
+_INTERVAL_S = 0.2
+
+
+class OpenCalls:
+    """The calls of a server, watched by one thread."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._open: set[ServerCall] = set()
+        self._bodies: dict[ServerCall, float] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="open calls", daemon=True)
+        telemetry.gauge("rpc_calls_awaiting_body", "Calls whose request has not arrived.", lambda: len(self._bodies))
+        self._ended = telemetry.counter(
+            "rpc_slow_callers_total",
+            "Calls ended because of their caller: `body` did not arrive in time, `yield` to other calls, `unread`.",
+            labels=("reason",),
+        )
+        self._refused = status_of(Overloaded("too many calls wait for their requests"), "any")
+
+    def start(self) -> None:
+        """Start watching."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._stopped.set()
+        self._thread.join()
+
+    def await_body(self, call: ServerCall, timeout_s: float) -> bool:
+        """Register a call whose request is being received; return False if it was refused.
+
+        The thread that accepts calls calls this, and only that thread adds or receives requests.
+        """
+        call.waiting_since = time.monotonic()
+        if len(self._bodies) >= BODIES_MAX and not self._make_room(call.waiting_since):
+            call.end(self._refused)
+            return False
+        self._bodies[call] = timeout_s
+        self._open.add(call)
+        call.on_end(lambda: self._open.discard(call))
+        return True
+
+    def received(self, call: ServerCall) -> bool:
+        """Note that the request has arrived. Return False if the call was ended before."""
+        return self._bodies.pop(call, None) is not None
+
+    def _make_room(self, now: float) -> bool:
+        """End the longest waiting calls of the connection with the most of them."""
+        by_peer: dict[str, list[ServerCall]] = defaultdict(list)
+        for call in list(self._bodies):
+            by_peer[call.peer].append(call)
+        # Of all connections, not only of those with calls that waited long: a modest one keeps its calls.
+        greediest = max(by_peer.values(), key=len, default=[])
+        # Calls wait in the order in which they came.
+        waited = [call for call in greediest if now - call.waiting_since >= BODY_YIELD_S]
+        ended = sum(self._end(call, self._refused, "yield") for call in waited[: BODIES_MAX // _YIELDED_AT_ONCE])
+        return ended > 0
+
+    def _end(self, call: ServerCall, status: grpc.Status, reason: str) -> bool:
+        if self._bodies.pop(call, None) is None:
+            return False
+        self._ended.labels(reason).inc()
+        return call.end(status)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_INTERVAL_S):
+            try:
+                self._pass(time.monotonic())
+            except Exception:
+                log.exception("unhandled exception in the watch over open calls")
+
+    def _pass(self, now: float) -> None:
+        for call, timeout_s in list(self._bodies.items()):
+            if now - call.waiting_since >= timeout_s:
+                error = RequestTimedOut(f"the request did not arrive within {timeout_s:g} s")
+                self._end(call, status_of(error, "any"), "body")
+        self._drop_unread(now)
+
+    def _drop_unread(self, now: float) -> None:
+        by_peer: dict[str, list[ServerCall]] = defaultdict(list)
+        for call in list(self._open):
+            if not call.has_responded:
+                continue
+            if not call.responded_at:
+                call.responded_at = now
+            elif now - call.responded_at >= UNREAD_YIELD_S:
+                by_peer[call.peer].append(call)
+        for unread in by_peer.values():
+            unread.sort(key=lambda call: call.responded_at)
+            excess = len(unread) - UNREAD_MAX
+            for position, call in enumerate(unread):
+                if position < excess or now - call.responded_at >= UNREAD_S:
+                    self._open.discard(call)
+                    self._ended.labels("unread").inc()
+                    call.cancel()

@@ -1,0 +1,83 @@
+"""The open streams of a method with a stream of requests, of which idle ones yield their threads.
+
+A stream occupies a thread for as long as it is open, even while its caller sends nothing. When all threads are taken
+and another stream is opened, the longest idle stream of the connection with the most streams is ended.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import grpc
+
+from shared.domain.errors import Overloaded
+from shared.rpc.grpc_internals import ServerCall
+from shared.rpc.statuses import status_of
+
+IDLE_YIELD_S = 1.0
+"""Time in seconds without traffic after which a stream may be ended, if all its requests have their responses."""
+
+STUCK_YIELD_S = 30.0
+"""The same for a stream with unanswered requests: its caller does not read, or the database does not respond."""
+
+
+class OpenStream:
+    """One stream and its traffic."""
+
+    def __init__(self, context: grpc.ServicerContext) -> None:
+        self.call = ServerCall.of(context)
+        self.peer = context.peer()
+        self.has_yielded = False
+        """True once it was ended in favour of another stream."""
+        self._unanswered = 0
+        self._active_at = time.monotonic()
+
+    def received(self) -> None:
+        """Note a request."""
+        self._unanswered += 1
+        self._active_at = time.monotonic()
+
+    def responded(self) -> None:
+        """Note a response that was sent."""
+        self._unanswered -= 1
+        self._active_at = time.monotonic()
+
+    def idle_s(self, now: float) -> float:
+        """Return the seconds since it could have been ended; negative if it must not be ended."""
+        return now - self._active_at - (STUCK_YIELD_S if self._unanswered else IDLE_YIELD_S)
+
+
+class OpenStreams:
+    """All open streams of a server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[OpenStream] = set()
+        self._status = status_of(Overloaded("the stream was idle, and another one needed its place"), "stream")
+
+    def add(self, context: grpc.ServicerContext) -> OpenStream:
+        """Return the stream of a call, which must be discarded when it ends."""
+        stream = OpenStream(context)
+        with self._lock:
+            self._open.add(stream)
+        return stream
+
+    def discard(self, stream: OpenStream) -> None:
+        """Forget a stream that has ended."""
+        with self._lock:
+            self._open.discard(stream)
+
+    def end_idle(self) -> bool:
+        """End the longest idle stream of the connection with most streams; return whether there was one."""
+        now = time.monotonic()
+        with self._lock:
+            idle = [stream for stream in self._open if stream.idle_s(now) >= 0]
+            if not idle:
+                return False
+            streams = Counter(stream.peer for stream in self._open)
+            longest = max(idle, key=lambda stream: (streams[stream.peer], stream.idle_s(now)))
+            self._open.discard(longest)
+            longest.has_yielded = True
+        return longest.call.end(self._status)

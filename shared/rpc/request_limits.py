@@ -1,0 +1,79 @@
+"""Limits on requests, checked on their bytes before they are parsed.
+
+Parsing costs more than its bytes: 4 MB of empty events took 170 MB. So each method has a maximum size, and the items of
+large repeated fields are counted on the wire. Only requests of `COUNTED_BYTES_MIN` and more are counted: below that the
+items that fit cost a few megabytes, and calls of ordinary size pay nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from shared.domain.errors import InvalidRequest
+from shared.rpc.unary import parsed
+from shared.rpc.wire_scan import field_numbers
+
+COUNTED_BYTES_MIN = 128 * 1024
+"""Size from which the items of a request are counted. Of the smallest items of two bytes, 65,536 fit below it."""
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """The limits on the requests of one method."""
+
+    bytes_max: int = 16 * 1024
+    """Some ids of 128 characters with up to four bytes each fit many times."""
+    items_max: Mapping[str, int] = field(default_factory=dict)
+    """Maximum number of items, by repeated field."""
+
+
+_EVENTS = RequestLimits(4 * 1024 * 1024, {"events": 1_000})
+"""1,000 events with the longest ids in four-byte characters have 1.4 MB. Events with too long ids get a verdict."""
+
+LIMITS: Mapping[str, RequestLimits] = {
+    "ReportEvent": RequestLimits(4 * 1024 * 1024),
+    "ReportEvents": _EVENTS,
+    "StreamEvents": _EVENTS,
+    "ListChallenges": RequestLimits(1024 * 1024, {"challenge_ids": 1_000}),
+    "ListLeaderboard": RequestLimits(1024 * 1024, {"user_ids": 500}),
+}
+"""The limits by method. All others have the default."""
+
+
+class RequestParser:
+    """The parser of one method's requests, within its limits."""
+
+    def __init__(self, method: MethodDescriptor) -> None:
+        limits = LIMITS.get(method.name, RequestLimits())
+        self._type: type[Message] = GetMessageClass(method.input_type)
+        fields = method.input_type.fields_by_name
+        self._items_max = {fields[name].number: (name, maximum) for name, maximum in limits.items_max.items()}
+        self.bytes_max = limits.bytes_max
+        """The maximum size of a request."""
+
+    def parse(self, raw: bytes) -> Message:
+        """Return the request. Raise `InvalidRequest` if it is too large, has too many items, or is malformed."""
+        if len(raw) > self.bytes_max:
+            raise InvalidRequest.of("request", f"has more than {self.bytes_max:,} bytes")
+        if self._items_max and len(raw) >= COUNTED_BYTES_MIN:
+            self._count(raw)
+        return parsed(self._type, raw)
+
+    def _count(self, raw: bytes) -> None:
+        found = dict.fromkeys(self._items_max, 0)
+        for number in field_numbers(raw):
+            if number in found:
+                found[number] += 1
+                name, maximum = self._items_max[number]
+                if found[number] > maximum:
+                    raise InvalidRequest.of(name, f"has more than {maximum:,} items")
+
+
+def request_bytes_max(methods: Iterable[MethodDescriptor]) -> int:
+    """Return the size of the largest request that any of the methods accepts."""
+    return max((RequestParser(method).bytes_max for method in methods), default=RequestLimits().bytes_max)

@@ -1,0 +1,82 @@
+"""A caller that speaks HTTP/2 itself, so that it can do what a gRPC library never does."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from types import TracebackType
+
+from load_generator import frames
+from load_generator.exchange import request_headers
+from load_generator.headers import Status, status_of
+
+RST = Status(-2, "reset")
+
+
+class RawCaller:
+    """One connection; it reads only if it is told to."""
+
+    def __init__(self, port: int, *, reads: bool = True) -> None:
+        self.statuses: dict[int, Status] = {}
+        """How calls ended, by stream; filled while it reads."""
+        self.is_open = True
+        self.goaways = 0
+        """How often the server asked for a new connection."""
+        self._authority = f"127.0.0.1:{port}"
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._next_stream = 1
+        self._socket.sendall(frames.PREFACE + frames.settings({frames.HEADER_TABLE_SIZE: 0}))
+        self._reader = threading.Thread(target=self._read, name="raw caller", daemon=True)
+        if reads:
+            self._reader.start()
+
+    def __enter__(self) -> RawCaller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def open(self, method: str, *, timeout_s: float = 600) -> int:
+        """Send the headers of a call and no request; return its stream."""
+        stream, self._next_stream = self._next_stream, self._next_stream + 2
+        self._socket.sendall(
+            frames.frame(
+                frames.HEADERS, frames.END_HEADERS, stream, request_headers(method, self._authority, timeout_s)
+            )
+        )
+        return stream
+
+    def send(self, stream: int, raw: bytes, *, last: bool = True) -> None:
+        """Send a request, of at most 16 KiB."""
+        message = struct.pack(">BI", 0, len(raw)) + raw
+        self._socket.sendall(frames.frame(frames.DATA, frames.END_STREAM if last else 0, stream, message))
+
+    def _read(self) -> None:
+        buffer = bytearray()
+        try:
+            while chunk := self._socket.recv(65_536):
+                buffer += chunk
+                for frame in frames.take_frames(buffer):
+                    self._take(frame)
+        except OSError:
+            pass
+        self.is_open = False
+
+    def _take(self, frame: frames.Frame) -> None:
+        if frame.kind == frames.SETTINGS and not frame.flags & frames.ACK:
+            self._socket.sendall(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        elif frame.kind == frames.PING and not frame.flags & frames.ACK:
+            self._socket.sendall(frames.frame(frames.PING, frames.ACK, 0, frame.payload))
+        elif frame.kind == frames.GOAWAY:
+            self.goaways += 1
+        elif frame.kind == frames.HEADERS and frame.flags & frames.END_STREAM:
+            self.statuses[frame.stream] = status_of(frame.payload)
+        elif frame.kind == frames.RST_STREAM:
+            self.statuses.setdefault(frame.stream, RST)
