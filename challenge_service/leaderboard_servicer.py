@@ -6,7 +6,7 @@ import grpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from challenge_service.leaderboard_messages import entry_message, leaderboard_message, state_message
-from challenge_service.paging import page_position, page_token
+from challenge_service.paging import period_position, period_token
 from shared.domain.catalogue import Catalogue, Leaderboard
 from shared.domain.errors import LeaderboardNotFound
 from shared.domain.instant import Instant
@@ -64,14 +64,16 @@ class LeaderboardServicer:
             page = self._leaderboards.of_players(board, instant, user_ids, now, deadline)
             return rpc.ListLeaderboardResponse(entries=map(entry_message, page.ranked), state=state_message(page))
         binding = (board.id, str(request.period_time.ToNanoseconds()) if request.HasField("period_time") else "")
-        start = page_position(request.page_token, *binding)
+        start, period_start = period_position(request.page_token, *binding)
+        # All pages are of the period of the first one, even if another period has begun since.
+        instant = instant if period_start is None else period_start
         page_size = request.page_size or PAGE_SIZE
         page = self._leaderboards.top(board, instant, start + 1, page_size, now, deadline)
         end = start + page_size
         return rpc.ListLeaderboardResponse(
             entries=map(entry_message, page.ranked),
             state=state_message(page),
-            next_page_token=page_token(end, *binding) if end < page.size else "",
+            next_page_token=period_token(end, page.period.start, *binding) if end < page.size else "",
         )
 
     def GetPlayerRank(

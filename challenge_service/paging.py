@@ -11,8 +11,10 @@ from hashlib import blake2b
 from uuid import UUID
 
 from shared.domain.errors import InvalidRequest
+from shared.domain.instant import Instant
 
 _TOKEN = struct.Struct(">8sI")
+_PERIOD_TOKEN = struct.Struct(">8sIq")
 
 
 def page_token(position: int, *parameters: str | bool | Sequence[str]) -> str:
@@ -35,6 +37,27 @@ def page_position(token: str, *parameters: str | bool | Sequence[str]) -> int:
     if token != page_token(position, *parameters):
         raise InvalidRequest.of("page_token", "does not belong to this request")
     return int(position)
+
+
+def period_token(position: int, period_start: Instant, *parameters: str | bool | Sequence[str]) -> str:
+    """Return the token of the page that starts at a position, in the ranking of one period."""
+    return base64.urlsafe_b64encode(_PERIOD_TOKEN.pack(_fingerprint(parameters), position, period_start)).decode()
+
+
+def period_position(token: str, *parameters: str | bool | Sequence[str]) -> tuple[int, Instant | None]:
+    """Return the position where the page starts, and the start of its period; 0 and None for the empty token.
+
+    Raise `InvalidRequest` for a token of another request.
+    """
+    if not token:
+        return 0, None
+    try:
+        _, position, period_start = _PERIOD_TOKEN.unpack(base64.urlsafe_b64decode(token))
+    except (binascii.Error, struct.error, ValueError):
+        position = period_start = 0
+    if token != period_token(position, period_start, *parameters):
+        raise InvalidRequest.of("page_token", "does not belong to this request")
+    return position, period_start
 
 
 def cursor_token(last: UUID, *parameters: str | bool | Sequence[str]) -> str:

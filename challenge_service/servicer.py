@@ -126,6 +126,8 @@ class ChallengeServicer:
         wait_s = violations.check_wait("wait", request.wait)
         if request.occurrence < 0:
             violations.add("occurrence", "is negative")
+        if request.HasField("period_start"):
+            violations.check_instant("period_start", request.period_start)
         violations.raise_if_any()
         encoded = self._catalogue.current
         goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)

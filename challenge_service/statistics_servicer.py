@@ -15,7 +15,7 @@ from shared.operations.statistics.player_statistics import player_trend, read_pl
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.rpc.instants import timestamp_message
+from shared.rpc.instants import is_representable, timestamp_message
 from shared.rpc.validation import Violations
 from shared.runtime.clock import Clock
 
@@ -78,4 +78,6 @@ def _days(request: rpc.GetPlayerTrendRequest, violations: Violations, now: Insta
         violations.add("from_time", "is after to_time")
     elif len(days) > TREND_DAYS_MAX:
         violations.add("from_time", f"is more than {TREND_DAYS_MAX - 1} days before to_time")
+    elif not is_representable(days.start * DAY):
+        violations.add("to_time", "is too early for a trend without from_time")
     return days.start, days.stop - 1

@@ -5,6 +5,7 @@ Both take the work as a function of a connection, because work is repeated after
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,12 +29,15 @@ from shared.postgres.transaction import CommitUnknown, in_progress, run_transact
 
 _T = TypeVar("_T")
 
+log = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT_S = 3
 POOL_WAIT_MAX_S = 2.0
 """Longest wait for a connection in seconds: longer than any healthy queue, shorter than a caller's patience."""
 RECONNECT_MAX_S = 2.0
 """Longest pause in seconds between the pool's attempts to connect: a recovered server is used again within this."""
 CONFLICT_ATTEMPTS_MAX = 5
+SCHEMA_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
 REMAINING_MIN_S = 0.002
 """Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement costs its
@@ -57,6 +61,7 @@ class Database:
         self.problem: str | None = None
         """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
         self._telemetry = telemetry
+        self._schema_logged_at = -SCHEMA_LOG_INTERVAL_S
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
@@ -169,9 +174,11 @@ class Database:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:
                     raise
+                if failure is Failure.SCHEMA:
+                    self._log_schema_failure(error)
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
-                self._well = self._well and failure in (Failure.CONFLICT, Failure.LOCKED)
+                self._well = self._well and failure in (Failure.CONFLICT, Failure.LOCKED, Failure.SCHEMA)
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )
@@ -180,6 +187,13 @@ class Database:
             if self._telemetry is not None:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
+
+    def _log_schema_failure(self, error: psycopg.Error) -> None:
+        # Every call meets it while the schema is not the expected one: one line in a while is enough.
+        now = time.monotonic()
+        if now >= self._schema_logged_at + SCHEMA_LOG_INTERVAL_S:
+            self._schema_logged_at = now
+            log.error("statement does not fit the schema", exc_info=error)
 
     def _borrow(self, deadline: float) -> Connection:
         """Return a connection of the pool that gives up at the deadline."""

@@ -36,6 +36,16 @@ PREPARED_STATEMENTS_LOST = (
     "a connection pooler does not keep prepared statements: PgBouncer 1.21 or newer does, with max_prepared_statements"
 )
 
+_SCHEMA_STATES = frozenset(
+    {
+        "3F000",  # invalid_schema_name
+        "42P01",  # undefined_table
+        "42703",  # undefined_column
+        "42704",  # undefined_object
+        "42883",  # undefined_function
+    }
+)
+
 
 class Failure(Enum):
     """Possible reaction to a failed statement."""
@@ -52,8 +62,11 @@ class Failure(Enum):
     """Another session held a lock for too long. The database itself is well."""
     UNAVAILABLE = auto()
     """The server answers but cannot do it now: read-only, disk full, out of memory, starting up."""
+    SCHEMA = auto()
+    """A table, column, function or schema that the statement names does not exist: it is not migrated
+    yet, or is being replaced."""
     BUG = auto()
-    """The statement does not fit the schema."""
+    """The statement is wrong."""
 
 
 def classify(error: psycopg.Error) -> Failure:
@@ -73,6 +86,8 @@ def classify(error: psycopg.Error) -> Failure:
         return Failure.LOCKED
     if state[:2] in ("25", "53", "54", "55", "57", "58", "XX"):
         return Failure.UNAVAILABLE
+    if state in _SCHEMA_STATES:
+        return Failure.SCHEMA
     if state[:2] == "22":
         return Failure.CONTENT
     if state[:2] == "23":

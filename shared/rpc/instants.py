@@ -10,6 +10,8 @@ from shared.domain.instant import SECOND, Instant
 # The range of google.protobuf.Timestamp: the years 1 to 9999.
 _SECONDS_MIN = -62_135_596_800
 _SECONDS_MAX = 253_402_300_799
+# The range of google.protobuf.Duration: 10,000 years.
+_DURATION_SECONDS_MAX = 315_576_000_000
 
 
 def instant_of(message: Timestamp) -> Instant | None:
@@ -18,6 +20,19 @@ def instant_of(message: Timestamp) -> Instant | None:
     if _SECONDS_MIN <= seconds <= _SECONDS_MAX and 0 <= nanos < 1_000_000_000:
         return seconds * SECOND + nanos // 1_000
     return None
+
+
+def duration_of(message: Duration) -> Instant | None:
+    """Return the duration in microseconds, rounded towards zero; None if the message is not a valid duration."""
+    seconds, nanos = message.seconds, message.nanos
+    if abs(seconds) > _DURATION_SECONDS_MAX or abs(nanos) >= 1_000_000_000 or seconds * nanos < 0:
+        return None
+    return seconds * SECOND + int(nanos / 1_000)
+
+
+def is_representable(instant: Instant) -> bool:
+    """Return whether a valid timestamp can represent the instant."""
+    return _SECONDS_MIN <= instant // SECOND <= _SECONDS_MAX
 
 
 def timestamp_message(instant: Instant) -> Timestamp:

@@ -3,8 +3,9 @@
 A call without a request holds no thread (`shared.rpc.request_receiver`), only memory, and not for long:
 
 - A call whose request has not arrived within its limit is ended.
-- At most `BODIES_MAX` calls wait for their requests. Beyond that, the longest waiting calls of the connection with the
-  most of them are ended, if they have waited for `BODY_YIELD_S`; if none of them has, the new call is refused.
+- Beyond `BODIES_MAX` waiting calls, the longest waiting ones of the connection with the most of them are ended, if they
+  have waited for `BODY_YIELD_S`; beyond twice as many, whatever they have waited. A new call is never refused for it:
+  those who send their requests at once do not notice.
 - A response that its caller has not read for `UNREAD_S` is dropped with the call. Of one connection, at most
   `UNREAD_MAX` responses may stay unread for longer than `UNREAD_YIELD_S`: four connections that sent a thousand calls
   each and never read held 390 MB.
@@ -27,7 +28,7 @@ from shared.runtime.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 BODIES_MAX = 1_000
-"""Maximum number of calls in one worker that wait for their requests."""
+"""Number of calls in one worker that may wait for their requests without having to yield."""
 
 BODY_YIELD_S = 0.2
 """Time in seconds after which a call without a request may be ended in favour of a new call."""
@@ -44,6 +45,7 @@ UNREAD_YIELD_S = 2.0
 _YIELDED_AT_ONCE = 4
 """One in so many waiting calls is ended at once, so that a flood does not search for one with every call."""
 
+_SEARCH_INTERVAL_S = 0.02
 _INTERVAL_S = 0.2
 
 
@@ -53,15 +55,16 @@ class OpenCalls:
     def __init__(self, telemetry: Telemetry) -> None:
         self._open: set[ServerCall] = set()
         self._bodies: dict[ServerCall, float] = {}
+        self._searched_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="open calls", daemon=True)
         telemetry.gauge("rpc_calls_awaiting_body", "Calls whose request has not arrived.", lambda: len(self._bodies))
         self._ended = telemetry.counter(
-            "rpc_slow_callers_total",
+            "rpc_slow_callers",
             "Calls ended because of their caller: `body` did not arrive in time, `yield` to other calls, `unread`.",
             labels=("reason",),
         )
-        self._refused = status_of(Overloaded("too many calls wait for their requests"), "any")
+        self._yielded = status_of(Overloaded("too many calls wait for their requests"), "any")
 
     def start(self) -> None:
         """Start watching."""
@@ -72,41 +75,38 @@ class OpenCalls:
         self._stopped.set()
         self._thread.join()
 
-    def await_body(self, call: ServerCall, timeout_s: float) -> bool:
-        """Register a call whose request is being received; return False if it was refused.
-
-        The thread that accepts calls calls this, and only that thread adds or receives requests.
-        """
+    def await_body(self, call: ServerCall, timeout_s: float) -> None:
+        """Register a call whose request is being received. Only the thread that accepts calls calls this."""
         call.waiting_since = time.monotonic()
-        if len(self._bodies) >= BODIES_MAX and not self._make_room(call.waiting_since):
-            call.end(self._refused)
-            return False
+        if len(self._bodies) >= BODIES_MAX:
+            self._make_room(call.waiting_since)
         self._bodies[call] = timeout_s
         self._open.add(call)
         call.on_end(lambda: self._open.discard(call))
-        return True
 
     def received(self, call: ServerCall) -> bool:
         """Note that the request has arrived. Return False if the call was ended before."""
         return self._bodies.pop(call, None) is not None
 
-    def _make_room(self, now: float) -> bool:
+    def _make_room(self, now: float) -> None:
         """End the longest waiting calls of the connection with the most of them."""
+        is_urgent = len(self._bodies) >= 2 * BODIES_MAX
+        if not is_urgent and now - self._searched_at < _SEARCH_INTERVAL_S:
+            return
+        self._searched_at = now
         by_peer: dict[str, list[ServerCall]] = defaultdict(list)
         for call in list(self._bodies):
             by_peer[call.peer].append(call)
-        # Of all connections, not only of those with calls that waited long: a modest one keeps its calls.
-        greediest = max(by_peer.values(), key=len, default=[])
         # Calls wait in the order in which they came.
-        waited = [call for call in greediest if now - call.waiting_since >= BODY_YIELD_S]
-        ended = sum(self._end(call, self._refused, "yield") for call in waited[: BODIES_MAX // _YIELDED_AT_ONCE])
-        return ended > 0
+        greediest = max(by_peer.values(), key=len, default=[])
+        for call in greediest[: BODIES_MAX // _YIELDED_AT_ONCE]:
+            if is_urgent or now - call.waiting_since >= BODY_YIELD_S:
+                self._end(call, self._yielded, "yield")
 
-    def _end(self, call: ServerCall, status: grpc.Status, reason: str) -> bool:
-        if self._bodies.pop(call, None) is None:
-            return False
-        self._ended.labels(reason).inc()
-        return call.end(status)
+    def _end(self, call: ServerCall, status: grpc.Status, reason: str) -> None:
+        if self._bodies.pop(call, None) is not None:
+            self._ended.labels(reason).inc()
+            call.end(status)
 
     def _watch(self) -> None:
         while not self._stopped.wait(_INTERVAL_S):

@@ -41,6 +41,6 @@ class RequestReceiver(ThreadPoolExecutor):
                 request = NO_REQUEST if raw is None else raw
                 self._pool.submit(fn, respond, rpc_event, state, behavior, lambda: request, *codecs)
 
-        if self._calls.await_body(call, self._timeout_s):
-            call.receive(received)
+        self._calls.await_body(call, self._timeout_s)
+        call.receive(received)
         return _SUBMITTED

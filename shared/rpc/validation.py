@@ -12,8 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.acceptance import id_problem
 from shared.domain.errors import FieldViolation, InvalidRequest
-from shared.domain.instant import Instant
-from shared.rpc.instants import instant_of
+from shared.domain.instant import SECOND, Instant
+from shared.rpc.instants import duration_of, instant_of
 
 TIME_ZONE_LENGTH_MAX = 64
 CHALLENGE_IDS_MAX = 1_000
@@ -66,10 +66,12 @@ class Violations:
 
     def check_wait(self, field: str, wait: Duration) -> float:
         """Return the time that a call asks to wait, in seconds."""
-        seconds = wait.seconds + wait.nanos / 1e9
-        if not 0 <= seconds <= WAIT_MAX_S:
+        duration = duration_of(wait)
+        if duration is None:
+            self.add(field, "is not a valid duration")
+        elif not 0 <= duration <= WAIT_MAX_S * SECOND or wait.nanos < 0 or (wait.seconds == WAIT_MAX_S and wait.nanos):
             self.add(field, f"is not between 0 and {WAIT_MAX_S} seconds")
-        return seconds
+        return (duration or 0) / SECOND
 
     def check_instant(self, field: str, message: Timestamp) -> Instant | None:
         """Return the instant; None if it is not a valid timestamp."""

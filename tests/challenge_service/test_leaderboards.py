@@ -9,6 +9,7 @@ import grpc
 import pytest
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
+from challenge_service.paging import period_token
 from shared.domain.acceptance import Window
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
 from shared.operations.leaderboards.leaderboard_periods import (
@@ -117,6 +118,24 @@ def test_a_page_token_is_valid_only_for_its_request(running: Game) -> None:
     other = rpc.ListLeaderboardRequest(leaderboard_id="points", page_token=token)
     assert set(refusal(lambda: running.leaderboards.ListLeaderboard(other)).fields) == {"page_token"}
     assert set(refusal(lambda: listed(running, period_time=timestamp(NOW), page_token=token)).fields) == {"page_token"}
+
+
+def test_pages_stay_in_the_period_of_the_first_one(running: Game) -> None:
+    first = listed(running, page_size=2)
+    finish(running, TODAY + DAY)
+    second = listed(running, page_size=2, page_token=first.next_page_token)
+    assert players(second.entries) == RANKED[2:4]
+    assert second.state.period_start == first.state.period_start == timestamp(TODAY)
+    assert players(listed(running, page_size=2, page_token=second.next_page_token).entries) == RANKED[4:]
+    assert not listed(running).entries
+
+
+def test_a_forged_page_token_is_refused_or_names_a_period_that_is_not_found(running: Game) -> None:
+    for period_start in (-(2**63), -1, NOW + 900 * DAY, 2**63 - 1):
+        forged = period_token(2, period_start, "wins", "")
+        assert refusal(lambda forged=forged: listed(running, page_token=forged)).reason == (  # type: ignore[misc]
+            "LEADERBOARD_PERIOD_NOT_FOUND"
+        )
 
 
 def test_given_players_are_listed_in_one_page(running: Game) -> None:

@@ -208,8 +208,9 @@ def test_idle_streams_yield_to_new_ones_when_all_places_are_taken(database_url: 
         wait_until(lambda: works(handler))
         assert all(works(handler) for _ in range(5))
         wait_until(lambda: any(not stream.is_active() for stream in idle))
-        # No more of them than were needed.
-        (ended,) = [stream for stream in idle if not stream.is_active()]
+        # One for each new stream at most.
+        ended, *further = [stream for stream in idle if not stream.is_active()]
+        assert len(further) < 6
         refused = refusal(lambda: next(ended))
         assert reasons <= {"OVERLOADED"}
         assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")

@@ -30,8 +30,12 @@ MEANINGS = {
     "XX001": Failure.UNAVAILABLE,
     # Without a constraint name: the row met a partition that was being created.
     "23514": Failure.CONFLICT,
-    "42P01": Failure.BUG,
-    "42703": Failure.BUG,
+    "3F000": Failure.SCHEMA,
+    "42P01": Failure.SCHEMA,
+    "42703": Failure.SCHEMA,
+    "42704": Failure.SCHEMA,
+    "42883": Failure.SCHEMA,
+    "42601": Failure.BUG,
     "21000": Failure.BUG,
 }
 
@@ -39,6 +43,7 @@ CALLER_ERRORS: dict[Failure, type[ChallengeError]] = {
     Failure.CONNECTION_LOST: DatabaseUnavailable,
     Failure.CONFLICT: DatabaseUnavailable,
     Failure.LOCKED: DatabaseUnavailable,
+    Failure.SCHEMA: DatabaseUnavailable,
     Failure.UNAVAILABLE: DatabaseUnavailable,
     Failure.TIMEOUT: DeadlineExceeded,
 }

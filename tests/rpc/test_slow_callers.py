@@ -152,8 +152,12 @@ def test_beyond_the_bound_the_greediest_connection_loses_its_longest_waiting_cal
         wait_until(lambda: waiting() == 1)
         attacks = [greedy.open(PATH) for _ in range(7)]
         wait_until(lambda: waiting() == 8)
-        wait_until(lambda: code_of(channel, METHOD) is grpc.StatusCode.OK)
-        wait_until(lambda: len(greedy.statuses) >= 2)
+
+        def works_until_calls_are_ended() -> bool:
+            assert code_of(channel, METHOD) is grpc.StatusCode.OK
+            return len(greedy.statuses) >= 2
+
+        wait_until(works_until_calls_are_ended)
         assert list(greedy.statuses)[:2] == attacks[:2]
         assert {status.code for status in greedy.statuses.values()} == {OVERLOADED}
         modest.send(slow, b"")
