@@ -18,11 +18,7 @@ from shared.domain.acceptance import Window
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
-from shared.operations.events.ledger_partitions import (
-    KEEP_INTERVAL_S,
-    PASS_DEADLINE_S,
-    LedgerPartitions,
-)
+from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -142,9 +143,21 @@ def test_rejected_values_are_not_retried(database_url: str) -> None:
 def test_a_bug_is_raised_and_commits_nothing(database_url: str) -> None:
     def work(connection: Connection) -> None:
         add_one(connection)
-        connection.execute("SELECT no_such_column")
+        connection.execute("SELECT FROM FROM")
 
     with opened(database_url, pool_size=1) as database:
-        with pytest.raises(psycopg.errors.UndefinedColumn):
+        with pytest.raises(psycopg.errors.SyntaxError):
             database.transact(work, soon())
         assert count_of(database) == 0
+
+
+@pytest.mark.parametrize("statement", ["SELECT no_such_column", "SELECT * FROM no_such_table", "SELECT no_such()"])
+def test_a_statement_that_does_not_fit_the_schema_is_unavailable_and_logged_once(
+    database_url: str, statement: LiteralString, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(database_url, pool_size=1) as database, caplog.at_level("ERROR", "shared.postgres.database"):
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable):
+                database.autocommit(lambda connection: connection.execute(statement), soon())
+        assert count_of(database) == 0
+    assert [record.message for record in caplog.records] == ["statement does not fit the schema"]

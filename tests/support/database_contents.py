@@ -9,7 +9,7 @@ Contents = dict[str, list[tuple[str, ...]]]
 """Rows by table, each with its writing transaction and position, so that a rewritten row differs too."""
 
 
-_MIGRATED = frozenset({"event_ledger"})
+_MIGRATED = frozenset({"event_ledger", "database_identity"})
 """Tables whose row was written by a migration."""
 
 
