@@ -19,10 +19,10 @@ class RawCaller:
 
     def __init__(self, port: int, *, reads: bool = True) -> None:
         self.statuses: dict[int, Status] = {}
-        """How calls ended, by stream; filled while it reads."""
+        """Statuses of ended calls by stream, filled while it reads."""
         self.is_open = True
         self.goaways = 0
-        """How often the server asked for a new connection."""
+        """Number of GOAWAY frames: requests of the server to use a new connection."""
         self._authority = f"127.0.0.1:{port}"
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._next_stream = 1
