@@ -15,7 +15,7 @@ CHALLENGE_SERVICE = "challenge_service"
 EVENT_HANDLER = "event_handler"
 REWARD_DISPATCHER = "reward_dispatcher"
 
-_REQUIRED = {"DATABASE_URL": "unused", "CATALOGUE": "unused"}
+_REQUIRED = {"DATABASE_URL": "postgresql://unused/unused", "CATALOGUE": "unused"}
 _PREFIXES = {CHALLENGE_SERVICE: "CHALLENGE", EVENT_HANDLER: "EVENT", REWARD_DISPATCHER: "DISPATCHER"}
 
 
