@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 import psycopg
@@ -13,7 +14,7 @@ from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import Loader, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute as receive
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from shared.domain.instant import SECOND, Instant
@@ -31,7 +32,7 @@ _unpack = struct.Struct(">q").unpack
 
 
 class AnswerTimeout(psycopg.OperationalError):
-    """The server did not answer by the deadline. The connection is closed, because an answer may still arrive."""
+    """The server did not answer by the deadline. The connection is closed or unsettled: an answer may still arrive."""
 
 
 class InstantLoader(Loader):
@@ -54,11 +55,15 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     deadline: float | None = None
     """Deadline in monotonic seconds; None waits forever. Whoever borrows the connection sets it."""
 
+    unsettled = False
+    """A statement was abandoned at its deadline, and the server may still be executing it: `settle` ends it."""
+
     took: Callable[[str, float], None] = staticmethod(lambda _statement, _seconds: None)
     """Callback for each statement's name and its seconds until its rows had arrived."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self._cancellable = True
         self._loaders: dict[bytes, abc.Transformer | None] = {}
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
@@ -83,7 +88,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """
         if name not in self._loaders:
             self.pgconn.send_prepare(name, text)
-            self._results()
+            # Abandoned, it would leave open whether the server knows the statement.
+            self._results(cancellable=False)
             self._loaders[name] = None
         self.pgconn.send_query_prepared(name, [_encoded(value) for value in parameters], None, Format.BINARY)
         (result,) = self._results()
@@ -97,10 +103,46 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         result.clear()
         return rows
 
-    def run_script(self, text: bytes) -> list[PGresult]:
-        """Execute statements without parameters in one round trip, and return a result for each."""
+    def run_script(self, text: bytes, *, cancellable: bool = True) -> list[PGresult]:
+        """Execute statements without parameters in one round trip, and return a result for each.
+
+        If a statement that is not cancellable is abandoned, the connection is closed and the server finishes it.
+        """
         self.pgconn.send_query(text)
-        return self._results()
+        return self._results(cancellable=cancellable)
+
+    def settle(self, deadline: float) -> bool:
+        """Cancel the abandoned statement and roll back, and return True; close the connection if that fails in time.
+
+        Afterwards the cancel request has taken effect and cannot hit a later statement.
+        """
+        try:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise AnswerTimeout("no time is left to cancel")
+            self.deadline = deadline
+            self.cancel_safe(timeout=remaining_s)
+            self.wait(receive(self.pgconn))
+            self._come_to_rest()
+        except psycopg.Error:
+            self.pgconn.finish()
+            return False
+        finally:
+            self.deadline, self.unsettled = None, False
+        return True
+
+    def _come_to_rest(self) -> None:
+        """Make a round trip, and leave the transaction.
+
+        The server has signalled the cancellation before it confirmed it. A signal that came after the statement had
+        ended is spent on this round trip at the latest.
+        """
+        for _ in range(2):
+            idle = self.pgconn.transaction_status == TransactionStatus.IDLE
+            with suppress(psycopg.errors.QueryCanceled):
+                self.run_script(b"SELECT 1" if idle else b"ROLLBACK", cancellable=False)
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            raise psycopg.OperationalError("the transaction could not be rolled back")
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
         """Wait for the server. Raise `AnswerTimeout` at the deadline."""
@@ -114,10 +156,14 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             # psycopg has no public error for its own timeout. A connection lost this late counts as a timeout, too.
             if error.sqlstate is not None or ends is None or time.monotonic() < ends:
                 raise
-            self.pgconn.finish()
+            if self._cancellable and self.pgconn.status == ConnStatus.OK:
+                self.unsettled = True
+            else:
+                self.pgconn.finish()
             raise AnswerTimeout("the database did not answer in time") from error
 
-    def _results(self) -> list[PGresult]:
+    def _results(self, *, cancellable: bool = True) -> list[PGresult]:
+        self._cancellable = cancellable
         results: list[PGresult] = self.wait(receive(self.pgconn))
         for result in results:
             if result.status not in _GOOD:
@@ -150,8 +196,8 @@ SESSION_OPTIONS = {
     "jit": "off",
     # Acknowledged events are durable, whatever the server's default is.
     "synchronous_commit": "on",
-    # A caller that gives up at its deadline closes the connection. The server checks for that while a statement runs or
-    # waits for a lock, and ends it. A statement outlives its deadline by this at most, and under overload the server
+    # Where a cancellation fails, the connection is closed. The server checks for that while a statement runs or waits
+    # for a lock, and ends it. A statement outlives its deadline by this at most, and under overload the server
     # does not work for callers who have left.
     "client_connection_check_interval": "500ms",
     # For networks that lose the end of a connection.

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.settlement import Settlement
 from shared.postgres.sqlstates import (
     POOLED_AWAY,
     PREPARED_STATEMENTS_LOST,
@@ -40,8 +41,8 @@ CONFLICT_ATTEMPTS_MAX = 5
 SCHEMA_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
 REMAINING_MIN_S = 0.002
-"""Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement costs its
-connection."""
+"""Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement must be
+cancelled."""
 
 
 class _Withdrawn(Exception):
@@ -73,19 +74,26 @@ class Database:
             name=application_name,
             reconnect_timeout=RECONNECT_MAX_S,
         )
+        self._settlement = Settlement(self._pool.putconn, self._settled)
 
     def open(self) -> None:
         """Start connecting and return at once, whether the server can be reached or not."""
         self._pool.open(wait=False)
+        self._settlement.start()
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Close all connections."""
+        self._settlement.close()
         self._pool.close(timeout=timeout_s)
 
     def _connect_failed(self, error: psycopg.Error) -> None:
         # What comes before is libpq's: that it could not connect, and where.
         said = str(error).partition("FATAL:")[2].strip()
         self.problem = said.partition("\n")[0] or None
+
+    def _settled(self, kept: bool) -> None:
+        if self._telemetry is not None:
+            self._telemetry.abandoned(kept)
 
     def _configure(self, connection: Connection) -> None:
         self.problem = None
@@ -163,7 +171,10 @@ class Database:
                     result = work(connection)
                 finally:
                     connection.deadline = None
-                    self._pool.putconn(connection)
+                    if connection.unsettled:
+                        self._settlement.add(connection)
+                    else:
+                        self._pool.putconn(connection)
                 self._well = True
                 return result
             except psycopg.Error as error:

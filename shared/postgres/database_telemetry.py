@@ -23,6 +23,13 @@ class DatabaseTelemetry:
         )
         self._written = {True: ambiguous.labels("committed"), False: ambiguous.labels("not committed")}
 
+        abandoned = telemetry.counter(
+            "abandoned_statements",
+            "Statements that their callers' deadlines ended, by what became of the connection.",
+            labels=("connection",),
+        )
+        self._abandoned = {True: abandoned.labels("kept"), False: abandoned.labels("closed")}
+
     def took(self, statement: str, seconds: float) -> None:
         """Record the time of an executed statement."""
         observe = self._observers.get(statement)
@@ -33,6 +40,10 @@ class DatabaseTelemetry:
     def retried(self, failure: Failure) -> None:
         """Count a retry."""
         self._retries[failure].inc()
+
+    def abandoned(self, kept: bool) -> None:
+        """Count an abandoned statement, and whether its connection was kept."""
+        self._abandoned[kept].inc()
 
     def resolved(self, written: bool) -> None:
         """Count an ambiguous COMMIT whose outcome is known."""

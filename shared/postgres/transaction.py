@@ -37,12 +37,15 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         result = work(connection)
     except BaseException:
         # If the connection is gone, so is the transaction, and the first error tells why.
-        with suppress(psycopg.Error):
-            connection.run_script(b"ROLLBACK")
+        # An abandoned statement is still running, and `Connection.settle` rolls back after it.
+        if not connection.unsettled:
+            with suppress(psycopg.Error):
+                connection.run_script(b"ROLLBACK")
         raise
     try:
         started = time.monotonic()
-        connection.run_script(b"COMMIT")
+        # Never cancelled: a cancelled COMMIT would leave open what became of it.
+        connection.run_script(b"COMMIT", cancellable=False)
         connection.took("commit", time.monotonic() - started)
     except psycopg.Error as error:
         if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT):

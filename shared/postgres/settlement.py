@@ -1,0 +1,52 @@
+"""Giving abandoned statements an end, so that their connections can be lent again.
+
+A caller that gives up at its deadline leaves a busy connection. Throwing it away costs a new one, with its login
+and all its prepared statements; cancelling costs a round trip. A caller whose deadline has passed cannot wait even for
+that, so a thread of its own does it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from shared.postgres.connection import Connection
+
+SETTLE_S = 0.5
+"""Time limit in seconds from abandoning a statement to its end. A server that does not answer ends none: then all
+connections are closed within this, and the pool replaces them."""
+
+
+class Settlement:
+    """The thread that cancels abandoned statements."""
+
+    def __init__(self, give_back: Callable[[Connection], None], settled: Callable[[bool], None]) -> None:
+        """`give_back` returns a connection to the pool; `settled` is told whether the connection could be kept."""
+        self._give_back = give_back
+        self._settled = settled
+        self._abandoned: SimpleQueue[tuple[Connection, float] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._settle_until_closed, name="abandoned statements", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def add(self, connection: Connection) -> None:
+        """Settle a connection, and return it to the pool. Never waits."""
+        self._abandoned.put((connection, time.monotonic() + SETTLE_S))
+
+    def close(self) -> None:
+        """Settle what is left, and end the thread."""
+        self._abandoned.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _settle_until_closed(self) -> None:
+        while abandoned := self._abandoned.get():
+            connection, deadline = abandoned
+            try:
+                self._settled(connection.settle(deadline))
+            finally:
+                self._give_back(connection)
