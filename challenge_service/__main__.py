@@ -74,7 +74,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         health=health,
         telemetry=process.telemetry,
     )
-    serve(server, health, process.lifecycle, process.grace_s)
+    serve(server, health, process.lifecycle, process.grace_s, servicer.waits.stop)
 
 
 SERVICE = Service(NAME, "Lists players' challenges and accepts their claims.", ChallengeSettings, compose)

@@ -53,7 +53,8 @@ class ChallengeServicer:
         """`routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time."""
         self._database = database
         self._routes = routes
-        self._waits = GrantWaits(database, waits_max)
+        self.waits = GrantWaits(database, waits_max)
+        """The calls that wait for a delivery."""
         self._catalogue = catalogue
         self._clock = clock
 
@@ -147,7 +148,7 @@ class ChallengeServicer:
             deadline,
             routes=self._routes,
         )
-        return responses.claim_response(self._waits.settled(claim, until) if wait_s else claim)
+        return responses.claim_response(self.waits.settled(claim, until) if wait_s else claim)
 
     def ClaimAll(self, request: rpc.ClaimAllRequest, context: grpc.ServicerContext) -> rpc.ClaimAllResponse:
         """Claim all rewards that can be claimed."""

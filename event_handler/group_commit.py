@@ -27,6 +27,11 @@ FLUSH_EVENTS_MAX = 2_000
 """Events in one transaction. Beyond this a longer batch saves nothing more and only holds its locks longer."""
 FLUSH_DEADLINE_MAX_S = 10.0
 """Time limit of one flush in seconds. Callers wait at most until their own deadlines."""
+FLUSH_DEADLINE_MIN_S = 0.5
+"""Least time limit of one flush in seconds. If flushes were given up within milliseconds because all their callers are
+impatient, all would be in vain; once one is finished, the callers' next attempt is a duplicate."""
+REMAINING_MIN_S = 0.002
+"""Least remaining time in seconds to accept events: a commit takes longer."""
 
 _NOT_COMMITTED = "the events could not be committed"
 
@@ -62,8 +67,11 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
         """Buffer events to be committed by `deadline`, in monotonic seconds, and return the submission to wait for.
 
         `judged_by` is the catalogue that has accepted the events. Raise `ShuttingDown` after `close`, and `Overloaded`
-        if the events do not fit; a patient caller waits for room until the deadline.
+        if the events do not fit; a patient caller waits for room until the deadline. Raise `DeadlineExceeded` if no
+        time is left.
         """
+        if deadline - time.monotonic() < REMAINING_MIN_S:
+            raise DeadlineExceeded("there is no time left to commit the events")
         submission = Submission(judged_by, events, deadline)
         if not self._put(submission, len(events), wait_until=deadline if patient else None):
             raise ShuttingDown if self._closing else Overloaded("the event buffer is full")
@@ -87,8 +95,9 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
         """Flush a batch, and return one answer per submission."""
         events = [event for submission in batch for event in submission.events]
         latest = max(submission.deadline for submission in batch)
+        deadline = min(max(latest, now + FLUSH_DEADLINE_MIN_S), now + FLUSH_DEADLINE_MAX_S)
         try:
-            outcomes = self._flusher.flush(batch[0].judged_by, events, min(latest, now + FLUSH_DEADLINE_MAX_S))
+            outcomes = self._flusher.flush(batch[0].judged_by, events, deadline)
         except ChallengeError as error:
             return [error] * len(batch)
         except Exception:

@@ -37,6 +37,8 @@ POOL_WAIT_MAX_S = 2.0
 """Longest wait for a connection in seconds: longer than any healthy queue, shorter than a caller's patience."""
 RECONNECT_MAX_S = 2.0
 """Longest pause in seconds between the pool's attempts to connect: a recovered server is used again within this."""
+CLOSE_S = 1.0
+"""Time limit in seconds for closing the pool. A thread of it that waits for a silent server is left behind."""
 CONFLICT_ATTEMPTS_MAX = 5
 SCHEMA_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
@@ -81,7 +83,7 @@ class Database:
         self._pool.open(wait=False)
         self._settlement.start()
 
-    def close(self, timeout_s: float = 5.0) -> None:
+    def close(self, timeout_s: float = CLOSE_S) -> None:
         """Close all connections."""
         self._settlement.close()
         self._pool.close(timeout=timeout_s)

@@ -149,7 +149,8 @@ def serve(
 ) -> int:
     """Start the server and return its port.
 
-    On shutdown the process first reports NOT_SERVING, then ends open streams, then waits `grace_s` for calls to end.
+    On shutdown the process first reports NOT_SERVING, then ends open streams and calls that wait for something
+    (`end_streams`), then waits `grace_s` for the other calls to end.
     """
     port = server.start()
     lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + STEP_TIMEOUT_S)

@@ -68,9 +68,11 @@ class WorkerLink:
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair()
-        with theirs:
+        with theirs, contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._socket.close)
             # The worker has its own session: Ctrl-C in a terminal is for the parent, which then stops its workers.
             self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=dict(environ), start_new_session=True)
+            on_failure.pop_all()
 
     def tell_index(self, worker: int) -> None:
         """Send the process its index. If it has ended, waiting for it shows that."""

@@ -126,10 +126,13 @@ class Workers:
             extra={"exited_worker": worker, "exit_code": code, "lived_s": round(exited.lived_s, 1), "delay_s": delay_s},
         )
         self._restarts_total.labels(str(worker)).inc()
+        self._start_later(worker, delay_s)
+        return None
+
+    def _start_later(self, worker: int, delay_s: float) -> None:
         again = threading.Timer(delay_s, self._events.put, [_StartAgain(worker)])
         again.daemon = True
         again.start()
-        return None
 
     def _any_serves(self) -> bool:
         return any(port is not None for port in self._metrics_ports.values())
@@ -142,6 +145,9 @@ class Workers:
     def _start(self, worker: int) -> None:
         # A spare that was killed meanwhile counts as a worker that dies at its start.
         link, self._spare = self._spare or self._process(), None
+        if link is None:
+            self._start_later(worker, REFUSED_DELAY_S)
+            return
         link.tell_index(worker)
         self._links[worker] = link
         threading.Thread(target=self._watch, args=(worker, link), name=f"worker {worker}", daemon=True).start()
@@ -151,8 +157,13 @@ class Workers:
         if self._spare is None and all(port is not None for port in self._metrics_ports.values()):
             self._spare = self._process()
 
-    def _process(self) -> WorkerLink:
-        return WorkerLink([sys.executable, "-m", self._module, "--worker"], self._environ)
+    def _process(self) -> WorkerLink | None:
+        """Start a process, and return the connection to it; None if the system has no process or descriptor left."""
+        try:
+            return WorkerLink([sys.executable, "-m", self._module, "--worker"], self._environ)
+        except OSError as error:
+            log.error("a process could not be started", extra={"reason": str(error)})
+            return None
 
     def _watch(self, worker: int, link: WorkerLink) -> None:
         """Report that a worker serves, and later that it has ended. Runs in a thread for each worker."""

@@ -13,8 +13,9 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
 from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TIMEOUT_S, CatalogueWatch
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
-from shared.postgres.database import Database
+from shared.postgres.database import CLOSE_S, Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.settlement import SETTLE_S
 from shared.runtime.clock import Clock
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import PROBE_INTERVAL_S, Health
@@ -91,7 +92,7 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     telemetry = DatabaseTelemetry(process.telemetry)
     database = Database(settings.url.reveal(), pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
     database.open()
-    process.lifecycle.on_stop("database", database.close)
+    process.lifecycle.on_stop("database", database.close, timeout_s=CLOSE_S + SETTLE_S + STEP_TIMEOUT_S)
     probe = health.add_probe("database", lambda: probe_database(database, clocks))
     compare_clocks = health.add_probe("clock", clocks.problem)
 

@@ -286,3 +286,21 @@ def test_the_oldest_wait_is_told_while_something_waits() -> None:
         store.open.set()
         wait_until(lambda: group_commit.size == 0)
         assert group_commit.oldest_wait_s == 0
+
+
+def test_a_flush_gets_time_to_finish_even_if_all_its_callers_are_impatient() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        store.hold_up(group_commit)
+        impatient = group_commit.submit(CATALOGUE, events_named("impatient"), soon(0.3))
+        store.open.set()
+        impatient.wait()
+        assert store.deadlines[1] > impatient.deadline
+
+
+def test_events_without_time_left_are_refused_at_once() -> None:
+    store = Store()
+    with writing(store) as group_commit:
+        with pytest.raises(DeadlineExceeded):
+            group_commit.submit(CATALOGUE, events_named("too late"), soon(0.0))
+        assert store.batches == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 
@@ -67,6 +68,22 @@ def test_a_worker_that_refuses_to_start_ends_the_service_with_its_sentence() -> 
     with started("--workers", "2", TINY_MISHAP="refuse to start") as service:
         assert service.wait() == 2
     assert "there is no catalogue: set CATALOGUE\n" in service.other_lines
+
+
+def test_a_process_that_cannot_be_started_ends_nothing_and_is_tried_again() -> None:
+    with started("--workers", "2") as service:
+        service.wait_for("standing by to replace a worker")
+        parent = service.process.pid
+        limits = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+        # No descriptor left: neither for another spare process nor for a worker.
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{parent}/fd")), limits[1]))
+        os.kill(workers_of(service)[0], signal.SIGKILL)
+        service.wait_for("a process could not be started")
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, limits)
+        os.kill(workers_of(service)[1], signal.SIGKILL)
+        service.wait_for("started", count=4)
+        service.process.terminate()
+        assert service.wait() == 0
 
 
 def test_workers_stop_when_their_parent_is_killed() -> None:

@@ -64,9 +64,14 @@ class GrantWaits:
     def __init__(self, database: Database, waits_max: int) -> None:
         self._database = database
         self._free = threading.BoundedSemaphore(waits_max)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End all waits: each returns its claim as it is stored. Never waits itself."""
+        self._stopping.set()
 
     def settled(self, claim: Claim, until: float) -> Claim:
-        """Return the claim once it is granted, refused or dead, or as it is at `until`, in monotonic seconds.
+        """Return the claim once it is granted, refused or dead, or as it is at `until` (monotonic seconds) or `stop`.
 
         Return at once if too many calls wait. No connection is held between polls.
         """
@@ -75,7 +80,8 @@ class GrantWaits:
         try:
             pause_s = POLL_INTERVAL_MIN_S
             while claim.state not in FINAL and time.monotonic() + pause_s < until:
-                time.sleep(pause_s)
+                if self._stopping.wait(pause_s):
+                    break
                 pause_s = min(pause_s * 1.5, POLL_INTERVAL_MAX_S)
                 claim = self._read(claim, until)
             return claim

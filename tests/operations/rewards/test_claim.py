@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,8 +22,9 @@ from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.find_claims import GrantWaits
 from shared.postgres.database import Database
-from tests.support.databases import connected, soon, status_of
+from tests.support.databases import PATIENCE_S, connected, soon, status_of
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
@@ -62,6 +64,19 @@ def test_a_claim_inserts_its_grant_into_the_outbox(database: Database, database_
     assert grants(database_url) == [(player, "win", 1, 1, claim.grant_id, "PENDING", "WALLET", "GEMS", 10)]
     status = status_of(database, CATALOGUE, player, WIN)
     assert (status.state, status.claim_time) == (GoalState.CLAIMED, NOW + 5)
+
+
+def test_a_call_that_waits_for_its_grant_ends_when_the_process_stops(database: Database, player: str) -> None:
+    claim = claim_reward(database, CATALOGUE, player, WIN, "request", NOW, soon())
+    waits = GrantWaits(database, waits_max=1)
+    with ThreadPoolExecutor(1) as callers:
+        caller = callers.submit(waits.settled, claim, soon(PATIENCE_S))
+        with pytest.raises(TimeoutError):
+            caller.result(0.1)
+        started = time.monotonic()
+        waits.stop()
+        assert caller.result(PATIENCE_S).state is ClaimState.PENDING
+        assert time.monotonic() - started < PATIENCE_S / 2
 
 
 @pytest.mark.parametrize(("goal_id", "error"), [("far", GoalNotCompleted), ("locked", GoalLocked)])
