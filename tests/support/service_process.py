@@ -74,18 +74,18 @@ class ServiceProcess:
         """Kill the process and its workers, like a crash."""
         self._child.kill()
 
-    def stop(self) -> int:
+    def stop(self, within_s: float = STOP_S) -> int:
         """Ask the process to stop, and return its exit code."""
         self.signal(signal.SIGTERM)
-        return self.wait()
+        return self.wait(within_s)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""
         os.kill(self.pid, number)
 
-    def wait(self) -> int:
+    def wait(self, within_s: float = STOP_S) -> int:
         """Wait until the process has ended, and return its exit code."""
-        wait_until(lambda: not self._child.is_running, STOP_S)
+        wait_until(lambda: not self._child.is_running, within_s)
         self._child.tail()
         assert self._child.exit_status is not None
         return self._child.exit_status
