@@ -140,7 +140,10 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         for _ in range(2):
             idle = self.pgconn.transaction_status == TransactionStatus.IDLE
             with suppress(psycopg.errors.QueryCanceled):
-                self.run_script(b"SELECT 1" if idle else b"ROLLBACK", cancellable=False)
+                if idle:
+                    self.run_script(b"SELECT 1", cancellable=False)
+                else:
+                    self.run_script(b"ROLLBACK", cancellable=False)
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             raise psycopg.OperationalError("the transaction could not be rolled back")
 

@@ -17,7 +17,6 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database_telemetry import DatabaseTelemetry
-from shared.postgres.settlement import Settlement
 from shared.postgres.sqlstates import (
     POOLED_AWAY,
     PREPARED_STATEMENTS_LOST,
@@ -26,6 +25,7 @@ from shared.postgres.sqlstates import (
     classify,
     to_domain,
 )
+from shared.postgres.statement_canceller import StatementCanceller
 from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
 
 _T = TypeVar("_T")
@@ -76,16 +76,16 @@ class Database:
             name=application_name,
             reconnect_timeout=RECONNECT_MAX_S,
         )
-        self._settlement = Settlement(self._pool.putconn, self._settled)
+        self._canceller = StatementCanceller(self._pool.putconn, self._settled)
 
     def open(self) -> None:
         """Start connecting and return at once, whether the server can be reached or not."""
         self._pool.open(wait=False)
-        self._settlement.start()
+        self._canceller.start()
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Close all connections."""
-        self._settlement.close()
+        self._canceller.close()
         self._pool.close(timeout=timeout_s)
 
     def _connect_failed(self, error: psycopg.Error) -> None:
@@ -174,7 +174,7 @@ class Database:
                 finally:
                     connection.deadline = None
                     if connection.unsettled:
-                        self._settlement.add(connection)
+                        self._canceller.add(connection)
                     else:
                         self._pool.putconn(connection)
                 self._well = True

@@ -15,7 +15,7 @@ from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TI
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import CLOSE_S, Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
-from shared.postgres.settlement import SETTLE_S
+from shared.postgres.statement_canceller import SETTLE_S
 from shared.runtime.clock import Clock
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import PROBE_INTERVAL_S, Health

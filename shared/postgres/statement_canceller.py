@@ -19,7 +19,7 @@ SETTLE_S = 0.5
 connections are closed within this, and the pool replaces them."""
 
 
-class Settlement:
+class StatementCanceller:
     """The thread that cancels abandoned statements."""
 
     def __init__(self, give_back: Callable[[Connection], None], settled: Callable[[bool], None]) -> None:
