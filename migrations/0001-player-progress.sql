@@ -41,7 +41,7 @@ CREATE TABLE tally (
     CONSTRAINT tally_latest_has_its_time CHECK ((latest IS NULL) = (latest_time IS NULL))
 ) WITH (fillfactor = 80);
 
-COMMENT ON COLUMN tally.schedule IS 'Canonical text of the period kind; ''lifetime'' never starts anew.';
+COMMENT ON COLUMN tally.schedule IS 'Canonical text of the period kind; ''lifetime'' never starts over.';
 COMMENT ON COLUMN tally.period_start IS '1970-01-01T00:00:00Z for the lifetime.';
 COMMENT ON COLUMN tally.days IS 'Days since 1970-01-01 with an event; kept only for stats that are counted by day.';
 COMMENT ON COLUMN tally.day_count IS 'How many days are in "days".';

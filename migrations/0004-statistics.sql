@@ -12,7 +12,7 @@ ALTER TABLE completion
 COMMENT ON COLUMN completion.challenge_id IS 'Where the goal stood when it was completed; null from before it was kept.';
 COMMENT ON COLUMN completion.tags IS 'The goal''s tags when it was completed.';
 COMMENT ON COLUMN completion.points IS 'The points that it gave.';
-COMMENT ON COLUMN completion.active_since IS 'Since when the goal was active for the player; null if nobody knows.';
+COMMENT ON COLUMN completion.active_since IS 'Since when the goal was active for the player; null if unknown.';
 
 -- One row for each scope that a player has completed something in, and period. A completion changes few of them, an event
 -- that completes nothing none.

@@ -43,7 +43,7 @@ UNREAD_YIELD_S = 2.0
 """Time in seconds in which a caller may leave any number of responses unread."""
 
 _YIELDED_AT_ONCE = 4
-"""One in so many waiting calls is ended at once, so that a flood does not search for one with every call."""
+"""One in this many waiting calls is ended at once, so that a flood does not search for one with every call."""
 
 _SEARCH_INTERVAL_S = 0.02
 _INTERVAL_S = 0.2

@@ -90,7 +90,7 @@ def test_imports_point_down_only() -> None:
 @pytest.mark.parametrize("library", OWNERS)
 def test_a_library_is_spoken_to_in_one_place(library: str) -> None:
     users = {module for module, target in imports() if is_within(target, library)}
-    assert users, f"nobody imports {library}"
+    assert users, f"no module imports {library}"
     assert [user for user in sorted(users) if not any(is_within(user, owner) for owner in OWNERS[library])] == []
 
 

@@ -25,7 +25,7 @@ from tests.support.services import CHANNEL_OPTIONS, rows
 from tests.support.waiting import wait_until
 
 CONNECTIONS = 16
-"""The kernel spreads connections over the workers; that one of two gets all of so many is a chance of 1 in 32,000."""
+"""The kernel spreads connections over the workers: the chance that one of two gets all 16 is 1 in 32,000."""
 CALLS_EACH = 40
 ANSWERED_WITHIN_S = 20.0
 REPLACED_WITHIN_S = 2.0

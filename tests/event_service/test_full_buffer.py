@@ -70,7 +70,7 @@ def test_events_that_need_no_commit_get_their_results_meanwhile(handler: EventSe
     with held_up(database_url):
         accepted = handler.ReportEvents.future(batch(BUFFER), timeout=REPORT_TIMEOUT_S)
         wait_until_a_flush_hangs(database_url)
-        unwanted = rpc.ReportEventRequest(event=stat("nobody wants this", delta=1))
+        unwanted = rpc.ReportEventRequest(event=stat("unused stat", delta=1))
         assert handler.ReportEvent(unwanted).result.verdict == rpc.VERDICT_NO_MATCHING_GOAL
     accepted.result()
 

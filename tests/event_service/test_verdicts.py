@@ -29,7 +29,7 @@ def test_every_event_has_its_result_in_the_order_of_the_events(sample_game: Game
     events = [
         stat("wins", delta=1),
         login(event_id="\n"),
-        stat("nobody wants this", delta=1),
+        stat("unused stat", delta=1),
         login(at=NOW - 73 * HOUR),
         login("other"),
         login("other", at=NOW + HOUR),

@@ -141,10 +141,10 @@ def test_untouched_goals_are_as_for_an_untouched_player(player: tuple[Catalogue,
     catalogue, view = player
     looked_at = EncodedCatalogue(catalogue).touched(view).positions
     assert list(looked_at) == sorted(set(looked_at))
-    nobody = PlayerView({}, {}, {})
+    untouched = PlayerView({}, {}, {})
     for position, goal in enumerate(catalogue.goals.values()):
         if position not in looked_at:
-            assert goal_status(goal, view, catalogue) == goal_status(goal, nobody, catalogue)
+            assert goal_status(goal, view, catalogue) == goal_status(goal, untouched, catalogue)
 
 
 @given(st.integers(0, 2**63 - 1) | st.integers(0, 300))

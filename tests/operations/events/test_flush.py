@@ -129,13 +129,13 @@ def alter(database_url: str, change: str) -> None:
 def test_if_all_events_are_refused_none_is_invalid_and_the_batch_is_not_split(
     database: Database, database_url: str
 ) -> None:
-    alter(database_url, "ADD CONSTRAINT nobody CHECK (false)")
+    alter(database_url, "ADD CONSTRAINT refuse_all CHECK (false)")
     events = [kill(number, delta=3, user_id=f"player {number}") for number in range(8)]
     refused = Flush(database, CATALOGUE, soon())
     assert refused.run(events) == [None] * 8
     assert refused.splits == 0
     assert flush(database, CATALOGUE, [kill(9, delta=3)], soon()) == [None]
-    alter(database_url, "DROP CONSTRAINT nobody")
+    alter(database_url, "DROP CONSTRAINT refuse_all")
     outcomes = flush(database, CATALOGUE, events, soon())
     assert [outcome.verdict for outcome in outcomes if outcome] == [Verdict.APPLIED] * 8
 

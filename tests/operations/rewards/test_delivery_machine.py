@@ -39,7 +39,7 @@ LEASE = HOUR
 ANSWERS = st.sampled_from(
     [
         "granted",
-        "granted, but nobody hears it",
+        "granted, but the response is lost",
         "failed",
         "nonsense",
         *(f"refused {reason}" for reason in RefusalReason),
@@ -113,7 +113,7 @@ class Machine:
             return TryAgain("timed out") if answer != "granted" else Granted()
         if answer == "granted":
             return provider.give(delivery)
-        if answer == "granted, but nobody hears it":
+        if answer == "granted, but the response is lost":
             provider.give(delivery)
             return TryAgain("timed out")
         if answer.startswith("refused "):

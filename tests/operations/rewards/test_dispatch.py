@@ -217,7 +217,7 @@ def test_a_grant_whose_dispatcher_died_is_taken_over(
     def die(delivery: Delivery) -> Answer | None:
         if granted:
             provider.give(delivery)
-        return TryAgain("nobody hears this")
+        return TryAgain("never recorded")
 
     provider.behaviour = die
     # The grant is leased and delivered, but no pass records the answer.
