@@ -35,7 +35,10 @@ def verdict_of(handler: ServiceProcess, event: Event) -> str:
 def reason_unhealthy(handler: ServiceProcess) -> str:
     """Wait until the process is not serving because of its clock, and return the logged reason."""
     wait_until(lambda: handler.health() == "NOT_SERVING" and handler.health("clock") == "NOT_SERVING")
-    (reason,) = {line["reason"] for line in handler.logged("probe failing") if line["probe"] == "clock"}
+    # Lines are logged beside the calls, so health can be known a moment earlier.
+    (reason,) = wait_until(
+        lambda: {line["reason"] for line in handler.logged("probe failing") if line["probe"] == "clock"}
+    )
     return str(reason)
 
 
