@@ -73,7 +73,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     "command", [["boards", "list"], ["migrate"], ["optimize", "--full"], ["report"], ["rewards", "list"]]
 )
-def test_a_wrong_address_is_refused_with_an_example(
+def test_an_invalid_address_is_refused_with_an_example(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://app:s3cretpw@host/game")

@@ -1,4 +1,4 @@
-"""A service as a process of its own: what it logs, how it ends."""
+"""A service as a process: its log and its exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ServiceProcess:
 
     def __init__(self, *arguments: str, **environ: str) -> None:
         command = [sys.executable, "-m", "tests.runtime.tiny_service", *arguments]
-        # A session of its own, as a shell gives each job: signals of the test run are not for it.
+        # In a separate session, as a shell starts a job, so that signals to the test run do not reach it.
         self.process = subprocess.Popen(
             command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -51,7 +51,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("check", "address", "problem"), WRONG, ids=[case[1] for case in WRONG])
-def test_a_wrong_address_is_refused_with_an_example(check: Check, address: str, problem: str) -> None:
+def test_an_invalid_address_is_refused_with_an_example(check: Check, address: str, problem: str) -> None:
     with pytest.raises(ValueError, match="correct is for example ") as refused:
         check(address)
     assert problem in str(refused.value)
@@ -60,5 +60,5 @@ def test_a_wrong_address_is_refused_with_an_example(check: Check, address: str, 
 
 
 @pytest.mark.parametrize(("check", "address"), RIGHT, ids=[case[1] for case in RIGHT])
-def test_a_right_address_is_taken(check: Check, address: str) -> None:
+def test_a_valid_address_is_accepted(check: Check, address: str) -> None:
     check(address)

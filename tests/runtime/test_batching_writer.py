@@ -1,4 +1,4 @@
-"""A writer batches what arrived while it wrote, and wakes callers that wait once there is enough room."""
+"""A writer batches the items that arrived during a write, and wakes waiting callers once there is enough room."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE_MAX = 10
 
 
 class Numbers(BatchingWriter[int, int]):
-    """Writes numbers, one batch whenever the test lets it."""
+    """Writes numbers, one batch each time the test releases it."""
 
     def __init__(self, batch_size_max: int | None = None) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class Numbers(BatchingWriter[int, int]):
         return self._put(number, size, wait_until=None if wait_s is None else soon(wait_s))
 
     def hold_up(self) -> None:
-        """Have the writer begin a batch of one and not end it."""
+        """Make the writer start a batch of one item that does not end."""
         assert self.put(0)
         assert self.writing.get(timeout=PATIENCE_S) == [0]
 
@@ -101,7 +101,7 @@ def test_callers_that_wait_for_room_are_woken_below_the_low_water_mark() -> None
         assert writer.put(1, size=3)
         assert writer.put(2, size=6)
         patient = callers.submit(writer.put, 3, wait_s=PATIENCE_S)
-        # One is written: there is room now, but not as much as anybody would be woken for.
+        # One item is written: there is room now, but the size is still above the low-water mark.
         writer.may_write.release(1)
         assert writer.writing.get(timeout=PATIENCE_S) == [1]
         assert writer.size == 9 > SIZE_MAX * LOW_WATER

@@ -36,7 +36,7 @@ class World:
         return time
 
 
-def test_the_difference_is_that_at_the_middle_of_the_round_trip() -> None:
+def test_the_difference_is_measured_at_the_middle_of_the_round_trip() -> None:
     world = World()
     world.database += 3 * SECOND
     world.probe()
@@ -45,7 +45,7 @@ def test_the_difference_is_that_at_the_middle_of_the_round_trip() -> None:
     assert world.clocks.agreed
 
 
-def test_before_the_first_reading_the_process_stands_alone() -> None:
+def test_before_the_first_reading_the_process_uses_its_own_clock() -> None:
     world = World()
     assert not world.clocks.agreed
     assert not world.clocks.wait_until_compared(0)
@@ -54,7 +54,7 @@ def test_before_the_first_reading_the_process_stands_alone() -> None:
     assert not world.clocks.now().confirmed
 
 
-def test_a_wrong_clock_makes_the_process_unhealthy_until_it_is_right() -> None:
+def test_a_wrong_clock_makes_the_process_unhealthy_until_it_is_corrected() -> None:
     world = World()
     world.process += 10 * DAY
     for _ in range(READINGS_MIN):
@@ -71,7 +71,7 @@ def test_a_wrong_clock_makes_the_process_unhealthy_until_it_is_right() -> None:
     assert world.clocks.agreed
 
 
-def test_a_jump_of_the_process_shows_before_the_next_reading() -> None:
+def test_a_jump_of_the_process_clock_is_detected_before_the_next_reading() -> None:
     world = World()
     world.probe()
     world.process += 10 * DAY
@@ -80,7 +80,7 @@ def test_a_jump_of_the_process_shows_before_the_next_reading() -> None:
     assert abs(world.clocks.database() - world.database) <= ROUND_TRIP
 
 
-def test_a_step_of_the_database_stops_what_cannot_be_undone_and_nothing_else() -> None:
+def test_a_step_of_the_database_clock_pauses_only_irreversible_work() -> None:
     world = World()
     world.probe()
     world.database -= HOUR

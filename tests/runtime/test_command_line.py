@@ -1,4 +1,4 @@
-"""The output of a service that is asked about itself, or started in a wrong way."""
+"""The output of `--settings`, and of a service that is started with invalid settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_settings_are_printed_with_their_values(capsys: pytest.CaptureFixture[st
     assert ["TINY_PORT", "4000", "0"] in [line.split()[:3] for line in lines]
 
 
-def test_invalid_settings_are_all_named_and_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_settings_are_all_named_and_the_exit_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_service(SERVICE, ["--settings"], {"TINY_PORT": "x", "TINY_THREADS": "0"}) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -23,7 +23,7 @@ def test_invalid_settings_are_all_named_and_end_with_2(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x"])
-def test_a_number_of_workers_is_at_least_one(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_workers_must_be_at_least_one(count: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         run_service(SERVICE, ["--workers", count], {})
     assert "--workers" in capsys.readouterr().err

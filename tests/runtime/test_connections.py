@@ -1,4 +1,4 @@
-"""The number of connections of all workers together."""
+"""The total number of connections of all workers."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def test_beyond_the_limit_the_problem_names_the_settings_to_change() -> None:
     )
 
 
-def test_a_service_without_a_database_keeps_none() -> None:
+def test_a_service_without_a_database_has_no_connections() -> None:
     assert connections_of(object(), workers=100) is None

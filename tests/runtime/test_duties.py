@@ -1,4 +1,4 @@
-"""Background duties: passes, failures, the end."""
+"""Background duties: passes, failures, stopping."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def duties(telemetry: Telemetry) -> Iterator[Duties]:
     assert lifecycle.stopped_cleanly
 
 
-def test_a_pass_is_done_at_once_and_then_again(duties: Duties, telemetry: Telemetry) -> None:
+def test_the_first_pass_runs_at_once_and_others_follow(duties: Duties, telemetry: Telemetry) -> None:
     done: SimpleQueue[None] = SimpleQueue()
     duties.start("tidy", SOON_S, lambda: done.put(None))
     for _ in range(3):
@@ -40,7 +40,7 @@ def test_a_pass_is_done_at_once_and_then_again(duties: Duties, telemetry: Teleme
     wait_until(lambda: passes(telemetry, "done") >= 3)
 
 
-def test_a_pass_that_fails_is_counted_and_the_next_one_comes(
+def test_a_failed_pass_is_counted_and_the_next_one_runs(
     duties: Duties, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcomes = iter([OSError("away"), OSError("away"), None])
@@ -53,13 +53,13 @@ def test_a_pass_that_fails_is_counted_and_the_next_one_comes(
     duties.start("tidy", SOON_S, one_pass)
     wait_until(lambda: passes(telemetry, "done") >= 1)
     assert passes(telemetry, "failed") == 2
-    # Failures in a row are logged once, with the traceback, and once more when they are over.
+    # Consecutive failures are logged once, with the traceback. The recovery is logged too.
     wait_until(lambda: len(caplog.records) >= 2)
     assert [record.message for record in caplog.records] == ["duty failed", "duty recovered"]
     assert caplog.records[0].exc_info is not None
 
 
-def test_a_duty_that_waits_for_its_next_pass_stops_at_once() -> None:
+def test_a_duty_between_passes_stops_at_once() -> None:
     with Lifecycle() as lifecycle:
         first = threading.Event()
         Duties(lifecycle, Telemetry()).start("tidy", 3_600, first.set)
@@ -67,7 +67,7 @@ def test_a_duty_that_waits_for_its_next_pass_stops_at_once() -> None:
     assert lifecycle.stopped_cleanly
 
 
-def test_the_loop_does_no_pass_after_it_was_stopped() -> None:
+def test_no_pass_runs_after_the_stop() -> None:
     stopping = threading.Event()
     stopping.set()
     every(SOON_S, pytest.fail, stopping)

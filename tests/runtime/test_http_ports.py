@@ -1,4 +1,4 @@
-"""The ports for metrics and for `/livez` and `/readyz` stay useful, cheap and bounded whatever clients do."""
+"""The ports for metrics, `/livez` and `/readyz` stay available, cheap and bounded, whatever clients do."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def half_sent(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 @pytest.mark.parametrize("port", ["metrics_port", "health_port"])
-def test_half_sent_requests_neither_make_threads_nor_keep_others_out(port: str) -> None:
+def test_half_sent_requests_neither_create_threads_nor_block_others(port: str) -> None:
     path = "/metrics" if port == "metrics_port" else "/readyz"
     with started(TINY_HEALTH_PORT="0") as service:
         about = service.wait_for("started")
@@ -86,17 +86,17 @@ def test_a_client_that_sends_nothing_is_disconnected() -> None:
             assert silent.recv(1) == b""
 
 
-def test_a_request_that_is_too_long_is_not_kept() -> None:
+def test_an_oversized_request_is_not_buffered() -> None:
     with started() as service:
         port = service.wait_for("started")["metrics_port"]
         with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as chatty:
             chatty.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 4 * REQUEST_BYTES_MAX)
             with pytest.raises((ConnectionResetError, AssertionError)):
-                # Closed with or without a reset, but never answered.
+                # Closed with or without a reset, but without a response.
                 assert chatty.recv(1) != b""
 
 
-def test_scrapers_in_a_loop_share_one_rendering_a_second() -> None:
+def test_metrics_are_rendered_at_most_once_a_second_for_all_scrapers() -> None:
     with started() as service, ThreadPoolExecutor(8) as scrapers:
         port = service.wait_for("started")["metrics_port"]
         metrics_at(port)

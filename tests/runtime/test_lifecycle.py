@@ -1,4 +1,4 @@
-"""The order in which parts stop, and what happens to those that do not."""
+"""The order in which parts stop, and the handling of parts that do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_parts_stop_in_reverse_order_of_their_start() -> None:
     assert lifecycle.stopped_cleanly
 
 
-def test_a_part_that_hangs_is_left_behind_after_its_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_part_that_hangs_is_abandoned_after_its_timeout(caplog: pytest.LogCaptureFixture) -> None:
     released = threading.Event()
     stopped: list[str] = []
     with Lifecycle() as lifecycle:
@@ -32,7 +32,7 @@ def test_a_part_that_hangs_is_left_behind_after_its_time(caplog: pytest.LogCaptu
     ]
 
 
-def test_a_part_that_fails_does_not_keep_the_others_from_stopping(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_part_does_not_prevent_others_from_stopping(caplog: pytest.LogCaptureFixture) -> None:
     stopped: list[str] = []
 
     def fail() -> None:
@@ -46,7 +46,7 @@ def test_a_part_that_fails_does_not_keep_the_others_from_stopping(caplog: pytest
     assert caplog.records[0].exc_info is not None
 
 
-def test_a_start_that_fails_halfway_stops_what_it_had_started() -> None:
+def test_a_failed_start_stops_the_parts_already_started() -> None:
     stopped: list[str] = []
 
     def start() -> None:

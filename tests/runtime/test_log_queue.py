@@ -1,4 +1,4 @@
-"""Logging never waits for whoever reads the log."""
+"""Logging never waits for the reader of the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 BUFFER_BYTES = 20_000
 PIPE_LINES_MAX = 5_000
-"""More lines than fit into a pipe, 64 KiB, and the buffer."""
+"""More lines than fit into a pipe (64 KiB) and the buffer together."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def record(number: int, message: str = "line %d") -> logging.LogRecord:
     return logging.LogRecord("example", logging.INFO, __file__, 1, message, (number,), None)
 
 
-def test_lines_arrive_in_order_and_whole() -> None:
+def test_lines_arrive_complete_and_in_order() -> None:
     with queue_into_a_pipe() as (queue, reader):
         for number in range(100):
             queue.emit(record(number))
@@ -82,7 +82,7 @@ def test_flushing_ends_at_its_time_limit() -> None:
         assert FLUSH_S <= time.monotonic() - started < FLUSH_S + LATE_S
 
 
-def test_a_reader_that_is_gone_disturbs_nobody() -> None:
+def test_a_closed_reader_causes_no_error() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     queue = LogQueue(write_end)
@@ -112,7 +112,7 @@ def test_repeated_messages_are_limited_and_the_suppressed_ones_are_counted() -> 
 
 
 def unread_service(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, dict[str, Any]]]:
-    """Start a service that logs all the time, and read its log until it serves and no further."""
+    """Start a service that logs continuously, and read its log only until it serves."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.runtime.tiny_service", *arguments],
         env={**os.environ, "TINY_MISHAP": "chatty"},
@@ -129,7 +129,7 @@ def unread_service(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, di
 
 
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
-def test_a_service_whose_log_nobody_reads_serves_and_stops_in_order(arguments: tuple[str, ...]) -> None:
+def test_a_service_whose_log_is_not_read_serves_and_stops_in_order(arguments: tuple[str, ...]) -> None:
     process, lines = unread_service(*arguments)
     try:
         about = lines["started workers" if arguments else "started"]
@@ -151,7 +151,7 @@ def test_a_service_whose_log_nobody_reads_serves_and_stops_in_order(arguments: t
         process.stderr.close()
 
 
-def test_the_core_of_grpc_writes_no_lines_of_its_own() -> None:
+def test_grpc_core_writes_no_log_lines() -> None:
     program = (
         "from shared.runtime.logs import log_to_stderr; log_to_stderr('INFO')\n"
         "import grpc, logging, socket\n"

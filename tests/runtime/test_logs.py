@@ -23,7 +23,7 @@ def line(
     return parsed
 
 
-def test_a_line_says_when_how_grave_where_and_what() -> None:
+def test_a_line_has_time_level_logger_and_message() -> None:
     shown = line(port=50051)
     assert datetime.fromisoformat(shown["time"]).utcoffset() is not None
     assert shown["time"].endswith("Z")
@@ -32,11 +32,11 @@ def test_a_line_says_when_how_grave_where_and_what() -> None:
     assert "worker" not in shown
 
 
-def test_a_worker_says_which_one_it_is() -> None:
+def test_a_line_of_a_worker_has_its_index() -> None:
     assert line(worker=0)["worker"] == 0
 
 
-def test_a_traceback_stays_on_the_line_of_its_message() -> None:
+def test_a_traceback_is_part_of_its_log_line() -> None:
     try:
         raise ValueError("no\nsuch thing")
     except ValueError:
@@ -45,16 +45,16 @@ def test_a_traceback_stays_on_the_line_of_its_message() -> None:
     assert "no\nsuch thing" in shown["exception"]
 
 
-def test_player_ids_are_left_out_unless_asked_for() -> None:
+def test_player_ids_are_omitted_by_default() -> None:
     assert "user_id" not in line(user_id="player-1")
     assert line(user_id="player-1", personal=True)["user_id"] == "player-1"
 
 
-def test_fields_cannot_replace_what_every_line_has() -> None:
+def test_extra_fields_cannot_replace_standard_fields() -> None:
     shown = line(time="yesterday", level="NONE", worker=None)
     assert shown["level"] == "INFO"
     assert shown["time"] != "yesterday"
 
 
-def test_whatever_is_logged_is_valid_json() -> None:
+def test_every_log_line_is_valid_json() -> None:
     assert line(message="\ud800 \x00 \u202e", thing=object())["message"] == "\ud800 \x00 \u202e"

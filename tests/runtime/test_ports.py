@@ -1,4 +1,4 @@
-"""Ports that are taken, shared, or lingering."""
+"""Ports that are in use, shared, or in TIME_WAIT."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def linger(*options: int) -> int:
         return port
 
 
-def test_a_reserved_port_is_nobody_elses_although_nobody_listens_yet() -> None:
+def test_a_reserved_port_is_in_use_before_anything_listens_on_it() -> None:
     held, shared = reserve(endpoint())
     with held:
         with pytest.raises(PortUnavailable, match=f"port {shared.port} is in use: set TINY_PORT"):
@@ -49,7 +49,7 @@ def test_workers_listen_on_a_reserved_port() -> None:
     [(socket.SO_REUSEADDR,), (socket.SO_REUSEADDR, socket.SO_REUSEPORT)],
     ids=["after one worker", "after several"],
 )
-def test_what_lingers_of_a_former_server_does_not_make_the_port_busy(options: tuple[int, ...]) -> None:
+def test_connections_in_time_wait_do_not_make_the_port_busy(options: tuple[int, ...]) -> None:
     port = linger(*options)
     require_free(endpoint(port))
     held, _ = reserve(endpoint(port))
@@ -61,13 +61,13 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(("text", "shown"), [("[::1]", "[::1]:0"), ("::1", "[::1]:0"), ("*", "0.0.0.0:0")])
-def test_an_address_may_be_written_as_people_write_it(text: str, shown: str) -> None:
+def test_brackets_and_wildcards_in_addresses_are_accepted(text: str, shown: str) -> None:
     listened = Endpoint(listening_host(text), 0, setting="TINY_PORT")
     require_free(listened)
     assert str(listened) == shown
 
 
-def test_an_address_that_is_not_here_is_refused_with_the_cause() -> None:
+def test_an_address_of_another_machine_is_refused_with_the_cause() -> None:
     with pytest.raises(
         PortUnavailable, match=r"cannot listen on 192\.0\.2\.1:4000: Cannot assign .*: set BIND_ADDRESS"
     ):

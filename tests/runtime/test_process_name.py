@@ -1,4 +1,4 @@
-"""Names of processes: whether one is gone is said only where that is known."""
+"""Names of processes: a process is reported as gone only if that is certain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ time.sleep(60)
 """
 
 
-def test_a_process_is_gone_once_it_has_ended() -> None:
+def test_a_process_is_known_to_be_gone_once_it_has_ended() -> None:
     process = subprocess.Popen([sys.executable, "-c", OTHER], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
@@ -31,16 +31,16 @@ def test_a_process_is_gone_once_it_has_ended() -> None:
         assert OWN.knows_to_be_gone(name)
 
 
-def test_a_process_is_not_gone_itself_but_who_had_its_id_before_is() -> None:
+def test_an_earlier_process_with_the_same_id_is_known_to_be_gone() -> None:
     assert not OWN.knows_to_be_gone(str(OWN))
     assert OWN.knows_to_be_gone(str(ProcessName()))
 
 
 @pytest.mark.parametrize("scope", ["00000000", "ffffffff"])
-def test_nothing_is_known_of_another_machine_or_container(scope: str) -> None:
+def test_a_process_of_another_machine_or_container_is_never_known_to_be_gone(scope: str) -> None:
     assert not OWN.knows_to_be_gone(re.sub(r"@[0-9a-f]+", f"@{scope}", str(ProcessName())))
 
 
 @pytest.mark.parametrize("name", ["", "host:1", "host:1@", "host:-1@0.0", "bench", f"host:1@{'0' * 8}"])
-def test_nothing_is_known_of_what_is_no_such_name(name: str) -> None:
+def test_a_malformed_name_is_never_known_to_be_gone(name: str) -> None:
     assert not OWN.knows_to_be_gone(name)

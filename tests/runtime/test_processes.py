@@ -12,7 +12,7 @@ from tests.runtime.processes import is_serving, metrics_at, samples, started
 from tests.support.waiting import wait_until
 
 
-def test_it_serves_until_sigterm_and_then_stops_in_order() -> None:
+def test_a_service_serves_until_sigterm_and_then_stops_in_order() -> None:
     with started() as service:
         port = service.wait_for("serving")["port"]
         service.wait_for("started")
@@ -23,14 +23,14 @@ def test_it_serves_until_sigterm_and_then_stops_in_order() -> None:
     assert service.other_lines == []
 
 
-def test_ctrl_c_stops_it_as_well() -> None:
+def test_ctrl_c_stops_a_service() -> None:
     with started() as service:
         service.wait_for("started")
         service.process.send_signal(signal.SIGINT)
         assert service.wait() == 0
 
 
-def test_sighup_asks_it_to_reload_and_ends_nothing() -> None:
+def test_sighup_requests_a_reload_and_does_not_stop_the_service() -> None:
     with started() as service:
         service.wait_for("started")
         for count in (1, 2):
@@ -40,7 +40,7 @@ def test_sighup_asks_it_to_reload_and_ends_nothing() -> None:
         assert service.wait() == 0
 
 
-def test_a_second_signal_kills_it() -> None:
+def test_a_second_signal_kills_the_service() -> None:
     with started(TINY_MISHAP="hang at stop") as service:
         service.wait_for("started")
         service.process.terminate()
@@ -66,7 +66,7 @@ def test_metrics_are_served_as_prometheus_text() -> None:
 
 @pytest.mark.parametrize("setting", ["TINY_PORT", "TINY_METRICS_PORT"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_busy_port_is_named_with_the_setting_that_moves_it(setting: str, workers: str) -> None:
+def test_a_busy_port_is_reported_with_its_setting(setting: str, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         with started("--workers", workers, **{setting: str(port)}) as service:
@@ -88,13 +88,13 @@ def test_an_address_of_another_machine_is_refused_with_the_setting() -> None:
     assert service.other_lines[0].endswith(": set BIND_ADDRESS\n")
 
 
-def test_a_refusal_of_the_service_itself_is_one_sentence_and_exit_code_2() -> None:
+def test_a_refused_start_prints_one_sentence_and_exits_with_2() -> None:
     with started(TINY_MISHAP="refuse to start") as service:
         assert service.wait() == 2
     assert service.other_lines == ["there is no catalogue: set CATALOGUE\n"]
 
 
-def test_a_bug_at_the_start_is_logged_like_everything_else() -> None:
+def test_an_uncaught_exception_at_the_start_is_logged() -> None:
     with started(TINY_MISHAP="bug at start") as service:
         assert service.wait() == 1
     assert service.wait_for("uncaught")["exception"].endswith("RuntimeError: a bug")

@@ -22,6 +22,6 @@ print(policies == [os.SCHED_BATCH])
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the system has no such policy")
-def test_threads_that_are_woken_do_not_interrupt_others() -> None:
+def test_woken_threads_do_not_preempt_others() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True)
     assert ran.stdout == "True\n"

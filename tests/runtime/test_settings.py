@@ -1,4 +1,4 @@
-"""Settings read from the environment, and shown to people."""
+"""Settings: reading them from the environment, and printing them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Example:
     server: ServerSettings = prefixed("EXAMPLE_", port=4_000, metrics_port=4_001)
 
 
-def test_values_come_from_the_environment_and_else_from_defaults() -> None:
+def test_values_come_from_the_environment_or_defaults() -> None:
     example = load(
         Example,
         {"NAME": "a", "COUNT": "7", "ON": "yes", "FOLDER": "elsewhere", "LIMIT": "0", "EXAMPLE_THREADS": "5"},
@@ -73,7 +73,7 @@ def test_a_number_must_be_finite(text: str) -> None:
         load(Example, {"NAME": "a", "RATIO": text})
 
 
-def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
+def test_an_empty_variable_counts_as_not_set() -> None:
     assert load(Example, {"NAME": "a", "COUNT": "", "LIMIT": " "}).count == 3
     with pytest.raises(SettingsInvalid, match="NAME is not set"):
         load(Example, {"NAME": ""})
@@ -98,7 +98,7 @@ def test_equal_secrets_are_equal() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=8))
-def test_no_password_in_a_url_is_ever_shown(password: str) -> None:
+def test_passwords_in_urls_are_never_shown(password: str) -> None:
     encoded = quote(password, safe="")
     assert masked(f"postgresql://player:{encoded}@db:5432/x?sslmode=require") == (
         "postgresql://player:***@db:5432/x?sslmode=require"
@@ -108,12 +108,12 @@ def test_no_password_in_a_url_is_ever_shown(password: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["a/b", "a@b", "a?b#c", "a:b"])
-def test_a_password_that_no_url_allows_is_masked_all_the_same(password: str) -> None:
+def test_a_password_with_characters_invalid_in_urls_is_masked(password: str) -> None:
     assert masked(f"redis://me:{password}@cache:6379/0") == "redis://me:***@cache:6379/0"
 
 
 @pytest.mark.parametrize("quoted", ["hunter2", "'hunter 2'", r"'hunt\'er2'"])
-def test_no_password_in_a_connection_string_is_shown(quoted: str) -> None:
+def test_passwords_in_connection_strings_are_never_shown(quoted: str) -> None:
     assert masked(f"host=db password={quoted} user=a") == "host=db password=*** user=a"
 
 
@@ -139,7 +139,7 @@ def test_the_markdown_table_has_each_variable_once() -> None:
     assert {line.count("|") for line in lines} == {5}
 
 
-def test_a_default_for_a_field_that_does_not_exist_is_a_mistake() -> None:
+def test_a_default_for_an_unknown_field_raises() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Misspelt:
         server: ServerSettings = prefixed("EXAMPLE_", prot=4_000)
@@ -160,7 +160,7 @@ def test_a_port_that_kubernetes_sets_gets_a_hint() -> None:
     assert "enableServiceLinks" in problem
 
 
-def test_variables_that_are_misspelt_are_named_with_the_right_name() -> None:
+def test_misspelt_variables_are_named_with_the_correct_name() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Service:
         database: DatabaseSettings
@@ -184,7 +184,7 @@ def test_variables_that_are_misspelt_are_named_with_the_right_name() -> None:
     ]
 
 
-def test_what_a_library_says_of_a_secret_is_masked() -> None:
+def test_secrets_in_messages_of_libraries_are_masked() -> None:
     settings = load(
         Example, {"NAME": "a", "KEY": "hunter2+", "STORE": "postgresql://me:p%2Fss-word@db/x?password=third-one"}
     )
@@ -203,6 +203,6 @@ def test_what_a_library_says_of_a_secret_is_masked() -> None:
     assert "no entry for redis://:***@h with ***" in line
 
 
-def test_a_password_that_is_the_name_of_the_user_hides_no_words() -> None:
+def test_a_password_equal_to_the_user_name_masks_no_other_words() -> None:
     settings = load(Example, {"NAME": "a", "STORE": "postgresql://challenge:challenge@db/x"})
     assert Hider(settings)("the challenge goes on") == "the challenge goes on"

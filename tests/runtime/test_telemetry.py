@@ -1,4 +1,4 @@
-"""Metrics in both forms, and several workers' on one page."""
+"""Metrics as Prometheus text and over OpenTelemetry, and those of several workers on one page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.runtime.processes import samples
 
 
 def recorded() -> Telemetry:
-    """Telemetry as an event handler would fill it."""
+    """Return telemetry as an event handler would fill it."""
     telemetry = Telemetry()
     telemetry.counter("events", "Events by verdict.", labels=("verdict",)).labels("APPLIED").inc(3)
     batch = telemetry.histogram("batch_events", "Events of a batch.", buckets=(1, 10, 100))
@@ -35,7 +35,7 @@ def recorded() -> Telemetry:
 
 @contextmanager
 def collector() -> Iterator[tuple[str, SimpleQueue[bytes], SimpleQueue[bytes]]]:
-    """Run an OpenTelemetry collector that keeps what it is sent, and yield its address, metrics and traces."""
+    """Run an OpenTelemetry collector that keeps what it receives, and yield its address, metrics and traces."""
     metrics: SimpleQueue[bytes] = SimpleQueue()
     traces: SimpleQueue[bytes] = SimpleQueue()
 
@@ -62,7 +62,7 @@ def collector() -> Iterator[tuple[str, SimpleQueue[bytes], SimpleQueue[bytes]]]:
         server.stop(0).wait()
 
 
-def test_metrics_read_as_prometheus_text() -> None:
+def test_metrics_are_rendered_as_prometheus_text() -> None:
     text = generate_latest(recorded().registry).decode()
     assert samples(text, "events_total") == {'{verdict="APPLIED"}': 3}
     assert samples(text, "buffer_events") == {"": 42}
@@ -76,7 +76,7 @@ def test_metrics_read_as_prometheus_text() -> None:
     assert samples(text, "process_resident_memory_bytes")
 
 
-def test_text_that_changes_is_the_label_of_a_series_and_the_old_series_ends() -> None:
+def test_a_changed_text_label_replaces_the_old_series() -> None:
     telemetry = Telemetry()
     labels: dict[str, str] = {}
     telemetry.info("build_info", "What runs.", lambda: labels)
@@ -120,12 +120,12 @@ def test_spans_reach_an_opentelemetry_collector() -> None:
     assert span.name == "challenge.v1.EventService/ReportEvent"
 
 
-def test_a_collector_that_is_away_does_not_hold_up_the_end() -> None:
+def test_an_unreachable_collector_does_not_delay_the_stop() -> None:
     export = otlp.MetricsExport("http://127.0.0.1:1", recorded().registry, otlp.resource_of("event_handler", None))
     export.close()
 
 
-def test_the_metrics_of_workers_stand_side_by_side() -> None:
+def test_metrics_of_workers_are_merged_into_one_page() -> None:
     texts = [(worker, generate_latest(recorded().registry).decode()) for worker in (0, 1)]
     families = list(merged(texts))
     assert len({family.name for family in families}) == len(families)
@@ -136,7 +136,7 @@ def test_the_metrics_of_workers_stand_side_by_side() -> None:
     ]
 
 
-def test_a_worker_that_does_not_answer_is_shown_as_down() -> None:
+def test_an_unresponsive_worker_is_shown_as_down() -> None:
     registry = CollectorRegistry()
     registry.register(WorkerMetrics(lambda: {0: None, 1: 1}))
     text = generate_latest(registry).decode()

@@ -1,4 +1,4 @@
-"""Which calls are traced."""
+"""The choice of the calls that are traced."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def tracing(*, sample_ratio: float, chance: float = 0.5) -> tuple[Tracing, InMem
 
 
 @pytest.mark.parametrize(("chance", "traced"), [(0.0, True), (0.0099, True), (0.01, False), (0.9, False)])
-def test_a_share_of_the_calls_is_traced(chance: float, traced: bool) -> None:
+def test_calls_are_sampled_by_the_configured_ratio(chance: float, traced: bool) -> None:
     sampler, _ = tracing(sample_ratio=0.01, chance=chance)
     assert sampler.parent_of([("user-agent", "ghz")]) is traced
 
 
-def test_a_caller_that_is_traced_takes_us_along() -> None:
+def test_a_span_joins_the_trace_of_its_caller() -> None:
     sampler, spans = tracing(sample_ratio=0)
     parent = sampler.parent_of([("traceparent", f"00-{TRACE_ID}-{SPAN_ID}-01")])
     assert isinstance(parent, SpanContext)
@@ -47,7 +47,7 @@ def test_a_caller_that_is_traced_takes_us_along() -> None:
     }
 
 
-def test_a_caller_that_is_not_traced_is_left_alone() -> None:
+def test_a_call_is_not_traced_if_its_caller_decided_against_it() -> None:
     sampler, _ = tracing(sample_ratio=1)
     assert sampler.parent_of([("traceparent", f"00-{TRACE_ID}-{SPAN_ID}-00")]) is False
 
@@ -56,6 +56,6 @@ def test_a_caller_that_is_not_traced_is_left_alone() -> None:
     "value",
     ["", "junk", f"00-{'0' * 32}-{SPAN_ID}-01", f"00-{TRACE_ID}-{'0' * 16}-01", f"00-{TRACE_ID}-{SPAN_ID}-01-more"],
 )
-def test_a_malformed_traceparent_counts_as_none(value: str) -> None:
+def test_a_malformed_traceparent_is_ignored(value: str) -> None:
     sampler, _ = tracing(sample_ratio=1)
     assert sampler.parent_of([("traceparent", value)]) is True

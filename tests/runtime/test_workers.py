@@ -43,13 +43,13 @@ def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
         wait_until(lambda: workers_of(service)[1] != victim)
 
 
-def test_a_worker_is_replaced_without_the_process_that_stood_by() -> None:
+def test_a_worker_is_replaced_if_the_standby_process_is_gone() -> None:
     with started("--workers", "2") as service:
         victims = [service.wait_for("standing by to replace a worker")["pid"], workers_of(service)[1]]
         for victim in victims:
             os.kill(victim, signal.SIGKILL)
         wait_until(lambda: workers_of(service)[1] not in victims)
-        # And from then on one stands by again.
+        # A new process stands by afterwards.
         service.wait_for("standing by to replace a worker", count=2)
         service.process.terminate()
         assert service.wait() == 0
@@ -64,18 +64,18 @@ def test_a_worker_that_keeps_dying_ends_the_service() -> None:
     assert len(service.logged("a worker died and is replaced")) >= FAILURES_MAX - 1
 
 
-def test_a_worker_that_refuses_to_start_ends_the_service_with_its_sentence() -> None:
+def test_a_worker_that_refuses_to_start_ends_the_service_with_its_message() -> None:
     with started("--workers", "2", TINY_MISHAP="refuse to start") as service:
         assert service.wait() == 2
     assert "there is no catalogue: set CATALOGUE\n" in service.other_lines
 
 
-def test_a_process_that_cannot_be_started_ends_nothing_and_is_tried_again() -> None:
+def test_a_failed_process_start_is_retried_and_the_service_continues() -> None:
     with started("--workers", "2") as service:
         service.wait_for("standing by to replace a worker")
         parent = service.process.pid
         limits = resource.prlimit(parent, resource.RLIMIT_NOFILE)
-        # No descriptor left: neither for another spare process nor for a worker.
+        # No file descriptors are left for a standby process or a worker.
         resource.prlimit(parent, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{parent}/fd")), limits[1]))
         os.kill(workers_of(service)[0], signal.SIGKILL)
         service.wait_for("a process could not be started")
@@ -113,7 +113,7 @@ def test_a_signal_to_all_processes_at_once_stops_them_in_order() -> None:
     assert workers <= {line["pid"] for line in service.logged("part stopped", step="calls")}
 
 
-def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
+def test_a_reload_reaches_all_workers_and_stops_none() -> None:
     with started("--workers", "2") as service:
         service.wait_for("started", count=2)
         before = workers_of(service)
@@ -124,7 +124,7 @@ def test_a_reload_is_passed_on_to_all_workers_and_ends_none() -> None:
     assert workers_of(service) == before
 
 
-def test_a_reload_that_comes_while_a_worker_starts_does_not_end_it() -> None:
+def test_a_reload_during_the_start_of_a_worker_does_not_stop_it() -> None:
     with started("--workers", "2") as service:
         service.wait_for("started workers")
         for _ in range(5):
@@ -155,12 +155,12 @@ def test_restarts_are_counted() -> None:
         wait_until(lambda: samples(metrics_at(port), "worker_restarts_total") == {'{worker="0"}': 1.0})
 
 
-def test_restarts_wait_longer_each_time_and_then_give_up() -> None:
+def test_restarts_back_off_and_then_give_up() -> None:
     restarts = Restarts()
     assert [restarts.delay_after(0.1) for _ in range(FAILURES_MAX)] == [0.0, 0.1, 0.2, 0.4, None]
 
 
-def test_a_worker_that_lived_a_while_starts_again_at_once() -> None:
+def test_a_worker_that_ran_for_a_while_is_restarted_at_once() -> None:
     restarts = Restarts()
     for _ in range(FAILURES_MAX - 1):
         restarts.delay_after(0.1)

@@ -70,7 +70,7 @@ def compose(settings: TinySettings, process: Process) -> None:
     serve(server, health, process.lifecycle, process.grace_s)
 
 
-SERVICE = Service("tests.runtime.tiny_service", "Answers health checks.", TinySettings, compose)
+SERVICE = Service("tests.runtime.tiny_service", "Responds to health checks.", TinySettings, compose)
 
 if __name__ == "__main__":
     sys.exit(run_service(SERVICE, sys.argv[1:], os.environ))
