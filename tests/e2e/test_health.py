@@ -56,7 +56,7 @@ def report_now(events: ServiceProcess) -> int:
     return events.events.ReportEvent(ReportEventRequest(event=event), timeout=5).result.verdict
 
 
-def test_services_follow_their_database_down_and_up(own_postgres: EmbeddedPostgres) -> None:
+def test_health_follows_an_outage_of_the_database(own_postgres: EmbeddedPostgres) -> None:
     migrate(own_postgres.url)
     with both(own_postgres.url) as services:
         challenges, events = services
@@ -81,7 +81,7 @@ def test_services_follow_their_database_down_and_up(own_postgres: EmbeddedPostgr
         assert [service.stop() for service in services] == [0, 0]
 
 
-def test_services_serve_as_soon_as_the_schema_is_there(own_postgres: EmbeddedPostgres) -> None:
+def test_services_serve_once_the_schema_is_migrated(own_postgres: EmbeddedPostgres) -> None:
     with both(own_postgres.url) as services:
         wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S + BUSY_MACHINE_S)
         for service in services:
@@ -94,7 +94,7 @@ def test_services_serve_as_soon_as_the_schema_is_there(own_postgres: EmbeddedPos
         assert report_now(services[1]) == VERDICT_APPLIED
 
 
-def test_services_do_not_serve_on_a_database_that_is_read_only(database_url: str) -> None:
+def test_services_do_not_serve_while_the_database_is_read_only(database_url: str) -> None:
     with both(database_url) as services, psycopg.connect(database_url, autocommit=True) as operator:
         for service in services:
             service.wait_until_serving()
@@ -120,7 +120,7 @@ def test_services_do_not_serve_on_a_database_that_is_read_only(database_url: str
         assert report_now(services[1]) == VERDICT_APPLIED
 
 
-def test_a_redis_that_is_dead_or_hangs_harms_nothing(database_url: str, redis_url: str) -> None:
+def test_services_stay_healthy_while_redis_is_down_or_hangs(database_url: str, redis_url: str) -> None:
     with (
         proxy_to(redis_url) as (proxy, redis_through_proxy),
         both(database_url, REDIS_URL=redis_through_proxy) as services,

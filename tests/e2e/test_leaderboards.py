@@ -1,4 +1,4 @@
-"""Leaderboards of both services as processes: without Redis, with it, and while it goes away."""
+"""Leaderboards of both services as processes: without Redis, with Redis, and after Redis is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 SCORES = {"ana": 500, "ben": 900, "cleo": 900, "dora": -7}
 RANKED = [("ben", 1, 900), ("cleo", 1, 900), ("ana", 3, 500), ("dora", 4, -7)]
 RANKED_S = 10 * POLL_INTERVAL_S + 20
-"""Longer than a few changes wait until they are ranked in Postgres."""
+"""Longer than the time until a few changes are ranked in Postgres."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def report(events: ServiceProcess) -> None:
 
 
 def board(challenges: ServiceProcess) -> rpc.ListLeaderboardResponse | None:
-    """Return the leaderboard as the service returns it now; None while there is none."""
+    """Return the leaderboard, or None if there is no ranking yet."""
     stub = LeaderboardServiceStub(challenges.channel)
     try:
         return stub.ListLeaderboard(rpc.ListLeaderboardRequest(leaderboard_id="high-scores"))
@@ -71,7 +71,7 @@ def reads_of(challenges: ServiceProcess) -> Mapping[str, float]:
     return samples(metrics_at(challenges.wait_for("started")["metrics_port"]), "cache_reads_total")
 
 
-def test_without_redis_scores_are_ranked_after_a_while_and_both_services_end_in_order(database_url: str) -> None:
+def test_without_redis_scores_are_ranked_after_a_refresh_and_both_services_stop_in_order(database_url: str) -> None:
     with running(database_url, "") as (challenges, events):
         report(events)
         wait_until(lambda: is_ranked(challenges), RANKED_S)
@@ -79,7 +79,7 @@ def test_without_redis_scores_are_ranked_after_a_while_and_both_services_end_in_
         assert [challenges.stop(), events.stop()] == [0, 0]
 
 
-def test_with_redis_scores_are_ranked_as_of_now_and_still_answered_when_it_is_gone(
+def test_with_redis_scores_are_ranked_at_once_and_still_served_when_redis_is_gone(
     database_url: str, own_valkey: EmbeddedValkey
 ) -> None:
     with running(database_url, own_valkey.url) as (challenges, events):

@@ -1,4 +1,4 @@
-"""A caller who has only an address and learns the contract from the server: `buf curl`."""
+"""Server reflection, used by a caller without the proto files: `buf curl`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def buf_curl(service: ServiceProcess, path: str, *arguments: str) -> subprocess.
 
 
 def call(services: dict[str, ServiceProcess], method: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Call `Service/Method` with a request in JSON, and answer the response."""
+    """Call `Service/Method` with a request in JSON, and return the response."""
     service = services[method.split("/")[0]]
     done = buf_curl(service, f"/challenge.v1.{method}", "-d", json.dumps(request))
     assert done.returncode == 0, done.stderr
@@ -50,7 +50,7 @@ def test_each_server_lists_its_services(services: dict[str, ServiceProcess]) -> 
         assert "grpc.health.v1.Health" in listed
 
 
-def test_the_story_is_told_without_the_contract_at_hand(services: dict[str, ServiceProcess]) -> None:
+def test_a_goal_is_completed_and_claimed_without_the_proto_files(services: dict[str, ServiceProcess]) -> None:
     who = {"user_id": "ana"}
     initialized = call(services, "ChallengeService/InitializePlayer", who)
     assert initialized["created"]
@@ -74,7 +74,7 @@ def test_the_story_is_told_without_the_contract_at_hand(services: dict[str, Serv
     assert listed["challenges"][0]["goals"][0]["state"] == "GOAL_STATE_CLAIMED"
 
 
-def test_an_unknown_field_or_method_is_said_before_anything_is_sent(services: dict[str, ServiceProcess]) -> None:
+def test_an_unknown_field_or_method_is_reported_before_anything_is_sent(services: dict[str, ServiceProcess]) -> None:
     path = "/challenge.v1.ChallengeService/ListChallenges"
     assert "player" in buf_curl(services["ChallengeService"], path, "-d", '{"player": "ana"}').stderr
     assert buf_curl(services["ChallengeService"], f"{path}Twice", "-d", "{}").returncode != 0

@@ -1,4 +1,4 @@
-"""A service that is set up wrongly says everything that is wrong, and exits with 2."""
+"""A misconfigured service reports all problems, and exits with 2."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def free_ports(module: str) -> dict[str, str]:
 
 
 @both_services
-def test_all_wrong_settings_are_named_together(module: str) -> None:
+def test_all_invalid_settings_are_reported_together(module: str) -> None:
     prefix = PREFIXES[module]
     wrong = {
         f"{prefix}_PORT": "70000",
@@ -44,7 +44,7 @@ def test_all_wrong_settings_are_named_together(module: str) -> None:
 
 
 @both_services
-def test_all_problems_of_the_catalogue_are_named_together(module: str, tmp_path: Path) -> None:
+def test_all_problems_of_the_catalogue_are_reported_together(module: str, tmp_path: Path) -> None:
     goal = {"id": "win", "name": "Win", "source": "stat", "stat": "wins", "count": "summ", "target": 0}
     catalogue = tmp_path / "catalogue.json"
     catalogue.write_text(
@@ -57,7 +57,7 @@ def test_all_problems_of_the_catalogue_are_named_together(module: str, tmp_path:
     assert "Traceback" not in ended.stderr
 
 
-def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_catalogue_file_is_named(tmp_path: Path) -> None:
     module, missing = "challenge_service", str(tmp_path / "nothing.yaml")
     ended = run_to_the_end(module, **free_ports(module), **SETTINGS | {"CATALOGUE": missing})
     assert ended.returncode == REFUSED
@@ -74,7 +74,7 @@ def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("event_handler --workers 2", "EVENT_PORT"),
     ],
 )
-def test_a_busy_port_is_named_with_the_setting_that_moves_it(command: str, setting: str) -> None:
+def test_a_busy_port_is_reported_with_its_setting(command: str, setting: str) -> None:
     module, *arguments = command.split()
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
@@ -105,7 +105,7 @@ def test_an_unknown_argument_is_refused_with_the_usage() -> None:
 
 
 @both_services
-def test_another_prefix_of_keys_in_redis_than_the_databases_is_refused(module: str, database_url: str) -> None:
+def test_a_key_prefix_that_differs_from_the_databases_is_refused(module: str, database_url: str) -> None:
     with opened(database_url, pool_size=1) as database:
         identify(database, "game-1:", soon())
     settings = SETTINGS | {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -127,7 +127,7 @@ def test_a_prefix_that_could_match_other_keys_is_refused(module: str) -> None:
 
 @both_services
 @pytest.mark.parametrize("show", [[], ["--settings"]], ids=["start", "--settings"])
-def test_wrong_addresses_are_named_without_their_passwords(module: str, show: list[str]) -> None:
+def test_invalid_addresses_are_reported_without_their_passwords(module: str, show: list[str]) -> None:
     wrong = {
         "DATABASE_URL": "postgresql+psycopg://app:s3cretpw@host/game",
         "REDIS_URL": "redis://:p#s3cretpw@host",

@@ -34,19 +34,19 @@ def file(tmp_path: Path) -> Path:
 
 
 def metric(service: ServiceProcess, name: str) -> dict[str, float]:
-    """Return the samples of a metric, as the service or the parent of its workers shows them."""
+    """Return the samples of a metric from the service, or from the parent of its workers."""
     about = (service.logged("started workers") or [service.wait_for("started")])[0]
     return dict(samples(metrics_at(about["metrics_port"]), name))
 
 
 def info(file: Path, *workers: int) -> dict[str, float]:
-    """Return the catalogue metric of services that all use what the file holds."""
+    """Return the catalogue metric of workers that all use the catalogue in the file."""
     version = f'version="{load(file).version}"'
     return {f'{{{version},worker="{worker}"}}': 1.0 for worker in workers} or {f"{{{version}}}": 1.0}
 
 
 def call(service: ServiceProcess, module: str) -> None:
-    """One call that needs a catalogue."""
+    """Make a call that needs a catalogue."""
     if module == "event_handler":
         service.events.ReportEvent(ReportEventRequest(event=login(at=time.time_ns() // 1_000)), timeout=5)
     else:
@@ -54,7 +54,9 @@ def call(service: ServiceProcess, module: str) -> None:
 
 
 @both_services
-def test_a_changed_file_is_taken_and_a_bad_one_is_shown_and_left(module: str, file: Path, database_url: str) -> None:
+def test_a_changed_catalogue_is_loaded_and_an_invalid_one_is_reported_and_ignored(
+    module: str, file: Path, database_url: str
+) -> None:
     with serving(module, database_url, CATALOGUE=str(file)) as service:
         first = info(file)
         assert metric(service, "catalogue_info") == first
@@ -80,7 +82,9 @@ def test_a_changed_file_is_taken_and_a_bad_one_is_shown_and_left(module: str, fi
         assert service.stop() == 0
 
 
-def test_a_signal_to_the_parent_has_all_workers_reload_even_what_looks_unchanged(file: Path, database_url: str) -> None:
+def test_a_signal_to_the_parent_reloads_all_workers_even_if_the_file_looks_unchanged(
+    file: Path, database_url: str
+) -> None:
     with serving("challenge_service", database_url, "--workers", "2", CATALOGUE=str(file)) as service:
         service.wait_for("started", count=2)
         assert metric(service, "catalogue_info") == info(file, 0, 1)
@@ -94,7 +98,7 @@ def test_a_signal_to_the_parent_has_all_workers_reload_even_what_looks_unchanged
 
 
 @both_services
-def test_after_a_restart_with_an_incompatible_catalogue_it_does_not_serve_until_that_is_put_right(
+def test_a_service_restarted_with_an_incompatible_catalogue_serves_once_it_is_corrected(
     module: str, file: Path, database_url: str
 ) -> None:
     with serving(module, database_url, CATALOGUE=str(file)) as service:
@@ -119,7 +123,7 @@ def test_after_a_restart_with_an_incompatible_catalogue_it_does_not_serve_until_
         assert service.stop() == 0
 
 
-def test_workers_that_may_not_run_do_not_listen(file: Path, database_url: str) -> None:
+def test_workers_with_a_refused_catalogue_do_not_listen(file: Path, database_url: str) -> None:
     with serving("challenge_service", database_url, CATALOGUE=str(file)):
         pass
     write_json(file, INCOMPATIBLE)
@@ -131,7 +135,7 @@ def test_workers_that_may_not_run_do_not_listen(file: Path, database_url: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", [INVALID, INCOMPATIBLE], ids=["invalid", "incompatible"])
-def test_a_worker_that_dies_while_the_catalogue_is_bad_is_back_when_that_is_put_right(
+def test_a_worker_that_dies_while_the_catalogue_is_bad_returns_once_it_is_corrected(
     file: Path, database_url: str, bad: Mapping
 ) -> None:
     with serving("challenge_service", database_url, "--workers", "2", CATALOGUE=str(file)) as service:

@@ -1,4 +1,4 @@
-"""A service that is asked to stop first finishes what it has accepted."""
+"""A service that is asked to stop first completes the calls that it has accepted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def events(count: int) -> list[rpc.Event]:
 
 
 def committed(database_url: str) -> int:
-    """Return the number of events that count."""
+    """Return the number of committed events."""
     [(count,)] = rows(database_url, "SELECT coalesce(sum(events), 0)::bigint FROM tally")
     return int(count)
 
@@ -44,7 +44,7 @@ def gauge(handler: ServiceProcess, name: str) -> float:
 
 
 @pytest.mark.parametrize("held_up_s", [0.2, 2.5])
-def test_a_full_buffer_is_committed_and_answered(database_url: str, held_up_s: float) -> None:
+def test_a_full_buffer_is_committed_and_acknowledged_at_a_stop(database_url: str, held_up_s: float) -> None:
     with serving("event_handler", database_url) as handler, psycopg.connect(database_url) as holder:
         holder.execute("LOCK TABLE event_seen IN ACCESS EXCLUSIVE MODE")
         calls = [handler.events.ReportEvents.future(rpc.ReportEventsRequest(events=events(1_000))) for _ in range(10)]
@@ -67,27 +67,27 @@ def test_a_full_buffer_is_committed_and_answered(database_url: str, held_up_s: f
         refused = refusal(lambda: list(silent))
         assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
         sender.put(None)
-        answered = [result for call in calls for result in call.result().results]
-        # Its batch is answered, if there was room for it in time; then the stream ends.
+        acknowledged = [result for call in calls for result in call.result().results]
+        # Its batch gets a response if there was room in time. Then the stream ends.
         with suppress(grpc.RpcError):
             for response in held_back:
-                answered += response.results
+                acknowledged += response.results
     applied = committed(database_url)
     print(  # noqa: T201
-        f"\nstopped with a full buffer: {len(answered)} events acknowledged, {applied} applied, "
-        f"{len(answered) - applied} lost; exit {code}"
+        f"\nstopped with a full buffer: {len(acknowledged)} events acknowledged, {applied} applied, "
+        f"{len(acknowledged) - applied} lost; exit {code}"
     )
-    assert {result.verdict for result in answered} == {rpc.VERDICT_APPLIED}
-    assert applied == len(answered) >= BUFFER
+    assert {result.verdict for result in acknowledged} == {rpc.VERDICT_APPLIED}
+    assert applied == len(acknowledged) >= BUFFER
 
 
-def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url: str) -> None:
-    answered = 0
+def test_calls_in_progress_are_completed_and_later_ones_are_refused_at_a_stop(database_url: str) -> None:
+    acknowledged = 0
     changed = threading.Condition()
     stopping = threading.Event()
 
     def call_until_stopped(handler: ServiceProcess) -> grpc.StatusCode:
-        nonlocal answered
+        nonlocal acknowledged
         request = rpc.ReportEventsRequest(events=events(20))
         deadline = time.monotonic() + GIVE_UP_S
         while time.monotonic() < deadline:
@@ -98,23 +98,23 @@ def test_calls_under_way_are_answered_and_later_ones_are_not_begun(database_url:
                     return error.code()
                 continue
             with changed:
-                answered += len(results)
+                acknowledged += len(results)
                 changed.notify_all()
             request = rpc.ReportEventsRequest(events=events(20))
-        raise AssertionError("the handler went on after it was asked to stop")
+        raise AssertionError("the handler continued after SIGTERM")
 
     with serving("event_handler", database_url) as handler, ThreadPoolExecutor(CALLERS) as callers:
         calls = [callers.submit(call_until_stopped, handler) for _ in range(CALLERS)]
         with changed:
-            assert changed.wait_for(lambda: answered >= CALLS_BEFORE_STOP * 20, timeout=20)
+            assert changed.wait_for(lambda: acknowledged >= CALLS_BEFORE_STOP * 20, timeout=20)
         stopping.set()
         asked = time.monotonic()
         assert handler.stop() == 0
         assert time.monotonic() - asked < STOPPED_WITHIN_S
         codes = {call.result() for call in calls}
-    # A call that arrives at the very moment is cancelled by gRPC itself, before anything of it is begun.
+    # gRPC itself cancels a call that arrives at the moment of the stop, before the service has seen it.
     assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-    assert committed(database_url) == answered, "what was committed was answered, and the other way round"
+    assert committed(database_url) == acknowledged, "committed and acknowledged events differ"
     assert not [line for line in handler.logs if line["level"] == "ERROR"]
 
 

@@ -1,4 +1,4 @@
-"""Both services as processes, and a player's first days as a game backend tells them."""
+"""Both services as processes, and the calls of a game backend for a player's first days."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_a_player_joins_plays_and_claims(services: tuple[ServiceProcess, Service
     }
     assert initialized.new_assignments == 5
 
-    # Yesterday she only logged in.
+    # Yesterday the player only logged in.
     yesterday = login(who, at=now - DAY)
     reported = events.ReportEvent(event_rpc.ReportEventRequest(event=yesterday)).result
     assert [completion.goal_id for completion in reported.completions] == ["first-login"]
 
-    # Today she comes back, and wins.
+    # Today the player comes back, and wins.
     batch = [
         login(who, at=now),
         stat("matches_won", who, delta=1, at=now),
@@ -95,7 +95,7 @@ def test_a_player_joins_plays_and_claims(services: tuple[ServiceProcess, Service
     claim.ClearField("request_id")
     assert refusal(lambda: challenges.ClaimReward(claim)).reason == "ALREADY_CLAIMED"
 
-    # A goal that she chooses herself counts what she did before, and stays locked until she has reached level 5.
+    # A goal that the player activates counts earlier progress, and stays locked until the player has reached level 5.
     champion = rpc.SetGoalActiveRequest(user_id=who, challenge_id="combat", goal_id="win-10-matches", active=True)
     activated = challenges.SetGoalActive(champion).goal
     assert (activated.progress, activated.locked) == (3, True)

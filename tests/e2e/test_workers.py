@@ -1,4 +1,4 @@
-"""Several workers on one port: one of them may die, and callers who come again lose nothing."""
+"""Several workers on one port: one may die, and callers who retry lose nothing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.support.waiting import wait_until
 CONNECTIONS = 16
 """The kernel spreads connections over the workers: the chance that one of two gets all 16 is 1 in 32,000."""
 CALLS_EACH = 40
-ANSWERED_WITHIN_S = 20.0
+SUCCEEDS_WITHIN_S = 20.0
 REPLACED_WITHIN_S = 2.0
-"""A fifth of a second on a quiet machine (`python -m bench workers`); tests may run on a busy one."""
+"""It takes 0.2 s on a quiet machine (`python -m bench workers`); tests may run on a busy one."""
 
 
 @pytest.fixture(params=["challenge_service", "event_handler"])
@@ -41,37 +41,37 @@ def service(request: pytest.FixtureRequest, database_url: str) -> Iterator[Servi
 
 
 def connected(port: int) -> grpc.Channel:
-    """Another caller's connection."""
+    """Return the connection of another caller."""
     return grpc.insecure_channel(f"{LOOPBACK}:{port}", options=CHANNEL_OPTIONS)
 
 
-def until_answered(call: Callable[[], object]) -> int:
-    """Call again, unchanged, until there is an answer; how often the call had to be repeated."""
-    repeated, deadline = 0, time.monotonic() + ANSWERED_WITHIN_S
+def retried(call: Callable[[], object]) -> int:
+    """Repeat the call unchanged until it succeeds, and return the number of retries."""
+    retries, deadline = 0, time.monotonic() + SUCCEEDS_WITHIN_S
     while True:
         try:
             call()
         except grpc.RpcError:
             assert time.monotonic() < deadline
-            repeated += 1
+            retries += 1
         else:
-            return repeated
+            return retries
 
 
 def list_often(port: int) -> int:
-    """Many lists over one connection; how many had to be repeated."""
+    """List often over one connection, and return the number of retries."""
     request = ListChallengesRequest(user_id="player")
     with connected(port) as channel:
         stub = ChallengeServiceStub(channel)
-        return sum(until_answered(lambda: stub.ListChallenges(request, timeout=10)) for _ in range(CALLS_EACH))
+        return sum(retried(lambda: stub.ListChallenges(request, timeout=10)) for _ in range(CALLS_EACH))
 
 
 def report_often(port: int) -> int:
-    """Many logins over one connection; how many had to be repeated."""
+    """Report many logins over one connection, and return the number of retries."""
     with connected(port) as channel:
         stub = EventServiceStub(channel)
         requests = [rpc.ReportEventRequest(event=login(at=time.time_ns() // 1_000)) for _ in range(CALLS_EACH)]
-        return sum(until_answered(partial(stub.ReportEvent, request, timeout=10)) for request in requests)
+        return sum(retried(partial(stub.ReportEvent, request, timeout=10)) for request in requests)
 
 
 def calls_by_worker(metrics_port: int) -> list[float]:
@@ -80,13 +80,13 @@ def calls_by_worker(metrics_port: int) -> list[float]:
     return [sum(n for labels, n in counted.items() if f'worker="{worker}"' in labels) for worker in (0, 1)]
 
 
-def test_both_workers_take_calls_and_one_that_is_killed_is_replaced(service: ServiceProcess, database_url: str) -> None:
+def test_both_workers_serve_calls_and_a_killed_one_is_replaced(service: ServiceProcess, database_url: str) -> None:
     started = service.wait_for("started workers")
     port = started["metrics_port"]
     call_often = report_often if started["service"] == "event_handler" else list_often
     with ThreadPoolExecutor(CONNECTIONS) as callers:
         assert sum(callers.map(call_often, [service.port] * CONNECTIONS)) == 0
-    # A worker that is too busy to tell its metrics in time is left out of the answer.
+    # The page omits a worker that is too busy to return its metrics in time.
     wait_until(lambda: all(by_worker := calls_by_worker(port)) and sum(by_worker) == CONNECTIONS * CALLS_EACH)
 
     with ThreadPoolExecutor(CONNECTIONS) as callers:
@@ -104,7 +104,7 @@ def test_both_workers_take_calls_and_one_that_is_killed_is_replaced(service: Ser
     assert service.stop() == 0
 
 
-def test_a_worker_that_is_killed_is_replaced_by_the_process_that_stands_by(service: ServiceProcess) -> None:
+def test_a_killed_worker_is_replaced_by_the_standby_process(service: ServiceProcess) -> None:
     for killed in (1, 2):
         standing_by = service.wait_for("standing by to replace a worker", count=killed)["pid"]
         os.kill(service.logged("started")[killed - 1]["pid"], signal.SIGKILL)
