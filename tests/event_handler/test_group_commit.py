@@ -1,4 +1,4 @@
-"""One writer commits together what has arrived meanwhile, and answers after the commit."""
+"""One writer commits all events that arrived during a commit together, and acknowledges them afterwards."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ REFUSED_ID, UNKNOWN_ID = "refused", "unknown"
 
 
 class Store:
-    """A store that keeps the batches, and waits before each commit while it is held up."""
+    """A store that records the batches, and waits before each commit while it is held up."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.judged_by: list[Catalogue] = []
         self.deadlines: list[float] = []
         self.committing: SimpleQueue[int] = SimpleQueue()
-        """Told the size of each batch before it is committed."""
+        """Receives the size of each batch before it is committed."""
         self.open = threading.Event()
         self.open.set()
         self.failures: list[Exception] = []
-        """Raised one after the other, instead of committing."""
+        """Exceptions to raise, one per commit, instead of committing."""
 
     def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome | None]:
         self.judged_by.append(judged_by)
@@ -66,7 +66,7 @@ class Store:
 
 
 def events_named(*ids: str) -> list[Event]:
-    """Events with these ids."""
+    """Return events with these ids."""
     return [Event(event_id, "player", 0, KILLS, delta=1) for event_id in ids]
 
 
@@ -92,7 +92,7 @@ def waiting(submission: Submission, callers: ThreadPoolExecutor) -> Future[Seque
     return callers.submit(submission.wait)
 
 
-def test_a_lone_event_is_committed_at_once_and_answered_after_the_commit() -> None:
+def test_a_single_event_is_committed_at_once_and_acknowledged_after_the_commit() -> None:
     store = Store()
     with writing(store) as group_commit, ThreadPoolExecutor(1) as callers:
         submission = store.hold_up(group_commit)
@@ -104,7 +104,7 @@ def test_a_lone_event_is_committed_at_once_and_answered_after_the_commit() -> No
         assert store.batches == [["first"]]
 
 
-def test_what_arrives_during_a_commit_is_committed_together_in_the_order_of_arrival() -> None:
+def test_events_that_arrive_during_a_commit_are_committed_together_in_order() -> None:
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
@@ -153,7 +153,7 @@ def test_a_batch_holds_events_of_one_catalogue_and_is_judged_by_it() -> None:
     assert store.judged_by == [CATALOGUE, CATALOGUE, newer, CATALOGUE]
 
 
-def test_what_does_not_fit_into_the_buffer_is_refused_at_once() -> None:
+def test_events_that_do_not_fit_into_the_buffer_are_refused_at_once() -> None:
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
@@ -183,7 +183,7 @@ def test_a_patient_caller_waits_for_room_until_its_deadline() -> None:
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailable(), DeadlineExceeded("too slow")], ids=lambda error: error.reason)
-def test_a_commit_that_fails_fails_its_own_callers_alone(error: DatabaseUnavailable | DeadlineExceeded) -> None:
+def test_a_failed_commit_fails_only_its_own_callers(error: DatabaseUnavailable | DeadlineExceeded) -> None:
     store = Store()
     with writing(store) as group_commit:
         first = store.hold_up(group_commit)
@@ -195,7 +195,7 @@ def test_a_commit_that_fails_fails_its_own_callers_alone(error: DatabaseUnavaila
         assert [reasons(submission) for submission in others] == [["0"], ["1"], ["2"]]
 
 
-def test_an_event_whose_outcome_is_unknown_fails_its_own_caller_alone() -> None:
+def test_an_event_with_an_unknown_outcome_fails_only_its_own_caller() -> None:
     store = Store()
     with writing(store) as group_commit:
         store.hold_up(group_commit)
@@ -209,7 +209,7 @@ def test_an_event_whose_outcome_is_unknown_fails_its_own_caller_alone() -> None:
         assert reasons(behind) == ["e"]
 
 
-def test_a_bug_in_a_commit_leaves_the_writer_alive(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_a_commit_does_not_stop_the_writer(caplog: pytest.LogCaptureFixture) -> None:
     store = Store()
     with writing(store) as group_commit:
         store.failures.append(KeyError("a bug"))
@@ -218,7 +218,7 @@ def test_a_bug_in_a_commit_leaves_the_writer_alive(caplog: pytest.LogCaptureFixt
         assert reasons(group_commit.submit(CATALOGUE, events_named("lucky"), soon())) == ["lucky"]
 
 
-def test_a_callers_deadline_ends_its_wait_while_the_commit_goes_on() -> None:
+def test_a_callers_deadline_ends_its_wait_while_the_commit_continues() -> None:
     store = Store()
     with writing(store) as group_commit:
         store.open.clear()
@@ -258,7 +258,7 @@ def test_a_commit_may_last_until_the_latest_deadline_of_its_callers_within_bound
         assert store.deadlines[2] <= time.monotonic() + FLUSH_DEADLINE_MAX_S
 
 
-def test_closing_commits_and_answers_everything_that_was_accepted() -> None:
+def test_closing_commits_and_acknowledges_everything_that_was_accepted() -> None:
     store = Store()
     with writing(store) as group_commit, ThreadPoolExecutor(2) as callers:
         store.hold_up(group_commit)
@@ -276,7 +276,7 @@ def test_closing_commits_and_answers_everything_that_was_accepted() -> None:
         assert group_commit.size == 0
 
 
-def test_the_oldest_wait_is_told_while_something_waits() -> None:
+def test_the_oldest_wait_is_measured_while_events_wait() -> None:
     store = Store()
     with writing(store) as group_commit:
         assert group_commit.oldest_wait_s == 0

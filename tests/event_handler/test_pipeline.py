@@ -1,4 +1,4 @@
-"""A stream's batches: several under way, answered in order, bounded."""
+"""The batches of a stream: several in flight, responses in order, bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAIT_S = 10
 
 
 class Commits:
-    """Stands where the writers stand: takes batches in, and lets each be answered when the test says so."""
+    """Replaces the writers: accepts batches, and completes each when the test releases it."""
 
     def __init__(self) -> None:
         self.taken_in: list[int] = []
@@ -26,11 +26,11 @@ class Commits:
             raise InvalidRequest.of("events", "is negative")
         self.taken_in.append(batch)
 
-        def answer() -> int:
+        def response() -> int:
             assert self.released.acquire(timeout=WAIT_S)
             return batch
 
-        return answer
+        return response
 
     def release(self, count: int) -> None:
         self.released.release(count)
@@ -46,14 +46,14 @@ def pipelines() -> Pipelines:
     return Pipelines()
 
 
-def test_answers_come_in_the_order_of_the_batches(commits: Commits, pipelines: Pipelines) -> None:
+def test_responses_are_sent_in_the_order_of_the_batches(commits: Commits, pipelines: Pipelines) -> None:
     commits.release(100)
     assert list(pipelines.run(commits.take_in, iter(range(100)))) == list(range(100))
 
 
-def test_several_batches_are_under_way_and_no_more_than_the_bound(commits: Commits, pipelines: Pipelines) -> None:
-    answers = pipelines.run(commits.take_in, iter(range(3 * BATCHES_IN_FLIGHT_MAX)))
-    reader = threading.Thread(target=lambda: list(answers))
+def test_batches_in_flight_are_bounded(commits: Commits, pipelines: Pipelines) -> None:
+    responses = pipelines.run(commits.take_in, iter(range(3 * BATCHES_IN_FLIGHT_MAX)))
+    reader = threading.Thread(target=lambda: list(responses))
     reader.start()
     wait_until(lambda: len(commits.taken_in) == BATCHES_IN_FLIGHT_MAX)
     commits.release(1)
@@ -63,16 +63,16 @@ def test_several_batches_are_under_way_and_no_more_than_the_bound(commits: Commi
     assert commits.taken_in == list(range(3 * BATCHES_IN_FLIGHT_MAX))
 
 
-def test_a_refused_batch_ends_the_stream_after_all_answers_before_it(commits: Commits, pipelines: Pipelines) -> None:
+def test_a_refused_batch_ends_the_stream_after_all_earlier_responses(commits: Commits, pipelines: Pipelines) -> None:
     commits.release(10)
-    answers = pipelines.run(commits.take_in, iter([1, 2, -1, 3]))
-    assert [next(answers), next(answers)] == [1, 2]
+    responses = pipelines.run(commits.take_in, iter([1, 2, -1, 3]))
+    assert [next(responses), next(responses)] == [1, 2]
     with pytest.raises(InvalidRequest):
-        next(answers)
+        next(responses)
     assert commits.taken_in == [1, 2]
 
 
-def test_a_stopped_stream_answers_what_it_has_taken_in_and_takes_nothing_more(
+def test_a_stopped_stream_responds_to_accepted_batches_and_accepts_no_more(
     commits: Commits, pipelines: Pipelines
 ) -> None:
     sent_last = threading.Event()
@@ -82,12 +82,12 @@ def test_a_stopped_stream_answers_what_it_has_taken_in_and_takes_nothing_more(
         assert sent_last.wait(WAIT_S)
         yield 3
 
-    answered: list[int] = []
+    acknowledged: list[int] = []
     errors: list[Exception] = []
 
     def read() -> None:
         try:
-            answered.extend(pipelines.run(commits.take_in, batches()))
+            acknowledged.extend(pipelines.run(commits.take_in, batches()))
         except ShuttingDown as error:
             errors.append(error)
 
@@ -98,16 +98,16 @@ def test_a_stopped_stream_answers_what_it_has_taken_in_and_takes_nothing_more(
     commits.release(2)
     reader.join(WAIT_S)
     sent_last.set()
-    assert (answered, len(errors), commits.taken_in) == ([1, 2], 1, [1, 2])
+    assert (acknowledged, len(errors), commits.taken_in) == ([1, 2], 1, [1, 2])
 
 
-def test_no_stream_begins_after_the_stop(commits: Commits, pipelines: Pipelines) -> None:
+def test_no_stream_starts_after_the_stop(commits: Commits, pipelines: Pipelines) -> None:
     pipelines.stop()
     with pytest.raises(ShuttingDown):
         next(pipelines.run(commits.take_in, iter([1])))
 
 
-def test_an_error_of_the_sender_ends_the_stream(commits: Commits, pipelines: Pipelines) -> None:
+def test_a_sender_error_ends_the_stream(commits: Commits, pipelines: Pipelines) -> None:
     def batches() -> Iterator[int]:
         yield 1
         raise ConnectionError("the sender went away")

@@ -1,4 +1,4 @@
-"""A caller waits for the commit of its events, and no longer than until its deadline."""
+"""A caller waits for the commit of its events, at most until its deadline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_caller_gets_the_outcomes_of_its_events() -> None:
     assert submission.wait() == OUTCOMES
 
 
-def test_a_caller_gets_what_the_commit_failed_with() -> None:
+def test_a_caller_gets_the_error_of_the_commit() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon())
     threading.Thread(target=submission.answer, args=(DatabaseUnavailable(),)).start()
     with pytest.raises(DatabaseUnavailable):
@@ -40,11 +40,11 @@ def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
     with pytest.raises(DeadlineExceeded):
         submission.wait()
     assert time.monotonic() - max(deadline, deadline - wait_s) < LATE_S
-    # A commit that comes too late has no effect.
+    # A commit after the deadline has no effect.
     submission.answer(OUTCOMES)
 
 
-def test_what_is_committed_before_the_wait_is_there_even_after_the_deadline() -> None:
+def test_outcomes_committed_before_the_wait_are_returned_even_after_the_deadline() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon(-1))
     submission.answer(OUTCOMES)
     assert submission.wait() == OUTCOMES
