@@ -25,7 +25,7 @@ MIDNIGHTS = [
 
 
 @pytest.mark.parametrize("midnight", MIDNIGHTS, ids=lambda midnight: f"{midnight:%Y-%m-%d}")
-def test_the_last_and_the_first_moment_around_midnight_are_two_days(sample_game: Game, midnight: datetime) -> None:
+def test_the_last_and_first_moments_around_midnight_count_as_two_days(sample_game: Game, midnight: datetime) -> None:
     start = to_instant(midnight)
     sample_game.clock.now = start + SECOND
     sample_game.challenges.InitializePlayer(InitializePlayerRequest(user_id="player", time_zone="Europe/Berlin"))
@@ -61,7 +61,7 @@ def test_a_day_that_arrives_late_and_twice_counts_once(sample_game: Game) -> Non
         assert sample_game.goal("regular").progress == progress
 
 
-def test_nanoseconds_do_not_reach_the_next_day(sample_game: Game) -> None:
+def test_nanoseconds_are_not_rounded_up_to_the_next_day(sample_game: Game) -> None:
     start = to_instant(datetime(2024, 3, 1, tzinfo=UTC))
     sample_game.clock.now = start
     event = login(at=start - MICROSECOND)

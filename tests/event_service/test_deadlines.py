@@ -134,7 +134,7 @@ def test_calls_end_by_their_deadline_while_the_database_hangs(database_url: str,
         proxy.freeze()
         for timeout_s in (0.2, 0.5, 1.0):
             started = time.monotonic()
-            # The caller's own clock may end the call a moment ahead of the answer, and knows no reason.
+            # The client library may end the call a moment before the response arrives, without a reason.
             with pytest.raises(grpc.RpcError) as ended:
                 CALLS[call](running, timeout_s)
             assert time.monotonic() - started < timeout_s + LATE_S
