@@ -1,4 +1,4 @@
-"""Amounts at and beyond the bounds are refused or saturate; none wraps around, none fails in the database."""
+"""Amounts at and beyond the bounds are refused or saturate. None overflows or causes an error in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that cannot be parsed, or only just: callers learn what is wrong, and no call ends with INTERNAL."""
+"""Garbled requests: callers get an error that names the problem, and no call ends with INTERNAL."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def sender(channel: grpc.Channel, method: MethodDescriptor) -> Send:
 
 
 def garbled(chance: random.Random, valid: bytes) -> bytes:
-    """Return anything from pure noise to a message that is wrong in one place."""
+    """Return anything from random bytes to a message that is damaged in one place."""
     raw = bytearray(valid)
     match chance.randrange(5) if valid else 0:
         case 0:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 FAULT_S = float(os.environ.get("FAULT_S", "2"))
 """Duration of each fault in seconds, after its first second."""
 FIRST_S = 1.0
-"""Time in seconds after the begin of a fault within which the breaker opens."""
+"""Time in seconds after the start of a fault within which the breaker opens."""
 FIRST_CALLS_MS = 200.0
 BREAKER_OPEN_MS = 1.0
 HEALED_S = 60.0
@@ -70,7 +70,7 @@ class Rankings:
 
 
 class Ground:
-    """Both sides, the proxy to Redis, and how to make Redis fail."""
+    """Both sides, the proxy to Redis, and the ways to make Redis fail."""
 
     def __init__(self, valkey: EmbeddedValkey, proxy: TcpProxy, load: Load, rankings: Rankings) -> None:
         self.valkey = valkey

@@ -1,4 +1,4 @@
-"""A game that misbehaves as games do: every reward reaches its player once, and our services are not affected."""
+"""A misbehaving game: every reward reaches its player once, and our services are not affected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOODS = {
     "all of it": Mood(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
 }
 HOPELESS = {"grants and times out", "30 s slow", "malformed"}
-"""Moods in which no grant is ever settled: the game has to recover first."""
+"""Moods in which no grant is ever settled, so the game has to recover first."""
 
 
 class FastClock:
@@ -75,10 +75,10 @@ def game() -> Iterator[OpenGame]:
     ],
 )
 @pytest.mark.parametrize("mood", MOODS)
-def test_a_game_in_a_bad_mood_gives_every_reward_once(
+def test_a_misbehaving_game_gives_every_reward_once(
     database_url: str, game: OpenGame, provider: str, mood: str, claims: int, concurrency: int
 ) -> None:
-    figures = deliver(database_url, game, provider, MOODS[mood], claims, concurrency, gets_well=mood in HOPELESS)
+    figures = deliver(database_url, game, provider, MOODS[mood], claims, concurrency, recovers=mood in HOPELESS)
     print(  # noqa: T201
         f"\n{mood}, {provider}: {claims} claims, {figures.attempts} attempts, {figures.most_for_one} at most for one; "
         f"a claim took {1e3 * figures.slowest_claim_s:.0f} ms at most on the one connection; "
@@ -94,12 +94,12 @@ def test_a_game_in_a_bad_mood_gives_every_reward_once(
 
 
 def deliver(
-    database_url: str, game: OpenGame, provider: str, mood: Mood, claims: int, concurrency: int, *, gets_well: bool
+    database_url: str, game: OpenGame, provider: str, mood: Mood, claims: int, concurrency: int, *, recovers: bool
 ) -> Figures:
-    """Claim while the game is in that mood, and deliver until all is settled, at last to a game that works."""
+    """Claim while the game is in that mood, and deliver until all grants are settled, at last to a working game."""
     clock = FastClock()
     took_s = []
-    # This many attempts at least meet the bad mood: all that begin at once, and as many that the breaker lets through.
+    # At least this many attempts are made in the mood: all that start at once, and as many that the breaker allows.
     bad_attempts = 2 * concurrency
     with (
         opened(database_url, pool_size=1) as one_connection,
@@ -118,7 +118,7 @@ def deliver(
         claiming = claimer.submit(claim)
         with dispatching(one_connection, to, clock) as dispatcher:
             pass_until([dispatcher], lambda: claiming.done() and len(game.game.attempts()) >= bad_attempts, 60)
-            if gets_well:
+            if recovers:
                 game.game.mood = Mood()
             dispatch_all([dispatcher], database_url, 240)
     attempts = game.game.attempts()

@@ -66,7 +66,7 @@ def event_calls(channel: grpc.Channel, user_id: str) -> Calls:
 
 @contextmanager
 def called(port: int, calls_per_s: int, calls_of: Callable[[grpc.Channel, str], Calls]) -> Iterator[list[int]]:
-    """Callers call steadily while the block runs. When it has ended, the list says how often each of them did.
+    """Call steadily while the block runs. After it, the list has the number of calls of each caller.
 
     The first call that fails for a caller fails the test.
     """
