@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,12 +55,22 @@ for command in (
     cli.add_command(command)
 
 
+def _decoded(argument: str) -> str:
+    """Return an argument as UTF-8, which ids are written in. In an ASCII locale Python decodes no other characters."""
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeError:
+        return argument
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Wrong usage raises `SystemExit` with status 2."""
     name = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m admin"
     write_any_text()
     try:
-        status = cli.main(argv, prog_name=name, standalone_mode=False)
+        status = cli.main(
+            list(map(_decoded, sys.argv[1:] if argv is None else argv)), prog_name=name, standalone_mode=False
+        )
     except click.ClickException as problem:
         # The message may quote an argument.
         message = io.StringIO()

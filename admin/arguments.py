@@ -36,12 +36,21 @@ def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
     """Return a check of texts: not empty, not too long, no control characters."""
 
     def check(text: str) -> str:
-        problem = id_problem(text, length_max)
+        # Bytes that are not UTF-8 arrive as lone surrogates.
+        problem = id_problem(text, length_max) or (None if text.isprintable() else _encoding_problem(text))
         if problem is not None:
             raise click.BadParameter(problem)
         return text
 
     return check
+
+
+def _encoding_problem(text: str) -> str | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return None
 
 
 def redis_prefix(text: str) -> str:

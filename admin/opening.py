@@ -26,6 +26,7 @@ from shared.operations.redis_prefix import prefix_problem
 from shared.postgres.catalogue import catalogue_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.sqlstates import missing_right
 from shared.runtime.address_checks import check_database, check_redis
 
 _T = TypeVar("_T")
@@ -75,6 +76,11 @@ def open_database(command: str) -> Iterator[Database]:
         yield database
     except (ChallengeError, PlayerUnknown) as error:
         stop(str(error))
+    except Exception as error:
+        missing = missing_right(error)
+        if missing is None:
+            raise
+        stop(f"{missing}: run this as challenge_operator, or another role with its rights (docs/operations.md, Roles)")
     finally:
         database.close()
 

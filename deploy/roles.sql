@@ -39,10 +39,13 @@ BEGIN
         SELECT format('ALTER TABLE %s OWNER TO challenge_owner', oid::regclass)
         FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'm', 'v')
+            -- Each waits for all calls that use the table.
+            AND relowner <> 'challenge_owner'::regrole
         UNION ALL
         SELECT format('ALTER ROUTINE %s OWNER TO challenge_owner', oid::regprocedure)
         FROM pg_proc
         WHERE pronamespace = current_schema()::regnamespace
+            AND proowner <> 'challenge_owner'::regrole
             AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
     LOOP
         EXECUTE statement;

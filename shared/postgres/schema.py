@@ -33,6 +33,11 @@ BEHIND_POOLER = (
     "others: give this command DATABASE_URL with the address of the server itself"
 )
 
+LOCKED = (
+    "another session holds a table that a migration changes, such as a dump or a transaction that was left open: run "
+    "the command again when it has ended; migrations before that one stay done"
+)
+
 _APPLIED = statement("applied_migrations")
 _HAS_MIGRATIONS = statement("has_migrations")
 _LOCK = statement("lock_schema")
@@ -50,7 +55,10 @@ class _Script(NamedTuple):
 
 def make_roles(address: str) -> None:
     """Make the roles of deploy/roles.sql. Raise `MigrationRefused` if the address is not that of a superuser."""
-    with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
+    with (
+        _refusals("make the roles as a superuser"),
+        Connection.connect(address, **_arguments(address)) as connection,
+    ):
         script = _Script(ROLES.read_bytes())
         connection.run_script(script.text)
 
@@ -89,7 +97,10 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     """yoyo's backend with addresses that libpq reads, like everybody else. yoyo's own parser knows only simple URLs."""
 
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
-        return psycopg.connect(dburi.database, **_arguments(dburi.database))
+        connection = psycopg.connect(dburi.database, **_arguments(dburi.database))
+        # While a migration waits for a table, the calls of services wait behind it.
+        connection.execute("SET lock_timeout = '3s'")
+        return connection
 
 
 @contextmanager
@@ -105,12 +116,13 @@ def _migrating(address: str) -> Iterator[DatabaseBackend]:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(remedy: str = "migrate as the role that owns the tables") -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        message = f"{error.diag.message_primary}: migrate as the role that owns the tables (docs/operations.md, Roles)"
-        raise MigrationRefused(message) from error
+        raise MigrationRefused(f"{error.diag.message_primary}: {remedy} (docs/operations.md, Roles)") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationRefused(LOCKED) from error
     except psycopg.OperationalError as error:
         raise MigrationRefused(error.diag.message_primary or str(error).partition("\n")[0]) from error
 

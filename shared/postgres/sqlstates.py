@@ -101,6 +101,11 @@ def violated_constraint(error: psycopg.Error) -> str | None:
     return error.diag.constraint_name
 
 
+def missing_right(error: Exception) -> str | None:
+    """Return what the role may not do, in the words of the server; None if the error is another one."""
+    return error.diag.message_primary if isinstance(error, psycopg.errors.InsufficientPrivilege) else None
+
+
 def to_domain(failure: Failure) -> ChallengeError:
     """Return the error that callers see for a passing failure; neither rejected content nor a bug is one."""
     if failure is Failure.TIMEOUT:

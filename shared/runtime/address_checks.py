@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from shared.runtime.database_address import EXAMPLE, PORT_MAX, AddressInvalid, check_address
+from shared.runtime.database_address import ENCODED, EXAMPLE, PORT_MAX, AddressInvalid, check_address
 
 _REDIS_EXAMPLE = "redis://:password@host:6379/0"
 _REDIS_PARAMETERS = frozenset(
@@ -27,7 +27,6 @@ _WEBHOOK_EXAMPLE = "https://game.example/grants"
 _TARGET_EXAMPLE = "game.example:50060"
 _COLLECTOR_EXAMPLE = "http://localhost:4317"
 _TARGET = re.compile(r"(?:dns:(?:///)?|ipv4:|ipv6:)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s/:?#@\[\]]+):(\d+)|unix:\S+")
-_ENCODED = "write : / ? # and @ in a user name or password as %3A %2F %3F %23 and %40"
 
 
 def check_database(text: str) -> None:
@@ -41,13 +40,13 @@ def check_database(text: str) -> None:
 def check_redis(text: str) -> None:
     """Check an address of Redis or Valkey."""
     if "#" in text and not text.startswith(("'", '"')):
-        raise _refused(f"contains #: {_ENCODED}", _REDIS_EXAMPLE)
+        raise _refused(f"contains #: {ENCODED}", _REDIS_EXAMPLE)
     parts = _url(text, ("redis", "rediss", "unix"), _REDIS_EXAMPLE)
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _REDIS_PARAMETERS:
             raise _refused(f"has the unknown parameter {name!r}", _REDIS_EXAMPLE)
     if parts.scheme != "unix" and parts.path not in ("", "/") and not parts.path[1:].isdecimal():
-        raise _refused(f"has a database that is no number; {_ENCODED}", _REDIS_EXAMPLE)
+        raise _refused(f"has a database that is no number; {ENCODED}", _REDIS_EXAMPLE)
 
 
 def check_webhook(text: str) -> None:
@@ -82,7 +81,7 @@ def _url(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise _refused(f"has a host or port that cannot be read; {_ENCODED}", example) from None
+        raise _refused(f"has a host or port that cannot be read; {ENCODED}", example) from None
     if scheme != "unix" and not parts.hostname:
         raise _refused("has no host", example)
     if port == 0 or any(character.isspace() for character in text):

@@ -15,6 +15,7 @@ from psycopg.pq import PGconn
 EXAMPLE = "postgresql://user:password@host:5432/database"
 SCHEMES = ("postgresql://", "postgres://")
 PORT_MAX = 65_535
+ENCODED = "write : / ? # and @ in a user name or password as %3A %2F %3F %23 and %40"
 
 _NOWHERE = {"host": "/nonexistent", "hostaddr": "", "port": "1"}
 """Overrides with which libpq resolves an address, and fails to connect without any network."""
@@ -29,10 +30,10 @@ def check_address(address: str) -> None:
     parameters = _parse(address)
     for port in filter(None, str(parameters.get("port", "")).split(",")):
         if not port.isdecimal() or not 1 <= int(port) <= PORT_MAX:
-            raise AddressInvalid(
-                f"has a port that is no number from 1 to {PORT_MAX:,}; in a URL, write : / ? # and @ in a user name or "
-                "password as %3A %2F %3F %23 and %40"
-            )
+            raise AddressInvalid(f"has a port that is no number from 1 to {PORT_MAX:,}; in a URL, {ENCODED}")
+    # A leading @ names an abstract socket. Messages of libpq repeat the host, which could be the rest of a password.
+    if any("@" in host[1:] for host in str(parameters.get("host", "")).split(",")):
+        raise AddressInvalid(f"has a host with @ in it; {ENCODED}")
     encoding = str(parameters.get("client_encoding", "UTF8")).replace("-", "").upper()
     if encoding not in ("UTF8", "AUTO"):
         raise AddressInvalid("sets client_encoding, which must be UTF8")

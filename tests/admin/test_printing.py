@@ -24,15 +24,20 @@ HOSTILE = "\x1b[2Jzoë \u202e\u200b\udc80"
 HARMLESS = "\\x1b[2Jzoë \\u202e\\u200b\\udc80"
 
 
-def run_in_ascii(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_in_ascii(*arguments: str | bytes, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process whose standard output takes only ASCII."""
     return subprocess.run(
         [sys.executable, "-m", "admin", *arguments],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, "PYTHONIOENCODING": "ascii", **variables},
         capture_output=True,
         encoding="ascii",
+        errors="surrogateescape" if variables else None,
         check=False,
     )
+
+
+ASCII_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale in which Python decodes only ASCII arguments."""
 
 
 def test_characters_without_a_visible_form_are_escaped() -> None:
@@ -78,6 +83,19 @@ def test_leaderboards_are_shown_on_an_ascii_terminal(site: Site) -> None:
     shown = run_in_ascii("boards", "show", "best", "--period", "2024-02-29")
     assert (shown.returncode, shown.stderr) == (0, "2 changes wait to get to Redis; services that run see to it\n")
     assert "zo\\xeb\\u202e" in shown.stdout
+
+
+def test_arguments_are_utf_8_in_an_ascii_locale(site: Site) -> None:
+    with opened(site.database_url, pool_size=1) as database:
+        flush(database, site.catalogue, [Event("zoë", "zoë", NOW, KILLS, value=1_000)], soon())
+    given = ("points", "adjust", "zoë", "+5", "--reason", "Grüße", "--operator", "ada")
+    adjusted = run_in_ascii(*given, **ASCII_LOCALE)
+    assert (adjusted.returncode, adjusted.stderr) == (0, "")
+    with connected(site.database_url) as connection:
+        assert connection.execute("SELECT user_id, reason FROM points_adjustment").fetchall() == [("zoë", "Grüße")]
+    refused = run_in_ascii("stats", "show", b"zo\xeb", **ASCII_LOCALE)
+    assert refused.returncode == 2
+    assert "is not UTF-8" in refused.stderr
 
 
 def test_a_user_without_a_name_can_run_commands(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -21,6 +21,8 @@ from shared.operations.database_probe import probe_database
 from shared.operations.events.ledger_partitions import LedgerPartitions, keep_ledger_partitions
 from shared.postgres import schema
 from shared.postgres.events import ledger_partitions
+from shared.postgres.maintenance import maintenance_commands
+from shared.postgres.maintenance.maintenance import MaintenanceRefused, maintenance
 from tests.admin.site import DOCUMENT
 from tests.catalogue.documents import loaded, write_json
 from tests.support.databases import opened, soon
@@ -174,3 +176,33 @@ def test_the_operators_role_serves_operators(
     assert main(["rewards", "list"]) == 0
     assert main(["boards", "list"]) == 0
     assert main(["report"]) == 0
+
+
+def test_commands_name_the_right_that_they_lack(
+    addresses: Addresses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(addresses.service) as database:
+        record_catalogue(database, CATALOGUE, NOW, soon())
+        flush(database, CATALOGUE, [Event("1", "ana", NOW, KILLS, delta=3, value=7)], soon())
+    monkeypatch.setenv("DATABASE_URL", addresses.readonly)
+    monkeypatch.setenv("CATALOGUE", str(write_json(tmp_path / "catalogue.json", DOCUMENT)))
+    for command, lacking in (
+        (("points", "adjust", "ana", "+5", "--reason", "a gift"), "permission denied for table points_adjustment: run"),
+        (("identity", "renew"), "permission denied for table database_identity: run"),
+        (("roles",), ": make the roles as a superuser"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 1
+        assert lacking in capsys.readouterr().err
+    # Postgres skips the tables of others with a warning.
+    with maintenance(addresses.readonly) as session, pytest.raises(MaintenanceRefused, match="permission denied"):
+        session.do(lambda connection: maintenance_commands.analyze(connection, "tally"))
+    with maintenance(addresses.owner) as session:
+        session.do(lambda connection: maintenance_commands.vacuum(connection, "tally"))
+
+
+def test_making_the_roles_again_does_not_wait_for_calls(addresses: Addresses) -> None:
+    with psycopg.connect(addresses.service) as busy:
+        busy.execute("INSERT INTO player VALUES ('ana', 'UTC', now())")
+        execute(addresses.superuser, "SET lock_timeout = '1ms';" + ROLES.read_text(encoding="utf-8"))

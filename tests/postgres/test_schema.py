@@ -88,3 +88,15 @@ def test_concurrent_migrations_both_succeed(empty_url: str) -> None:
 def test_every_migration_has_a_rollback() -> None:
     for name in ALL:
         assert (schema.MIGRATIONS / f"{name}.rollback.sql").is_file()
+
+
+def test_writers_do_not_wait_long_behind_a_migration(empty_url: str) -> None:
+    schema.migrate(empty_url)
+    newest = ALL[-1:]
+    assert schema.roll_back(empty_url, 1) == newest
+    with psycopg.connect(empty_url) as forgotten:
+        forgotten.execute("DELETE FROM leaderboard_journal")
+        with pytest.raises(schema.MigrationRefused, match="another session holds a table"):
+            schema.migrate(empty_url)
+        assert missing(empty_url) == newest
+    assert schema.migrate(empty_url) == newest

@@ -13,6 +13,7 @@ Check = Callable[[str], None]
 WRONG = [
     (check_database, "postgresql+psycopg://app:s3cretpw@host/game", "has the scheme 'postgresql+psycopg'"),
     (check_database, '"postgresql://app:s3cretpw@host/game"', "begins with a quote"),
+    (check_database, "postgresql://app:pass@s3cretpw@host/game", "has a host with @ in it"),
     (check_redis, "redis://:p#s3cretpw@host", "contains #"),
     (check_redis, "redis://:s3cretpw/x@host:6379", "has a host or port that cannot be read"),
     (check_redis, "host:6379", "has no scheme, must begin with redis://"),
@@ -37,6 +38,7 @@ WRONG = [
 ]
 RIGHT = [
     (check_database, "postgresql://app:s3cret%2Fpw@a:1,b:2/game?sslmode=require"),
+    (check_database, "host=@abstract dbname=game"),
     (check_redis, "redis://host"),
     (check_redis, "rediss://user:s3cret%23pw@[::1]:6379/15?ssl_cert_reqs=none"),
     (check_redis, "unix:///run/valkey.sock?db=1"),
