@@ -1,7 +1,8 @@
 """The open streams of a method with a stream of requests, of which idle ones yield their threads.
 
 A stream occupies a thread for as long as it is open, even while its caller sends nothing. When all threads are taken
-and another stream is opened, the longest idle stream of the connection with the most streams is ended.
+and another stream is opened, the longest idle stream of the connection with the most streams is ended. A stream whose
+caller does not read is cancelled, because its status would wait behind the responses that are not read.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from shared.rpc.statuses import status_of
 IDLE_YIELD_S = 1.0
 """Time in seconds without traffic after which a stream may be ended, if all its requests have their responses."""
 
+UNREAD_YIELD_S = 5.0
+"""The same for a stream whose caller has not read the response that is being sent."""
+
 STUCK_YIELD_S = 30.0
-"""The same for a stream with unanswered requests: its caller does not read, or the database does not respond."""
+"""The same for a stream with unanswered requests: the database does not respond."""
+
+END_S = 0.5
+"""Time in seconds after which a stream that was ended is cancelled: its connection accepts no status."""
 
 
 class OpenStream:
@@ -31,6 +38,10 @@ class OpenStream:
         self.peer = context.peer()
         self.has_yielded = False
         """True once it was ended in favour of another stream."""
+        self.ended_at = 0.0
+        """When it was ended, on the monotonic clock in seconds; 0 before."""
+        self.is_unread = False
+        """True while a response is being sent."""
         self._unanswered = 0
         self._active_at = time.monotonic()
 
@@ -39,13 +50,21 @@ class OpenStream:
         self._unanswered += 1
         self._active_at = time.monotonic()
 
+    def responds(self) -> None:
+        """Note a response that is about to be sent. Sending waits for a caller that does not read."""
+        self.is_unread = True
+        self._active_at = time.monotonic()
+
     def responded(self) -> None:
         """Note a response that was sent."""
+        self.is_unread = False
         self._unanswered -= 1
         self._active_at = time.monotonic()
 
     def idle_s(self, now: float) -> float:
         """Return the seconds since it could have been ended; negative if it must not be ended."""
+        if self.is_unread:
+            return now - self._active_at - UNREAD_YIELD_S
         return now - self._active_at - (STUCK_YIELD_S if self._unanswered else IDLE_YIELD_S)
 
 
@@ -73,11 +92,16 @@ class OpenStreams:
         """End the longest idle stream of the connection with most streams; return whether there was one."""
         now = time.monotonic()
         with self._lock:
-            idle = [stream for stream in self._open if stream.idle_s(now) >= 0]
+            for stream in self._open:
+                if stream.has_yielded and now - stream.ended_at >= END_S:
+                    stream.call.cancel()
+            idle = [stream for stream in self._open if not stream.has_yielded and stream.idle_s(now) >= 0]
             if not idle:
                 return False
             streams = Counter(stream.peer for stream in self._open)
             longest = max(idle, key=lambda stream: (streams[stream.peer], stream.idle_s(now)))
-            self._open.discard(longest)
-            longest.has_yielded = True
+            longest.has_yielded, longest.ended_at = True, now
+        if longest.is_unread:
+            longest.call.cancel()
+            return True
         return longest.call.end(self._status)

@@ -36,7 +36,9 @@ def streaming_method(
 
     def responses(raw: Iterator[bytes], context: grpc.ServicerContext, stream: OpenStream) -> Iterator[bytes]:
         for response in method(_requests(parse, raw, stream), context):
-            yield response.SerializeToString()
+            raw_response = response.SerializeToString()
+            stream.responds()
+            yield raw_response
             stream.responded()
 
     def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -17,7 +17,8 @@ RST = Status(-2, "reset")
 class RawCaller:
     """One connection; it reads only if it is told to."""
 
-    def __init__(self, port: int, *, reads: bool = True) -> None:
+    def __init__(self, port: int, *, reads: bool = True, window_bytes: int = 65_535) -> None:
+        """`window_bytes` is what the server may send of a response; with 0 it can send nothing but headers."""
         self.statuses: dict[int, Status] = {}
         """Statuses of ended calls by stream, filled while it reads."""
         self.is_open = True
@@ -26,7 +27,9 @@ class RawCaller:
         self._authority = f"127.0.0.1:{port}"
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._next_stream = 1
-        self._socket.sendall(frames.PREFACE + frames.settings({frames.HEADER_TABLE_SIZE: 0}))
+        self._socket.sendall(
+            frames.PREFACE + frames.settings({frames.HEADER_TABLE_SIZE: 0, frames.INITIAL_WINDOW_SIZE: window_bytes})
+        )
         self._reader = threading.Thread(target=self._read, name="raw caller", daemon=True)
         if reads:
             self._reader.start()
