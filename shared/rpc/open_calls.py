@@ -6,6 +6,8 @@ A call without a request holds no thread (`shared.rpc.request_receiver`), only m
 - Beyond `BODIES_MAX` waiting calls, the longest waiting ones of the connection with the most of them are ended, if they
   have waited for `BODY_YIELD_S`; beyond twice as many, whatever they have waited. A new call is never refused for it:
   those who send their requests at once do not notice.
+- gRPC keeps the part of a request that has arrived: 100 half-sent requests of 4 MB held 400 MB. Where requests may be
+  large, `BODIES_BYTES_MAX` limits the calls that have waited for `BODY_YIELD_S` to fewer.
 - A response that its caller has not read for `UNREAD_S` is dropped with the call. Of one connection, at most
   `UNREAD_MAX` responses may stay unread for longer than `UNREAD_YIELD_S`: four connections that sent a thousand calls
   each and never read held 390 MB.
@@ -17,6 +19,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from itertools import chain, islice
 
 import grpc
 
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 BODIES_MAX = 1_000
 """Number of calls in one worker that may wait for their requests without having to yield."""
 
+BODIES_BYTES_MAX = 512 * 1024 * 1024
+"""Maximum number of bytes in one worker that requests may have, if all but their last bytes have arrived."""
+
 BODY_YIELD_S = 0.2
 """Time in seconds after which a call without a request may be ended in favour of a new call."""
 
@@ -39,11 +45,14 @@ UNREAD_S = 20.0
 UNREAD_MAX = 100
 """Maximum number of unread responses of one connection, after `UNREAD_YIELD_S`."""
 
+UNREAD_TOTAL_MAX = 1_000
+"""The same for all connections together."""
+
 UNREAD_YIELD_S = 2.0
 """Time in seconds in which a caller may leave any number of responses unread."""
 
 _YIELDED_AT_ONCE = 4
-"""One in this many waiting calls is ended at once, so that a flood does not search for one with every call."""
+"""One in this many of the calls that may wait is ended at once, so that a flood does not search with every call."""
 
 _SEARCH_INTERVAL_S = 0.02
 _INTERVAL_S = 0.2
@@ -52,7 +61,9 @@ _INTERVAL_S = 0.2
 class OpenCalls:
     """The calls of a server, watched by one thread."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, request_bytes_max: int) -> None:
+        """`request_bytes_max` is the size of the largest request."""
+        self._slow_bodies_max = min(BODIES_MAX, max(1, BODIES_BYTES_MAX // request_bytes_max))
         self._open: set[ServerCall] = set()
         self._bodies: dict[ServerCall, float] = {}
         self._searched_at = 0.0
@@ -78,7 +89,7 @@ class OpenCalls:
     def await_body(self, call: ServerCall, timeout_s: float) -> None:
         """Register a call whose request is being received. Only the thread that accepts calls calls this."""
         call.waiting_since = time.monotonic()
-        if len(self._bodies) >= BODIES_MAX:
+        if len(self._bodies) >= self._slow_bodies_max:
             self._make_room(call.waiting_since)
         self._bodies[call] = timeout_s
         self._open.add(call)
@@ -89,7 +100,7 @@ class OpenCalls:
         return self._bodies.pop(call, None) is not None
 
     def _make_room(self, now: float) -> None:
-        """End the longest waiting calls of the connection with the most of them."""
+        """End the longest waiting calls of the connections with the most of them."""
         is_urgent = len(self._bodies) >= 2 * BODIES_MAX
         if not is_urgent and now - self._searched_at < _SEARCH_INTERVAL_S:
             return
@@ -98,8 +109,11 @@ class OpenCalls:
         for call in list(self._bodies):
             by_peer[call.peer].append(call)
         # Calls wait in the order in which they came.
-        greediest = max(by_peer.values(), key=len, default=[])
-        for call in greediest[: BODIES_MAX // _YIELDED_AT_ONCE]:
+        connections = sorted(by_peer.values(), key=len, reverse=True)
+        excess = 0 if is_urgent else len(self._bodies) - self._slow_bodies_max
+        for call in islice(
+            chain.from_iterable(connections), excess + max(1, self._slow_bodies_max // _YIELDED_AT_ONCE)
+        ):
             if is_urgent or now - call.waiting_since >= BODY_YIELD_S:
                 self._end(call, self._yielded, "yield")
 
@@ -120,6 +134,8 @@ class OpenCalls:
             if now - call.waiting_since >= timeout_s:
                 error = RequestTimedOut(f"the request did not arrive within {timeout_s:g} s")
                 self._end(call, status_of(error, "any"), "body")
+        if len(self._bodies) > self._slow_bodies_max:
+            self._make_room(now)
         self._drop_unread(now)
 
     def _drop_unread(self, now: float) -> None:
@@ -131,11 +147,20 @@ class OpenCalls:
                 call.responded_at = now
             elif now - call.responded_at >= UNREAD_YIELD_S:
                 by_peer[call.peer].append(call)
+        kept: list[ServerCall] = []
         for unread in by_peer.values():
             unread.sort(key=lambda call: call.responded_at)
             excess = len(unread) - UNREAD_MAX
             for position, call in enumerate(unread):
                 if position < excess or now - call.responded_at >= UNREAD_S:
-                    self._open.discard(call)
-                    self._ended.labels("unread").inc()
-                    call.cancel()
+                    self._drop(call)
+                else:
+                    kept.append(call)
+        kept.sort(key=lambda call: call.responded_at)
+        for call in kept[: max(0, len(kept) - UNREAD_TOTAL_MAX)]:
+            self._drop(call)
+
+    def _drop(self, call: ServerCall) -> None:
+        self._open.discard(call)
+        self._ended.labels("unread").inc()
+        call.cancel()

@@ -59,7 +59,9 @@ class Server:
         """Run up to `threads` calls at once, beside up to `streams` open streams."""
         self._endpoint = endpoint
         self._limits = limits or Limits()
-        self._open_calls = OpenCalls(telemetry)
+        methods = [method for binding in bindings for method in binding.descriptor.methods]
+        bytes_max = request_bytes_max(methods)
+        self._open_calls = OpenCalls(telemetry, bytes_max)
         self._pool = CallPool(threads, "call")
         telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)
         telemetry.gauge("rpc_calls_waiting", "Calls that wait for a thread.", lambda: self._pool.waiting)
@@ -79,8 +81,7 @@ class Server:
             )
         )
         handlers += reflection_handlers([*names, health_service.SERVICE_NAME], self._side_pool)
-        methods = [method for binding in bindings for method in binding.descriptor.methods]
-        options = channel_options(self._limits, endpoint, threads, request_bytes_max(methods))
+        options = channel_options(self._limits, endpoint, threads, bytes_max)
         self._server = grpc.server(self._pool, handlers, options=options)
 
     def start(self) -> int:

@@ -165,6 +165,26 @@ def test_beyond_the_bound_the_greediest_connection_loses_its_longest_waiting_cal
         assert modest.statuses[slow].code == 0
 
 
+def test_half_sent_large_requests_are_bounded_without_any_new_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four requests of the largest size of this service, 1 MB.
+    monkeypatch.setattr(open_calls, "BODIES_BYTES_MAX", 4 * 1024 * 1024)
+    telemetry = Telemetry()
+
+    def waiting() -> float:
+        return telemetry.registry.get_sample_value("rpc_calls_awaiting_body") or 0
+
+    with ExitStack() as stack:
+        port, channel = stack.enter_context(served(telemetry=telemetry))
+        # Each on a connection of its own, so that none has more of them than another.
+        attackers = [stack.enter_context(RawCaller(port)) for _ in range(20)]
+        for attacker in attackers:
+            attacker.open(PATH)
+        wait_until(lambda: sum(len(attacker.statuses) for attacker in attackers) >= 16)
+        wait_until(lambda: 0 < waiting() <= 4)
+        assert {status.code for attacker in attackers for status in attacker.statuses.values()} == {OVERLOADED}
+        assert code_of(channel, METHOD) is grpc.StatusCode.OK
+
+
 def test_unread_responses_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_calls, "UNREAD_MAX", 3)
     monkeypatch.setattr(open_calls, "UNREAD_YIELD_S", 0.3)
