@@ -127,6 +127,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.Error:
             self.pgconn.finish()
             return False
+        except BaseException:
+            self.pgconn.finish()
+            raise
         finally:
             self.deadline, self.unsettled = None, False
         return True

@@ -7,12 +7,15 @@ that, so a thread of its own does it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from shared.postgres.connection import Connection
+
+log = logging.getLogger(__name__)
 
 SETTLE_S = 0.5
 """Time limit in seconds from abandoning a statement to its end. A server that does not answer ends none: then all
@@ -47,6 +50,10 @@ class StatementCanceller:
         while abandoned := self._abandoned.get():
             connection, deadline = abandoned
             try:
-                self._settled(connection.settle(deadline))
-            finally:
-                self._give_back(connection)
+                try:
+                    self._settled(connection.settle(deadline))
+                finally:
+                    self._give_back(connection)
+            except Exception:
+                # The thread goes on: without it, the pool would lose every connection with an abandoned statement.
+                log.exception("unhandled exception in the canceller of abandoned statements")

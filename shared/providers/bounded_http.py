@@ -117,7 +117,8 @@ class _BoundedConnection(HTTPConnection):
 
     def connect(self) -> None:
         # Each address of the host is tried for the whole timeout.
-        self.timeout = _exchange.remaining_s() / self._count_addresses()
+        addresses = self._count_addresses()
+        self.timeout = _exchange.remaining_s() / addresses
         super().connect()
 
     def send(self, data: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, Generic, TypeVar
 
 import grpc
 
@@ -14,11 +15,16 @@ from shared.rpc.open_calls import OpenCalls
 from shared.rpc.request_receiver import RequestReceiver
 from shared.rpc.statuses import status_of
 
+log = logging.getLogger(__name__)
+
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 STREAMS_MAX = 64
 """Maximum number of open streams. Each occupies a thread; callers may keep a health watch for each channel."""
+
+_SUBMITTED: Final[Future[Any]] = Future()
+_SUBMITTED.set_result(None)
 
 # Beyond what streams can take. They refuse further streams, which never waits.
 _REFUSING_THREADS = 2
@@ -35,11 +41,25 @@ class PooledMethod(Generic[Q, R]):
         return self._method(request, context)
 
 
+class _Threads(ThreadPoolExecutor):
+    """A pool that survives a system that cannot start a thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a call when a thread is free."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            # The thread with which gRPC serves all calls submits: an exception would end it, and so the server. The
+            # call is queued already, for a thread that is there or that a later call starts.
+            log.exception("cannot start a thread: calls wait for the existing ones")
+            return _SUBMITTED
+
+
 class SidePool:
     """The threads, and the bound on those that streams may take."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(STREAMS_MAX + _REFUSING_THREADS, thread_name_prefix="side")
+        self._pool = _Threads(STREAMS_MAX + _REFUSING_THREADS, thread_name_prefix="side")
         self._streams = Admission(STREAMS_MAX)
 
     def response_stream(
