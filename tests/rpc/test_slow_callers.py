@@ -144,7 +144,7 @@ def test_beyond_the_bound_the_greediest_connection_loses_its_longest_waiting_cal
         return telemetry.registry.get_sample_value("rpc_calls_awaiting_body") or 0
 
     with (
-        served(telemetry=telemetry) as (port, channel),
+        served(limits=Limits(body_timeout_s=60), telemetry=telemetry) as (port, channel),
         RawCaller(port) as modest,
         RawCaller(port) as greedy,
     ):
@@ -174,7 +174,7 @@ def test_half_sent_large_requests_are_bounded_without_any_new_call(monkeypatch: 
         return telemetry.registry.get_sample_value("rpc_calls_awaiting_body") or 0
 
     with ExitStack() as stack:
-        port, channel = stack.enter_context(served(telemetry=telemetry))
+        port, channel = stack.enter_context(served(limits=Limits(body_timeout_s=60), telemetry=telemetry))
         # Each on a connection of its own, so that none has more of them than another.
         attackers = [stack.enter_context(RawCaller(port)) for _ in range(20)]
         for attacker in attackers:
