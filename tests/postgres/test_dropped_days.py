@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant, day_of
-from shared.operations.events.ledger_partitions import keep_ledger_partitions
+from shared.operations.events.ledger_partitions import DAYS_AHEAD, keep_ledger_partitions
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import event_horizons, ledger
-from shared.postgres.events.ledger_partitions import keep_partitions
+from shared.postgres.events.ledger_partitions import days_without_partition, keep_partitions
 from shared.postgres.leaderboards.leaderboard_periods import next_to_end
 from shared.runtime.clock import system_clock
 from tests.support.databases import connected, opened, soon
@@ -187,6 +188,38 @@ def test_an_event_that_waits_for_its_day_to_be_dropped_is_too_old(connection: Co
         dropping.execute("COMMIT")
         assert waiting.result() == [TOO_OLD]
         assert flush(database, CATALOGUE, [event_of(TODAY - 7)], soon()) == [Outcome(Verdict.APPLIED)]
+
+
+def test_a_day_that_cannot_be_dropped_keeps_no_other_from_being_created(
+    connection: Connection, database_url: str
+) -> None:
+    make(connection, TODAY - 8, TODAY)
+    [(oldest,)] = connection.execute(
+        "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'event_seen'::regclass"
+    ).fetchall()
+    connection.execute(f"CREATE VIEW of_an_analyst AS SELECT * FROM {oldest}")  # noqa: S608
+    with opened(database_url, pool_size=1) as database:
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            keep_ledger_partitions(database, HORIZON, NOON, soon())
+        assert max(days_held(connection)) == TODAY + DAYS_AHEAD
+        connection.execute("DROP VIEW of_an_analyst")
+        keep_ledger_partitions(database, HORIZON, NOON, soon())
+        assert min(days_held(connection)) == TODAY - 7
+
+
+def test_rows_without_a_partition_go_with_their_day(connection: Connection, database_url: str) -> None:
+    with opened(database_url, pool_size=1) as database:
+        days = [TODAY - 20, TODAY - 6, TODAY + 9]
+        assert len(ledger.insert_unseen(connection, [ledger.ledger_key(event_of(day)) for day in days])) == 3
+        make(connection, TODAY - 5, TODAY)
+        assert days_without_partition(connection) == 3
+        drop_all_due(database, HORIZON, NOON)
+        assert days_without_partition(connection) == 1, "a day ahead is kept"
+        assert flush(database, CATALOGUE, [event_of(day) for day in days], soon()) == [
+            TOO_OLD,
+            TOO_OLD,
+            Outcome(Verdict.DUPLICATE),
+        ]
 
 
 def test_a_ranking_is_final_only_by_both_clocks_and_all_horizons(connection: Connection) -> None:

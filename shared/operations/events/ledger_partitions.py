@@ -52,6 +52,10 @@ def keep_ledger_partitions(
     is dropped if it is due by the database's clock, too, and by the horizons of all handlers; one day at most.
     """
     first, last = day_of(now - horizon) - 1, day_of(now) + DAYS_AHEAD
-    database.transact(
-        lambda connection: ledger_partitions.keep_partitions(connection, first, last, may_drop=may_drop), deadline
-    )
+    # A day that cannot be dropped, because a view uses it or a dump reads it, must not keep others from being created.
+    database.transact(lambda connection: ledger_partitions.keep_partitions(connection, first, last), deadline)
+    if may_drop:
+        database.transact(
+            lambda connection: ledger_partitions.keep_partitions(connection, first, last, may_drop=True), deadline
+        )
+        database.autocommit(ledger_partitions.delete_strays, deadline)

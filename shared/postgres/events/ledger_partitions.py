@@ -12,6 +12,7 @@ _LOCK = statement("lock_partition_duty")
 _LIMIT_LOCK_WAIT = statement("limit_lock_wait")
 _MAKE = statement("make_ledger_partitions")
 _DROP = statement("drop_oldest_ledger_day")
+_DELETE_STRAYS = statement("delete_strays")
 _WITHOUT_PARTITION = statement("days_without_partition")
 
 
@@ -37,6 +38,11 @@ def keep_partitions(
     _LIMIT_LOCK_WAIT.value(connection)
     made = _MAKE.value(connection, first, last)
     return PartitionChanges(made, _DROP.value(connection, first) if may_drop else 0)
+
+
+def delete_strays(connection: Connection) -> None:
+    """Delete rows of the default partition whose days the ledger no longer holds, as dropping a day would have done."""
+    _DELETE_STRAYS.rows(connection)
 
 
 def days_without_partition(connection: Connection) -> int:

@@ -21,6 +21,14 @@ WHERE make_event_seen_partition(date 'epoch' + day);
 -- $1 first_day_kept
 SELECT drop_event_seen_partitions(date 'epoch' + $1::integer);
 
+-- name: delete_strays
+-- Delete rows of the default partition whose days the ledger no longer holds: they had no partition to be dropped with.
+-- A limited number at a time.
+DELETE FROM event_seen_default
+WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM event_seen_default WHERE event_day < (SELECT first_day FROM event_ledger) LIMIT 20000
+));
+
 -- name: days_without_partition
 -- Return the number of days of which the default partition holds rows.
 SELECT count(DISTINCT event_day) FROM event_seen_default;
