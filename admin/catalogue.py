@@ -17,6 +17,7 @@ from shared.domain.errors import ChallengeError
 from shared.operations.catalogue.catalogue_record import conflicts_with_record
 from shared.operations.database_probe import probe_database
 from shared.postgres.database import Database
+from shared.rpc.response_sizes import size_warnings
 from shared.runtime.database_address import AddressInvalid, check_address
 
 
@@ -51,7 +52,7 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
         problems += _conflicts_with_record(new)
     for problem in dict.fromkeys(problems):
         say_error(str(problem))
-    for warning in warnings_about(path, new) if new is not None else ():
+    for warning in [*warnings_about(path, new), *size_warnings(new)] if new is not None else ():
         say_error(f"warning: {warning}")
     if problems or new is None:
         return 1

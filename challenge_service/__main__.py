@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -16,6 +17,7 @@ from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.limits import limits_of
+from shared.rpc.response_sizes import size_warnings
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
@@ -26,16 +28,25 @@ from shared.wiring.leaderboard_cache import open_leaderboard_cache, start_rankin
 from shared.wiring.ranking_refresh_duty import start_ranking_refresh
 from shared.wiring.reward_delivery import start_delivery
 
+log = logging.getLogger(__name__)
+
 NAME = "challenge_service"
 CONTRACT = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 STATISTICS_CONTRACT = statistics_service_pb2.DESCRIPTOR.services_by_name["StatisticsService"]
 LEADERBOARD_CONTRACT = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 
 
+def encode(catalogue: Catalogue) -> EncodedCatalogue:
+    """Encode a catalogue that is taken into use. Log which of its responses may be too large for clients."""
+    for warning in size_warnings(catalogue):
+        log.warning("catalogue warning", extra={"problem": warning})
+    return EncodedCatalogue(catalogue)
+
+
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts. They stop in reverse order."""
     clocks = Clocks(process.clock)
-    catalogue = open_catalogue(settings.catalogue, EncodedCatalogue, clocks.earliest)
+    catalogue = open_catalogue(settings.catalogue, encode, clocks.earliest)
     health = Health([contract.full_name for contract in (CONTRACT, STATISTICS_CONTRACT, LEADERBOARD_CONTRACT)])
     process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)

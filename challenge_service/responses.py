@@ -8,17 +8,39 @@ from functools import lru_cache
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service.claim_messages import claim_message
+from shared.domain.catalogue import Challenge
 from shared.domain.claims import Claim
+from shared.rpc.response_sizes import RESPONSE_BYTES_MAX
 from shared.rpc.wire import Pieces, nested_pieces, nested_tag
 
 _LISTED_CHALLENGES = nested_tag(rpc.ListChallengesResponse.DESCRIPTOR, "challenges")
 _CHALLENGE = nested_tag(rpc.GetChallengeResponse.DESCRIPTOR, "challenge")
 
 
-def initialize_response(goals: Pieces, created: bool, new_assignments: int) -> bytes:
-    """Return an `InitializePlayerResponse` with encoded goals."""
-    rest = rpc.InitializePlayerResponse(created=created, new_assignments=new_assignments)
-    return b"".join([*goals.pieces, rest.SerializeToString()])
+def initialize_response(goals: Pieces | None, created: bool, new_assignments: int, catalogue_version: str) -> bytes:
+    """Return an `InitializePlayerResponse` with encoded goals, which are omitted if they are None or too large."""
+    omitted = goals is None or goals.length > RESPONSE_BYTES_MAX
+    rest = rpc.InitializePlayerResponse(
+        created=created, new_assignments=new_assignments, catalogue_version=catalogue_version, goals_omitted=omitted
+    )
+    pieces = [] if goals is None or omitted else goals.pieces
+    return b"".join([*pieces, rest.SerializeToString()])
+
+
+def page_of(challenges: Iterable[tuple[Challenge, Pieces]], page_size: int) -> tuple[list[Pieces], Challenge | None]:
+    """Return the first challenges, encoded, and the challenge that begins the next page; None if there is none.
+
+    The page has at most `page_size` challenges unless that is 0, and at most `RESPONSE_BYTES_MAX` bytes unless the
+    first challenge alone has more.
+    """
+    page: list[Pieces] = []
+    length = 0
+    for challenge, encoded in challenges:
+        length += encoded.length
+        if page and (len(page) == page_size or length > RESPONSE_BYTES_MAX):
+            return page, challenge
+        page.append(encoded)
+    return page, None
 
 
 def list_response(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str) -> bytes:

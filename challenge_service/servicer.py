@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
 from uuid import UUID
 
 import grpc
@@ -63,14 +62,18 @@ class ChallengeServicer:
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.check_time_zone("time_zone", request.time_zone)
+        violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
         encoded = self._catalogue.current
         initialized = initialize_player(
             self._database, request.user_id, request.time_zone or None, self._clock(), deadline_of(context)
         )
-        goals = encoded.initialized_goals(initialized.view)
+        version = encoded.catalogue.version
+        goals = None
+        if not request.omit_goals:
+            goals = encoded.initialized_goals(initialized.view, light=request.catalogue_version == version)
         assigned = len(encoded.catalogue.default_goals) if initialized.created else 0
-        return responses.initialize_response(goals, initialized.created, assigned)
+        return responses.initialize_response(goals, initialized.created, assigned, version)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
         """List challenges with their goals as the player sees them."""
@@ -91,12 +94,11 @@ class ChallengeServicer:
         requested = _requested(encoded.catalogue, challenge_ids)
         light = request.catalogue_version == version
         shown = encoded.challenges(requested[start:], view, request.active_only, light=light)
-        page = list(islice(shown, request.page_size or None))
-        following = next(shown, None)
+        page, following = responses.page_of(shown, request.page_size)
         next_page_token = ""
         if following is not None:
-            next_page_token = page_token(requested.index(following[0]), *binding)
-        return responses.list_response([message for _, message in page], next_page_token, version)
+            next_page_token = page_token(requested.index(following), *binding)
+        return responses.list_response(page, next_page_token, version)
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
         """Return one challenge with all its goals."""

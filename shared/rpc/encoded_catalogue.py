@@ -45,9 +45,13 @@ class EncodedCatalogue:
         self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
 
         definitions = {goal.id: definition(goal) for goal in goals}
-        self._full = Edition(catalogue, _challenge_fields, definitions)
-        self._light = Edition(catalogue, _challenge_id, {goal.id: id_only(goal) for goal in goals})
-        self._initialized = Spliceable(b"", tuple(goals), 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, definitions))
+        ids = {goal.id: id_only(goal) for goal in goals}
+        self._full = Edition(catalogue, challenge_fields, definitions)
+        self._light = Edition(catalogue, _challenge_id, ids)
+        self._initialized, self._light_initialized = (
+            Spliceable(b"", tuple(goals), 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, encoded))
+            for encoded in (definitions, ids)
+        )
         self._set_goal = GoalEncoder(catalogue, _SET_GOAL, definitions)
 
     def touched(self, view: PlayerView) -> Touched:
@@ -79,16 +83,20 @@ class EncodedCatalogue:
         edition = self._light if light else self._full
         return edition.challenges(challenges, view, self.touched(view), active_only)
 
-    def initialized_goals(self, view: PlayerView) -> Pieces:
-        """Return the player's active goals in the catalogue's order, as fields of an `InitializePlayerResponse`."""
-        return self._initialized.spliced(view, self.touched(view), active_only=True)
+    def initialized_goals(self, view: PlayerView, *, light: bool = False) -> Pieces:
+        """Return the player's active goals in the catalogue's order, as fields of an `InitializePlayerResponse`.
+
+        Light goals have only the id and the player's fields.
+        """
+        initialized = self._light_initialized if light else self._initialized
+        return initialized.spliced(view, self.touched(view), active_only=True)
 
     def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
         """Return the goal as a field of a `SetGoalActiveResponse`."""
         return self._set_goal.field(goal, view)
 
 
-def _challenge_fields(challenge: Challenge) -> bytes:
+def challenge_fields(challenge: Challenge) -> bytes:
     """Encode all fields of a challenge but the goals."""
     return challenge_pb2.Challenge(
         challenge_id=challenge.id, name=challenge.name, description=challenge.description

@@ -100,6 +100,8 @@ NOTHING: list[Bad] = []
 BAD: dict[str, list[Bad]] = {
     "InitializePlayerRequest.user_id": REQUIRED_ID,
     "InitializePlayerRequest.time_zone": TIME_ZONE,
+    "InitializePlayerRequest.catalogue_version": _ids(bad_optional_ids(128)),
+    "InitializePlayerRequest.omit_goals": NOTHING,
     "ListChallengesRequest.user_id": REQUIRED_ID,
     "ListChallengesRequest.active_only": NOTHING,
     "ListChallengesRequest.challenge_ids": [

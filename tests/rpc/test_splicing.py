@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import InitializePlayerResponse, SetGoalActiveResponse
@@ -85,12 +83,17 @@ def challenge_message(
 
 def light_message(challenge: challenge_pb2.Challenge) -> challenge_pb2.Challenge:
     """Return the challenge without definitions: only the ids and the player's fields."""
-    light = challenge_pb2.Challenge(challenge_id=challenge.challenge_id, goals=challenge.goals)
-    goals: Iterable[Message] = light.goals
-    for goal in goals:
-        for field in GOAL.fields:
-            if 1 < field.number < 16:
-                goal.ClearField(field.name)
+    return challenge_pb2.Challenge(challenge_id=challenge.challenge_id, goals=map(light_goal, challenge.goals))
+
+
+def light_goal(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
+    """Return the goal without its definition: only the id and the player's fields."""
+    light = challenge_pb2.Goal()
+    light.CopyFrom(goal)
+    message: Message = light
+    for field in GOAL.fields:
+        if 1 < field.number < 16:
+            message.ClearField(field.name)
     return light
 
 
@@ -118,6 +121,8 @@ def test_a_spliced_goal_equals_the_built_one(player: tuple[Catalogue, PlayerView
         assert SetGoalActiveResponse.FromString(encoded.set_goal(goal, view)).goal == built[goal.id]
     initialized = InitializePlayerResponse.FromString(joined(encoded.initialized_goals(view)))
     assert list(initialized.goals) == [message for message in built.values() if message.active]
+    light = InitializePlayerResponse.FromString(joined(encoded.initialized_goals(view, light=True)))
+    assert list(light.goals) == [light_goal(message) for message in initialized.goals]
 
 
 @given(players, st.data())
