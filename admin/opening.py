@@ -75,7 +75,7 @@ def open_database(command: str) -> Iterator[Database]:
     try:
         yield database
     except (ChallengeError, PlayerUnknown) as error:
-        stop(str(error))
+        stop(str(error) if database.problem is None else f"{error}: {database.problem}")
     except Exception as error:
         missing = missing_right(error)
         if missing is None:

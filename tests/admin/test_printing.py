@@ -98,6 +98,15 @@ def test_arguments_are_utf_8_in_an_ascii_locale(site: Site) -> None:
     assert "is not UTF-8" in refused.stderr
 
 
+def test_the_reason_of_a_refused_connection_is_shown(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", site.database_url + "_missing")
+    with pytest.raises(SystemExit):
+        main(["boards", "list"])
+    assert "the database is not available: database " in capsys.readouterr().err
+
+
 def test_a_user_without_a_name_can_run_commands(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
