@@ -99,5 +99,9 @@ def _dropped(count: int) -> logging.LogRecord:
 
 
 def _unformatted(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
-    message = f"log record could not be formatted: {record.msg!r}: {error!r}"
+    try:
+        message = f"log record could not be formatted: {record.msg!r}: {error!r}"
+    except Exception:
+        # The message has no text of its own either. Whoever logs must not fail.
+        message = f"log record could not be formatted: {type(record.msg).__name__}: {type(error).__name__}"
     return logging.LogRecord(record.name, logging.ERROR, record.pathname, record.lineno, "%s", (message,), None)

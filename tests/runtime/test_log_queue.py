@@ -163,3 +163,15 @@ def test_grpc_core_writes_no_log_lines() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
     ended = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
     assert [json.loads(line)["message"] for line in ended.stderr.splitlines()] == ["refused"]
+
+
+def test_a_message_that_has_no_text_fails_nobody_who_logs() -> None:
+    class Silent:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    with queue_into_a_pipe() as (queue, reader):
+        unreadable = record(1)
+        unreadable.msg, unreadable.args = Silent(), ()
+        queue.emit(unreadable)
+        assert json.loads(reader.readline())["message"] == "log record could not be formatted: Silent: ValueError"
