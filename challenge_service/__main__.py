@@ -73,6 +73,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     statistics = StatisticsServicer(database, catalogue.live, process.clock)
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
     leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, process.clock)
+    process.lifecycle.on_stop("waits for the database", database.begin_stop)
     server = Server(
         process.endpoint,
         [

@@ -85,6 +85,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     group_commit.start()
     process.lifecycle.on_stop("writer", lambda: group_commit.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
     servicer = EventServicer(group_commit, catalogue.live, lambda: horizon.window, now, telemetry)
+    process.lifecycle.on_stop("waits for the database", database.begin_stop)
     server = Server(
         process.endpoint,
         [ServiceBinding(CONTRACT, servicer)],

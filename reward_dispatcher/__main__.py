@@ -24,6 +24,7 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
     clocks = Clocks(process.clock)
     database = open_database(settings.database, NAME, process, health, clocks)
     start_delivery(settings.rewards, database, clocks, process)
+    process.lifecycle.on_stop("waits for the database", database.begin_stop)
     server = Server(
         process.endpoint,
         [],

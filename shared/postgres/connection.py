@@ -16,14 +16,18 @@ from psycopg.errors import error_from_result
 from psycopg.generators import execute as receive
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready
 
 from shared.domain.instant import SECOND, Instant
+from shared.postgres.silence import Silence
 from shared.runtime.database_address import resolve
 
 _T = TypeVar("_T")
 
 _WAIT_INTERVAL_S = 0.1
-"""Interval in seconds at which a wait checks for signals."""
+"""Interval in seconds at which a wait checks for signals and for a silent server."""
+
+_READABLE = int(Ready.R)
 
 _POSTGRES_EPOCH: Instant = 946_684_800 * SECOND
 """2000-01-01, the epoch of Postgres' binary format."""
@@ -33,6 +37,10 @@ _unpack = struct.Struct(">q").unpack
 
 class AnswerTimeout(psycopg.OperationalError):
     """The server did not answer by the deadline. The connection is closed or unsettled: an answer may still arrive."""
+
+
+class _ServerSilent(psycopg.OperationalError):
+    """The process stops, and the server answers nothing."""
 
 
 class InstantLoader(Loader):
@@ -57,6 +65,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     unsettled = False
     """A statement was abandoned at its deadline, and the server may still be executing it: `settle` ends it."""
+
+    silence = Silence()
+    """What ends waits early when the process stops. The pool's connections share one; this one never does."""
 
     took: Callable[[str, float], None] = staticmethod(lambda _statement, _seconds: None)
     """Callback for each statement's name and its seconds until its rows had arrived."""
@@ -151,22 +162,40 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError("the transaction could not be rolled back")
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
-        """Wait for the server. Raise `AnswerTimeout` at the deadline."""
+        """Wait for the server. Raise `AnswerTimeout` at the deadline, or if the server is silent at a stop."""
         if self.deadline is not None:
             remaining = max(0.0, self.deadline - time.monotonic())
             timeout = remaining if timeout is None else min(timeout, remaining)
         ends = None if timeout is None else time.monotonic() + timeout
         try:
-            return super().wait(gen, interval, timeout)
+            return super().wait(self._listening(gen), interval, timeout)
         except psycopg.OperationalError as error:
             # psycopg has no public error for its own timeout. A connection lost this late counts as a timeout, too.
-            if error.sqlstate is not None or ends is None or time.monotonic() < ends:
+            late = error.sqlstate is None and ends is not None and time.monotonic() >= ends
+            if not late and not isinstance(error, _ServerSilent):
                 raise
             if self._cancellable and self.pgconn.status == ConnStatus.OK:
                 self.unsettled = True
             else:
                 self.pgconn.finish()
             raise AnswerTimeout("the database did not answer in time") from error
+
+    def _listening(self, gen: PQGen[_T]) -> PQGen[_T]:
+        """Run a generator of psycopg, and note when the server is heard. It is resumed at every interval, too."""
+        started = time.monotonic()
+        silence = self.silence
+        try:
+            awaited = next(gen)
+            while True:
+                ready = yield awaited
+                if ready & _READABLE:
+                    silence.heard_at = time.monotonic()
+                elif not ready and silence.detect(started):
+                    raise _ServerSilent("the database is silent, and the process stops")
+                awaited = gen.send(ready)
+        except StopIteration as end:
+            result: _T = end.value
+            return result
 
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection, connect_arguments
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.silence import Silence
 from shared.postgres.sqlstates import (
     POOLED_AWAY,
     PREPARED_STATEMENTS_LOST,
@@ -39,6 +40,8 @@ RECONNECT_MAX_S = 2.0
 """Longest pause in seconds between the pool's attempts to connect: a recovered server is used again within this."""
 CLOSE_S = 1.0
 """Time limit in seconds for closing the pool. A thread of it that waits for a silent server is left behind."""
+POOL_THREADS = 3
+"""Threads of the pool that connect. All of them may be waiting for a silent server when the pool is closed."""
 CONFLICT_ATTEMPTS_MAX = 5
 SCHEMA_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
@@ -63,6 +66,7 @@ class Database:
         """The server has answered that it cannot do something. The probe resets this when it checks again."""
         self.problem: str | None = None
         """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
+        self._silence = Silence()
         self._telemetry = telemetry
         self._schema_logged_at = -SCHEMA_LOG_INTERVAL_S
         self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -75,6 +79,7 @@ class Database:
             open=False,
             name=application_name,
             reconnect_timeout=RECONNECT_MAX_S,
+            num_workers=POOL_THREADS,
         )
         self._canceller = StatementCanceller(self._pool.putconn, self._settled)
 
@@ -83,10 +88,15 @@ class Database:
         self._pool.open(wait=False)
         self._canceller.start()
 
+    def begin_stop(self) -> None:
+        """Give up on a server that falls silent from now on: waits for it end, and no connection is lent any more."""
+        self._silence.begin_stop()
+
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Close all connections."""
         self._canceller.close()
-        self._pool.close(timeout=timeout_s)
+        # The pool waits this long for each of its threads, one after the other; one more is its scheduler.
+        self._pool.close(timeout=timeout_s / (POOL_THREADS + 1))
 
     def _connect_failed(self, error: psycopg.Error) -> None:
         # What comes before is libpq's: that it could not connect, and where.
@@ -99,6 +109,7 @@ class Database:
 
     def _configure(self, connection: Connection) -> None:
         self.problem = None
+        connection.silence = self._silence
         if self._telemetry is not None:
             connection.took = self._telemetry.took
 
@@ -213,6 +224,8 @@ class Database:
         remaining_s = deadline - time.monotonic()
         if remaining_s < REMAINING_MIN_S:
             raise DeadlineExceeded("there is no time left to ask the database")
+        if self._silence.detected:
+            raise DatabaseUnavailable
         try:
             connection = self._pool.getconn(timeout=min(POOL_WAIT_MAX_S, remaining_s))
         except PoolTimeout as error:
@@ -220,6 +233,8 @@ class Database:
             # would keep the callers' frames alive, and with them everything that they were about to store.
             if error.__context__ is not None:
                 error.__context__.__traceback__ = None
+            # Where all connections are lost, no wait for the server detects its silence.
+            self._silence.detect(0.0)
             raise self._nothing_to_lend() from error
         connection.deadline = deadline
         return connection

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
+
+import psycopg
 
 from shared.domain.errors import DatabaseUnavailable
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.silence import SILENT_S
 from shared.postgres.statements import statement
 
 _T = TypeVar("_T")
@@ -17,8 +21,8 @@ _T = TypeVar("_T")
 _ALLOW = statement("allow_long_statements")
 CANCEL_TIMEOUT_S = 1.0
 CANCEL_PAUSE_S = 0.05
-STOP_S = 2 * CANCEL_TIMEOUT_S
-"""Longest duration of `stop` in seconds."""
+STOP_S = SILENT_S + 2 * CANCEL_TIMEOUT_S
+"""Longest duration of `stop` in seconds. A silent server cancels nothing, and its silence is noticed after a while."""
 
 
 class LongWork:
@@ -54,7 +58,9 @@ class LongWork:
         with self._lock:
             if self._running is None:
                 return False
-            self._running.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+            # A server that does not answer, or a connection that was just lost: the transaction ends without it.
+            with suppress(psycopg.Error):
+                self._running.cancel_safe(timeout=CANCEL_TIMEOUT_S)
             return True
 
     def _watched(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,7 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineEx
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import players
+from shared.postgres.silence import SILENT_S
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import opened, soon
 from tests.support.proxy import proxy_to
@@ -80,3 +82,59 @@ def test_reads_recover_when_the_server_answers_again(database_url: str) -> None:
         proxy.thaw()
         wait_until(lambda: answers(database))
         wait_until(lambda: answers(database))
+
+
+def test_a_stopping_process_gives_up_on_a_silent_server(database_url: str) -> None:
+    with (
+        proxy_to(database_url) as (proxy, url),
+        opened(url, pool_size=2) as database,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        read(database, soon())
+        proxy.freeze()
+        patient = threads.submit(read, database, soon(60))
+        stopped = time.monotonic()
+        database.begin_stop()
+        with pytest.raises(ChallengeError):
+            patient.result(SILENT_S + 10 * LATE_S)
+        assert time.monotonic() - stopped >= SILENT_S
+        refused = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            read(database, soon(60))
+        assert time.monotonic() - refused < LATE_S
+        proxy.thaw()
+
+
+def test_a_stopping_process_gives_up_on_a_server_to_which_no_connection_is_left(database_url: str) -> None:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        read(database, soon())
+        proxy.refuse(True)
+        proxy.cut()
+        database.begin_stop()
+        wait_until(lambda: not answers(database))
+        stopped = time.monotonic()
+        wait_until(lambda: not answers(database) and time.monotonic() - stopped > SILENT_S + LATE_S)
+        refused = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            read(database, soon(60))
+        assert time.monotonic() - refused < LATE_S
+
+
+def test_a_stopping_process_waits_for_a_lock_while_the_server_answers_others(database_url: str) -> None:
+    def lock(connection: Connection) -> None:
+        connection.run_script(b"SELECT pg_advisory_xact_lock(1)")
+
+    with opened(database_url, pool_size=3) as database, ThreadPoolExecutor(2) as threads:
+
+        def hold(connection: Connection) -> None:
+            lock(connection)
+            waiting = threads.submit(database.transact, lock, soon(60))
+            began = time.monotonic()
+            database.begin_stop()
+            wait_until(lambda: answers(database) and time.monotonic() - began > SILENT_S + LATE_S)
+            assert not waiting.done()
+            waits.append(waiting)
+
+        waits: list[Future[None]] = []
+        database.transact(hold, soon(60))
+        waits[0].result(10)
