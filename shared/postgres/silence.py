@@ -28,6 +28,10 @@ class Silence:
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
 
+    def matters(self, timeout_s: float | None) -> bool:
+        """Return whether a wait of this length must listen. Outside a stop short ones end by themselves soon enough."""
+        return timeout_s is None or timeout_s > SILENT_S or self._stopping_since is not None
+
     def detect(self, waiting_since: float) -> bool:
         """Return whether a wait that began at `waiting_since`, in monotonic seconds, is in vain."""
         if self._stopping_since is not None and not self.detected:
