@@ -20,6 +20,13 @@ from shared.rpc.statuses import status_of
 IDLE_YIELD_S = 1.0
 """Time in seconds without traffic after which a stream may be ended, if all its requests have their responses."""
 
+GREEDY_STREAMS = 8
+"""Number of open streams from which on a connection is greedy, if no other one has more."""
+
+GREEDY_YIELD_S = 0.05
+"""Time in seconds after which an idle stream of the greediest connection may be ended: one that opens a stream for each
+that is ended denies streams to no other connection."""
+
 UNREAD_YIELD_S = 5.0
 """The same for a stream whose caller has not read the response that is being sent."""
 
@@ -61,11 +68,15 @@ class OpenStream:
         self._unanswered -= 1
         self._active_at = time.monotonic()
 
-    def idle_s(self, now: float) -> float:
+    def idle_s(self, now: float, *, is_greedy: bool = False) -> float:
         """Return the seconds since it could have been ended; negative if it must not be ended."""
         if self.is_unread:
             return now - self._active_at - UNREAD_YIELD_S
-        return now - self._active_at - (STUCK_YIELD_S if self._unanswered else IDLE_YIELD_S)
+        return (
+            now
+            - self._active_at
+            - (STUCK_YIELD_S if self._unanswered else GREEDY_YIELD_S if is_greedy else IDLE_YIELD_S)
+        )
 
 
 class OpenStreams:
@@ -95,10 +106,15 @@ class OpenStreams:
             for stream in self._open:
                 if stream.has_yielded and now - stream.ended_at >= END_S:
                     stream.call.cancel()
-            idle = [stream for stream in self._open if not stream.has_yielded and stream.idle_s(now) >= 0]
+            streams = Counter(stream.peer for stream in self._open)
+            greedy = max(GREEDY_STREAMS, *streams.values(), 0)
+            idle = [
+                stream
+                for stream in self._open
+                if not stream.has_yielded and stream.idle_s(now, is_greedy=streams[stream.peer] >= greedy) >= 0
+            ]
             if not idle:
                 return False
-            streams = Counter(stream.peer for stream in self._open)
             longest = max(idle, key=lambda stream: (streams[stream.peer], stream.idle_s(now)))
             longest.has_yielded, longest.ended_at = True, now
         if longest.is_unread:
