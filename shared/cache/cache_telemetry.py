@@ -25,7 +25,7 @@ class CacheTelemetry:
         self._miss = reads.labels("leaderboards", "miss").inc
         self._undecodable = telemetry.counter("cache_undecodable", "Redis replies that could not be decoded.")
         telemetry.gauge(
-            "cache_away", "1 while Redis is not used because it did not answer.", lambda: cache.is_unavailable
+            "cache_away", "1 while Redis is not used because it did not respond.", lambda: cache.is_unavailable
         )
         problems = telemetry.labelled_gauge(
             "cache_problem", "1 while Redis cannot be used, or not for writing, by reason.", labels=("reason",)

@@ -93,7 +93,7 @@ class Cache:
         Raise `CacheUnavailable` or `CacheRefused`.
         """
         if self.is_unavailable:
-            raise CacheUnavailable(self._blocked or "Redis did not answer")
+            raise CacheUnavailable(self._blocked or "Redis did not respond")
         if not self._turns.acquire(timeout=TURN_TIMEOUT_S):
             raise CacheUnavailable("too many threads wait for Redis")
         try:

@@ -59,9 +59,7 @@ def ignored_entries(path: Path) -> Iterator[Problem]:
         if os.path.isdir(ignored):
             yield Problem("", "is ignored: files in subfolders are not read", str(ignored))
         else:
-            yield Problem(
-                "", "is ignored: its name does not end in .yaml, .yml or .json, in small letters", str(ignored)
-            )
+            yield Problem("", "is ignored: its name does not end in .yaml, .yml or .json (lower case)", str(ignored))
 
 
 def _read_file(path: Path, allowance: _Allowance, *, pipe_allowed: bool = False) -> Document | Problem:

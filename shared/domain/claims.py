@@ -79,7 +79,7 @@ def grant_id(key: CompletionKey, claim_number: int) -> str:
 def check_claimable(status: GoalStatus) -> None:
     """Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted` or `GoalLocked`, in this order, if one applies."""
     if status.state is GoalState.CLAIMED:
-        raise AlreadyClaimed("the reward is claimed already")
+        raise AlreadyClaimed("the reward has already been claimed")
     if not status.active:
         raise GoalInactive("the goal is not active")
     if status.state is not GoalState.COMPLETED:

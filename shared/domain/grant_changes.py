@@ -71,11 +71,13 @@ def refunded(grant: GrantStatus, now: Instant) -> GrantStatus:
     if grant.refusal in CLAIMABLE_AGAIN:
         raise ActRefused("the goal is claimable again since it was refused")
     if grant.state is ClaimState.PENDING and grant.tried:
-        raise ActRefused("its provider was asked and may be delivering it: bury it first, then find out if it arrived")
+        raise ActRefused(
+            "its provider was called and may be delivering it: bury it first, then find out if it was delivered"
+        )
     _require(grant, ClaimState.PENDING, ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.DEAD)
     return grant._replace(state=ClaimState.REFUNDED, settle_time=now)
 
 
 def _require(grant: GrantStatus, *states: ClaimState) -> None:
     if grant.state not in states:
-        raise ActRefused(f"it is {grant.state}, and has to be {' or '.join(states)}")
+        raise ActRefused(f"the grant is {grant.state}, must be {' or '.join(states)}")

@@ -179,7 +179,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 self.unsettled = True
             else:
                 self.pgconn.finish()
-            raise AnswerTimeout("the database did not answer in time") from error
+            raise AnswerTimeout("the database did not respond in time") from error
 
     def _listening(self, gen: PQGen[_T]) -> PQGen[_T]:
         """Run a generator of psycopg, and note when the server is heard. It is resumed at every interval, too."""

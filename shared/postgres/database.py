@@ -217,13 +217,13 @@ class Database:
         now = time.monotonic()
         if now >= self._schema_logged_at + SCHEMA_LOG_INTERVAL_S:
             self._schema_logged_at = now
-            log.error("statement does not fit the schema", exc_info=error)
+            log.error("statement failed: unexpected database schema", exc_info=error)
 
     def _borrow(self, deadline: float) -> Connection:
         """Return a connection of the pool that gives up at the deadline."""
         remaining_s = deadline - time.monotonic()
         if remaining_s < REMAINING_MIN_S:
-            raise DeadlineExceeded("there is no time left to ask the database")
+            raise DeadlineExceeded("no time is left to call the database")
         if self._silence.detected:
             raise DatabaseUnavailable
         try:

@@ -29,8 +29,8 @@ ADVISORY_LOCK = 0x6368616C
 """Key of the lock that every process takes before it migrates."""
 
 BEHIND_POOLER = (
-    "a connection pooler such as PgBouncer stands before the database, which hands locks and settings of a session to "
-    "others: give this command DATABASE_URL with the address of the server itself"
+    "a connection pooler such as PgBouncer is in front of the database and shares locks and settings of sessions with "
+    "others: set DATABASE_URL to the address of the server itself for this command"
 )
 
 LOCKED = (

@@ -109,7 +109,7 @@ def missing_right(error: Exception) -> str | None:
 def to_domain(failure: Failure) -> ChallengeError:
     """Return the error that callers see for a passing failure; neither rejected content nor a bug is one."""
     if failure is Failure.TIMEOUT:
-        return DeadlineExceeded("the database did not answer in time; the outcome is unknown")
+        return DeadlineExceeded("the database did not respond in time; the outcome is unknown")
     if failure is Failure.LOCKED:
         return DatabaseUnavailable("another session of the database held a lock for too long")
     return DatabaseUnavailable()

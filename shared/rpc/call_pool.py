@@ -163,7 +163,7 @@ class CallPool(ThreadPoolExecutor):
         except RuntimeError:
             # `submit` runs in the thread with which gRPC accepts calls: an exception would end it, and so the server.
             if not self._lacks_threads:
-                log.exception("cannot start a thread: calls wait for the existing ones")
+                log.exception("cannot start a thread: calls wait for existing threads")
             self._lacks_threads = True
             return False
         self._lacks_threads = False

@@ -127,7 +127,7 @@ class OpenCalls:
             try:
                 self._pass(time.monotonic())
             except Exception:
-                log.exception("unhandled exception in the watch over open calls")
+                log.exception("unhandled exception in the watcher of open calls")
 
     def _pass(self, now: float) -> None:
         for call, timeout_s in list(self._bodies.items()):

@@ -79,4 +79,4 @@ def _requests(parse: Callable[[bytes], M], raw: Iterator[bytes], stream: OpenStr
         # gRPC keeps the error beside the call, and its traceback refers back to the call. With that cycle the call
         # would live until the next garbage collection, and count against the streams that its connection may open.
         gone.__traceback__ = None
-        raise ConnectionAbortedError("the sender went away") from None
+        raise ConnectionAbortedError("the caller disconnected") from None

@@ -53,7 +53,7 @@ def unary_method(
 
     def response_to(raw: bytes, context: grpc.ServicerContext) -> bytes:
         if context.time_remaining() == 0:
-            raise DeadlineExceeded("the deadline passed before the call was begun")
+            raise DeadlineExceeded("the deadline passed before the call was started")
         response = method(parse(raw), context)
         return response if isinstance(response, bytes) else response.SerializeToString()
 

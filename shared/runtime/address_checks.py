@@ -71,7 +71,7 @@ def check_target(text: str) -> None:
 
 def _url(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:
     if text.startswith(("'", '"')):
-        raise _refused("begins with a quote: leave the quotes away", example)
+        raise _refused("begins with a quote: remove the quotes", example)
     scheme, separator, _ = text.partition("://")
     if not separator:
         raise _refused(f"has no scheme, must begin with {schemes[0]}://", example)

@@ -57,7 +57,7 @@ def resolve(address: str) -> Mapping[str, str]:
 
 def _parse(address: str) -> Mapping[str, object]:
     if address.startswith(("'", '"')):
-        raise AddressInvalid("begins with a quote: leave the quotes away")
+        raise AddressInvalid("begins with a quote: remove the quotes")
     scheme, separator, _ = address.partition("://")
     if separator and scheme.isascii() and " " not in scheme and "=" not in scheme and f"{scheme}://" not in SCHEMES:
         raise AddressInvalid(f"has the scheme {scheme.lower()!r}, must be 'postgresql'")

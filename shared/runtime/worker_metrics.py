@@ -53,7 +53,7 @@ def _scrape(port: int) -> str | None:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()
     except (OSError, http.client.HTTPException) as error:
-        log.warning("the metrics of a worker could not be read", extra={"metrics_port": port, "reason": str(error)})
+        log.warning("cannot read metrics of a worker", extra={"metrics_port": port, "reason": str(error)})
         return None
     finally:
         connection.close()

@@ -119,7 +119,7 @@ class Workers:
         else:
             delay_s = REFUSED_DELAY_S if self._any_serves() else None
         if delay_s is None:
-            log.error("giving up: a worker does not start", extra={"exited_worker": worker, "exit_code": code})
+            log.error("giving up: worker keeps failing to start", extra={"exited_worker": worker, "exit_code": code})
             return EXIT_REFUSED if code == EXIT_REFUSED else 1
         log.error(
             "a worker died and is replaced",
@@ -162,7 +162,7 @@ class Workers:
         try:
             return WorkerLink([sys.executable, "-m", self._module, "--worker"], self._environ)
         except OSError as error:
-            log.error("a process could not be started", extra={"reason": str(error)})
+            log.error("cannot start a process", extra={"reason": str(error)})
             return None
 
     def _watch(self, worker: int, link: WorkerLink) -> None:

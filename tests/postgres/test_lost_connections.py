@@ -160,4 +160,4 @@ def test_a_statement_that_does_not_fit_the_schema_is_unavailable_and_logged_once
             with pytest.raises(DatabaseUnavailable):
                 database.autocommit(lambda connection: connection.execute(statement), soon())
         assert count_of(database) == 0
-    assert [record.message for record in caplog.records] == ["statement does not fit the schema"]
+    assert [record.message for record in caplog.records] == ["statement failed: unexpected database schema"]

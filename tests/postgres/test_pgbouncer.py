@@ -130,9 +130,9 @@ def test_session_options_are_demanded_from_the_role(own_postgres: EmbeddedPostgr
 
 @installed
 def test_migrations_and_maintenance_demand_a_direct_address(pooled_url: str) -> None:
-    with pytest.raises(schema.MigrationRefused, match="a connection pooler such as PgBouncer stands before"):
+    with pytest.raises(schema.MigrationRefused, match="a connection pooler such as PgBouncer is in front of"):
         schema.migrate(pooled_url)
-    with pytest.raises(schema.MigrationRefused, match="a connection pooler such as PgBouncer stands before"):
+    with pytest.raises(schema.MigrationRefused, match="a connection pooler such as PgBouncer is in front of"):
         schema.roll_back(pooled_url, 1)
     with pytest.raises(MaintenanceRefused, match="a connection pooler"), maintenance(pooled_url):
         pass

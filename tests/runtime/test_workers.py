@@ -60,7 +60,7 @@ def test_a_worker_that_keeps_dying_ends_the_service() -> None:
         assert alone.wait() == 70
     with started("--workers", "2", TINY_MISHAP="crash at start") as service:
         assert service.wait() == 1
-    assert service.wait_for("giving up: a worker does not start")["exit_code"] == 70
+    assert service.wait_for("giving up: worker keeps failing to start")["exit_code"] == 70
     assert len(service.logged("a worker died and is replaced")) >= FAILURES_MAX - 1
 
 
@@ -78,7 +78,7 @@ def test_a_failed_process_start_is_retried_and_the_service_continues() -> None:
         # No file descriptors are left for a standby process or a worker.
         resource.prlimit(parent, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{parent}/fd")), limits[1]))
         os.kill(workers_of(service)[0], signal.SIGKILL)
-        service.wait_for("a process could not be started")
+        service.wait_for("cannot start a process")
         resource.prlimit(parent, resource.RLIMIT_NOFILE, limits)
         os.kill(workers_of(service)[1], signal.SIGKILL)
         service.wait_for("started", count=4)

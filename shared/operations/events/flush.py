@@ -108,8 +108,8 @@ class Flush:
             _log_fault(refusal)
             return None
         evidence = {"user_id": event.user_id, **refusal.evidence}
-        log.warning("the database refuses an event for its content", extra=evidence)
-        log.debug("the event that was refused", extra={"event": event, "detail": refusal.detail})
+        log.warning("event rejected by the database", extra=evidence)
+        log.debug("rejected event", extra={"event": event, "detail": refusal.detail})
         return _REFUSED
 
     def _accepts_any_stat(self, events: Sequence[Event]) -> bool:
@@ -151,5 +151,5 @@ def _log_fault(refusal: Exception) -> None:
     if not isinstance(refusal, ContentRefused):
         log.error("unhandled exception in a flush", exc_info=refusal)
         return
-    log.error("the database refuses events whatever their content", extra=refusal.evidence)
-    log.debug("an event that was refused", extra={"detail": refusal.detail})
+    log.error("database rejects events regardless of their content", extra=refusal.evidence)
+    log.debug("rejected event", extra={"detail": refusal.detail})

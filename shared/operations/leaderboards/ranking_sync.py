@@ -104,7 +104,7 @@ class RankingSync:
             return
         if self._identity is not None:
             log.warning(
-                "the database has another identity or timeline, rankings in Redis are verified or rebuilt",
+                "database identity or timeline changed, verifying or rebuilding rankings in Redis",
                 extra={"key": identity.key, "timeline": identity.timeline},
             )
         self._identity, self._seen, self._all_seen_at, self.fresh_at = identity, frozenset(), None, None

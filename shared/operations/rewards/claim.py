@@ -47,7 +47,7 @@ def claim_reward(
         claim = store_claim(connection, key, goal, request_id, now, routes, changes)
         if claim is None:
             # Claimed since this transaction read the player.
-            raise AlreadyClaimed("the reward is claimed already")
+            raise AlreadyClaimed("the reward has already been claimed")
         changes.store(connection)
         return claim
 

@@ -189,7 +189,7 @@ def test_the_command_performs_every_action(
     assert "is REFUNDED" in rewards("refund", *why)[1]
     assert rewards("retry", *why) == (
         1,
-        f"{claim.grant_id}: not done: it is REFUNDED, and has to be PENDING or REFUSED or DEAD\n",
+        f"{claim.grant_id}: not done: the grant is REFUNDED, must be PENDING or REFUSED or DEAD\n",
     )
     shown = rewards("show", claim.grant_id)[1]
     assert "[bold]player" in shown
