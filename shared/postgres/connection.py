@@ -67,7 +67,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     """A statement was abandoned at its deadline, and the server may still be executing it: `settle` ends it."""
 
     silence = Silence()
-    """What ends waits early when the process stops. The pool's connections share one; this one never does."""
+    """Ends waits early when the process stops. The pool's connections share one; this one never does."""
 
     took: Callable[[str, float], None] = staticmethod(lambda _statement, _seconds: None)
     """Callback for each statement's name and its seconds until its rows had arrived."""

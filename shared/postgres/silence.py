@@ -14,7 +14,7 @@ asks it every second until all other parts have stopped, so a statement that wai
 
 
 class Silence:
-    """What the connections of one pool have heard of their server."""
+    """The last sign of life that the connections of one pool had from their server."""
 
     def __init__(self) -> None:
         self.heard_at = 0.0
