@@ -155,10 +155,12 @@ def test_beyond_the_bound_the_greediest_connection_loses_its_longest_waiting_cal
 
         def works_until_calls_are_ended() -> bool:
             assert code_of(channel, METHOD) is grpc.StatusCode.OK
-            return len(greedy.statuses) >= 2
+            # One or two: those of the first two that have waited long enough when room is made.
+            return bool(greedy.statuses)
 
         wait_until(works_until_calls_are_ended)
-        assert list(greedy.statuses)[:2] == attacks[:2]
+        ended = list(greedy.statuses)
+        assert ended == attacks[: len(ended)]
         assert {status.code for status in greedy.statuses.values()} == {OVERLOADED}
         modest.send(slow, b"")
         wait_until(lambda: slow in modest.statuses)
