@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from devstack.ports import LOOPBACK
 from load_generator import frames
-from load_generator.headers import encoded
+from load_generator.headers import request_headers
 
 CONNECT_S = 5.0
 READ_BYTES = 65_536
@@ -18,20 +18,6 @@ HOLD_INTERVAL_S = 0.05
 CALL_INTERVAL_S = 0.05
 CALLS_AT_ONCE = 4
 """Calls in each interval of each connection: few enough that the calls themselves are no overload."""
-
-
-def method_headers(path: str) -> bytes:
-    """Return the header block of a call without a deadline, such as `challenge.v1.EventService/ReportEvent`."""
-    return encoded(
-        [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", f"/{path}"),
-            (":authority", LOOPBACK),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-        ]
-    )
 
 
 def connect(port: int) -> socket.socket:
@@ -55,7 +41,7 @@ class HeldCalls:
         self.ended = 0
         """Number of calls that the server has ended."""
         self._port, self._count = port, count
-        self._headers = method_headers(path)
+        self._headers = request_headers(path, LOOPBACK)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._hold, name="held calls", daemon=True)
 
@@ -114,7 +100,7 @@ class NeverReading:
         self.ended = 0
         """Number of connections that the server has ended."""
         self._port = port
-        self._headers, self._body = method_headers(path), message(body)
+        self._headers, self._body = request_headers(path, LOOPBACK), message(body)
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._call, name="never reading", daemon=True) for _ in range(connections)

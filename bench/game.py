@@ -9,12 +9,13 @@ from typing import NamedTuple
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from bench.correctness import Faults, compare, is_part, is_whole, read_tallies, reported
-from bench.load import ClosedLoop, OpenLoop, Run, Stretch
+from bench.load import Run
 from bench.mix import METHODS, Kind, Mix
 from bench.processes import ServerProcess
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.usage import descriptors_of, memory_of
 from bench.workplace import Ground, Workplace
+from load_generator.plan import ClosedLoop, OpenLoop, Stretch
 from shared.runtime.clock import system_clock
 
 CONNECTIONS = 8

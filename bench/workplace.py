@@ -12,11 +12,13 @@ from typing import TypeVar
 from bench import services
 from bench.database import Databases
 from bench.events import Play
-from bench.load import POSTGRES, SERVER, ClosedLoop, OpenLoop, Run, Stretch, play
+from bench.load import POSTGRES, SERVER, Run
 from bench.players import give_history, player_ids
 from bench.processes import ROOT, ServerProcess
 from bench.usage import Cores, pin
 from devstack.valkey import EmbeddedValkey
+from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from load_generator.run import play
 from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
 from shared.runtime.clock import system_clock
@@ -153,20 +155,18 @@ class Workplace:
         repeat: bool = False,
         keep_every: int = 0,
     ) -> Run:
-        """Play requests of one method against a server; see `bench.load.play`."""
-        run = play(
-            [server.port],
-            [(0, method)],
-            ((0, request) for request in requests),
-            pace,
-            stretch or self.terms.stretch,
+        """Play requests of one method against a server; see `Plan`."""
+        plan = Plan(
+            ports=[server.port],
+            methods=[(0, method)],
+            requests=[(0, request) for request in requests],
+            pace=pace,
+            stretch=stretch or self.terms.stretch,
             repeat=repeat,
             processes={SERVER: server.running_pid, POSTGRES: self._databases.pid},
-            cores=self.cores.others,
             keep_every=[keep_every],
         )
-        self._runs.append(run)
-        return run
+        return self._play(plan)
 
     def play_mix(
         self,
@@ -178,21 +178,24 @@ class Workplace:
         *,
         keep_every: Sequence[int],
     ) -> Run:
-        """Play requests of several methods against several servers; see `bench.load.play`.
+        """Play requests of several methods against several servers; see `Plan`.
 
         The CPU time of each server is recorded under its name.
         """
-        run = play(
-            [server.port for server in servers],
-            methods,
-            requests,
-            pace,
-            stretch,
-            repeat=False,
+        plan = Plan(
+            ports=[server.port for server in servers],
+            methods=methods,
+            requests=list(requests),
+            pace=pace,
+            stretch=stretch,
             processes={**{server.name: server.running_pid for server in servers}, POSTGRES: self._databases.pid},
-            cores=self.cores.others,
             keep_every=keep_every,
         )
+        return self._play(plan)
+
+    def _play(self, plan: Plan) -> Run:
+        with self.on(self.cores.others):
+            run = Run(play(plan))
         self._runs.append(run)
         return run
 
@@ -202,9 +205,9 @@ class Workplace:
         return self._databases.pid
 
     @contextmanager
-    def on_the_servers_core(self) -> Iterator[None]:
-        """Run this thread on the server's core, for measurements inside this process."""
-        os.sched_setaffinity(0, self.cores.server)
+    def on(self, cores: tuple[int, ...]) -> Iterator[None]:
+        """Run this thread on these cores."""
+        os.sched_setaffinity(0, cores)
         try:
             yield
         finally:

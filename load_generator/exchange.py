@@ -7,22 +7,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from load_generator.connection import CONNECTION_LOST, Call, Connection
-from load_generator.headers import encoded
-
-
-def request_headers(method: str, authority: str, timeout_s: float) -> bytes:
-    """Return the header block of a call of `method` with a deadline."""
-    return encoded(
-        [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", f"/{method}"),
-            (":authority", authority),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-            ("grpc-timeout", f"{round(timeout_s * 1_000)}m"),
-        ]
-    )
 
 
 class Line:
@@ -97,3 +81,8 @@ class Exchange:
             connection.read()
         for line in self._lines:
             line.call_queued()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()

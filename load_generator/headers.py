@@ -28,6 +28,22 @@ def encoded(headers: Iterable[tuple[str, str]]) -> bytes:
     return bytes(Encoder().encode([NeverIndexedHeaderTuple(*header) for header in headers], huffman=False))
 
 
+def request_headers(method: str, authority: str, timeout_s: float | None = None) -> bytes:
+    """Return the header block of a call of `method`, such as `challenge.v1.EventService/ReportEvent`."""
+    deadline = [] if timeout_s is None else [("grpc-timeout", f"{round(timeout_s * 1_000)}m")]
+    return encoded(
+        [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", f"/{method}"),
+            (":authority", authority),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            *deadline,
+        ]
+    )
+
+
 def status_of(block: bytes) -> Status:
     """Return the status in the trailers of a call."""
     fields = {name: value.decode("latin-1") for name, value in Decoder().decode(block, raw=True)}

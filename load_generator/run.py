@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import time
-from pathlib import Path
+from array import array
 from typing import NamedTuple
 
-from load_generator import tape
-from load_generator.exchange import Exchange, Line, request_headers
-from load_generator.pace import ClosedLoop, OpenLoop, Pace
-from load_generator.plan import GENERATOR, MACHINE, Plan, Played
-from load_generator.record import Record
+from load_generator.exchange import Exchange, Line
+from load_generator.headers import Status, request_headers
+from load_generator.plan import (
+    CALL_TIMEOUT_S,
+    GENERATOR,
+    MACHINE,
+    NO_RESPONSE,
+    OpenLoop,
+    Plan,
+    Played,
+)
 from load_generator.streams import Streams
 from load_generator.usage import busy_seconds, cpu_seconds
 
+HOST = "127.0.0.1"
 _NS = 1_000_000_000
+_MICROSECOND = 1_000
 
 
-class Mark(NamedTuple):
+def play(plan: Plan) -> Played:
+    """Play a plan to its end and return the result."""
+    if not plan.requests:
+        raise ValueError("there is nothing to send")
+    # A garbage collection would delay the handling of responses; the run is short and creates no cycles.
+    gc.disable()
+    run = _Run(plan)
+    try:
+        return run.play()
+    finally:
+        run.close()
+        gc.enable()
+
+
+class _Mark(NamedTuple):
     """The progress of a run at one instant."""
 
     instant: int
@@ -27,63 +51,100 @@ class Mark(NamedTuple):
     cpu_s: dict[str, float]
 
 
-def play(plan: Plan) -> Played:
-    """Play a plan to its end and return the result."""
-    run = _Run(plan)
-    begin = run.start + round(plan.warm_up_s * _NS)
-    has_more = run.pace.run_until(begin)
-    before = run.mark()
-    if has_more:
-        run.pace.run_until(begin + round(plan.measured_s * _NS))
-    after = run.mark()
-    run.await_responses()
-    record = run.record
-    tape.write(Path(plan.responses), record.responses)
-    return Played(
-        codes=record.codes.tolist(),
-        latencies_us=record.latencies_us.tolist(),
-        first=before.sent,
-        last=after.sent,
-        interval_s=(after.instant - before.instant) / _NS,
-        succeeded=after.succeeded - before.succeeded,
-        cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
-        late_us=record.late_us[before.sent : after.sent].tolist(),
-        response_bytes=after.response_bytes - before.response_bytes,
-        messages=record.messages,
-    )
-
-
 class _Run:
+    """A run, with one entry in each column for each request, in the order of sending."""
+
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._requests = tape.read(Path(plan.requests))
+        pace, stretch = plan.pace, plan.stretch
+        if isinstance(pace, OpenLoop):
+            self._interval = _NS / pace.rate
+            self._in_flight_max = pace.callers or math.inf
+            streams = 0
+        else:
+            self._interval, self._in_flight_max, streams = 0.0, pace.in_flight, pace.streams
         # A stream's deadline is that of the whole run.
-        timeout_s = plan.timeout_s + (plan.warm_up_s + plan.measured_s if plan.streams else 0)
-        self._lines = [Line((plan.host, port), plan.connections) for port in plan.ports]
+        timeout_s = CALL_TIMEOUT_S + (stretch.warm_up_s + stretch.measured_s if streams else 0)
+        lines = [Line((HOST, port), pace.connections) for port in plan.ports]
         self._methods = [
-            (self._lines[server], request_headers(method, f"{plan.host}:{plan.ports[server]}", timeout_s))
+            (lines[server], request_headers(method, f"{HOST}:{plan.ports[server]}", timeout_s))
             for server, method in plan.methods
         ]
-        self._streams = [Streams(line, headers, plan.streams) for line, headers in self._methods if plan.streams]
-        self._exchange = Exchange(self._lines)
-        self.record = Record(self._call_ended)
-        self.start = time.monotonic_ns()
-        self.pace = self._paced()
+        self._streams = [Streams(line, headers, streams) for line, headers in self._methods if streams]
+        self._exchange = Exchange(lines)
+        self.methods = array("B")
+        self.codes = array("b")
+        self.latencies_us = array("q")
+        self.late_us = array("q")
+        self.responses: dict[int, bytes] = {}
+        self.messages: dict[int, str] = {}
+        self.succeeded = 0
+        self.response_bytes = 0
+        self.in_flight = 0
+        self._start = time.monotonic_ns()
 
-    def _paced(self) -> Pace:
-        if self._plan.rate is not None:
-            return OpenLoop(self._exchange, self._send, self._plan.rate, self.start, self._plan.in_flight)
-        if self._plan.in_flight is not None:
-            return ClosedLoop(self._exchange, self._send, self._plan.in_flight)
-        raise ValueError("a plan needs a rate or a number of calls in flight")
+    def play(self) -> Played:
+        """Warm up, measure, and wait for the last responses."""
+        begin = self._start + round(self._plan.stretch.warm_up_s * _NS)
+        has_more = self._run_until(begin)
+        before = self._mark()
+        if has_more:
+            self._run_until(begin + round(self._plan.stretch.measured_s * _NS))
+        after = self._mark()
+        deadline = time.monotonic() + CALL_TIMEOUT_S
+        while self.in_flight and (remaining := deadline - time.monotonic()) > 0:
+            self._exchange.step(remaining)
+        return Played(
+            methods=self.methods,
+            codes=self.codes.tolist(),
+            latencies_us=self.latencies_us.tolist(),
+            responses=self.responses,
+            first=before.sent,
+            last=after.sent,
+            interval_s=(after.instant - before.instant) / _NS,
+            succeeded=after.succeeded - before.succeeded,
+            cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
+            late_us=self.late_us[before.sent : after.sent],
+            response_bytes=after.response_bytes - before.response_bytes,
+            messages=self.messages,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._exchange.close()
+
+    def _run_until(self, instant: int) -> bool:
+        """Send requests as they fall due, until an instant in monotonic nanoseconds.
+
+        A request that is due at `instant` belongs to the next stretch. Return False if there is nothing more to send.
+        """
+        while True:
+            now = time.monotonic_ns()
+            while self.in_flight < self._in_flight_max and (due := self._due(now)) <= now and due < instant:
+                if not self._send(due):
+                    return False
+            if now >= instant:
+                return True
+            wake = min(self._due(instant), instant) if self.in_flight < self._in_flight_max else instant
+            self._exchange.step((wake - now) / _NS)
+
+    def _due(self, at_once: int) -> int:
+        """Return when the next request is due: at its place in an open loop, and `at_once` in a closed one."""
+        return self._start + round(len(self.codes) * self._interval) if self._interval else at_once
 
     def _send(self, due: int) -> bool:
-        number = self.record.sent
-        if number >= len(self._requests) and not self._plan.repeat:
+        """Send the next request; return False if there is none, or no server left in a closed loop."""
+        number, requests = len(self.codes), self._plan.requests
+        if (number >= len(requests) and not self._plan.repeat) or not (self._interval or self._exchange.is_open):
             return False
-        method, message = self._requests[number % len(self._requests)]
+        method, message = requests[number % len(requests)]
         every = self._plan.keep_every[method]
-        request = self.record.begin(due, keep=every > 0 and number % every == 0)
+        request = _Request(self, number, due, keep=every > 0 and number % every == 0)
+        self.methods.append(method)
+        self.codes.append(NO_RESPONSE)
+        self.latencies_us.append(0)
+        self.late_us.append((time.monotonic_ns() - due) // _MICROSECOND)
+        self.in_flight += 1
         if self._streams:
             self._streams[method].call(message, request)
         else:
@@ -91,18 +152,36 @@ class _Run:
             line.call(headers, message, request)
         return True
 
-    def _call_ended(self) -> None:
-        self.pace.call_ended()
-
-    def mark(self) -> Mark:
-        """Return the progress of the run."""
-        record = self.record
+    def _mark(self) -> _Mark:
         cpu_s = {name: cpu_seconds(pid) for name, pid in self._plan.processes.items()}
         cpu_s |= {GENERATOR: time.process_time(), MACHINE: busy_seconds()}
-        return Mark(time.monotonic_ns(), record.sent, record.succeeded, record.response_bytes, cpu_s)
+        return _Mark(time.monotonic_ns(), len(self.codes), self.succeeded, self.response_bytes, cpu_s)
 
-    def await_responses(self) -> None:
-        """Wait until every call has ended, for at most a call's deadline."""
-        deadline = time.monotonic() + self._plan.timeout_s
-        while self.record.in_flight and (remaining := deadline - time.monotonic()) > 0:
-            self._exchange.step(remaining)
+
+class _Request:
+    """One call as its connection sees it."""
+
+    __slots__ = ("_due", "_keep", "_number", "_run")
+
+    def __init__(self, run: _Run, number: int, due: int, *, keep: bool) -> None:
+        self._run = run
+        self._number = number
+        self._due = due
+        self._keep = keep
+
+    def received(self, message: bytes) -> None:
+        """Record the response."""
+        self._run.response_bytes += len(message)
+        if self._keep:
+            self._run.responses[self._number] = message
+
+    def ended(self, status: Status) -> None:
+        """Record the end of the call."""
+        run = self._run
+        run.codes[self._number] = status.code
+        run.latencies_us[self._number] = (time.monotonic_ns() - self._due) // _MICROSECOND
+        run.in_flight -= 1
+        if status.code == 0:
+            run.succeeded += 1
+        else:
+            run.messages.setdefault(status.code, status.message)

@@ -15,12 +15,13 @@ from bench.correctness import Reported, Response, check_events, read_tallies, re
 from bench.database import connected, opened
 from bench.events import LOGIN_SHARE, Play, message
 from bench.figures import Table, Unit, at_least, at_most, number
-from bench.load import POSTGRES, ClosedLoop, Run
+from bench.load import POSTGRES, Run
 from bench.samples import median, ratio
 from bench.services import EVENT_HANDLER
 from bench.statements import statement, text
 from bench.tables.calls import add_failures
 from bench.workplace import Ground, Workplace, calls_for
+from load_generator.plan import ClosedLoop
 from shared.domain.events import Event
 from shared.operations.events import flush
 from shared.operations.events.apply_events import apply_events
@@ -183,7 +184,7 @@ def _alone(place: Workplace, ground: Ground) -> Alone:
     """Apply the next events in this process, on the handler's core."""
     stretch = place.terms.turn
     prepared = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
-    with place.on_the_servers_core(), connected(ground.url) as connection:
+    with place.on(place.cores.server), connected(ground.url) as connection:
         warm = _apply_until(time.monotonic() + stretch.warm_up_s, connection, ground, prepared)
         started, cpu_s = time.monotonic(), time.process_time()
         measured = _apply_until(started + stretch.measured_s, connection, ground, prepared[warm:])

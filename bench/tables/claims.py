@@ -9,12 +9,13 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.database import connected
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
+from bench.load import POSTGRES, Run
 from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.statements import statement
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Ground, Workplace, calls_for
+from load_generator.plan import ClosedLoop, OpenLoop, Stretch
 
 CLAIM = "challenge.v1.ChallengeService/ClaimReward"
 RATE = 200.0

@@ -10,11 +10,12 @@ from challenge.v1 import event_service_pb2 as rpc
 from bench.correctness import check_events, read_tallies, reported
 from bench.events import message
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run, Stretch
+from bench.load import POSTGRES, Run
 from bench.samples import median, ratio
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Workplace, calls_for
+from load_generator.plan import ClosedLoop, OpenLoop, Stretch
 from shared.domain.events import Event
 from shared.runtime.clock import system_clock
 

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from bench.database import connected, opened
 from bench.events import MEASURED, Play, message
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, OpenLoop, Run
+from bench.load import POSTGRES, Run
 from bench.metrics import counted
 from bench.processes import ServerProcess
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
@@ -28,6 +28,7 @@ from bench.tables.events import RATE as EVENTS_RATE
 from bench.tables.events import REPORT
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
+from load_generator.plan import OpenLoop
 from shared.operations.leaderboards.ranking_refresh import REFRESH_TIMEOUT_S
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.long_work import LongWork

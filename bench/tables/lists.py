@@ -8,11 +8,12 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_least, at_most
-from bench.load import POSTGRES, ClosedLoop, OpenLoop, Run
+from bench.load import POSTGRES, Run
 from bench.samples import median, ratio
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Workplace, shuffled
+from load_generator.plan import ClosedLoop, OpenLoop
 
 LIST = "challenge.v1.ChallengeService/ListChallenges"
 RATE = 300.0

@@ -9,10 +9,11 @@ from itertools import count, cycle, islice
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, ClosedLoop, OpenLoop
+from bench.load import POSTGRES
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Ground, Workplace, calls_for, shuffled
+from load_generator.plan import ClosedLoop, OpenLoop
 
 SERVICE = "challenge.v1.ChallengeService"
 INITIALIZE, ACTIVATE = f"{SERVICE}/InitializePlayer", f"{SERVICE}/SetGoalActive"

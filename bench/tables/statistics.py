@@ -6,12 +6,13 @@ from challenge.v1 import statistics_service_pb2 as rpc
 from google.protobuf.message import DecodeError
 
 from bench.figures import Table, Unit
-from bench.load import POSTGRES, OpenLoop
+from bench.load import POSTGRES
 from bench.players import player_ids
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
 from bench.veterans import POINTS, TAGS, store_veterans
 from bench.workplace import LOAD_CATALOGUE, Workplace
+from load_generator.plan import OpenLoop
 from shared.catalogue.loader import load
 from shared.runtime.clock import system_clock
 

@@ -12,9 +12,11 @@ import pytest
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
-from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
+from bench.load import Run
 from bench.usage import memory_of
 from bench.workplace import LOAD_CATALOGUE
+from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from load_generator.run import play
 from tests.support.event_messages import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
@@ -76,17 +78,15 @@ LOADS = {
 def played(service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, seconds: float) -> Run:
     """Play this load without a warm-up, and return the result."""
     most = int(seconds * (pace.rate if isinstance(pace, OpenLoop) else RATE_MAX))
-    return play(
-        [service.port],
-        [(0, load.method)],
-        ((0, request) for request in islice(load.requests(), most)),
-        pace,
-        Stretch(0.0, seconds),
-        repeat=False,
-        processes={},
-        cores=[],
+    plan = Plan(
+        ports=[service.port],
+        methods=[(0, load.method)],
+        requests=[(0, request) for request in islice(load.requests(), most)],
+        pace=pace,
+        stretch=Stretch(0.0, seconds),
         keep_every=[0],
     )
+    return Run(play(plan))
 
 
 def overload(best: Run) -> OpenLoop:

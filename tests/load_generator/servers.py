@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import grpc
 
-from bench.load import ClosedLoop, OpenLoop, Run, Stretch, play
+from bench.load import Run
+from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from load_generator.run import play
 
 SERVICE = "test.Service"
 
@@ -45,18 +47,17 @@ def played(
     seconds: float = 5.0,
     repeat: bool = False,
 ) -> Run:
-    """Play requests with the generator in a process of its own; every response is kept."""
-    return play(
-        [port],
-        [(0, f"{SERVICE}/{method}")],
-        ((0, request) for request in requests),
-        pace,
-        Stretch(warm_up_s=0.0, measured_s=seconds),
+    """Play requests with the generator; every response is kept."""
+    plan = Plan(
+        ports=[port],
+        methods=[(0, f"{SERVICE}/{method}")],
+        requests=[(0, request) for request in requests],
+        pace=pace,
+        stretch=Stretch(warm_up_s=0.0, measured_s=seconds),
         repeat=repeat,
-        processes={},
-        cores=[],
         keep_every=[1],
     )
+    return Run(play(plan))
 
 
 def called(channel: grpc.Channel, method: str, request: bytes) -> bytes:

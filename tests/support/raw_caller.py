@@ -8,8 +8,7 @@ import threading
 from types import TracebackType
 
 from load_generator import frames
-from load_generator.exchange import request_headers
-from load_generator.headers import Status, status_of
+from load_generator.headers import Status, request_headers, status_of
 
 RST = Status(-2, "reset")
 
