@@ -3,88 +3,30 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from queue import SimpleQueue
 
 import pytest
 
-from event_handler.group_commit import FLUSH_DEADLINE_MAX_S, FLUSH_EVENTS_MAX, GroupCommit
+from event_handler.group_commit import FLUSH_EVENTS_MAX
 from event_handler.submission import Submission
-from shared.domain.catalogue import Catalogue
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
-from shared.domain.events import Event, Outcome, Verdict
+from shared.domain.events import Outcome
+from tests.event_handler.held_up_commits import (
+    BUFFER,
+    CATALOGUE,
+    REFUSED_ID,
+    UNKNOWN_ID,
+    Store,
+    events_named,
+    reasons,
+    writing,
+)
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import PATIENCE_S, soon
 from tests.support.goals import catalogue_of, goal
-from tests.support.strategies import KILLS
 from tests.support.waiting import wait_until
-
-CATALOGUE = catalogue_of(goal())
-BUFFER = 100
-REFUSED_ID, UNKNOWN_ID = "refused", "unknown"
-
-
-class Store:
-    """A store that records the batches, and waits before each commit while it is held up."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.judged_by: list[Catalogue] = []
-        self.deadlines: list[float] = []
-        self.committing: SimpleQueue[int] = SimpleQueue()
-        """Receives the size of each batch before it is committed."""
-        self.open = threading.Event()
-        self.open.set()
-        self.failures: list[Exception] = []
-        """Exceptions to raise, one per commit, instead of committing."""
-
-    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome | None]:
-        self.judged_by.append(judged_by)
-        self.deadlines.append(deadline)
-        self.committing.put(len(events))
-        assert self.open.wait(PATIENCE_S)
-        if self.failures:
-            raise self.failures.pop(0)
-        self.batches.append([event.event_id for event in events])
-        return [
-            Outcome(Verdict.INVALID if event.event_id == REFUSED_ID else Verdict.APPLIED, reason=event.event_id)
-            if event.event_id != UNKNOWN_ID
-            else None
-            for event in events
-        ]
-
-    def hold_up(self, group_commit: GroupCommit) -> Submission:
-        """Let the writer begin a commit and not end it, and return the submission in it."""
-        self.open.clear()
-        first = group_commit.submit(CATALOGUE, events_named("first"), soon())
-        assert self.committing.get(timeout=PATIENCE_S) == 1
-        return first
-
-
-def events_named(*ids: str) -> list[Event]:
-    """Return events with these ids."""
-    return [Event(event_id, "player", 0, KILLS, delta=1) for event_id in ids]
-
-
-@contextmanager
-def writing(store: Store, buffer_events_max: int = BUFFER) -> Iterator[GroupCommit]:
-    """Return a group commit with a running writer."""
-    group_commit = GroupCommit(store, buffer_events_max=buffer_events_max)
-    group_commit.start()
-    try:
-        yield group_commit
-    finally:
-        store.open.set()
-        group_commit.close(PATIENCE_S)
-
-
-def reasons(submission: Submission) -> list[str]:
-    """Return the ids that the outcomes were made for."""
-    return [outcome.reason for outcome in submission.wait()]
 
 
 def waiting(submission: Submission, callers: ThreadPoolExecutor) -> Future[Sequence[Outcome]]:
@@ -218,46 +160,6 @@ def test_an_exception_in_a_commit_does_not_stop_the_writer(caplog: pytest.LogCap
         assert reasons(group_commit.submit(CATALOGUE, events_named("lucky"), soon())) == ["lucky"]
 
 
-def test_a_callers_deadline_ends_its_wait_while_the_commit_continues() -> None:
-    store = Store()
-    with writing(store) as group_commit:
-        store.open.clear()
-        deadline = soon(1.0)
-        with pytest.raises(DeadlineExceeded):
-            group_commit.submit(CATALOGUE, events_named("impatient"), deadline).wait()
-        assert time.monotonic() - deadline < LATE_S
-        store.open.set()
-        wait_until(lambda: store.batches == [["impatient"]])
-
-
-def test_events_whose_callers_have_left_are_not_committed() -> None:
-    store = Store()
-    with writing(store) as group_commit:
-        first = store.hold_up(group_commit)
-        abandoned = group_commit.submit(CATALOGUE, events_named("abandoned"), soon(0.05))
-        awaited = group_commit.submit(CATALOGUE, events_named("awaited"), soon())
-        with pytest.raises(DeadlineExceeded):
-            abandoned.wait()
-        store.open.set()
-        first.wait()
-        assert reasons(awaited) == ["awaited"]
-        assert store.batches == [["first"], ["awaited"]]
-
-
-def test_a_commit_may_last_until_the_latest_deadline_of_its_callers_within_bounds() -> None:
-    store = Store()
-    with writing(store) as group_commit:
-        store.hold_up(group_commit)
-        deadlines = [soon(3), soon(5), soon(4)]
-        waits = [group_commit.submit(CATALOGUE, events_named("id"), deadline) for deadline in deadlines]
-        store.open.set()
-        for submission in waits:
-            submission.wait()
-        group_commit.submit(CATALOGUE, events_named("id"), soon(1_000)).wait()
-        assert store.deadlines[1] == max(deadlines)
-        assert store.deadlines[2] <= time.monotonic() + FLUSH_DEADLINE_MAX_S
-
-
 def test_closing_commits_and_acknowledges_everything_that_was_accepted() -> None:
     store = Store()
     with writing(store) as group_commit, ThreadPoolExecutor(2) as callers:
@@ -286,21 +188,3 @@ def test_the_oldest_wait_is_measured_while_events_wait() -> None:
         store.open.set()
         wait_until(lambda: group_commit.size == 0)
         assert group_commit.oldest_wait_s == 0
-
-
-def test_a_flush_gets_time_to_finish_even_if_all_its_callers_are_impatient() -> None:
-    store = Store()
-    with writing(store) as group_commit:
-        store.hold_up(group_commit)
-        impatient = group_commit.submit(CATALOGUE, events_named("impatient"), soon(0.3))
-        store.open.set()
-        impatient.wait()
-        assert store.deadlines[1] > impatient.deadline
-
-
-def test_events_without_time_left_are_refused_at_once() -> None:
-    store = Store()
-    with writing(store) as group_commit:
-        with pytest.raises(DeadlineExceeded):
-            group_commit.submit(CATALOGUE, events_named("too late"), soon(0.0))
-        assert store.batches == []

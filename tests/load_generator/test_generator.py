@@ -83,12 +83,15 @@ def test_a_closed_loop_keeps_its_number_of_calls_in_flight() -> None:
     in_flight: list[int] = [0]
     seen: list[int] = []
     lock = threading.Lock()
+    all_of_them = threading.Barrier(5)
 
     def method(_request: bytes, _context: grpc.ServicerContext) -> bytes:
         with lock:
             in_flight[0] += 1
             seen.append(in_flight[0])
-        time.sleep(0.002)
+            is_early = len(seen) <= 5
+        if is_early:
+            all_of_them.wait(10)
         with lock:
             in_flight[0] -= 1
         return b""
@@ -124,7 +127,6 @@ def test_calls_fail_and_the_run_ends_when_the_server_stops() -> None:
 
     def method(_request: bytes, _context: grpc.ServicerContext) -> bytes:
         running.set()
-        time.sleep(0.01)
         return b""
 
     pace = ClosedLoop(in_flight=4, connections=2)
