@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from shared.catalogue.loader import load, warnings_about
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
-from shared.operations.catalogue.catalogue_record import conflicts_with_record
+from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_warnings
 from shared.operations.database_probe import probe_database
 from shared.postgres.database import Database
 from shared.rpc.response_sizes import size_warnings
@@ -37,7 +38,8 @@ def catalogue() -> None:
 @click.option(
     "--database",
     is_flag=True,
-    help="Also refuse contradictions to the catalogues that have run on the database at DATABASE_URL.",
+    help="Also compare with the catalogues that have run on the database at DATABASE_URL: refuse contradictions, and "
+    "warn of ids that look like earlier ones.",
 )
 def check(path: Path, against: Path | None, *, database: bool) -> int:
     """Check a catalogue exactly as the services do when they load it."""
@@ -48,11 +50,14 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
         problems += problems_of_old
     if old is not None and new is not None:
         problems += incompatibilities(old, new)
+    warnings = [*warnings_about(path, new), *size_warnings(new)] if new is not None else []
     if database and new is not None:
-        problems += _conflicts_with_record(new)
+        conflicts, warnings_of_record = _compared_with_record(new)
+        problems += conflicts
+        warnings += warnings_of_record
     for problem in dict.fromkeys(problems):
         say_error(str(problem))
-    for warning in [*warnings_about(path, new), *size_warnings(new)] if new is not None else ():
+    for warning in warnings:
         say_error(f"warning: {warning}")
     if problems or new is None:
         return 1
@@ -71,23 +76,23 @@ def _load(path: Path) -> tuple[Catalogue | None, list[Problem]]:
         return None, list(invalid.problems)
 
 
-def _conflicts_with_record(catalogue: Catalogue) -> list[Problem]:
-    """Return why the catalogue may not run on the database, or why that cannot be known."""
+def _compared_with_record(catalogue: Catalogue) -> tuple[Sequence[Problem], Sequence[Problem]]:
+    """Return why the catalogue may not run on the database, or why that cannot be known; and warnings."""
     url = os.environ.get("DATABASE_URL")
     if not url:
-        return [Problem("", "is not set", "DATABASE_URL")]
+        return [Problem("", "is not set", "DATABASE_URL")], []
     try:
         check_address(url)
     except AddressInvalid as invalid:
-        return [Problem("", str(invalid), "DATABASE_URL")]
+        return [Problem("", str(invalid), "DATABASE_URL")], []
     database = Database(url, pool_size=1, application_name="admin catalogue")
     database.open()
     try:
         unfit = probe_database(database)
         if unfit is not None:
-            return [Problem("", unfit, "DATABASE_URL")]
-        return conflicts_with_record(database, catalogue, deadline())
+            return [Problem("", unfit, "DATABASE_URL")], []
+        return conflicts_with_record(database, catalogue, deadline()), record_warnings(database, catalogue, deadline())
     except ChallengeError as error:
-        return [Problem("", str(error), "DATABASE_URL")]
+        return [Problem("", str(error), "DATABASE_URL")], []
     finally:
         database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import Catalogue, Source
@@ -28,6 +28,23 @@ def lookalikes(catalogue: Catalogue) -> Iterator[Problem]:
             first = seen.setdefault(_appearance(text), text)
             if first != text:
                 yield Problem(place, f"looks like {kind} {first!a}, but is another one")
+
+
+def lookalikes_of_record(catalogue: Catalogue, recorded: Mapping[str, Iterable[str]]) -> Iterator[Problem]:
+    """Yield a warning for each id that looks like another one of its kind that an earlier catalogue had.
+
+    `recorded` has the ids of earlier catalogues by kind, such as `goal`. What players have done is stored under the
+    earlier id.
+    """
+    for kind, ids in _ids(catalogue):
+        present = dict.fromkeys(ids)
+        earlier = {_appearance(text): text for text in sorted(recorded.get(kind, ())) if text not in present}
+        for text in present if earlier else ():
+            other = earlier.get(_appearance(text))
+            if other is not None:
+                yield Problem(
+                    f"{kind} {text!a}", f"looks like {kind} {other!a} of an earlier catalogue, but is another one"
+                )
 
 
 def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:

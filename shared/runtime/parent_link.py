@@ -1,7 +1,8 @@
 """The connection between a worker and its parent process: a socket pair on the worker's standard input.
 
 The parent sends the worker's index once, and the worker the port of its metrics. When the connection ends, the parent
-is gone, however it ended, and the worker stops as after SIGTERM. This works on every operating system.
+is gone, however it ended, and the worker stops as after SIGTERM. One that has not finished its start is killed: nothing
+waits for signals yet, and a start that hangs never would. This works on every operating system.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from shared.runtime.signals import ask_to_stop
 
 log = logging.getLogger(__name__)
 
+START_GRACE_S = 1.0
+"""Seconds that a worker has to finish its start after its parent has died. It may be accepting its first calls already:
+the start ends milliseconds after that."""
+
 
 class ParentLink:
     """The worker's end."""
@@ -28,6 +33,7 @@ class ParentLink:
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=os.dup(sys.stdin.fileno()))
         self._dies_with_parent = False
+        self._started = threading.Event()
 
     def wait_for_index(self) -> int | None:
         """Wait for the parent to assign this process its index, and return it; None if the parent ended before.
@@ -43,8 +49,11 @@ class ParentLink:
         return int(line)
 
     def tell_metrics_port(self, port: int) -> None:
-        """Tell the parent the port of this worker's metrics on the loopback interface."""
-        self._socket.sendall(b"%d\n" % port)
+        """Tell the parent that this worker has started, and the port of its metrics on the loopback interface."""
+        self._started.set()
+        # A parent that has died meanwhile asks to stop by that.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(b"%d\n" % port)
 
     def die_with_parent(self) -> None:
         """Have the end of the parent kill this process at once from now on: it was asked to stop, then its parent died.
@@ -61,6 +70,8 @@ class ParentLink:
         if self._dies_with_parent:
             os.kill(os.getpid(), signal.SIGKILL)
         ask_to_stop()
+        if not self._started.wait(START_GRACE_S):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class WorkerLink:

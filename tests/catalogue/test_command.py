@@ -81,6 +81,19 @@ def test_check_refuses_what_contradicts_the_record_in_the_database(
     assert len(err.splitlines()) == 1, "what both say is said once"
 
 
+def test_check_warns_of_ids_that_look_like_recorded_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    file = write_json(tmp_path / "catalogue.json", document(goal("win ")))
+    with opened(database_url, pool_size=1) as database:
+        record_catalogue(database, load(file), NOW, soon())
+    write_json(file, document(goal("win")))
+    assert main(["catalogue", "check", str(file), "--database"]) == 0
+    warning = "warning: goal 'win': looks like goal 'win ' of an earlier catalogue, but is another one\n"
+    assert capsys.readouterr().err == warning
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [

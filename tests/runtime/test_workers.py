@@ -94,6 +94,13 @@ def test_workers_stop_when_their_parent_is_killed() -> None:
     assert len(service.logged("part stopped", step="calls")) == 2
 
 
+def test_workers_whose_start_hangs_end_when_their_parent_is_killed() -> None:
+    with started("--workers", "2", TINY_MISHAP="hang at start") as service:
+        service.wait_for("hanging", count=2)
+        service.process.kill()
+        service.wait()
+
+
 def test_a_second_signal_kills_the_workers_too() -> None:
     with started("--workers", "2", TINY_MISHAP="hang at stop") as service:
         service.wait_for("started", count=2)

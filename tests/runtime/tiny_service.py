@@ -36,6 +36,7 @@ class TinySettings:
             "crash at start",
             "refuse to start",
             "slow start",
+            "hang at start",
             "hang at stop",
             "failing probe",
             "chatty",
@@ -58,6 +59,9 @@ def compose(settings: TinySettings, process: Process) -> None:
         raise StartRefused("there is no catalogue: set CATALOGUE")
     if settings.mishap == "slow start":
         threading.Event().wait(SLOW_START_S)
+    if settings.mishap == "hang at start":
+        log.info("hanging")
+        threading.Event().wait()
     if settings.mishap == "hang at stop":
         process.lifecycle.on_stop("hanging part", threading.Event().wait, timeout_s=60)
     if settings.mishap == "chatty":

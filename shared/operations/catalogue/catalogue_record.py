@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes
-from shared.catalogue.problem import CatalogueInvalid, Problem
+from shared.catalogue.lookalikes import lookalikes_of_record
+from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.domain.catalogue import Catalogue
 from shared.domain.identity import goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
@@ -43,6 +44,15 @@ def conflicts_with_record(database: Database, catalogue: Catalogue, deadline: fl
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     return database.autocommit(lambda connection: _conflicts(connection, catalogue), deadline)
+
+
+def record_warnings(database: Database, catalogue: Catalogue, deadline: float) -> tuple[Problem, ...]:
+    """Return which ids of the catalogue are easily confused with ids of earlier ones.
+
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    recorded = database.autocommit(catalogue_record.read_ids, deadline)
+    return ProblemList(lookalikes_of_record(catalogue, recorded)).reported()
 
 
 def _conflicts(connection: Connection, catalogue: Catalogue) -> list[Problem]:

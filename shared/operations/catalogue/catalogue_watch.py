@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from shared.catalogue.on_disk import CatalogueOnDisk
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
-from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.catalogue.catalogue_record import record_catalogue, record_warnings
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import Database
@@ -96,17 +96,18 @@ class CatalogueWatch(Generic[T]):
         if problem is not None:
             self._reason = f"the catalogue waits for the database: {problem}"
             return
-        now = self._clock()
+        now, deadline = self._clock(), time.monotonic() + RECORD_DEADLINE_S
         try:
-            record_catalogue(database, catalogue, now, time.monotonic() + RECORD_DEADLINE_S)
+            record_catalogue(database, catalogue, now, deadline)
         except CatalogueInvalid as invalid:
             self._waiting = None
             self._refuse(invalid)
             return
+        warnings = [*self._on_disk.warnings, *record_warnings(database, catalogue, deadline)]
         self.live.take(catalogue, now)
         self._waiting = None
         log.info("catalogue in use", extra={"version": catalogue.version, "goals": len(catalogue.goals)})
-        for warning in self._on_disk.warnings:
+        for warning in warnings:
             log.warning("catalogue warning", extra={"problem": str(warning)})
 
     def _refuse(self, invalid: CatalogueInvalid) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from shared.domain.identity import GoalIdentity
@@ -12,6 +13,7 @@ from shared.postgres.statements import statement
 
 _INSERT_IDENTITIES = statement("insert_goal_identities")
 _READ_IDENTITIES = statement("read_goal_identities")
+_READ_IDS = statement("read_recorded_ids")
 _INSERT_VERSION = statement("insert_catalogue_version")
 _HAS_RUN = statement("has_catalogue_version_run")
 
@@ -27,6 +29,14 @@ def read_identities(connection: Connection, goal_ids: Iterable[str]) -> dict[str
     """Return the recorded definitions of these goal ids; unknown ones are left out."""
     rows = _READ_IDENTITIES.rows(connection, text_array(list(goal_ids)))
     return {goal_id: GoalIdentity(*identity) for goal_id, *identity in rows}
+
+
+def read_ids(connection: Connection) -> dict[str, list[str]]:
+    """Return the recorded ids of all catalogues by kind, such as `goal`."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for kind, text in _READ_IDS.rows(connection):
+        ids[kind].append(text)
+    return ids
 
 
 def insert_version(connection: Connection, version: str, now: Instant) -> None:

@@ -25,3 +25,20 @@ ON CONFLICT (version) DO NOTHING;
 -- Return whether any process has ever used this catalogue version.
 -- $1 version
 SELECT EXISTS (SELECT FROM catalogue_version WHERE version = $1);
+
+-- name: read_recorded_ids
+-- Return the ids that catalogues had, with their kind: of goals and leaderboards all, of stats, challenges and tags those
+-- that other rows name.
+SELECT 'goal', goal_id FROM goal_identity
+UNION ALL
+SELECT 'leaderboard', board_id FROM leaderboard
+UNION ALL
+(
+    SELECT 'stat', stat_code FROM goal_identity WHERE stat_code <> ''
+    UNION
+    SELECT 'stat', stat_code FROM leaderboard WHERE stat_code <> ''
+    UNION
+    SELECT scope, scope_id FROM leaderboard WHERE scope IN ('challenge', 'tag')
+    UNION
+    SELECT 'challenge', challenge_id FROM challenge_report
+);

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.catalogue.problem import CatalogueInvalid
-from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal
-from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
+from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal, Source, Stat
+from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue, record_warnings
 from shared.operations.catalogue.catalogue_watch import RECORD_DEADLINE_S
 from shared.postgres.database import Database
 from tests.support.databases import opened, soon
 from tests.support.goals import catalogue_of, goal
+from tests.support.leaderboards import board
 from tests.support.services import NOW, rows
 from tests.support.strategies import QUOTED
 
@@ -91,6 +92,23 @@ def test_a_removed_goal_keeps_its_identity(database: Database) -> None:
     record_catalogue(database, version_of("second", goal("other")), NOW, soon())
     assert problems_of(database, version_of("third", goal("other"), OTHERWISE)) != []
     assert problems_of(database, version_of("fourth", goal("other"), WIN)) == []
+
+
+@pytest.mark.parametrize(("earlier", "later"), [("Zo\u00eb", "Zoe\u0308"), ("win", "win\u200b"), ("win ", "win")])
+def test_ids_that_look_like_recorded_ones_are_reported(database: Database, earlier: str, later: str) -> None:
+    old, new = (
+        Catalogue(name, catalogue_of(goal(text, stat=Stat(Source.STAT, text))).challenges, leaderboards=(board(text),))
+        for name, text in (("old", earlier), ("new", later))
+    )
+    record_catalogue(database, old, NOW, soon())
+    assert record_warnings(database, old, soon()) == (), "an id does not look like itself"
+    expected = [
+        f"{kind} {later!a}: looks like {kind} {earlier!a} of an earlier catalogue, but is another one"
+        for kind in ("goal", "leaderboard", "stat")
+    ]
+    assert [str(warning) for warning in record_warnings(database, new, soon())] == expected
+    record_catalogue(database, new, NOW, soon())
+    assert [str(warning) for warning in record_warnings(database, new, soon())] == expected, "also while it is in use"
 
 
 def test_a_record_written_by_another_release_is_compared_unchanged(database: Database, database_url: str) -> None:

@@ -233,12 +233,16 @@ def test_without_a_database_a_changed_catalogue_waits(
 def test_warnings_about_the_catalogue_in_use_are_logged(
     tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_json(tmp_path / "a.json", document(goal("win "), goal("win")))
+    write_json(tmp_path / "a.json", document(goal("lose")))
+    watch = watching(tmp_path)
+    watch.poll(database)
+    write_json(tmp_path / "a.json", document(goal("win "), goal("win"), goal("lose\u200b")))
     write_json(tmp_path / "B.JSON", document(goal("draw")))
-    watching(tmp_path).poll(database)
+    look_twice(watch, database)
     warnings = [record.__dict__["problem"] for record in caplog.records if record.message == "catalogue warning"]
-    assert len(warnings) == 3
+    assert len(warnings) == 5
     assert warnings[0].startswith(str(tmp_path / "B.JSON"))
+    assert "looks like goal 'lose' of an earlier catalogue" in warnings[-1]
 
 
 def test_a_catalogue_replaced_by_a_pipe_is_refused_and_polling_goes_on(
