@@ -88,7 +88,7 @@ def _compared_with_record(catalogue: Catalogue) -> tuple[Sequence[Problem], Sequ
     database = Database(url, pool_size=1, application_name="admin catalogue")
     database.open()
     try:
-        unfit = probe_database(database)
+        unfit = probe_database(database, by_service=False)
         if unfit is not None:
             return [Problem("", unfit, "DATABASE_URL")], []
         return conflicts_with_record(database, catalogue, deadline()), record_warnings(database, catalogue, deadline())

@@ -75,12 +75,11 @@ def open_database(command: str) -> Iterator[Database]:
     try:
         yield database
     except (ChallengeError, PlayerUnknown) as error:
-        stop(str(error) if database.problem is None else f"{error}: {database.problem}")
-    except Exception as error:
         missing = missing_right(error)
-        if missing is None:
-            raise
-        stop(f"{missing}: run this as challenge_operator, or another role with its rights (docs/operations.md, Roles)")
+        if missing is not None:
+            role = "run this as challenge_operator, or another role with its rights"
+            stop(f"{missing}: {role} (docs/operations.md, Roles)")
+        stop(str(error) if database.problem is None else f"{error}: {database.problem}")
     finally:
         database.close()
 

@@ -9,6 +9,7 @@ from shared.postgres import database_clock, schema
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
+from shared.postgres.rights import rights_problem
 from shared.postgres.sessions import session_problem
 from shared.runtime.clocks import Clocks
 
@@ -16,11 +17,14 @@ PROBE_DEADLINE_S = 2.0
 """A database that takes longer counts as unavailable."""
 
 
-def probe_database(database: Database, clocks: Clocks | None = None) -> str | None:
-    """Return why the database cannot be used; None if it can. Its clock is compared with the process's on the way."""
+def probe_database(database: Database, clocks: Clocks | None = None, *, by_service: bool = True) -> str | None:
+    """Return why the database cannot be used; None if it can. Its clock is compared with the process's on the way.
+
+    A service needs more rights than other processes.
+    """
     deadline = time.monotonic() + PROBE_DEADLINE_S
     try:
-        problem = database.autocommit(_problem, deadline)
+        problem = database.autocommit(lambda connection: _problem(connection, by_service=by_service), deadline)
         if clocks is not None and problem is None:
             database.autocommit(lambda connection: clocks.read(lambda: database_clock.read(connection)), deadline)
         return problem or _write_problem(database, deadline)
@@ -28,8 +32,8 @@ def probe_database(database: Database, clocks: Clocks | None = None) -> str | No
         return str(error) if database.problem is None else f"{error}: {database.problem}"
 
 
-def _problem(connection: Connection) -> str | None:
-    problem = session_problem(connection)
+def _problem(connection: Connection, *, by_service: bool) -> str | None:
+    problem = session_problem(connection) or (rights_problem(connection) if by_service else None)
     if problem is not None:
         return problem
     missing = schema.missing(connection)

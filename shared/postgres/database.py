@@ -43,11 +43,16 @@ CLOSE_S = 1.0
 POOL_THREADS = 3
 """Threads of the pool that connect. All of them may be waiting for a silent server when the pool is closed."""
 CONFLICT_ATTEMPTS_MAX = 5
-SCHEMA_LOG_INTERVAL_S = 10.0
+FAULT_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
 REMAINING_MIN_S = 0.002
 """Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement must be
 cancelled."""
+
+
+_SETUP_FAULTS = {Failure.SCHEMA: "unexpected database schema", Failure.DENIED: "the role lacks a right"}
+_OF_STATEMENTS = frozenset({Failure.CONFLICT, Failure.LOCKED, *_SETUP_FAULTS})
+"""Failures that say nothing against the connections."""
 
 
 class _Withdrawn(Exception):
@@ -68,7 +73,7 @@ class Database:
         """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
         self._silence = Silence()
         self._telemetry = telemetry
-        self._schema_logged_at = -SCHEMA_LOG_INTERVAL_S
+        self._fault_logged_at = -FAULT_LOG_INTERVAL_S
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
@@ -198,11 +203,11 @@ class Database:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:
                     raise
-                if failure is Failure.SCHEMA:
-                    self._log_schema_failure(error)
+                if failure in _SETUP_FAULTS:
+                    self._log_setup_fault(_SETUP_FAULTS[failure], error)
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
-                self._well = self._well and failure in (Failure.CONFLICT, Failure.LOCKED, Failure.SCHEMA)
+                self._well = self._well and (failure in _OF_STATEMENTS)
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )
@@ -212,12 +217,12 @@ class Database:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
 
-    def _log_schema_failure(self, error: psycopg.Error) -> None:
-        # Every call meets it while the schema is not the expected one: one line in a while is enough.
+    def _log_setup_fault(self, fault: str, error: psycopg.Error) -> None:
+        # Every call meets it until the database is set up as expected: one line in a while is enough.
         now = time.monotonic()
-        if now >= self._schema_logged_at + SCHEMA_LOG_INTERVAL_S:
-            self._schema_logged_at = now
-            log.error("statement failed: unexpected database schema", exc_info=error)
+        if now >= self._fault_logged_at + FAULT_LOG_INTERVAL_S:
+            self._fault_logged_at = now
+            log.error("statement failed: %s", fault, exc_info=error)
 
     def _borrow(self, deadline: float) -> Connection:
         """Return a connection of the pool that gives up at the deadline."""

@@ -65,6 +65,8 @@ class Failure(Enum):
     SCHEMA = auto()
     """A table, column, function or schema that the statement names does not exist: it is not migrated
     yet, or is being replaced."""
+    DENIED = auto()
+    """The role of the connection lacks a right."""
     BUG = auto()
     """The statement is wrong."""
 
@@ -88,6 +90,8 @@ def classify(error: psycopg.Error) -> Failure:
         return Failure.UNAVAILABLE
     if state in _SCHEMA_STATES:
         return Failure.SCHEMA
+    if state == "42501":
+        return Failure.DENIED
     if state[:2] == "22":
         return Failure.CONTENT
     if state[:2] == "23":
@@ -102,8 +106,11 @@ def violated_constraint(error: psycopg.Error) -> str | None:
 
 
 def missing_right(error: Exception) -> str | None:
-    """Return what the role may not do, in the words of the server; None if the error is another one."""
-    return error.diag.message_primary if isinstance(error, psycopg.errors.InsufficientPrivilege) else None
+    """Return what the role may not do, in the words of the server; None if the error has another cause."""
+    for each in (error, error.__cause__):
+        if isinstance(each, psycopg.errors.InsufficientPrivilege):
+            return each.diag.message_primary
+    return None
 
 
 def to_domain(failure: Failure) -> ChallengeError:

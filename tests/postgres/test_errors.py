@@ -35,6 +35,7 @@ MEANINGS = {
     "42703": Failure.SCHEMA,
     "42704": Failure.SCHEMA,
     "42883": Failure.SCHEMA,
+    "42501": Failure.DENIED,
     "42601": Failure.BUG,
     "21000": Failure.BUG,
 }
@@ -44,6 +45,7 @@ CALLER_ERRORS: dict[Failure, type[ChallengeError]] = {
     Failure.CONFLICT: DatabaseUnavailable,
     Failure.LOCKED: DatabaseUnavailable,
     Failure.SCHEMA: DatabaseUnavailable,
+    Failure.DENIED: DatabaseUnavailable,
     Failure.UNAVAILABLE: DatabaseUnavailable,
     Failure.TIMEOUT: DeadlineExceeded,
 }

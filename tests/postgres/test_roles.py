@@ -14,22 +14,24 @@ import pytest
 from psycopg import sql
 
 from admin.__main__ import main
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY, HOUR
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.database_probe import probe_database
 from shared.operations.events.ledger_partitions import LedgerPartitions, keep_ledger_partitions
+from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres import schema
 from shared.postgres.events import ledger_partitions
 from shared.postgres.maintenance import maintenance_commands
 from shared.postgres.maintenance.maintenance import MaintenanceRefused, maintenance
+from shared.runtime.telemetry import Telemetry
 from tests.admin.site import DOCUMENT
 from tests.catalogue.documents import loaded, write_json
 from tests.support.databases import opened, soon
 from tests.support.flushing import flush
-from tests.support.leaderboards import ranked_now
 from tests.support.postgres_server import PostgresServer
-from tests.support.services import NOW
+from tests.support.services import NOW, ManualClock
 from tests.support.strategies import KILLS
 
 ROLES = schema.MIGRATIONS.parent / "deploy" / "roles.sql"
@@ -41,6 +43,13 @@ AUDITS = {
     "points_adjustment": "(user_id, adjustment_id, adjust_time, points, operator, reason, database_role)"
     " VALUES ('ana', gen_random_uuid(), now(), 1, 'ada', 'why', 'somebody else')",
 }
+
+
+# Without a right it is refused before it does anything.
+_NEEDS_ALL = (
+    "WITH refused AS (UPDATE tally SET events = 0 WHERE false RETURNING user_id)"
+    " SELECT user_id, make_event_seen_partition(date '2024-02-29') FROM refused, _yoyo_migration"
+)
 
 
 class Addresses(NamedTuple):
@@ -88,22 +97,49 @@ def addresses(request: pytest.FixtureRequest) -> Iterator[Addresses]:
         administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def test_a_service_that_owns_nothing_does_everything(addresses: Addresses) -> None:
-    assert execute(addresses.service, "SELECT count(*) FROM pg_tables WHERE tableowner = current_user") == [(0,)]
-    with opened(addresses.service) as database:
+def work_as_a_service(url: str) -> None:
+    """Do what services do with the database, as a role that owns nothing."""
+    assert execute(url, "SELECT count(*) FROM pg_tables WHERE tableowner = current_user") == [(0,)]
+    with opened(url) as database:
         assert probe_database(database) is None
         record_catalogue(database, CATALOGUE, NOW, soon())
         keep_ledger_partitions(database, 72 * HOUR, NOW, soon())
         outcomes = flush(database, CATALOGUE, [Event("1", "ana", NOW, KILLS, delta=3, value=7)], soon())
         assert [outcome and outcome.verdict for outcome in outcomes] == [Verdict.APPLIED]
         assert database.autocommit(ledger_partitions.days_without_partition, soon()) == 0
-    ranked_now(addresses.service, CATALOGUE)
-    assert execute(addresses.readonly, "SELECT DISTINCT user_id FROM leaderboard_ranking") == [("ana",)]
-    with opened(addresses.service) as database:
+    with opened(url, pool_size=1) as database:
+        assert RankingRefresh(database, ManualClock(NOW), Telemetry()).one_pass()
+    assert execute(url, "SELECT DISTINCT user_id FROM leaderboard_ranking") == [("ana",)]
+    with opened(url) as database:
         # A pass drops one day.
         for _ in range(8):
             keep_ledger_partitions(database, 72 * HOUR, NOW + 30 * DAY, soon())
-    assert execute(addresses.owner, "SELECT count(*) FROM event_seen") == [(0,)]
+    assert execute(url, "SELECT count(*) FROM event_seen") == [(0,)]
+
+
+def test_a_service_that_owns_nothing_does_everything(addresses: Addresses) -> None:
+    work_as_a_service(addresses.service)
+
+
+def test_the_probe_names_a_right_that_the_service_lacks(addresses: Addresses) -> None:
+    with opened(addresses.service, pool_size=1) as database:
+        for right, named in (
+            ("EXECUTE ON FUNCTION make_event_seen_partition(date)", "make_event_seen_partition(date)"),
+            ("UPDATE ON tally", "UPDATE ON TABLE tally"),
+            ("SELECT ON _yoyo_migration", "SELECT ON TABLE _yoyo_migration"),
+            ("USAGE ON SCHEMA public", "USAGE ON SCHEMA"),
+        ):
+            execute(addresses.superuser, f"REVOKE {right} FROM challenge_service, PUBLIC")
+            problem = probe_database(database)
+            assert problem is not None
+            assert problem.startswith("role 'challenge_service' ")
+            assert named in problem
+            with pytest.raises(DatabaseUnavailable):
+                database.autocommit(lambda connection: connection.execute(_NEEDS_ALL), soon())
+            execute(addresses.superuser, f"GRANT {right} TO challenge_service")
+        assert probe_database(database) is None
+    with opened(addresses.operator, pool_size=1) as database:
+        assert probe_database(database, by_service=False) is None, "operators need fewer"
 
 
 def test_only_the_service_may_change_partitions(addresses: Addresses) -> None:
@@ -120,11 +156,11 @@ def test_the_number_of_days_without_partition_is_true_while_none_can_be_created(
     )
     with opened(addresses.readonly, pool_size=1) as database:
         duty = LedgerPartitions(database, lambda: 72 * HOUR, lambda: NOW)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(DatabaseUnavailable):
             duty.one_pass()
         assert duty.days_without_partition == 1
         execute(addresses.owner, "REVOKE SELECT ON event_seen_default FROM challenge_readonly")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(DatabaseUnavailable):
             duty.one_pass()
         assert math.isnan(duty.days_without_partition)
 

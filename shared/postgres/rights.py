@@ -1,0 +1,78 @@
+"""The rights that the role of a service needs on tables and functions: those that its statements use."""
+
+from __future__ import annotations
+
+from shared.postgres.arrays import text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_MISSING = statement("missing_rights")
+
+SHOWN_MAX = 5
+"""Number of missing rights that a reason lists."""
+
+TABLES = {
+    "_yoyo_migration": "SELECT",
+    "assignment": "SELECT INSERT UPDATE",
+    "catalogue_version": "SELECT INSERT",
+    "challenge_count": "SELECT INSERT UPDATE",
+    "challenge_report": "SELECT INSERT DELETE",
+    "completion": "SELECT INSERT UPDATE",
+    "database_identity": "SELECT",
+    "event_horizon": "SELECT INSERT UPDATE",
+    "event_ledger": "SELECT",
+    "event_seen": "SELECT INSERT",
+    "event_seen_default": "SELECT DELETE",
+    "goal_identity": "SELECT INSERT",
+    "leaderboard": "SELECT INSERT UPDATE",
+    "leaderboard_final": "SELECT INSERT",
+    "leaderboard_journal": "SELECT INSERT DELETE",
+    "leaderboard_mark": "SELECT",
+    "leaderboard_period": "SELECT INSERT UPDATE",
+    "leaderboard_ranking": "SELECT",
+    "leaderboard_refresh": "SELECT INSERT UPDATE",
+    "leaderboard_score": "SELECT",
+    "player": "SELECT INSERT UPDATE",
+    "redis_prefix": "SELECT INSERT",
+    "reward_outbox": "SELECT INSERT UPDATE",
+    "reward_queue_mark": "SELECT INSERT DELETE",
+    "standing": "SELECT INSERT UPDATE",
+    "tally": "SELECT INSERT UPDATE",
+}
+"""Rights on rows, by table or view."""
+
+FUNCTIONS = (
+    "instant(bigint)",
+    "microseconds(timestamptz)",
+    "database_time()",
+    "database_key()",
+    "server_timeline()",
+    "event_horizon_in_force(timestamptz)",
+    "make_event_seen_partition(date)",
+    "drop_event_seen_partitions(date)",
+    "refresh_leaderboard_ranking()",
+    "refresh_leaderboard_mark()",
+    "analyze_leaderboard_ranking()",
+    "analyze_leaderboard_mark()",
+    "leaderboard_place(text, timestamptz, bigint, timestamptz, text)",
+)
+"""Functions to execute."""
+
+_PAIRS = [(table, right) for table, rights in TABLES.items() for right in rights.split()]
+_PARAMETERS = (
+    text_array([table for table, _ in _PAIRS]),
+    text_array([right for _, right in _PAIRS]),
+    text_array(FUNCTIONS),
+)
+
+
+def rights_problem(connection: Connection) -> str | None:
+    """Return which rights the role of the connection lacks; None if it has all that a service needs."""
+    role, schema, missing = _MISSING.only_row(connection, *_PARAMETERS)
+    remedy = "(docs/operations.md, Roles)"
+    if schema is None:
+        return f"role {role!r} may not use any schema of its search path: GRANT USAGE ON SCHEMA {remedy}"
+    if not missing:
+        return None
+    more = f" and {len(missing) - SHOWN_MAX} more" if len(missing) > SHOWN_MAX else ""
+    return f"role {role!r} lacks rights: {', '.join(missing[:SHOWN_MAX])}{more} {remedy}"
