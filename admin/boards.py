@@ -18,7 +18,6 @@ from admin.terminal import over_text, period_text, say, say_error, time_text
 from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
-from shared.domain.periods import period_at
 from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
@@ -142,7 +141,7 @@ def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
             leaderboard = board_of(access.catalogue, board)
             rankings = [ranking for ranking in rankings if ranking.board_id == leaderboard.id]
             if period is not None:
-                start = period_at(leaderboard.schedule, period).start
+                start = leaderboard.schedule.period_at(period).start
                 rankings = [ranking for ranking in rankings if ranking.period_start == start]
         if not rankings:
             stop("there is no such ranking that may still change; services open them when they use the catalogue")

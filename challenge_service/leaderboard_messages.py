@@ -5,7 +5,7 @@ from __future__ import annotations
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from shared.domain.catalogue import Leaderboard, LeaderboardMeasure, Scope, ScopeKind
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.rankings import Ranked
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
@@ -18,10 +18,10 @@ MEASURES = {
     LeaderboardMeasure.DAYS: rpc.LEADERBOARD_MEASURE_DAYS,
 }
 SCHEDULES = {
-    Schedule.LIFETIME: rpc.LEADERBOARD_SCHEDULE_ALL_TIME,
-    Schedule.DAY: rpc.LEADERBOARD_SCHEDULE_DAY,
-    Schedule.WEEK: rpc.LEADERBOARD_SCHEDULE_WEEK,
-    Schedule.MONTH: rpc.LEADERBOARD_SCHEDULE_MONTH,
+    LIFETIME: rpc.LEADERBOARD_SCHEDULE_ALL_TIME,
+    DAILY: rpc.LEADERBOARD_SCHEDULE_DAY,
+    WEEKLY: rpc.LEADERBOARD_SCHEDULE_WEEK,
+    MONTHLY: rpc.LEADERBOARD_SCHEDULE_MONTH,
 }
 
 

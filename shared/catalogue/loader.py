@@ -36,7 +36,7 @@ from shared.domain.catalogue import (
     Source,
     Stat,
 )
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY, LIFETIME, MONTHLY, WEEKLY
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
@@ -108,10 +108,10 @@ def _goal(form: GoalForm, challenge_id: str) -> Goal:
 
 
 _SCHEDULES = {
-    LeaderboardSchedule.ALL_TIME: Schedule.LIFETIME,
-    LeaderboardSchedule.DAY: Schedule.DAY,
-    LeaderboardSchedule.WEEK: Schedule.WEEK,
-    LeaderboardSchedule.MONTH: Schedule.MONTH,
+    LeaderboardSchedule.ALL_TIME: LIFETIME,
+    LeaderboardSchedule.DAY: DAILY,
+    LeaderboardSchedule.WEEK: WEEKLY,
+    LeaderboardSchedule.MONTH: MONTHLY,
 }
 
 

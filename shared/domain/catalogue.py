@@ -6,13 +6,15 @@ it as an argument instead of reading the current one twice.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from shared.domain.periods import Schedule
+from shared.domain.periods import LIFETIME, Schedule
 
 AMOUNT_MAX = 2**40
 """Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
@@ -71,7 +73,7 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal. Its id is permanent: source, stat and counting never change under one id."""
+    """A goal. Its id is permanent: source, stat, counting and schedule never change under one id."""
 
     id: str
     challenge_id: str
@@ -85,6 +87,8 @@ class Goal:
     requires: tuple[str, ...] = ()
     points: int = 0
     """Points for completing the goal: 0 to `AMOUNT_MAX`."""
+    schedule: Schedule = LIFETIME
+    """The goal has progress and a completion of its own in each period of this schedule."""
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
 
@@ -137,7 +141,7 @@ class Leaderboard:
     measure: LeaderboardMeasure
     ranked: Scope | Stat
     """The scope whose points count if the measure is `POINTS`, else the stat whose tally has the measure."""
-    schedule: Schedule = Schedule.LIFETIME
+    schedule: Schedule = LIFETIME
     """The leaderboard has one ranking for each period of this schedule."""
     ascending: bool = False
     """True if the lowest score is first."""
@@ -209,11 +213,11 @@ class Catalogue:
         return {board.id: board for board in self.leaderboards}
 
     @cached_property
-    def leaderboards_over(self) -> Mapping[tuple[Scope | Stat, Schedule], tuple[Leaderboard, ...]]:
-        """The leaderboards by what they rank (a scope's points or a stat's tally) and by schedule."""
-        boards: dict[tuple[Scope | Stat, Schedule], list[Leaderboard]] = {}
+    def leaderboards_over(self) -> Mapping[tuple[Scope | Stat, str], tuple[Leaderboard, ...]]:
+        """The leaderboards by what they rank (a scope's points or a stat's tally) and by their schedule's text."""
+        boards: dict[tuple[Scope | Stat, str], list[Leaderboard]] = {}
         for board in self.leaderboards:
-            boards.setdefault((board.ranked, board.schedule), []).append(board)
+            boards.setdefault((board.ranked, board.schedule.text), []).append(board)
         return {over: tuple(found) for over, found in boards.items()}
 
     @cached_property
@@ -236,8 +240,15 @@ class Catalogue:
     @cached_property
     def tally_schedules(self) -> Mapping[Stat, tuple[Schedule, ...]]:
         """The stats that are also tallied by period, each with its schedules other than the lifetime."""
-        by_period = {stat: sorted(found - {Schedule.LIFETIME}) for stat, found in self.leaderboard_schedules.items()}
-        return {stat: tuple(schedules) for stat, schedules in by_period.items() if schedules}
+        found: dict[Stat, set[Schedule]] = defaultdict(set)
+        for stat, schedules in self.leaderboard_schedules.items():
+            found[stat] |= schedules
+        for goal in self.goals.values():
+            found[goal.stat].add(goal.schedule)
+        by_period = {stat: schedules - {LIFETIME} for stat, schedules in found.items()}
+        return {
+            stat: tuple(sorted(schedules, key=attrgetter("text"))) for stat, schedules in by_period.items() if schedules
+        }
 
     @cached_property
     def ladders(self) -> Mapping[Stat, tuple[Ladder, ...]]:

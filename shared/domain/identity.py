@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.domain.catalogue import Goal, Leaderboard, Scope, Stat
-from shared.domain.periods import Schedule
 
 
 class GoalIdentity(NamedTuple):
@@ -23,7 +22,7 @@ class GoalIdentity(NamedTuple):
 
 def goal_identity(goal: Goal) -> GoalIdentity:
     """Return the identity of a goal."""
-    return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, Schedule.LIFETIME.value)
+    return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, goal.schedule.text)
 
 
 class LeaderboardIdentity(NamedTuple):
@@ -52,6 +51,6 @@ def leaderboard_identity(board: Leaderboard) -> LeaderboardIdentity:
         scope_id=scope and scope.id,
         source=stat and stat.source.value,
         stat_code=stat and stat.code,
-        schedule=board.schedule.value,
+        schedule=board.schedule.text,
         ascending=board.ascending,
     )

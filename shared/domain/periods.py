@@ -6,8 +6,8 @@ boundaries are in UTC. An event belongs to the period in which it happened, not 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 from shared.domain.instant import DAY, Instant, to_datetime, to_instant
@@ -20,17 +20,6 @@ LIFETIME_START: Instant = 0
 """Start of the lifetime's only period: finite, so that it can be part of a key."""
 
 
-class Schedule(StrEnum):
-    """The frequency at which counting restarts. Values are stored in the database."""
-
-    LIFETIME = "lifetime"
-    """Never restarts."""
-    DAY = "day/UTC"
-    WEEK = "week/UTC"
-    """Monday to Sunday."""
-    MONTH = "month/UTC"
-
-
 class Period(NamedTuple):
     """The half-open interval [start, end)."""
 
@@ -39,29 +28,43 @@ class Period(NamedTuple):
     """None for the lifetime."""
 
 
-def period_at(schedule: Schedule, instant: Instant) -> Period:
-    """Return the period that contains the instant."""
-    match schedule:
-        case Schedule.LIFETIME:
-            return Period(LIFETIME_START, None)
-        case Schedule.DAY:
-            start = instant - instant % DAY
-            return Period(start, start + DAY)
-        case Schedule.WEEK:
-            start = instant - (instant - _FIRST_MONDAY) % _WEEK
-            return Period(start, start + _WEEK)
-        case Schedule.MONTH:
-            moment = to_datetime(instant)
-            following = moment.year * 12 + moment.month
-            return Period(
-                to_instant(datetime(moment.year, moment.month, 1, tzinfo=UTC)),
-                to_instant(datetime(following // 12, following % 12 + 1, 1, tzinfo=UTC)),
-            )
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The frequency at which counting restarts."""
+
+    text: str
+    """The schedule's canonical text, which is stored in the database and in the keys of tallies and standings."""
+
+    def period_at(self, instant: Instant) -> Period:
+        """Return the period that contains the instant."""
+        match self.text:
+            case "day/UTC":
+                start = instant - instant % DAY
+                return Period(start, start + DAY)
+            case "week/UTC":
+                start = instant - (instant - _FIRST_MONDAY) % _WEEK
+                return Period(start, start + _WEEK)
+            case "month/UTC":
+                moment = to_datetime(instant)
+                following = moment.year * 12 + moment.month
+                return Period(
+                    to_instant(datetime(moment.year, moment.month, 1, tzinfo=UTC)),
+                    to_instant(datetime(following // 12, following % 12 + 1, 1, tzinfo=UTC)),
+                )
+        return Period(LIFETIME_START, None)
+
+
+LIFETIME = Schedule("lifetime")
+"""Never restarts."""
+DAILY = Schedule("day/UTC")
+WEEKLY = Schedule("week/UTC")
+"""Monday to Sunday."""
+MONTHLY = Schedule("month/UTC")
 
 
 def periods_from(schedule: Schedule, first: Instant, now: Instant) -> tuple[Period, ...]:
     """Return the periods from the one that contains `first` to the one after the current one."""
-    periods = [period_at(schedule, first)]
+    periods = [schedule.period_at(first)]
     while (end := periods[-1].end) is not None and periods[-1].start <= now:
-        periods.append(period_at(schedule, end))
+        periods.append(schedule.period_at(end))
     return tuple(periods)

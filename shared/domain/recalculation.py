@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import EVERYTHING, Scope
 from shared.domain.instant import Instant
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY, LIFETIME, Schedule
 from shared.domain.standings import (
     CompletionRecord,
     Parts,
@@ -98,9 +98,9 @@ def is_maintained(key: StandingKey, points_schedules: PointsSchedules) -> bool:
     """Return True if transactions under this catalogue maintain the standing."""
     scope = Scope(key.scope, key.scope_id)
     return (
-        key.schedule is Schedule.LIFETIME
-        or (key.schedule is Schedule.DAY and scope == EVERYTHING)
-        or key.schedule in points_schedules.get(scope, ())
+        key.schedule == LIFETIME.text
+        or (key.schedule == DAILY.text and scope == EVERYTHING)
+        or any(schedule.text == key.schedule for schedule in points_schedules.get(scope, ()))
     )
 
 

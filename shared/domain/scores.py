@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
 from shared.domain.instant import DAY, Day, Instant
-from shared.domain.periods import Schedule
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import Measures
 
@@ -49,7 +48,8 @@ class TallyState(NamedTuple):
 
     user_id: str
     stat: Stat
-    schedule: Schedule
+    schedule: str
+    """Canonical text of the schedule."""
     period_start: Instant
     measures: Measures
     sum_time: Instant | None

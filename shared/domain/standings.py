@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import EVERYTHING, Goal, Scope, ScopeKind, scopes_of
 from shared.domain.instant import Instant
-from shared.domain.periods import Schedule, period_at
+from shared.domain.periods import DAILY, LIFETIME, Schedule
 from shared.domain.tally import SUM_MAX
 
 
@@ -21,7 +21,8 @@ class StandingKey(NamedTuple):
     """The key of a standing. Transactions lock standings in key order."""
 
     user_id: str
-    schedule: Schedule
+    schedule: str
+    """Canonical text of the schedule."""
     period_start: Instant
     scope: ScopeKind
     scope_id: str
@@ -118,13 +119,13 @@ def add_up(parts: Iterable[tuple[StandingKey, Standing]]) -> dict[StandingKey, S
 
 def _keys(user_id: str, scope: Scope, time: Instant | None, of_boards: Iterable[Schedule]) -> Iterator[StandingKey]:
     """Yield the lifetime in every scope, the day for everything, and the periods that leaderboards rank by."""
-    schedules = {Schedule.LIFETIME}
+    schedules = {LIFETIME}
     if time is not None:
         schedules.update(of_boards)
         if scope == EVERYTHING:
-            schedules.add(Schedule.DAY)
+            schedules.add(DAILY)
     for schedule in schedules:
-        yield StandingKey(user_id, schedule, period_at(schedule, time or 0).start, scope.kind, scope.id)
+        yield StandingKey(user_id, schedule.text, schedule.period_at(time or 0).start, scope.kind, scope.id)
 
 
 def _or_never(time: Instant | None) -> float:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Counting, Stat
 from shared.domain.events import Event
 from shared.domain.instant import DAY, Day, Instant
-from shared.domain.periods import LIFETIME_START, Schedule, period_at
+from shared.domain.periods import LIFETIME, LIFETIME_START, Schedule
 
 SUM_MAX = 2**62
 """The value at which sums saturate: half the range of a bigint, so that comparing cannot overflow."""
@@ -26,7 +26,8 @@ class TallyKey(NamedTuple):
 
     user_id: str
     stat: Stat
-    schedule: Schedule = Schedule.LIFETIME
+    schedule: str = LIFETIME.text
+    """Canonical text of the schedule."""
     period_start: Instant = LIFETIME_START
 
 
@@ -139,7 +140,7 @@ def fold(
             tally = lifetimes[key] = Tally()
         tally.add(event, by_day)
         for schedule in schedules.get(stat, ()):
-            period = TallyKey(event.user_id, stat, schedule, period_at(schedule, event.time).start)
+            period = TallyKey(event.user_id, stat, schedule.text, schedule.period_at(event.time).start)
             tallies.setdefault(period, Tally()).add(event, by_day)
     for (user_id, stat), tally in lifetimes.items():
         tallies[TallyKey(user_id, stat)] = tally

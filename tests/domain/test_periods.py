@@ -10,47 +10,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.instant import DAY, Instant, to_datetime, to_instant
-from shared.domain.periods import LIFETIME_START, Period, Schedule, period_at, periods_from
+from shared.domain.periods import DAILY, LIFETIME, LIFETIME_START, MONTHLY, WEEKLY, Period, Schedule, periods_from
 
-restarting = st.sampled_from([schedule for schedule in Schedule if schedule is not Schedule.LIFETIME])
+restarting = st.sampled_from([DAILY, WEEKLY, MONTHLY])
 instants = st.integers(0, 300 * 365 * DAY)
 
 
 @given(restarting, instants)
 def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
-    start, end = period_at(schedule, instant)
+    start, end = schedule.period_at(instant)
     assert end is not None
     assert start <= instant < end
-    assert period_at(schedule, start) == period_at(schedule, end - 1) == (start, end)
-    assert period_at(schedule, end).start == end
+    assert schedule.period_at(start) == schedule.period_at(end - 1) == (start, end)
+    assert schedule.period_at(end).start == end
 
 
 @given(instants)
 def test_the_lifetime_never_restarts(instant: Instant) -> None:
-    assert period_at(Schedule.LIFETIME, instant) == Period(LIFETIME_START, None)
-    assert periods_from(Schedule.LIFETIME, 0, instant) == (Period(LIFETIME_START, None),)
+    assert LIFETIME.period_at(instant) == Period(LIFETIME_START, None)
+    assert periods_from(LIFETIME, 0, instant) == (Period(LIFETIME_START, None),)
 
 
 @given(restarting, instants)
 def test_periods_begin_at_calendar_boundaries(schedule: Schedule, instant: Instant) -> None:
-    start = to_datetime(period_at(schedule, instant).start)
+    start = to_datetime(schedule.period_at(instant).start)
     assert (start.hour, start.minute, start.second, start.microsecond) == (0, 0, 0, 0)
-    assert schedule is not Schedule.WEEK or start.isoweekday() == 1
-    assert schedule is not Schedule.MONTH or start.day == 1
+    assert schedule is not WEEKLY or start.isoweekday() == 1
+    assert schedule is not MONTHLY or start.day == 1
 
 
 @given(restarting, instants, st.integers(0, 40 * DAY))
 def test_periods_from_an_instant_end_with_the_one_after_now(schedule: Schedule, first: Instant, until_now: int) -> None:
     now = first + until_now
     periods = periods_from(schedule, first, now)
-    assert periods[0] == period_at(schedule, first)
+    assert periods[0] == schedule.period_at(first)
     assert all(one.end == other.start for one, other in pairwise(periods))
-    assert periods[-2] == period_at(schedule, now)
+    assert periods[-2] == schedule.period_at(now)
 
 
 @pytest.mark.parametrize(("month", "days"), [("2024-02", 29), ("2025-02", 28), ("2025-12", 31)])
 def test_months_have_the_length_of_their_year(month: str, days: int) -> None:
     middle = to_instant(datetime.fromisoformat(f"{month}-15T12:00:00+00:00"))
-    start, end = period_at(Schedule.MONTH, middle)
+    start, end = MONTHLY.period_at(middle)
     assert end is not None
     assert (end - start) // DAY == days

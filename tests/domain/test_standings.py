@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind
 from shared.domain.instant import DAY, SECOND
-from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.periods import DAILY, LIFETIME, LIFETIME_START, MONTHLY, WEEKLY
 from shared.domain.standings import (
     CompletionRecord,
     Standing,
@@ -22,7 +22,7 @@ from shared.domain.standings import (
 from tests.support.strategies import standings
 
 NOON = 20_000 * DAY + DAY // 2
-LIFETIME_OF_ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
+LIFETIME_OF_ALL = StandingKey("player", LIFETIME.text, LIFETIME_START, ScopeKind.ALL, "")
 RECORD = CompletionRecord(NOON, "arena", ("pvp",), points=5, active_since=NOON - SECOND)
 
 
@@ -42,23 +42,21 @@ def test_standings_merge_in_any_order_and_grouping(one: Standing, two: Standing,
 
 def test_a_completion_counts_in_every_scope_of_its_goal() -> None:
     counted = add_up(completion_parts("player", RECORD, {}))
-    lifetime = {(key.scope, key.scope_id) for key in counted if key.schedule is Schedule.LIFETIME}
+    lifetime = {(key.scope, key.scope_id) for key in counted if key.schedule == LIFETIME.text}
     assert lifetime == {(ScopeKind.ALL, ""), (ScopeKind.CHALLENGE, "arena"), (ScopeKind.TAG, "pvp")}
     assert all(standing == Standing(1, 0, 5, NOON, SECOND, 1) for standing in counted.values())
 
 
 def test_a_completion_counts_for_its_day_and_for_leaderboard_periods() -> None:
     tag = Scope(ScopeKind.TAG, "pvp")
-    counted = add_up(
-        completion_parts("player", RECORD, {tag: {Schedule.WEEK}, Scope(ScopeKind.TAG, "pve"): {Schedule.DAY}})
-    )
-    periods = {(key.schedule, key.scope) for key in counted if key.schedule is not Schedule.LIFETIME}
-    assert periods == {(Schedule.DAY, ScopeKind.ALL), (Schedule.WEEK, ScopeKind.TAG)}
+    counted = add_up(completion_parts("player", RECORD, {tag: {WEEKLY}, Scope(ScopeKind.TAG, "pve"): {DAILY}}))
+    periods = {(key.schedule, key.scope) for key in counted if key.schedule != LIFETIME.text}
+    assert periods == {(DAILY.text, ScopeKind.ALL), (WEEKLY.text, ScopeKind.TAG)}
 
 
 def test_a_completion_without_an_instant_counts_for_the_lifetime_only() -> None:
-    counted = add_up(completion_parts("player", RECORD._replace(complete_time=None), {EVERYTHING: {Schedule.WEEK}}))
-    assert {key.schedule for key in counted} == {Schedule.LIFETIME}
+    counted = add_up(completion_parts("player", RECORD._replace(complete_time=None), {EVERYTHING: {WEEKLY}}))
+    assert {key.schedule for key in counted} == {LIFETIME.text}
     assert counted[LIFETIME_OF_ALL] == Standing(1, 0, 5, None, None, 1)
 
 
@@ -77,7 +75,7 @@ def test_a_refunded_claim_leaves_nothing() -> None:
 
 @given(st.integers(-(2**40), 2**40))
 def test_an_adjustment_belongs_to_no_challenge_and_no_tag(points: int) -> None:
-    counted = add_up(adjustment_parts("player", points, NOON, {EVERYTHING: {Schedule.MONTH}}))
+    counted = add_up(adjustment_parts("player", points, NOON, {EVERYTHING: {MONTHLY}}))
     assert {key.scope for key in counted} == {ScopeKind.ALL}
-    assert {key.schedule for key in counted} == {Schedule.LIFETIME, Schedule.DAY, Schedule.MONTH}
+    assert {key.schedule for key in counted} == {LIFETIME.text, DAILY.text, MONTHLY.text}
     assert {standing.points for standing in counted.values()} == {points}

@@ -29,7 +29,7 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, day_of
-from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.periods import DAILY, LIFETIME_START, MONTHLY, WEEKLY
 from shared.domain.progress import goal_status
 from shared.domain.standings import Standing
 from shared.operations.goals.activate import set_goal_active
@@ -52,9 +52,9 @@ EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
 NOW = (FIRST_DAY + 10) * DAY
 
 BOARDS = (
-    Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
-    Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
-    Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, Schedule.MONTH),
+    Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY),
+    Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), DAILY),
+    Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, MONTHLY),
 )
 
 histories = (f"history {number}, " for number in count())

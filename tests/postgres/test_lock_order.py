@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.catalogue import ScopeKind
 from shared.domain.events import CompletionKey, Event
-from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.periods import LIFETIME, LIFETIME_START
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
@@ -31,10 +31,7 @@ LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
     ),
     "standing": lambda connection, user_ids: standings.merge(
         connection,
-        {
-            StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""): Standing()
-            for user_id in user_ids
-        },
+        {StandingKey(user_id, LIFETIME.text, LIFETIME_START, ScopeKind.ALL, ""): Standing() for user_id in user_ids},
     ),
     "completion": lambda connection, user_ids: completions.insert_missing(
         connection, {CompletionKey(user_id, "win", LIFETIME_START, 1): CompletionRecord() for user_id in user_ids}

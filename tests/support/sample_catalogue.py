@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Source, Stat
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.services import Game, game
 
@@ -60,7 +60,7 @@ def sample_catalogue() -> Catalogue:
 
 def sample_catalogue_with_leaderboards() -> Catalogue:
     """Return the catalogue with two leaderboards, one by day and one of all time."""
-    wins = Leaderboard("wins", "Wins", "Today", LeaderboardMeasure.SUM, Stat(Source.STAT, "wins"), Schedule.DAY)
+    wins = Leaderboard("wins", "Wins", "Today", LeaderboardMeasure.SUM, Stat(Source.STAT, "wins"), DAILY)
     return replace(
         sample_catalogue(),
         leaderboards=(wins, Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING)),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue, Goal, Stat
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.periods import Schedule
+from shared.domain.periods import LIFETIME
 from shared.domain.progress import is_active
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
@@ -97,7 +97,7 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Cro
     return [
         _Crossing(tally, goal)
         for tally in merged
-        if tally.schedule == Schedule.LIFETIME
+        if tally.schedule == LIFETIME.text
         for goal in crossed(ladders.get(tally.stat, ()), tally.before, tally.after)
     ]
 

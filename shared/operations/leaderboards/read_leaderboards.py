@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import LeaderboardPeriodNotFound, RankingUnavailable
 from shared.domain.instant import DAY, Instant
-from shared.domain.periods import Period, period_at
+from shared.domain.periods import Period
 from shared.domain.rankings import LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
@@ -73,13 +73,13 @@ class Leaderboards:
         self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, query: _Query
     ) -> LeaderboardPage:
         """Read from the current ranking, an open past one, or a final one, whichever the instant falls into."""
-        period = period_at(board.schedule, now)
+        period = board.schedule.period_at(now)
         if period.end is None or period.start <= instant < period.end:
             # The current period is open and not final.
             return self._ranking(period, now, deadline, query)
         if not 0 <= instant <= now + AHEAD_MAX:
             raise _no_period(board)
-        period = period_at(board.schedule, instant)
+        period = board.schedule.period_at(instant)
         is_final = self._database.autocommit(
             lambda connection: leaderboard_periods.is_final(connection, board.id, period.start), deadline
         )

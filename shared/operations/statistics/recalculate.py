@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Scope, ScopeKind
-from shared.domain.periods import LIFETIME_START, Schedule
+from shared.domain.periods import LIFETIME, LIFETIME_START
 from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.connection import Connection
@@ -76,7 +76,7 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
     history = histories.read(connection, [user_id])[user_id]
     keys = history.standings.keys() | recalculated(user_id, history, schedules).keys()
     # Every transaction that changes a player's standings changes this one. Locking it therefore locks all of them.
-    keys.add(StandingKey(user_id, Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, ""))
+    keys.add(StandingKey(user_id, LIFETIME.text, LIFETIME_START, ScopeKind.ALL, ""))
     locked = {key: Standing() for key in keys if is_maintained(key, schedules)}
     standings.merge(connection, locked)
 
@@ -87,6 +87,7 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
     if found:
         standings.store(connection, {drift.key: drift.repaired for drift in found})
         # Only standings that leaderboards rank by.
-        if any(drift.key.schedule in schedules.get(Scope(drift.key.scope, drift.key.scope_id), ()) for drift in found):
+        leaderboards = catalogue.leaderboards_over
+        if any((Scope(drift.key.scope, drift.key.scope_id), drift.key.schedule) in leaderboards for drift in found):
             journal.insert(connection, [user_id])
     return found

@@ -62,11 +62,12 @@ class StandingChanges:
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
         """Store the changes. Add a journal entry if scores change by them or by `merged`; otherwise return None."""
         stored = standings.merge(connection, add_up(self._parts)) if self._parts else {}
+        leaderboards = self._catalogue.leaderboards_over
         by_tallies = self._ranked(merged)
         by_points = {
             key: standing
             for key, standing in stored.items()
-            if key.schedule in self._catalogue.points_schedules.get(Scope(key.scope, key.scope_id), ())
+            if (Scope(key.scope, key.scope_id), key.schedule) in leaderboards
         }
         if not by_tallies and not by_points:
             return None
@@ -74,10 +75,10 @@ class StandingChanges:
         return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
 
     def _ranked(self, merged: Sequence[MergedTally]) -> list[TallyState]:
-        schedules = self._catalogue.leaderboard_schedules
-        if not schedules:
+        leaderboards = self._catalogue.leaderboards_over
+        if not leaderboards:
             return []
-        return [tally.state for tally in merged if tally.schedule in schedules.get(tally.stat, ())]
+        return [tally.state for tally in merged if (tally.stat, tally.schedule) in leaderboards]
 
     def _add(self, parts: Parts) -> None:
         self._parts += parts

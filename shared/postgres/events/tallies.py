@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Source, Stat
 from shared.domain.instant import Day, Instant
-from shared.domain.periods import Schedule
 from shared.domain.scores import TallyState
 from shared.domain.statistics import Stretch
 from shared.domain.tally import Measures, Tally, TallyKey
@@ -59,7 +58,7 @@ class MergedTally(NamedTuple):
         return TallyState(
             self.user_id,
             self.stat,
-            Schedule(self.schedule),
+            self.schedule,
             self.period_start,
             self.after,
             self.sum_time,

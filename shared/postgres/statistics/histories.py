@@ -12,7 +12,7 @@ from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.postgres.arrays import filled, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
-from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
+from shared.postgres.statistics.standings import SCOPE_KINDS
 
 _READ = statement("read_histories")
 _PLAYERS = statement("players_with_history")
@@ -31,7 +31,7 @@ def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
     for user_id, points, time in _rows(row[7:10]):
         adjustments[user_id].append(Adjustment(points, time))
     for user_id, schedule, start, scope, scope_id, *numbers in _rows(row[10:]):
-        key = StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id)
+        key = StandingKey(user_id, schedule, start, SCOPE_KINDS[scope], scope_id)
         standings[user_id][key] = Standing(*numbers)
     return {user_id: History(completed[user_id], adjustments[user_id], standings[user_id]) for user_id in user_ids}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shared.domain.catalogue import ScopeKind
-from shared.domain.periods import Schedule
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
@@ -13,7 +12,6 @@ from shared.postgres.statements import statement
 
 _MERGE = statement("merge_standings")
 _STORE = statement("store_standings")
-SCHEDULES = {schedule.value: schedule for schedule in Schedule}
 SCOPE_KINDS = {kind.value: kind for kind in ScopeKind}
 
 
@@ -24,7 +22,7 @@ def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict
     """
     rows = _MERGE.rows(connection, *_columns(added))
     return {
-        StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
+        StandingKey(user_id, schedule, start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
         for user_id, schedule, start, scope, scope_id, *numbers in rows
     }
 

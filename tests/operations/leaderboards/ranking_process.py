@@ -10,7 +10,7 @@ from itertools import chain
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from shared.operations.events.flush import Flush
@@ -27,7 +27,7 @@ from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY + DAY // 2
 POINTS = Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING)
-BEST_OF_DAY = Leaderboard("best", "Best of the day", "", LeaderboardMeasure.HIGHEST, KILLS, Schedule.DAY)
+BEST_OF_DAY = Leaderboard("best", "Best of the day", "", LeaderboardMeasure.HIGHEST, KILLS, DAILY)
 MOST_DAYS = Leaderboard("days", "Days", "", LeaderboardMeasure.DAYS, KILLS)
 SUM = Leaderboard("sum", "Sum", "", LeaderboardMeasure.SUM, KILLS, ascending=True)
 CATALOGUE = replace(
@@ -76,7 +76,7 @@ class Process:
 
 
 def period_of(board: Leaderboard) -> int:
-    return FIRST_DAY * DAY if board.schedule is Schedule.DAY else 0
+    return FIRST_DAY * DAY if board.schedule is DAILY else 0
 
 
 def play(process: Process, first: int = 0, players: int = 30) -> list[ScoreChanges]:

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.catalogue import LOGIN, Catalogue, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
@@ -28,9 +28,9 @@ from tests.support.services import NOW, rows
 
 TODAY = NOW // DAY * DAY
 HORIZON = 72 * HOUR
-DAILY = board("daily", LeaderboardMeasure.EVENTS, LOGIN, Schedule.DAY)
+LOGINS = board("daily", LeaderboardMeasure.EVENTS, LOGIN, DAILY)
 POINTS = board("points")
-BOTH = catalogue_with(DAILY, POINTS)
+BOTH = catalogue_with(LOGINS, POINTS)
 WITHOUT = catalogue_with(POINTS, version="without")
 
 
@@ -89,7 +89,7 @@ def test_a_late_event_counts_until_the_period_is_final(database: Database, datab
     log_in(database, BOTH, "much too late", TODAY)
     keep(database, last_chance + 9 * DAY)
     with connected(database_url) as connection:
-        page = FinalReader(connection).top(DAILY, TODAY, 1, 10)
+        page = FinalReader(connection).top(LOGINS, TODAY, 1, 10)
     assert page is not None
     assert [(ranked.user_id, ranked.place, ranked.rank) for ranked in page.ranked] == [
         ("in time", 1, 1),
@@ -139,6 +139,6 @@ def test_a_removed_leaderboard_ends_its_periods_and_has_them_when_it_returns(
     record_catalogue(database, BOTH, over + DAY, soon())
     assert in_use(database_url) == {"daily", "points"}
     with connected(database_url) as connection:
-        page = FinalReader(connection).of_players(DAILY, TODAY, ["player"])
+        page = FinalReader(connection).of_players(LOGINS, TODAY, ["player"])
     assert page is not None
     assert [ranked.user_id for ranked in page.ranked] == ["player"]

@@ -10,7 +10,7 @@ import pytest
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import LOGIN, Catalogue, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY, MONTHLY, WEEKLY
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
 from shared.postgres.database import Database
 from tests.support.databases import opened, soon
@@ -19,13 +19,13 @@ from tests.support.services import NOW, rows
 from tests.support.strategies import KILLS, QUOTED
 
 POINTS = board("points")
-PVP = board("pvp", ranked=Scope(ScopeKind.TAG, "p'v\"p"), schedule=Schedule.WEEK)
-LOGINS = board("logins", LeaderboardMeasure.DAYS, LOGIN, Schedule.MONTH, ascending=True)
-QUOTES = board("quotes", LeaderboardMeasure.HIGHEST, QUOTED, Schedule.DAY)
+PVP = board("pvp", ranked=Scope(ScopeKind.TAG, "p'v\"p"), schedule=WEEKLY)
+LOGINS = board("logins", LeaderboardMeasure.DAYS, LOGIN, MONTHLY, ascending=True)
+QUOTES = board("quotes", LeaderboardMeasure.HIGHEST, QUOTED, DAILY)
 CHANGED = {
     "count": board("points", LeaderboardMeasure.SUM, KILLS),
     "over": board("points", ranked=Scope(ScopeKind.CHALLENGE, "arena")),
-    "period": board("points", schedule=Schedule.DAY),
+    "period": board("points", schedule=DAILY),
     "order": board("points", ascending=True),
 }
 

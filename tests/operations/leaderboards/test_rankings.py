@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
-from shared.domain.periods import Schedule, period_at
+from shared.domain.periods import DAILY, MONTHLY, WEEKLY
 from shared.domain.rankings import LeaderboardReader, RankedPage
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
@@ -37,10 +37,10 @@ IDS = st.text("a\U0001f409zZ\u00e9 '\"\\\\", min_size=1, max_size=2)
 TIMES = st.sampled_from([0, NOW, NOW + 1, NOW - SECOND])
 SCORES = st.lists(st.builds(Scored, IDS, NUMBERS, TIMES), max_size=40, unique_by=lambda scored: scored.user_id)
 BOARDS = [
-    board("points", ranked=EVERYTHING, schedule=Schedule.DAY),
-    board("least points", ranked=TAG, schedule=Schedule.WEEK, ascending=True, shared_ranks=False),
-    board("sum", LeaderboardMeasure.SUM, KILLS, Schedule.MONTH, shared_ranks=False),
-    board("least highest", LeaderboardMeasure.HIGHEST, KILLS, Schedule.DAY, ascending=True),
+    board("points", ranked=EVERYTHING, schedule=DAILY),
+    board("least points", ranked=TAG, schedule=WEEKLY, ascending=True, shared_ranks=False),
+    board("sum", LeaderboardMeasure.SUM, KILLS, MONTHLY, shared_ranks=False),
+    board("least highest", LeaderboardMeasure.HIGHEST, KILLS, DAILY, ascending=True),
     board("of all time", ranked=TAG),
 ]
 HORIZON = 72 * HOUR
@@ -68,13 +68,13 @@ def questions(scores: Sequence[Scored]) -> Iterator[Question]:
 
 def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored]) -> list[Scored]:
     """Store these scores in the current period, and return those that this leaderboard ranks."""
-    start = period_at(ranked.schedule, NOW).start
+    start = ranked.schedule.period_at(NOW).start
     if isinstance(ranked.ranked, Scope):
         kind, scope_id = ranked.ranked
         standings.merge(
             connection,
             {
-                StandingKey(scored.user_id, ranked.schedule, start, kind, scope_id): Standing(
+                StandingKey(scored.user_id, ranked.schedule.text, start, kind, scope_id): Standing(
                     points=scored.score, points_time=scored.reached_time, version=1
                 )
                 for scored in scores
@@ -83,7 +83,7 @@ def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored])
         return list(scores)
     kept: dict[TallyKey, Tally] = {}
     for scored in scores:
-        key = TallyKey(scored.user_id, ranked.ranked, ranked.schedule, start)
+        key = TallyKey(scored.user_id, ranked.ranked, ranked.schedule.text, start)
         if ranked.measure is LeaderboardMeasure.SUM and scored.score > 0:
             kept[key] = Tally(sum=scored.score, events=1, sum_time=scored.reached_time)
         elif ranked.measure is LeaderboardMeasure.HIGHEST:
@@ -94,7 +94,7 @@ def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored])
 
 def agree(reader: LeaderboardReader, ranked: Leaderboard, scores: Sequence[Scored], fresh_at: Instant) -> None:
     """Assert that every read equals the sorted scores."""
-    start = period_at(ranked.schedule, NOW).start
+    start = ranked.schedule.period_at(NOW).start
     expected = BruteForceReader({(ranked.id, start): scores})
     for question in questions(scores):
         page = question.ask(reader, ranked, start)
@@ -145,7 +145,7 @@ def test_rankings_equal_the_sorted_scores(
     ranking.begin()
     connection = ranking.connection
     reader: Any = RankingReader(connection)
-    assert reader.top(ranked, period_at(ranked.schedule, NOW).start, 1, 10) is None, "before the first refresh"
+    assert reader.top(ranked, ranked.schedule.period_at(NOW).start, 1, 10) is None, "before the first refresh"
     on_board = store(connection, ranked, scores)
     ranking.refresh(NOW)
     agree(reader, ranked, on_board, NOW)
@@ -157,10 +157,10 @@ def test_rankings_equal_the_sorted_scores(
     ranking.refresh(NOW + 1)
     agree(reader, ranked, everybody, NOW + 1)
 
-    end = period_at(ranked.schedule, NOW).end
+    end = ranked.schedule.period_at(NOW).end
     if end is not None:
         final: Any = FinalReader(connection)
-        start = period_at(ranked.schedule, NOW).start
+        start = ranked.schedule.period_at(NOW).start
         over = end + HORIZON + FINAL_MARGIN
         ranking.finish(over - 1)
         assert final.top(ranked, start, 1, 10) is None, "events may still come"

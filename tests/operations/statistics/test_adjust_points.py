@@ -13,7 +13,7 @@ from shared.catalogue.loader import load
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import Schedule
+from shared.domain.periods import WEEKLY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.known_player import PlayerUnknown
@@ -30,7 +30,7 @@ from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
-WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY)
 CATALOGUE = replace(catalogue_of(replace(goal(target=1), points=10)), leaderboards=(WEEKLY_POINTS,))
 
 

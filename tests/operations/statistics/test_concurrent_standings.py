@@ -23,7 +23,7 @@ from shared.domain.events import Event
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
-from shared.domain.periods import Schedule
+from shared.domain.periods import DAILY, WEEKLY
 from shared.domain.recalculation import Drift, drifts
 from shared.domain.standings import StandingKey
 from shared.operations.goals.activate import set_goal_active
@@ -55,8 +55,8 @@ GOALS = [
 CATALOGUE = replace(
     catalogue_of(*GOALS, replace(goal("days", counting=Counting.EVENTS, target=20), points=1)),
     leaderboards=(
-        Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK),
-        Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), Schedule.DAY),
+        Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY),
+        Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), DAILY),
     ),
 )
 ROUNDS = 50

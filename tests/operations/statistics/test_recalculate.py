@@ -12,7 +12,7 @@ from shared.catalogue.loader import load
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, ScopeKind
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START, Schedule, period_at
+from shared.domain.periods import LIFETIME, LIFETIME_START, WEEKLY
 from shared.domain.recalculation import Drift
 from shared.domain.standings import Standing, StandingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
@@ -29,10 +29,10 @@ from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
 WIN = replace(goal("win", target=1), points=10, tags=("pvp", "it's: {odd}\\"))
-WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY)
 CATALOGUE = replace(catalogue_of(WIN, replace(goal("more", target=5), points=90)), leaderboards=(WEEKLY_POINTS,))
-ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
-WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
+ALL = StandingKey("player", LIFETIME.text, LIFETIME_START, ScopeKind.ALL, "")
+WEEK = StandingKey("player", WEEKLY.text, WEEKLY.period_at(NOW).start, ScopeKind.ALL, "")
 
 
 def kill(user_id: str = "player", delta: int = 1, number: int = 0) -> Event:

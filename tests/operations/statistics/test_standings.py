@@ -12,7 +12,7 @@ from shared.domain.claims import Claim
 from shared.domain.events import Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR
-from shared.domain.periods import LIFETIME_START, Schedule, period_at
+from shared.domain.periods import DAILY, LIFETIME, LIFETIME_START, WEEKLY
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, claim_parts, completion_parts
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
@@ -21,7 +21,7 @@ from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.grant_admin import OperatorAction, perform
 from shared.postgres.database import Database
-from shared.postgres.statistics.standings import SCHEDULES, SCOPE_KINDS
+from shared.postgres.statistics.standings import SCOPE_KINDS
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
@@ -31,11 +31,11 @@ NOW = FIRST_DAY * DAY + DAY // 2
 QUICK = replace(goal("quick", target=1), points=10, tags=("pvp",))
 SLOW = replace(goal("slow", target=5), points=100, tags=("pvp", "long"))
 CHOSEN = replace(goal("chosen", target=2, default_assigned=False), points=1)
-WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, Schedule.WEEK)
-DAILY_KILLS = Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, Schedule.DAY)
+WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY)
+DAILY_KILLS = Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, DAILY)
 CATALOGUE = replace(catalogue_of(QUICK, SLOW, CHOSEN), leaderboards=(WEEKLY_POINTS, DAILY_KILLS))
-ALL = StandingKey("player", Schedule.LIFETIME, LIFETIME_START, ScopeKind.ALL, "")
-WEEK = StandingKey("player", Schedule.WEEK, period_at(Schedule.WEEK, NOW).start, ScopeKind.ALL, "")
+ALL = StandingKey("player", LIFETIME.text, LIFETIME_START, ScopeKind.ALL, "")
+WEEK = StandingKey("player", WEEKLY.text, WEEKLY.period_at(NOW).start, ScopeKind.ALL, "")
 
 
 def kills(number: int, delta: int, time: int = NOW) -> Event:
@@ -50,7 +50,7 @@ def stored(database_url: str) -> dict[StandingKey, Standing]:
             binary=True,
         ).fetchall()
     return {
-        StandingKey(user_id, SCHEDULES[schedule], start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
+        StandingKey(user_id, schedule, start, SCOPE_KINDS[scope], scope_id): Standing(*numbers)
         for user_id, schedule, start, scope, scope_id, *numbers in rows
     }
 
@@ -123,8 +123,8 @@ def test_changed_scores_add_a_journal_entry_in_the_same_transaction(database: Da
     (changes,) = committed.score_changes
     assert journal(database_url) == [(changes.entry_id, ["other player", "player"])]
     assert {(tally.user_id, tally.schedule) for tally in changes.tallies} == {
-        ("player", Schedule.DAY),
-        ("other player", Schedule.DAY),
+        ("player", DAILY.text),
+        ("other player", DAILY.text),
     }
     assert {key: standing.points for key, standing in changes.standings.items()} == {WEEK: 10}
 
