@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 import grpc
@@ -14,7 +13,7 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from attack.http2 import HeldCalls, NeverReading
-from attack.observed import Attack, Observed, login_event
+from attack.observed import Attack, Observed, in_threads, login_event
 from attack.stack import Services
 from devstack.ports import LOOPBACK
 from load_generator.usage import family
@@ -55,10 +54,9 @@ def never_read(services: Services, observed: Observed) -> Iterator[None]:
 @contextmanager
 def half_sent_scrapes(services: Services, observed: Observed) -> Iterator[None]:
     """Hold 400 half-sent requests to the metrics port, close them, and repeat; scrape without a pause."""
-    port, stopping = services.challenge.metrics_port, threading.Event()
-    pid, threads = services.challenge.pid or 0, [0]
+    port, pid, threads = services.challenge.metrics_port, services.challenge.pid or 0, [0]
 
-    def hold() -> None:
+    def hold(stopping: threading.Event) -> None:
         while not stopping.is_set():
             with ExitStack() as connections:
                 for _ in range(HALF_SENT):
@@ -67,32 +65,26 @@ def half_sent_scrapes(services: Services, observed: Observed) -> Iterator[None]:
                         connection = connections.enter_context(socket.create_connection((LOOPBACK, port), 1))
                         connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: attacker\r\n")
                 stopping.wait(2)
-                threads[0] = max(threads[0], sum(process.num_threads() for process in family(pid)))
+                threads[0] = max(threads[0], _threads_of(pid))
 
-    def scrape() -> None:
+    def scrape(stopping: threading.Event) -> None:
         while not stopping.is_set():
             with suppress(OSError), socket.create_connection((LOOPBACK, port), 1) as connection:
                 connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: attacker\r\nConnection: close\r\n\r\n")
                 while connection.recv(65_536):
                     pass
 
-    before = sum(process.num_threads() for process in family(pid))
-    with ThreadPoolExecutor(1 + SCRAPERS) as pool:
-        for work in (hold, *[scrape] * SCRAPERS):
-            pool.submit(work)
-        try:
-            yield
-        finally:
-            stopping.set()
+    before = _threads_of(pid)
+    with in_threads(hold, *[scrape] * SCRAPERS):
+        yield
     observed.bound("additional threads of the challenge service", threads[0] - before, 50)
 
 
 @contextmanager
 def stalled_log(services: Services, observed: Observed) -> Iterator[None]:
     """Stop reading both logs, and call with deadlines of 10 ms."""
-    stopping = threading.Event()
 
-    def call() -> None:
+    def call(stopping: threading.Event) -> None:
         with grpc.insecure_channel(f"{LOOPBACK}:{services.event.port}") as channel:
             stub = EventServiceStub(channel)
             while not stopping.wait(PAUSE_S):
@@ -101,13 +93,14 @@ def stalled_log(services: Services, observed: Observed) -> Iterator[None]:
 
     for service in services.both:
         service.log.stall()
-    with ThreadPoolExecutor(IMPATIENT_CALLERS) as pool:
-        for _ in range(IMPATIENT_CALLERS):
-            pool.submit(call)
-        try:
+    try:
+        with in_threads(*[call] * IMPATIENT_CALLERS):
             yield
-        finally:
-            stopping.set()
-            for service in services.both:
-                service.log.resume()
+    finally:
+        for service in services.both:
+            service.log.resume()
     observed.notes.append(f"{IMPATIENT_CALLERS} callers with deadlines of {1e3 * IMPATIENT_DEADLINE_S:.0f} ms")
+
+
+def _threads_of(pid: int) -> int:
+    return sum(process.num_threads() for process in family(pid))

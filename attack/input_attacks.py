@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from attack.endpoints import BadWebhook, TricklingProxy
-from attack.observed import Attack, Observed, login_event
+from attack.observed import Attack, Observed, comes_true, in_threads, login_event
 from attack.stack import Services
 from devstack.ports import LOOPBACK
 
@@ -60,10 +60,10 @@ def bad_webhook(webhook: BadWebhook) -> Attack:
 def empty_events(services: Services, observed: Observed) -> Iterator[None]:
     """Report 4 MB of empty events, two calls at a time."""
     body = b"\x0a\x00" * (EMPTY_EVENTS_BYTES // 2)
-    stopping, statuses = threading.Event(), Counter[str]()
+    statuses = Counter[str]()
     before = services.event.memory_mib
 
-    def call() -> None:
+    def call(stopping: threading.Event) -> None:
         with grpc.insecure_channel(f"{LOOPBACK}:{services.event.port}") as channel:
             report: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{REPORT_EVENTS}")
             while not stopping.wait(PAUSE_S):
@@ -72,13 +72,8 @@ def empty_events(services: Services, observed: Observed) -> Iterator[None]:
                 except grpc.RpcError as error:
                     statuses[error.code().name] += 1
 
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(2):
-            pool.submit(call)
-        try:
-            yield
-        finally:
-            stopping.set()
+    with in_threads(call, call):
+        yield
     observed.bound("growth of the event handler in MiB", services.event.memory_mib - before, 60)
     observed.notes.append(f"statuses of the attack's calls: {dict(statuses)}")
 
@@ -91,24 +86,21 @@ def junk_catalogue(path: Path) -> Attack:
 
     @contextmanager
     def attack(services: Services, observed: Observed) -> Iterator[None]:
-        stopping, lines = threading.Event(), sum(service.log.lines for service in services.both)
+        lines = sum(service.log.lines for service in services.both)
 
-        def replace() -> None:
+        def replace(stopping: threading.Event) -> None:
             while not stopping.is_set():
                 for content in junk:
                     _replace(path, content)
                     if stopping.wait(JUNK_S):
                         return
 
-        thread = threading.Thread(target=replace)
-        thread.start()
         try:
-            yield
+            with in_threads(replace):
+                yield
         finally:
-            stopping.set()
-            thread.join()
             _replace(path, good.replace("name: Arena", f"name: {RELOADED}"))
-        if not _waits_for(lambda: _is_reloaded(services), RELOAD_S):
+        if not comes_true(lambda: _is_reloaded(services), RELOAD_S):
             observed.faults.append(f"a good catalogue is not in use {RELOAD_S:g} s after the attack")
         observed.bound("lines logged", sum(service.log.lines for service in services.both) - lines, 1_500)
 
@@ -151,16 +143,6 @@ def _is_reloaded(services: Services) -> bool:
         except grpc.RpcError:
             return False
     return RELOADED in [challenge.name for challenge in response.challenges]
-
-
-def _waits_for(condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether the condition comes true within some seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(PAUSE_S)
-    return True
 
 
 def _claim_rewards(services: Services) -> None:

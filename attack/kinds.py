@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 from attack import connection_attacks, input_attacks
 from attack.endpoints import BadWebhook, TricklingProxy
@@ -29,11 +28,8 @@ class Prepared:
     settings: dict[str, str]
 
 
-class Prepare(Protocol):
-    """Prepares an attack for the length of a `with` block."""
-
-    def __call__(self, stack: Stack) -> Iterator[Prepared]:
-        """Yield the attack."""
+Prepare = Callable[[Stack], AbstractContextManager[Prepared]]
+"""Prepares an attack for the length of a `with` block."""
 
 
 @dataclass(frozen=True)
@@ -51,28 +47,25 @@ class Kind:
 
 
 def _plain(attack: Attack, **settings: str) -> Prepare:
-    def prepare(stack: Stack) -> Iterator[Prepared]:  # noqa: ARG001
-        yield Prepared(attack, settings)
-
-    return prepare
+    return lambda _: nullcontext(Prepared(attack, settings))
 
 
 def _webhook(*, trickle: bool) -> Prepare:
-    def prepare(stack: Stack) -> Iterator[Prepared]:  # noqa: ARG001
+    @contextmanager
+    def prepare(_: Stack) -> Iterator[Prepared]:
         webhook = BadWebhook(trickle=trickle)
         settings = {
             "REWARD_WALLET_PROVIDER": "webhook",
             "REWARD_WEBHOOK_URL": webhook.url,
             "REWARD_WEBHOOK_SECRET": "a secret of the attack",
         }
-        try:
+        with closing(webhook):
             yield Prepared(input_attacks.bad_webhook(webhook), settings)
-        finally:
-            webhook.close()
 
     return prepare
 
 
+@contextmanager
 def _junk_catalogue(stack: Stack) -> Iterator[Prepared]:
     path = stack.folder / "catalogue" / "catalogue.yaml"
     path.parent.mkdir(exist_ok=True)
@@ -80,13 +73,11 @@ def _junk_catalogue(stack: Stack) -> Iterator[Prepared]:
     yield Prepared(input_attacks.junk_catalogue(path), {"CATALOGUE": str(path)})
 
 
+@contextmanager
 def _trickling_redis(stack: Stack) -> Iterator[Prepared]:
-    proxy = TricklingProxy(stack.valkey.port)
-    url = stack.valkey.url.replace(f":{stack.valkey.port}/", f":{proxy.port}/")
-    try:
+    with closing(TricklingProxy(stack.valkey.port)) as proxy:
+        url = stack.valkey.url.replace(f":{stack.valkey.port}/", f":{proxy.port}/")
         yield Prepared(input_attacks.trickling_redis(proxy), {"REDIS_URL": url})
-    finally:
-        proxy.close()
 
 
 KINDS = [
@@ -120,6 +111,3 @@ KINDS = [
     Kind("I", "a Redis that sends a byte at a time", _trickling_redis, leaderboard="champions"),
 ]
 LETTERS = sorted({kind.letter for kind in KINDS})
-
-prepared = contextmanager
-"""Turns a kind's `prepare` into a context manager."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from attack.stack import Services
+
+POLL_S = 0.05
 
 
 @dataclass
@@ -36,3 +41,26 @@ def login_event() -> event_rpc.Event:
     event = event_rpc.Event(event_id=str(uuid.uuid4()), user_id=str(uuid.uuid4()), logged_in=event_rpc.LoggedIn())
     event.event_time.GetCurrentTime()
     return event
+
+
+@contextmanager
+def in_threads(*works: Callable[[threading.Event], object]) -> Iterator[None]:
+    """Run each work in a thread of its own, until the event that it is given is set, at the end of the block."""
+    stopping = threading.Event()
+    with ThreadPoolExecutor(len(works)) as pool:
+        for work in works:
+            pool.submit(work, stopping)
+        try:
+            yield
+        finally:
+            stopping.set()
+
+
+def comes_true(condition: Callable[[], bool], seconds: float) -> bool:
+    """Return whether the condition comes true within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True

@@ -17,10 +17,10 @@ import grpc
 from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 
-from attack.kinds import Kind, prepared
-from attack.observed import Observed
+from attack.kinds import Kind
+from attack.observed import Observed, comes_true
 from attack.stack import Services, Stack
-from bench.processes import ROOT
+from bench.processes import ROOT, STOP_S
 from bench.samples import percentile
 from devstack.ports import LOOPBACK
 
@@ -33,7 +33,6 @@ LATENCY_FACTOR_MAX = 3.0
 LATENCY_FLOOR_MS = 5.0
 """A smaller p95 before the attack counts as this, because a few milliseconds are noise on a shared machine."""
 RANKED_S = 120.0
-STOPPED_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Result:
 def run_kind(stack: Stack, kind: Kind, seconds: float) -> Result:
     """Attack services that were just started, and return what was observed."""
     observed = Observed()
-    with prepared(kind.prepare)(stack) as attack, Services(stack, attack.settings) as services:
+    with kind.prepare(stack) as attack, Services(stack, attack.settings) as services:
         if kind.leaderboard is not None:
             _wait_until_ranked(services, kind.leaderboard)
         file = stack.folder / "calls.jsonl"
@@ -120,14 +119,8 @@ def _phase(name: str, calls: Iterable[dict[str, Any]], start: float, end: float)
 @contextmanager
 def _callers(services: Services, file: Path, leaderboard: str | None) -> Iterator[None]:
     """Run the ordinary callers."""
-    command = [
-        sys.executable,
-        "-m",
-        "attack.callers",
-        str(services.challenge.port),
-        str(services.event.port),
-        str(file),
-    ]
+    ports = (str(service.port) for service in services.both)
+    command = [sys.executable, "-m", "attack.callers", *ports, str(file)]
     if leaderboard is not None:
         command += ["--leaderboard", leaderboard]
     process = subprocess.Popen(command, cwd=ROOT)
@@ -141,17 +134,17 @@ def _callers(services: Services, file: Path, leaderboard: str | None) -> Iterato
 def _wait_until_ranked(services: Services, leaderboard: str) -> None:
     """Wait until the leaderboard can be read."""
     request = leaderboard_rpc.ListLeaderboardRequest(leaderboard_id=leaderboard, page_size=10)
-    deadline = time.monotonic() + RANKED_S
     with grpc.insecure_channel(f"{LOOPBACK}:{services.challenge.port}") as channel:
         stub = LeaderboardServiceStub(channel)
-        while True:
+
+        def is_ranked() -> bool:
             try:
-                stub.ListLeaderboard(request, timeout=5)
-                return
+                return bool(stub.ListLeaderboard(request, timeout=5))
             except grpc.RpcError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+                return False
+
+        if not comes_true(is_ranked, RANKED_S):
+            raise TimeoutError("the leaderboard is not ranked")
 
 
 def _check_stop(services: Services, observed: Observed) -> None:
@@ -160,7 +153,7 @@ def _check_stop(services: Services, observed: Observed) -> None:
         service.log.stall()
         started = time.monotonic()
         service.stop()
-        observed.bound(f"seconds to stop {service.name} with a full log", time.monotonic() - started, STOPPED_S - 1)
+        observed.bound(f"seconds to stop {service.name} with a full log", time.monotonic() - started, STOP_S - 1)
         if service.exit_status != 0:
             observed.faults.append(f"{service.name} ended with status {service.exit_status} with a full log")
         service.log.resume()

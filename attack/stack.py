@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from bench.processes import ROOT
+from bench.processes import ROOT, START_S, ServerProcess
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, environment
 from bench.usage import memory_of
 from devstack.health import is_serving
-from devstack.ports import LOOPBACK, free_port
+from devstack.output import Lines
+from devstack.ports import LOOPBACK
 from devstack.postgres import EmbeddedPostgres
-from devstack.process import Child
 from devstack.valkey import EmbeddedValkey
 from load_generator.usage import cpu_seconds
 from shared.postgres.schema import migrate
 
-SERVING_S = 60.0
-STOP_S = 20.0
-PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
-TAIL_LINES = 20
 FULL_S = 0.2
 """Time in seconds during which a pipe must take no byte to count as full."""
 
 
-class StallingLog:
+class StallingLog(Lines):
     """A reader of a process's log that can stop reading, so that the pipe is full."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        super().__init__(self._take)
         self.lines = 0
-        self._last: deque[str] = deque(maxlen=TAIL_LINES)
+        self._pass_on = on_line
         self._reading = threading.Event()
         self._reading.set()
         self._write_end = -1
 
     def open(self) -> int:
         """Start reading, and return the descriptor to write to."""
-        read_end, write_end = os.pipe()
+        write_end = super().open()
         # A file description of its own: the process's writes stay blocking.
         self._write_end = os.open(f"/proc/self/fd/{write_end}", os.O_WRONLY | os.O_NONBLOCK)
-        threading.Thread(target=self._read, args=(read_end,), name="log", daemon=True).start()
         return write_end
 
     def stall(self) -> None:
@@ -62,41 +58,24 @@ class StallingLog:
         """Read again."""
         self._reading.set()
 
-    def tail(self) -> str:
-        """Return the last lines."""
-        return "\n".join(tuple(self._last))
-
-    def _read(self, read_end: int) -> None:
-        with os.fdopen(read_end, errors="replace") as stream:
-            for line in stream:
-                if line.strip():
-                    self.lines += 1
-                    self._last.append(line.rstrip("\n"))
-                self._reading.wait()
+    def _take(self, line: str) -> None:
+        if line:
+            self.lines += 1
+            self._pass_on(line)
+        self._reading.wait()
 
 
-class Service(Child):
+class Service(ServerProcess):
     """A service at its defaults on free ports."""
 
     def __init__(self, module: str, database_url: str, **settings: str) -> None:
-        self.port, self.metrics_port = free_port(), free_port()
-        self.log = StallingLog()
-        prefix = PREFIXES[module]
-        env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "BIND_ADDRESS": LOOPBACK,
-            "DATABASE_URL": database_url,
-            f"{prefix}_PORT": str(self.port),
-            f"{prefix}_METRICS_PORT": str(self.metrics_port),
-            **settings,
-        }
-        command = [sys.executable, "-m", module]
-        super().__init__(module, command, output=self.log, env=env, cwd=ROOT, grace_s=STOP_S)
+        self.log = StallingLog(self._read)
+        super().__init__(module, env=environment(module, database_url, **settings), output=self.log)
 
     def serve(self) -> None:
         """Start and wait until the service takes calls. Raise `StartFailed` if it does not."""
-        self.start()
-        self.wait_until(lambda: is_serving(LOOPBACK, self.port), SERVING_S)
+        super().serve()
+        self.wait_until(lambda: is_serving(LOOPBACK, self.port), START_S)
 
     @property
     def memory_mib(self) -> float:
@@ -139,15 +118,10 @@ class Services:
             "REWARD_ITEM_PROVIDER": "log",
             "REWARD_WALLET_PROVIDER": "log",
         }
-        self.folder = stack.folder
-        self.challenge, self.event = (
-            Service(module, stack.postgres.url, **{**defaults, **settings}) for module in PREFIXES
-        )
-
-    @property
-    def both(self) -> tuple[Service, Service]:
-        """The challenge service and the event handler."""
-        return self.challenge, self.event
+        self.challenge, self.event = self.both = [
+            Service(module, stack.postgres.url, **{**defaults, **settings})
+            for module in (CHALLENGE_SERVICE, EVENT_HANDLER)
+        ]
 
     def __enter__(self) -> Self:
         try:

@@ -13,20 +13,26 @@ from devstack.process import Child
 
 ROOT = Path(__file__).parents[1]
 START_S = 60.0
-STOP_S = 15.0
+STOP_S = 20.0
 
 
 class ServerProcess(Child):
     """`python -m MODULE`, which logs in a line of JSON that it serves, and its port."""
 
-    def __init__(self, module: str, arguments: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
-        """Describe a process whose whole environment is `env`."""
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        output: Lines | None = None,
+    ) -> None:
+        """Describe a process whose whole environment is `env`. An `output` has to pass its lines to `_read`."""
         self._serving = threading.Event()
         self._port = 0
         self._metrics_port = 0
 
         command = [sys.executable, "-m", module, *arguments]
-        super().__init__(module, command, output=Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
+        super().__init__(module, command, output=output or Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
 
     @property
     def port(self) -> int:

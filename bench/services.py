@@ -19,11 +19,16 @@ _REQUIRED = {"DATABASE_URL": "postgresql://unused/unused", "CATALOGUE": "unused"
 _PREFIXES = {CHALLENGE_SERVICE: "CHALLENGE", EVENT_HANDLER: "EVENT", REWARD_DISPATCHER: "DISPATCHER"}
 
 
-def service(module: str, url: str, **settings: str) -> ServerProcess:
-    """Return a service at its defaults, but for addresses and `settings`."""
+def environment(module: str, url: str, **settings: str) -> dict[str, str]:
+    """Return the environment of a service at its defaults, but for addresses and `settings`."""
     prefix = _PREFIXES[module]
     ports = {f"{prefix}_PORT": "0", f"{prefix}_METRICS_PORT": "0"}
-    return ServerProcess(module, env={**_bare_env(), "DATABASE_URL": url, **ports, **settings})
+    return {**_bare_env(), "DATABASE_URL": url, **ports, **settings}
+
+
+def service(module: str, url: str, **settings: str) -> ServerProcess:
+    """Return a service at its defaults, but for addresses and `settings`."""
+    return ServerProcess(module, env=environment(module, url, **settings))
 
 
 def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:

@@ -151,8 +151,8 @@ class Connection:
                 self._end(frame.stream, Status(CONNECTION_LOST.code, f"the stream was reset with error {error}"))
             case frames.SETTINGS if not frame.flags & frames.ACK:
                 self._handle_settings(frames.read_settings(frame.payload))
-            case frames.PING if not frame.flags & frames.ACK:
-                self._out += frames.frame(frames.PING, frames.ACK, 0, frame.payload)
+            case frames.PING:
+                self._out += frames.acknowledgement(frame)
             case frames.GOAWAY:
                 # The server still responds to the streams it has accepted; no new one can be opened.
                 self._streams_max = 0

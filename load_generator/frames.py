@@ -63,6 +63,13 @@ def read_settings(payload: bytes) -> dict[int, int]:
     return dict(_SETTING.iter_unpack(payload))
 
 
+def acknowledgement(received: Frame) -> bytes:
+    """Return the reply that a SETTINGS or PING frame asks for; empty for all other frames."""
+    if received.kind not in (SETTINGS, PING) or received.flags & ACK:
+        return b""
+    return frame(received.kind, ACK, 0, received.payload if received.kind == PING else b"")
+
+
 def window_update(stream: int, increment: int) -> bytes:
     """Return a frame that allows the other side to send `increment` more bytes."""
     return frame(WINDOW_UPDATE, 0, stream, increment.to_bytes(4, "big"))
