@@ -1,28 +1,37 @@
-"""The calls of one player, each sent once and timed."""
+"""Calls to services that report SERVING, each sent once and timed."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import grpc
-from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_status import rpc_status
 
-from demo.errors import Unexpected
-from demo.view import View
-
 CALL_TIMEOUT_S = 5.0
+OPTIONS = (
+    # The demo shows the outcome of each single call.
+    ("grpc.enable_retries", 0),
+    # A proxy in the environment is for remote hosts; to a proxy, 127.0.0.1 is itself.
+    ("grpc.enable_http_proxy", 0),
+)
 
 Q = TypeVar("Q")
 R = TypeVar("R")
+
+
+class DemoFailed(Exception):
+    """The demo cannot be played, or a service did not do what the script says; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +66,9 @@ class Reply(Generic[R]):
     outcome: R | Refusal
 
     def accepted(self) -> R:
-        """Return the response. Raise Unexpected if the call ended with an error."""
+        """Return the response. Raise DemoFailed if the call ended with an error."""
         if isinstance(self.outcome, Refusal):
-            raise Unexpected(f"{self.method} ended with {self.outcome}")
+            raise DemoFailed(f"{self.method} ended with {self.outcome}")
         return self.outcome
 
 
@@ -88,7 +97,25 @@ class Client:
         self.replies.append(reply)
         return reply
 
-    def look(self) -> View:
-        """List all challenges. Raise Unexpected if the call ends with an error."""
-        request = rpc.ListChallengesRequest(user_id=self.player)
-        return View(self.call(self.challenges.ListChallenges, request).accepted())
+
+@contextmanager
+def connected(target: str, service: str, setting: str) -> Iterator[grpc.Channel]:
+    """Yield a channel to a target where `service` is serving; `setting` is the variable that names the target.
+
+    Raise DemoFailed if it is not.
+    """
+    with grpc.insecure_channel(target, options=OPTIONS) as channel:
+        check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
+            "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+        )
+        try:
+            response = check(HealthCheckRequest(service=service), timeout=CALL_TIMEOUT_S)
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                message = f"nothing answers at {target}: start the services with `make run`, or set {setting}"
+            else:
+                message = f"the server at {target} does not serve {service}: set {setting}"
+            raise DemoFailed(message) from error
+        if response.status != HealthCheckResponse.SERVING:
+            raise DemoFailed(f"{service} at {target} is not serving; its log says why")
+        yield channel

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from demo.steps import Activate, Chapter, Claim, Happening, Initialize, ListActive, ReadRank, ReadStatistics, Report
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from challenge.v1.event_service_pb2 import Event, LoggedIn, StatUpdated
+
+from demo.player import Player
 
 WELCOME = "first-login"
 SEE_YOU_AGAIN = "log-in-on-2-days"
@@ -17,97 +22,129 @@ LONG_WAY = "walk-5000-metres"
 VOLCANO = "climb-the-volcano"
 
 POINTS_OF_ALL_GOALS = 195
-CHAMPIONS = "champions"
 
 
-def _login(name: str, *, days_ago: int = 0) -> Happening:
-    return Happening(name=name, days_ago=days_ago)
+class Step(NamedTuple):
+    """One action. `{goal}` in the caption stands for the name of the goal that the step is about."""
+
+    caption: str
+    act: Callable[[Player], str]
+    moves: Mapping[str, int] = {}
+    """The goals whose shown progress changes, by id, and their new progress. No other goal moves."""
+    goal_id: str = ""
 
 
-def _match(name: str, score: int, *, days_ago: int = 0) -> Happening:
-    return Happening(name=name, stat="match_score", value=score, days_ago=days_ago)
+class Chapter(NamedTuple):
+    """Steps that belong together."""
+
+    title: str
+    steps: Sequence[Step]
 
 
-def _wins(name: str, matches: int = 1, *, days_ago: int = 0) -> Happening:
-    return Happening(name=name, stat="matches_won", delta=matches, days_ago=days_ago)
+def goal_ids(script: Sequence[Chapter]) -> frozenset[str]:
+    """Return the ids of all goals that a script names."""
+    steps = [step for chapter in script for step in chapter.steps]
+    return frozenset({step.goal_id for step in steps if step.goal_id}.union(*(step.moves for step in steps)))
 
 
-def _level(level: int) -> Happening:
-    return Happening(name=f"level-{level}", stat="player_level", value=level)
+def _report(caption: str, *events: Event, moves: Mapping[str, int] | None = None, **options: Any) -> Step:
+    return Step(caption, lambda player: player.report(*events, **options), moves or {})
 
 
-def _walk(name: str, metres: int) -> Happening:
-    return Happening(name=name, stat="metres_walked", delta=metres)
+def activate(goal_id: str, at: int = 0) -> Step:
+    """Return the step that activates a goal, which then shows the progress `at`."""
+    return Step("Picks {goal}", lambda player: player.activate(goal_id), {goal_id: at} if at else {}, goal_id)
 
 
-def _chest(name: str) -> Happening:
-    return Happening(name=name, stat="chests_opened", delta=1)
+def _claim(goal_id: str, caption: str = "Claims {goal}", **options: Any) -> Step:
+    return Step(caption, lambda player: player.claim(goal_id, **options), goal_id=goal_id)
+
+
+def _login(name: str) -> Event:
+    return Event(event_id=name, logged_in=LoggedIn())
+
+
+def _stat(name: str, stat: str, *, delta: int | None = None, value: int | None = None) -> Event:
+    return Event(event_id=name, stat_updated=StatUpdated(stat_code=stat, delta=delta, value=value))
+
+
+def _match(name: str, score: int) -> Event:
+    return _stat(name, "match_score", value=score)
+
+
+def _wins(name: str, matches: int = 1) -> Event:
+    return _stat(name, "matches_won", delta=matches)
+
+
+def _level(level: int) -> Event:
+    return _stat(f"level-{level}", "player_level", value=level)
 
 
 FIRST_WIN = _wins("win-1")
 OFFLINE_SCORES = (720, 455, 980, 610, 875, 390, 1_040, 660)
-OFFLINE_MATCHES = [_match(f"offline-match-{n}", score, days_ago=1) for n, score in enumerate(OFFLINE_SCORES, 1)]
-OFFLINE_WINS = _wins("offline-wins", 7, days_ago=1)
+OFFLINE_MATCHES = [_match(f"offline-match-{n}", score) for n, score in enumerate(OFFLINE_SCORES, 1)]
 
 SCRIPT = (
     Chapter(
         "A new player",
         [
-            Initialize("Starts the game"),
-            ListActive("Looks at the goals"),
-            Report("Logs in", [_login("login")], moves={WELCOME: 1, SEE_YOU_AGAIN: 1}),
-            Claim("Claims {goal} and waits for it", WELCOME, wait_s=2.0),
+            Step("Starts the game", Player.initialize),
+            Step("Looks at the goals", Player.list_active),
+            _report("Logs in", _login("login"), moves={WELCOME: 1, SEE_YOU_AGAIN: 1}),
+            _claim(WELCOME, "Claims {goal} and waits for it", wait_s=2.0),
         ],
     ),
     Chapter(
         "Into the arena",
         [
-            Activate("Picks {goal}", REGULAR),
-            Report("Plays for 640 points", [_match("match-1", 640)], moves={HIGH_SCORE: 640, REGULAR: 1}),
-            Report("Wins that match", [FIRST_WIN], moves={WARM_UP: 1}),
-            Report("Same win, sent again", [FIRST_WIN], again=True),
-            Report("Reaches level 2", [_level(2)], moves={SEASONED: 2}),
-            Report("Plays for 1,180 points", [_match("match-2", 1_180)], moves={HIGH_SCORE: 1_000, REGULAR: 2}),
-            Report("Wins that match", [_wins("win-2")], moves={WARM_UP: 2}),
-            Activate("Picks {goal}", CHAMPION, moves={CHAMPION: 2}),
-            Report("Plays for 910 points", [_match("match-3", 910)], moves={REGULAR: 3}),
-            Report("Wins that match", [_wins("win-3")], moves={WARM_UP: 3, CHAMPION: 3}),
+            activate(REGULAR),
+            _report("Plays for 640 points", _match("match-1", 640), moves={HIGH_SCORE: 640, REGULAR: 1}),
+            _report("Wins that match", FIRST_WIN, moves={WARM_UP: 1}),
+            _report("Same win, sent again", FIRST_WIN, again=True),
+            _report("Reaches level 2", _level(2), moves={SEASONED: 2}),
+            _report("Plays for 1,180 points", _match("match-2", 1_180), moves={HIGH_SCORE: 1_000, REGULAR: 2}),
+            _report("Wins that match", _wins("win-2"), moves={WARM_UP: 2}),
+            activate(CHAMPION, at=2),
+            _report("Plays for 910 points", _match("match-3", 910), moves={REGULAR: 3}),
+            _report("Wins that match", _wins("win-3"), moves={WARM_UP: 3, CHAMPION: 3}),
         ],
     ),
     Chapter(
         "A reward is granted once",
         [
-            Claim("Claims {goal}", HIGH_SCORE, request_id="claim-1"),
-            Claim("Same claim, sent again", HIGH_SCORE, request_id="claim-1", again=True),
-            Claim("Tries to claim it twice", HIGH_SCORE, refused="ALREADY_CLAIMED"),
+            _claim(HIGH_SCORE, request_id="claim-1"),
+            _claim(HIGH_SCORE, "Same claim, sent again", request_id="claim-1"),
+            _claim(HIGH_SCORE, "Tries to claim it twice", refused="ALREADY_CLAIMED"),
         ],
     ),
     Chapter(
         "Out on the island",
         [
-            Activate("Picks {goal}", TREASURE_HUNTER),
-            Activate("Picks {goal}", LONG_WAY),
-            Activate("Picks {goal}", VOLCANO),
-            Report("Walks 1,900 metres", [_walk("walk-1", 1_900)], moves={LONG_WAY: 1_900}),
-            Report("Walks 3,400 metres", [_walk("walk-2", 3_400)], moves={LONG_WAY: 5_000}),
-            Report(
-                "Stands 812 metres high",
-                [Happening(name="summit", stat="altitude", value=812)],
-                moves={VOLCANO: 800},
+            activate(TREASURE_HUNTER),
+            activate(LONG_WAY),
+            activate(VOLCANO),
+            _report("Walks 1,900 metres", _stat("walk-1", "metres_walked", delta=1_900), moves={LONG_WAY: 1_900}),
+            _report("Walks 3,400 metres", _stat("walk-2", "metres_walked", delta=3_400), moves={LONG_WAY: 5_000}),
+            _report("Stands 812 metres high", _stat("summit", "altitude", value=812), moves={VOLCANO: 800}),
+            _report("Opens a chest", _stat("chest-1", "chests_opened", delta=1), moves={TREASURE_HUNTER: 1}),
+            _report(
+                "Opens two more",
+                *(_stat(f"chest-{number}", "chests_opened", delta=1) for number in (2, 3)),
+                moves={TREASURE_HUNTER: 3},
             ),
-            Report("Opens a chest", [_chest("chest-1")], moves={TREASURE_HUNTER: 1}),
-            Report("Opens two more", [_chest("chest-2"), _chest("chest-3")], moves={TREASURE_HUNTER: 3}),
-            Claim("Claims {goal}", VOLCANO),
+            _claim(VOLCANO),
         ],
     ),
     Chapter(
         "Yesterday was offline",
         [
-            Activate("Picks {goal}", WINNING_HABIT, moves={WINNING_HABIT: 1}),
-            Report("Yesterday's login arrives", [_login("offline-login", days_ago=1)], moves={SEE_YOU_AGAIN: 2}),
-            Report(
+            activate(WINNING_HABIT, at=1),
+            _report("Yesterday's login arrives", _login("offline-login"), days_ago=1, moves={SEE_YOU_AGAIN: 2}),
+            _report(
                 "Yesterday's matches arrive",
-                [*OFFLINE_MATCHES, OFFLINE_WINS],
+                *OFFLINE_MATCHES,
+                _wins("offline-wins", 7),
+                days_ago=1,
                 moves={REGULAR: 5, CHAMPION: 10, WINNING_HABIT: 2},
             ),
         ],
@@ -115,24 +152,24 @@ SCRIPT = (
     Chapter(
         "First things first",
         [
-            Report("Reaches level 4", [_level(4)], moves={SEASONED: 4}),
-            Claim("Wants {goal}", CHAMPION, refused="GOAL_LOCKED"),
-            Report("Reaches level 5", [_level(5)], moves={SEASONED: 5}),
-            Claim("Claims {goal}", CHAMPION),
+            _report("Reaches level 4", _level(4), moves={SEASONED: 4}),
+            _claim(CHAMPION, "Wants {goal}", refused="GOAL_LOCKED"),
+            _report("Reaches level 5", _level(5), moves={SEASONED: 5}),
+            _claim(CHAMPION),
         ],
     ),
     Chapter(
         "The harvest",
         [
-            Claim("Claims {goal}", goal_id)
+            _claim(goal_id)
             for goal_id in (WARM_UP, REGULAR, SEASONED, TREASURE_HUNTER, LONG_WAY, SEE_YOU_AGAIN, WINNING_HABIT)
         ],
     ),
     Chapter(
         "Looking back",
         [
-            ReadStatistics("Reads the statistics", points=POINTS_OF_ALL_GOALS, login_streak=2),
-            ReadRank("Looks for a place among all", CHAMPIONS),
+            Step("Reads the statistics", lambda player: player.read_statistics(POINTS_OF_ALL_GOALS, login_streak=2)),
+            Step("Looks for a place among all", lambda player: player.read_rank("champions")),
         ],
     ),
 )
