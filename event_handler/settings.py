@@ -33,7 +33,7 @@ class EventSettings:
         unit="streams",
         minimum=1,
         maximum=1_000,
-        help="Open streams in each worker. Any more get RESOURCE_EXHAUSTED.",
+        help="Open streams in each worker. Any more wait until an idle one is ended, or get RESOURCE_EXHAUSTED.",
     )
     batch_body_timeout_s: float = setting(
         "EVENT_BATCH_BODY_TIMEOUT_S",

@@ -55,6 +55,15 @@ def is_refusing() -> bool:
     return getattr(_this_thread, "refuses", False)
 
 
+def refuse(call: Callable[[], object]) -> None:
+    """Run a submitted call in this thread so that it refuses itself."""
+    before, _this_thread.refuses = is_refusing(), True
+    try:
+        _run(call)
+    finally:
+        _this_thread.refuses = before
+
+
 class _Waiting(NamedTuple):
     since: float
     run: Callable[[], object]

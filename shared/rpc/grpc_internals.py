@@ -9,11 +9,29 @@ the call gets a thread, and any thread can end a call. The exact version of grpc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+
+class _Left(grpc.RpcError):
+    """The error with which a method leaves a call that has ended.
+
+    gRPC sends no status for an error that is in the call's list. Any of these equals any other, so that the list need
+    not hold the raised one: its traceback refers back to the call, which would live until the next garbage collection,
+    and count against the streams that its connection may open.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Left)
+
+    def __hash__(self) -> int:
+        return hash(_Left)
+
+
+_LEFT: Final = _Left()
 
 
 class ServerCall:
@@ -30,16 +48,16 @@ class ServerCall:
         self.responded_at = 0.0
         """When its response was first seen to be complete, on the monotonic clock in seconds; 0 before."""
 
-    @classmethod
-    def of(cls, context: grpc.ServicerContext) -> ServerCall:
-        """Return the call of a method's context."""
-        return cls(context._rpc_event, context._state)  # type: ignore[attr-defined]
-
     @property
     def peer(self) -> str:
         """The connection: the caller's address and port."""
         peer: str = self._rpc_event.call.peer().decode("utf-8", "replace")
         return peer
+
+    @property
+    def is_active(self) -> bool:
+        """True until the call has ended or its caller has given it up."""
+        return bool(_server._is_rpc_state_active(self._state))
 
     @property
     def has_responded(self) -> bool:
@@ -85,5 +103,5 @@ class ServerCall:
     def leave_ended(self) -> NoReturn:
         """Leave a method whose call was ended by `end`, so that gRPC does not send a second status."""
         with self._state.condition:
-            _server._raise_rpc_error(self._state)
-        raise AssertionError
+            self._state.rpc_errors.append(_LEFT)
+        raise _Left

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeAlias
 import grpc
 
 from shared.domain.errors import Overloaded
-from shared.rpc.call_pool import CallPool, InlineExecutor
+from shared.rpc.call_pool import InlineExecutor
 from shared.rpc.call_telemetry import MethodTelemetry
 from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
@@ -21,13 +21,11 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 @dataclass(frozen=True)
 class Method:
-    """A method: its handler, the threads that run it, and the handler that refuses a call of it."""
+    """A method: its handler, the handler that refuses a call of it, and whether there is room for one more call."""
 
     handler: Handler
-    pool: CallPool
     refusing: Handler
-    make_room: Callable[[], bool] = lambda: False
-    """Called if the pool has no room; True if a thread will soon be free."""
+    has_room: Callable[[], bool]
 
 
 class MethodRouter(grpc.GenericRpcHandler):
@@ -38,11 +36,11 @@ class MethodRouter(grpc.GenericRpcHandler):
         self._methods = {f"/{name}": method for name, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        """Return the method's handler if its pool has room, else its refusal; None for methods of other services."""
+        """Return the method's handler if there is room, else its refusal; None for methods of other services."""
         method = self._methods.get(handler_call_details.method)
         if method is None:
             return None
-        return method.handler if method.pool.has_room or method.make_room() else method.refusing
+        return method.handler if method.has_room() else method.refusing
 
 
 Requests = Iterator[bytes]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from shared.domain.errors import Overloaded
 from shared.rpc import health_service
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
@@ -16,11 +17,13 @@ from shared.rpc.health_service import HealthService
 from shared.rpc.limits import Limits, channel_options
 from shared.rpc.method_router import Method, MethodRouter, Refusal
 from shared.rpc.open_calls import OpenCalls
-from shared.rpc.open_streams import OpenStreams
+from shared.rpc.open_streams import PATIENCE
 from shared.rpc.reflection import reflection_handlers
 from shared.rpc.request_limits import RequestParser, request_bytes_max
 from shared.rpc.request_receiver import RequestReceiver
 from shared.rpc.side_pool import PooledMethod, SidePool
+from shared.rpc.statuses import status_of
+from shared.rpc.stream_pool import StreamPool
 from shared.rpc.streaming import streaming_method
 from shared.rpc.unary import unary_method
 from shared.runtime.health import Health
@@ -65,10 +68,9 @@ class Server:
         self._pool = CallPool(threads, "call")
         telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)
         telemetry.gauge("rpc_calls_waiting", "Calls that wait for a thread.", lambda: self._pool.waiting)
-        # Streams last long: one that finds no idle thread waits only if another one is being ended for it.
-        self._stream_pool = CallPool(streams, "stream", waiting_max=0)
+        self._stream_pool = StreamPool(streams, "stream", status=_idle_status(), patience=PATIENCE)
         telemetry.gauge("rpc_streams_open", "Open streams.", lambda: self._stream_pool.in_use)
-        self._open_streams = OpenStreams()
+        telemetry.gauge("rpc_streams_waiting", "Streams that wait for a thread.", lambda: self._stream_pool.waiting)
         self._side_pool = SidePool()
         self._health_pool = CallPool(HEALTH_THREADS, "health check")
         names = [binding.descriptor.full_name for binding in bindings]
@@ -122,23 +124,21 @@ class Server:
         measured = calls.of_method(name)
         if method.client_streaming:
             refusal = Refusal(name, "streams", measured)
-            streaming = streaming_method(
-                name, implementation, parser.parse, self._stream_pool, self._open_streams, calls
-            )
-            return Method(
-                grpc.stream_stream_rpc_method_handler(streaming),
-                self._stream_pool,
-                refusal.handler(),
-                self._open_streams.end_idle,
-            )
+            streaming = streaming_method(name, implementation, parser.parse, self._stream_pool, refusal, calls)
+            # The pool refuses streams itself.
+            return Method(grpc.stream_stream_rpc_method_handler(streaming), refusal.handler(), lambda: True)
         refusal = Refusal(name, "calls", measured)
         unary = unary_method(name, implementation, parser.parse, refusal, calls)
         pooled = PooledMethod(unary, self._receiver(self._pool, method.name))
-        return Method(grpc.unary_unary_rpc_method_handler(pooled), self._pool, refusal.handler())
+        return Method(grpc.unary_unary_rpc_method_handler(pooled), refusal.handler(), lambda: self._pool.has_room)
 
     def _receiver(self, pool: CallPool, method: str = "") -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)
         return RequestReceiver(self._open_calls, pool, timeout_s)
+
+
+def _idle_status() -> grpc.Status:
+    return status_of(Overloaded("the stream was idle, and another one needed its place"), "stream")
 
 
 def serve(

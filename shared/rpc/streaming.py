@@ -1,7 +1,7 @@
 """The layers around a servicer's streaming method, in the order of `shared.rpc.unary`.
 
 A stream occupies a thread for as long as it is open. So streams have their own threads and their own bound, and never
-take a thread from unary calls. When all of their threads are taken, idle ones yield (`shared.rpc.open_streams`).
+take a thread from unary calls. When all of their threads are taken, idle ones yield (`shared.rpc.stream_pool`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from shared.domain.errors import Overloaded
-from shared.rpc.call_pool import CallPool, is_refusing
+from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.open_streams import OpenStream, OpenStreams
+from shared.rpc.method_router import Refusal
+from shared.rpc.open_streams import OpenStream, current_stream
 from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
+from shared.rpc.stream_pool import StreamPool
 
 M = TypeVar("M", bound=Message)
 
@@ -27,8 +28,8 @@ def streaming_method(
     name: str,
     method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
     parse: Callable[[bytes], M],
-    pool: CallPool,
-    open_streams: OpenStreams,
+    pool: StreamPool,
+    refusal: Refusal,
     telemetry: CallTelemetry,
 ) -> PooledMethod[Iterator[bytes], Iterator[bytes]]:
     """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
@@ -43,10 +44,10 @@ def streaming_method(
 
     def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         started = time.monotonic()
-        stream = open_streams.add(context)
+        if is_refusing():
+            refusal.refuse(context)
+        stream = current_stream()
         try:
-            if is_refusing():
-                raise Overloaded("too many streams at once")
             yield from responses(raw, context, stream)
         except Exception as error:
             if stream.has_yielded:
@@ -59,8 +60,6 @@ def streaming_method(
             status = status_of(error, name)
             measured.failed(status.code, time.monotonic() - started)
             context.abort_with_status(status)
-        finally:
-            open_streams.discard(stream)
         if stream.has_yielded:
             measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
             stream.call.leave_ended()

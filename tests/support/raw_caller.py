@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from load_generator import frames
@@ -43,6 +44,9 @@ class RawCaller:
 
     def close(self) -> None:
         """Close the connection."""
+        with suppress(OSError):
+            # Closing alone would wait for the reader.
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def open(self, method: str, *, timeout_s: float = 600) -> int:
