@@ -45,6 +45,10 @@ class CacheRefused(Exception):
     """Redis replied with an error, because of its state or of a value of another type under our key."""
 
 
+class _DatabaseRefused(redis.ResponseError):
+    """The server does not have the database that the address names."""
+
+
 class Cache:
     """A pool of connections to one Redis, behind a circuit breaker.
 
@@ -121,6 +125,8 @@ class Cache:
             self._ask(lambda client: client.echo("." * PROBE_BYTES), TIMEOUT_S)
             self._ask(lambda client: client.set(probe_key(self.prefix), "", px=PROBE_TTL_MS), TIMEOUT_S)
         except CacheUnavailable as error:
+            if isinstance(error.__cause__, _DatabaseRefused):
+                return "misconfigured", str(error.__cause__)
             return "unavailable", f"Redis does not answer: {type(error.__cause__ or error).__name__}"
         except CacheRefused as error:
             if isinstance(error.__cause__, OutOfMemoryError):
@@ -135,15 +141,21 @@ class Cache:
         try:
             with bounded(time.monotonic() + timeout_s):
                 answer = question(self._redis)
+        except _DatabaseRefused as error:
+            self._failed()
+            raise CacheUnavailable from error
         except redis.ResponseError as error:
             self._succeeded()
             raise CacheRefused(str(error)) from error
         except (redis.RedisError, OSError) as error:
-            with self._lock:
-                self._failures += 1
+            self._failed()
             raise CacheUnavailable from error
         self._succeeded()
         return answer
+
+    def _failed(self) -> None:
+        with self._lock:
+            self._failures += 1
 
     def _succeeded(self) -> None:
         if self._failures:
@@ -152,8 +164,22 @@ class Cache:
 
     def _connected(self, connection: Any) -> None:
         """Set up a new connection and store the run id of its server."""
-        connection.on_connect()
+        number, connection.db = connection.db, 0
+        try:
+            connection.on_connect()
+            if number:
+                _select(connection, number)
+        finally:
+            connection.db = number
         connection.send_command("INFO", "server")
         lines = connection.read_response().decode().splitlines()
         fields = dict(line.split(":", 1) for line in lines if ":" in line)
         self._run_id = fields["run_id"]
+
+
+def _select(connection: Any, number: int) -> None:
+    connection.send_command("SELECT", number)
+    try:
+        connection.read_response()
+    except redis.ResponseError as error:
+        raise _DatabaseRefused(f"Redis refuses the database {number} that REDIS_URL names: {error}") from error

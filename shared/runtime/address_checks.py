@@ -8,7 +8,15 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from shared.runtime.database_address import ENCODED, EXAMPLE, PORT_MAX, AddressInvalid, check_address
+from shared.runtime.database_address import (
+    ENCODED,
+    EXAMPLE,
+    PORT_MAX,
+    SLASH,
+    AddressInvalid,
+    check_address,
+    has_slash_in_password,
+)
 
 _REDIS_EXAMPLE = "redis://:password@host:6379/0"
 _REDIS_PARAMETERS = frozenset(
@@ -41,6 +49,8 @@ def check_redis(text: str) -> None:
     """Check an address of Redis or Valkey."""
     if "#" in text and not text.startswith(("'", '"')):
         raise _refused(f"contains #: {ENCODED}", _REDIS_EXAMPLE)
+    if not text.startswith(("'", '"', "unix:")) and has_slash_in_password(text):
+        raise _refused(SLASH, _REDIS_EXAMPLE)
     parts = _url(text, ("redis", "rediss", "unix"), _REDIS_EXAMPLE)
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _REDIS_PARAMETERS:

@@ -6,6 +6,7 @@ service file, the environment (`PGOPTIONS` and others) and libpq's defaults, in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import psycopg
@@ -16,6 +17,8 @@ EXAMPLE = "postgresql://user:password@host:5432/database"
 SCHEMES = ("postgresql://", "postgres://")
 PORT_MAX = 65_535
 ENCODED = "write : / ? # and @ in a user name or password as %3A %2F %3F %23 and %40"
+
+SLASH = f"has @ only after a /, as if a password contained it; {ENCODED}"
 
 _NOWHERE = {"host": "/nonexistent", "hostaddr": "", "port": "1"}
 """Overrides with which libpq resolves an address, and fails to connect without any network."""
@@ -34,10 +37,18 @@ def check_address(address: str) -> None:
     # A leading @ names an abstract socket. Messages of libpq repeat the host, which could be the rest of a password.
     if any("@" in host[1:] for host in str(parameters.get("host", "")).split(",")):
         raise AddressInvalid(f"has a host with @ in it; {ENCODED}")
+    if address.startswith(SCHEMES) and has_slash_in_password(address.partition("?")[0]):
+        raise AddressInvalid(SLASH)
     encoding = str(parameters.get("client_encoding", "UTF8")).replace("-", "").upper()
     if encoding not in ("UTF8", "AUTO"):
         raise AddressInvalid("sets client_encoding, which must be UTF8")
     resolve(address)
+
+
+def has_slash_in_password(url: str) -> bool:
+    """Return whether the part of a URL that names user and host ends before the @, at a character of the password."""
+    authority = url.partition("://")[2]
+    return "@" in authority and "@" not in re.split("[/?]", authority, maxsplit=1)[0]
 
 
 def resolve(address: str) -> Mapping[str, str]:

@@ -79,3 +79,20 @@ def test_the_run_id_changes_with_each_start_of_a_server(own_valkey: EmbeddedValk
     wait_until(lambda: cache.probe() is None)
     assert cache.run_id not in (None, first)
     cache.close()
+
+
+def test_a_database_that_redis_does_not_have_is_named_and_not_asked_again(redis_url: str) -> None:
+    cache = Cache(f"{redis_url.rpartition('/')[0]}/99", connections_max=2)
+    for _ in range(FAILURES_MAX):
+        assert cache.probe() == "Redis refuses the database 99 that REDIS_URL names: DB index is out of range"
+    assert cache.problem == "misconfigured"
+    assert cache.is_unavailable
+    cache.close()
+
+
+def test_another_database_than_the_first_is_used(redis_url: str) -> None:
+    cache = Cache(f"{redis_url.rpartition('/')[0]}/7", connections_max=2)
+    cache.ask(lambda client: client.set("here", "1"))
+    cache.close()
+    with redis.Redis.from_url(f"{redis_url.rpartition('/')[0]}/7") as client:
+        assert client.delete("here") == 1
