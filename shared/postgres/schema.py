@@ -54,11 +54,12 @@ class _Script(NamedTuple):
 
 
 def make_roles(address: str) -> None:
-    """Make the roles of deploy/roles.sql. Raise `MigrationRefused` if the address is not that of a superuser."""
+    """Make the roles of deploy/roles.sql, as a superuser. Raise `MigrationRefused` if that is not possible."""
     with (
         _refusals("make the roles as a superuser"),
         Connection.connect(address, **_arguments(address)) as connection,
     ):
+        _require_direct_address(connection)
         script = _Script(ROLES.read_bytes())
         connection.run_script(script.text)
 
@@ -140,10 +141,14 @@ def is_behind_pooler(connection: Connection) -> bool:
     return int(result.get_value(0, 0) or 0) != connection.info.backend_pid
 
 
-def _check_rights(connection: Connection) -> None:
-    """Raise `MigrationRefused` if no table can be created, or if the lock could outlive this connection."""
+def _require_direct_address(connection: Connection) -> None:
     if is_behind_pooler(connection):
         raise MigrationRefused(BEHIND_POOLER)
+
+
+def _check_rights(connection: Connection) -> None:
+    """Raise `MigrationRefused` if no table can be created, or if the lock could outlive this connection."""
+    _require_direct_address(connection)
     role, search_path, schema, may_create = _RIGHTS.only_row(connection)
     if schema is None:
         raise MigrationRefused(

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import psycopg
 
 from devstack.account import server_account
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
+from tests.support.reserved_port import ReservedPort
 from tests.support.waiting import wait_until
 
 SETTING = "TEST_PGBOUNCER"
@@ -38,38 +39,68 @@ def version() -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@contextmanager
-def pgbouncer_to(url: str, **settings: str) -> Iterator[str]:
-    """Run PgBouncer before a database, and yield the address that leads through it."""
-    path, parts, port = program(), urlsplit(url), free_port()
-    assert path is not None
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+class PgBouncer:
+    """PgBouncer before a database, on a port that stays the same across restarts."""
+
+    def __init__(self, database_url: str, folder: Path, settings: Mapping[str, str]) -> None:
+        parts, self._reserved = urlsplit(database_url), ReservedPort()
+        self._folder, self._account = folder, server_account()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = parts._replace(
+            netloc=f"{parts.username}:{parts.password}@{LOOPBACK}:{self._reserved.number}"
+        ).geturl()
         users = folder / "users.txt"
         users.write_text(f'"{parts.username}" "{parts.password}"\n')
-        config = _config(parts.hostname or "", parts.port or 0, port, users, settings)
+        config = _config(parts.hostname or "", parts.port or 0, self._reserved.number, users, settings)
         (folder / "pgbouncer.ini").write_text(config)
-        account = server_account()
-        if account is not None:
+        if self._account is not None:
             for file in (folder, *folder.iterdir()):
-                shutil.chown(file, account.uid, account.gid)
-        with (
-            (folder / "log").open("wb") as log,
-            subprocess.Popen(
-                [path, "--quiet", str(folder / "pgbouncer.ini")],
+                shutil.chown(file, self._account.uid, self._account.gid)
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        path, account = program(), self._account
+        assert path is not None
+        with (self._folder / "log").open("ab") as log:
+            self._process = process = subprocess.Popen(
+                [path, "--quiet", str(self._folder / "pgbouncer.ini")],
                 user=None if account is None else account.uid,
                 group=None if account is None else account.gid,
                 extra_groups=None if account is None else [],
                 stderr=log,
-                cwd=folder,
-            ) as running,
-        ):
-            through = parts._replace(netloc=f"{parts.username}:{parts.password}@{LOOPBACK}:{port}").geturl()
-            try:
-                wait_until(lambda: running.poll() is not None or _listens(through))
-                yield through
-            finally:
-                running.terminate()
+                cwd=self._folder,
+            )
+        wait_until(lambda: process.poll() is not None or _listens(self.url))
+
+    def kill(self) -> None:
+        """End it as a crash would: its clients are not told."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        self._reserved.close()
+
+
+@contextmanager
+def running_pgbouncer(database_url: str, **settings: str) -> Iterator[PgBouncer]:
+    """Run PgBouncer before a database, and yield it."""
+    with tempfile.TemporaryDirectory() as name:
+        pooler = PgBouncer(database_url, Path(name), settings)
+        try:
+            pooler.start()
+            yield pooler
+        finally:
+            pooler.close()
+
+
+@contextmanager
+def pgbouncer_to(database_url: str, **settings: str) -> Iterator[str]:
+    """Run PgBouncer before a database, and yield the address that leads through it."""
+    with running_pgbouncer(database_url, **settings) as pooler:
+        yield pooler.url
 
 
 def _config(host: str, database_port: int, port: int, users: Path, settings: Mapping[str, str]) -> str:
