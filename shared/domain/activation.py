@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME
 from shared.domain.progress import Assignment, PlayerView, goal_status, is_active, is_completed
 
 
@@ -34,6 +35,8 @@ def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now
         completed = is_completed(goal, asked)
     else:
         status = goal_status(goal, view, catalogue)
-        assignment = Assignment(active=False, active_since=None, frozen_progress=status.progress)
+        period = view.period_of(goal)
+        frozen_in = None if period is None or goal.schedule == LIFETIME else period.start
+        assignment = Assignment(False, None, status.progress, frozen_in)
         completed = status.completed
     return Switch(assignment, completed and goal.id not in view.completions)

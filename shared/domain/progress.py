@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum, auto
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Counting, Goal, Stat
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME, LIFETIME_START, Period
 from shared.domain.tally import Measures
 
 
@@ -35,6 +37,8 @@ class Assignment(NamedTuple):
     """When the goal was last activated; None if it was never activated explicitly."""
     frozen_progress: int = 0
     """The progress shown when the goal was deactivated."""
+    frozen_period_start: Instant | None = None
+    """Start of the period that the frozen progress belongs to; None for the lifetime. In other periods it is 0."""
 
 
 class Completion(NamedTuple):
@@ -52,7 +56,25 @@ class PlayerView(NamedTuple):
     assignments: Mapping[str, Assignment]
     """By goal id; only goals the player has chosen to activate or deactivate."""
     completions: Mapping[str, Completion]
-    """By goal id."""
+    """By goal id; of a goal with a schedule only the completion of the current period."""
+    period_tallies: Mapping[tuple[Stat, str], TallyView] = MappingProxyType({})
+    """Tallies of the current periods, by stat and schedule text."""
+    periods: Mapping[str, Period] = MappingProxyType({})
+    """The periods that are current in this view, by schedule text. Between two periods of a schedule it is missing."""
+
+    def period_of(self, goal: Goal) -> Period | None:
+        """Return the goal's current period; None between two periods of its schedule."""
+        text = goal.schedule.text
+        return _LIFETIME_PERIOD if text == _LIFETIME else self.periods.get(text)
+
+    def tally_of(self, goal: Goal) -> TallyView | None:
+        """Return the tally of the goal's current period; None if it has none."""
+        text = goal.schedule.text
+        return self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
+
+
+_LIFETIME = LIFETIME.text
+_LIFETIME_PERIOD = Period(LIFETIME_START, None)
 
 
 class GoalStatus(NamedTuple):
@@ -93,11 +115,18 @@ def shown_measure(goal: Goal, tally: TallyView | None) -> int:
     return tally.measures.judged_by(goal.counting)
 
 
+def _frozen_progress(assignment: Assignment | None, period: Period | None) -> int:
+    if assignment is None or period is None:
+        return 0
+    start = assignment.frozen_period_start
+    return assignment.frozen_progress if period.start == (LIFETIME_START if start is None else start) else 0
+
+
 def is_completed(goal: Goal, view: PlayerView) -> bool:
     """Return True if a completion is stored, or the goal is active and the tally reaches its target."""
     if goal.id in view.completions:
         return True
-    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tallies.get(goal.stat))
+    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal))
 
 
 def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
@@ -113,13 +142,12 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     if completion is not None:
         complete_time, claim_time = completion
     elif active:
-        tally = view.tallies.get(goal.stat)
+        tally = view.tally_of(goal)
     if completion is not None or _is_reached(goal, tally):
         state = _COMPLETED if claim_time is None else _CLAIMED
         progress = goal.target
     else:
-        frozen = assignment.frozen_progress if assignment is not None else 0
-        shown = shown_measure(goal, tally) if active else frozen
+        shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
         state = _IN_PROGRESS if progress else _NOT_STARTED
     locked = bool(goal.requires) and not all(is_completed(catalogue.goals[other], view) for other in goal.requires)

@@ -9,19 +9,20 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Reward, RewardType, Stat
 from shared.domain.claims import Claim, ClaimState, grant_id
+from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.periods import DAILY, LIFETIME_START, MONTHLY, WEEKLY
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.standings import CompletionRecord
-from shared.domain.tally import Tally, TallyKey
+from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, completions, players
 from shared.postgres.goals.assignments import Choice
 from shared.postgres.rewards import outbox
-from tests.support.strategies import STATS
+from tests.support.strategies import KILLS, STATS
 from tests.support.strategies import tallies as any_tallies
 
 YEAR = 365 * DAY
@@ -39,7 +40,10 @@ def claim(connection: Connection, key: CompletionKey, claim_time: Instant, numbe
 
 @given(
     st.dictionaries(st.sampled_from(STATS), any_tallies, max_size=3),
-    st.dictionaries(goal_ids, st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40))),
+    st.dictionaries(
+        goal_ids,
+        st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40), st.none() | instants),
+    ),
     st.dictionaries(goal_ids, st.tuples(st.none() | instants, st.none() | instants)),
 )
 def test_one_view_contains_everything_stored(
@@ -77,6 +81,39 @@ def test_an_instant_is_exact_to_the_microsecond(connection: Connection, moment: 
 
 def test_an_unknown_player_has_an_empty_view(connection: Connection) -> None:
     assert players.read(connection, "nobody") == players.StoredPlayer(None, PlayerView({}, {}, {}))
+
+
+def test_a_view_holds_the_current_periods_and_nothing_of_past_ones(either_connection: Connection) -> None:
+    # A Monday, on which a day and a week start.
+    today = DAILY.period_at(20_000 * DAY - 20_000 * DAY % (7 * DAY) + 4 * DAY)
+    week = WEEKLY.period_at(today.start)
+    assert week.start == today.start
+    user_id = next(new_players)
+    kept = {
+        TallyKey(user_id, KILLS): Tally(sum=7),
+        TallyKey(user_id, KILLS, DAILY.text, today.start): Tally(sum=1),
+        TallyKey(user_id, KILLS, DAILY.text, today.start - DAY): Tally(sum=2),
+        TallyKey(user_id, KILLS, WEEKLY.text, week.start): Tally(sum=3),
+        TallyKey(user_id, KILLS, MONTHLY.text, today.start): Tally(sum=4),
+    }
+    tallies.merge(either_connection, kept)
+    done = {("ever", LIFETIME_START): 1, ("daily", today.start): 2, ("daily", today.start - DAY): 3}
+    done |= {("weekly", week.start - 7 * DAY): 4, ("monthly", today.start): 5}
+    for (goal_id, start), complete_time in done.items():
+        key = CompletionKey(user_id, goal_id, start, 1)
+        assert completions.insert_missing(either_connection, {key: CompletionRecord(complete_time)}) == {key}
+    current = CurrentPeriods(
+        {DAILY.text: today, WEEKLY.text: week},
+        {"daily": today.start, "weekly": week.start, "monthly": today.start - DAY},
+    )
+    view = players.read(either_connection, user_id, current).view
+    assert view.tallies == {KILLS: TallyView(Measures(sum=7))}
+    assert view.period_tallies == {
+        (KILLS, DAILY.text): TallyView(Measures(sum=1)),
+        (KILLS, WEEKLY.text): TallyView(Measures(sum=3)),
+    }
+    assert view.completions == {"ever": Completion(1), "daily": Completion(2)}
+    assert view.periods == current.periods
 
 
 def test_an_activation_time_survives_a_deactivation(connection: Connection) -> None:

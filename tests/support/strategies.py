@@ -192,7 +192,7 @@ _tally_views = st.builds(
     _tally_view, st.builds(Measures, _small, _small, st.integers(-3, 12), _small), st.none() | st.integers(-3, 12)
 )
 _kept_tallies = st.fixed_dictionaries({}, optional=dict.fromkeys(STATS, _tally_views))
-_assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small)
+_assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, st.none())
 _completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instants)
 _stored = st.tuples(_kept_tallies, st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.progress import PlayerView
 from shared.postgres.database import Database
 from shared.postgres.goals import players
 
 
-def view_player(database: Database, user_id: str, deadline: float) -> PlayerView:
+def view_player(database: Database, user_id: str, deadline: float, current: CurrentPeriods = NO_PERIODS) -> PlayerView:
     """Return everything that the status of the player's goals depends on, in one round trip. Empty for a new player.
+
+    `current` are the periods that goals with a schedule are shown in.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    return database.autocommit(lambda connection: players.read(connection, user_id), deadline).view
+    return database.autocommit(lambda connection: players.read(connection, user_id, current), deadline).view

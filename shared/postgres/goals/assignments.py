@@ -44,4 +44,4 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
 
 def store(connection: Connection, user_id: str, goal_id: str, assignment: Assignment) -> None:
     """Store a player's choice; a missing `active_since` keeps the stored one."""
-    _STORE.rows(connection, user_id, goal_id, assignment.active, assignment.active_since, assignment.frozen_progress)
+    _STORE.rows(connection, user_id, goal_id, *assignment)

@@ -5,17 +5,18 @@
 SELECT
     crossed.user_id, crossed.goal_id,
     player.initialize_time,
-    assignment.active, assignment.active_since, assignment.frozen_progress
+    assignment.active, assignment.active_since, assignment.frozen_progress, microseconds(assignment.frozen_period_start)
 FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
 LEFT JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
 LEFT JOIN player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.
--- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress
-INSERT INTO assignment AS stored (user_id, goal_id, active, active_since, frozen_progress)
-VALUES ($1, $2, $3, instant($4), $5)
+-- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start
+INSERT INTO assignment AS stored (user_id, goal_id, active, active_since, frozen_progress, frozen_period_start)
+VALUES ($1, $2, $3, instant($4), $5, instant($6))
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),
-    frozen_progress = excluded.frozen_progress;
+    frozen_progress = excluded.frozen_progress,
+    frozen_period_start = excluded.frozen_period_start;

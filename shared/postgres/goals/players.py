@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Stat
+from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures
-from shared.postgres.arrays import filled
+from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.statements import statement
 
 _READ = statement("read_player")
+_READ_BY_PERIOD = statement("read_player_by_period")
 _INSERT = statement("insert_player")
 _UPDATE_TIME_ZONE = statement("update_time_zone")
 
@@ -28,23 +30,44 @@ class StoredPlayer(NamedTuple):
     view: PlayerView
 
 
-def read(connection: Connection, user_id: str) -> StoredPlayer:
-    """Return everything about one player, in one round trip."""
-    time_zone, *arrays = _READ.only_row(connection, user_id)
+def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS) -> StoredPlayer:
+    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    periods = current.periods
+    if not periods:
+        time_zone, *arrays = _READ.only_row(connection, user_id)
+        return StoredPlayer(time_zone, _view(filled(arrays)))
+    starts = int_array([period.start for period in periods.values()])
+    time_zone, *arrays = _READ_BY_PERIOD.only_row(connection, user_id, text_array(list(periods)), starts)
     columns = filled(arrays)
-    return StoredPlayer(
-        time_zone,
-        PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:11]), completions_of(*columns[11:])),
-    )
+    lifetime = _view(columns[:15])
+    completions = {**lifetime.completions, **completions_of_periods(current, *columns[23:])}
+    view = PlayerView(lifetime.tallies, lifetime.assignments, completions, period_tallies_of(*columns[15:23]), periods)
+    return StoredPlayer(time_zone, view)
+
+
+def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
+    return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions_of(*columns[12:]))
 
 
 def tallies_of(
     sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
 ) -> dict[Stat, TallyView]:
     """Return a player's lifetime tallies from arrays of their columns."""
+    return dict(zip(map(stat_of, sources, codes), _tally_views(*measures_and_latest), strict=True))
+
+
+def period_tallies_of(
+    sources: Sequence[str], codes: Sequence[str], *columns: Sequence[Any]
+) -> dict[tuple[Stat, str], TallyView]:
+    """Return a player's tallies of current periods from arrays of their columns, the last of which is the schedule."""
+    *measures_and_latest, schedules = columns
+    keys = zip(map(stat_of, sources, codes), schedules, strict=True)
+    return dict(zip(keys, _tally_views(*measures_and_latest), strict=True))
+
+
+def _tally_views(*measures_and_latest: Sequence[int | None]) -> Iterator[TallyView]:
     *measures, latest = measures_and_latest
-    views = map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
-    return dict(zip(map(stat_of, sources, codes), views, strict=True))
+    return map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
 
 
 def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
@@ -55,6 +78,24 @@ def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str
 def completions_of(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
     """Return a player's completions from arrays of their columns."""
     return dict(zip(goal_ids, map(_completion, zip(*columns, strict=True)), strict=True))
+
+
+def completions_of_periods(
+    current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Instant | None]
+) -> dict[str, Completion]:
+    """Return the completions of goals' current periods from arrays of their columns, the last of which is the start.
+
+    Periods of different schedules may start at one instant. Only the start of the goal's own period counts.
+    """
+    *times, starts = columns
+    of_goals = map(current.starts.get, goal_ids)
+    return {
+        goal_id: completion
+        for goal_id, start, expected, completion in zip(
+            goal_ids, starts, of_goals, map(_completion, zip(*times, strict=True)), strict=True
+        )
+        if start == expected
+    }
 
 
 # Constructors of named tuples without a Python call each: a player may have hundreds of goals.

@@ -18,7 +18,8 @@ FROM (
     SELECT
         array_agg(goal_id), array_agg(active),
         array_agg(microseconds(active_since)),
-        array_agg(frozen_progress)
+        array_agg(frozen_progress),
+        array_agg(microseconds(frozen_period_start))
     FROM assignment
     WHERE user_id = $1
 ) AS assignments,
@@ -30,6 +31,63 @@ FROM (
     FROM completion
     WHERE user_id = $1 AND period_start = timestamptz 'epoch'
 ) AS completions;
+
+-- name: read_player_by_period
+-- Return what read_player does, and the same of the current periods: tallies by the full prefix of their primary key,
+-- and completions by the starts of the periods. Whatever belongs to past periods is not visited.
+-- $1 user_id, $2 schedules, $3 period_starts
+SELECT
+    (SELECT time_zone FROM player WHERE user_id = $1),
+    tallies.*,
+    assignments.*,
+    completions.*,
+    period_tallies.*,
+    period_completions.*
+FROM (
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest)
+    FROM tally
+    WHERE user_id = $1 AND schedule = 'lifetime'
+) AS tallies,
+(
+    SELECT
+        array_agg(goal_id), array_agg(active),
+        array_agg(microseconds(active_since)),
+        array_agg(frozen_progress),
+        array_agg(microseconds(frozen_period_start))
+    FROM assignment
+    WHERE user_id = $1
+) AS assignments,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time))
+    FROM completion
+    WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+) AS completions,
+(
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
+        array_agg(tally.schedule)
+    FROM unnest($2::text[], $3::bigint[]) AS current (schedule, period_start)
+    JOIN tally
+        ON tally.user_id = $1
+        AND tally.schedule = current.schedule
+        AND tally.period_start = instant(current.period_start)
+) AS period_tallies,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time)),
+        array_agg(microseconds(period_start))
+    FROM completion
+    WHERE user_id = $1
+        AND period_start = ANY (ARRAY (SELECT DISTINCT instant(start) FROM unnest($3::bigint[]) AS start))
+) AS period_completions;
 
 -- name: insert_player
 -- Store a new player; return a row exactly when this statement stored it.

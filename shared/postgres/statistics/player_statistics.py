@@ -41,10 +41,10 @@ def read(connection: Connection, user_id: str, first: Day, last: Day) -> StoredS
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
         stretches_of(row[7] or ""),
-        assignments_of(*filled(row[8:12])),
-        frozenset(row[12] or ()),
-        _standings(*filled(row[13:21])),
-        row[21],
+        assignments_of(*filled(row[8:13])),
+        frozenset(row[13] or ()),
+        _standings(*filled(row[14:22])),
+        row[22],
     )
 
 

@@ -20,7 +20,8 @@ FROM (
     SELECT
         array_agg(goal_id), array_agg(active),
         array_agg(microseconds(active_since)),
-        array_agg(frozen_progress)
+        array_agg(frozen_progress),
+        array_agg(microseconds(frozen_period_start))
     FROM assignment
     WHERE user_id = $1
 ) AS assignments,
