@@ -54,6 +54,7 @@ FILL = [
 # Indexes that each statement scans. The name of the ledger stands for the index of each of its partitions.
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "read_player_by_period": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},
@@ -150,6 +151,13 @@ def test_statements_find_rows_through_the_intended_index(crowded: Connection, na
     found = {"event_seen" if node["Index Name"].startswith("event_seen_") else node["Index Name"] for node in scans}
     assert found == SCANS[name]
     assert all("user_id" in node["Index Cond"] for node in scans)
+
+
+def test_periods_are_read_by_their_starts_and_past_ones_are_not_visited(crowded: Connection) -> None:
+    nodes = plan_nodes(crowded, "read_player_by_period")
+    conditions = [node["Index Cond"] for node in nodes if node.get("Index Name") in ("tally_pkey", "completion_pkey")]
+    assert len(conditions) == 4
+    assert all("schedule = 'lifetime'" in each or "period_start = " in each for each in conditions)
 
 
 @pytest.mark.parametrize("name", SCANS_BY_THE_VIEW)

@@ -34,7 +34,8 @@ FROM (
 
 -- name: read_player_by_period
 -- Return what read_player does, and the same of the current periods: tallies by the full prefix of their primary key,
--- and completions by the starts of the periods. Whatever belongs to past periods is not visited.
+-- and completions by the starts of the periods. Whatever belongs to past periods is not visited: OFFSET keeps the planner
+-- from reading all of a player's rows and joining them.
 -- $1 user_id, $2 schedules, $3 period_starts
 SELECT
     (SELECT time_zone FROM player WHERE user_id = $1),
@@ -71,12 +72,13 @@ FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
         array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
-        array_agg(tally.schedule)
-    FROM unnest($2::text[], $3::bigint[]) AS current (schedule, period_start)
-    JOIN tally
-        ON tally.user_id = $1
-        AND tally.schedule = current.schedule
-        AND tally.period_start = instant(current.period_start)
+        array_agg(schedule)
+    FROM unnest($2::text[], $3::bigint[]) AS current (current_schedule, start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM tally
+        WHERE user_id = $1 AND schedule = current_schedule AND period_start = instant(start)
+        OFFSET 0
+    ) AS tally
 ) AS period_tallies,
 (
     SELECT
@@ -84,9 +86,10 @@ FROM (
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
         array_agg(microseconds(period_start))
-    FROM completion
-    WHERE user_id = $1
-        AND period_start = ANY (ARRAY (SELECT DISTINCT instant(start) FROM unnest($3::bigint[]) AS start))
+    FROM (SELECT DISTINCT unnest($3::bigint[])) AS current (start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+    ) AS completion
 ) AS period_completions;
 
 -- name: insert_player
