@@ -34,7 +34,7 @@ def test_every_message_method_and_enum_has_a_heading(contract: FileDescriptorSet
 
 
 def test_comments_of_the_contract_are_in_the_reference(reference: str) -> None:
-    assert "| `event_id` | string | 1 |" in reference
+    assert "string event_id = 1" in reference
     assert "Reports one event." in reference
     assert "```text\nINVALID_ARGUMENT  INVALID_REQUEST" in reference
 
