@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as event_rpc
 
+from bench import services
 from bench.correctness import Faults, compare, is_part, is_whole, read_tallies, reported
 from bench.load import Run
 from bench.mix import METHODS, Kind, Mix
@@ -100,7 +101,7 @@ def game_begun(place: Workplace) -> Iterator[Game]:
     """Yield a game of players with a history, with services that were just started."""
     with (
         place.ground() as ground,
-        place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as challenges,
-        place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as events,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as challenges,
+        place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as events,
     ):
         yield Game(place, ground, [challenges, events])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -26,9 +27,14 @@ def environment(module: str, url: str, **settings: str) -> dict[str, str]:
     return {**_bare_env(), "DATABASE_URL": url, **ports, **settings}
 
 
-def service(module: str, url: str, **settings: str) -> ServerProcess:
-    """Return a service at its defaults, but for addresses and `settings`."""
-    return ServerProcess(module, env=environment(module, url, **settings))
+def service(module: str, url: str, catalogue: Path, **settings: str) -> ServerProcess:
+    """Return a service at its defaults, but for addresses, the catalogue and `settings`."""
+    return ServerProcess(module, env=environment(module, url, CATALOGUE=str(catalogue), **settings))
+
+
+def dispatcher(url: str, **provider: str) -> ServerProcess:
+    """Return a reward dispatcher at its defaults; `provider` is where it delivers."""
+    return ServerProcess(REWARD_DISPATCHER, env=environment(REWARD_DISPATCHER, url, **provider))
 
 
 def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
@@ -38,12 +44,12 @@ def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
         "GAME_GRPC_PORT": "0",
         "GAME_HTTP_PORT": str(http_port),
         "GAME_BOOKS": str(books),
-        "GAME_DELAY_S": str(delay_s),
+        "GAME_MOOD": json.dumps({"delay_s": delay_s}),
     }
     return ServerProcess("devstack.game", env=env)
 
 
-def empty_handler(response_bytes: int, beside: str) -> ServerProcess:
+def empty_handler(response_bytes: int, beside: str = CHALLENGE_SERVICE) -> ServerProcess:
     """Return a server with an empty handler that has as many threads as the service `beside`."""
     threads = _settings()[beside].server.threads
     return ServerProcess("bench.empty", ["--bytes", str(response_bytes), "--threads", str(threads)])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bench import services
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, Run
@@ -104,12 +103,6 @@ class Workplace:
         return self._databases.migrated()
 
     @contextmanager
-    def service(self, module: str, url: str, catalogue: Path, **settings: str) -> Iterator[ServerProcess]:
-        """Yield a running service at its defaults, but for `settings`, on the server's core."""
-        with self._serving(services.service(module, url, CATALOGUE=str(catalogue), **settings)) as server:
-            yield server
-
-    @contextmanager
     def redis(self) -> Iterator[str]:
         """Yield the URL of an empty Valkey, on the other cores."""
         with EmbeddedValkey(self.directory / "valkey", memory_max=REDIS_MEMORY) as valkey:
@@ -118,25 +111,8 @@ class Workplace:
             yield valkey.url
 
     @contextmanager
-    def dispatcher(self, url: str, **provider: str) -> Iterator[ServerProcess]:
-        """Yield a running reward dispatcher at its defaults, on the server's core; `provider` is where it delivers."""
-        with self._serving(services.service(services.REWARD_DISPATCHER, url, **provider)) as server:
-            yield server
-
-    @contextmanager
-    def game(self, books: Path, delay_s: float, http_port: int) -> Iterator[ServerProcess]:
-        """Yield a running game that rewards are delivered to, on the other cores."""
-        with self._serving(services.game(books, delay_s, http_port), self.cores.others) as server:
-            yield server
-
-    @contextmanager
-    def empty_handler(self, response_bytes: int, beside: str = services.CHALLENGE_SERVICE) -> Iterator[ServerProcess]:
-        """Yield a server that does nothing but respond, with as many threads as the service `beside`."""
-        with self._serving(services.empty_handler(response_bytes, beside)) as server:
-            yield server
-
-    @contextmanager
-    def _serving(self, server: ServerProcess, cores: tuple[int, ...] | None = None) -> Iterator[ServerProcess]:
+    def running(self, server: ServerProcess, cores: tuple[int, ...] | None = None) -> Iterator[ServerProcess]:
+        """Yield a running server, on these cores or else on the server's core."""
         try:
             server.serve()
             pin(server.running_pid, cores or self.cores.server)

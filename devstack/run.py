@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 from devstack.errors import StartFailed
+from devstack.health import is_serving, listens
+from devstack.output import Lines, prefixed
 from devstack.postgres import EmbeddedPostgres
-from devstack.services import CYAN, GREEN, MAGENTA, YELLOW, program, wait_until_listening, wait_until_serving
+from devstack.process import Child
 from devstack.settings import DEMO_CATALOGUE, DevstackSettings
 from devstack.story import Addresses, story
 from devstack.supervisor import Supervisor
 from devstack.valkey import EmbeddedValkey
+
+CYAN, GREEN, MAGENTA, YELLOW = 36, 32, 35, 33
+
+SERVING_S = 60
+"""Limit in seconds. A service starts in 2 s; on a busy machine it takes longer."""
+STOP_MARGIN_S = 10
+"""Time in seconds for a service to stop beyond the grace for its calls: the last batch, the pool, telemetry."""
 
 
 def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
@@ -24,14 +36,14 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
 
         if settings.needs_game:
             books = str(settings.directory / "game" / "books.jsonl")
-            game = supervisor.start(program("devstack.game", {"GAME_BOOKS": books, **env}, colour=GREEN, grace_s=0))
+            game = supervisor.start(_program("devstack.game", {"GAME_BOOKS": books, **env}, colour=GREEN, grace_s=0))
             for port in (settings.game.grpc_port, settings.game.http_port):
-                wait_until_listening(game, settings.reach_at, port, supervisor.pause)
+                game.wait_until(partial(listens, settings.reach_at, port), SERVING_S, supervisor.pause)
 
-        challenge = supervisor.start(program("challenge_service", env, colour=CYAN, grace_s=settings.grace_s))
-        event = supervisor.start(program("event_handler", env, colour=MAGENTA, grace_s=settings.grace_s))
-        wait_until_serving(challenge, settings.reach_at, settings.challenge.port, supervisor.pause)
-        wait_until_serving(event, settings.reach_at, settings.event.port, supervisor.pause)
+        challenge = supervisor.start(_program("challenge_service", env, colour=CYAN, grace_s=settings.grace_s))
+        event = supervisor.start(_program("event_handler", env, colour=MAGENTA, grace_s=settings.grace_s))
+        for service, port in ((challenge, settings.challenge.port), (event, settings.event.port)):
+            service.wait_until(partial(is_serving, settings.reach_at, port), SERVING_S, supervisor.pause)
         _say(_welcome(settings, database_url, redis_url))
         supervisor.watch()
 
@@ -71,7 +83,7 @@ def _prepare_database(supervisor: Supervisor, database: EmbeddedPostgres | str, 
 
 
 def _finish(supervisor: Supervisor, arguments: str, env: Mapping[str, str]) -> None:
-    command = supervisor.start(program(arguments, env, colour=YELLOW, grace_s=0))
+    command = supervisor.start(_program(arguments, env, colour=YELLOW, grace_s=0))
     supervisor.finish(command)
     if command.exit_status != 0:
         raise StartFailed(f"{arguments} failed; its last lines:\n{command.tail()}")
@@ -101,6 +113,22 @@ def _rewards(settings: DevstackSettings) -> str:
     return f"""\
 game               {settings.game_url}/ledger: the rewards it has given
                    curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
+
+
+def _program(arguments: str, env: Mapping[str, str], *, colour: int, grace_s: float) -> Child:
+    """Return `python -m ARGUMENTS` in the working directory, with its output on the terminal after its name.
+
+    When it is stopped, its calls in flight have `grace_s` seconds to end.
+    """
+    name, *_ = words = arguments.split()
+    return Child(
+        name,
+        [sys.executable, "-m", *words],
+        output=Lines(prefixed(name, colour)),
+        env=env,
+        cwd=Path.cwd(),
+        grace_s=grace_s + STOP_MARGIN_S,
+    )
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as rpc
 
+from bench import services
 from bench.correctness import Reported, Response, check_events, read_tallies, reported
 from bench.database import connected, opened
 from bench.events import LOGIN_SHARE, Play, message
@@ -80,7 +81,7 @@ def measure_batches(place: Workplace) -> Table:
         before, rows_before = read_tallies(ground.url), rows_written(ground.url)
         sent: list[Batches] = []
         told: list[Reported] = []
-        with place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as handler:
+        with place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as handler:
 
             def report(method: str, pace: ClosedLoop, response: Response) -> Run:
                 stretch = place.terms.turn

@@ -14,6 +14,7 @@ from typing import Any
 
 from challenge.v1 import event_service_pb2 as rpc
 
+from bench import services
 from bench.correctness import Reported, check_events, read_tallies, reported
 from bench.database import connected, opened
 from bench.events import MEASURED
@@ -106,7 +107,7 @@ class _Handler:
         self.url = self._ground.url
         self.before = read_tallies(self.url)
         self.told: list[Reported] = []
-        self._server = running.enter_context(place.service(EVENT_HANDLER, self.url, path, **where))
+        self._server = running.enter_context(place.running(services.service(EVENT_HANDLER, self.url, path, **where)))
 
     def measure(self) -> Run:
         """Saturate the handler for a turn."""

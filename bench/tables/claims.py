@@ -7,6 +7,7 @@ from itertools import islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench import services
 from bench.database import connected
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, Run
@@ -34,7 +35,10 @@ def measure_claims(place: Workplace) -> Table:
         f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns with the "
         "empty handler.",
     )
-    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
+    with (
+        place.ground() as ground,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
+    ):
         claims = list(_claims(ground))
         following = iter(claims)
 
@@ -45,7 +49,7 @@ def measure_claims(place: Workplace) -> Table:
         place.say(f"claims: open loop at {RATE:g}/s")
         steady = claim(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         turn = place.terms.turn
-        with place.empty_handler(steady.response_bytes) as empty:
+        with place.running(services.empty_handler(steady.response_bytes)) as empty:
             turns = place.in_turns(
                 "claims: saturated",
                 lambda: claim(SATURATION, turn, RATE_MAX),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.database import connected
 from bench.figures import Table, Unit, at_least
+from bench.services import dispatcher, game
 from bench.statements import statement
 from bench.workplace import Workplace
 from devstack.game.settings import PUBLIC_SECRET
@@ -38,12 +39,15 @@ def measure_delivery(place: Workplace) -> Table:
         place.say(f"delivery: by {provider}")
         books, http_port = place.directory / f"{provider}.books", free_port()
         url = place.empty_database()
-        with connected(url) as connection, place.game(books, THINKS_S, http_port) as game:
+        with (
+            connected(url) as connection,
+            place.running(game(books, THINKS_S, http_port), place.cores.others) as served,
+        ):
             statement("queue_up").rows(connection, provider, grants, system_clock())
             connection.execute("VACUUM (ANALYZE) reward_outbox")
-            with place.dispatcher(url, **_where(provider, game.port, http_port)) as dispatcher:
+            with place.running(dispatcher(url, **_where(provider, served.port, http_port))) as running:
                 _wait_until_delivered(connection)
-                cpu_us = 1e6 * cpu_seconds(dispatcher.running_pid) / grants
+                cpu_us = 1e6 * cpu_seconds(running.running_pid) / grants
             ((delivered, seconds),) = statement("delivered").rows(connection)
         table.add(f"grants a second, by {provider}", 0.8 * delivered / seconds, target=at_least(800))
         table.add(f"CPU of the dispatcher per grant, by {provider}", cpu_us, Unit.MICROSECONDS, note="with its start")

@@ -7,6 +7,7 @@ from itertools import islice
 
 from challenge.v1 import event_service_pb2 as rpc
 
+from bench import services
 from bench.correctness import check_events, read_tallies, reported
 from bench.events import message
 from bench.figures import Table, Unit, at_least
@@ -38,7 +39,10 @@ def measure_events(place: Workplace) -> Table:
         f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns with the "
         "empty handler.",
     )
-    with place.ground() as ground, place.service(EVENT_HANDLER, ground.url, ground.catalogue_path) as handler:
+    with (
+        place.ground() as ground,
+        place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as handler,
+    ):
         before = read_tallies(ground.url)
         sent: list[Calls] = []
 
@@ -54,7 +58,7 @@ def measure_events(place: Workplace) -> Table:
         steady = report(OpenLoop(rate=RATE), place.terms.stretch, RATE)
         empty_requests = [_request(call) for call in sent[0]]
         turn = place.terms.turn
-        with place.empty_handler(steady.response_bytes, EVENT_HANDLER) as empty:
+        with place.running(services.empty_handler(steady.response_bytes, EVENT_HANDLER)) as empty:
             turns = place.in_turns(
                 "events: saturated",
                 lambda: report(SATURATION, turn, RATE_MAX),

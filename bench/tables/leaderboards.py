@@ -14,7 +14,8 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from google.protobuf.message import DecodeError
 
-from bench.database import connected, opened
+from bench import services
+from bench.database import connected
 from bench.events import MEASURED, Play, message
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, Run
@@ -29,9 +30,6 @@ from bench.tables.events import REPORT
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
 from load_generator.plan import OpenLoop
-from shared.operations.leaderboards.ranking_refresh import REFRESH_TIMEOUT_S
-from shared.postgres.leaderboards import ranking_refresh
-from shared.postgres.long_work import LongWork
 from shared.runtime.clock import system_clock
 
 SERVICE = "challenge.v1.LeaderboardService"
@@ -50,7 +48,6 @@ READY_S = 240.0
 LOOK_INTERVAL_S = 0.2
 
 _FILL = statement("fill_scores")
-_CHANGE = statement("change_scores")
 
 
 class Source(NamedTuple):
@@ -66,7 +63,7 @@ REDIS = Source("from Redis", 5.0, 8.0)
 
 
 def measure_leaderboards(place: Workplace) -> Table:
-    """Measure latency at a fixed rate without and with Redis, and the refresh of Postgres' ranking."""
+    """Measure latency at a fixed rate without and with Redis."""
     players = place.terms.ranked
     table = Table(
         "leaderboards",
@@ -81,19 +78,21 @@ def measure_leaderboards(place: Workplace) -> Table:
     with connected(url) as connection:
         _FILL.rows(connection, RANKED_STAT, players)
         connection.execute("ANALYZE tally")
-    with place.service(CHALLENGE_SERVICE, url, path) as service:
+    with place.running(services.service(CHALLENGE_SERVICE, url, path)) as service:
         place.say("leaderboards: waiting for the first ranking in Postgres")
         _wait_until_ranked(service, lambda state, _begun: state.size == players)
         runs = _add_reads(place, table, service, POSTGRES_RANKING)
-    with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, url, path, REDIS_URL=redis_url) as service:
+    with (
+        place.redis() as redis_url,
+        place.running(services.service(CHALLENGE_SERVICE, url, path, REDIS_URL=redis_url)) as service,
+    ):
         place.say("leaderboards: waiting for the ranking in Redis")
         # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
         _wait_until_ranked(service, lambda state, begun: state.fresh_at.ToMicroseconds() >= begun)
         runs += _add_reads(place, table, service, REDIS)
-        with place.service(EVENT_HANDLER, url, path, REDIS_URL=redis_url) as events:
+        with place.running(services.service(EVENT_HANDLER, url, path, REDIS_URL=redis_url)) as events:
             runs += _add_hits(place, table, service, events)
     add_failures(table, runs)
-    _add_refresh(place, table, url)
     return table
 
 
@@ -166,18 +165,6 @@ def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
             yield 1, first
         else:
             yield 0, _rank_request(random.choice(playing))
-
-
-def _add_refresh(place: Workplace, table: Table, url: str) -> None:
-    """Add how long a refresh of the ranking in Postgres takes."""
-    changed = place.terms.ranked // 100
-    place.say("leaderboards: refreshing the ranking in Postgres")
-    with connected(url) as connection, opened(url) as database:
-        _CHANGE.rows(connection, changed)
-        started = time.monotonic()
-        LongWork(database, REFRESH_TIMEOUT_S).transact(ranking_refresh.refresh)
-        seconds = time.monotonic() - started
-    table.add("refresh of the ranking in Postgres", seconds, Unit.SECONDS, note=f"{changed:,} scores changed")
 
 
 def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardState, int], bool]) -> None:

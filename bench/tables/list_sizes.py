@@ -9,6 +9,7 @@ from pathlib import Path
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench import services
 from bench.figures import Table, Unit, at_most
 from bench.load import Run
 from bench.players import player_ids
@@ -37,8 +38,8 @@ def measure_list_sizes(place: Workplace) -> Table:
     )
     with (
         place.ground() as ground,
-        place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service,
-        place.service(CHALLENGE_SERVICE, ground.url, _long_catalogue(place, ground)) as long_service,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, _long_catalogue(place, ground))) as long_service,
     ):
         new = [f"new {player}" for player in ground.play.players]
         veterans = [f"veteran {player}" for player in player_ids(VETERANS)]

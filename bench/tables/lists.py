@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench import services
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import POSTGRES, Run
@@ -30,12 +31,15 @@ def measure_lists(place: Workplace) -> Table:
         f"{place.terms.players:,} players with history, in random order. Saturated: {SATURATION.in_flight} calls in "
         f"flight on {SATURATION.connections} connections, in turns with the empty handler.",
     )
-    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
+    with (
+        place.ground() as ground,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
+    ):
         requests = [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in shuffled(ground.play)]
         place.say(f"lists: open loop at {RATE:g}/s")
         steady = place.play(service, LIST, requests, OpenLoop(rate=RATE), repeat=True, keep_every=1)
         turn = place.terms.turn
-        with place.empty_handler(steady.response_bytes) as empty:
+        with place.running(services.empty_handler(steady.response_bytes)) as empty:
             turns = place.in_turns(
                 "lists: saturated",
                 lambda: place.play(service, LIST, requests, SATURATION, turn, repeat=True, keep_every=KEEP_EVERY),

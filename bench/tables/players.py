@@ -8,6 +8,7 @@ from itertools import count, cycle, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
+from bench import services
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES
 from bench.services import CHALLENGE_SERVICE
@@ -27,7 +28,10 @@ SATURATED_RATE_MAX = 6_000.0
 def measure_players(place: Workplace) -> Table:
     """Measure latency at fixed rates, and new players per core."""
     stretch = place.terms.stretch
-    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path) as service:
+    with (
+        place.ground() as ground,
+        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
+    ):
         table = Table(
             "players",
             "InitializePlayer, SetGoalActive",

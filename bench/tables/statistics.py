@@ -5,6 +5,7 @@ from __future__ import annotations
 from challenge.v1 import statistics_service_pb2 as rpc
 from google.protobuf.message import DecodeError
 
+from bench import services
 from bench.figures import Table, Unit
 from bench.load import POSTGRES
 from bench.players import player_ids
@@ -34,7 +35,7 @@ def measure_statistics(place: Workplace) -> Table:
     players = player_ids(VETERANS)
     place.say(f"statistics: giving {VETERANS} players a year")
     store_veterans(url, catalogue, players, system_clock())
-    with place.service(CHALLENGE_SERVICE, url, LOAD_CATALOGUE) as service:
+    with place.running(services.service(CHALLENGE_SERVICE, url, LOAD_CATALOGUE)) as service:
         requests = [rpc.GetPlayerStatsRequest(user_id=player).SerializeToString() for player in players]
         place.say(f"statistics: open loop at {RATE:g}/s")
         steady = place.play(service, STATS, requests, OpenLoop(rate=RATE), repeat=True, keep_every=1)

@@ -25,14 +25,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         settings = load(GameSettings, os.environ)
-        mood = Mood(
-            delay_s=settings.delay_s,
-            errors=settings.errors,
-            silence=settings.silence,
-            nonsense=settings.nonsense,
-            refusals=settings.refusals,
-        )
-        _serve(settings, mood)
+        _serve(settings, Mood.model_validate_json(settings.mood))
     except (SettingsInvalid, MoodInvalid, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
