@@ -24,6 +24,7 @@ from shared.operations.rewards.find_claims import GrantWaits, find_claim, list_c
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.response_sizes import ClaimsRoom
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, STATES_MAX, Violations
 from shared.runtime.clock import Clock
 
@@ -164,8 +165,18 @@ class ChallengeServicer:
         else:
             goals = tuple(catalogue.goals.values())
         now, deadline = self._clock(), deadline_of(context)
-        results = claim_all(self._database, catalogue, request.user_id, goals, now, deadline, routes=self._routes)
-        return rpc.ClaimAllResponse(results=map(goal_claim_message, results))
+        room = ClaimsRoom()
+        results = claim_all(
+            self._database,
+            catalogue,
+            request.user_id,
+            goals,
+            now,
+            deadline,
+            routes=self._routes,
+            has_room=room.take,
+        )
+        return rpc.ClaimAllResponse(results=map(goal_claim_message, results), results_omitted=room.is_full)
 
     def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:
         """Return a claim with its position in the queue."""

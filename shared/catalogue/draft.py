@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.catalogue.document import Document, Place
+from shared.catalogue.sizes import response_size
 
 
 class TextDraft(NamedTuple):
@@ -40,6 +41,8 @@ class ChallengeDraft:
 
     place: Place
     id: str | None
+    response_size: int
+    """Maximum size in bytes of the challenge in a response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
         stats.extend(_texts(root, document.value, "stats"))
         leaderboards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
         for place, challenge in _entries(root, document.value, "challenges"):
-            challenges.append(ChallengeDraft(place, _text(challenge, "id")))
+            challenges.append(ChallengeDraft(place, _text(challenge, "id"), response_size(challenge)))
             goals.extend(_goal(*entry) for entry in _entries(place, challenge, "goals"))
     return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats), tuple(leaderboards))
 

@@ -10,6 +10,7 @@ from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
 from shared.catalogue.schema import LeaderboardCounting, Over
+from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
 from shared.domain.catalogue import Counting, Source
 
 CHALLENGES_MAX = 1_000
@@ -158,6 +159,16 @@ def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
             yield parts[maximum].place.problem(f"a catalogue can have at most {maximum:,} {what}")
 
 
+def challenges_fit_into_a_response(draft: CatalogueDraft) -> Iterator[Problem]:
+    for challenge in draft.challenges:
+        if challenge.response_size > CHALLENGE_BYTES_MAX:
+            yield challenge.place.problem(
+                f"takes up to {challenge.response_size / 1024**2:.1f} MiB in a response, more than "
+                f"{CHALLENGE_BYTES_MAX / 1024**2:.1f} MiB, and gRPC clients refuse more than 4 MiB by default: "
+                "divide the challenge or shorten its texts"
+            )
+
+
 RULES: tuple[Rule, ...] = (
     challenge_ids_are_unique,
     goal_ids_are_unique,
@@ -174,6 +185,7 @@ RULES: tuple[Rule, ...] = (
     leaderboards_over_events_have_a_count,
     login_leaderboards_count_events_or_days,
     sizes_are_bounded,
+    challenges_fit_into_a_response,
 )
 
 RULES_FOR_COMPLETE_CATALOGUES: tuple[Rule, ...] = (

@@ -1,11 +1,14 @@
-"""Sizes of responses: clients refuse responses above a limit of their own, by default 4 MiB in gRPC."""
+"""Sizes of responses: clients refuse responses above a limit of their own, by default 4 MiB in gRPC.
+
+A single challenge is bounded by `shared.catalogue.sizes`, pages of claims, players and leaderboards by their number of
+entries. Other responses are divided or shortened here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shared.domain.catalogue import Catalogue, Challenge, Goal
-from shared.rpc.encoded_catalogue import challenge_fields
+from shared.domain.catalogue import Catalogue, Goal, Reward
 from shared.rpc.goal_encoding import definition
 
 RESPONSE_BYTES_MAX = 7 * 1024 * 1024 // 2
@@ -16,19 +19,14 @@ _FRAMING_BYTES_MAX = 6
 """Maximum size in bytes of a message's tag and length in a response."""
 _PLAYER_BYTES_MAX = 71
 """Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), four numbers (12)."""
+_CLAIM_BYTES_MAX = 192
+"""Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), two times (32), eight
+numbers (62), a reason (15), and 45 of tags and lengths."""
 
 
 def size_warnings(catalogue: Catalogue) -> Iterator[str]:
     """Yield why clients with gRPC's default limit may not get some of the catalogue's definitions."""
-    for challenge in catalogue.challenges:
-        size = challenge_size(challenge)
-        if size > RESPONSE_BYTES_MAX:
-            yield (
-                f"challenge {challenge.id!a}: takes up to {_mebibytes(size)} in a response, more than "
-                f"{_mebibytes(RESPONSE_BYTES_MAX)}: gRPC clients refuse more than 4 MiB by default, and a challenge is "
-                "never divided"
-            )
-    size = _goals_size(catalogue.default_goals)
+    size = goals_size(catalogue.default_goals)
     if size > RESPONSE_BYTES_MAX:
         yield (
             f"the goals that are active by default take up to {_mebibytes(size)} in a response, more than "
@@ -36,14 +34,28 @@ def size_warnings(catalogue: Catalogue) -> Iterator[str]:
         )
 
 
-def challenge_size(challenge: Challenge) -> int:
-    """Return the maximum size of the challenge in a response."""
-    return _FRAMING_BYTES_MAX + len(challenge_fields(challenge)) + _goals_size(challenge.goals)
-
-
-def _goals_size(goals: Iterable[Goal]) -> int:
+def goals_size(goals: Iterable[Goal]) -> int:
     """Return the maximum size of the goals in a response."""
     return sum(_FRAMING_BYTES_MAX + len(definition(goal)) + _PLAYER_BYTES_MAX for goal in goals)
+
+
+class ClaimsRoom:
+    """The room that is left for claims in a `ClaimAllResponse`."""
+
+    def __init__(self, bytes_max: int = RESPONSE_BYTES_MAX) -> None:
+        self._left = bytes_max
+        self.is_full = False
+        """True once a result did not fit."""
+
+    def take(self, goal: Goal, reward: Reward) -> bool:
+        """Reserve room for the result of a goal with this reward; return False if it does not fit."""
+        ids = (goal.challenge_id, goal.id, goal.id, reward.id)
+        size = _CLAIM_BYTES_MAX + sum(len(text.encode()) for text in ids)
+        if size > self._left:
+            self.is_full = True
+            return False
+        self._left -= size
+        return True
 
 
 def _mebibytes(size: int) -> str:

@@ -6,31 +6,35 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import grpc
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import (
+    ClaimAllRequest,
     GetChallengeRequest,
     InitializePlayerRequest,
     InitializePlayerResponse,
     ListChallengesRequest,
     ListChallengesResponse,
+    ListClaimsRequest,
 )
 
 from challenge_service.__main__ import encode
 from challenge_service.responses import page_of
 from shared.catalogue.schema import DESCRIPTION_LENGTH_MAX
+from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.catalogue import Catalogue
 from shared.rpc.response_sizes import RESPONSE_BYTES_MAX
 from shared.rpc.wire import Pieces
 from tests.catalogue.documents import loaded
-from tests.support.event_messages import stat
+from tests.support.event_messages import login, stat
 from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import Game, game
 
 GOALS = 2_500
 CLIENT_BYTES_MAX = 4 * 1024 * 1024
 """Default of gRPC clients."""
+CLAIMED = 1_900
+"""Goals whose claims do not fit into one response."""
 TEXT = "x" * DESCRIPTION_LENGTH_MAX
 
 
@@ -53,11 +57,6 @@ def large_catalogue(challenges: int) -> Catalogue:
 @pytest.fixture(scope="module")
 def in_25_challenges() -> Catalogue:
     return large_catalogue(25)
-
-
-@pytest.fixture(scope="module")
-def in_1_challenge() -> Catalogue:
-    return large_catalogue(1)
 
 
 @pytest.fixture
@@ -153,17 +152,8 @@ def test_with_another_version_initializing_returns_complete_goals(sample_game: G
     assert all(goal.name for goal in response.goals)
 
 
-def test_a_challenge_above_the_bound_is_listed_light(database_url: str, in_1_challenge: Catalogue) -> None:
-    with game(database_url, in_1_challenge) as running:
-        with pytest.raises(grpc.RpcError) as refused:
-            running.challenges.GetChallenge(GetChallengeRequest(user_id="player", challenge_id="challenge-0"))
-        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        [page] = pages(running, page_size=1, catalogue_version=in_1_challenge.version)
-        assert len(page.challenges[0].goals) == GOALS
-
-
-def test_a_challenge_above_the_bound_has_a_page_of_its_own(in_1_challenge: Catalogue) -> None:
-    [large] = in_1_challenge.challenges
+def test_a_challenge_above_the_bound_has_a_page_of_its_own(in_25_challenges: Catalogue) -> None:
+    large = in_25_challenges.challenges[0]
     shown = [(large, Pieces(length, [])) for length in (10, RESPONSE_BYTES_MAX + 1, 10, RESPONSE_BYTES_MAX - 10, 1)]
     lengths = []
     while shown:
@@ -174,12 +164,49 @@ def test_a_challenge_above_the_bound_has_a_page_of_its_own(in_1_challenge: Catal
 
 
 def test_the_log_names_responses_that_may_be_too_large(
-    in_1_challenge: Catalogue, in_25_challenges: Catalogue, caplog: pytest.LogCaptureFixture
+    in_25_challenges: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
-    encode(in_1_challenge)
-    challenge_warning, defaults_warning = (record.__dict__["problem"] for record in caplog.records)
-    assert challenge_warning.startswith("challenge 'challenge-0': takes up to 5.")
-    assert defaults_warning.startswith("the goals that are active by default take up to 5.")
-    caplog.clear()
     encode(in_25_challenges)
-    assert [record.__dict__["problem"] for record in caplog.records] == [defaults_warning]
+    [warning] = [record.__dict__["problem"] for record in caplog.records]
+    assert warning.startswith("the goals that are active by default take up to 5.")
+
+
+@pytest.mark.slow
+def test_claiming_everything_is_bounded_in_bytes_and_ends(database_url: str) -> None:
+    with game(database_url, long_ids(CLAIMED)) as running:
+        running.report(login())
+        claimed: list[str] = []
+        for more in (True, True, False):
+            response = running.challenges.ClaimAll(ClaimAllRequest(user_id="player"))
+            assert CLIENT_BYTES_MAX // 2 < response.ByteSize() < CLIENT_BYTES_MAX
+            assert response.results_omitted
+            new = [result.goal_id for result in response.results if result.newly_claimed]
+            assert bool(new) == more, "what is new comes first"
+            claimed += new
+        assert len(claimed) == len(set(claimed)) == CLAIMED
+        assert running.rows("SELECT count(*) FROM reward_outbox") == [(CLAIMED,)]
+        page = running.challenges.ListClaims(ListClaimsRequest(user_id="player", page_size=1_000))
+        assert (len(page.claims), bool(page.next_page_token)) == (1_000, True)
+
+
+def long_ids(goals: int) -> Catalogue:
+    """Return a catalogue of goals that a login completes, with the longest ids."""
+    ids = [f"{n:04}".ljust(ID_LENGTH_MAX, "\U0001f3c6") for n in range(goals)]
+    challenges = [
+        challenge(
+            ids[start],
+            *(
+                assigned(
+                    goal_id,
+                    source="login",
+                    stat=None,
+                    count="events",
+                    target=1,
+                    reward={"type": "ITEM", "id": goal_id, "quantity": 1},
+                )
+                for goal_id in ids[start : start + 500]
+            ),
+        )
+        for start in range(0, goals, 500)
+    ]
+    return loaded({"challenges": challenges})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue, Goal, Reward
 from shared.domain.claims import Claim, check_claimable
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
@@ -25,6 +25,10 @@ CLAIMS_PER_TRANSACTION = 100
 """Claims stored in one transaction. This bounds how long rows stay locked."""
 
 
+HasRoom = Callable[[Goal, Reward], bool]
+"""Test for room in the response: true if the result of a goal with this reward may still be returned."""
+
+
 class GoalClaim(NamedTuple):
     """Result for one completed goal."""
 
@@ -33,6 +37,11 @@ class GoalClaim(NamedTuple):
     newly_claimed: bool = False
     refusal: ChallengeError | None = None
     """Why it cannot be claimed. Set if and only if there is no claim."""
+
+    @property
+    def reward(self) -> Reward:
+        """The reward that was claimed, or that could be."""
+        return self.goal.reward if self.claim is None else self.claim.reward
 
 
 def claim_all(
@@ -44,29 +53,33 @@ def claim_all(
     deadline: float,
     *,
     routes: Routes = NO_ROUTES,
+    has_room: HasRoom = lambda _goal, _reward: True,
 ) -> list[GoalClaim]:
     """Claim all claimable rewards of these goals. Return a result for each completed goal, in the given order.
 
-    A repeated call returns the earlier claims. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after
-    which some rewards may be claimed.
+    A repeated call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked
+    about claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some
+    rewards may be claimed.
     """
     view = view_player(database, user_id, deadline)
     completed = [goal for goal in goals if goal_status(goal, view, catalogue).completed]
     refusals = _refusals(completed, view, catalogue)
-    claimable = [goal for goal in completed if goal.id not in refusals]
+    claimable = [goal for goal in completed if goal.id not in refusals and has_room(goal, goal.reward)]
 
     made: dict[str, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
         batch = claimable[start : start + CLAIMS_PER_TRANSACTION]
         made |= _claim_batch(database, catalogue, user_id, batch, view, now, deadline, routes)
 
-    others = [goal.id for goal in completed if goal.id not in made]
+    has_result = {goal.id for goal in claimable} | refusals.keys()
+    others = [goal.id for goal in completed if goal.id in has_result and goal.id not in made]
     stored: Mapping[str, Claim] = {}
     if others:
         stored = database.autocommit(
             lambda connection: outbox.find_of_goals(connection, user_id, LIFETIME_START, others), deadline
         )
-    return [_result(goal, made, stored, refusals) for goal in completed]
+    results = [_result(goal, made, stored, refusals) for goal in completed if goal.id in has_result]
+    return [result for result in results if result.goal.id not in refusals or has_room(result.goal, result.reward)]
 
 
 def _result(

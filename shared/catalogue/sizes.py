@@ -1,0 +1,34 @@
+"""The size of a challenge in responses, which are never divided inside of a challenge.
+
+gRPC clients refuse responses of more than 4 MiB by default. A challenge above the bound could be read by none of them.
+"""
+
+from __future__ import annotations
+
+CHALLENGE_BYTES_MAX = 7 * 1024 * 1024 // 2
+"""Maximum size in bytes of a challenge in a response: 3.5 MiB. The rest of the 4 MiB is left to fields beside it, and
+to clients that count headers."""
+
+_GOAL_BYTES = 160
+"""Allowance in bytes for the numbers and times of a goal, of its definition and of a player."""
+_TEXT_BYTES = 4
+"""Allowance in bytes for the tag and length of a text."""
+
+
+def response_size(challenge: object) -> int:
+    """Return the maximum size in bytes of a challenge, given as in a document, in a response."""
+    goals = challenge.get("goals") if isinstance(challenge, dict) else None
+    if not isinstance(challenge, dict) or not isinstance(goals, list):
+        return 0
+    # Each goal repeats the id of its challenge.
+    return _text_bytes(challenge) + len(goals) * (_GOAL_BYTES + _text_bytes(challenge.get("id")))
+
+
+def _text_bytes(value: object) -> int:
+    """Return the size of all texts in a value."""
+    if isinstance(value, str):
+        # Half of a surrogate pair is another rule's problem.
+        return _TEXT_BYTES + len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, dict):
+        return sum(map(_text_bytes, value.values()))
+    return sum(map(_text_bytes, value)) if isinstance(value, list) else 0
