@@ -17,21 +17,6 @@ from shared.domain.instant import Instant, to_instant
 REASON_LENGTH_MAX = 500
 
 
-def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers between two bounds, both allowed."""
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise click.BadParameter(f"{text!r} is not a whole number") from None
-        if not minimum <= number <= maximum:
-            raise click.BadParameter(f"{text} is not between {minimum:,} and {maximum:,}")
-        return number
-
-    return parse
-
-
 def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
     """Return a check of texts: not empty, not too long, no control characters."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from admin.arguments import player, whole_number
+from admin.arguments import player
 from admin.opening import deadline, open_database
 from admin.terminal import say, show
 from shared.domain.instant import HOUR
@@ -19,7 +19,7 @@ HORIZON_H_MAX = 720
 @player
 @click.option(
     "--horizon-h",
-    type=whole_number(1, HORIZON_H_MAX),
+    type=click.IntRange(1, HORIZON_H_MAX),
     default=72,
     show_default=True,
     metavar="H",

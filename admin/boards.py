@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import exactly_one, instant, whole_number
+from admin.arguments import exactly_one, instant
 from admin.leaderboard_access import (
     LeaderboardAccess,
     board_of,
@@ -40,7 +40,7 @@ def boards() -> None:
 @boards.command("list")
 @click.option(
     "--finals",
-    type=whole_number(0, FINALS_MAX),
+    type=click.IntRange(0, FINALS_MAX),
     default=1,
     show_default=True,
     metavar="N",
@@ -94,7 +94,7 @@ def _row(
 @click.option("--period", type=instant, metavar="INSTANT", help="The period that contains INSTANT (default: now).")
 @click.option(
     "--top",
-    type=whole_number(1, PLAYERS_MAX),
+    type=click.IntRange(1, PLAYERS_MAX),
     default=10,
     show_default=True,
     metavar="N",

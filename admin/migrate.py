@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import whole_number
 from admin.opening import database_address, stop
 from admin.terminal import say
 from shared.postgres import schema
@@ -25,7 +24,7 @@ def roles() -> None:
 @click.command()
 @click.option(
     "--back",
-    type=whole_number(1, BACK_MAX),
+    type=click.IntRange(1, BACK_MAX),
     metavar="N",
     help="Undo the newest N migrations instead. Their tables are dropped with all that they hold.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import dry_run, whole_number
+from admin.arguments import dry_run
 from admin.cache_steps import build_rankings, clear_redis, fill_buffers, read_tops
 from admin.database_steps import repair_indexes, tidy_tables
 from admin.leaderboard_access import leaderboard_access
@@ -32,7 +32,7 @@ PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
 @dry_run
 @click.option(
     "--warm-players",
-    type=whole_number(0, PLAYERS_MAX),
+    type=click.IntRange(0, PLAYERS_MAX),
     default=PLAYERS_DEFAULT,
     show_default=True,
     metavar="N",

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from admin.arguments import whole_number
 from admin.opening import database_address, open_cache_if_set, stop
 from admin.terminal import bytes_text, say, say_error, share_text, show, time_text
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
@@ -22,7 +21,7 @@ TEXT_WIDTH = 120
 @click.command(epilog="Exit status: 0, or 1 if a part could not be read.")
 @click.option(
     "--statements",
-    type=whole_number(1, STATEMENTS_MAX),
+    type=click.IntRange(1, STATEMENTS_MAX),
     default=STATEMENTS_DEFAULT,
     show_default=True,
     metavar="N",

@@ -9,7 +9,6 @@ from uuid import UUID
 import click
 
 from admin import arguments, reward_tables
-from admin.arguments import whole_number
 from admin.opening import deadline, open_database, read, stop
 from admin.terminal import say, say_error
 from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
@@ -40,7 +39,7 @@ def rewards() -> None:
 @click.option("--provider", help="Only grants of this provider.")
 @click.option("--player", help="Only grants of this player.")
 @click.option(
-    "--limit", type=whole_number(1, LISTED_MAX), default=50, show_default=True, metavar="N", help="At most N grants."
+    "--limit", type=click.IntRange(1, LISTED_MAX), default=50, show_default=True, metavar="N", help="At most N grants."
 )
 @click.option("--ids", is_flag=True, help="Print only the grants' ids, for xargs.")
 def list_(states: Sequence[ClaimState], provider: str | None, player: str | None, limit: int, *, ids: bool) -> None:
@@ -110,7 +109,7 @@ def refund() -> Change:
 
 
 @click.option(
-    "--to", type=whole_number(PRIORITY_FIRST, PRIORITY_LAST), required=True, metavar="N", help="1 is delivered first."
+    "--to", type=click.IntRange(PRIORITY_FIRST, PRIORITY_LAST), required=True, metavar="N", help="1 is delivered first."
 )
 @_action(Act.PRIORITISE)
 def prioritise(to: int) -> Change:

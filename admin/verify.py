@@ -9,7 +9,6 @@ from functools import partial
 
 import click
 
-from admin.arguments import whole_number
 from admin.leaderboard_access import LeaderboardAccess, count_players, open_leaderboards, print_waiting_changes
 from admin.terminal import period_text, progress_bars, ranking_text, show
 from shared.domain.scores import RankingKey
@@ -26,7 +25,7 @@ SAMPLE_MAX = 100_000
 )
 @click.option(
     "--sample",
-    type=whole_number(1, SAMPLE_MAX),
+    type=click.IntRange(1, SAMPLE_MAX),
     metavar="N",
     help=f"Compare N players of each ranking, 1 to {SAMPLE_MAX:,} (default: {SAMPLE_DEFAULT}).",
 )

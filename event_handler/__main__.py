@@ -23,7 +23,6 @@ from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
-from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.wiring.leaderboard_cache import open_leaderboard_cache
@@ -53,17 +52,13 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     def renew_horizon() -> None:
         horizon.renew(database, clocks.earliest(), time.monotonic() + RENEW_TIMEOUT_S)
 
-    process.duties.start(
-        "renew event horizon", RENEW_INTERVAL_S, renew_horizon, timeout_s=RENEW_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("renew event horizon", RENEW_INTERVAL_S, renew_horizon, pass_s=RENEW_TIMEOUT_S)
 
     partitions = LedgerPartitions(
         database, lambda: horizon.window.horizon, clocks.earliest, lambda: clocks.agreed and horizon.known
     )
     telemetry.watch_partitions(partitions)
-    process.duties.start(
-        "keep ledger partitions", KEEP_INTERVAL_S, partitions.one_pass, timeout_s=PASS_DEADLINE_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("keep ledger partitions", KEEP_INTERVAL_S, partitions.one_pass, pass_s=PASS_DEADLINE_S)
 
     watch_catalogue(catalogue, database, process, health)
     start_period_maintenance(catalogue.live, database, horizon, clocks, process)

@@ -29,12 +29,11 @@ class Duties:
         self._lifecycle = lifecycle
         self._passes = telemetry.counter("duty_passes", "Passes of background duties.", labels=("duty", "outcome"))
 
-    def start(
-        self, name: str, interval_s: float, one_pass: Callable[[], object], *, timeout_s: float = STEP_TIMEOUT_S
-    ) -> None:
-        """Run `one_pass` every `interval_s` until the process stops, which waits `timeout_s` for the running pass.
+    def start(self, name: str, interval_s: float, one_pass: Callable[[], object], *, pass_s: float = 0.0) -> None:
+        """Run `one_pass` every `interval_s` until the process stops, which waits for the running pass.
 
-        A pass that raises is logged and counted (`duty_passes_total{outcome="failed"}`), and the loop goes on.
+        It waits for `pass_s`, the time limit of what a pass does, and the usual time of a part to stop. A pass that
+        raises is logged and counted (`duty_passes_total{outcome="failed"}`), and the loop goes on.
         """
         stopping = threading.Event()
         duty = _Duty(name, one_pass, self._passes.labels(name, "done").inc, self._passes.labels(name, "failed").inc)
@@ -45,7 +44,7 @@ class Duties:
             thread.join()
 
         thread.start()
-        self._lifecycle.on_stop(name, stop, timeout_s=timeout_s)
+        self._lifecycle.on_stop(name, stop, timeout_s=pass_s + STEP_TIMEOUT_S)
 
 
 class _Duty:

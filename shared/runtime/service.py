@@ -237,5 +237,5 @@ def _telemetry(
     export = otlp.MetricsExport(collector.reveal(), telemetry.registry, resource)
     lifecycle.on_stop("traces", tracing.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
     lifecycle.on_stop("metrics", export.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
-    duties.start("send metrics", otlp.EXPORT_INTERVAL_S, export.one_pass, timeout_s=otlp.CLOSE_TIMEOUT_S)
+    duties.start("send metrics", otlp.EXPORT_INTERVAL_S, export.one_pass, pass_s=otlp.CLOSE_TIMEOUT_S)
     return telemetry, duties

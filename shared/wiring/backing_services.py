@@ -52,9 +52,7 @@ def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Proce
     Return when one is in use, or after a time limit. Raise `StartRefused` if it is refused and other workers can serve.
     """
     process.lifecycle.on_reload(watch.reload)
-    process.duties.start(
-        "watch catalogue", POLL_INTERVAL_S, lambda: watch.poll(database), timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("watch catalogue", POLL_INTERVAL_S, lambda: watch.poll(database), pass_s=POLL_TIMEOUT_S)
     # This takes milliseconds, or without a database the time limit of its probe.
     watch.wait_for_first_poll(POLL_TIMEOUT_S)
     reason = watch.reason_unusable()
@@ -100,7 +98,7 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
         probe()
         compare_clocks()
 
-    process.duties.start("probe database", PROBE_INTERVAL_S, one_pass, timeout_s=PROBE_DEADLINE_S + STEP_TIMEOUT_S)
+    process.duties.start("probe database", PROBE_INTERVAL_S, one_pass, pass_s=PROBE_DEADLINE_S)
     process.telemetry.gauge(
         "clock_difference_seconds",
         "How far the database's clock is ahead of the process's.",

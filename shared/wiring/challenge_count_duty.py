@@ -10,7 +10,6 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
-from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 
 READ_TIMEOUT_S = 2.0
@@ -36,6 +35,6 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
         count_challenges(database, in_use.prepared.catalogue, process.clock(), rest=stopping.wait)
         counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
 
-    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, timeout_s=RANGE_TIMEOUT_S + STEP_TIMEOUT_S)
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=RANGE_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current range of players.
     process.lifecycle.on_stop("counting", stopping.set)

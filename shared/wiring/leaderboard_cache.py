@@ -22,7 +22,6 @@ from shared.operations.leaderboards.ranking_sync import PASS_TIMEOUT_S, SYNC_INT
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
-from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 from shared.runtime.start_refused import StartRefused
 
@@ -61,9 +60,7 @@ def open_leaderboard_cache(
             "Age of the oldest score that may be missing in Redis.",
             lambda: (process.clock() - (opened.sync.fresh_at or started)) / SECOND,
         )
-    process.duties.start(
-        "sync leaderboards", SYNC_INTERVAL_S, opened.sync.one_pass, timeout_s=PASS_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("sync leaderboards", SYNC_INTERVAL_S, opened.sync.one_pass, pass_s=PASS_TIMEOUT_S)
     return opened
 
 
@@ -91,15 +88,11 @@ def start_ranking_duties(
         return
     stopping = threading.Event()
     builder = RankingBuilder(database, catalogue, opened.cache, opened.rankings, opened.markers, stopping)
-    process.duties.start(
-        "build leaderboards", BUILD_INTERVAL_S, builder.one_pass, timeout_s=PAGE_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("build leaderboards", BUILD_INTERVAL_S, builder.one_pass, pass_s=PAGE_TIMEOUT_S)
     cleared = partial(_clear_old_keys, opened.cache)
-    process.duties.start("clear old keys in Redis", CLEAR_INTERVAL_S, cleared, timeout_s=STEP_TIMEOUT_S)
+    process.duties.start("clear old keys in Redis", CLEAR_INTERVAL_S, cleared)
     check = RankingCheck(database, catalogue, opened.rankings, random.Random(), stopping.wait)  # noqa: S311 - a sample
-    process.duties.start(
-        "check leaderboards", CHECK_INTERVAL_S, check.one_pass, timeout_s=READ_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("check leaderboards", CHECK_INTERVAL_S, check.one_pass, pass_s=READ_TIMEOUT_S)
     # Registered last, so it is set first, before the duties that check it are stopped.
     process.lifecycle.on_stop("leaderboard duties", stopping.set)
     process.telemetry.gauge(

@@ -37,8 +37,6 @@ def start_period_maintenance(
             if clocks.agreed:
                 finished.inc(finish_leaderboard_periods(work, accepted_age, now))
 
-    process.duties.start(
-        "maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, pass_s=MAINTAIN_TIMEOUT_S)
     # Registered after the duty, so stopped before it: copying a ranking would delay the shutdown.
     process.lifecycle.on_stop("leaderboard periods", work.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

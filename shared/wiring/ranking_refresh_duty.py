@@ -31,12 +31,8 @@ def start_ranking_refresh(
                 database, in_use.prepared.catalogue, clocks.earliest(), time.monotonic() + MAINTAIN_TIMEOUT_S
             )
 
-    process.duties.start(
-        "note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, timeout_s=MAINTAIN_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, pass_s=MAINTAIN_TIMEOUT_S)
     refresh = RankingRefresh(database, process.clock, process.telemetry)
-    process.duties.start(
-        "refresh ranking", POLL_INTERVAL_S, refresh.one_pass, timeout_s=POLL_TIMEOUT_S + STEP_TIMEOUT_S
-    )
+    process.duties.start("refresh ranking", POLL_INTERVAL_S, refresh.one_pass, pass_s=POLL_TIMEOUT_S)
     # Registered after the duty, so stopped before it: a refresh under way would delay the shutdown.
     process.lifecycle.on_stop("ranking", refresh.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

@@ -40,7 +40,7 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
 
     owner = ProcessName()
     count = partial(count_queue, database, clocks.database, telemetry)
-    process.duties.start("count reward queue", COUNT_INTERVAL_S, once_compared(count), timeout_s=COUNT_TIMEOUT_S)
+    process.duties.start("count reward queue", COUNT_INTERVAL_S, once_compared(count), pass_s=COUNT_TIMEOUT_S)
     for name, provider in open_providers(settings, process.clock).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(
@@ -61,12 +61,12 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
             f"deliver to {name}",
             PASS_INTERVAL_S,
             once_compared(dispatcher.one_pass),
-            timeout_s=POLL_S + 2 * STATEMENT_TIMEOUT_S,
+            pass_s=POLL_S + 2 * STATEMENT_TIMEOUT_S,
         )
         reconcile_pass = partial(reconcile, database, destination, clocks.database, telemetry)
         process.duties.start(
             f"reconcile {name}",
             RECONCILE_INTERVAL_S,
             once_compared(reconcile_pass),
-            timeout_s=2 * settings.timeout_s + STOP_MARGIN_S,
+            pass_s=2 * settings.timeout_s,
         )

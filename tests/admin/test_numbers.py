@@ -30,11 +30,11 @@ def test_a_number_out_of_bounds_is_refused_in_one_line(
         admin(*arguments)
     assert ended.value.code == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert f"{arguments[-1]} is not between" in error
+    assert f"{arguments[-1]} is not in the range" in error
     assert len(error) < 200
 
 
 def test_a_text_that_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         admin("verify", "--sample", "many")
-    assert "'many' is not a whole number" in capsys.readouterr().err
+    assert "'many' is not a valid integer range" in capsys.readouterr().err
