@@ -36,9 +36,9 @@ test: $(READY) ## Run the tests, under five minutes
 .PHONY: coverage
 coverage: $(READY) ## Run the tests with coverage of their processes, and hold it against the floor; ten minutes
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal -m "not slow"
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	@# The report is worth seeing whether or not a test has failed.
+	@status=0; $(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal -m "not slow" || status=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 # Files or folders of slow tests; all of them if empty.
 SLOW ?=
