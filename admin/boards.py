@@ -141,8 +141,8 @@ def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
             leaderboard = board_of(access.catalogue, board)
             rankings = [ranking for ranking in rankings if ranking.board_id == leaderboard.id]
             if period is not None:
-                start = leaderboard.schedule.period_at(period).start
-                rankings = [ranking for ranking in rankings if ranking.period_start == start]
+                of_instant = leaderboard.schedule.shown_at(period)
+                rankings = [each for each in rankings if of_instant and each.period_start == of_instant.start]
         if not rankings:
             stop("there is no such ranking that may still change; services open them when they use the catalogue")
         return 0 if access.build_all(rankings) else 1

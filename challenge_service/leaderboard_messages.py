@@ -5,8 +5,8 @@ from __future__ import annotations
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from shared.domain.catalogue import Leaderboard, LeaderboardMeasure, Scope, ScopeKind
-from shared.domain.periods import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.rankings import Ranked
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
 

@@ -36,7 +36,7 @@ from shared.domain.catalogue import (
     Source,
     Stat,
 )
-from shared.domain.periods import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:

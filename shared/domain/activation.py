@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME
 from shared.domain.progress import Assignment, PlayerView, goal_status, is_active, is_completed
+from shared.domain.schedules import LIFETIME
 
 
 class Switch(NamedTuple):

@@ -14,7 +14,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from shared.domain.periods import LIFETIME, Schedule
+from shared.domain.schedules import LIFETIME, Schedule
 
 AMOUNT_MAX = 2**40
 """Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""

@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND, Instant
-from shared.domain.periods import LIFETIME, Period, Schedule
+from shared.domain.periods import Period
+from shared.domain.schedules import LIFETIME, Schedule
 
 _NEVER, _FOR_EVER = float("-inf"), float("inf")
 
@@ -63,6 +64,6 @@ def _current_periods(catalogue: Catalogue, now: Instant) -> CurrentPeriods:
 
 def _periods_at(schedules: Iterable[Schedule], now: Instant) -> Iterable[tuple[str, Period]]:
     for schedule in sorted(schedules, key=lambda each: each.text):
-        period: Period | None = schedule.period_at(now)
+        period = schedule.shown_at(now)
         if period is not None:
             yield schedule.text, period

@@ -17,6 +17,7 @@ Day: TypeAlias = int
 
 MICROSECOND: Instant = 1
 SECOND: Instant = 1_000_000
+MINUTE: Instant = 60 * SECOND
 HOUR: Instant = 3_600 * SECOND
 DAY: Instant = 24 * HOUR
 
@@ -32,6 +33,11 @@ def day_of(instant: Instant) -> Day:
 def to_date(day: Day) -> date:
     """Return the calendar date of a day."""
     return date.fromordinal(day + _EPOCH_ORDINAL)
+
+
+def to_day(on: date) -> Day:
+    """Return the day of a calendar date."""
+    return on.toordinal() - _EPOCH_ORDINAL
 
 
 def to_instant(moment: datetime) -> Instant:

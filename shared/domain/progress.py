@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Counting, Goal, Stat
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME, LIFETIME_START, Period
+from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
 

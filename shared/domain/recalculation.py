@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import EVERYTHING, Scope
 from shared.domain.instant import Instant
-from shared.domain.periods import DAILY, LIFETIME, Schedule
+from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.standings import (
     CompletionRecord,
     Parts,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import EVERYTHING, Goal, Scope, ScopeKind, scopes_of
 from shared.domain.instant import Instant
-from shared.domain.periods import DAILY, LIFETIME, Schedule
+from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.tally import SUM_MAX
 
 
@@ -125,7 +125,9 @@ def _keys(user_id: str, scope: Scope, time: Instant | None, of_boards: Iterable[
         if scope == EVERYTHING:
             schedules.add(DAILY)
     for schedule in schedules:
-        yield StandingKey(user_id, schedule.text, schedule.period_at(time or 0).start, scope.kind, scope.id)
+        period = schedule.period_at(time or 0)
+        if period is not None:
+            yield StandingKey(user_id, schedule.text, period.start, scope.kind, scope.id)
 
 
 def _or_never(time: Instant | None) -> float:

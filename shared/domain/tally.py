@@ -15,7 +15,8 @@ from typing import NamedTuple
 from shared.domain.catalogue import Counting, Stat
 from shared.domain.events import Event
 from shared.domain.instant import DAY, Day, Instant
-from shared.domain.periods import LIFETIME, LIFETIME_START, Schedule
+from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import LIFETIME, Schedule
 
 SUM_MAX = 2**62
 """The value at which sums saturate: half the range of a bigint, so that comparing cannot overflow."""
@@ -140,8 +141,10 @@ def fold(
             tally = lifetimes[key] = Tally()
         tally.add(event, by_day)
         for schedule in schedules.get(stat, ()):
-            period = TallyKey(event.user_id, stat, schedule.text, schedule.period_at(event.time).start)
-            tallies.setdefault(period, Tally()).add(event, by_day)
+            period = schedule.period_at(event.time)
+            if period is not None:
+                of_period = TallyKey(event.user_id, stat, schedule.text, period.start)
+                tallies.setdefault(of_period, Tally()).add(event, by_day)
     for (user_id, stat), tally in lifetimes.items():
         tallies[TallyKey(user_id, stat)] = tally
     return tallies

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterable
-from functools import cache
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from shared.domain.acceptance import id_problem
 from shared.domain.errors import FieldViolation, InvalidRequest
 from shared.domain.instant import SECOND, Instant
+from shared.domain.time_zones import zone_names
 from shared.rpc.instants import duration_of, instant_of
 
 TIME_ZONE_LENGTH_MAX = 64
@@ -50,7 +49,7 @@ class Violations:
 
     def check_time_zone(self, field: str, name: str) -> None:
         """Check an IANA time zone that may be empty."""
-        if name and (len(name) > TIME_ZONE_LENGTH_MAX or name not in _time_zones()):
+        if name and (len(name) > TIME_ZONE_LENGTH_MAX or name not in zone_names()):
             self.add(field, "is not an IANA time zone")
 
     def check_uuid(self, field: str, text: str) -> UUID | None:
@@ -89,8 +88,3 @@ class Violations:
         """Raise `InvalidRequest` with all problems, if there are any."""
         if self._found:
             raise InvalidRequest(self._found)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())

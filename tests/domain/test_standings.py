@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind
 from shared.domain.instant import DAY, SECOND
-from shared.domain.periods import DAILY, LIFETIME, LIFETIME_START, MONTHLY, WEEKLY
+from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.standings import (
     CompletionRecord,
     Standing,

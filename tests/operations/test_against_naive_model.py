@@ -29,8 +29,9 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, day_of
-from shared.domain.periods import DAILY, LIFETIME_START, MONTHLY, WEEKLY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import goal_status
+from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import Standing
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

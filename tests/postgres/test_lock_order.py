@@ -10,7 +10,8 @@ import pytest
 
 from shared.domain.catalogue import ScopeKind
 from shared.domain.events import CompletionKey, Event
-from shared.domain.periods import LIFETIME, LIFETIME_START
+from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import LIFETIME
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection

@@ -13,8 +13,9 @@ from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, Instant
-from shared.domain.periods import DAILY, LIFETIME_START, MONTHLY, WEEKLY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.connection import Connection
@@ -22,6 +23,7 @@ from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, completions, players
 from shared.postgres.goals.assignments import Choice
 from shared.postgres.rewards import outbox
+from tests.support.periods import period_of
 from tests.support.strategies import KILLS, STATS
 from tests.support.strategies import tallies as any_tallies
 
@@ -85,8 +87,8 @@ def test_an_unknown_player_has_an_empty_view(connection: Connection) -> None:
 
 def test_a_view_holds_the_current_periods_and_nothing_of_past_ones(either_connection: Connection) -> None:
     # A Monday, on which a day and a week start.
-    today = DAILY.period_at(20_000 * DAY - 20_000 * DAY % (7 * DAY) + 4 * DAY)
-    week = WEEKLY.period_at(today.start)
+    today = period_of(DAILY, 20_000 * DAY - 20_000 * DAY % (7 * DAY) + 4 * DAY)
+    week = period_of(WEEKLY, today.start)
     assert week.start == today.start
     user_id = next(new_players)
     kept = {

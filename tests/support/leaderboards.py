@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME, Schedule
+from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.runtime.telemetry import Telemetry

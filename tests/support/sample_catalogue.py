@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Source, Stat
-from shared.domain.periods import DAILY
+from shared.domain.schedules import DAILY
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.services import Game, game
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue, Goal, Stat
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.periods import LIFETIME
 from shared.domain.progress import is_active
+from shared.domain.schedules import LIFETIME
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import HOUR, SECOND, Instant
-from shared.domain.periods import periods_from
+from shared.domain.rotation import periods_from
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods

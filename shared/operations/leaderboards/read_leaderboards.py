@@ -73,13 +73,15 @@ class Leaderboards:
         self, board: Leaderboard, instant: Instant, now: Instant, deadline: float, query: _Query
     ) -> LeaderboardPage:
         """Read from the current ranking, an open past one, or a final one, whichever the instant falls into."""
-        period = board.schedule.period_at(now)
-        if period.end is None or period.start <= instant < period.end:
+        current = board.schedule.shown_at(now)
+        if current is not None and (current.end is None or current.start <= instant < current.end):
             # The current period is open and not final.
-            return self._ranking(period, now, deadline, query)
+            return self._ranking(current, now, deadline, query)
         if not 0 <= instant <= now + AHEAD_MAX:
             raise _no_period(board)
-        period = board.schedule.period_at(instant)
+        period = board.schedule.shown_at(instant)
+        if period is None:
+            raise _no_period(board)
         is_final = self._database.autocommit(
             lambda connection: leaderboard_periods.is_final(connection, board.id, period.start), deadline
         )

@@ -10,8 +10,8 @@ from itertools import chain
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import DAILY
 from shared.domain.rankings import RankedPage
+from shared.domain.schedules import DAILY
 from shared.domain.scores import Score
 from shared.operations.events.flush import Flush
 from shared.operations.leaderboards.ranking_build import RankingBuilder

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.catalogue import LOGIN, Catalogue, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.periods import DAILY
+from shared.domain.schedules import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,

@@ -10,7 +10,7 @@ import pytest
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import LOGIN, Catalogue, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY
-from shared.domain.periods import DAILY, MONTHLY, WEEKLY
+from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
 from shared.postgres.database import Database
 from tests.support.databases import opened, soon

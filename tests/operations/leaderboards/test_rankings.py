@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
-from shared.domain.periods import DAILY, MONTHLY, WEEKLY
 from shared.domain.rankings import LeaderboardReader, RankedPage
+from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
@@ -28,6 +28,7 @@ from shared.runtime.telemetry import Telemetry
 from tests.support.brute_force_ranking import BruteForceReader, Scored
 from tests.support.databases import connected, opened, soon
 from tests.support.leaderboards import board, catalogue_with
+from tests.support.periods import period_of
 from tests.support.services import NOW, ManualClock
 from tests.support.strategies import KILLS
 
@@ -68,7 +69,7 @@ def questions(scores: Sequence[Scored]) -> Iterator[Question]:
 
 def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored]) -> list[Scored]:
     """Store these scores in the current period, and return those that this leaderboard ranks."""
-    start = ranked.schedule.period_at(NOW).start
+    start = period_of(ranked.schedule, NOW).start
     if isinstance(ranked.ranked, Scope):
         kind, scope_id = ranked.ranked
         standings.merge(
@@ -94,7 +95,7 @@ def store(connection: Connection, ranked: Leaderboard, scores: Sequence[Scored])
 
 def agree(reader: LeaderboardReader, ranked: Leaderboard, scores: Sequence[Scored], fresh_at: Instant) -> None:
     """Assert that every read equals the sorted scores."""
-    start = ranked.schedule.period_at(NOW).start
+    start = period_of(ranked.schedule, NOW).start
     expected = BruteForceReader({(ranked.id, start): scores})
     for question in questions(scores):
         page = question.ask(reader, ranked, start)
@@ -145,7 +146,7 @@ def test_rankings_equal_the_sorted_scores(
     ranking.begin()
     connection = ranking.connection
     reader: Any = RankingReader(connection)
-    assert reader.top(ranked, ranked.schedule.period_at(NOW).start, 1, 10) is None, "before the first refresh"
+    assert reader.top(ranked, period_of(ranked.schedule, NOW).start, 1, 10) is None, "before the first refresh"
     on_board = store(connection, ranked, scores)
     ranking.refresh(NOW)
     agree(reader, ranked, on_board, NOW)
@@ -157,10 +158,10 @@ def test_rankings_equal_the_sorted_scores(
     ranking.refresh(NOW + 1)
     agree(reader, ranked, everybody, NOW + 1)
 
-    end = ranked.schedule.period_at(NOW).end
+    end = period_of(ranked.schedule, NOW).end
     if end is not None:
         final: Any = FinalReader(connection)
-        start = ranked.schedule.period_at(NOW).start
+        start = period_of(ranked.schedule, NOW).start
         over = end + HORIZON + FINAL_MARGIN
         ranking.finish(over - 1)
         assert final.top(ranked, start, 1, 10) is None, "events may still come"

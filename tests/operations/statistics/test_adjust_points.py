@@ -13,7 +13,7 @@ from shared.catalogue.loader import load
 from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import WEEKLY
+from shared.domain.schedules import WEEKLY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.known_player import PlayerUnknown

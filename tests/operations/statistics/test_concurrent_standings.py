@@ -23,8 +23,8 @@ from shared.domain.events import Event
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
-from shared.domain.periods import DAILY, WEEKLY
 from shared.domain.recalculation import Drift, drifts
+from shared.domain.schedules import DAILY, WEEKLY
 from shared.domain.standings import StandingKey
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.known_player import PlayerUnknown

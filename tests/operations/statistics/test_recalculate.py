@@ -12,8 +12,9 @@ from shared.catalogue.loader import load
 from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, ScopeKind
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME, LIFETIME_START, WEEKLY
+from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import Drift
+from shared.domain.schedules import LIFETIME, WEEKLY
 from shared.domain.standings import Standing, StandingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.rewards.claim import claim_reward
@@ -25,6 +26,7 @@ from shared.postgres.statistics import histories
 from tests.support.database_contents import contents
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import catalogue_of, goal
+from tests.support.periods import period_of
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
@@ -32,7 +34,7 @@ WIN = replace(goal("win", target=1), points=10, tags=("pvp", "it's: {odd}\\"))
 WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERYTHING, WEEKLY)
 CATALOGUE = replace(catalogue_of(WIN, replace(goal("more", target=5), points=90)), leaderboards=(WEEKLY_POINTS,))
 ALL = StandingKey("player", LIFETIME.text, LIFETIME_START, ScopeKind.ALL, "")
-WEEK = StandingKey("player", WEEKLY.text, WEEKLY.period_at(NOW).start, ScopeKind.ALL, "")
+WEEK = StandingKey("player", WEEKLY.text, period_of(WEEKLY, NOW).start, ScopeKind.ALL, "")
 
 
 def kill(user_id: str = "player", delta: int = 1, number: int = 0) -> Event:

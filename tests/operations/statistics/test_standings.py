@@ -12,7 +12,8 @@ from shared.domain.claims import Claim
 from shared.domain.events import Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR
-from shared.domain.periods import DAILY, LIFETIME, LIFETIME_START, WEEKLY
+from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import DAILY, LIFETIME, WEEKLY
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, claim_parts, completion_parts
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
@@ -25,6 +26,7 @@ from shared.postgres.statistics.standings import SCOPE_KINDS
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
+from tests.support.periods import period_of
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY + DAY // 2
@@ -35,7 +37,7 @@ WEEKLY_POINTS = Leaderboard("week", "Week", "", LeaderboardMeasure.POINTS, EVERY
 DAILY_KILLS = Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, DAILY)
 CATALOGUE = replace(catalogue_of(QUICK, SLOW, CHOSEN), leaderboards=(WEEKLY_POINTS, DAILY_KILLS))
 ALL = StandingKey("player", LIFETIME.text, LIFETIME_START, ScopeKind.ALL, "")
-WEEK = StandingKey("player", WEEKLY.text, WEEKLY.period_at(NOW).start, ScopeKind.ALL, "")
+WEEK = StandingKey("player", WEEKLY.text, period_of(WEEKLY, NOW).start, ScopeKind.ALL, "")
 
 
 def kills(number: int, delta: int, time: int = NOW) -> Event:

@@ -1,0 +1,57 @@
+"""Periods around an instant: the current and the next one, past ones, and how long their rewards can be claimed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.domain.instant import Instant
+from shared.domain.periods import Period
+from shared.domain.schedules import Schedule
+
+PAST_PERIODS_MAX = 35
+"""Maximum number of past periods of one schedule whose rewards can be claimed."""
+
+
+class Rotation(NamedTuple):
+    """The current and the next period of a schedule; None where a season leaves none."""
+
+    schedule: Schedule
+    current: Period | None
+    next: Period | None
+
+
+def rotation_at(schedule: Schedule, now: Instant) -> Rotation:
+    """Return the periods of a schedule as of now."""
+    return Rotation(schedule, schedule.shown_at(now), schedule.next_after(now))
+
+
+def claim_end(schedule: Schedule, period: Period) -> Instant | None:
+    """Return when the rewards of a period cannot be claimed any longer; None if they always can."""
+    return None if period.end is None else period.end + schedule.claim_grace
+
+
+def past_periods(schedule: Schedule, now: Instant) -> tuple[Period, ...]:
+    """Return the past periods whose rewards can still be claimed, newest first: at most `PAST_PERIODS_MAX`."""
+    periods: list[Period] = []
+    period = schedule.last_before(now)
+    while period is not None and period.end is not None and len(periods) < PAST_PERIODS_MAX:
+        if period.end + schedule.claim_grace <= now:
+            break
+        periods.append(period)
+        period = schedule.last_before(period.start)
+    return tuple(periods)
+
+
+def periods_from(schedule: Schedule, first: Instant, now: Instant) -> tuple[Period, ...]:
+    """Return the periods from the one that contains `first` to the one after the current one.
+
+    Outside a season, that is the first period after the instant.
+    """
+    periods: list[Period] = []
+    period = schedule.shown_at(first) or schedule.next_after(first)
+    while period is not None:
+        periods.append(period)
+        if period.end is None or period.start > now:
+            break
+        period = schedule.shown_at(period.end) or schedule.next_after(period.end)
+    return tuple(periods)

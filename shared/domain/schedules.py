@@ -1,0 +1,111 @@
+"""Schedules: the rules by which counting restarts.
+
+An event belongs to the period in which it happened, not the one in which it arrived. Periods are computed from
+instants: nothing runs at their boundaries, so no boundary can be missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from shared.domain.instant import DAY, Instant
+from shared.domain.periods import LIFETIME_PERIOD, Period
+from shared.domain.recurrence import Every, Recurrence
+from shared.domain.seasons import Season
+from shared.domain.spans import FOREVER, Span, Spans
+from shared.domain.windows import Window
+
+CLAIM_GRACE_DEFAULT: Instant = 7 * DAY
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The lifetime, or its division into periods. Schedules with the same text are equal.
+
+    Without a recurrence, a season's runs are the periods.
+    """
+
+    text: str = field(init=False)
+    """The canonical text, which is stored in the database and in the keys of tallies and standings."""
+    recurrence: Recurrence | None = field(default=None, compare=False)
+    window: Window | None = field(default=None, compare=False)
+    """Hours outside of which events count for the lifetime alone. Only with a recurrence, in whose zone they are."""
+    season: Season | None = field(default=None, compare=False)
+    """The season to whose runs periods are clipped."""
+    id: str = field(default="", compare=False)
+    """The id by which the catalogue and players name the schedule; empty if they do not."""
+    claim_grace: Instant = field(default=CLAIM_GRACE_DEFAULT, compare=False)
+    """Time after a period's end for which its rewards can be claimed."""
+
+    def __post_init__(self) -> None:
+        text = "lifetime" if self.recurrence is None else self.recurrence.text
+        if self.window is not None:
+            text += f";window={self.window.text}"
+        if self.season is not None:
+            # Last, because an id may contain anything.
+            text += f";season={self.season.id}"
+        object.__setattr__(self, "text", text)
+
+    @cached_property
+    def _periods(self) -> Spans:
+        return Spans(self._period_span)
+
+    @cached_property
+    def _counted(self) -> Spans:
+        return self._periods if self.window is None else Spans(self._counted_span)
+
+    def period_at(self, instant: Instant) -> Period | None:
+        """Return the period that an event at the instant counts for.
+
+        None outside the season and outside the window.
+        """
+        return self._counted.at(instant).period
+
+    def shown_at(self, instant: Instant) -> Period | None:
+        """Return the period to show at the instant, whether the window is open or closed. None outside the season."""
+        return self._periods.at(instant).period
+
+    def next_after(self, instant: Instant) -> Period | None:
+        """Return the first period that starts after the instant; None if there is none."""
+        span = self._periods.at(instant)
+        while span.end < FOREVER:
+            span = self._periods.at(span.end)
+            if span.period is not None:
+                return span.period
+        return None
+
+    def last_before(self, instant: Instant) -> Period | None:
+        """Return the last period that ended at the instant or before; None if there is none."""
+        span = self._periods.at(instant)
+        while span.start > -FOREVER:
+            span = self._periods.at(span.start - 1)
+            if span.period is not None:
+                return span.period
+        return None
+
+    def _period_span(self, instant: Instant) -> Span:
+        start, end = -FOREVER, FOREVER
+        if self.season is not None:
+            start, end, runs = self.season.interval_at(instant)
+            if not runs:
+                return Span(start, end, None)
+        if self.recurrence is not None:
+            period = self.recurrence.period_at(instant)
+            start, end = max(start, period.start), min(end, period.end or FOREVER)
+        return Span(start, end, LIFETIME_PERIOD if end == FOREVER else Period(start, end))
+
+    def _counted_span(self, instant: Instant) -> Span:
+        span = self._period_span(instant)
+        if span.period is None or self.window is None or self.recurrence is None:
+            return span
+        start, end, is_open = self.window.interval_at(instant, self.recurrence.zone)
+        return Span(max(start, span.start), min(end, span.end), span.period if is_open else None)
+
+
+LIFETIME = Schedule()
+"""Never restarts."""
+DAILY = Schedule(Recurrence(Every.DAY))
+WEEKLY = Schedule(Recurrence(Every.WEEK))
+"""Monday to Sunday."""
+MONTHLY = Schedule(Recurrence(Every.MONTH))
