@@ -117,6 +117,12 @@ class GoalLocked(ChallengeError):
     reason = "GOAL_LOCKED"
 
 
+class ClaimEnded(ChallengeError):
+    """Rewards of the period can no longer be claimed."""
+
+    reason = "CLAIM_ENDED"
+
+
 class AlreadyClaimed(ChallengeError):
     """The reward was claimed before, by another request."""
 

@@ -62,6 +62,8 @@ class PlayerView(NamedTuple):
     """Tallies of the current periods, by stat and schedule text."""
     periods: Mapping[str, Period] = MappingProxyType({})
     """The periods that are current in this view, by schedule text. Between two periods of a schedule it is missing."""
+    ever: frozenset[str] = frozenset()
+    """Goals that goals of another schedule require, and that are completed in any period of theirs."""
 
     def period_of(self, goal: Goal) -> Period | None:
         """Return the goal's current period; None between two periods of its schedule."""
@@ -130,6 +132,15 @@ def is_completed(goal: Goal, view: PlayerView) -> bool:
     return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal))
 
 
+def was_ever_completed(goal: Goal, view: PlayerView) -> bool:
+    """Return True if the goal is completed in the current period or was in any other."""
+    return goal.id in view.ever or is_completed(goal, view)
+
+
+def _is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
+    return is_completed(required, view) or (required.id in view.ever and required.schedule != goal.schedule)
+
+
 def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
     return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
 
@@ -151,7 +162,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
         state = _IN_PROGRESS if progress else _NOT_STARTED
-    locked = bool(goal.requires) and not all(is_completed(catalogue.goals[other], view) for other in goal.requires)
+    locked = bool(goal.requires) and not all(_is_met(goal, catalogue.goals[other], view) for other in goal.requires)
     assign_time = assignment.active_since if assignment is not None else None
     return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
 

@@ -43,6 +43,7 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.GoalInactive: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalNotCompleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalLocked: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ClaimEnded: grpc.StatusCode.FAILED_PRECONDITION,
     errors.AlreadyClaimed: grpc.StatusCode.ALREADY_EXISTS,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,

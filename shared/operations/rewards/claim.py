@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
-from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalLocked, GoalNotCompleted, RequestIdReused
+from shared.domain.errors import (
+    AlreadyClaimed,
+    ClaimEnded,
+    GoalInactive,
+    GoalLocked,
+    GoalNotCompleted,
+    OccurrenceNotFound,
+    RequestIdReused,
+)
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
-from shared.domain.progress import goal_status
 from shared.domain.standings import record_of
+from shared.operations.rewards.choose_period import choose_period
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import completions, players
 from shared.postgres.rewards import outbox
+
+_REFUSALS = (
+    OccurrenceNotFound,
+    ClaimEnded,
+    AlreadyClaimed,
+    GoalInactive,
+    GoalNotCompleted,
+    GoalLocked,
+    RequestIdReused,
+)
 
 
 def claim_reward(
@@ -27,21 +44,26 @@ def claim_reward(
     now: Instant,
     deadline: float,
     *,
+    period_start: Instant | None = None,
     routes: Routes = NO_ROUTES,
 ) -> Claim:
     """Claim the reward of a goal, or return the claim made under the same request id.
 
-    Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`, `RequestIdReused`, or
-    `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.
+    Without `period_start` the period is the current one if the goal is completed in it, otherwise the newest past one
+    in which it is completed and whose claim end is ahead.
+
+    Raise `OccurrenceNotFound`, `ClaimEnded`, `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`,
+    `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
+    sent again.
     """
-    key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
 
     def store(connection: Connection) -> Claim:
         view = players.read(connection, user_id).view
-        status = goal_status(goal, view, catalogue)
+        period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
         check_claimable(status)
+        key = CompletionKey(user_id, goal.id, period.start, 1)
         changes = StandingChanges(catalogue)
-        if goal.id not in view.completions:
+        if not stored:
             # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
         claim = store_claim(connection, key, goal, request_id, now, routes, changes)
@@ -54,13 +76,14 @@ def claim_reward(
     try:
         # A repeated transaction would find the goal claimed, and without a request id could not tell by which call.
         return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
-    except (AlreadyClaimed, GoalInactive, GoalNotCompleted, GoalLocked, RequestIdReused) as refusal:
-        # An earlier claim stays valid, whatever has changed since. Nearly every call is the first under its id, so the
-        # earlier claim is read only here.
+    except _REFUSALS as refusal:
+        # An earlier claim stays valid, whatever has changed since and whatever period is current now. Nearly every call
+        # is the first under its id, so the earlier claim is read only here: a second claim under one id is refused
+        # with `RequestIdReused` before it is committed.
         earlier = _claim_under(database, user_id, request_id, deadline)
         if earlier is None:
             raise
-        if earlier.key != key:
+        if earlier.key.goal_id != goal.id or period_start not in (None, earlier.key.period_start):
             raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
         return earlier
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
+from shared.domain.progress import Completion
 from shared.domain.standings import CompletionRecord
-from shared.postgres.arrays import int_array, nullable_int_array, nullable_text_array, text_array
+from shared.postgres.arrays import filled, int_array, nullable_int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _INSERT = statement("insert_completions")
+_READ_OF_GOALS = statement("read_completions_of_goals")
+_READ_OF_PERIODS = statement("read_completions_of_periods")
 _NEXT_CLAIM_NUMBER = statement("next_claim_number")
 _LOCK = statement("lock_completion")
 _RELEASE = statement("release_claim")
@@ -47,6 +51,30 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
         nullable_int_array([value.active_since for value in values]),
     )
     return set(map(CompletionKey._make, rows))
+
+
+CompletionsByPeriod = Mapping[Instant, Mapping[str, Completion]]
+"""Completions by the start of their period and by goal id. Periods of different schedules may have the same start."""
+
+
+def read_of_goals(
+    connection: Connection, user_id: str, period_starts: Sequence[Instant], goal_ids: Sequence[str]
+) -> CompletionsByPeriod:
+    """Return a player's completions of these goals in these periods."""
+    return _by_period(_READ_OF_GOALS.rows(connection, user_id, int_array(period_starts), text_array(goal_ids)))
+
+
+def read_of_periods(connection: Connection, user_id: str, period_starts: Sequence[Instant]) -> CompletionsByPeriod:
+    """Return all completions of a player in these periods."""
+    columns = filled(_READ_OF_PERIODS.only_row(connection, user_id, int_array(period_starts)))
+    return _by_period(zip(*columns, strict=True))
+
+
+def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
+    found: dict[Instant, dict[str, Completion]] = defaultdict(dict)
+    for period_start, goal_id, complete_time, claim_time in rows:
+        found[period_start][goal_id] = Completion(complete_time, claim_time)
+    return found
 
 
 def next_claim_number(connection: Connection, key: CompletionKey) -> int | None:

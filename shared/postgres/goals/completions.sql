@@ -56,3 +56,23 @@ WHERE user_id = $1
     AND claim_number = $5
     AND claim_time IS NOT NULL
 RETURNING claim_number;
+
+-- name: read_completions_of_goals
+-- Return a player's completions of these goals in these periods, by full primary keys.
+-- $1 user_id, $2 period_starts, $3 goal_ids
+SELECT period_start, goal_id, complete_time, claim_time
+FROM completion
+WHERE user_id = $1
+    AND period_start = ANY (ARRAY(SELECT instant(start) FROM unnest($2::bigint[]) AS start))
+    AND goal_id = ANY ($3::text[])
+    AND occurrence = 1;
+
+-- name: read_completions_of_periods
+-- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows.
+-- $1 user_id, $2 period_starts
+SELECT
+    array_agg(microseconds(period_start)), array_agg(goal_id),
+    array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time))
+FROM completion
+WHERE user_id = $1
+    AND period_start = ANY (ARRAY(SELECT instant(start) FROM unnest($2::bigint[]) AS start));

@@ -1,0 +1,83 @@
+"""Periods whose rewards can be claimed, and the status of goals in past ones.
+
+A reward outlives its period: it can be claimed until the period's claim end. In a past period only stored completions
+count, so a goal that is added today is not claimable for last week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.errors import ClaimEnded, OccurrenceNotFound
+from shared.domain.instant import DAY, Instant, to_datetime
+from shared.domain.periods import Period, Schedule
+from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed
+
+CLAIM_GRACE: Instant = 7 * DAY
+"""Time from a period's end to its claim end."""
+PAST_PERIODS_MAX = 35
+"""Maximum number of past periods of a schedule that are looked up for a player."""
+
+
+class PeriodStatus(NamedTuple):
+    """The status of a goal in one period."""
+
+    goal: Goal
+    period: Period
+    status: GoalStatus
+
+
+def claim_end(period: Period) -> Instant | None:
+    """Return the instant from which rewards of the period can no longer be claimed; None for the lifetime."""
+    return None if period.end is None else period.end + CLAIM_GRACE
+
+
+def past_periods(schedule: Schedule, now: Instant) -> tuple[Period, ...]:
+    """Return the past periods whose claim end is ahead, newest first, at most `PAST_PERIODS_MAX`."""
+    periods: list[Period] = []
+    start = schedule.period_at(now).start
+    while schedule.text != "lifetime" and len(periods) < PAST_PERIODS_MAX:
+        period = schedule.period_at(start - 1)
+        end = claim_end(period)
+        if end is None or end <= now:
+            break
+        periods.append(period)
+        start = period.start
+    return tuple(periods)
+
+
+def claimable_period(goal: Goal, start: Instant, now: Instant) -> Period:
+    """Return the goal's period with exactly this start.
+
+    Raise `OccurrenceNotFound` if there is none or it has not begun, and `ClaimEnded` if its claim end has passed.
+    """
+    period = goal.schedule.period_at(start)
+    if period.start != start or start > now:
+        raise OccurrenceNotFound("the goal has no such period", goal_id=goal.id)
+    end = claim_end(period)
+    if end is not None and end <= now:
+        raise ClaimEnded("rewards of this period can no longer be claimed", claim_end_time=to_datetime(end).isoformat())
+    return period
+
+
+def past_status(
+    goal: Goal, completions: Mapping[str, Completion], view: PlayerView, catalogue: Catalogue
+) -> GoalStatus:
+    """Return the goal's status in a past period.
+
+    `completions` are those stored for goals of its schedule in that period, by goal id; `view` is the player now.
+    """
+    assignment = view.assignments.get(goal.id)
+    completion = completions.get(goal.id)
+    active = is_active(goal, assignment, completion)
+    locked = not all(
+        other.id in completions if other.schedule == goal.schedule else was_ever_completed(other, view)
+        for other in map(catalogue.goals.__getitem__, goal.requires)
+    )
+    assign_time = assignment.active_since if assignment is not None else None
+    if completion is None:
+        return GoalStatus(active, locked, GoalState.NOT_STARTED, 0, assign_time, None, None)
+    state = GoalState.COMPLETED if completion.claim_time is None else GoalState.CLAIMED
+    return GoalStatus(active, locked, state, goal.target, assign_time, *completion)
