@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from admin.terminal import say, show, time_text, who_text
+from admin.terminal import period_text, say, show, time_text, who_text
 from shared.domain.claims import ClaimState
 from shared.operations.rewards.grant_admin import Report
 from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant
@@ -18,7 +18,19 @@ UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
 
 def show_list(grants: Iterable[KeptGrant]) -> None:
     """Print one line for each grant."""
-    names = ("grant", "state", "provider", "pr.", "attempts", "claimed", "player", "goal", "reward", "last error")
+    names = (
+        "grant",
+        "state",
+        "provider",
+        "pr.",
+        "attempts",
+        "claimed",
+        "player",
+        "goal",
+        "period",
+        "reward",
+        "last error",
+    )
     show(names, map(_row, grants))
 
 
@@ -33,6 +45,7 @@ def _row(grant: KeptGrant) -> tuple[object, ...]:
         time_text(grant.claim_time),
         grant.key.user_id,
         grant.key.goal_id,
+        period_text(grant.key.period_start),
         _reward(grant),
         (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
     )
@@ -45,6 +58,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
         "grant": grant.grant_id,
         "player": key.user_id,
         "goal": key.goal_id,
+        "period": period_text(key.period_start),
         "occurrence": key.occurrence,
         "claim number": grant.claim_number,
         "request id": grant.request_id,

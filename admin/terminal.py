@@ -87,7 +87,7 @@ def who_text(operator: str, database_role: str | None) -> str:
 
 
 def period_text(start: Instant) -> str:
-    """Return the start of a ranking's period."""
+    """Return the start of a period."""
     return "all time" if start == LIFETIME_START else time_text(start)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.claims import Claim, ClaimState, RefusalReason
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
 from shared.operations.rewards.queue_position import Position
@@ -44,17 +47,24 @@ def claim_message(claim: Claim) -> challenge_pb2.Claim:
         attempts=claim.attempts,
         refusal_reason=REFUSAL_REASONS[claim.refusal],
         settle_time=None if claim.settle_time is None else timestamp_message(claim.settle_time),
+        period_start=period_start_message(claim.key.period_start),
     )
 
 
+def period_start_message(start: Instant) -> Timestamp | None:
+    """Return the start of a period as a message; None for the lifetime."""
+    return None if start == LIFETIME_START else timestamp_message(start)
+
+
 def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
-    """Return the outcome of `ClaimAll` for one goal."""
+    """Return the outcome of `ClaimAll` for one goal in one period."""
     return rpc.GoalClaim(
         challenge_id=result.goal.challenge_id,
         goal_id=result.goal.id,
         claim=None if result.claim is None else claim_message(result.claim),
         newly_claimed=result.newly_claimed,
         reason="" if result.refusal is None else result.refusal.reason,
+        period_start=period_start_message(result.period.start),
     )
 
 

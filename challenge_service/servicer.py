@@ -14,6 +14,7 @@ from challenge_service.paging import cursor, cursor_token, page_position, page_t
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
+from shared.domain.periods import LIFETIME
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -130,12 +131,13 @@ class ChallengeServicer:
         wait_s = violations.check_wait("wait", request.wait)
         if request.occurrence < 0:
             violations.add("occurrence", "is negative")
+        period_start = None
         if request.HasField("period_start"):
-            violations.check_instant("period_start", request.period_start)
+            period_start = violations.check_instant("period_start", request.period_start)
         violations.raise_if_any()
         encoded = self._catalogue.current
         goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
-        if request.HasField("period_start"):
+        if period_start is not None and goal.schedule == LIFETIME:
             raise OccurrenceNotFound("the goal has no periods", goal_id=goal.id)
         if request.occurrence > 1:
             raise OccurrenceNotFound("the goal is not repeatable", goal_id=goal.id)
@@ -149,6 +151,7 @@ class ChallengeServicer:
             request.request_id or None,
             now,
             deadline,
+            period_start=period_start,
             routes=self._routes,
         )
         return responses.claim_response(self.waits.settled(claim, until) if wait_s else claim)

@@ -27,6 +27,8 @@ class PeriodStatus(NamedTuple):
     goal: Goal
     period: Period
     status: GoalStatus
+    stored: bool
+    """False if no completion is stored: the goal may be satisfied without an event, in the current period."""
 
 
 def claim_end(period: Period) -> Instant | None:

@@ -13,6 +13,7 @@ from shared.domain.catalogue import RewardType
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND, Instant
+from shared.domain.periods import LIFETIME_START
 
 REWARD_TYPES = {
     RewardType.ITEM: rpc.REWARD_TYPE_ITEM,
@@ -71,16 +72,21 @@ class GameServiceProvider:
 
 
 def _request(delivery: Delivery) -> rpc.GrantRequest:
-    seconds, microseconds = divmod(delivery.claim_time, SECOND)
-    reward = delivery.reward
+    reward, start = delivery.reward, delivery.key.period_start
     return rpc.GrantRequest(
         grant_id=delivery.grant_id,
         user_id=delivery.key.user_id,
         goal_id=delivery.key.goal_id,
         reward=rpc.Reward(type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity),
-        claim_time=Timestamp(seconds=seconds, nanos=microseconds * 1_000),
+        claim_time=_timestamp(delivery.claim_time),
         attempt=delivery.attempt,
+        period_start=None if start == LIFETIME_START else _timestamp(start),
     )
+
+
+def _timestamp(instant: Instant) -> Timestamp:
+    seconds, microseconds = divmod(instant, SECOND)
+    return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 
 
 def _outcome(response: rpc.GrantResponse | rpc.GetGrantResponse) -> Answer | None:

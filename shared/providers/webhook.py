@@ -10,6 +10,8 @@
     {"claim_time": "2024-02-29T12:00:00+00:00", "goal_id": "win-3", "grant_id": "6b0f6f3e-…",
      "reward": {"id": "GEMS", "quantity": 10, "type": "WALLET"}, "user_id": "zoe"}
 
+For a goal with a schedule, `period_start` is the start of the period in which it was completed; other bodies lack it.
+
 Responses: 2xx means granted. 4xx with `{"reason": "<RefusalReason>"}` is a final refusal. Anything else is retried:
 408, 429 and 5xx because they are temporary, honouring Retry-After, and a 4xx without a known reason because a proxy or
 a wrong address responds so too, which must not end a claim.
@@ -28,6 +30,7 @@ import urllib3
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND, Instant, to_datetime, to_instant
+from shared.domain.periods import LIFETIME_START
 from shared.providers.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 
@@ -121,17 +124,16 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
 def _body(delivery: Delivery) -> bytes:
     """Return the same bytes for every attempt of a grant, for receivers that compare repeated requests."""
     reward = delivery.reward
-    return json.dumps(
-        {
-            "grant_id": delivery.grant_id,
-            "user_id": delivery.key.user_id,
-            "goal_id": delivery.key.goal_id,
-            "claim_time": to_datetime(delivery.claim_time).isoformat(),
-            "reward": {"type": reward.type.value, "id": reward.id, "quantity": reward.quantity},
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-    ).encode()
+    content: dict[str, object] = {
+        "grant_id": delivery.grant_id,
+        "user_id": delivery.key.user_id,
+        "goal_id": delivery.key.goal_id,
+        "claim_time": to_datetime(delivery.claim_time).isoformat(),
+        "reward": {"type": reward.type.value, "id": reward.id, "quantity": reward.quantity},
+    }
+    if delivery.key.period_start != LIFETIME_START:
+        content["period_start"] = to_datetime(delivery.key.period_start).isoformat()
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _reason(content: bytes) -> RefusalReason | None:

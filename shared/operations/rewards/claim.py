@@ -59,7 +59,7 @@ def claim_reward(
 
     def store(connection: Connection) -> Claim:
         view = players.read(connection, user_id).view
-        period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
+        _, period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
         check_claimable(status)
         key = CompletionKey(user_id, goal.id, period.start, 1)
         changes = StandingChanges(catalogue)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal, Reward
+from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, check_claimable
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
-from shared.domain.progress import PlayerView, goal_status
+from shared.domain.periods import Period
 from shared.domain.standings import record_of
-from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import is_stored, store_claim
+from shared.operations.rewards.completed_goals import read_player_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -30,9 +30,10 @@ HasRoom = Callable[[Goal, Reward], bool]
 
 
 class GoalClaim(NamedTuple):
-    """Result for one completed goal."""
+    """Result for one goal that is completed in one period."""
 
     goal: Goal
+    period: Period
     claim: Claim | None
     newly_claimed: bool = False
     refusal: ChallengeError | None = None
@@ -55,82 +56,83 @@ def claim_all(
     routes: Routes = NO_ROUTES,
     has_room: HasRoom = lambda _goal, _reward: True,
 ) -> list[GoalClaim]:
-    """Claim all claimable rewards of these goals. Return a result for each completed goal, in the given order.
+    """Claim all claimable rewards of these goals, in current and past periods.
 
-    A repeated call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked
-    about claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some
-    rewards may be claimed.
+    Return a result for each completed goal, in the given order, and for each of its periods, newest first. A repeated
+    call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked about
+    claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards may
+    be claimed.
     """
-    view = view_player(database, user_id, deadline)
-    completed = [goal for goal in goals if goal_status(goal, view, catalogue).completed]
-    refusals = _refusals(completed, view, catalogue)
-    claimable = [goal for goal in completed if goal.id not in refusals and has_room(goal, goal.reward)]
+    player = read_player_periods(database, catalogue, user_id, now, deadline)
+    completed = {CompletionKey(user_id, each.goal.id, each.period.start, 1): each for each in player.of_goals(goals)}
+    refusals = _refusals(completed)
+    claimable = [
+        key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.reward)
+    ]
 
-    made: dict[str, Claim] = {}
+    made: dict[CompletionKey, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
-        batch = claimable[start : start + CLAIMS_PER_TRANSACTION]
-        made |= _claim_batch(database, catalogue, user_id, batch, view, now, deadline, routes)
+        batch = {key: completed[key] for key in claimable[start : start + CLAIMS_PER_TRANSACTION]}
+        made |= _claim_batch(database, catalogue, batch, now, deadline, routes)
 
-    has_result = {goal.id for goal in claimable} | refusals.keys()
-    others = [goal.id for goal in completed if goal.id in has_result and goal.id not in made]
-    stored: Mapping[str, Claim] = {}
+    has_result = {*claimable, *refusals}
+    others = [key for key in completed if key in has_result and key not in made]
+    stored: Mapping[CompletionKey, Claim] = {}
     if others:
-        stored = database.autocommit(
-            lambda connection: outbox.find_of_goals(connection, user_id, LIFETIME_START, others), deadline
-        )
-    results = [_result(goal, made, stored, refusals) for goal in completed if goal.id in has_result]
-    return [result for result in results if result.goal.id not in refusals or has_room(result.goal, result.reward)]
+        stored = database.autocommit(lambda connection: outbox.find_newest(connection, user_id, others), deadline)
+    results = {key: _result(key, completed[key], made, stored, refusals) for key in completed if key in has_result}
+    return [result for key, result in results.items() if key not in refusals or has_room(result.goal, result.reward)]
 
 
 def _result(
-    goal: Goal, made: Mapping[str, Claim], stored: Mapping[str, Claim], refusals: Mapping[str, ChallengeError]
+    key: CompletionKey,
+    completed: PeriodStatus,
+    made: Mapping[CompletionKey, Claim],
+    stored: Mapping[CompletionKey, Claim],
+    refusals: Mapping[CompletionKey, ChallengeError],
 ) -> GoalClaim:
-    if goal.id in made:
-        return GoalClaim(goal, made[goal.id], newly_claimed=True)
-    refusal = refusals.get(goal.id)
+    goal, period = completed.goal, completed.period
+    if key in made:
+        return GoalClaim(goal, period, made[key], newly_claimed=True)
+    refusal = refusals.get(key)
     if refusal is None or isinstance(refusal, AlreadyClaimed):
-        return GoalClaim(goal, stored[goal.id])
-    return GoalClaim(goal, None, refusal=refusal)
+        return GoalClaim(goal, period, stored[key])
+    return GoalClaim(goal, period, None, refusal=refusal)
 
 
-def _refusals(goals: Iterable[Goal], view: PlayerView, catalogue: Catalogue) -> dict[str, ChallengeError]:
-    refusals: dict[str, ChallengeError] = {}
-    for goal in goals:
+def _refusals(completed: Mapping[CompletionKey, PeriodStatus]) -> dict[CompletionKey, ChallengeError]:
+    refusals: dict[CompletionKey, ChallengeError] = {}
+    for key, each in completed.items():
         try:
-            check_claimable(goal_status(goal, view, catalogue))
+            check_claimable(each.status)
         except ChallengeError as refusal:
-            refusals[goal.id] = refusal
+            refusals[key] = refusal
     return refusals
 
 
 def _claim_batch(
     database: Database,
     catalogue: Catalogue,
-    user_id: str,
-    goals: Sequence[Goal],
-    view: PlayerView,
+    batch: Mapping[CompletionKey, PeriodStatus],
     now: Instant,
     deadline: float,
     routes: Routes,
-) -> dict[str, Claim]:
-    """Return the new claims by goal id, without goals that another call has claimed meanwhile."""
-    keys = {CompletionKey(user_id, goal.id, LIFETIME_START, 1): goal for goal in goals}
+) -> dict[CompletionKey, Claim]:
+    """Return the new claims, without those that another call has made meanwhile."""
 
-    def store(connection: Connection) -> dict[str, Claim]:
+    def store(connection: Connection) -> dict[CompletionKey, Claim]:
         changes = StandingChanges(catalogue)
         missing = {
-            key: record_of(goal, None, goal_status(goal, view, catalogue).assign_time)
-            for key, goal in keys.items()
-            if goal.id not in view.completions
+            key: record_of(each.goal, None, each.status.assign_time) for key, each in batch.items() if not each.stored
         }
         if missing:
             # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, missing)
-        claims = [store_claim(connection, key, keys[key], None, now, routes, changes) for key in sorted(keys)]
+        claims = [store_claim(connection, key, batch[key].goal, None, now, routes, changes) for key in sorted(batch)]
         changes.store(connection)
-        return {claim.key.goal_id: claim for claim in claims if claim is not None}
+        return {claim.key: claim for claim in claims if claim is not None}
 
-    def written(connection: Connection, _: int, claims: Mapping[str, Claim]) -> bool:
+    def written(connection: Connection, _: int, claims: Mapping[CompletionKey, Claim]) -> bool:
         return all(is_stored(connection, claim) for claim in claims.values())
 
     return database.transact(store, deadline, written=written)

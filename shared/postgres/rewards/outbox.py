@@ -12,8 +12,7 @@ from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
-from shared.domain.instant import Instant
-from shared.postgres.arrays import text_array
+from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.sqlstates import violated_constraint
 from shared.postgres.statements import statement
@@ -22,7 +21,7 @@ _STORE = statement("store_claim")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
 _FIND_BY_GRANT = statement("find_claim_by_grant")
-_FIND_OF_GOALS = statement("find_claims_of_goals")
+_FIND_NEWEST = statement("find_newest_claims")
 _LIST = statement("list_claims")
 
 
@@ -75,12 +74,11 @@ def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim
     return _claim_or_none(_FIND_BY_GRANT.row(connection, user_id, grant_id))
 
 
-def find_of_goals(
-    connection: Connection, user_id: str, period_start: Instant, goal_ids: Sequence[str]
-) -> dict[str, Claim]:
-    """Return the newest claims of these goals in one period, by goal id."""
-    rows = _FIND_OF_GOALS.rows(connection, user_id, period_start, text_array(goal_ids))
-    return {claim.key.goal_id: claim for claim in map(_claim, rows)}
+def find_newest(connection: Connection, user_id: str, keys: Sequence[CompletionKey]) -> dict[CompletionKey, Claim]:
+    """Return the newest claim of each of these completions of one player."""
+    starts, goal_ids = [key.period_start for key in keys], [key.goal_id for key in keys]
+    rows = _FIND_NEWEST.rows(connection, user_id, int_array(starts), text_array(goal_ids))
+    return {claim.key: claim for claim in map(_claim, rows)}
 
 
 def page(

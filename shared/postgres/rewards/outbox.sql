@@ -61,17 +61,24 @@ SELECT
 FROM reward_outbox
 WHERE grant_id = $2 AND user_id = $1;
 
--- name: find_claims_of_goals
--- Return the newest claim of each of these goals of a player in one period.
--- $1 user_id, $2 period_start, $3 goal_ids
-SELECT DISTINCT ON (goal_id)
-    user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
-    reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time
-FROM reward_outbox
-WHERE user_id = $1
-    AND period_start = instant($2)
-    AND goal_id = ANY ($3::text[])
-ORDER BY goal_id, occurrence DESC, claim_number DESC;
+-- name: find_newest_claims
+-- Return the newest claim of a player for each of these goals and periods, pair by pair, each by its primary key.
+-- $1 user_id, $2 period_starts, $3 goal_ids
+SELECT
+    newest.user_id, newest.goal_id, newest.period_start, newest.occurrence, newest.claim_number, newest.request_id,
+    newest.grant_id, newest.state, newest.reward_type, newest.reward_id, newest.quantity, newest.priority,
+    newest.attempts, newest.refusal, newest.create_time, newest.settle_time
+FROM unnest($2::bigint[], $3::text[]) AS wanted (period_start, goal_id)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM reward_outbox
+    WHERE user_id = $1
+        AND period_start = instant(wanted.period_start)
+        AND goal_id = wanted.goal_id
+        AND occurrence = 1
+    ORDER BY claim_number DESC
+    LIMIT 1
+) AS newest;
 
 -- name: list_claims
 -- Return a page of a player's claims, newest period first, after the last claim of the previous page. Null states match

@@ -1,0 +1,74 @@
+"""The goals that a player has completed, in current periods and in past ones whose claim end is ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.claim_periods import PeriodStatus, past_periods, past_status
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME, Period, Schedule
+from shared.domain.progress import PlayerView, goal_status
+from shared.operations.goals.view_player import view_player
+from shared.postgres.database import Database
+from shared.postgres.goals import completions
+from shared.postgres.goals.completions import CompletionsByPeriod
+
+
+class PlayerPeriods(NamedTuple):
+    """A player in the current periods, and the completions of past ones whose claim end is ahead."""
+
+    catalogue: Catalogue
+    view: PlayerView
+    now: Instant
+    past_periods: Mapping[Schedule, tuple[Period, ...]]
+    """The past periods whose claim end is ahead, newest first, of each schedule of goals."""
+    past: CompletionsByPeriod
+
+    def current(self, goal: Goal) -> PeriodStatus | None:
+        """Return the goal in its current period if it is completed there."""
+        status = goal_status(goal, self.view, self.catalogue)
+        if not status.completed:
+            return None
+        period = goal.schedule.period_at(self.now)
+        return PeriodStatus(goal, period, status, goal.id in self.view.completions)
+
+    def in_past(self, goal: Goal, period: Period) -> PeriodStatus | None:
+        """Return the goal in a past period of its schedule if it is completed there."""
+        completed = self.past.get(period.start)
+        if completed is None or goal.id not in completed:
+            return None
+        return PeriodStatus(goal, period, past_status(goal, completed, self.view, self.catalogue), stored=True)
+
+    def of_goals(self, goals: Iterable[Goal]) -> Iterator[PeriodStatus]:
+        """Yield the completed ones of these goals, in the given order, and for each goal the newest period first."""
+        for goal in goals:
+            current = self.current(goal)
+            if current is not None:
+                yield current
+            for period in self.past_periods.get(goal.schedule, ()):
+                completed = self.in_past(goal, period)
+                if completed is not None:
+                    yield completed
+
+
+def read_player_periods(
+    database: Database, catalogue: Catalogue, user_id: str, now: Instant, deadline: float
+) -> PlayerPeriods:
+    """Return the player in current and past periods, in one or two round trips.
+
+    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    """
+    view = view_player(database, user_id, deadline)
+    periods = {schedule: past_periods(schedule, now) for schedule in goal_schedules(catalogue)}
+    starts = sorted({period.start for some in periods.values() for period in some})
+    if not starts:
+        return PlayerPeriods(catalogue, view, now, {}, {})
+    past = database.autocommit(lambda connection: completions.read_of_periods(connection, user_id, starts), deadline)
+    return PlayerPeriods(catalogue, view, now, periods, past)
+
+
+def goal_schedules(catalogue: Catalogue) -> frozenset[Schedule]:
+    """Return the schedules of the catalogue's goals other than the lifetime."""
+    return frozenset(goal.schedule for goal in catalogue.goals.values()) - {LIFETIME}
