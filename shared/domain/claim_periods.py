@@ -31,7 +31,7 @@ class PeriodStatus(NamedTuple):
     """False if no completion is stored: the goal may be satisfied without an event, in the current period."""
 
 
-def claim_end(period: Period) -> Instant | None:
+def claim_end(schedule: Schedule, period: Period) -> Instant | None:  # noqa: ARG001 - schedules will have graces
     """Return the instant from which rewards of the period can no longer be claimed; None for the lifetime."""
     return None if period.end is None else period.end + CLAIM_GRACE
 
@@ -42,7 +42,7 @@ def past_periods(schedule: Schedule, now: Instant) -> tuple[Period, ...]:
     start = schedule.period_at(now).start
     while schedule.text != "lifetime" and len(periods) < PAST_PERIODS_MAX:
         period = schedule.period_at(start - 1)
-        end = claim_end(period)
+        end = claim_end(schedule, period)
         if end is None or end <= now:
             break
         periods.append(period)
@@ -55,10 +55,11 @@ def claimable_period(goal: Goal, start: Instant, now: Instant) -> Period:
 
     Raise `OccurrenceNotFound` if there is none or it has not begun, and `ClaimEnded` if its claim end has passed.
     """
-    period = goal.schedule.period_at(start)
-    if period.start != start or start > now:
+    # Calendars do not reach to every instant that a request can name.
+    period = goal.schedule.period_at(start) if 0 <= start <= now else None
+    if period is None or period.start != start:
         raise OccurrenceNotFound("the goal has no such period", goal_id=goal.id)
-    end = claim_end(period)
+    end = claim_end(goal.schedule, period)
     if end is not None and end <= now:
         raise ClaimEnded("rewards of this period can no longer be claimed", claim_end_time=to_datetime(end).isoformat())
     return period
