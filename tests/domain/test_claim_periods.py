@@ -31,9 +31,9 @@ schedules = st.sampled_from([DAILY, WEEKLY, MONTHLY])
 instants = st.integers(100 * DAY, 200 * 365 * DAY) | st.sampled_from([MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 1])
 
 
-def view_of(assignment: Assignment | None = None, **completed: Completion) -> PlayerView:
+def view_of(**assignments: Assignment) -> PlayerView:
     """Return a player whose lifetime tally reaches every target."""
-    return PlayerView({KILLS: REACHED}, {} if assignment is None else {"locked": assignment}, completed)
+    return PlayerView({KILLS: REACHED}, assignments, {})
 
 
 @given(schedules, instants)
@@ -99,12 +99,12 @@ def test_prerequisites_of_the_schedule_are_judged_in_the_same_period(
     chosen = replace(LOCKED, requires=(required.id,))
     completions = {"locked": Completion(MIDNIGHT)} | ({required.id: Completion(MIDNIGHT)} if in_period else {})
     # Completed in the current period in any case.
-    view = view_of(**{required.id: Completion(MIDNIGHT + DAY)})
+    view = view_of()._replace(completions={required.id: Completion(MIDNIGHT + DAY)})
     assert past_status(chosen, completions, view, catalogue_of(chosen, required)).locked == locked
 
 
 def test_a_deactivated_goal_is_inactive_in_past_periods() -> None:
-    view = view_of(Assignment(active=False, active_since=None))
+    view = view_of(locked=Assignment(active=False, active_since=None))
     assert not past_status(LOCKED, {"locked": Completion(MIDNIGHT)}, view, CATALOGUE).active
 
 

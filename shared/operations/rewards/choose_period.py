@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claim_periods import PeriodStatus, claimable_period, past_periods, past_status
+from shared.domain.claims import check_claimable
+from shared.domain.errors import GoalNotCompleted
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.progress import PlayerView, goal_status
@@ -23,11 +25,11 @@ def choose_period(
     """Return the period with this start; by default the newest one that is completed and whose claim end is ahead.
 
     If there is none, the current period is returned. `view` is the player in the current periods. Raise
-    `OccurrenceNotFound` or `ClaimEnded`.
+    `OccurrenceNotFound` or `ClaimEnded`, and `GoalInactive` or `GoalNotCompleted` if there is no current period either.
     """
-    current, status = goal.schedule.period_at(now), goal_status(goal, view, catalogue)
+    current, status = view.period_of(goal), goal_status(goal, view, catalogue)
     candidates: tuple[Period, ...] = ()
-    if period_start is not None and period_start != current.start:
+    if period_start is not None and (current is None or period_start != current.start):
         candidates = (claimable_period(goal, period_start, now),)
     elif period_start is None and not status.completed:
         candidates = past_periods(goal.schedule, now)
@@ -39,4 +41,7 @@ def choose_period(
             in_period = found.get(period.start, {})
             if goal.id in in_period or period_start is not None:
                 return PeriodStatus(goal, period, past_status(goal, in_period, view, catalogue), stored=True)
+    if current is None:
+        check_claimable(status)
+        raise GoalNotCompleted("the goal has no current period")
     return PeriodStatus(goal, current, status, goal.id in view.completions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
+from shared.domain.current_periods import current_periods
 from shared.domain.errors import (
     AlreadyClaimed,
     ClaimEnded,
@@ -58,7 +59,7 @@ def claim_reward(
     """
 
     def store(connection: Connection) -> Claim:
-        view = players.read(connection, user_id).view
+        view = players.read(connection, user_id, current_periods(catalogue, now)).view
         _, period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
         check_claimable(status)
         key = CompletionKey(user_id, goal.id, period.start, 1)

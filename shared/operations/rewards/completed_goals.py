@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.claim_periods import PeriodStatus, past_periods, past_status
+from shared.domain.current_periods import current_periods
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME, Period, Schedule
 from shared.domain.progress import PlayerView, goal_status
@@ -21,17 +22,16 @@ class PlayerPeriods(NamedTuple):
 
     catalogue: Catalogue
     view: PlayerView
-    now: Instant
     past_periods: Mapping[Schedule, tuple[Period, ...]]
     """The past periods whose claim end is ahead, newest first, of each schedule of goals."""
     past: CompletionsByPeriod
 
     def current(self, goal: Goal) -> PeriodStatus | None:
         """Return the goal in its current period if it is completed there."""
+        period = self.view.period_of(goal)
         status = goal_status(goal, self.view, self.catalogue)
-        if not status.completed:
+        if period is None or not status.completed:
             return None
-        period = goal.schedule.period_at(self.now)
         return PeriodStatus(goal, period, status, goal.id in self.view.completions)
 
     def in_past(self, goal: Goal, period: Period) -> PeriodStatus | None:
@@ -60,13 +60,13 @@ def read_player_periods(
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    view = view_player(database, user_id, deadline)
+    view = view_player(database, user_id, deadline, current_periods(catalogue, now))
     periods = {schedule: past_periods(schedule, now) for schedule in goal_schedules(catalogue)}
     starts = sorted({period.start for some in periods.values() for period in some})
     if not starts:
-        return PlayerPeriods(catalogue, view, now, {}, {})
+        return PlayerPeriods(catalogue, view, {}, {})
     past = database.autocommit(lambda connection: completions.read_of_periods(connection, user_id, starts), deadline)
-    return PlayerPeriods(catalogue, view, now, periods, past)
+    return PlayerPeriods(catalogue, view, periods, past)
 
 
 def goal_schedules(catalogue: Catalogue) -> frozenset[Schedule]:

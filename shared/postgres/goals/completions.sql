@@ -61,18 +61,22 @@ RETURNING claim_number;
 -- Return a player's completions of these goals in these periods, by full primary keys.
 -- $1 user_id, $2 period_starts, $3 goal_ids
 SELECT period_start, goal_id, complete_time, claim_time
-FROM completion
-WHERE user_id = $1
-    AND period_start = ANY (ARRAY(SELECT instant(start) FROM unnest($2::bigint[]) AS start))
-    AND goal_id = ANY ($3::text[])
-    AND occurrence = 1;
+FROM unnest($2::bigint[]) AS wanted (start)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM completion
+    WHERE user_id = $1 AND period_start = instant(start) AND goal_id = ANY ($3::text[]) AND occurrence = 1
+    OFFSET 0
+) AS completion;
 
 -- name: read_completions_of_periods
 -- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows.
+-- OFFSET keeps the planner from reading all of a player's completions and joining them.
 -- $1 user_id, $2 period_starts
 SELECT
     array_agg(microseconds(period_start)), array_agg(goal_id),
     array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time))
-FROM completion
-WHERE user_id = $1
-    AND period_start = ANY (ARRAY(SELECT instant(start) FROM unnest($2::bigint[]) AS start));
+FROM unnest($2::bigint[]) AS wanted (start)
+CROSS JOIN LATERAL (
+    SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+) AS completion;
