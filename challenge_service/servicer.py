@@ -14,7 +14,7 @@ from challenge_service.paging import cursor, cursor_token, page_position, page_t
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
-from shared.domain.periods import LIFETIME
+from shared.domain.schedules import LIFETIME
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

@@ -11,14 +11,10 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
-from shared.domain.instant import DAY, Instant, to_datetime
-from shared.domain.periods import Period, Schedule
+from shared.domain.instant import Instant, to_datetime
+from shared.domain.periods import Period
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed
-
-CLAIM_GRACE: Instant = 7 * DAY
-"""Time from a period's end to its claim end."""
-PAST_PERIODS_MAX = 35
-"""Maximum number of past periods of a schedule that are looked up for a player."""
+from shared.domain.rotation import claim_end
 
 
 class PeriodStatus(NamedTuple):
@@ -31,32 +27,13 @@ class PeriodStatus(NamedTuple):
     """False if no completion is stored: the goal may be satisfied without an event, in the current period."""
 
 
-def claim_end(schedule: Schedule, period: Period) -> Instant | None:  # noqa: ARG001 - schedules will have graces
-    """Return the instant from which rewards of the period can no longer be claimed; None for the lifetime."""
-    return None if period.end is None else period.end + CLAIM_GRACE
-
-
-def past_periods(schedule: Schedule, now: Instant) -> tuple[Period, ...]:
-    """Return the past periods whose claim end is ahead, newest first, at most `PAST_PERIODS_MAX`."""
-    periods: list[Period] = []
-    start = schedule.period_at(now).start
-    while schedule.text != "lifetime" and len(periods) < PAST_PERIODS_MAX:
-        period = schedule.period_at(start - 1)
-        end = claim_end(schedule, period)
-        if end is None or end <= now:
-            break
-        periods.append(period)
-        start = period.start
-    return tuple(periods)
-
-
 def claimable_period(goal: Goal, start: Instant, now: Instant) -> Period:
     """Return the goal's period with exactly this start.
 
     Raise `OccurrenceNotFound` if there is none or it has not begun, and `ClaimEnded` if its claim end has passed.
     """
     # Calendars do not reach to every instant that a request can name.
-    period = goal.schedule.period_at(start) if 0 <= start <= now else None
+    period = goal.schedule.shown_at(start) if 0 <= start <= now else None
     if period is None or period.start != start:
         raise OccurrenceNotFound("the goal has no such period", goal_id=goal.id)
     end = claim_end(goal.schedule, period)

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Goal
-from shared.domain.claim_periods import PAST_PERIODS_MAX, claim_end, claimable_period, past_periods, past_status
+from shared.domain.claim_periods import claimable_period, past_status
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
 from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.periods import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
 from shared.domain.progress import Assignment, Completion, GoalState, PlayerView, TallyView
+from shared.domain.rotation import PAST_PERIODS_MAX, claim_end, past_periods
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
 from shared.domain.tally import Measures
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS

@@ -47,6 +47,7 @@ CLAIM = challenge_pb2.Claim(
     attempts=INT32_MAX,
     refusal_reason=challenge_pb2.REFUSAL_REASON_NOT_ELIGIBLE,
     settle_time=TIME,
+    period_start=TIME,
 )
 ENTRIES: list[tuple[Message, int]] = [
     (rpc.ListClaimsResponse(claims=[CLAIM]), PAGE_SIZE_MAX),
@@ -112,7 +113,9 @@ def test_the_greatest_number_of_the_largest_entries_stays_below_the_bound(respon
 
 def test_no_result_of_claiming_all_takes_more_than_its_room() -> None:
     won = replace(goal_of(ID), challenge_id=ID, reward=Reward(RewardType.WALLET, ID, AMOUNT_MAX))
-    result = rpc.GoalClaim(challenge_id=ID, goal_id=ID, claim=CLAIM, newly_claimed=True, reason="GOAL_INACTIVE")
+    result = rpc.GoalClaim(
+        challenge_id=ID, goal_id=ID, claim=CLAIM, newly_claimed=True, reason="GOAL_INACTIVE", period_start=TIME
+    )
     size = rpc.ClaimAllResponse(results=[result]).ByteSize()
     assert not ClaimsRoom(size - 1).take(won, won.reward)
     assert ClaimsRoom(size + 100).take(won, won.reward)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Goal
-from shared.domain.claim_periods import PeriodStatus, claimable_period, past_periods, past_status
+from shared.domain.claim_periods import PeriodStatus, claimable_period, past_status
 from shared.domain.claims import check_claimable
 from shared.domain.errors import GoalNotCompleted
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.progress import PlayerView, goal_status
+from shared.domain.rotation import past_periods
 from shared.postgres.connection import Connection
 from shared.postgres.goals import completions
 

@@ -60,8 +60,8 @@ def claim_all(
 
     Return a result for each completed goal, in the given order, and for each of its periods, newest first. A repeated
     call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked about
-    claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards may
-    be claimed.
+    claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards
+    may be claimed.
     """
     player = read_player_periods(database, catalogue, user_id, now, deadline)
     completed = {CompletionKey(user_id, each.goal.id, each.period.start, 1): each for each in player.of_goals(goals)}

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue, Goal
-from shared.domain.claim_periods import PeriodStatus, past_periods, past_status
+from shared.domain.claim_periods import PeriodStatus, past_status
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME, Period, Schedule
+from shared.domain.periods import Period
 from shared.domain.progress import PlayerView, goal_status
+from shared.domain.rotation import past_periods
+from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
 from shared.postgres.goals import completions

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Goal
-from shared.domain.claim_periods import CLAIM_GRACE
 from shared.domain.claims import Claim
 from shared.domain.errors import (
     AlreadyClaimed,
@@ -27,7 +26,7 @@ from shared.domain.errors import (
 from shared.domain.events import CompletionKey
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, Instant
-from shared.domain.periods import DAILY, WEEKLY
+from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, WEEKLY
 from shared.domain.standings import record_of
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
@@ -127,7 +126,7 @@ class Model:
         length = WEEK if chosen.schedule == WEEKLY else DAY
         current = START + (now - START) // length * length
         candidates = [current - back * length for back in range(9)]
-        open_ones = [each for each in candidates if each == current or each + length + CLAIM_GRACE > now]
+        open_ones = [each for each in candidates if each == current or each + length + CLAIM_GRACE_DEFAULT > now]
         if start is None:
             start = next((each for each in open_ones if (chosen.id, each) in self.completed), current)
         elif (start - START) % length or start > now:
