@@ -6,17 +6,23 @@ instants: nothing runs at their boundaries, so no boundary can be missed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 from shared.domain.instant import DAY, Instant
 from shared.domain.periods import LIFETIME_PERIOD, Period
+from shared.domain.player_zones import PlayerRecurrence, Zones
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.seasons import Season
-from shared.domain.spans import FOREVER, Span, Spans
+from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Spans
 from shared.domain.windows import Window
 
 CLAIM_GRACE_DEFAULT: Instant = 7 * DAY
+
+ZONES_CACHED_MAX = 2_048
+"""Maximum number of different zone histories of players that are remembered with a schedule. Players who have named one
+zone since they were initialized share one history."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Schedule:
 
     text: str = field(init=False)
     """The canonical text, which is stored in the database and in the keys of tallies and standings."""
-    recurrence: Recurrence | None = field(default=None, compare=False)
+    recurrence: Recurrence | PlayerRecurrence | None = field(default=None, compare=False)
     window: Window | None = field(default=None, compare=False)
     """Hours outside of which events count for the lifetime alone. Only with a recurrence, in whose zone they are."""
     season: Season | None = field(default=None, compare=False)
@@ -49,11 +55,27 @@ class Schedule:
 
     @cached_property
     def _periods(self) -> Spans:
-        return Spans(self._period_span)
+        return Spans(self._period_span, SPANS_MAX if isinstance(self.recurrence, Recurrence) else PLAYER_SPANS_MAX)
 
     @cached_property
     def _counted(self) -> Spans:
         return self._periods if self.window is None else Spans(self._counted_span)
+
+    def of_player(self, zones: Zones) -> Schedule:
+        """Return the schedule of a player who has named these zones; itself if it does not depend on the player."""
+        return self._of_player(zones) if zones and self.by_player else self
+
+    @property
+    def by_player(self) -> bool:
+        """True if days are those of each player's own zone."""
+        return isinstance(self.recurrence, Recurrence) and self.recurrence.by_player
+
+    @cached_property
+    def _of_player(self) -> Callable[[Zones], Schedule]:
+        recurrence = self.recurrence
+        if not isinstance(recurrence, Recurrence):
+            raise ValueError(f"{self.text} does not depend on the player")
+        return lru_cache(ZONES_CACHED_MAX)(lambda zones: replace(self, recurrence=PlayerRecurrence(recurrence, zones)))
 
     def period_at(self, instant: Instant) -> Period | None:
         """Return the period that an event at the instant counts for.

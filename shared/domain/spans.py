@@ -13,6 +13,8 @@ FOREVER: Instant = 2**62
 """Later than any instant; `-FOREVER` is earlier than any."""
 SPANS_MAX = 1_024
 """Maximum number of remembered spans of one schedule: almost three years of days. They take 200 KB."""
+PLAYER_SPANS_MAX = 48
+"""The same for the schedule of one player: what events, claims and lists of a week and a month ask for."""
 
 
 class Span(NamedTuple):
@@ -30,9 +32,10 @@ class Spans:
     spans, which are found by bisection in 0.3 µs.
     """
 
-    def __init__(self, find: Callable[[Instant], Span]) -> None:
+    def __init__(self, find: Callable[[Instant], Span], spans_max: int = SPANS_MAX) -> None:
         """Create it with the function that computes the span that contains an instant."""
         self._find = find
+        self._spans_max = spans_max
         self._known: tuple[tuple[Instant, ...], tuple[Span, ...]] = (), ()
 
     def at(self, instant: Instant) -> Span:
@@ -49,7 +52,7 @@ class Spans:
         """Compute a span and remember it. Both tuples are replaced at once, for other threads."""
         span = self._find(instant)
         starts, spans = self._known
-        if len(spans) >= SPANS_MAX:
+        if len(spans) >= self._spans_max:
             starts, spans = (), ()
         index = bisect_right(starts, span.start)
         if index == 0 or starts[index - 1] != span.start:
