@@ -14,7 +14,7 @@ from event_handler.score_writer import ScoreWriter
 from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
@@ -42,7 +42,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     clocks = Clocks(process.clock)
     # Events are judged by the definitions as they are.
     catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions, clocks.earliest)
-    horizon = EventHorizon(Window(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND))
+    horizon = EventHorizon(AcceptanceWindow(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND))
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
     process.readiness.follow(health)

@@ -13,7 +13,7 @@ from event_handler.group_commit import GroupCommit
 from event_handler.pipeline import Answer, Pipelines
 from event_handler.submission import Submission
 from event_handler.telemetry import EventTelemetry
-from shared.domain.acceptance import Window, judge
+from shared.domain.acceptance import AcceptanceWindow, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import InvalidRequest
@@ -33,7 +33,7 @@ class EventServicer:
         self,
         group_commit: GroupCommit,
         catalogue: LiveCatalogue[Catalogue],
-        window: Callable[[], Window],
+        window: Callable[[], AcceptanceWindow],
         now: Callable[[], Now],
         telemetry: EventTelemetry,
     ) -> None:

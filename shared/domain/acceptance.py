@@ -19,7 +19,7 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_MATCHING_GOAL = Outcome(Verdict.NO_MATCHING_GOAL)
 
 
-class Window(NamedTuple):
+class AcceptanceWindow(NamedTuple):
     """The accepted event times, relative to now."""
 
     horizon: int = 72 * HOUR
@@ -39,7 +39,7 @@ def id_problem(text: str, length_max: int = ID_LENGTH_MAX) -> str | None:
     return None
 
 
-def judge(event: Event, catalogue: Catalogue, window: Window, now: Now) -> Outcome | None:
+def judge(event: Event, catalogue: Catalogue, window: AcceptanceWindow, now: Now) -> Outcome | None:
     """Return the outcome of an event that is not accepted, or None if it is accepted.
 
     Raise `ClocksDiffer` if the event is too early or too late by one clock and not by the other, or if there is only
@@ -55,7 +55,7 @@ def judge(event: Event, catalogue: Catalogue, window: Window, now: Now) -> Outco
     return None
 
 
-def _time_verdict(time: Instant, window: Window, now: Now) -> Outcome:
+def _time_verdict(time: Instant, window: AcceptanceWindow, now: Now) -> Outcome:
     if now.confirmed and time > now.latest + window.skew:
         return Outcome(Verdict.INVALID, reason=f"event_time: is more than {window.skew // SECOND} seconds ahead")
     if now.confirmed and time < now.earliest - window.horizon:

@@ -10,7 +10,7 @@ import pytest
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from challenge_service.paging import period_token
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
 from shared.operations.leaderboards.leaderboard_periods import (
     FINAL_MARGIN,
@@ -34,7 +34,7 @@ RANKED = [("ben", 1, 1, 9), ("cleo", 1, 2, 9), ("emil", 3, 3, 5), ("ana", 4, 4, 
 @pytest.fixture
 def running(database_url: str) -> Iterator[Game]:
     """Yield a game in which five players have a ranked score of today."""
-    with game(database_url, sample_catalogue_with_leaderboards(), window=Window(horizon=HORIZON)) as running:
+    with game(database_url, sample_catalogue_with_leaderboards(), window=AcceptanceWindow(horizon=HORIZON)) as running:
         running.report(
             *(
                 stat("wins", user_id, delta=delta, at=TODAY + number * SECOND)

@@ -9,7 +9,7 @@ import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import statistics_service_pb2 as rpc
 
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.operations.statistics.challenge_reports import count_challenges
@@ -33,7 +33,7 @@ def worth() -> Catalogue:
 @pytest.fixture
 def running(database_url: str) -> Iterator[Game]:
     """Yield a game that accepts old events."""
-    with game(database_url, worth(), window=Window(horizon=40 * DAY)) as running:
+    with game(database_url, worth(), window=AcceptanceWindow(horizon=40 * DAY)) as running:
         yield running
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, Window, id_problem, judge
+from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, AcceptanceWindow, id_problem, judge
 from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Catalogue, Source, Stat
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
@@ -15,7 +15,7 @@ from shared.domain.instant import HOUR, SECOND
 from tests.support.strategies import KILLS, catalogues, events
 
 NOW = 1_700_000_000_000_000
-WINDOW = Window()
+WINDOW = AcceptanceWindow()
 CATALOGUE = Catalogue("declared only", (), frozenset({KILLS.code}))
 GOOD = Event("id", "player", NOW, KILLS, delta=1)
 
@@ -71,7 +71,7 @@ def test_an_event_before_the_window_is_too_old() -> None:
 
 @given(st.integers(0, 100 * HOUR), st.integers(0, 100 * HOUR), st.integers(-200 * HOUR, 200 * HOUR))
 def test_the_window_is_exact_to_the_microsecond(horizon: int, skew: int, offset: int) -> None:
-    window = Window(horizon, skew)
+    window = AcceptanceWindow(horizon, skew)
     for age in (-offset, horizon, horizon + 1, -skew, -skew - 1):
         outcome = judge(GOOD._replace(time=NOW - age), CATALOGUE, window, Now.at(NOW))
         verdict = outcome.verdict if outcome is not None else None

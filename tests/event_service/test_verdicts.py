@@ -8,7 +8,7 @@ import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import event_service_pb2 as rpc
 
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.instant import DAY, HOUR, MICROSECOND, SECOND
 from tests.support.database_contents import contents, written
 from tests.support.event_messages import login, stat
@@ -119,7 +119,7 @@ def test_the_accepted_window_is_exact(sample_game: Game, at: int, verdict: rpc.V
 
 
 def test_the_window_is_a_setting(database_url: str) -> None:
-    with game(database_url, sample_catalogue(), window=Window(horizon=HOUR, skew=0)) as running:
+    with game(database_url, sample_catalogue(), window=AcceptanceWindow(horizon=HOUR, skew=0)) as running:
         results = running.report(login(at=NOW - HOUR - 1), login(at=NOW - HOUR), login(at=NOW), login(at=NOW + 1))
     assert verdicts(results) == [rpc.VERDICT_TOO_OLD, APPLIED, APPLIED, rpc.VERDICT_INVALID]
 

@@ -13,7 +13,7 @@ from event_handler.event_flusher import EventFlusher
 from event_handler.group_commit import GroupCommit
 from event_handler.servicer import EventServicer
 from event_handler.telemetry import EventTelemetry
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import Instant
@@ -24,7 +24,7 @@ from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.runtime.clock import Clock
 from shared.runtime.telemetry import Telemetry
 
-WINDOW = Window()
+WINDOW = AcceptanceWindow()
 BUFFER_EVENTS_MAX = 10_000
 POOL_SIZE = 4
 CLOSE_S = 10.0
@@ -72,7 +72,7 @@ def event_servicer(
     catalogue: Judging,
     *,
     clock: Clock,
-    window: Window = WINDOW,
+    window: AcceptanceWindow = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
 ) -> Iterator[EventServicer]:
     """Yield the servicer of the event handler, with its writer."""

@@ -21,7 +21,7 @@ from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 from challenge_service.__main__ import CONTRACT as CHALLENGE_CONTRACT
 from challenge_service.__main__ import LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.rpc.server import Server, ServiceBinding
@@ -123,7 +123,7 @@ def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, 
 
 @contextmanager
 def game(
-    database_url: str, catalogue: Catalogue, *, clock: ManualClock | None = None, window: Window = WINDOW
+    database_url: str, catalogue: Catalogue, *, clock: ManualClock | None = None, window: AcceptanceWindow = WINDOW
 ) -> Iterator[Game]:
     """Run both services with one clock that the test can set."""
     clock = clock or ManualClock()
@@ -170,7 +170,7 @@ def event_service(
     catalogue: Judging,
     *,
     clock: Clock,
-    window: Window = WINDOW,
+    window: AcceptanceWindow = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
     threads: int = THREADS,
 ) -> Iterator[EventServiceStub]:
@@ -187,7 +187,7 @@ def event_channel(
     catalogue: Judging,
     *,
     clock: Clock,
-    window: Window = WINDOW,
+    window: AcceptanceWindow = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
     threads: int = THREADS,
 ) -> Iterator[grpc.Channel]:

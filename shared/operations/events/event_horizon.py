@@ -5,7 +5,7 @@ A handler that is set to less would refuse events that another accepts, and drop
 
 from __future__ import annotations
 
-from shared.domain.acceptance import Window
+from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -19,7 +19,7 @@ RENEW_TIMEOUT_S = 5.0
 class EventHorizon:
     """The window in which this handler accepts events."""
 
-    def __init__(self, settings: Window) -> None:
+    def __init__(self, settings: AcceptanceWindow) -> None:
         self._settings = settings
         self.window = settings
         """The window in force."""
