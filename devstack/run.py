@@ -14,7 +14,7 @@ from devstack.output import Lines, prefixed
 from devstack.postgres import EmbeddedPostgres
 from devstack.process import Child
 from devstack.settings import DEMO_CATALOGUE, DevstackSettings
-from devstack.story import Addresses, story
+from devstack.story import story
 from devstack.supervisor import Supervisor
 from devstack.valkey import EmbeddedValkey
 
@@ -91,11 +91,10 @@ def _finish(supervisor: Supervisor, arguments: str, env: Mapping[str, str]) -> N
 
 def _welcome(settings: DevstackSettings, database_url: str, redis_url: str) -> str:
     host, challenge, event = settings.reach_at, settings.challenge, settings.event
-    addresses = Addresses(f"{host}:{challenge.port}", f"{host}:{event.port}")
     demo = settings.catalogue.resolve() == DEMO_CATALOGUE.resolve()
     return f"""
-challenge service  {addresses.challenge}, metrics http://{host}:{challenge.metrics_port}/metrics
-event handler      {addresses.event}, metrics http://{host}:{event.metrics_port}/metrics
+challenge service  {host}:{challenge.port}, metrics http://{host}:{challenge.metrics_port}/metrics
+event handler      {host}:{event.port}, metrics http://{host}:{event.metrics_port}/metrics
 database           {database_url}
 cache              {redis_url}
 catalogue          {settings.catalogue}
@@ -103,7 +102,7 @@ catalogue          {settings.catalogue}
 
 Ctrl-C stops everything. Paste these lines into another terminal, in this folder, one after the other.
 
-{story(addresses, demo=demo)}
+{story(f"{host}:{challenge.port}", f"{host}:{event.port}", demo=demo)}
 """
 
 
