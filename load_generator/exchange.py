@@ -55,34 +55,18 @@ class Line:
         return None
 
 
-class Exchange:
-    """The lines to all servers."""
-
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self._lines = lines
-        self._connections = [connection for line in lines for connection in line.connections]
-
-    @property
-    def is_open(self) -> bool:
-        """True if each server has an open connection."""
-        return all(line.is_open for line in self._lines)
-
-    def step(self, wait_s: float) -> None:
-        """Send waiting bytes, then receive for at most `wait_s` seconds."""
-        for connection in self._connections:
-            connection.flush()
-        open_ones = [connection for connection in self._connections if connection.is_open]
-        with_output = [connection for connection in open_ones if connection.has_output]
-        # The resolution of `select` is microseconds; that of `epoll` is milliseconds, as long as a call takes.
-        readable, writable, _ = select.select(open_ones, with_output, [], max(0.0, wait_s))
-        for connection in writable:
-            connection.flush()
-        for connection in readable:
-            connection.read()
-        for line in self._lines:
-            line.call_queued()
-
-    def close(self) -> None:
-        """Close all connections."""
-        for connection in self._connections:
-            connection.close()
+def step(lines: Sequence[Line], wait_s: float) -> None:
+    """Send waiting bytes on all lines, then receive for at most `wait_s` seconds."""
+    connections = [connection for line in lines for connection in line.connections if connection.is_open]
+    for connection in connections:
+        connection.flush()
+    open_ones = [connection for connection in connections if connection.is_open]
+    with_output = [connection for connection in open_ones if connection.has_output]
+    # The resolution of `select` is microseconds; that of `epoll` is milliseconds, as long as a call takes.
+    readable, writable, _ = select.select(open_ones, with_output, [], max(0.0, wait_s))
+    for connection in writable:
+        connection.flush()
+    for connection in readable:
+        connection.read()
+    for line in lines:
+        line.call_queued()

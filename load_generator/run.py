@@ -8,7 +8,7 @@ import time
 from array import array
 from typing import NamedTuple
 
-from load_generator.exchange import Exchange, Line
+from load_generator.exchange import Line, step
 from load_generator.headers import Status, request_headers
 from load_generator.plan import (
     CALL_TIMEOUT_S,
@@ -65,13 +65,12 @@ class _Run:
             self._interval, self._in_flight_max, streams = 0.0, pace.in_flight, pace.streams
         # A stream's deadline is that of the whole run.
         timeout_s = CALL_TIMEOUT_S + (stretch.warm_up_s + stretch.measured_s if streams else 0)
-        lines = [Line((HOST, port), pace.connections) for port in plan.ports]
+        self._lines = [Line((HOST, port), pace.connections) for port in plan.ports]
         self._methods = [
-            (lines[server], request_headers(method, f"{HOST}:{plan.ports[server]}", timeout_s))
+            (self._lines[server], request_headers(method, f"{HOST}:{plan.ports[server]}", timeout_s))
             for server, method in plan.methods
         ]
         self._streams = [Streams(line, headers, streams) for line, headers in self._methods if streams]
-        self._exchange = Exchange(lines)
         self.methods = array("B")
         self.codes = array("b")
         self.latencies_us = array("q")
@@ -93,7 +92,7 @@ class _Run:
         after = self._mark()
         deadline = time.monotonic() + CALL_TIMEOUT_S
         while self.in_flight and (remaining := deadline - time.monotonic()) > 0:
-            self._exchange.step(remaining)
+            step(self._lines, remaining)
         return Played(
             methods=self.methods,
             codes=self.codes.tolist(),
@@ -111,7 +110,9 @@ class _Run:
 
     def close(self) -> None:
         """Close all connections."""
-        self._exchange.close()
+        for line in self._lines:
+            for connection in line.connections:
+                connection.close()
 
     def _run_until(self, instant: int) -> bool:
         """Send requests as they fall due, until an instant in monotonic nanoseconds.
@@ -126,7 +127,7 @@ class _Run:
             if now >= instant:
                 return True
             wake = min(self._due(instant), instant) if self.in_flight < self._in_flight_max else instant
-            self._exchange.step((wake - now) / _NS)
+            step(self._lines, (wake - now) / _NS)
 
     def _due(self, at_once: int) -> int:
         """Return when the next request is due: at its place in an open loop, and `at_once` in a closed one."""
@@ -135,7 +136,9 @@ class _Run:
     def _send(self, due: int) -> bool:
         """Send the next request; return False if there is none, or no server left in a closed loop."""
         number, requests = len(self.codes), self._plan.requests
-        if (number >= len(requests) and not self._plan.repeat) or not (self._interval or self._exchange.is_open):
+        if (number >= len(requests) and not self._plan.repeat) or not (
+            self._interval or all(line.is_open for line in self._lines)
+        ):
             return False
         method, message = requests[number % len(requests)]
         every = self._plan.keep_every[method]
