@@ -20,6 +20,7 @@ from shared.runtime import command_line
 from shared.runtime.clock import Clock, system_clock
 from shared.runtime.connections import connections_of
 from shared.runtime.duties import Duties
+from shared.runtime.garbage_collection import collect_seldom
 from shared.runtime.http_port import HttpPort, Page
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.log_queue import LogQueue
@@ -166,6 +167,7 @@ def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None
         if worker is not None:
             worker.parent.tell_metrics_port(about["metrics_port"])
         log.info("started", extra={"service": service.module, **about})
+        collect_seldom()
         if worker is None:
             lifecycle.run_until_signalled()
         else:
