@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.catalogue.document import Document, Place
+from shared.catalogue.schedule_building import is_always_open, schedule_text
+from shared.catalogue.schedule_forms import Recurring, recurring
 from shared.catalogue.sizes import response_size
+from shared.catalogue.time_fields import moment_or_none
+from shared.domain.instant import Instant
+
+
+SCHEDULE_TEXTS_MAX = 100
+"""Maximum number of schedules whose texts are computed: more than are allowed. A text takes 20 µs."""
 
 
 class TextDraft(NamedTuple):
@@ -28,11 +36,15 @@ class GoalDraft:
     place: Place
     id: str | None
     source: str | None
+    stat: str | None
     has_stat: bool
     """True if the key is present, whatever its value."""
     count: str | None
     requires: tuple[TextDraft, ...]
     tags: tuple[TextDraft, ...]
+    own_schedule: TextDraft | None
+    schedule: TextDraft | None
+    """Its own schedule, or its challenge's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class ChallengeDraft:
     id: str | None
     response_size: int
     """Maximum size in bytes of the challenge in a response."""
+    own_schedule: TextDraft | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +67,38 @@ class LeaderboardDraft:
     over: str | None
     challenge: str | None
     tag: str | None
+    stat: str | None
     count: str | None
+    period: TextDraft | None
     keys: frozenset[str]
     """The keys that are present, whatever their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDraft:
+    """One schedule; `place` is the whole schedule's."""
+
+    place: Place
+    id: str | None
+    every: Recurring | None
+    zone: str | None
+    season: TextDraft | None
+    claim_grace_days: int | None
+    is_always_open: bool
+    """True if its window is valid and leaves nothing out."""
+    text: str | None
+    """The canonical text of a schedule that matches the schema, of the first `SCHEDULE_TEXTS_MAX`."""
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonRunDraft:
+    """One run of a season; `place` is the whole run's."""
+
+    place: Place
+    id: str | None
+    starts: Instant | None
+    ends: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +110,8 @@ class CatalogueDraft:
     goals: tuple[GoalDraft, ...]
     stats: tuple[TextDraft, ...]
     leaderboards: tuple[LeaderboardDraft, ...]
+    schedules: tuple[ScheduleDraft, ...]
+    season_runs: tuple[SeasonRunDraft, ...]
 
 
 def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
@@ -76,25 +120,43 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
     goals: list[GoalDraft] = []
     stats: list[TextDraft] = []
     leaderboards: list[LeaderboardDraft] = []
+    schedules: list[ScheduleDraft] = []
+    season_runs: list[SeasonRunDraft] = []
     for document in documents:
         root = Place(document)
         stats.extend(_texts(root, document.value, "stats"))
         leaderboards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
+        for place, schedule in _entries(root, document.value, "schedules"):
+            schedules.append(_schedule(place, schedule, with_text=len(schedules) < SCHEDULE_TEXTS_MAX))
+        season_runs.extend(_season_run(*entry) for entry in _entries(root, document.value, "seasons"))
         for place, challenge in _entries(root, document.value, "challenges"):
-            challenges.append(ChallengeDraft(place, _text(challenge, "id"), response_size(challenge)))
-            goals.extend(_goal(*entry) for entry in _entries(place, challenge, "goals"))
-    return CatalogueDraft(tuple(documents), tuple(challenges), tuple(goals), tuple(stats), tuple(leaderboards))
+            of_all = _placed_text(place, challenge, "schedule")
+            challenges.append(ChallengeDraft(place, _text(challenge, "id"), response_size(challenge), of_all))
+            goals.extend(_goal(*entry, of_all) for entry in _entries(place, challenge, "goals"))
+    return CatalogueDraft(
+        tuple(documents),
+        tuple(challenges),
+        tuple(goals),
+        tuple(stats),
+        tuple(leaderboards),
+        tuple(schedules),
+        tuple(season_runs),
+    )
 
 
-def _goal(place: Place, goal: object) -> GoalDraft:
+def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None) -> GoalDraft:
+    own_schedule = _placed_text(place, goal, "schedule")
     return GoalDraft(
         place,
         id=_text(goal, "id"),
         source=_text(goal, "source"),
+        stat=_text(goal, "stat"),
         has_stat=isinstance(goal, dict) and "stat" in goal,
         count=_text(goal, "count"),
         requires=tuple(_texts(place, goal, "requires")),
         tags=tuple(_texts(place, goal, "tags")),
+        own_schedule=own_schedule,
+        schedule=own_schedule or schedule_of_challenge,
     )
 
 
@@ -105,9 +167,44 @@ def _board(place: Place, board: object) -> LeaderboardDraft:
         over=_text(board, "over"),
         challenge=_text(board, "challenge"),
         tag=_text(board, "tag"),
+        stat=_text(board, "stat"),
         count=_text(board, "count"),
-        keys=frozenset(board) if isinstance(board, dict) else frozenset(),
+        period=_placed_text(place, board, "period"),
+        keys=_keys(board),
     )
+
+
+def _schedule(place: Place, schedule: object, *, with_text: bool) -> ScheduleDraft:
+    values = schedule if isinstance(schedule, dict) else {}
+    grace = values.get("claim_grace")
+    days = grace.get("days") if isinstance(grace, dict) else None
+    return ScheduleDraft(
+        place,
+        id=_text(schedule, "id"),
+        every=recurring(values.get("every")),
+        zone=_text(schedule, "zone"),
+        season=_placed_text(place, schedule, "season"),
+        claim_grace_days=days if isinstance(days, int) else None,
+        is_always_open="window" in values and is_always_open(values["window"]),
+        text=schedule_text(schedule) if with_text else None,
+        keys=_keys(schedule),
+    )
+
+
+def _season_run(place: Place, run: object) -> SeasonRunDraft:
+    values = run if isinstance(run, dict) else {}
+    return SeasonRunDraft(
+        place, _text(run, "id"), moment_or_none(values.get("starts")), moment_or_none(values.get("ends"))
+    )
+
+
+def _keys(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def _placed_text(place: Place, value: object, key: str) -> TextDraft | None:
+    text = _text(value, key)
+    return TextDraft(place.at(key), text) if text is not None else None
 
 
 def _entries(place: Place, value: object, key: str) -> Iterator[tuple[Place, object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shared.catalogue.document import Document, Place
@@ -11,12 +11,12 @@ from shared.catalogue.lookalikes import lookalikes
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.catalogue.reading import ignored_entries, read
 from shared.catalogue.rules import RULES, RULES_FOR_COMPLETE_CATALOGUES
+from shared.catalogue.schedule_building import PERIODS, schedule_of, seasons_of
 from shared.catalogue.schema import (
     CatalogueForm,
     ChallengeForm,
     GoalForm,
     LeaderboardForm,
-    LeaderboardSchedule,
     Over,
     Ranks,
     SortOrder,
@@ -36,7 +36,7 @@ from shared.domain.catalogue import (
     Source,
     Stat,
 )
-from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.schedules import LIFETIME, Schedule
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
@@ -72,23 +72,28 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
     challenges: list[Challenge] = []
     stats: list[str] = []
     boards: list[Leaderboard] = []
-    for form in forms:
-        challenges += map(_challenge, form.challenges)
+    found = list(forms)
+    seasons = seasons_of(run for form in found for run in form.seasons)
+    schedules = {each.id: schedule_of(each, seasons) for form in found for each in form.schedules}
+    for form in found:
+        challenges += (_challenge(challenge, schedules) for challenge in form.challenges)
         stats += form.stats
-        boards += map(_board, form.leaderboards)
-    version = version_of(challenges, stats, boards)
-    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards))
+        boards += (_board(board, schedules) for board in form.leaderboards)
+    times = tuple(schedules.values()), tuple(seasons.values())
+    version = version_of(challenges, stats, boards, *times)
+    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards), *times)
 
 
-def _challenge(form: ChallengeForm) -> Challenge:
-    goals = tuple(_goal(goal, form.id) for goal in form.goals)
+def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule]) -> Challenge:
+    goals = tuple(_goal(goal, form, schedules) for goal in form.goals)
     return Challenge(id=form.id, name=form.name, description=form.description, goals=goals)
 
 
-def _goal(form: GoalForm, challenge_id: str) -> Goal:
+def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule]) -> Goal:
+    schedule_id = form.schedule or challenge.schedule
     return Goal(
         id=form.id,
-        challenge_id=challenge_id,
+        challenge_id=challenge.id,
         name=form.name,
         description=form.description,
         stat=Stat(form.source, form.stat),
@@ -103,26 +108,20 @@ def _goal(form: GoalForm, challenge_id: str) -> Goal:
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
         points=form.points,
+        schedule=schedules[schedule_id] if schedule_id else LIFETIME,
+        suspended=form.suspended or challenge.suspended,
         tags=tuple(form.tags),
     )
 
 
-_SCHEDULES = {
-    LeaderboardSchedule.ALL_TIME: LIFETIME,
-    LeaderboardSchedule.DAY: DAILY,
-    LeaderboardSchedule.WEEK: WEEKLY,
-    LeaderboardSchedule.MONTH: MONTHLY,
-}
-
-
-def _board(form: LeaderboardForm) -> Leaderboard:
+def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule]) -> Leaderboard:
     return Leaderboard(
         id=form.id,
         name=form.name,
         description=form.description,
         measure=LeaderboardMeasure(form.count.value) if form.count is not None else LeaderboardMeasure.POINTS,
         ranked=_ranked(form),
-        schedule=_SCHEDULES[form.period],
+        schedule=PERIODS.get(form.period) or schedules[form.period],
         ascending=form.order is SortOrder.ASCENDING,
         shared_ranks=form.ranks is Ranks.SHARED,
     )

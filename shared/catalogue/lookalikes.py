@@ -55,6 +55,8 @@ def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:
     yield "leaderboard", catalogue.leaderboard_by_id
     yield "stat", sorted(stat.code for stat in catalogue.wanted if stat.source is Source.STAT)
     yield "tag", (tag for goal in goals for tag in goal.tags)
+    yield "schedule", (schedule.id for schedule in catalogue.schedules)
+    yield "season", (season.id for season in catalogue.seasons)
     yield "reward", (goal.reward.id for goal in goals)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from shared.catalogue.cycles import cycles
 from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
+from shared.catalogue.schedule_rules import (
+    SCHEDULE_RULES,
+    SCHEDULE_RULES_FOR_COMPLETE_CATALOGUES,
+    SCHEDULES_MAX,
+    SEASON_RUNS_MAX,
+)
 from shared.catalogue.schema import LeaderboardCounting, Over
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
+from shared.catalogue.unique import shown, unique
 from shared.domain.catalogue import Counting, Source
 
 CHALLENGES_MAX = 1_000
@@ -20,7 +27,6 @@ LEADERBOARDS_MAX = 100
 """Maximum number of leaderboards: each is ranked again at every refresh of the ranking that serves without Redis."""
 
 _CYCLE_SHOWN_MAX = 8
-_ID_SHOWN_MAX = 128
 
 Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
 
@@ -29,20 +35,20 @@ _COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM})
 
 
 def challenge_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
-    return _unique((challenge.place.at("id"), challenge.id) for challenge in draft.challenges)
+    return unique((challenge.place.at("id"), challenge.id) for challenge in draft.challenges)
 
 
 def goal_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
-    return _unique((goal.place.at("id"), goal.id) for goal in draft.goals)
+    return unique((goal.place.at("id"), goal.id) for goal in draft.goals)
 
 
 def declared_stats_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
-    return _unique(draft.stats)
+    return unique(draft.stats)
 
 
 def prerequisites_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
-        yield from _unique(goal.requires)
+        yield from unique(goal.requires)
 
 
 def prerequisites_exist(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -50,7 +56,7 @@ def prerequisites_exist(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         for place, required in goal.requires:
             if required not in ids:
-                yield place.problem(f"there is no goal {_shown(required)}")
+                yield place.problem(f"there is no goal {shown(required)}")
 
 
 def no_goal_requires_itself(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -68,9 +74,9 @@ def prerequisites_have_no_cycle(draft: CatalogueDraft) -> Iterator[Problem]:
         if goal.id is not None
     }
     for cycle in cycles(required):
-        shown = " -> ".join(_shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
+        path = " -> ".join(shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
         more = f" (and {len(cycle) - _CYCLE_SHOWN_MAX} more)" if len(cycle) > _CYCLE_SHOWN_MAX else ""
-        yield places[cycle[0]].at("requires").problem(f"goals require each other in a cycle: {shown}{more}")
+        yield places[cycle[0]].at("requires").problem(f"goals require each other in a cycle: {path}{more}")
 
 
 def stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -93,11 +99,11 @@ def login_goals_count_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]
 
 def tags_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
-        yield from _unique(goal.tags)
+        yield from unique(goal.tags)
 
 
 def leaderboard_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
-    return _unique((board.place.at("id"), board.id) for board in draft.leaderboards)
+    return unique((board.place.at("id"), board.id) for board in draft.leaderboards)
 
 
 def leaderboards_over_points_have_no_stat_or_count(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -137,9 +143,9 @@ def challenges_and_tags_of_leaderboards_exist(draft: CatalogueDraft) -> Iterator
     tags = {tag.text for goal in draft.goals for tag in goal.tags}
     for board in draft.leaderboards:
         if board.challenge is not None and board.challenge not in challenges:
-            yield board.place.at("challenge").problem(f"there is no challenge {_shown(board.challenge)}")
+            yield board.place.at("challenge").problem(f"there is no challenge {shown(board.challenge)}")
         if board.tag is not None and board.tag not in tags:
-            yield board.place.at("tag").problem(f"no goal has the tag {_shown(board.tag)}")
+            yield board.place.at("tag").problem(f"no goal has the tag {shown(board.tag)}")
 
 
 def there_is_a_challenge(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -154,6 +160,8 @@ def sizes_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
         ("goals", draft.goals, GOALS_MAX),
         ("declared stats", draft.stats, DECLARED_STATS_MAX),
         ("leaderboards", draft.leaderboards, LEADERBOARDS_MAX),
+        ("schedules", draft.schedules, SCHEDULES_MAX),
+        ("runs of seasons", draft.season_runs, SEASON_RUNS_MAX),
     ):
         if len(parts) > maximum:
             yield parts[maximum].place.problem(f"a catalogue can have at most {maximum:,} {what}")
@@ -185,6 +193,7 @@ RULES: tuple[Rule, ...] = (
     leaderboards_over_events_have_a_count,
     login_leaderboards_count_events_or_days,
     sizes_are_bounded,
+    *SCHEDULE_RULES,
     challenges_fit_into_a_response,
 )
 
@@ -192,22 +201,6 @@ RULES_FOR_COMPLETE_CATALOGUES: tuple[Rule, ...] = (
     there_is_a_challenge,
     prerequisites_exist,
     challenges_and_tags_of_leaderboards_exist,
+    *SCHEDULE_RULES_FOR_COMPLETE_CATALOGUES,
 )
 """Rules that require something to exist. They are skipped if a file could not be read, because it may contain it."""
-
-
-def _unique(ids: Iterable[tuple[Place, str | None]]) -> Iterator[Problem]:
-    first: dict[str, Place] = {}
-    for place, text in ids:
-        if text is None:
-            continue
-        if text in first:
-            where = first[text]
-            file = "" if where.document is place.document else f" of {where.document.file}"
-            yield place.problem(f"{_shown(text)} is already used at {where}{file}")
-        first.setdefault(text, place)
-
-
-def _shown(text: str) -> str:
-    """Return the id in quotes, without line breaks and cut to the maximum length of an id."""
-    return repr(text[:_ID_SHOWN_MAX])

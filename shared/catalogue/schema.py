@@ -6,14 +6,13 @@ Nothing is coerced: `"5"`, `5.0` and `true` are not whole numbers. Rules that re
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
+from shared.catalogue.fields import Amount, Description, Form, Id, Name
+from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.domain.catalogue import (
     AMOUNT_MAX,
     PRIORITY_DEFAULT,
@@ -24,55 +23,10 @@ from shared.domain.catalogue import (
     Source,
 )
 
-NAME_LENGTH_MAX = 256
-DESCRIPTION_LENGTH_MAX = 2_000
+ALL_TIME = "all_time"
+"""The period of leaderboards that never restart."""
 PREREQUISITES_MAX = 32
 TAGS_MAX = 16
-
-_LAYOUT = str.maketrans("\n\t", "  ")
-"""Control characters that a description may contain."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Lone surrogates: JSON can contain them, but protobuf and Postgres cannot."""
-
-
-def _id(text: str) -> str:
-    return _checked(text, _line_problem(text, ID_LENGTH_MAX))
-
-
-def _name(text: str) -> str:
-    return _checked(text, _line_problem(text, NAME_LENGTH_MAX))
-
-
-def _line_problem(text: str, length_max: int) -> str | None:
-    stripped = text.strip("\n")
-    if stripped != text and id_problem(stripped, length_max) is None:
-        return "begins or ends with a line break: write it on one line, or with >- or |- instead of > or |"
-    return id_problem(text, length_max)
-
-
-def _description(text: str) -> str:
-    return _checked(text, id_problem(text.translate(_LAYOUT), DESCRIPTION_LENGTH_MAX) if text else None)
-
-
-def _checked(text: str, problem: str | None) -> str:
-    if _SURROGATE.search(text):
-        problem = "is not valid Unicode: half of a surrogate pair"
-    if problem is not None:
-        raise PydanticCustomError("text", "{problem}", {"problem": problem})
-    return text
-
-
-Id = Annotated[str, AfterValidator(_id)]
-Name = Annotated[str, AfterValidator(_name)]
-Description = Annotated[str, AfterValidator(_description)]
-Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-
-
-class Form(BaseModel):
-    """A mapping with exactly these keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
 
 # Enumerations are written as text, and a strict field accepts only the enumeration's own members. With `strict=False`
 # the text becomes a member; no other spelling is accepted.
@@ -100,9 +54,11 @@ class GoalForm(Form):
     target: Amount
     reward: RewardForm
     default_assigned: bool = False
-    requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = []
+    requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])
     points: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
-    tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = []
+    schedule: Id = ""
+    suspended: bool = False
+    tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
 
 
 class ChallengeOutline(Form):
@@ -111,6 +67,9 @@ class ChallengeOutline(Form):
     id: Id
     name: Name
     description: Description = ""
+    schedule: Id = ""
+    """The schedule of its goals, except of those that name their own."""
+    suspended: bool = False
     goals: Annotated[list[Any], Field(min_length=1)]
 
 
@@ -135,15 +94,6 @@ class LeaderboardCounting(StrEnum):
     EVENTS = "events"
     HIGHEST = "highest"
     DAYS = "days"
-
-
-class LeaderboardSchedule(StrEnum):
-    """The period after which a leaderboard restarts."""
-
-    ALL_TIME = "all_time"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
 
 
 class SortOrder(StrEnum):
@@ -172,7 +122,8 @@ class LeaderboardForm(Form):
     """Only with `over: points`, and only one of `challenge` and `tag`; rules check this and the next two."""
     stat: Id = ""
     count: Annotated[LeaderboardCounting | None, Field(strict=False)] = None
-    period: Annotated[LeaderboardSchedule, Field(strict=False)] = LeaderboardSchedule.ALL_TIME
+    period: Id = ALL_TIME
+    """`ALL_TIME`, one of `shared.catalogue.schedule_building.PERIODS`, or the id of a schedule; a rule checks it."""
     order: Annotated[SortOrder, Field(strict=False)] = SortOrder.DESCENDING
     ranks: Annotated[Ranks, Field(strict=False)] = Ranks.SHARED
 
@@ -180,15 +131,19 @@ class LeaderboardForm(Form):
 class CatalogueOutline(Form):
     """One file, whose entries are validated one by one."""
 
-    challenges: list[Any] = []
-    stats: list[Any] = []
+    challenges: list[Any] = Field(default=[])
+    stats: list[Any] = Field(default=[])
     """Further stat codes that are tallied even if no goal uses them yet."""
-    leaderboards: list[Any] = []
+    leaderboards: list[Any] = Field(default=[])
+    schedules: list[Any] = Field(default=[])
+    seasons: list[Any] = Field(default=[])
 
 
 class CatalogueForm(CatalogueOutline):
     """One file: a catalogue, or a part of one."""
 
-    challenges: list[ChallengeForm] = []
-    stats: list[Id] = []
-    leaderboards: list[LeaderboardForm] = []
+    challenges: list[ChallengeForm] = Field(default=[])
+    stats: list[Id] = Field(default=[])
+    leaderboards: list[LeaderboardForm] = Field(default=[])
+    schedules: list[ScheduleForm] = Field(default=[])
+    seasons: list[SeasonForm] = Field(default=[])

@@ -8,23 +8,31 @@ import json
 from collections.abc import Collection, Sequence
 
 from shared.domain.catalogue import Challenge, Leaderboard
+from shared.domain.schedules import Schedule
+from shared.domain.seasons import Season
 
 _DIGEST_BYTES = 16
 
 
 def version_of(
-    challenges: Sequence[Challenge], declared_stats: Collection[str], boards: Sequence[Leaderboard] = ()
+    challenges: Sequence[Challenge],
+    declared_stats: Collection[str],
+    boards: Sequence[Leaderboard] = (),
+    schedules: Sequence[Schedule] = (),
+    seasons: Sequence[Season] = (),
 ) -> str:
     """Return 32 hexadecimal digits that are equal if and only if the definitions are.
 
-    The order of challenges, goals, prerequisites, tags and leaderboards is part of the definitions, because players see
-    it. Formatting, comments, the order of keys, explicit defaults and the division into files are not. Every field of
-    the domain values is hashed, so that a field added later cannot be forgotten here.
+    The order of challenges, goals, prerequisites, tags, leaderboards and schedules is part of the definitions, because
+    players see it. Formatting, comments, the order of keys, explicit defaults and the division into files are not.
+    Every field of the domain values is hashed, so that a field added later cannot be forgotten here.
     """
     content = [
         [dataclasses.asdict(challenge) for challenge in challenges],
         sorted(declared_stats),
         [dataclasses.asdict(board) for board in boards],
+        [dataclasses.asdict(schedule) for schedule in schedules],
+        sorted(dataclasses.asdict(season).items() for season in seasons),
     ]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES).hexdigest()

@@ -9,15 +9,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.catalogue.document import Document, Location, Place
+from shared.catalogue.fields import Id
 from shared.catalogue.problem import Problem
-from shared.catalogue.schema import (
-    CatalogueForm,
-    CatalogueOutline,
-    ChallengeOutline,
-    GoalForm,
-    Id,
-    LeaderboardForm,
-)
+from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
+from shared.catalogue.schema import CatalogueForm, CatalogueOutline, ChallengeOutline, GoalForm, LeaderboardForm
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -40,6 +35,8 @@ _CHALLENGE = TypeAdapter(ChallengeOutline)
 _GOAL = TypeAdapter(GoalForm)
 _STAT: TypeAdapter[str] = TypeAdapter(Id, config=ConfigDict(strict=True))
 _LEADERBOARD = TypeAdapter(LeaderboardForm)
+_SCHEDULE = TypeAdapter(ScheduleForm)
+_SEASON = TypeAdapter(SeasonForm)
 
 
 def form_of(document: Document) -> CatalogueForm:
@@ -72,6 +69,10 @@ def _parts(root: object) -> Iterator[tuple[Location, TypeAdapter[Any], object]]:
         yield ("stats", index), _STAT, stat
     for index, leaderboard in _entries(root, "leaderboards"):
         yield ("leaderboards", index), _LEADERBOARD, leaderboard
+    for index, schedule in _entries(root, "schedules"):
+        yield ("schedules", index), _SCHEDULE, schedule
+    for index, season in _entries(root, "seasons"):
+        yield ("seasons", index), _SEASON, season
 
 
 def _entries(value: object, key: str) -> Iterator[tuple[int, object]]:

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.seasons import Season
 
 AMOUNT_MAX = 2**40
 """Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
@@ -89,6 +90,8 @@ class Goal:
     """Points for completing the goal: 0 to `AMOUNT_MAX`."""
     schedule: Schedule = LIFETIME
     """The goal has progress and a completion of its own in each period of this schedule."""
+    suspended: bool = False
+    """True if events count no more for it; what is completed can still be claimed."""
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
 
@@ -178,6 +181,9 @@ class Catalogue:
     declared_stats: frozenset[str] = frozenset()
     """Stat codes that are tallied even if no goal uses them yet."""
     leaderboards: tuple[Leaderboard, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    """The schedules that have an id, whether they are used or not."""
+    seasons: tuple[Season, ...] = ()
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:

@@ -20,7 +20,7 @@ from challenge.v1.challenge_service_pb2 import (
 
 from challenge_service.__main__ import encode
 from challenge_service.responses import page_of
-from shared.catalogue.schema import DESCRIPTION_LENGTH_MAX
+from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX
 from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.catalogue import Catalogue
 from shared.rpc.response_sizes import RESPONSE_BYTES_MAX

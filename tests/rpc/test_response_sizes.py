@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from admin.__main__ import main
+from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
-from shared.catalogue.schema import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.catalogue import AMOUNT_MAX, Reward, RewardType
