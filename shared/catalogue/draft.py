@@ -17,7 +17,6 @@ from shared.catalogue.sizes import response_size
 from shared.catalogue.time_fields import moment_or_none
 from shared.domain.instant import Instant
 
-
 SCHEDULE_TEXTS_MAX = 100
 """Maximum number of schedules whose texts are computed: more than are allowed. A text takes 20 µs."""
 
