@@ -32,7 +32,8 @@ def leaderboard_message(board: Leaderboard) -> rpc.Leaderboard:
         name=board.name,
         description=board.description,
         measure=MEASURES[board.measure],
-        schedule=SCHEDULES[board.schedule],
+        schedule=SCHEDULES.get(board.schedule, rpc.LEADERBOARD_SCHEDULE_CUSTOM),
+        schedule_id=board.schedule.id,
         ascending=board.ascending,
         shared_ranks=board.shared_ranks,
     )
