@@ -69,11 +69,12 @@ ENTRIES: list[tuple[Message, int]] = [
                     name=WIDE * NAME_LENGTH_MAX,
                     description=WIDE * DESCRIPTION_LENGTH_MAX,
                     measure=leaderboard_service_pb2.LEADERBOARD_MEASURE_DAYS,
-                    schedule=leaderboard_service_pb2.LEADERBOARD_SCHEDULE_MONTH,
+                    schedule=leaderboard_service_pb2.LEADERBOARD_SCHEDULE_CUSTOM,
                     ascending=True,
                     shared_ranks=True,
                     tag=ID,
                     stat_code=ID,
+                    schedule_id=ID,
                     challenge_id=ID,
                 )
             ]
