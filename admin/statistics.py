@@ -6,7 +6,6 @@ import click
 
 from admin import arguments, statistics_tables
 from admin.opening import deadline, load_catalogue, open_database, read, stop
-from shared.domain.instant import day_of
 from shared.operations.goals.known_player import check_known_player
 from shared.operations.statistics.player_statistics import read_player_statistics
 from shared.postgres.statistics import adjustments, challenge_reports
@@ -27,7 +26,7 @@ def show(player: str) -> None:
     catalogue = load_catalogue()
     with open_database("stats") as database:
         check_known_player(database, player, deadline())
-        found = read_player_statistics(database, catalogue, player, day_of(system_clock()), deadline())
+        found = read_player_statistics(database, catalogue, player, system_clock(), deadline())
         adjusted = read(database, lambda connection: adjustments.newest(connection, player, ADJUSTMENTS_SHOWN))
     statistics_tables.show_player(found, adjusted)
 

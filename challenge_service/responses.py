@@ -17,14 +17,19 @@ _LISTED_CHALLENGES = nested_tag(rpc.ListChallengesResponse.DESCRIPTOR, "challeng
 _CHALLENGE = nested_tag(rpc.GetChallengeResponse.DESCRIPTOR, "challenge")
 
 
-def initialize_response(goals: Pieces | None, created: bool, new_assignments: int, catalogue_version: str) -> bytes:
-    """Return an `InitializePlayerResponse` with encoded goals, which are omitted if they are None or too large."""
+def initialize_response(
+    goals: Pieces | None, created: bool, new_assignments: int, catalogue_version: str, periods: bytes
+) -> bytes:
+    """Return an `InitializePlayerResponse` with encoded goals, which are omitted if they are None or too large.
+
+    `periods` are encoded as a field of the response.
+    """
     omitted = goals is None or goals.length > RESPONSE_BYTES_MAX
     rest = rpc.InitializePlayerResponse(
         created=created, new_assignments=new_assignments, catalogue_version=catalogue_version, goals_omitted=omitted
     )
     pieces = [] if goals is None or omitted else goals.pieces
-    return b"".join([*pieces, rest.SerializeToString()])
+    return b"".join([*pieces, rest.SerializeToString(), periods])
 
 
 def page_of(challenges: Iterable[tuple[Challenge, Pieces]], page_size: int) -> tuple[list[Pieces], Challenge | None]:
@@ -43,10 +48,11 @@ def page_of(challenges: Iterable[tuple[Challenge, Pieces]], page_size: int) -> t
     return page, None
 
 
-def list_response(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str) -> bytes:
-    """Return a `ListChallengesResponse` with encoded challenges."""
+def list_response(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str, periods: bytes) -> bytes:
+    """Return a `ListChallengesResponse` with encoded challenges; `periods` are encoded as a field of the response."""
     fields = nested_pieces(_LISTED_CHALLENGES, challenges)
     fields.append(_version_field(catalogue_version))
+    fields.append(periods)
     if next_page_token:
         fields.append(rpc.ListChallengesResponse(next_page_token=next_page_token).SerializeToString())
     return b"".join(fields)
@@ -57,9 +63,9 @@ def _version_field(catalogue_version: str) -> bytes:
     return rpc.ListChallengesResponse(catalogue_version=catalogue_version).SerializeToString()
 
 
-def challenge_response(encoded: Pieces) -> bytes:
-    """Return a `GetChallengeResponse` with an encoded challenge."""
-    return b"".join(nested_pieces(_CHALLENGE, [encoded]))
+def challenge_response(encoded: Pieces, periods: bytes) -> bytes:
+    """Return a `GetChallengeResponse` with an encoded challenge; `periods` are encoded as a field of the response."""
+    return b"".join([*nested_pieces(_CHALLENGE, [encoded]), periods])
 
 
 def claim_response(claim: Claim) -> rpc.ClaimRewardResponse:

@@ -12,9 +12,11 @@ from challenge_service import responses
 from challenge_service.claim_messages import STATES_OF_CLAIMS, claim_message, found_message, goal_claim_message
 from challenge_service.paging import cursor, cursor_token, page_position, page_token
 from shared.domain.catalogue import Catalogue, Challenge, Goal
+from shared.domain.current_periods import current_periods
 from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.domain.schedules import LIFETIME
+from shared.domain.progress import PlayerView
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -67,15 +69,22 @@ class ChallengeServicer:
         violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
         encoded = self._catalogue.current
+        now = self._clock()
         initialized = initialize_player(
-            self._database, request.user_id, request.time_zone or None, self._clock(), deadline_of(context)
+            self._database,
+            request.user_id,
+            request.time_zone or None,
+            now,
+            deadline_of(context),
+            current_periods(encoded.catalogue, now),
         )
         version = encoded.catalogue.version
+        periods = encoded.periods.field(rpc.InitializePlayerResponse, initialized.view.periods)
         goals = None
         if not request.omit_goals:
             goals = encoded.initialized_goals(initialized.view, light=request.catalogue_version == version)
         assigned = len(encoded.catalogue.default_goals) if initialized.created else 0
-        return responses.initialize_response(goals, initialized.created, assigned, version)
+        return responses.initialize_response(goals, initialized.created, assigned, version, periods)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
         """List challenges with their goals as the player sees them."""
@@ -91,7 +100,7 @@ class ChallengeServicer:
         version = encoded.catalogue.version
         binding = (request.user_id, request.active_only, challenge_ids, request.catalogue_version, version)
         start = page_position(request.page_token, *binding)
-        view = view_player(self._database, request.user_id, deadline_of(context))
+        view = self._view(encoded, request.user_id, context)
 
         requested = _requested(encoded.catalogue, challenge_ids)
         light = request.catalogue_version == version
@@ -100,7 +109,8 @@ class ChallengeServicer:
         next_page_token = ""
         if following is not None:
             next_page_token = page_token(requested.index(following), *binding)
-        return responses.list_response(page, next_page_token, version)
+        periods = encoded.periods.field(rpc.ListChallengesResponse, view.periods)
+        return responses.list_response(page, next_page_token, version, periods)
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
         """Return one challenge with all its goals."""
@@ -110,9 +120,9 @@ class ChallengeServicer:
         violations.raise_if_any()
         encoded = self._catalogue.current
         challenge = _challenge(encoded.catalogue, request.challenge_id)
-        view = view_player(self._database, request.user_id, deadline_of(context))
+        view = self._view(encoded, request.user_id, context)
         ((_, message),) = encoded.challenges([challenge], view, active_only=False)
-        return responses.challenge_response(message)
+        return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
         """Activate or deactivate a goal for the player."""
@@ -211,6 +221,11 @@ class ChallengeServicer:
         if len(found) > page_size:
             token = cursor_token(UUID(found[page_size - 1].grant_id), request.user_id, states)
         return rpc.ListClaimsResponse(claims=map(claim_message, found[:page_size]), next_page_token=token)
+
+    def _view(self, encoded: EncodedCatalogue, user_id: str, context: grpc.ServicerContext) -> PlayerView:
+        """Read a player as of the present periods."""
+        current = current_periods(encoded.catalogue, self._clock())
+        return view_player(self._database, user_id, deadline_of(context), current)
 
 
 def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) -> Violations:

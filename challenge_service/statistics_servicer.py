@@ -37,7 +37,7 @@ class StatisticsServicer:
         violations.raise_if_any()
         catalogue = self._catalogue.current.catalogue
         now, deadline = self._clock(), deadline_of(context)
-        statistics = read_player_statistics(self._database, catalogue, request.user_id, day_of(now), deadline)
+        statistics = read_player_statistics(self._database, catalogue, request.user_id, now, deadline)
         return rpc.GetPlayerStatsResponse(stats=stats_message(statistics), fresh_at=timestamp_message(now))
 
     def GetPlayerTrend(

@@ -94,6 +94,8 @@ class Goal:
     """True if events count no more for it; what is completed can still be claimed."""
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
+    suspended: bool = False
+    """True if nothing completes the goal any more. What is completed can still be claimed."""
 
 
 class ScopeKind(StrEnum):
@@ -257,16 +259,21 @@ class Catalogue:
         }
 
     @cached_property
-    def ladders(self) -> Mapping[Stat, tuple[Ladder, ...]]:
-        """The ladders of each stat, one for each measure."""
-        rungs: dict[Stat, dict[Counting, list[Goal]]] = {}
+    def ladders(self) -> Mapping[str, Mapping[Stat, tuple[Ladder, ...]]]:
+        """The ladders by schedule text and stat, one for each measure, without suspended goals."""
+        rungs: dict[str, dict[Stat, dict[Counting, list[Goal]]]] = {}
         for goal in sorted(self.goals.values(), key=lambda goal: goal.target):
-            judged_as = Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting
-            rungs.setdefault(goal.stat, {}).setdefault(judged_as, []).append(goal)
+            if not goal.suspended:
+                judged_as = Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting
+                by_stat = rungs.setdefault(goal.schedule.text, {})
+                by_stat.setdefault(goal.stat, {}).setdefault(judged_as, []).append(goal)
         return {
-            stat: tuple(
-                Ladder(counting, tuple(goal.target for goal in goals), tuple(goals))
-                for counting, goals in by_counting.items()
-            )
-            for stat, by_counting in rungs.items()
+            schedule: {
+                stat: tuple(
+                    Ladder(counting, tuple(goal.target for goal in goals), tuple(goals))
+                    for counting, goals in by_counting.items()
+                )
+                for stat, by_counting in by_stat.items()
+            }
+            for schedule, by_stat in rungs.items()
         }

@@ -126,7 +126,10 @@ def _frozen_progress(assignment: Assignment | None, period: Period | None) -> in
 
 
 def is_completed(goal: Goal, view: PlayerView) -> bool:
-    """Return True if a completion is stored, or the goal is active and the tally reaches its target."""
+    """Return True if a completion is stored, or the goal is active and the tally reaches its target.
+
+    A suspended goal is completed only if a completion is stored.
+    """
     if goal.id in view.completions:
         return True
     return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal))
@@ -142,7 +145,7 @@ def _is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
 
 
 def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
-    return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
+    return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target and not goal.suspended
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:

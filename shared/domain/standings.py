@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import EVERYTHING, Goal, Scope, ScopeKind, scopes_of
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.tally import SUM_MAX
 
@@ -64,12 +65,16 @@ class CompletionRecord(NamedTuple):
     tags: tuple[str, ...] = ()
     points: int = 0
     active_since: Instant | None = None
-    """When the goal became active for the player; None if unknown."""
+    """When the goal became active for the player, or its period began if that was later; None if unknown."""
 
 
-def record_of(goal: Goal, complete_time: Instant | None, active_since: Instant | None) -> CompletionRecord:
-    """Return the record of a completion of the goal."""
-    return CompletionRecord(complete_time, goal.challenge_id, goal.tags, goal.points, active_since)
+def record_of(
+    goal: Goal, complete_time: Instant | None, active_since: Instant | None, period_start: Instant = LIFETIME_START
+) -> CompletionRecord:
+    """Return the record of a completion of the goal in the period that starts then."""
+    # In a period a goal is active from its start at the earliest, however long ago it was activated.
+    since = None if active_since is None else max(active_since, period_start)
+    return CompletionRecord(complete_time, goal.challenge_id, goal.tags, goal.points, since)
 
 
 Parts = Iterator[tuple[StandingKey, Standing]]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal, Scope, Stat
+from shared.domain.catalogue import Catalogue, Goal, Ladder, Scope, Stat
 from shared.domain.instant import Day
 from shared.domain.progress import Assignment, TallyView, is_active, shown_measure
+from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Standing
 
 RECENT_DAYS = 30
@@ -79,23 +81,28 @@ def login_statistics(stretches: Iterable[Stretch], today: Day) -> LoginStatistic
 def goals_under_way(
     catalogue: Catalogue,
     tallies: Mapping[Stat, TallyView],
+    period_tallies: Mapping[tuple[Stat, str], TallyView],
     assignments: Mapping[str, Assignment],
     completed: Collection[str],
 ) -> int:
-    """Return the number of goals that are active, have progress, and are not completed.
+    """Return the number of goals that are active, have progress, and are not completed; without suspended goals.
 
-    `completed` are goal ids. The result is what `goal_status` gives for each goal, but bisection skips goals whose
-    target is reached, of which there may be hundreds.
+    `period_tallies` are those of current periods, by stat and schedule text; `completed` are ids of the goals that are
+    completed in their current periods. The result is what `goal_status` gives for each goal, but bisection skips goals
+    whose target is reached, of which there may be hundreds.
     """
     return sum(
         goal.id not in completed and is_active(goal, assignments.get(goal.id), None)
-        for stat, tally in tallies.items()
-        for goal in _in_progress(catalogue, stat, tally)
+        for stat, schedule, tally in chain(
+            ((stat, LIFETIME.text, tally) for stat, tally in tallies.items()),
+            ((stat, schedule, tally) for (stat, schedule), tally in period_tallies.items()),
+        )
+        for goal in _in_progress(catalogue.ladders.get(schedule, {}).get(stat, ()), tally)
     )
 
 
-def _in_progress(catalogue: Catalogue, stat: Stat, tally: TallyView) -> Iterator[Goal]:
-    for counting, targets, goals in catalogue.ladders.get(stat, ()):
+def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
+    for counting, targets, goals in ladders:
         for goal in goals[bisect_right(targets, tally.measures.judged_by(counting)) :]:
             if shown_measure(goal, tally) > 0:
                 yield goal

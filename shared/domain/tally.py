@@ -131,7 +131,7 @@ def fold(
     `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat.
     """
     lifetimes: dict[tuple[str, Stat], Tally] = {}
-    tallies: dict[TallyKey, Tally] = {}
+    of_periods: dict[tuple[str, Stat, str, Instant], Tally] = {}
     for event in events:
         stat = event.stat
         by_day = stat in day_counted
@@ -143,8 +143,12 @@ def fold(
         for schedule in schedules.get(stat, ()):
             period = schedule.period_at(event.time)
             if period is not None:
-                of_period = TallyKey(event.user_id, stat, schedule.text, period.start)
-                tallies.setdefault(of_period, Tally()).add(event, by_day)
+                of_period = (event.user_id, stat, schedule.text, period.start)
+                tally = of_periods.get(of_period)
+                if tally is None:
+                    tally = of_periods[of_period] = Tally()
+                tally.add(event, by_day)
+    tallies = dict(zip(map(TallyKey._make, of_periods), of_periods.values(), strict=True))
     for (user_id, stat), tally in lifetimes.items():
         tallies[TallyKey(user_id, stat)] = tally
     return tallies

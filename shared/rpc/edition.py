@@ -11,13 +11,10 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.progress import Completion, PlayerView, is_active
-from shared.rpc.goal_encoding import CompletedGoalPrefix, GoalEncoder, claimed_field
+from shared.rpc.goal_encoding import UNTOUCHED, CompletedGoalPrefix, GoalEncoder, claimed_field
 from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
-
-UNTOUCHED = PlayerView({}, {}, {})
-"""The view of a player without stored data."""
 
 
 class Touched(NamedTuple):

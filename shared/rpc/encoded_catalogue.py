@@ -15,8 +15,10 @@ from challenge.v1 import challenge_pb2, challenge_service_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge, Goal, Stat
 from shared.domain.progress import Completion, PlayerView
+from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
+from shared.rpc.period_encoding import EncodedPeriods
 from shared.rpc.wire import Pieces, nested_tag
 
 _INITIALIZED_GOALS = nested_tag(challenge_service_pb2.InitializePlayerResponse.DESCRIPTOR, "goals")
@@ -35,9 +37,11 @@ class EncodedCatalogue:
         self.catalogue = catalogue
         goals = catalogue.goals.values()
         positions = self._positions = {goal.id: position for position, goal in enumerate(goals)}
-        self._default_positions: dict[Stat, list[int]] = defaultdict(list)
+        # By the keys of a view's tallies and of its tallies of periods.
+        self._default_positions: dict[Stat | tuple[Stat, str], list[int]] = defaultdict(list)
         for goal in catalogue.default_goals:
-            self._default_positions[goal.stat].append(positions[goal.id])
+            key = goal.stat if goal.schedule == LIFETIME else (goal.stat, goal.schedule.text)
+            self._default_positions[key].append(positions[goal.id])
         self._dependents: dict[int, list[int]] = defaultdict(list)
         for goal in goals:
             for required in goal.requires:
@@ -53,12 +57,17 @@ class EncodedCatalogue:
             for encoded in (definitions, ids)
         )
         self._set_goal = GoalEncoder(catalogue, _SET_GOAL, definitions)
+        self.periods = EncodedPeriods(catalogue)
+        """The current periods, as fields of responses."""
 
     def touched(self, view: PlayerView) -> Touched:
         """Return the goals that the player's stored data may affect; all others are as for an untouched player."""
         completions = view.completions
         defaults = map(self._default_positions.get, view.tallies, repeat(()))
         found = dict.fromkeys(chain.from_iterable(defaults), _RECOMPUTE)
+        if view.period_tallies:
+            of_periods = map(self._default_positions.get, view.period_tallies, repeat(()))
+            found.update(dict.fromkeys(chain.from_iterable(of_periods), _RECOMPUTE))
         found.update(zip(self._positions_of(completions), completions.values(), strict=True))
         found.update(dict.fromkeys(self._positions_of(view.assignments), _RECOMPUTE))
         # Stored data of goals that are no longer in the catalogue.
@@ -92,8 +101,9 @@ class EncodedCatalogue:
         return initialized.spliced(view, self.touched(view), active_only=True)
 
     def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
-        """Return the goal as a field of a `SetGoalActiveResponse`."""
-        return self._set_goal.field(goal, view)
+        """Return a `SetGoalActiveResponse`."""
+        periods = self.periods.field(challenge_service_pb2.SetGoalActiveResponse, view.periods)
+        return self._set_goal.field(goal, view) + periods
 
 
 def challenge_fields(challenge: Challenge) -> bytes:

@@ -6,7 +6,8 @@ from challenge.v1 import event_service_pb2
 
 from shared.domain.catalogue import LOGIN, Catalogue, Source, Stat
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.rpc.instants import instant_of
+from shared.domain.schedules import LIFETIME
+from shared.rpc.instants import instant_of, timestamp_message
 
 VERDICTS = {
     Verdict.APPLIED: event_service_pb2.VERDICT_APPLIED,
@@ -51,8 +52,10 @@ def result_message(event_id: str, outcome: Outcome, catalogue: Catalogue) -> eve
 
 
 def _completion(key: CompletionKey, catalogue: Catalogue) -> event_service_pb2.Completion:
+    goal = catalogue.goals[key.goal_id]
     return event_service_pb2.Completion(
-        challenge_id=catalogue.goals[key.goal_id].challenge_id,
+        challenge_id=goal.challenge_id,
         goal_id=key.goal_id,
+        period_start=None if goal.schedule == LIFETIME else timestamp_message(key.period_start),
         occurrence=key.occurrence,
     )

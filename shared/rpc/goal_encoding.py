@@ -10,6 +10,7 @@ from challenge.v1 import challenge_pb2
 from shared.domain.catalogue import Catalogue, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
+from shared.rpc.period_encoding import schedule_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
 SOURCES = {
@@ -82,12 +83,18 @@ def definition(goal: Goal) -> bytes:
         target=goal.target,
         points=goal.points,
         tags=goal.tags,
+        schedule_id=schedule_id(goal.schedule),
+        suspended=goal.suspended,
     ).SerializeToString()
 
 
 def id_only(goal: Goal) -> bytes:
     """Encode only the id."""
     return challenge_pb2.Goal(goal_id=goal.id).SerializeToString()
+
+
+UNTOUCHED = PlayerView({}, {}, {})
+"""The view of a player without stored data."""
 
 
 class CompletedGoalPrefix(NamedTuple):
@@ -125,7 +132,8 @@ class GoalEncoder:
     def completed(self, goal: Goal) -> CompletedGoalPrefix:
         """Return the prefixes of a completed goal, which hold if it requires no other."""
         unclaimed, claimed = (
-            self.field(goal, PlayerView({}, {}, {goal.id: Completion(0, claim_time)})) for claim_time in (None, 0)
+            self.field(goal, UNTOUCHED._replace(completions={goal.id: Completion(0, claim_time)}))
+            for claim_time in (None, 0)
         )
         claim_length = len(_CLAIM_TIME) + TIMESTAMP_REST_LENGTH
         return CompletedGoalPrefix(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])

@@ -5,21 +5,23 @@ from __future__ import annotations
 from hypothesis import given
 
 from shared.domain.catalogue import LOGIN, Catalogue, Counting, Source, Stat
-from tests.support.strategies import catalogues
+from tests.support.strategies import SCHEDULES, catalogues
 
 
-@given(catalogues())
-def test_every_goal_is_on_one_ladder_of_its_stat_by_ascending_target(catalogue: Catalogue) -> None:
+@given(catalogues(schedules=SCHEDULES))
+def test_every_goal_is_on_one_ladder_of_its_schedule_and_stat_by_ascending_target(catalogue: Catalogue) -> None:
     on_ladders = []
-    for stat, ladders in catalogue.ladders.items():
+    by_both = [(text, stat, found) for text, by_stat in catalogue.ladders.items() for stat, found in by_stat.items()]
+    for schedule, stat, ladders in by_both:
         assert len({ladder.counting for ladder in ladders}) == len(ladders)
         for ladder in ladders:
             assert list(ladder.targets) == sorted(ladder.targets) == [goal.target for goal in ladder.goals]
             for goal in ladder.goals:
                 assert goal.stat == stat
+                assert goal.schedule.text == schedule
                 assert ladder.counting == (Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting)
                 on_ladders.append(goal.id)
-    assert sorted(on_ladders) == sorted(catalogue.goals)
+    assert sorted(on_ladders) == sorted(goal.id for goal in catalogue.goals.values() if not goal.suspended)
 
 
 @given(catalogues())

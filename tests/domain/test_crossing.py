@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Stat
 from shared.domain.crossing import crossed, crossing_position
+from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
-from tests.support.strategies import STATS, catalogues, events, goal_of
+from tests.support.strategies import SCHEDULES, STATS, catalogues, events, goal_of
 
 measures = st.builds(
     Measures,
@@ -20,16 +21,18 @@ measures = st.builds(
 )
 
 
-@given(catalogues(), st.sampled_from(STATS), measures, measures)
+@given(catalogues(schedules=SCHEDULES), st.sampled_from(SCHEDULES), st.sampled_from(STATS), measures, measures)
 def test_crossed_goals_have_a_target_above_before_and_up_to_after(
-    catalogue: Catalogue, stat: Stat, before: Measures, after: Measures
+    catalogue: Catalogue, schedule: Schedule, stat: Stat, before: Measures, after: Measures
 ) -> None:
     expected = {
         goal.id
         for goal in catalogue.goals.values()
-        if goal.stat == stat and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
+        if (goal.stat, goal.schedule) == (stat, schedule)
+        and not goal.suspended
+        and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
     }
-    found = [goal.id for goal in crossed(catalogue.ladders.get(stat, ()), before, after)]
+    found = [goal.id for goal in crossed(catalogue.ladders.get(schedule.text, {}).get(stat, ()), before, after)]
     assert set(found) == expected
     assert len(found) == len(expected)
 
@@ -59,5 +62,5 @@ def test_the_crossing_event_is_the_first_that_reaches_the_target(data: st.DataOb
 
 @given(catalogues(), measures)
 def test_unchanged_measures_cross_nothing(catalogue: Catalogue, unchanged: Measures) -> None:
-    for ladders in catalogue.ladders.values():
+    for ladders in catalogue.ladders.get(LIFETIME.text, {}).values():
         assert list(crossed(ladders, unchanged, unchanged)) == []

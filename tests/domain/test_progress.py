@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Counting, Goal
 from shared.domain.events import Event
+from shared.domain.instant import DAY
+from shared.domain.periods import LIFETIME_START, Period
 from shared.domain.progress import (
     Assignment,
     Completion,
@@ -18,14 +20,21 @@ from shared.domain.progress import (
     goal_status,
     is_completed,
 )
+from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures, Tally
 from tests.support.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
+
+PERIOD_START = 20_000 * DAY
 
 
 def view_of(goal: Goal, tally: Tally, assignment: Assignment | None = None) -> PlayerView:
     """Return the view of a player with this stored tally and choice."""
     assignments = {} if assignment is None else {goal.id: assignment}
-    return PlayerView({goal.stat: TallyView(tally.measures, tally.latest)}, assignments, {})
+    stored = TallyView(tally.measures, tally.latest)
+    if goal.schedule == LIFETIME:
+        return PlayerView({goal.stat: stored}, assignments, {})
+    text = goal.schedule.text
+    return PlayerView({}, assignments, {}, {(goal.stat, text): stored}, {text: Period(PERIOD_START, 2 * PERIOD_START)})
 
 
 def changed(catalogue: Catalogue, goal: Goal, **differing: object) -> tuple[Goal, Catalogue]:
@@ -66,7 +75,7 @@ def test_more_events_never_undo_a_completion(situation: Situation, reported: lis
     tally, completed = Tally(), False
     for event in reported:
         tally.add(event, by_day=True)
-        seen = view._replace(tallies={goal.stat: TallyView(tally.measures, tally.latest)})
+        seen = view_of(goal, tally, view.assignments.get(goal.id))
         assert goal_status(goal, seen, catalogue).completed or not completed
         completed = goal_status(goal, seen, catalogue).completed
 
@@ -89,7 +98,7 @@ def test_a_deactivated_goal_keeps_its_progress_whatever_happens(
     situation: Situation, frozen: int, reported: list[Event]
 ) -> None:
     catalogue, goal, _ = situation
-    choice = Assignment(active=False, active_since=None, frozen_progress=frozen)
+    choice = Assignment(False, None, frozen, None if goal.schedule == LIFETIME else PERIOD_START)
     tally = Tally()
     before = goal_status(goal, view_of(goal, tally, choice), catalogue)
     for event in reported:
@@ -115,14 +124,28 @@ def test_an_active_goal_shows_everything_in_the_tally(situation: Situation) -> N
     catalogue, goal, view = situation
     choice = Assignment(active=True, active_since=5)
     active = view._replace(assignments={goal.id: choice}, completions={})
-    tally = view.tallies.get(goal.stat, TallyView(Measures()))
+    stored = view.tallies.get(goal.stat)
+    if goal.schedule != LIFETIME:
+        stored = view.period_tallies.get((goal.stat, goal.schedule.text))
+    tally = stored or TallyView(Measures())
     reached = tally.measures.judged_by(goal.counting)
     status = goal_status(goal, active, catalogue)
-    assert is_completed(goal, active) == (reached >= goal.target)
+    assert is_completed(goal, active) == status.completed == (reached >= goal.target and not goal.suspended)
     if reached < goal.target:
         shown = (tally.latest or 0) if goal.counting is Counting.LATEST else reached
         assert status.progress == max(0, shown)
     assert status.assign_time == 5
+
+
+@given(situations, st.integers(1, 12))
+def test_frozen_progress_is_shown_only_in_the_period_in_which_it_was_frozen(situation: Situation, frozen: int) -> None:
+    catalogue, goal, view = situation
+    period = view.period_of(goal)
+    starts = {None: LIFETIME_START, PERIOD_START: PERIOD_START, period and period.start: period and period.start}
+    for stored, start in starts.items():
+        choice = Assignment(False, None, frozen, stored)
+        shown = goal_status(goal, view._replace(assignments={goal.id: choice}, completions={}), catalogue).progress
+        assert shown == (min(frozen, goal.target) if period is not None and period.start == start else 0)
 
 
 @given(catalogues(goals_max=1))

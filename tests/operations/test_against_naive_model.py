@@ -28,7 +28,7 @@ from shared.domain.catalogue import (
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
-from shared.domain.instant import DAY, day_of
+from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import goal_status
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
@@ -178,7 +178,7 @@ class System:
         """Return goals completed, rewards claimed and points, after comparing them with a recalculation."""
         user_id = self.prefix + player
         assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
-        statistics = read_player_statistics(self.database, self.catalogue, user_id, day_of(NOW), soon())
+        statistics = read_player_statistics(self.database, self.catalogue, user_id, NOW, soon())
         total = statistics.standings.get(EVERYTHING, Standing())
         return total.completed, total.claimed, total.points
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue, Challenge, Goal
 from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalStatus, PlayerView, goal_status
+from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.goal_encoding import COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
 from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number_field, number_tag, timestamp_field, timestamp_tag
@@ -57,6 +58,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         target=goal.target,
         points=goal.points,
         tags=goal.tags,
+        schedule_id="" if goal.schedule == LIFETIME else goal.schedule.text,
+        suspended=goal.suspended,
         active=status.active,
         locked=status.locked,
         state=GOAL_STATES[status.state],
@@ -118,7 +121,11 @@ def test_a_spliced_goal_equals_the_built_one(player: tuple[Catalogue, PlayerView
     encoded = EncodedCatalogue(catalogue)
     built = {goal.id: goal_message(goal, goal_status(goal, view, catalogue)) for goal in catalogue.goals.values()}
     for goal in catalogue.goals.values():
-        assert SetGoalActiveResponse.FromString(encoded.set_goal(goal, view)).goal == built[goal.id]
+        response = SetGoalActiveResponse.FromString(encoded.set_goal(goal, view))
+        assert response.goal == built[goal.id]
+        assert {period.schedule_id: (period.start_time, period.end_time) for period in response.periods} == {
+            text: (time_message(period.start), time_message(period.end)) for text, period in view.periods.items()
+        }
     initialized = InitializePlayerResponse.FromString(joined(encoded.initialized_goals(view)))
     assert list(initialized.goals) == [message for message in built.values() if message.active]
     light = InitializePlayerResponse.FromString(joined(encoded.initialized_goals(view, light=True)))
@@ -146,7 +153,7 @@ def test_untouched_goals_are_as_for_an_untouched_player(player: tuple[Catalogue,
     catalogue, view = player
     looked_at = EncodedCatalogue(catalogue).touched(view).positions
     assert list(looked_at) == sorted(set(looked_at))
-    untouched = PlayerView({}, {}, {})
+    untouched = PlayerView({}, {}, {}, periods=view.periods)
     for position, goal in enumerate(catalogue.goals.values()):
         if position not in looked_at:
             assert goal_status(goal, view, catalogue) == goal_status(goal, untouched, catalogue)

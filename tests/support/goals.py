@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Challenge, Counting, Goal, Reward, RewardType, Source, Stat
+from shared.domain.schedules import LIFETIME, Schedule
 from tests.support.strategies import KILLS
 
 CHALLENGE_ID = "arena"
@@ -16,10 +17,13 @@ def goal(
     target: int = 3,
     default_assigned: bool = True,
     requires: tuple[str, ...] = (),
+    schedule: Schedule = LIFETIME,
 ) -> Goal:
     """Return a goal, active by default."""
     reward = Reward(RewardType.WALLET, "GEMS", 10)
-    return Goal(goal_id, CHALLENGE_ID, "Win", "", stat, counting, target, reward, default_assigned, requires)
+    return Goal(
+        goal_id, CHALLENGE_ID, "Win", "", stat, counting, target, reward, default_assigned, requires, schedule=schedule
+    )
 
 
 def catalogue_of(*goals: Goal) -> Catalogue:

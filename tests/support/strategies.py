@@ -25,9 +25,12 @@ from shared.domain.catalogue import (
 )
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
+from shared.domain.periods import Period
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.schedules import DAILY, LIFETIME, WEEKLY, Schedule
 from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX, Measures, Tally
+from tests.support.periods import period_of
 
 FIRST_DAY: Day = 19_781
 """2024-02-28: the days drawn from here cross a leap day and the end of a month."""
@@ -40,6 +43,8 @@ LOGIN_STAT = Stat(Source.STAT, "login")
 """A stat with the same name as a source."""
 STATS = (LOGIN, KILLS, QUOTED, LOGIN_STAT)
 STAT_CODES = frozenset(stat.code for stat in STATS if stat.source is Source.STAT)
+
+SCHEDULES = (LIFETIME, DAILY, WEEKLY)
 
 # The boundaries of days, and few enough moments that events tie.
 _MOMENTS = (0, 1, 7 * HOUR, DAY - SECOND, DAY - 1)
@@ -110,6 +115,8 @@ class _Draft(NamedTuple):
     default_assigned: bool
     requires: set[int]
     worth: tuple[int, tuple[str, ...]]
+    schedule: Schedule
+    suspended: bool
     words: tuple[str, str, str]
 
 
@@ -123,13 +130,31 @@ _worths = st.tuples(st.sampled_from((0, 1, 10, AMOUNT_MAX)), st.sampled_from((()
 _requires = st.sets(st.integers(0, GOALS_MAX), max_size=2)
 
 
-def catalogues(goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words) -> st.SearchStrategy[Catalogue]:
+def catalogues(
+    goals_max: int = GOALS_MAX,
+    wording: st.SearchStrategy[str] = _no_words,
+    schedules: Sequence[Schedule] = (LIFETIME,),
+) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
 
-    Prerequisites cross challenges. All stats are declared, so that each is tallied even if no goal uses it.
+    Prerequisites cross challenges. All stats are declared, so that each is tallied even if no goal uses it. With
+    several `schedules` some goals are suspended, too.
     """
     words = st.tuples(wording, wording, wording)
-    draft = st.builds(_Draft, st.integers(0, 2), _watched, _targets, _rewards, st.booleans(), _requires, _worths, words)
+    suspended = st.integers(0, 7).map(lambda drawn: drawn == 1) if len(schedules) > 1 else st.just(False)
+    draft = st.builds(
+        _Draft,
+        st.integers(0, 2),
+        _watched,
+        _targets,
+        _rewards,
+        st.booleans(),
+        _requires,
+        _worths,
+        st.sampled_from(schedules),
+        suspended,
+        words,
+    )
     return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
 
 
@@ -152,6 +177,8 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 requires=tuple(_goal_id(required) for required in sorted(draft.requires) if required < number),
                 points=draft.worth[0],
                 tags=draft.worth[1],
+                schedule=draft.schedule,
+                suspended=draft.suspended,
             )
         )
     challenges = tuple(
@@ -192,21 +219,47 @@ _tally_views = st.builds(
     _tally_view, st.builds(Measures, _small, _small, st.integers(-3, 12), _small), st.none() | st.integers(-3, 12)
 )
 _kept_tallies = st.fixed_dictionaries({}, optional=dict.fromkeys(STATS, _tally_views))
-_assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, st.none())
+_NOW = (FIRST_DAY + DAYS) * DAY
+_PERIODS = {schedule.text: period_of(schedule, _NOW) for schedule in SCHEDULES[1:]}
+_periods = st.sampled_from((_PERIODS, _PERIODS, dict(list(_PERIODS.items())[:1])))
+"""Current periods; in some views a schedule is between two of them."""
+_period_tallies = st.fixed_dictionaries(
+    {}, optional={(stat, text): _tally_views for stat in STATS for text in _PERIODS}
+)
+_frozen_in = st.sampled_from((None, *(period.start for period in _PERIODS.values())))
+_assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, _frozen_in)
 _completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instants)
-_stored = st.tuples(_kept_tallies, st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1))
+_stored = st.tuples(
+    _kept_tallies,
+    st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1),
+    st.tuples(_period_tallies, _periods),
+)
 
 
-_Stored = tuple[dict[Stat, TallyView], list[tuple[Assignment | None, Completion | None]]]
+_Stored = tuple[
+    dict[Stat, TallyView],
+    list[tuple[Assignment | None, Completion | None]],
+    tuple[dict[tuple[Stat, str], TallyView], dict[str, Period]],
+]
 
 
 def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
-    kept, choices = stored
+    kept, choices, (of_periods, periods) = stored
     by_goal = list(zip([*catalogue.goals, "a goal of the past"], choices, strict=False))
+    used = {goal.schedule.text for goal in catalogue.goals.values()} & periods.keys()
+    without_period = {
+        goal.id for goal in catalogue.goals.values() if goal.schedule != LIFETIME and goal.schedule.text not in used
+    }
     return PlayerView(
         kept,
         {goal_id: assignment for goal_id, (assignment, _) in by_goal if assignment is not None},
-        {goal_id: completion for goal_id, (_, completion) in by_goal if completion is not None},
+        {
+            goal_id: completion
+            for goal_id, (_, completion) in by_goal
+            if completion is not None and goal_id not in without_period
+        },
+        {(stat, text): tally for (stat, text), tally in of_periods.items() if text in used},
+        {text: period for text, period in periods.items() if text in used},
     )
 
 
@@ -218,8 +271,8 @@ def views(catalogue: Catalogue) -> st.SearchStrategy[PlayerView]:
 def catalogues_with_players(
     goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
-    """Return a strategy of a catalogue and a player's view under it."""
-    return st.tuples(catalogues(goals_max, wording), _stored).map(lambda drawn: (drawn[0], _view(*drawn)))
+    """Return a strategy of a catalogue with schedules and a player's view under it."""
+    return st.tuples(catalogues(goals_max, wording, SCHEDULES), _stored).map(lambda drawn: (drawn[0], _view(*drawn)))
 
 
 class Situation(NamedTuple):
@@ -235,7 +288,7 @@ def _situation(catalogue: Catalogue, stored: _Stored, number: int) -> Situation:
     return Situation(catalogue, goals[number % len(goals)], _view(catalogue, stored))
 
 
-situations = st.builds(_situation, catalogues(goals_max=4), _stored, st.integers(0, 3))
+situations = st.builds(_situation, catalogues(4, schedules=SCHEDULES), _stored, st.integers(0, 3))
 """Any goal and any player."""
 
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue, Goal, Stat
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.instant import Instant
 from shared.domain.progress import is_active
-from shared.domain.schedules import LIFETIME
+from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
@@ -97,8 +98,8 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Cro
     return [
         _Crossing(tally, goal)
         for tally in merged
-        if tally.schedule == LIFETIME.text
-        for goal in crossed(ladders.get(tally.stat, ()), tally.before, tally.after)
+        if (of_schedule := ladders.get(tally.schedule)) is not None
+        for goal in crossed(of_schedule.get(tally.stat, ()), tally.before, tally.after)
     ]
 
 
@@ -113,23 +114,19 @@ def _complete(
     choices = assignments.read_choices(
         connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
     )
-    by_tally: dict[tuple[str, Stat], list[int]] = defaultdict(list)
-    for index in fresh:
-        by_tally[events[index].user_id, events[index].stat].append(index)
-
+    counted = _CountedEvents(events, fresh)
     completed_by: dict[CompletionKey, int] = {}
     records: dict[CompletionKey, CompletionRecord] = {}
     for crossing in crossings:
         tally, goal = crossing
-        user_id, stat = tally.user_id, tally.stat
-        choice = choices[user_id, goal.id]
+        choice = choices[tally.user_id, goal.id]
         if is_active(goal, choice.assignment, completion=None):
-            indices = by_tally[user_id, stat]
+            indices = counted.by(tally, goal.schedule)
             walked = [events[index] for index in indices]
             position = crossing_position(goal, tally.before, tally.days_before, walked)
             completed_by[crossing.completion] = indices[position]
             time = walked[position].time
-            records[crossing.completion] = record_of(goal, time, choice.active_since)
+            records[crossing.completion] = record_of(goal, time, choice.active_since, tally.period_start)
     if not completed_by:
         return {}
     stored = changes.complete(connection, records)
@@ -138,3 +135,28 @@ def _complete(
         if completion in stored:
             by_event[index].append(completion)
     return by_event
+
+
+class _CountedEvents:
+    """The new events of a batch by the tallies that count them."""
+
+    def __init__(self, events: Sequence[Event], fresh: Sequence[int]) -> None:
+        """`fresh` are the positions of the new events in the batch."""
+        self._events = events
+        self._by_stat: dict[tuple[str, Stat], list[int]] = defaultdict(list)
+        for index in fresh:
+            self._by_stat[events[index].user_id, events[index].stat].append(index)
+        self._by_period: dict[tuple[str, Stat, str, Instant], list[int]] = {}
+
+    def by(self, tally: MergedTally, schedule: Schedule) -> list[int]:
+        """Return the positions of the events that the tally counts, which has this schedule."""
+        of_stat = self._by_stat[tally.user_id, tally.stat]
+        if schedule == LIFETIME:
+            return of_stat
+        key = (tally.user_id, tally.stat, tally.schedule, tally.period_start)
+        found = self._by_period.get(key)
+        if found is None:
+            periods = ((index, schedule.period_at(self._events[index].time)) for index in of_stat)
+            found = [index for index, period in periods if period is not None and period.start == tally.period_start]
+            self._by_period[key] = found
+        return found

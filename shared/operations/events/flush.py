@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
-from shared.domain.periods import LIFETIME_START
 from shared.domain.standings import record_of
 from shared.operations.events.apply_events import Applied, apply_events, is_written
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
@@ -139,12 +138,15 @@ class Flush:
     def _rehearse(self, connection: Connection, control: Event) -> None:
         """Execute every statement that an event of this stat may need."""
         self._execute(connection, [control])
-        for ladder in self._catalogue.ladders.get(control.stat, ())[:1]:
-            goal = ladder.goals[0]
-            key = CompletionKey(control.user_id, goal.id, LIFETIME_START, 1)
-            changes = StandingChanges(self._catalogue)
-            changes.complete(connection, {key: record_of(goal, control.time, None)})
-            changes.store(connection)
+        for by_stat in self._catalogue.ladders.values():
+            for ladder in by_stat.get(control.stat, ())[:1]:
+                goal = ladder.goals[0]
+                period = goal.schedule.period_at(control.time)
+                if period is not None:
+                    key = CompletionKey(control.user_id, goal.id, period.start, 1)
+                    changes = StandingChanges(self._catalogue)
+                    changes.complete(connection, {key: record_of(goal, control.time, None)})
+                    changes.store(connection)
 
 
 def _log_fault(refusal: Exception) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shared.domain.activation import is_already_set, switch
 from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import PlayerView
 from shared.domain.standings import record_of
 from shared.domain.tally import Tally, TallyKey
@@ -23,25 +23,30 @@ def set_goal_active(
 ) -> PlayerView:
     """Make the goal active or inactive, and return the resulting view. Write nothing if it is already set.
 
+    The choice holds across periods. What it freezes or completes, it does in the current period.
+
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
 
     def store_switch(connection: Connection) -> PlayerView:
-        # Merging an empty tally locks it, so no event or other switch of this goal comes between read and write.
+        # Merging an empty tally locks it, so no event or other switch of this goal comes between read and write. Every
+        # event changes the tally of the lifetime, whatever periods it counts for.
         tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
-        view = players.read(connection, user_id).view
+        view = players.read(connection, user_id, current).view
         if is_already_set(goal, active, view):
             return view
         assignment, completed = switch(goal, active, view, catalogue, now)
         assignments.store(connection, user_id, goal.id, assignment)
-        if completed:
-            key = CompletionKey(user_id, goal.id, LIFETIME_START, 1)
+        period = view.period_of(goal)
+        if completed and period is not None:
+            key = CompletionKey(user_id, goal.id, period.start, 1)
             changes = StandingChanges(catalogue)
-            changes.complete(connection, {key: record_of(goal, None, assignment.active_since)})
+            changes.complete(connection, {key: record_of(goal, None, assignment.active_since, period.start)})
             changes.store(connection)
-        return players.read(connection, user_id).view
+        return players.read(connection, user_id, current).view
 
-    view = view_player(database, user_id, deadline)
+    current = current_periods(catalogue, now)
+    view = view_player(database, user_id, deadline, current)
     if is_already_set(goal, active, view):
         return view
     return database.transact(store_switch, deadline)

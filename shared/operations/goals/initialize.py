@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.postgres.database import Database
@@ -21,13 +22,20 @@ class Initialized(NamedTuple):
 
 
 def initialize_player(
-    database: Database, user_id: str, time_zone: str | None, now: Instant, deadline: float
+    database: Database,
+    user_id: str,
+    time_zone: str | None,
+    now: Instant,
+    deadline: float,
+    current: CurrentPeriods = NO_PERIODS,
 ) -> Initialized:
     """Store the player if missing. Replace the time zone if it differs; keep it if `time_zone` is None.
 
+    `current` are the periods that goals with a schedule are shown in.
+
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    stored = database.autocommit(lambda connection: players.read(connection, user_id), deadline)
+    stored = database.autocommit(lambda connection: players.read(connection, user_id, current), deadline)
     if stored.time_zone is None:
         created = database.autocommit(
             lambda connection: players.insert(connection, user_id, time_zone or DEFAULT_TIME_ZONE, now), deadline

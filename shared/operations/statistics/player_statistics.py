@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import Day
+from shared.domain.current_periods import current_periods
+from shared.domain.instant import Day, Instant, day_of
 from shared.domain.statistics import (
     RECENT_DAYS,
     PlayerStatistics,
@@ -19,21 +20,23 @@ from shared.postgres.statistics import player_statistics
 
 
 def read_player_statistics(
-    database: Database, catalogue: Catalogue, user_id: str, today: Day, deadline: float
+    database: Database, catalogue: Catalogue, user_id: str, now: Instant, deadline: float
 ) -> PlayerStatistics:
     """Return a player's statistics, in one round trip. All are 0 for a new player.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
+    today, current = day_of(now), current_periods(catalogue, now)
     stored = database.autocommit(
-        lambda connection: player_statistics.read(connection, user_id, today - RECENT_DAYS + 1, today), deadline
+        lambda connection: player_statistics.read(connection, user_id, today - RECENT_DAYS + 1, today, current),
+        deadline,
     )
     return PlayerStatistics(
         stored.standings,
         stored.tallies,
         login_statistics(stored.login_days, today),
         stored.completed_recently,
-        goals_under_way(catalogue, stored.tallies, stored.assignments, stored.completed),
+        goals_under_way(catalogue, stored.tallies, stored.period_tallies, stored.assignments, stored.completed),
     )
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Scope, Stat
+from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.instant import DAY, Day
 from shared.domain.progress import Assignment, TallyView
 from shared.domain.standings import Standing
 from shared.domain.statistics import Stretch, TrendDay
-from shared.postgres.arrays import filled
+from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
-from shared.postgres.goals.players import assignments_of, tallies_of
+from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
 from shared.postgres.statements import statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
@@ -28,23 +29,32 @@ class StoredStatistics(NamedTuple):
     login_days: Sequence[Stretch]
     assignments: Mapping[str, Assignment]
     completed: frozenset[str]
-    """Ids of the goals that the player has completed."""
+    """Ids of the goals that the player has completed, those with a schedule in their current periods."""
     standings: Mapping[Scope, Standing]
     """Standings of the lifetime."""
     completed_recently: int
     """Completions from the first to the last requested day."""
+    period_tallies: Mapping[tuple[Stat, str], TallyView]
+    """Tallies of the current periods, by stat and schedule text."""
 
 
-def read(connection: Connection, user_id: str, first: Day, last: Day) -> StoredStatistics:
-    """Return everything about one player, in one round trip."""
-    row = _READ.only_row(connection, user_id, first * DAY, last * DAY)
+def read(
+    connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
+) -> StoredStatistics:
+    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    starts = int_array([period.start for period in current.periods.values()])
+    row = _READ.only_row(connection, user_id, first * DAY, last * DAY, text_array(list(current.periods)), starts)
+    in_periods = zip(*filled(row[31:]), strict=True)
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
         stretches_of(row[7] or ""),
         assignments_of(*filled(row[8:13])),
-        frozenset(row[13] or ()),
+        frozenset(row[13] or ()).union(
+            goal_id for goal_id, start in in_periods if current.starts.get(goal_id) == start
+        ),
         _standings(*filled(row[14:22])),
         row[22],
+        period_tallies_of(*filled(row[23:31])),
     )
 
 

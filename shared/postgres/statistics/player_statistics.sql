@@ -1,9 +1,9 @@
 -- name: read_player_statistics
 -- Return everything that a player's statistics are computed from, in one round trip and one row, as read_player does.
 -- Only the ids of completions are read, which the index holds.
--- $1 user_id, $2 recent_from, $3 recent_to
+-- $1 user_id, $2 recent_from, $3 recent_to, $4 schedules, $5 period_starts
 SELECT
-    tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*
+    tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*, period_tallies.*, period_completions.*
 FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
@@ -45,7 +45,26 @@ FROM (
         AND period_start >= instant($2)
         AND period_start <= instant($3)
         AND scope = 'all'
-) AS recently;
+) AS recently,
+(
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
+        array_agg(schedule)
+    FROM unnest($4::text[], $5::bigint[]) AS current (current_schedule, start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM tally
+        WHERE user_id = $1 AND schedule = current_schedule AND period_start = instant(start)
+        OFFSET 0
+    ) AS tally
+) AS period_tallies,
+(
+    SELECT array_agg(goal_id), array_agg(microseconds(period_start))
+    FROM (SELECT DISTINCT unnest($5::bigint[])) AS current (start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+    ) AS completion
+) AS period_completions;
 
 -- name: read_player_trend
 -- Return what a player reached on each day of a range, for days with any change.

@@ -49,7 +49,7 @@ def player(database: Database) -> str:
 def test_points_are_added_and_subtracted(database: Database, player: str) -> None:
     assert adjust(database, 5) == AdjustedPoints(10, 15)
     assert adjust(database, -40) == AdjustedPoints(15, -25)
-    total = read_player_statistics(database, CATALOGUE, player, FIRST_DAY, soon()).standings[EVERYTHING]
+    total = read_player_statistics(database, CATALOGUE, player, FIRST_DAY * DAY, soon()).standings[EVERYTHING]
     assert (total.completed, total.points) == (1, -25)
     noted = database.autocommit(lambda connection: adjustments.newest(connection, player, 10), soon())
     assert {each.points: (each.operator, each.reason) for each in noted} == {

@@ -1,0 +1,68 @@
+"""The encoding of current periods: once between two boundaries, for all players."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from challenge.v1 import challenge_pb2, challenge_service_pb2
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.periods import Period
+from shared.domain.schedules import LIFETIME, Schedule
+from shared.rpc.instants import timestamp_message
+from shared.rpc.wire import nested_tag, varint
+
+_RESPONSES = (
+    challenge_service_pb2.InitializePlayerResponse,
+    challenge_service_pb2.ListChallengesResponse,
+    challenge_service_pb2.GetChallengeResponse,
+    challenge_service_pb2.SetGoalActiveResponse,
+)
+_TAGS = {response: nested_tag(response.DESCRIPTOR, "periods") for response in _RESPONSES}
+
+
+def schedule_id(schedule: Schedule) -> str:
+    """Return the id by which players know a schedule; empty for the lifetime."""
+    # Schedules that no catalogue has named are known by their texts.
+    return schedule.id or ("" if schedule == LIFETIME else schedule.text)
+
+
+def period_message(schedule: Schedule, period: Period) -> challenge_pb2.Period:
+    """Return a period as a message."""
+    return challenge_pb2.Period(
+        schedule_id=schedule_id(schedule),
+        start_time=timestamp_message(period.start),
+        end_time=None if period.end is None else timestamp_message(period.end),
+    )
+
+
+class EncodedPeriods:
+    """The periods of a catalogue's schedules as fields of the responses that carry them."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        schedules = {schedule_id(goal.schedule): goal.schedule for goal in catalogue.goals.values()}
+        schedules.pop("", None)
+        self._schedules = [schedules[found] for found in sorted(schedules)]
+        self._last: tuple[Mapping[str, Period], dict[type, bytes]] = {}, {}
+
+    def field(self, response: type, periods: Mapping[str, Period]) -> bytes:
+        """Return these periods, by schedule text, as a field of a response."""
+        if not periods:
+            return b""
+        last, fields = self._last
+        if last is not periods:
+            fields = self._encode(periods)
+            # Players share the periods, so the same object comes until the next boundary.
+            self._last = periods, fields
+        return fields[response]
+
+    def _encode(self, periods: Mapping[str, Period]) -> dict[type, bytes]:
+        messages = [
+            period_message(schedule, periods[schedule.text]).SerializeToString()
+            for schedule in self._schedules
+            if schedule.text in periods
+        ]
+        return {
+            response: b"".join(tag + varint(len(message)) + message for message in messages)
+            for response, tag in _TAGS.items()
+        }
