@@ -10,13 +10,12 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
 from challenge_service.claim_messages import STATES_OF_CLAIMS, claim_message, found_message, goal_claim_message
+from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import cursor, cursor_token, page_position, page_token
-from shared.domain.catalogue import Catalogue, Challenge, Goal
-from shared.domain.current_periods import current_periods
-from shared.domain.errors import ChallengeNotFound, GoalNotFound, OccurrenceNotFound
+from shared.domain.current_periods import shown_periods
+from shared.domain.errors import OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.domain.schedules import LIFETIME
-from shared.domain.progress import PlayerView
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -70,20 +69,23 @@ class ChallengeServicer:
         violations.raise_if_any()
         encoded = self._catalogue.current
         now = self._clock()
+        shown = shown_periods(encoded.catalogue, now)
         initialized = initialize_player(
             self._database,
             request.user_id,
             request.time_zone or None,
             now,
             deadline_of(context),
-            current_periods(encoded.catalogue, now),
+            shown,
         )
         version = encoded.catalogue.version
         periods = encoded.periods.field(rpc.InitializePlayerResponse, initialized.view.periods)
         goals = None
         if not request.omit_goals:
-            goals = encoded.initialized_goals(initialized.view, light=request.catalogue_version == version)
-        assigned = len(encoded.catalogue.default_goals) if initialized.created else 0
+            light = request.catalogue_version == version
+            goals = encoded.without(shown.hidden).initialized_goals(initialized.view, light=light)
+        defaults = encoded.catalogue.default_goals if initialized.created else ()
+        assigned = sum(goal.id not in shown.hidden for goal in defaults)
         return responses.initialize_response(goals, initialized.created, assigned, version, periods)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
@@ -98,14 +100,23 @@ class ChallengeServicer:
         encoded = self._catalogue.current
         challenge_ids = sorted(set(request.challenge_ids))
         version = encoded.catalogue.version
-        binding = (request.user_id, request.active_only, challenge_ids, request.catalogue_version, version)
+        binding = (
+            request.user_id,
+            request.active_only,
+            request.upcoming,
+            challenge_ids,
+            request.catalogue_version,
+            version,
+        )
         start = page_position(request.page_token, *binding)
-        view = self._view(encoded, request.user_id, context)
+        shown = shown_periods(encoded.catalogue, self._clock())
+        view = view_player(self._database, request.user_id, deadline_of(context), shown)
 
-        requested = _requested(encoded.catalogue, challenge_ids)
+        requested = requested_challenges(encoded.catalogue, challenge_ids)
         light = request.catalogue_version == version
-        shown = encoded.challenges(requested[start:], view, request.active_only, light=light)
-        page, following = responses.page_of(shown, request.page_size)
+        goals = encoded.without(shown.hidden - shown.upcoming if request.upcoming else shown.hidden)
+        challenges = goals.challenges(requested[start:], view, request.active_only, light=light)
+        page, following = responses.page_of(challenges, request.page_size)
         next_page_token = ""
         if following is not None:
             next_page_token = page_token(requested.index(following), *binding)
@@ -119,9 +130,10 @@ class ChallengeServicer:
         violations.check_id("challenge_id", request.challenge_id)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        challenge = _challenge(encoded.catalogue, request.challenge_id)
-        view = self._view(encoded, request.user_id, context)
-        ((_, message),) = encoded.challenges([challenge], view, active_only=False)
+        challenge = challenge_of(encoded.catalogue, request.challenge_id)
+        shown = shown_periods(encoded.catalogue, self._clock())
+        view = view_player(self._database, request.user_id, deadline_of(context), shown)
+        message = encoded.without(shown.hidden).challenge(challenge, view)
         return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
@@ -129,7 +141,7 @@ class ChallengeServicer:
         violations = _check_goal_ids(request)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
+        goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         now, deadline = self._clock(), deadline_of(context)
         view = set_goal_active(self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline)
         return encoded.set_goal(goal, view)
@@ -146,7 +158,7 @@ class ChallengeServicer:
             period_start = violations.check_instant("period_start", request.period_start)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        goal = _goal(encoded.catalogue, request.challenge_id, request.goal_id)
+        goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         if period_start is not None and goal.schedule == LIFETIME:
             raise OccurrenceNotFound("the goal has no periods", goal_id=goal.id)
         if request.occurrence > 1:
@@ -174,7 +186,7 @@ class ChallengeServicer:
         violations.raise_if_any()
         catalogue = self._catalogue.current.catalogue
         if request.challenge_id:
-            goals = _challenge(catalogue, request.challenge_id).goals
+            goals = challenge_of(catalogue, request.challenge_id).goals
         else:
             goals = tuple(catalogue.goals.values())
         now, deadline = self._clock(), deadline_of(context)
@@ -222,11 +234,6 @@ class ChallengeServicer:
             token = cursor_token(UUID(found[page_size - 1].grant_id), request.user_id, states)
         return rpc.ListClaimsResponse(claims=map(claim_message, found[:page_size]), next_page_token=token)
 
-    def _view(self, encoded: EncodedCatalogue, user_id: str, context: grpc.ServicerContext) -> PlayerView:
-        """Read a player as of the present periods."""
-        current = current_periods(encoded.catalogue, self._clock())
-        return view_player(self._database, user_id, deadline_of(context), current)
-
 
 def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) -> Violations:
     violations = Violations()
@@ -234,25 +241,3 @@ def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) 
     violations.check_id("challenge_id", request.challenge_id)
     violations.check_id("goal_id", request.goal_id)
     return violations
-
-
-def _requested(catalogue: Catalogue, challenge_ids: list[str]) -> tuple[Challenge, ...]:
-    if not challenge_ids:
-        return catalogue.challenges
-    wanted = frozenset(challenge_ids)
-    return tuple(challenge for challenge in catalogue.challenges if challenge.id in wanted)
-
-
-def _challenge(catalogue: Catalogue, challenge_id: str) -> Challenge:
-    challenge = catalogue.challenge_by_id.get(challenge_id)
-    if challenge is None:
-        raise ChallengeNotFound("there is no such challenge", challenge_id=challenge_id)
-    return challenge
-
-
-def _goal(catalogue: Catalogue, challenge_id: str, goal_id: str) -> Goal:
-    challenge = _challenge(catalogue, challenge_id)
-    goal = catalogue.goals.get(goal_id)
-    if goal is None or goal.challenge_id != challenge.id:
-        raise GoalNotFound("the challenge has no such goal", challenge_id=challenge_id, goal_id=goal_id)
-    return goal

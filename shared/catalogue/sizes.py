@@ -11,6 +11,8 @@ to clients that count headers."""
 
 _GOAL_BYTES = 160
 """Allowance in bytes for the numbers and times of a goal, of its definition and of a player."""
+_SEASON_ID_BYTES = 520
+"""Allowance in bytes for the id of the season that a goal's schedule may belong to."""
 _TEXT_BYTES = 4
 """Allowance in bytes for the tag and length of a text."""
 
@@ -20,8 +22,13 @@ def response_size(challenge: object) -> int:
     goals = challenge.get("goals") if isinstance(challenge, dict) else None
     if not isinstance(challenge, dict) or not isinstance(goals, list):
         return 0
-    # Each goal repeats the id of its challenge.
-    return _text_bytes(challenge) + len(goals) * (_GOAL_BYTES + _text_bytes(challenge.get("id")))
+    # Each goal repeats the id of its challenge, and its schedule if the goal has none of its own.
+    schedule = challenge.get("schedule")
+    repeated = _GOAL_BYTES + _text_bytes(challenge.get("id")) + _text_bytes(schedule)
+    scheduled = (
+        len(goals) if schedule is not None else sum(isinstance(goal, dict) and "schedule" in goal for goal in goals)
+    )
+    return _text_bytes(challenge) + len(goals) * repeated + scheduled * _SEASON_ID_BYTES
 
 
 def _text_bytes(value: object) -> int:

@@ -61,7 +61,9 @@ class PlayerView(NamedTuple):
     period_tallies: Mapping[tuple[Stat, str], TallyView] = MappingProxyType({})
     """Tallies of the current periods, by stat and schedule text."""
     periods: Mapping[str, Period] = MappingProxyType({})
-    """The periods that are current in this view, by schedule text. Between two periods of a schedule it is missing."""
+    """The periods that are shown in this view, by schedule text. Where a season leaves none, it is missing."""
+    ended: frozenset[str] = frozenset()
+    """Texts of schedules whose shown period is over. In it only stored completions count."""
     ever: frozenset[str] = frozenset()
     """Goals that goals of another schedule require, and that are completed in any period of theirs."""
 
@@ -132,7 +134,7 @@ def is_completed(goal: Goal, view: PlayerView) -> bool:
     """
     if goal.id in view.completions:
         return True
-    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal))
+    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal), view)
 
 
 def was_ever_completed(goal: Goal, view: PlayerView) -> bool:
@@ -144,8 +146,11 @@ def _is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
     return is_completed(required, view) or (required.id in view.ever and required.schedule != goal.schedule)
 
 
-def _is_reached(goal: Goal, tally: TallyView | None) -> bool:
-    return tally is not None and tally.measures.judged_by(goal.counting) >= goal.target and not goal.suspended
+def _is_reached(goal: Goal, tally: TallyView | None, view: PlayerView) -> bool:
+    """Return True if the tally reaches the target, and that completes the goal."""
+    if tally is None or tally.measures.judged_by(goal.counting) < goal.target:
+        return False
+    return not goal.suspended and goal.schedule.text not in view.ended
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
@@ -158,7 +163,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         complete_time, claim_time = completion
     elif active:
         tally = view.tally_of(goal)
-    if completion is not None or _is_reached(goal, tally):
+    if completion is not None or _is_reached(goal, tally, view):
         state = _COMPLETED if claim_time is None else _CLAIMED
         progress = goal.target
     else:

@@ -27,28 +27,39 @@ class Touched(NamedTuple):
 
 
 class Edition:
-    """All challenges of a catalogue, each encoded once."""
+    """Challenges of a catalogue, each encoded once."""
 
     def __init__(
-        self, catalogue: Catalogue, challenge_fields: Callable[[Challenge], bytes], definitions: Mapping[str, bytes]
+        self,
+        catalogue: Catalogue,
+        challenges: Sequence[Challenge],
+        challenge_fields: Callable[[Challenge], bytes],
+        definitions: Mapping[str, bytes],
     ) -> None:
-        """`challenge_fields` encodes a challenge without its goals; `definitions` are the encoded goals by goal id."""
+        """`challenges` have the goals that are shown; `challenge_fields` encodes a challenge without its goals.
+
+        `definitions` are the encoded goals by goal id.
+        """
         encoder = GoalEncoder(catalogue, _GOALS, definitions)
-        starts = accumulate((len(challenge.goals) for challenge in catalogue.challenges), initial=0)
+        starts = accumulate((len(challenge.goals) for challenge in challenges), initial=0)
         self._challenges = {
             challenge.id: Spliceable(challenge_fields(challenge), challenge.goals, start, encoder)
-            for challenge, start in zip(catalogue.challenges, starts, strict=False)
+            for challenge, start in zip(challenges, starts, strict=False)
         }
 
     def challenges(
         self, challenges: Iterable[Challenge], view: PlayerView, touched: Touched, active_only: bool
     ) -> Iterator[tuple[Challenge, Pieces]]:
-        """Yield challenges as `Challenge` messages; with `active_only` no inactive goals and no empty challenges."""
+        """Yield challenges as `Challenge` messages, without empty ones; with `active_only` without inactive goals."""
         for challenge in challenges:
             spliceable = self._challenges[challenge.id]
             message = spliceable.spliced(view, touched, active_only)
             if message.length > spliceable.head_length:
                 yield challenge, message
+
+    def challenge(self, challenge: Challenge, view: PlayerView, touched: Touched) -> Pieces:
+        """Return a `Challenge` message, which is empty if none of its goals is shown."""
+        return self._challenges[challenge.id].spliced(view, touched, active_only=False)
 
 
 class Spliceable:

@@ -8,7 +8,8 @@ goals that differ. All goals are encoded this way; a property test compares the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
@@ -26,39 +27,72 @@ _SET_GOAL = nested_tag(challenge_service_pb2.SetGoalActiveResponse.DESCRIPTOR, "
 
 _NO_POSITION = -1
 
+SHOWN_SETS_MAX = 8
+"""Maximum number of sets of shown goals that are kept encoded. Two are in use: with and without upcoming goals."""
+
 _RECOMPUTE = Completion(None)
 """Marks goals whose status must be recomputed."""
 
 
 class EncodedCatalogue:
-    """One catalogue version in two editions: the full one, and the light one without definitions."""
+    """One catalogue version, encoded for each set of goals that is shown."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        goals = catalogue.goals.values()
+        self._without: dict[frozenset[str], ShownGoals] = {frozenset(): ShownGoals(catalogue, frozenset())}
+        self._set_goal = GoalEncoder(catalogue, _SET_GOAL, _definitions(catalogue))
+        self.periods = EncodedPeriods(catalogue)
+        """The current periods, as fields of responses."""
+
+    def without(self, hidden: frozenset[str]) -> ShownGoals:
+        """Return the goals of the catalogue without these.
+
+        Who asks first after the start or end of a season encodes them.
+        """
+        shown = self._without.get(hidden)
+        if shown is None:
+            if len(self._without) >= SHOWN_SETS_MAX:
+                self._without = {frozenset(): self._without[frozenset()]}
+            shown = self._without[hidden] = ShownGoals(self.catalogue, hidden)
+        return shown
+
+    def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
+        """Return a `SetGoalActiveResponse`."""
+        periods = self.periods.field(challenge_service_pb2.SetGoalActiveResponse, view.periods)
+        return self._set_goal.field(goal, view) + periods
+
+
+class ShownGoals:
+    """The goals of a catalogue that are shown, in two editions: the full one, and the light one without definitions."""
+
+    def __init__(self, catalogue: Catalogue, hidden: frozenset[str]) -> None:
+        """`hidden` are the ids of goals that are left out."""
+        challenges: Sequence[Challenge] = catalogue.challenges
+        if hidden:
+            challenges = [_without(challenge, hidden) for challenge in challenges]
+        goals = [goal for challenge in challenges for goal in challenge.goals]
         positions = self._positions = {goal.id: position for position, goal in enumerate(goals)}
         # By the keys of a view's tallies and of its tallies of periods.
         self._default_positions: dict[Stat | tuple[Stat, str], list[int]] = defaultdict(list)
-        for goal in catalogue.default_goals:
-            key = goal.stat if goal.schedule == LIFETIME else (goal.stat, goal.schedule.text)
-            self._default_positions[key].append(positions[goal.id])
+        for goal in goals:
+            if goal.default_assigned:
+                key = goal.stat if goal.schedule == LIFETIME else (goal.stat, goal.schedule.text)
+                self._default_positions[key].append(positions[goal.id])
         self._dependents: dict[int, list[int]] = defaultdict(list)
         for goal in goals:
             for required in goal.requires:
-                self._dependents[positions[required]].append(positions[goal.id])
+                # A hidden goal is never found to be touched: it is not completed, for everybody.
+                self._dependents[positions.get(required, _NO_POSITION)].append(positions[goal.id])
         self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
 
-        definitions = {goal.id: definition(goal) for goal in goals}
-        ids = {goal.id: id_only(goal) for goal in goals}
-        self._full = Edition(catalogue, challenge_fields, definitions)
-        self._light = Edition(catalogue, _challenge_id, ids)
+        definitions = _definitions(catalogue)
+        ids = {goal.id: id_only(goal) for goal in catalogue.goals.values()}
+        self._full = Edition(catalogue, challenges, challenge_fields, definitions)
+        self._light = Edition(catalogue, challenges, _challenge_id, ids)
         self._initialized, self._light_initialized = (
-            Spliceable(b"", tuple(goals), 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, encoded))
+            Spliceable(b"", goals, 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, encoded))
             for encoded in (definitions, ids)
         )
-        self._set_goal = GoalEncoder(catalogue, _SET_GOAL, definitions)
-        self.periods = EncodedPeriods(catalogue)
-        """The current periods, as fields of responses."""
 
     def touched(self, view: PlayerView) -> Touched:
         """Return the goals that the player's stored data may affect; all others are as for an untouched player."""
@@ -84,7 +118,7 @@ class EncodedCatalogue:
     def challenges(
         self, challenges: Iterable[Challenge], view: PlayerView, active_only: bool, *, light: bool = False
     ) -> Iterator[tuple[Challenge, Pieces]]:
-        """Yield challenges as `Challenge` messages; with `active_only` no inactive goals and no empty challenges.
+        """Yield challenges as `Challenge` messages, without empty ones; with `active_only` without inactive goals.
 
         The light edition is for callers who have this catalogue version. Its challenges have only the id and the goals,
         and its goals only the id and the player's fields.
@@ -100,10 +134,17 @@ class EncodedCatalogue:
         initialized = self._light_initialized if light else self._initialized
         return initialized.spliced(view, self.touched(view), active_only=True)
 
-    def set_goal(self, goal: Goal, view: PlayerView) -> bytes:
-        """Return a `SetGoalActiveResponse`."""
-        periods = self.periods.field(challenge_service_pb2.SetGoalActiveResponse, view.periods)
-        return self._set_goal.field(goal, view) + periods
+    def challenge(self, challenge: Challenge, view: PlayerView) -> Pieces:
+        """Return a `Challenge` message, which is empty if none of its goals is shown."""
+        return self._full.challenge(challenge, view, self.touched(view))
+
+
+def _without(challenge: Challenge, hidden: frozenset[str]) -> Challenge:
+    return replace(challenge, goals=tuple(goal for goal in challenge.goals if goal.id not in hidden))
+
+
+def _definitions(catalogue: Catalogue) -> dict[str, bytes]:
+    return {goal.id: definition(goal) for goal in catalogue.goals.values()}
 
 
 def challenge_fields(challenge: Challenge) -> bytes:

@@ -10,7 +10,7 @@ from challenge.v1 import challenge_pb2
 from shared.domain.catalogue import Catalogue, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
-from shared.rpc.period_encoding import schedule_id
+from shared.rpc.period_encoding import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
 SOURCES = {
@@ -85,6 +85,7 @@ def definition(goal: Goal) -> bytes:
         tags=goal.tags,
         schedule_id=schedule_id(goal.schedule),
         suspended=goal.suspended,
+        season_id=season_id(goal.schedule),
     ).SerializeToString()
 
 

@@ -8,6 +8,7 @@ from challenge.v1 import challenge_pb2, challenge_service_pb2
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.periods import Period
+from shared.domain.rotation import claim_end
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.rpc.instants import timestamp_message
 from shared.rpc.wire import nested_tag, varint
@@ -27,12 +28,20 @@ def schedule_id(schedule: Schedule) -> str:
     return schedule.id or ("" if schedule == LIFETIME else schedule.text)
 
 
+def season_id(schedule: Schedule) -> str:
+    """Return the id of the schedule's season; empty if it has none."""
+    return "" if schedule.season is None else schedule.season.id
+
+
 def period_message(schedule: Schedule, period: Period) -> challenge_pb2.Period:
     """Return a period as a message."""
+    until = claim_end(schedule, period)
     return challenge_pb2.Period(
         schedule_id=schedule_id(schedule),
         start_time=timestamp_message(period.start),
         end_time=None if period.end is None else timestamp_message(period.end),
+        claim_end_time=None if until is None else timestamp_message(until),
+        season_id=season_id(schedule),
     )
 
 

@@ -41,7 +41,12 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
     columns = filled(arrays)
     lifetime = _view(columns[:15])
     completions = {**lifetime.completions, **completions_of_periods(current, *columns[23:])}
-    view = PlayerView(lifetime.tallies, lifetime.assignments, completions, period_tallies_of(*columns[15:23]), periods)
+    view = lifetime._replace(
+        completions=completions,
+        period_tallies=period_tallies_of(*columns[15:23]),
+        periods=periods,
+        ended=current.ended,
+    )
     return StoredPlayer(time_zone, view)
 
 
