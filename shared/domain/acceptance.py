@@ -11,7 +11,6 @@ from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import HOUR, SECOND, Instant
-from shared.domain.periods import Period
 from shared.domain.schedules import Schedule
 
 EVENT_ID_LENGTH_MAX = 64
