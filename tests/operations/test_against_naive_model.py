@@ -1,7 +1,8 @@
 """The operations against a naive model that keeps every event and computes everything by definition.
 
-Random catalogues with every counting and prerequisites; batches with repetitions, collisions of ids, in any order and
-over several days; activations, deactivations, claims, refunds and adjusted points between them.
+Random catalogues with every counting, schedules and prerequisites; batches with repetitions, collisions of ids, in any
+order and over several days; activations, deactivations, claims, refunds and adjusted points between them, at instants
+before and after the events.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from shared.domain.catalogue import (
     Scope,
     ScopeKind,
 )
+from shared.domain.current_periods import current_periods
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, Instant
 from shared.domain.progress import goal_status
-from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.standings import Standing
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -44,12 +45,13 @@ from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.support.databases import flushed, soon
-from tests.support.naive_model import NaiveModel
-from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of
+from tests.support.naive_model import Completed, NaiveModel
+from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants, with_goal
 
 PLAYERS = ("ann", "bob")
 # Few enough that an id comes again: as a repetition, with another content, and on another day.
 EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
+FIRST = FIRST_DAY * DAY
 NOW = (FIRST_DAY + 10) * DAY
 
 BOARDS = (
@@ -90,6 +92,12 @@ class Undo(NamedTuple):
     goal: Goal
 
 
+class Wait(NamedTuple):
+    """Players look from now on at this instant."""
+
+    now: Instant
+
+
 class Adjust(NamedTuple):
     """An operator adjusts points."""
 
@@ -97,7 +105,7 @@ class Adjust(NamedTuple):
     points: int
 
 
-Step: TypeAlias = Report | Switch | Take | Undo | Adjust
+Step: TypeAlias = Report | Switch | Take | Undo | Wait | Adjust
 
 _players = st.sampled_from(PLAYERS)
 _batches = st.lists(events(PLAYERS, EVENT_IDS), min_size=1, max_size=8)
@@ -108,7 +116,7 @@ _points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
     """Draw a catalogue and the steps of two players."""
-    catalogue = replace(draw(catalogues()), leaderboards=BOARDS)
+    catalogue = _with_prerequisites_of_one_schedule(draw(catalogues(schedules=(LIFETIME, DAILY, MONTHLY))))
     goals = goal_of(catalogue)
     step = (
         _reports
@@ -116,9 +124,19 @@ def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
         | st.builds(Switch, _players, goals, st.booleans())
         | st.builds(Take, _players, goals)
         | st.builds(Undo, _players, goals)
+        | st.builds(Wait, instants | st.just(NOW))
         | st.builds(Adjust, _players, _points)
     )
     return catalogue, draw(st.lists(step, min_size=1, max_size=12))
+
+
+def _with_prerequisites_of_one_schedule(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue with leaderboards, in which goals require only goals of their own schedule."""
+    schedules = {goal.id: goal.schedule for goal in catalogue.goals.values()}
+    for goal in catalogue.goals.values():
+        requires = tuple(other for other in goal.requires if schedules[other] == goal.schedule)
+        catalogue = with_goal(catalogue, replace(goal, requires=requires))
+    return replace(catalogue, leaderboards=BOARDS)
 
 
 class System:
@@ -128,12 +146,13 @@ class System:
         self.database = database
         self.catalogue = catalogue
         self.prefix = next(histories)
+        self.now = FIRST
         self.named: list[CompletionKey] = []
         self.granted: list[str] = []
-        self.claims: dict[tuple[str, str], str] = {}
-        """The grant of the current claim, by player and goal."""
+        self.claims: dict[Completed, str] = {}
+        """The grant of the current claim, by player, goal and period."""
 
-    def report(self, batch: Sequence[Event]) -> tuple[list[object], set[tuple[str, str]]]:
+    def report(self, batch: Sequence[Event]) -> tuple[list[object], set[Completed]]:
         """Return the verdicts and the completions."""
         sent = [event._replace(user_id=self.prefix + event.user_id) for event in batch]
         outcomes = flushed(self.database, self.catalogue, sent)
@@ -143,31 +162,33 @@ class System:
             assert all(self.catalogue.goals[key.goal_id].stat == event.stat for key in outcome.completions)
         self.named += completed
         return [outcome.verdict for outcome in outcomes], {
-            (key.user_id.removeprefix(self.prefix), key.goal_id) for key in completed
+            (key.user_id.removeprefix(self.prefix), key.goal_id, key.period_start) for key in completed
         }
 
     def set_active(self, player: str, goal: Goal, active: bool) -> None:
-        set_goal_active(self.database, self.catalogue, self.prefix + player, goal, active, NOW, soon())
+        set_goal_active(self.database, self.catalogue, self.prefix + player, goal, active, self.now, soon())
 
-    def claim(self, player: str, goal: Goal) -> type[ChallengeError] | None:
-        """Return why the claim is refused; None if it is accepted."""
+    def claim(self, player: str, goal: Goal) -> type[ChallengeError] | Instant:
+        """Return why the claim is refused, or the start of the claimed period."""
         try:
-            claim = claim_reward(self.database, self.catalogue, self.prefix + player, goal, None, NOW, soon())
+            claim = claim_reward(self.database, self.catalogue, self.prefix + player, goal, None, self.now, soon())
         except ChallengeError as refusal:
             return type(refusal)
-        assert claim.key == CompletionKey(self.prefix + player, goal.id, LIFETIME_START, 1)
+        start = claim.key.period_start
+        assert claim.key == CompletionKey(self.prefix + player, goal.id, start, 1)
         self.granted.append(claim.grant_id)
-        self.claims[player, goal.id] = claim.grant_id
-        return None
+        self.claims[player, goal.id, start] = claim.grant_id
+        return start
 
-    def refund(self, player: str, goal: Goal) -> bool:
-        """Refund, and return whether there was a claim."""
-        granted = self.claims.pop((player, goal.id), None)
-        if granted is None:
-            return False
+    def refund(self, player: str, goal: Goal) -> Completed | None:
+        """Refund the claim of the newest period, and return it; None if there was none."""
+        claimed = max((key for key in self.claims if key[:2] == (player, goal.id)), default=None)
+        if claimed is None:
+            return None
+        granted = self.claims.pop(claimed)
         action = OperatorAction(Act.REFUND, lambda status: refunded(status, NOW), "ada", "a test")
         perform(self.database, UUID(granted), action, NOW, soon(), dry=False)
-        return True
+        return claimed
 
     def adjust(self, player: str, points: int) -> None:
         initialize_player(self.database, self.prefix + player, None, NOW, soon())
@@ -178,13 +199,13 @@ class System:
         """Return goals completed, rewards claimed and points, after comparing them with a recalculation."""
         user_id = self.prefix + player
         assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
-        statistics = read_player_statistics(self.database, self.catalogue, user_id, NOW, soon())
+        statistics = read_player_statistics(self.database, self.catalogue, user_id, self.now, soon())
         total = statistics.standings.get(EVERYTHING, Standing())
         return total.completed, total.claimed, total.points
 
     def statuses(self, player: str) -> dict[str, tuple[object, ...]]:
         """Return active, locked, state and progress of every goal."""
-        view = view_player(self.database, self.prefix + player, soon())
+        view = view_player(self.database, self.prefix + player, soon(), current_periods(self.catalogue, self.now))
         return {goal.id: goal_status(goal, view, self.catalogue)[:4] for goal in self.catalogue.goals.values()}
 
 
@@ -202,8 +223,11 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
         case Take(player, goal):
             assert system.claim(player, goal) == model.claim(player, goal)
         case Undo(player, goal):
-            assert system.refund(player, goal) == ((player, goal.id) in model.claimed)
-            model.claimed.discard((player, goal.id))
+            claimed = max((key for key in model.claimed if key[:2] == (player, goal.id)), default=None)
+            assert system.refund(player, goal) == claimed
+            model.claimed -= {claimed}
+        case Wait(now):
+            system.now = model.now = now
         case Adjust(player, points):
             system.adjust(player, points)
             model.adjusted[player] += points
@@ -219,7 +243,7 @@ def test_every_goal_of_every_player_matches_the_naive_model(
     one_connection: Database, story: tuple[Catalogue, list[Step]]
 ) -> None:
     catalogue, steps = story
-    system, model = System(one_connection, catalogue), NaiveModel(catalogue)
+    system, model = System(one_connection, catalogue), NaiveModel(catalogue, FIRST)
     for step in steps:
         compare(system, model, step)
     assert len(set(system.named)) == len(system.named)

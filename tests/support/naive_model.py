@@ -3,89 +3,137 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from shared.domain.catalogue import Catalogue, Counting, Goal
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.instant import DAY
+from shared.domain.instant import DAY, Instant
 from shared.domain.progress import GoalState
+from shared.domain.schedules import CLAIM_GRACE_DEFAULT
+from tests.support.periods import period_of
+
+Completed = tuple[str, str, Instant]
+"""A player, a goal, and the start of the period in which it is completed."""
 
 
 class NaiveModel:
     """The expected behaviour of the system, for any number of players."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, now: Instant) -> None:
+        self.now = now
+        """The instant at which players look, switch and claim."""
         self.goals = tuple(catalogue.goals.values())
+        self.by_id = catalogue.goals
         self.events: dict[tuple[str, str, int], Event] = {}
         self.chosen: dict[tuple[str, str], bool] = {}
-        self.frozen: dict[tuple[str, str], int] = {}
-        self.completed: set[tuple[str, str]] = set()
-        self.claimed: set[tuple[str, str]] = set()
+        self.frozen: dict[Completed, int] = {}
+        self.completed: set[Completed] = set()
+        self.claimed: set[Completed] = set()
         self.adjusted: Counter[str] = Counter()
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
-        """Apply events; of those with the same player, id and day only the first counts."""
-        verdicts = []
+        """Apply events; of those with the same player, id and day only the first counts.
+
+        They complete what they bring to its target, in whatever period they happened.
+        """
+        before, verdicts = list(self.events.values()), []
         for event in events:
             key = (event.user_id, event.event_id, event.time // DAY)
             verdicts.append(Verdict.DUPLICATE if key in self.events else Verdict.APPLIED)
             self.events.setdefault(key, event)
-        self._complete(event.user_id for event in events)
+        for event in events:
+            for goal in self.goals:
+                key_of = (event.user_id, goal.id, self._start(goal, event.time))
+                reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
+                if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
+                    self.completed.add(key_of)
         return verdicts
 
     def set_active(self, user_id: str, goal: Goal, active: bool) -> None:
         """Activate or deactivate a goal; nothing changes if it is already set."""
         if self.is_active(user_id, goal) == active:
             return
-        shown = self.status(user_id, goal)[3]
+        key, shown = self._current(user_id, goal), self.status(user_id, goal)[3]
+        was_completed = self._is_completed(key)
         self.chosen[user_id, goal.id] = active
-        self.frozen[user_id, goal.id] = shown
-        self._complete([user_id])
+        for frozen in [each for each in self.frozen if each[:2] == key[:2]]:
+            del self.frozen[frozen]
+        self.frozen[key] = shown
+        if was_completed or self._is_completed(key):
+            self.completed.add(key)
 
-    def claim(self, user_id: str, goal: Goal) -> type[ChallengeError] | None:
-        """Claim the reward; return the error if the claim is refused, else None."""
-        active, locked, state, _ = self.status(user_id, goal)
-        if state is GoalState.CLAIMED:
+    def claim(self, user_id: str, goal: Goal) -> type[ChallengeError] | Instant:
+        """Claim the reward; return the error if the claim is refused, else the start of the period.
+
+        The current period is claimed if the goal is completed in it, else the newest past one.
+        """
+        current = self._current(user_id, goal)
+        past = [key for key in self.completed if key[:2] == current[:2] and key[2] < current[2] and self._lasts(key)]
+        if self._is_completed(current) or not past:
+            key, locked = current, self._is_locked(goal, self._is_met(current))
+        else:
+            key = max(past)
+            locked = self._is_locked(goal, lambda required: (user_id, required.id, key[2]) in self.completed)
+        if key in self.claimed:
             return AlreadyClaimed
-        if not active:
+        if not self.is_active(user_id, goal):
             return GoalInactive
-        if state is not GoalState.COMPLETED:
+        if not self._is_completed(key):
             return GoalNotCompleted
         if locked:
             return GoalLocked
-        self.claimed.add((user_id, goal.id))
-        return None
+        self.completed.add(key)
+        self.claimed.add(key)
+        return key[2]
 
     def status(self, user_id: str, goal: Goal) -> tuple[bool, bool, GoalState, int]:
-        """Return active, locked, state and progress."""
-        active = self.is_active(user_id, goal)
-        locked = any((user_id, required) not in self.completed for required in goal.requires)
-        if (user_id, goal.id) in self.claimed:
+        """Return active, locked, state and progress in the current period."""
+        active, key = self.is_active(user_id, goal), self._current(user_id, goal)
+        locked = self._is_locked(goal, self._is_met(key))
+        if key in self.claimed:
             return active, locked, GoalState.CLAIMED, goal.target
-        if (user_id, goal.id) in self.completed:
+        if self._is_completed(key):
             return active, locked, GoalState.COMPLETED, goal.target
-        shown = self._shown(user_id, goal) if active else self.frozen.get((user_id, goal.id), 0)
+        shown = self._shown(*key) if active else self.frozen.get(key, 0)
         progress = max(0, min(shown, goal.target))
         return active, locked, GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED, progress
 
     def reached(self, user_id: str) -> tuple[int, int, int]:
-        """Return the numbers of completed goals and claimed rewards, and the points."""
-        completed = [goal for goal in self.goals if (user_id, goal.id) in self.completed]
-        claimed = sum((user_id, goal.id) in self.claimed for goal in completed)
+        """Return the numbers of completions and claimed rewards, and the points."""
+        completed = [self.by_id[goal_id] for player, goal_id, _ in self.completed if player == user_id]
+        claimed = sum(player == user_id for player, _, _ in self.claimed)
         return len(completed), claimed, sum(goal.points for goal in completed) + self.adjusted[user_id]
 
     def is_active(self, user_id: str, goal: Goal) -> bool:
         return self.chosen.get((user_id, goal.id), goal.default_assigned)
 
-    def _complete(self, user_ids: Iterable[str]) -> None:
-        for user_id in set(user_ids):
-            for goal in self.goals:
-                if self.is_active(user_id, goal) and self._judged(user_id, goal) >= goal.target:
-                    self.completed.add((user_id, goal.id))
+    def _start(self, goal: Goal, instant: Instant) -> Instant:
+        return period_of(goal.schedule, instant).start
 
-    def _judged(self, user_id: str, goal: Goal) -> int:
-        counted = self._counted(user_id, goal)
+    def _current(self, user_id: str, goal: Goal) -> Completed:
+        return user_id, goal.id, self._start(goal, self.now)
+
+    def _lasts(self, key: Completed) -> bool:
+        """Return True if the reward of the period can still be claimed."""
+        end = period_of(self.by_id[key[1]].schedule, key[2]).end
+        return end is None or end + CLAIM_GRACE_DEFAULT > self.now
+
+    def _is_completed(self, key: Completed) -> bool:
+        """Return True if a completion is stored, or the goal is satisfied without one in the current period."""
+        user_id, goal_id, start = key
+        goal = self.by_id[goal_id]
+        satisfied = start == self._start(goal, self.now) and self._judged(*key) >= goal.target
+        return key in self.completed or (satisfied and self.is_active(user_id, goal) and not goal.suspended)
+
+    def _is_met(self, key: Completed) -> Callable[[Goal], bool]:
+        return lambda required: self._is_completed(self._current(key[0], required))
+
+    def _is_locked(self, goal: Goal, is_met: Callable[[Goal], bool]) -> bool:
+        return not all(is_met(self.by_id[required]) for required in goal.requires)
+
+    def _judged(self, user_id: str, goal_id: str, start: Instant, among: Sequence[Event] | None = None) -> int:
+        goal, counted = self.by_id[goal_id], self._counted(user_id, goal_id, start, among)
         match goal.counting:
             case Counting.SUM:
                 return min(2**62, sum(event.delta or 0 for event in counted))
@@ -96,11 +144,16 @@ class NaiveModel:
             case Counting.LATEST | Counting.HIGHEST:
                 return max((event.value for event in counted if event.value is not None), default=0)
 
-    def _shown(self, user_id: str, goal: Goal) -> int:
-        if goal.counting is not Counting.LATEST:
-            return self._judged(user_id, goal)
-        with_value = [(event.time, event.value) for event in self._counted(user_id, goal) if event.value is not None]
-        return max(with_value, default=(0, 0))[1]
+    def _shown(self, user_id: str, goal_id: str, start: Instant) -> int:
+        if self.by_id[goal_id].counting is not Counting.LATEST:
+            return self._judged(user_id, goal_id, start)
+        counted = self._counted(user_id, goal_id, start)
+        return max(((event.time, event.value) for event in counted if event.value is not None), default=(0, 0))[1]
 
-    def _counted(self, user_id: str, goal: Goal) -> list[Event]:
-        return [event for event in self.events.values() if event.user_id == user_id and event.stat == goal.stat]
+    def _counted(self, user_id: str, goal_id: str, start: Instant, among: Sequence[Event] | None = None) -> list[Event]:
+        goal = self.by_id[goal_id]
+        return [
+            event
+            for event in (self.events.values() if among is None else among)
+            if event.user_id == user_id and event.stat == goal.stat and self._start(goal, event.time) == start
+        ]

@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey, Event, Verdict
-from shared.domain.instant import day_of
+from shared.domain.instant import DAY, Instant, day_of
 from shared.domain.progress import GoalStatus, goal_status
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
 from tests.support.databases import flushed, soon
-from tests.support.strategies import catalogues, events
+from tests.support.strategies import DAYS, FIRST_DAY, catalogues, events
 
+SCHEDULES = (LIFETIME, DAILY, MONTHLY)
 PLAYERS = ("ann", "bob")
 numbers = count()
 
@@ -30,14 +33,14 @@ distinct_events = st.lists(
 """If two events of a player and day have one id, the first to arrive counts: these do depend on the order."""
 
 
-class Schedule:
+class Arrival:
     """One order and batching of the events, for separate players."""
 
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
         self._database = database
         self._catalogue = catalogue
-        self._prefix = f"schedule {next(numbers)}, "
-        self.completed: list[tuple[str, str]] = []
+        self._prefix = f"arrival {next(numbers)}, "
+        self.completed: list[tuple[str, str, Instant]] = []
         self.applied = 0
 
     def report(self, batch: Sequence[Event]) -> None:
@@ -46,19 +49,18 @@ class Schedule:
             self.completed += map(self._named, outcome.completions)
             self.applied += outcome.verdict is Verdict.APPLIED
 
-    def _named(self, key: CompletionKey) -> tuple[str, str]:
-        return key.user_id.removeprefix(self._prefix), key.goal_id
+    def _named(self, key: CompletionKey) -> tuple[str, str, Instant]:
+        return key.user_id.removeprefix(self._prefix), key.goal_id, key.period_start
 
-    def statuses(self) -> dict[str, list[GoalStatus]]:
-        """Return the status of every goal without completion times, which depend on the order."""
-        views = {player: view_player(self._database, self._prefix + player, soon()) for player in PLAYERS}
-        return {
-            player: [
-                goal_status(goal, view, self._catalogue)._replace(complete_time=None)
-                for goal in self._catalogue.goals.values()
-            ]
-            for player, view in views.items()
-        }
+    def statuses(self) -> dict[tuple[str, Instant], list[GoalStatus]]:
+        """Return the status of every goal on each day, without completion times, which depend on the order."""
+        looks = [(player, day * DAY) for player in PLAYERS for day in range(FIRST_DAY, FIRST_DAY + DAYS)]
+        return {(player, now): self._statuses_at(player, now) for player, now in looks}
+
+    def _statuses_at(self, player: str, now: Instant) -> list[GoalStatus]:
+        view = view_player(self._database, self._prefix + player, soon(), current_periods(self._catalogue, now))
+        goals = self._catalogue.goals.values()
+        return [goal_status(goal, view, self._catalogue)._replace(complete_time=None) for goal in goals]
 
 
 def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[list[Event]]:
@@ -73,11 +75,11 @@ def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[l
     return batches
 
 
-@given(catalogues(), distinct_events, st.randoms(use_true_random=False))
+@given(catalogues(schedules=SCHEDULES), distinct_events, st.randoms(use_true_random=False))
 def test_any_batching_of_the_same_events_gives_the_same_result(
     one_connection: Database, catalogue: Catalogue, reported: list[Event], chance: random.Random
 ) -> None:
-    at_once, in_parts = Schedule(one_connection, catalogue), Schedule(one_connection, catalogue)
+    at_once, in_parts = Arrival(one_connection, catalogue), Arrival(one_connection, catalogue)
     at_once.report(reported)
     for batch in shuffled_batches(reported, chance):
         in_parts.report(batch)
@@ -86,14 +88,14 @@ def test_any_batching_of_the_same_events_gives_the_same_result(
     assert in_parts.applied == at_once.applied
 
 
-@given(catalogues(), distinct_events)
+@given(catalogues(schedules=SCHEDULES), distinct_events)
 def test_a_redelivered_batch_changes_nothing(
     one_connection: Database, catalogue: Catalogue, reported: list[Event]
 ) -> None:
-    schedule = Schedule(one_connection, catalogue)
-    schedule.report(reported)
-    before, applied, completed = schedule.statuses(), schedule.applied, list(schedule.completed)
-    schedule.report(reported)
-    schedule.report(reported[::-1])
-    assert schedule.statuses() == before
-    assert (schedule.applied, schedule.completed) == (applied, completed)
+    arrival = Arrival(one_connection, catalogue)
+    arrival.report(reported)
+    before, applied, completed = arrival.statuses(), arrival.applied, list(arrival.completed)
+    arrival.report(reported)
+    arrival.report(reported[::-1])
+    assert arrival.statuses() == before
+    assert (arrival.applied, arrival.completed) == (applied, completed)
