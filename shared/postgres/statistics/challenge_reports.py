@@ -33,6 +33,7 @@ class Counted(NamedTuple):
     started: int
     """Players who made progress with one of its goals while it was active, or completed one."""
     completed: int
+    """Pairs of a player and a goal that the player has completed, in however many periods."""
     claimed: int
 
 
@@ -90,6 +91,7 @@ def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) 
         text_array([str(goal.default_assigned) for goal in every]),
         after,
         last,
+        text_array([goal.schedule.text for goal in every]),
     )
     return [Counted(*row) for row in rows]
 

@@ -27,41 +27,50 @@ SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer
 -- Count, in a range of players, who has started the challenges of a catalogue, and what was completed and claimed in
 -- all challenges that ever were. A player has started a challenge with progress in a goal that is active by default and
 -- was not switched off, or that was switched on; with frozen progress; or with a completion. Goals of one challenge
--- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them.
+-- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them. A
+-- goal with a schedule has begun with progress in any period. A player who has completed it in several periods counts
+-- once: standings have all of them, so challenges with such goals are counted by completions.
 -- $1 challenge_ids, $2 goal_ids, $3 sources, $4 stat_codes, $5 measures, $6 default_assigned, $7 after_user_id,
--- $8 last_user_id
+-- $8 last_user_id, $9 schedules
 WITH goal AS (
-    SELECT challenge_id, goal_id, source, stat_code, measure, default_assigned
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
-        AS defined (challenge_id, goal_id, source, stat_code, measure, default_assigned)
+    SELECT challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $9::text[], $5::text[], $6::boolean[])
+        AS defined (challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned)
+),
+repeating AS (
+    SELECT DISTINCT challenge_id FROM goal WHERE schedule <> 'lifetime'
 ),
 watched AS (
-    SELECT challenge_id, source, stat_code, measure, count(*) AS goals
+    SELECT challenge_id, source, stat_code, schedule, measure, count(*) AS goals
     FROM goal
     WHERE default_assigned
-    GROUP BY challenge_id, source, stat_code, measure
+    GROUP BY challenge_id, source, stat_code, schedule, measure
 ),
 switched_off AS (
-    SELECT assignment.user_id, challenge_id, source, stat_code, measure, count(*) AS goals
+    SELECT assignment.user_id, challenge_id, source, stat_code, schedule, measure, count(*) AS goals
     FROM assignment
     JOIN goal ON goal.goal_id = assignment.goal_id AND goal.default_assigned
     WHERE assignment.user_id > $7 AND assignment.user_id <= $8 AND NOT assignment.active
-    GROUP BY assignment.user_id, challenge_id, source, stat_code, measure
+    GROUP BY assignment.user_id, challenge_id, source, stat_code, schedule, measure
 ),
 progress AS (
-    SELECT user_id, source, stat_code, sum, events, highest, day_count
+    SELECT user_id, source, stat_code, schedule, sum, events, highest, day_count
     FROM tally
-    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime'
+    WHERE user_id > $7 AND user_id <= $8 AND (schedule = 'lifetime' OR schedule = ANY ($9::text[]))
 ),
 begun AS (
     SELECT watched.challenge_id, progress.user_id
     FROM watched
-    JOIN progress ON progress.source = watched.source AND progress.stat_code = watched.stat_code
+    JOIN progress
+        ON progress.source = watched.source
+        AND progress.stat_code = watched.stat_code
+        AND progress.schedule = watched.schedule
     LEFT JOIN switched_off
         ON switched_off.user_id = progress.user_id
         AND switched_off.challenge_id = watched.challenge_id
         AND switched_off.source = watched.source
         AND switched_off.stat_code = watched.stat_code
+        AND switched_off.schedule = watched.schedule
         AND switched_off.measure = watched.measure
     WHERE switched_off.goals IS DISTINCT FROM watched.goals
         AND CASE watched.measure
@@ -75,6 +84,7 @@ begun AS (
         ON progress.user_id = assignment.user_id
         AND progress.source = goal.source
         AND progress.stat_code = goal.stat_code
+        AND progress.schedule = goal.schedule
     WHERE assignment.user_id > $7 AND assignment.user_id <= $8
         AND CASE
             WHEN NOT assignment.active THEN frozen_progress
@@ -95,7 +105,19 @@ reached AS (
     SELECT scope_id AS challenge_id, sum(completed) AS completed, sum(claimed) AS claimed
     FROM standing
     WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime' AND scope = 'challenge'
+        AND scope_id NOT IN (SELECT challenge_id FROM repeating)
     GROUP BY scope_id
+    UNION ALL
+    SELECT challenge_id, count(*), count(*) FILTER (WHERE claimed)
+    FROM (
+        SELECT challenge_id, bool_or(claim_time IS NOT NULL) AS claimed
+        FROM completion
+        WHERE EXISTS (SELECT FROM repeating)
+            AND user_id > $7 AND user_id <= $8
+            AND challenge_id IN (SELECT challenge_id FROM repeating)
+        GROUP BY challenge_id, user_id, goal_id
+    ) AS once
+    GROUP BY challenge_id
 )
 SELECT challenge_id, coalesce(started, 0)::bigint, coalesce(completed, 0)::bigint, coalesce(claimed, 0)::bigint
 FROM started

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.current_periods import current_periods
 from shared.domain.events import Event
-from shared.domain.instant import SECOND
+from shared.domain.instant import DAY, SECOND
 from shared.domain.progress import PlayerView, is_active
 from shared.operations.goals.view_player import view_player
 from shared.operations.statistics import challenge_reports as operations
@@ -31,11 +32,12 @@ from tests.operations.test_against_naive_model import (
     System,
     Take,
     Undo,
+    Wait,
     stories,
 )
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
-from tests.support.strategies import KILLS
+from tests.support.strategies import DAYS, FIRST_DAY, KILLS
 
 MINUTE = 60 * SECOND
 CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
@@ -44,7 +46,7 @@ CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
 def has_begun(challenge_id: str, view: PlayerView, catalogue: Catalogue) -> bool:
     """Return whether a player has made progress with an active goal of the challenge, or completed one."""
     for each in catalogue.challenge_by_id[challenge_id].goals:
-        assignment, tally = view.assignments.get(each.id), view.tallies.get(each.stat)
+        assignment, tally = view.assignments.get(each.id), view.tally_of(each)
         if each.id in view.completions:
             return True
         if is_active(each, assignment, None):
@@ -65,6 +67,8 @@ def do(system: System, step: Step) -> None:
             system.claim(player, taken)
         case Undo(player, undone):
             system.refund(player, undone)
+        case Wait(now):
+            system.now = now
         case Adjust(player, points):
             system.adjust(player, points)
 
@@ -83,18 +87,27 @@ def test_counts_equal_those_of_reading_every_player(
     system = System(one_connection, catalogue)
     for step in steps:
         do(system, step)
-    views = [view_player(one_connection, system.prefix + player, soon()) for player in PLAYERS]
+    looks = [current_periods(catalogue, day * DAY) for day in range(FIRST_DAY, FIRST_DAY + DAYS)]
+    views = {
+        player: [view_player(one_connection, system.prefix + player, soon(), look) for look in looks]
+        for player in PLAYERS
+    }
+    completed = {
+        (player, goal_id) for player, of_player in views.items() for view in of_player for goal_id in view.completions
+    }
+    claimed = {
+        (player, goal_id)
+        for player, of_player in views.items()
+        for view in of_player
+        for goal_id, completion in view.completions.items()
+        if completion.claim_time is not None
+    }
     expected = [
         ChallengeReport(
             challenge.id,
-            sum(has_begun(challenge.id, view, catalogue) for view in views),
-            sum(each.id in view.completions for each in challenge.goals for view in views),
-            sum(
-                completion.claim_time is not None
-                for view in views
-                for goal_id, completion in view.completions.items()
-                if catalogue.goals[goal_id].challenge_id == challenge.id
-            ),
+            sum(any(has_begun(challenge.id, view, catalogue) for view in of_player) for of_player in views.values()),
+            sum(catalogue.goals[goal_id].challenge_id == challenge.id for _, goal_id in completed),
+            sum(catalogue.goals[goal_id].challenge_id == challenge.id for _, goal_id in claimed),
             NOW,
         )
         for challenge in catalogue.challenges
