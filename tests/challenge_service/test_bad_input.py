@@ -100,6 +100,7 @@ BAD: dict[str, list[Bad]] = {
     "InitializePlayerRequest.omit_goals": NOTHING,
     "ListChallengesRequest.user_id": REQUIRED_ID,
     "ListChallengesRequest.active_only": NOTHING,
+    "ListChallengesRequest.upcoming": NOTHING,
     "ListChallengesRequest.challenge_ids": [
         *(Bad(f"second is {bad.problem}", ["arena", bad.value], violation="challenge_ids[1]") for bad in REQUIRED_ID),
         Bad("too many", ["arena"] * (CHALLENGE_IDS_MAX + 1)),
