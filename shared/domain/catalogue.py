@@ -91,11 +91,9 @@ class Goal:
     schedule: Schedule = LIFETIME
     """The goal has progress and a completion of its own in each period of this schedule."""
     suspended: bool = False
-    """True if events count no more for it; what is completed can still be claimed."""
+    """True if nothing completes the goal any more. What is completed can still be claimed."""
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
-    suspended: bool = False
-    """True if nothing completes the goal any more. What is completed can still be claimed."""
 
 
 class ScopeKind(StrEnum):
