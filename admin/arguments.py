@@ -6,6 +6,7 @@ import getpass
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import click
 
@@ -15,6 +16,8 @@ from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
 from shared.domain.instant import Instant, to_instant
 
 REASON_LENGTH_MAX = 500
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def identifier(length_max: int = ID_LENGTH_MAX) -> Callable[[str], str]:
@@ -73,6 +76,20 @@ def instant(text: str) -> Instant:
     except ValueError:
         raise click.BadParameter(f"{text!r} is no date or time such as 2026-11-25 or 2026-11-25T12:00Z") from None
     return to_instant(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+
+
+def count_option(
+    name: str, least: int, most: int, default: int | None, text: str, metavar: str = "N"
+) -> Callable[[_F], _F]:
+    """Return an option for a whole number between two bounds, both allowed."""
+    return click.option(
+        name,
+        type=click.IntRange(least, most),
+        default=default,
+        show_default=default is not None,
+        metavar=metavar,
+        help=text,
+    )
 
 
 player = click.argument("player", type=identifier(), help="The player's id.")

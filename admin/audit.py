@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from admin.arguments import player
+from admin.arguments import count_option, player
 from admin.opening import deadline, open_database
 from admin.terminal import say, show
 from shared.domain.instant import HOUR
@@ -17,14 +17,7 @@ HORIZON_H_MAX = 720
 
 @click.command(epilog="Exit status: 0 no event is missing from the tallies, 1 one is, or the database is away.")
 @player
-@click.option(
-    "--horizon-h",
-    type=click.IntRange(1, HORIZON_H_MAX),
-    default=72,
-    show_default=True,
-    metavar="H",
-    help="The ledger's horizon (EVENT_HORIZON_H).",
-)
+@count_option("--horizon-h", 1, HORIZON_H_MAX, 72, "The ledger's horizon (EVENT_HORIZON_H).", metavar="H")
 def audit(player: str, horizon_h: int) -> int:
     """Compare a player's tallies with the events that the ledger kept.
 

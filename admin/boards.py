@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import exactly_one, instant
+from admin.arguments import count_option, exactly_one, instant
 from admin.leaderboard_access import (
     LeaderboardAccess,
     board_of,
@@ -38,14 +38,7 @@ def boards() -> None:
 
 
 @boards.command("list")
-@click.option(
-    "--finals",
-    type=click.IntRange(0, FINALS_MAX),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Include the newest N final rankings of each leaderboard.",
-)
+@count_option("--finals", 0, FINALS_MAX, 1, "Include the newest N final rankings of each leaderboard.")
 def list_rankings(finals: int) -> None:
     """List the rankings of all leaderboards: where they are read from, and how fresh they are."""
     catalogue = load_catalogue()
@@ -92,14 +85,7 @@ def _row(
 @boards.command()
 @click.argument("board", help="A leaderboard's id.")
 @click.option("--period", type=instant, metavar="INSTANT", help="The period that contains INSTANT (default: now).")
-@click.option(
-    "--top",
-    type=click.IntRange(1, PLAYERS_MAX),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help=f"Number of players, 1 to {PLAYERS_MAX}.",
-)
+@count_option("--top", 1, PLAYERS_MAX, 10, "Number of players.")
 def show(board: str, period: Instant | None, top: int) -> None:
     """Show the first players of a leaderboard, as the services return them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from admin.arguments import count_option
 from admin.opening import database_address, stop
 from admin.terminal import say
 from shared.postgres import schema
@@ -22,11 +23,12 @@ def roles() -> None:
 
 
 @click.command()
-@click.option(
+@count_option(
     "--back",
-    type=click.IntRange(1, BACK_MAX),
-    metavar="N",
-    help="Undo the newest N migrations instead. Their tables are dropped with all that they hold.",
+    1,
+    BACK_MAX,
+    None,
+    "Undo the newest N migrations instead. Their tables are dropped with all that they hold.",
 )
 def migrate(back: int | None) -> None:
     """Apply the migrations that the database at DATABASE_URL lacks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import dry_run
+from admin.arguments import count_option, dry_run
 from admin.cache_steps import build_rankings, clear_redis, fill_buffers, read_tops
 from admin.database_steps import repair_indexes, tidy_tables
 from admin.leaderboard_access import leaderboard_access
@@ -30,14 +30,7 @@ PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
 )
 @click.option("--full", is_flag=True, help="All four.")
 @dry_run
-@click.option(
-    "--warm-players",
-    type=click.IntRange(0, PLAYERS_MAX),
-    default=PLAYERS_DEFAULT,
-    show_default=True,
-    metavar="N",
-    help=f"Read the rows of at most N players, 0 to {PLAYERS_MAX:,}.",
-)
+@count_option("--warm-players", 0, PLAYERS_MAX, PLAYERS_DEFAULT, "Read the rows of at most N players.")
 def optimize(full: bool, dry_run: bool, warm_players: int, **parts: bool) -> int:
     """Repair indexes, vacuum tables, clear and warm caches.
 

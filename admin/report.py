@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from admin.arguments import count_option
 from admin.opening import database_address, open_cache_if_set, stop
 from admin.terminal import bytes_text, say, say_error, share_text, show, time_text
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
@@ -19,14 +20,7 @@ TEXT_WIDTH = 120
 
 
 @click.command(epilog="Exit status: 0, or 1 if a part could not be read.")
-@click.option(
-    "--statements",
-    type=click.IntRange(1, STATEMENTS_MAX),
-    default=STATEMENTS_DEFAULT,
-    show_default=True,
-    metavar="N",
-    help="Show the N most expensive statements.",
-)
+@count_option("--statements", 1, STATEMENTS_MAX, STATEMENTS_DEFAULT, "Show the N most expensive statements.")
 def report(statements: int) -> int:
     """Show slow statements, use of indexes, bloat and cache hits.
 

@@ -38,9 +38,7 @@ def rewards() -> None:
 )
 @click.option("--provider", help="Only grants of this provider.")
 @click.option("--player", help="Only grants of this player.")
-@click.option(
-    "--limit", type=click.IntRange(1, LISTED_MAX), default=50, show_default=True, metavar="N", help="At most N grants."
-)
+@arguments.count_option("--limit", 1, LISTED_MAX, 50, "At most N grants.")
 @click.option("--ids", is_flag=True, help="Print only the grants' ids, for xargs.")
 def list_(states: Sequence[ClaimState], provider: str | None, player: str | None, limit: int, *, ids: bool) -> None:
     """List grants, the oldest claims first."""

@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from admin.arguments import count_option
 from admin.leaderboard_access import LeaderboardAccess, count_players, open_leaderboards, print_waiting_changes
 from admin.terminal import period_text, progress_bars, ranking_text, show
 from shared.domain.scores import RankingKey
@@ -23,12 +24,7 @@ SAMPLE_MAX = 100_000
     epilog="Exit status: 0 no score in Redis differs (the database answers for those it lacks), 1 some do, even "
     "after --repair."
 )
-@click.option(
-    "--sample",
-    type=click.IntRange(1, SAMPLE_MAX),
-    metavar="N",
-    help=f"Compare N players of each ranking, 1 to {SAMPLE_MAX:,} (default: {SAMPLE_DEFAULT}).",
-)
+@count_option("--sample", 1, SAMPLE_MAX, None, f"Compare N players of each ranking (default: {SAMPLE_DEFAULT}).")
 @click.option("--all", "every", is_flag=True, help="Compare all players, and find those that only Redis has.")
 @click.option("--repair", is_flag=True, help="Build rankings that differ or are missing, and compare again.")
 def verify(sample: int | None, *, every: bool, repair: bool) -> int:
