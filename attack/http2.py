@@ -114,6 +114,12 @@ class NeverReading(_Connections):
         self._message = b"\0" + len(body).to_bytes(4, "big") + body
 
     def _misbehave_on(self, connection: socket.socket) -> None:
+        try:
+            self._call_on(connection)
+        except ConnectionError:
+            self.ended += 1
+
+    def _call_on(self, connection: socket.socket) -> None:
         hung_up = select.poll()
         hung_up.register(connection, select.POLLRDHUP)
         stream = 1

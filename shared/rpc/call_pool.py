@@ -100,13 +100,14 @@ class CallPool(ThreadPoolExecutor):
     a call reports its own outcome; a future with its lock and condition would cost a tenth of the CPU of an empty call.
     """
 
-    def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX) -> None:
-        """With `waiting_max` 0, a call that finds no idle thread is refused."""
-        # An executor has at least one thread. It is never used: work goes to `_Worker` threads.
+    def __init__(self, threads: int, name: str, *, waiting_max: int = WAITING_MAX, wait_s: float | None = None) -> None:
+        """Let a call wait for `wait_s` seconds, by default `WAIT_S`, before it may be refused."""
+        # An executor has at least one thread. It is never used.
         super().__init__(1)
         self._name = name
         self._threads_max = threads
         self._waiting_max = waiting_max
+        self._wait_s = WAIT_S if wait_s is None else wait_s
         self._lock = threading.Lock()
         self._in_use = 0
         self._workers: list[_Worker] = []
@@ -196,7 +197,7 @@ class CallPool(ThreadPoolExecutor):
     def _next(self) -> Callable[[], object] | None:
         if not self._waiting:
             return None
-        in_time = time.monotonic() - self._waiting[0].since <= WAIT_S
+        in_time = time.monotonic() - self._waiting[0].since <= self._wait_s
         return (self._waiting.popleft() if in_time else self._waiting.pop()).run
 
     def _refuse_until_closed(self) -> None:
@@ -221,7 +222,7 @@ class CallPool(ThreadPoolExecutor):
     def _take_overdue(self, now: float, count_max: int) -> deque[Callable[[], object]]:
         """Remove and return the calls that have waited too long, oldest first."""
         overdue: deque[Callable[[], object]] = deque()
-        while self._waiting and now - self._waiting[0].since > WAIT_S and len(overdue) < count_max:
+        while self._waiting and now - self._waiting[0].since > self._wait_s and len(overdue) < count_max:
             overdue.append(self._waiting.popleft().run)
         return overdue
 

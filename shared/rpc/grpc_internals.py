@@ -37,22 +37,26 @@ _LEFT: Final = _Left()
 class ServerCall:
     """A call that gRPC has accepted."""
 
-    __slots__ = ("_rpc_event", "_state", "responded_at", "waiting_since")
+    __slots__ = ("_peer", "_rpc_event", "_state", "cancelled_at", "responded_at", "waiting_since")
 
     def __init__(self, rpc_event: Any, state: Any) -> None:
         """`rpc_event` and `state` as gRPC submits them to an executor."""
         self._rpc_event = rpc_event
         self._state = state
+        self._peer = ""
         self.waiting_since = 0.0
         """When it began to wait for its request, on the monotonic clock in seconds."""
         self.responded_at = 0.0
         """When its response was first seen to be complete, on the monotonic clock in seconds; 0 before."""
+        self.cancelled_at = 0.0
+        """When it was cancelled because its response was not read, on the monotonic clock in seconds; 0 before."""
 
     @property
     def peer(self) -> str:
-        """The connection: the caller's address and port."""
-        peer: str = self._rpc_event.call.peer().decode("utf-8", "replace")
-        return peer
+        """The connection: the caller's address and port. Empty if the call was cancelled before this is first read."""
+        if not self._peer:
+            self._peer = self._rpc_event.call.peer().decode("utf-8", "replace")
+        return self._peer
 
     @property
     def is_active(self) -> bool:
@@ -79,11 +83,13 @@ class ServerCall:
             self._rpc_event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), on_message)
             self._state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
 
-    def on_end(self, ended: Callable[[], None]) -> None:
-        """Call `ended` once the call is over and the caller has read the status or is gone."""
+    def on_end(self, ended: Callable[[], None]) -> bool:
+        """Call `ended` once the call is over and its status is written or its caller gone. Return False if it is."""
         with self._state.condition:
-            if self._state.callbacks is not None:
-                self._state.callbacks.append(ended)
+            if self._state.callbacks is None:
+                return False
+            self._state.callbacks.append(ended)
+            return True
 
     def end(self, status: grpc.Status) -> bool:
         """End the call with a status. Return False if it has ended already."""
@@ -97,7 +103,10 @@ class ServerCall:
             return True
 
     def cancel(self) -> None:
-        """Drop the call and everything buffered for it. The caller sees CANCELLED, if it sees anything."""
+        """Drop the call. The caller sees CANCELLED, if it sees anything.
+
+        What is buffered for it stays in memory as long as a write to its connection is under way.
+        """
         self._rpc_event.call.cancel()
 
     def leave_ended(self) -> NoReturn:

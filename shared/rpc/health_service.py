@@ -58,6 +58,8 @@ class HealthService:
 
     def watch(self, raw: bytes, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
         """Yield whether the named service serves, now and at every change, until the process stops."""
+        # A watch that was ended in favour of another one leaves its thread at once.
+        context.add_callback(self._health.wake)
         for serving in self._health.changes(_requested(raw, context), context.is_active):
             yield _response(serving)
 

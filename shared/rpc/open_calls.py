@@ -8,9 +8,7 @@ A call without a request holds no thread (`shared.rpc.request_receiver`), only m
   those who send their requests at once do not notice.
 - gRPC keeps the part of a request that has arrived: 100 half-sent requests of 4 MB held 400 MB. Where requests may be
   large, `BODIES_BYTES_MAX` limits the calls that have waited for `BODY_YIELD_S` to fewer.
-- A response that its caller has not read for `UNREAD_S` is dropped with the call. Of one connection, at most
-  `UNREAD_MAX` responses may stay unread for longer than `UNREAD_YIELD_S`: four connections that sent a thousand calls
-  each and never read held 390 MB.
+- Responses that are not read are bounded by `shared.rpc.unread_responses`.
 """
 
 from __future__ import annotations
@@ -19,13 +17,16 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from functools import partial
 from itertools import chain, islice
 
 import grpc
 
 from shared.domain.errors import Overloaded, RequestTimedOut
+from shared.rpc.connections import Connections
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.statuses import status_of
+from shared.rpc.unread_responses import UnreadResponses
 from shared.runtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -39,18 +40,6 @@ BODIES_BYTES_MAX = 512 * 1024 * 1024
 BODY_YIELD_S = 0.2
 """Time in seconds after which a call without a request may be ended in favour of a new call."""
 
-UNREAD_S = 20.0
-"""Time in seconds after which an unread response is dropped."""
-
-UNREAD_MAX = 100
-"""Maximum number of unread responses of one connection, after `UNREAD_YIELD_S`."""
-
-UNREAD_TOTAL_MAX = 1_000
-"""The same for all connections together."""
-
-UNREAD_YIELD_S = 2.0
-"""Time in seconds in which a caller may leave any number of responses unread."""
-
 _YIELDED_AT_ONCE = 4
 """One in this many of the calls that may wait is ended at once, so that a flood does not search with every call."""
 
@@ -61,7 +50,7 @@ _INTERVAL_S = 0.2
 class OpenCalls:
     """The calls of a server, watched by one thread."""
 
-    def __init__(self, telemetry: Telemetry, request_bytes_max: int) -> None:
+    def __init__(self, telemetry: Telemetry, request_bytes_max: int, connections: Connections) -> None:
         """`request_bytes_max` is the size of the largest request."""
         self._slow_bodies_max = min(BODIES_MAX, max(1, BODIES_BYTES_MAX // request_bytes_max))
         self._open: set[ServerCall] = set()
@@ -76,6 +65,11 @@ class OpenCalls:
             labels=("reason",),
         )
         self._yielded = status_of(Overloaded("too many calls wait for their requests"), "any")
+        self._unread = UnreadResponses(connections, self._ended.labels("unread").inc)
+        telemetry.gauge(
+            "rpc_unread_bytes", "Bytes of responses that are not yet written.", lambda: self._unread.total_bytes
+        )
+        self._not_read = status_of(Overloaded("too many responses on this connection are not read"), "any")
 
     def start(self) -> None:
         """Start watching."""
@@ -86,18 +80,34 @@ class OpenCalls:
         self._stopped.set()
         self._thread.join()
 
-    def await_body(self, call: ServerCall, timeout_s: float) -> None:
-        """Register a call whose request is being received. Only the thread that accepts calls calls this."""
+    def await_body(self, call: ServerCall, timeout_s: float) -> bool:
+        """Register a call whose request is to be received. Only the thread that accepts calls calls this.
+
+        Return False if the call was refused instead.
+        """
+        self._open.add(call)
+        call.on_end(partial(self._discard, call))
+        if self._unread.refuses(call):
+            self._ended.labels("unread").inc()
+            call.end(self._not_read)
+            return False
         call.waiting_since = time.monotonic()
         if len(self._bodies) >= self._slow_bodies_max:
             self._make_room(call.waiting_since)
         self._bodies[call] = timeout_s
-        self._open.add(call)
-        call.on_end(lambda: self._open.discard(call))
+        return True
 
     def received(self, call: ServerCall) -> bool:
         """Note that the request has arrived. Return False if the call was ended before."""
         return self._bodies.pop(call, None) is not None
+
+    def _discard(self, call: ServerCall) -> None:
+        self._open.discard(call)
+        self._unread.note_end(call)
+
+    def responds(self, call: ServerCall, response: bytes) -> bytes:
+        """Count the bytes of a response, and return it."""
+        return self._unread.count(call, response)
 
     def _make_room(self, now: float) -> None:
         """End the longest waiting calls of the connections with the most of them."""
@@ -136,31 +146,4 @@ class OpenCalls:
                 self._end(call, status_of(error, "any"), "body")
         if len(self._bodies) > self._slow_bodies_max:
             self._make_room(now)
-        self._drop_unread(now)
-
-    def _drop_unread(self, now: float) -> None:
-        by_peer: dict[str, list[ServerCall]] = defaultdict(list)
-        for call in list(self._open):
-            if not call.has_responded:
-                continue
-            if not call.responded_at:
-                call.responded_at = now
-            elif now - call.responded_at >= UNREAD_YIELD_S:
-                by_peer[call.peer].append(call)
-        kept: list[ServerCall] = []
-        for unread in by_peer.values():
-            unread.sort(key=lambda call: call.responded_at)
-            excess = len(unread) - UNREAD_MAX
-            for position, call in enumerate(unread):
-                if position < excess or now - call.responded_at >= UNREAD_S:
-                    self._drop(call)
-                else:
-                    kept.append(call)
-        kept.sort(key=lambda call: call.responded_at)
-        for call in kept[: max(0, len(kept) - UNREAD_TOTAL_MAX)]:
-            self._drop(call)
-
-    def _drop(self, call: ServerCall) -> None:
-        self._open.discard(call)
-        self._ended.labels("unread").inc()
-        call.cancel()
+        self._unread.bound(now, list(self._open))

@@ -70,7 +70,7 @@ class OpenStream:
     def responded(self) -> None:
         """Note a response that was sent."""
         self.is_unread = False
-        self._unanswered -= 1
+        self._unanswered = max(0, self._unanswered - 1)
         self._active_at = time.monotonic()
 
     def idle_s(self, now: float, *, is_greedy: bool = False) -> float:

@@ -20,7 +20,8 @@ class RequestReceiver(ThreadPoolExecutor):
     """The executor of a method with one request. It receives the request, then submits the call to a pool.
 
     gRPC submits a call with a function that waits for the request in the call's thread. That function is replaced by
-    one that returns the received request.
+    one that returns the received request. The function that encodes the response is replaced by one that also counts
+    its bytes.
     """
 
     def __init__(self, calls: OpenCalls, pool: ThreadPoolExecutor, timeout_s: float) -> None:
@@ -33,14 +34,17 @@ class RequestReceiver(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **_kwargs: Any) -> Future[Any]:
         """Receive the request of a call. The returned future is shared and says nothing about this call."""
-        respond, rpc_event, state, behavior, _wait_for_request, *codecs = args
+        respond, rpc_event, state, behavior, _wait_for_request, parse, serialize = args
         call = ServerCall(rpc_event, state)
 
         def received(raw: bytes | None) -> None:
             if self._calls.received(call):
                 request = NO_REQUEST if raw is None else raw
-                self._pool.submit(fn, respond, rpc_event, state, behavior, lambda: request, *codecs)
+                self._pool.submit(fn, respond, rpc_event, state, behavior, lambda: request, parse, counted)
 
-        self._calls.await_body(call, self._timeout_s)
-        call.receive(received)
+        def counted(response: Any) -> bytes:
+            return self._calls.responds(call, response if serialize is None else serialize(response))
+
+        if self._calls.await_body(call, self._timeout_s):
+            call.receive(received)
         return _SUBMITTED

@@ -13,6 +13,7 @@ from shared.domain.errors import Overloaded
 from shared.rpc import health_service
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.connections import Connections
 from shared.rpc.health_service import HealthService
 from shared.rpc.limits import Limits, channel_options
 from shared.rpc.method_router import Method, MethodRouter, Refusal
@@ -64,14 +65,17 @@ class Server:
         self._limits = limits or Limits()
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
-        self._open_calls = OpenCalls(telemetry, bytes_max)
+        self._connections = Connections()
+        self._open_calls = OpenCalls(telemetry, bytes_max, self._connections)
         self._pool = CallPool(threads, "call")
         telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)
         telemetry.gauge("rpc_calls_waiting", "Calls that wait for a thread.", lambda: self._pool.waiting)
-        self._stream_pool = StreamPool(streams, "stream", status=_idle_status(), patience=PATIENCE)
+        self._stream_pool = StreamPool(
+            streams, "stream", status=_idle_status(), patience=PATIENCE, connections=self._connections
+        )
         telemetry.gauge("rpc_streams_open", "Open streams.", lambda: self._stream_pool.in_use)
         telemetry.gauge("rpc_streams_waiting", "Streams that wait for a thread.", lambda: self._stream_pool.waiting)
-        self._side_pool = SidePool()
+        self._side_pool = SidePool(self._connections)
         self._health_pool = CallPool(HEALTH_THREADS, "health check")
         names = [binding.descriptor.full_name for binding in bindings]
         calls = CallTelemetry(telemetry)
@@ -94,10 +98,12 @@ class Server:
             port = self._server.add_insecure_port(str(self._endpoint))
         except RuntimeError:
             raise self._endpoint.unavailable() from None
+        self._connections.port = port
         self._open_calls.start()
         self._pool.start()
         self._health_pool.start()
         self._stream_pool.start()
+        self._side_pool.start()
         self._server.start()
         return port
 

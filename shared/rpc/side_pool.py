@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, Generic, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 import grpc
 
 from shared.domain.errors import Overloaded
-from shared.rpc.admission import Admission
+from shared.rpc.call_pool import is_refusing
+from shared.rpc.connections import Connections
 from shared.rpc.open_calls import OpenCalls
+from shared.rpc.open_streams import Patience, current_stream
 from shared.rpc.request_receiver import RequestReceiver
 from shared.rpc.statuses import status_of
-
-log = logging.getLogger(__name__)
+from shared.rpc.stream_pool import StreamPool
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -23,11 +24,8 @@ R = TypeVar("R")
 STREAMS_MAX = 64
 """Maximum number of open streams. Each occupies a thread; callers may keep a health watch for each channel."""
 
-_SUBMITTED: Final[Future[Any]] = Future()
-_SUBMITTED.set_result(None)
-
-# Beyond what streams can take. They refuse further streams, which never waits.
-_REFUSING_THREADS = 2
+# A watch is idle until something changes: it yields only if its connection has more than others and than it needs.
+PATIENCE = Patience(idle_s=math.inf, greedy_s=0.05, unread_s=5.0, stuck_s=math.inf)
 
 
 class PooledMethod(Generic[Q, R]):
@@ -41,46 +39,44 @@ class PooledMethod(Generic[Q, R]):
         return self._method(request, context)
 
 
-class _Threads(ThreadPoolExecutor):
-    """A pool that survives a system that cannot start a thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a call when a thread is free."""
-        try:
-            return super().submit(fn, *args, **kwargs)
-        except RuntimeError:
-            # The thread with which gRPC serves all calls submits: an exception would end it, and so the server. The
-            # call is queued already, for a thread that is there or that a later call starts.
-            log.exception("cannot start a thread: calls wait for the existing ones")
-            return _SUBMITTED
-
-
 class SidePool:
-    """The threads, and the bound on those that streams may take."""
+    """The threads, of which a connection with many streams keeps none from others."""
 
-    def __init__(self) -> None:
-        self._pool = _Threads(STREAMS_MAX + _REFUSING_THREADS, thread_name_prefix="side")
-        self._streams = Admission(STREAMS_MAX)
+    def __init__(self, connections: Connections) -> None:
+        yielded = status_of(Overloaded("the connection had many streams, and another one needed a place"), "stream")
+        self._pool = StreamPool(STREAMS_MAX, "side", status=yielded, patience=PATIENCE, connections=connections)
+        self._refused = status_of(Overloaded("too many streams at once"), "stream")
+
+    def start(self) -> None:
+        """Start making room for new streams."""
+        self._pool.start()
 
     def response_stream(
         self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]], calls: OpenCalls, timeout_s: float
     ) -> PooledMethod[Q, Iterator[R]]:
         """Return a method like `stream`, for which the one request is received before it gets a thread."""
-        return PooledMethod(self.stream(method), RequestReceiver(calls, self._pool, timeout_s))
+        return PooledMethod(self._bounded(method), RequestReceiver(calls, self._pool, timeout_s))
 
     def stream(self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]) -> PooledMethod[Q, Iterator[R]]:
         """Return a method that runs in the pool, responds many times and may wait in between."""
+        return PooledMethod(self._bounded(method), self._pool)
 
+    def _bounded(
+        self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]
+    ) -> Callable[[Q, grpc.ServicerContext], Iterator[R]]:
         def bounded(request: Q, context: grpc.ServicerContext) -> Iterator[R]:
-            if not self._streams.enter():
-                context.abort_with_status(status_of(Overloaded("too many streams at once"), "stream"))
-            try:
-                yield from method(request, context)
-            finally:
-                self._streams.leave()
+            if is_refusing():
+                context.abort_with_status(self._refused)
+            stream = current_stream()
+            for response in method(request, context):
+                stream.responds()
+                yield response
+                stream.responded()
+            if stream.has_yielded:
+                stream.call.leave_ended()
 
-        return PooledMethod(bounded, self._pool)
+        return bounded
 
     def close(self) -> None:
         """Wait until all threads have ended."""
-        self._pool.shutdown()
+        self._pool.close()

@@ -21,6 +21,7 @@ from typing import Any
 import grpc
 
 from shared.rpc.call_pool import CallPool, refuse
+from shared.rpc.connections import Connections
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.open_streams import OpenStream, Patience, set_current_stream, streams_to_end
 
@@ -33,7 +34,14 @@ ENDING_MAX_S = 5.0
 """Additional time in seconds that a new stream waits for the thread of one that was ended."""
 
 CANCEL_S = 0.5
-"""Time in seconds after which a stream that was ended is cancelled: its connection accepts no status."""
+"""Time in seconds after which a stream that was ended is cancelled: its connection accepts no status. After twice that
+time the connection is ended: while it accepts nothing, no stream ends by being cancelled either.
+"""
+
+THREAD_WAIT_S = 2.0
+"""Time in seconds that a stream with a place waits for its thread: the last stream is about to leave it, unless the
+system cannot start one.
+"""
 
 WAITING_MAX = 256
 """Maximum number of waiting streams."""
@@ -61,14 +69,17 @@ class StreamPool(ThreadPoolExecutor):
     A submitted stream must check `is_refusing` before it waits for its caller, and may then ask for `current_stream`.
     """
 
-    def __init__(self, threads: int, name: str, *, status: grpc.Status, patience: Patience) -> None:
+    def __init__(
+        self, threads: int, name: str, *, status: grpc.Status, patience: Patience, connections: Connections
+    ) -> None:
         """`status` ends an idle stream."""
         # An executor has at least one thread. It is never used: streams go to the inner pool.
         super().__init__(1)
         self._threads_max = threads
-        self._inner = CallPool(threads, name)
+        self._inner = CallPool(threads, name, wait_s=THREAD_WAIT_S)
         self._status = status
         self._patience = patience
+        self._connections = connections
         self._lock = threading.Lock()
         self._open: set[OpenStream] = set()
         self._waiting: list[_Newcomer] = []
@@ -187,7 +198,9 @@ class StreamPool(ThreadPoolExecutor):
             for stream in chosen:
                 stream.has_yielded, stream.ended_at = True, now
         for stream in ending:
-            if now - stream.ended_at >= CANCEL_S:
+            if now - stream.ended_at >= 2 * CANCEL_S and stream.is_unread:
+                self._connections.end(stream.peer)
+            elif now - stream.ended_at >= CANCEL_S:
                 stream.call.cancel()
         for stream in chosen:
             if stream.is_unread:

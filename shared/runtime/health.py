@@ -90,6 +90,11 @@ class Health:
                     # Wake up without a notification: a probe that hangs and a caller that went away send none.
                     self._changed.wait(PROBE_INTERVAL_S)
 
+    def wake(self) -> None:
+        """Let `changes` look at once whether it is still watched."""
+        with self._changed:
+            self._changed.notify_all()
+
     def leave(self) -> None:
         """Stop serving, for good."""
         self._leaving = True

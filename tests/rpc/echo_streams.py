@@ -12,6 +12,7 @@ from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
+from tests.rpc.serving import Method, empty
 
 CONTRACT = rpc.DESCRIPTOR.services_by_name["EventService"]
 METHOD = f"{CONTRACT.full_name}/StreamEvents"
@@ -20,12 +21,10 @@ BATCH = rpc.StreamEventsRequest(events=[rpc.Event(event_id="e" * 100)])
 
 
 class Echo:
-    """A servicer whose streams respond to each batch at once."""
+    """A servicer whose streams respond to each batch at once, and whose other methods do what is given."""
 
-    def ReportEvent(self, _request: object, _context: object) -> bytes:  # noqa: N802 - named by the contract
-        return b""
-
-    ReportEvents = ReportEvent
+    def __init__(self, respond: Method) -> None:
+        self.ReportEvent = self.ReportEvents = respond  # named by the contract
 
     def StreamEvents(  # noqa: N802 - named by the contract
         self, requests: Iterator[rpc.StreamEventsRequest], _context: object
@@ -37,11 +36,11 @@ class Echo:
 
 
 @contextmanager
-def serving(telemetry: Telemetry | None = None) -> Iterator[int]:
+def serving(telemetry: Telemetry | None = None, respond: Method = empty) -> Iterator[int]:
     """Run a server with `STREAMS` threads for streams on a free port and yield the port."""
     server = Server(
         Endpoint("127.0.0.1", 0, setting="EVENT_PORT"),
-        [ServiceBinding(CONTRACT, Echo())],
+        [ServiceBinding(CONTRACT, Echo(respond))],
         threads=2,
         streams=STREAMS,
         health=Health([CONTRACT.full_name]),

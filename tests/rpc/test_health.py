@@ -10,7 +10,7 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from shared.rpc import side_pool
+from shared.rpc import side_pool, stream_pool
 from shared.runtime.health import STALE_S, Health
 from tests.rpc.serving import SERVICE, running
 from tests.support.waiting import wait_until
@@ -137,7 +137,10 @@ def test_a_stopping_process_does_not_serve_again(dependencies: Dependencies) -> 
     assert dependencies.serving(*NAMES, "database", "redis") == [False] * 4
 
 
-def test_watches_are_bounded_and_checks_succeed_beside_them(dependencies: Dependencies, stub: Any) -> None:
+def test_watches_are_bounded_and_checks_succeed_beside_them(
+    dependencies: Dependencies, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_pool, "WAIT_S", 0.2)
     dependencies.probe()
     watches = [stub.Watch(HealthCheckRequest(), timeout=30) for _ in range(side_pool.STREAMS_MAX)]
     for watch in watches:

@@ -188,28 +188,6 @@ def test_half_sent_large_requests_are_bounded_without_any_new_call(monkeypatch: 
         assert code_of(channel, METHOD) is grpc.StatusCode.OK
 
 
-def test_unread_responses_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_calls, "UNREAD_MAX", 3)
-    monkeypatch.setattr(open_calls, "UNREAD_YIELD_S", 0.3)
-    monkeypatch.setattr(open_calls, "UNREAD_S", 1.5)
-    telemetry = Telemetry()
-
-    def dropped() -> float:
-        return telemetry.registry.get_sample_value("rpc_slow_callers_total", {"reason": "unread"}) or 0
-
-    response = b"\x1a" + b"\x80\x80\x10" + bytes(262_144)
-    with (
-        served(lambda _request, _context: response, telemetry=telemetry) as (port, channel),
-        RawCaller(port, reads=False) as attacker,
-    ):
-        for _ in range(10):
-            attacker.send(attacker.open(PATH), b"")
-        # At most three of them stay for longer, and those not for ever.
-        wait_until(lambda: dropped() >= 7)
-        wait_until(lambda: dropped() == 10)
-        assert len(start(channel, METHOD).result()) == len(response)
-
-
 def test_connections_are_closed_at_their_age_without_failing_a_call() -> None:
     ports: set[str] = set()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import grpc
 import pytest
 
-from shared.rpc import open_streams, server, stream_pool
+from shared.rpc import open_streams, server, side_pool, stream_pool
 from shared.rpc.open_streams import PATIENCE
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.echo_streams import METHOD, STREAMS, is_served, serving
@@ -139,3 +139,19 @@ def test_streams_that_wait_end_with_their_caller_or_the_server(monkeypatch: pyte
         stays.open(METHOD)
         streams.wait(open_now=STREAMS, waiting=1)
     streams.wait(open_now=0, waiting=0)
+
+
+@pytest.mark.parametrize(
+    "method", ["grpc.health.v1.Health/Watch", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
+)
+def test_watches_and_reflection_of_one_caller_leave_room_for_others(method: str) -> None:
+    with serving() as port, RawCaller(port) as greedy, channel_to(port) as channel:
+        for _ in range(side_pool.STREAMS_MAX):
+            greedy.send(greedy.open(method), b"", last=False)
+        wait_until(lambda: greedy.responses == side_pool.STREAMS_MAX)
+        call: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(f"/{method}")
+        stream = call(iter([b""]), timeout=20)
+        next(stream)
+        (ended,) = wait_until(lambda: list(greedy.statuses.values()))
+        assert ended.code == OVERLOADED
+        stream.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -18,18 +19,25 @@ class RawCaller:
     """One connection; it reads only if it is told to."""
 
     def __init__(self, port: int, *, reads: bool = True, window_bytes: int = 65_535) -> None:
-        """`window_bytes` is what the server may send of a response; with 0 it can send nothing but headers."""
+        """`window_bytes` is what the server may send of a response; with 0 it can send nothing but headers.
+
+        If it is more than the default, it is also what the server may send of all responses together.
+        """
         self.statuses: dict[int, Status] = {}
         """Statuses of ended calls by stream, filled while it reads."""
         self.is_open = True
         self.goaways = 0
         """Number of GOAWAY frames: requests of the server to use a new connection."""
+        self.responses = 0
+        """Number of DATA frames; a short response is one."""
         self._authority = f"127.0.0.1:{port}"
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._next_stream = 1
         self._socket.sendall(
             frames.PREFACE + frames.settings({frames.HEADER_TABLE_SIZE: 0, frames.INITIAL_WINDOW_SIZE: window_bytes})
         )
+        if window_bytes > frames.WINDOW_DEFAULT:
+            self._socket.sendall(frames.window_update(0, window_bytes - frames.WINDOW_DEFAULT))
         self._reader = threading.Thread(target=self._read, name="raw caller", daemon=True)
         if reads:
             self._reader.start()
@@ -48,6 +56,13 @@ class RawCaller:
             # Closing alone would wait for the reader.
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+    @property
+    def is_cut(self) -> bool:
+        """True once the server has ended the connection, even if nothing is read."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def open(self, method: str, *, timeout_s: float = 600) -> int:
         """Send the headers of a call and no request; return its stream."""
@@ -80,6 +95,8 @@ class RawCaller:
             self._socket.sendall(frames.frame(frames.SETTINGS, frames.ACK, 0))
         elif frame.kind == frames.PING and not frame.flags & frames.ACK:
             self._socket.sendall(frames.frame(frames.PING, frames.ACK, 0, frame.payload))
+        elif frame.kind == frames.DATA:
+            self.responses += 1
         elif frame.kind == frames.GOAWAY:
             self.goaways += 1
         elif frame.kind == frames.HEADERS and frame.flags & frames.END_STREAM:
