@@ -23,7 +23,7 @@ from itertools import chain, islice
 import grpc
 
 from shared.domain.errors import Overloaded, RequestTimedOut
-from shared.rpc.connections import Connections
+from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.statuses import status_of
 from shared.rpc.unread_responses import UnreadResponses
@@ -50,7 +50,7 @@ _INTERVAL_S = 0.2
 class OpenCalls:
     """The calls of a server, watched by one thread."""
 
-    def __init__(self, telemetry: Telemetry, request_bytes_max: int, connections: Connections) -> None:
+    def __init__(self, telemetry: Telemetry, request_bytes_max: int, connections: AcceptedConnections) -> None:
         """`request_bytes_max` is the size of the largest request."""
         self._slow_bodies_max = min(BODIES_MAX, max(1, BODIES_BYTES_MAX // request_bytes_max))
         self._open: set[ServerCall] = set()

@@ -11,9 +11,9 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from shared.domain.errors import Overloaded
 from shared.rpc import health_service
+from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.connections import Connections
 from shared.rpc.health_service import HealthService
 from shared.rpc.limits import Limits, channel_options
 from shared.rpc.method_router import Method, MethodRouter, Refusal
@@ -65,7 +65,7 @@ class Server:
         self._limits = limits or Limits()
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
-        self._connections = Connections()
+        self._connections = AcceptedConnections()
         self._open_calls = OpenCalls(telemetry, bytes_max, self._connections)
         self._pool = CallPool(threads, "call")
         telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)

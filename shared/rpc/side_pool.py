@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 import grpc
 
 from shared.domain.errors import Overloaded
+from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import is_refusing
-from shared.rpc.connections import Connections
 from shared.rpc.open_calls import OpenCalls
 from shared.rpc.open_streams import Patience, current_stream
 from shared.rpc.request_receiver import RequestReceiver
@@ -42,7 +42,7 @@ class PooledMethod(Generic[Q, R]):
 class SidePool:
     """The threads, of which a connection with many streams keeps none from others."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: AcceptedConnections) -> None:
         yielded = status_of(Overloaded("the connection had many streams, and another one needed a place"), "stream")
         self._pool = StreamPool(STREAMS_MAX, "side", status=yielded, patience=PATIENCE, connections=connections)
         self._refused = status_of(Overloaded("too many streams at once"), "stream")

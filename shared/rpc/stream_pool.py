@@ -20,8 +20,8 @@ from typing import Any
 
 import grpc
 
+from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import CallPool, refuse
-from shared.rpc.connections import Connections
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.open_streams import OpenStream, Patience, set_current_stream, streams_to_end
 
@@ -70,7 +70,7 @@ class StreamPool(ThreadPoolExecutor):
     """
 
     def __init__(
-        self, threads: int, name: str, *, status: grpc.Status, patience: Patience, connections: Connections
+        self, threads: int, name: str, *, status: grpc.Status, patience: Patience, connections: AcceptedConnections
     ) -> None:
         """`status` ends an idle stream."""
         # An executor has at least one thread. It is never used: streams go to the inner pool.

@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from shared.rpc.connections import Connections
+from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.grpc_internals import ServerCall
 from shared.runtime.memory import release_freed_memory
 
@@ -54,7 +54,7 @@ STALL_S = 3.0
 class UnreadResponses:
     """The unread responses of a server, by connection."""
 
-    def __init__(self, connections: Connections, ended: Callable[[], object]) -> None:
+    def __init__(self, connections: AcceptedConnections, ended: Callable[[], object]) -> None:
         """Call `ended` for each call and connection that is ended."""
         self._connections = connections
         self._ended = ended

@@ -17,7 +17,7 @@ _DESCRIPTORS = "/dev/fd"
 _DISCARD = struct.pack("ii", 1, 0)
 
 
-class Connections:
+class AcceptedConnections:
     """The connections that a server has accepted on its port."""
 
     def __init__(self) -> None:
