@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from challenge.v1 import event_service_pb2 as rpc
 
+from admin.leaderboard_access import LeaderboardAccess, leaderboard_access
 from bench import services
 from bench.correctness import Reported, check_events, read_tallies, reported
 from bench.database import connected, opened
@@ -26,20 +26,14 @@ from bench.statements import statement
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batches, batch_request, batches
 from bench.tables.calls import add_failures
 from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for
-from shared.cache.cache_telemetry import CacheTelemetry
-from shared.cache.ranking_cache import RankingCache
-from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.scores import RankingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.operations.leaderboards.ranking_check import RankingCheck
 from shared.operations.leaderboards.ranking_sync import RankingSync
-from shared.postgres.database import Database
 from shared.runtime.clock import system_clock
-from shared.runtime.telemetry import Telemetry
 
 RANKED_STAT = MEASURED[0].stat.code
 BOARDS: list[Mapping[str, str]] = [
@@ -119,47 +113,30 @@ class _Handler:
         return run
 
 
-class _Duties:
-    """A service's duties for rankings in Redis, run pass by pass."""
-
-    def __init__(self, database: Database, cache: Cache, path: Path) -> None:
-        self.catalogue = load(path)
-        self.markers = RankingMarkers(cache)
-        self.boards = RankingCache(cache, self.markers, CacheTelemetry(Telemetry(), cache))
-        self.sync = RankingSync(database, lambda: self.catalogue, system_clock, self.boards, self.markers)
-        self.builder = RankingBuilder(
-            database, lambda: self.catalogue, cache, self.boards, self.markers, stopping=threading.Event()
-        )
-        self.check = RankingCheck(database, lambda: self.catalogue, self.boards, random.Random(1), time.sleep)
-
-    def learn(self) -> None:
-        """Learn the epochs, and repair what was missed."""
-        self.sync.one_pass()
-        self.sync.one_pass()
-
-
 @contextmanager
-def _duties(url: str, redis_url: str, path: Path) -> Iterator[_Duties]:
-    cache = Cache(redis_url, connections_max=4)
-    try:
-        with opened(url) as database:
-            cache.probe()
-            yield _Duties(database, cache, path)
-    finally:
-        cache.close()
+def _opened(url: str, redis_url: str, path: Path) -> Iterator[LeaderboardAccess]:
+    """Yield access to rankings in Redis as the services have it, after what they have missed is repaired."""
+    with opened(url) as database, closing(Cache(redis_url, connections_max=4)) as cache:
+        cache.probe()
+        catalogue = load(path)
+        record_catalogue(database, catalogue, system_clock(), time.monotonic() + SETTLED_S)
+        access = leaderboard_access(database, catalogue, cache)
+        sync = RankingSync(database, lambda: catalogue, system_clock, access.boards, access.markers)
+        sync.one_pass()
+        sync.one_pass()
+        yield access
 
 
 def _check_boards(table: Table, url: str, redis_url: str, path: Path) -> None:
     """Add whether Redis has every score of the database."""
-    with _duties(url, redis_url, path) as duties:
-        duties.learn()
-        duties.builder.one_pass()
-        for board in BOARDS:
-            found = duties.check.compare_all(
-                duties.catalogue.leaderboard_by_id[board["id"]], RankingKey(board["id"], 0)
-            )
+    with _opened(url, redis_url, path) as access:
+        for ranking in access.boards.missing(access.open_rankings()):
+            access.build(ranking, lambda _: None)
+        check = RankingCheck(access.database, lambda: access.catalogue, access.boards, random.Random(1), time.sleep)
+        for board in access.catalogue.leaderboards:
+            found = check.compare_all(board, RankingKey(board.id, 0))
             compared, different = (found.compared, found.differences) if found is not None else (0, 1)
-            table.check(f"scores of the leaderboard {board['id']} that differ in Redis", different, f"of {compared:,}")
+            table.check(f"scores of the leaderboard {board.id} that differ in Redis", different, f"of {compared:,}")
 
 
 def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> None:
@@ -169,20 +146,19 @@ def _add_build(place: Workplace, table: Table, redis_url: str, path: Path) -> No
     with connected(url) as connection:
         _FILL.rows(connection, RANKED_STAT, players)
         connection.execute("ANALYZE tally")
-    with _duties(url, redis_url, path) as duties, opened(url) as database:
-        record_catalogue(database, duties.catalogue, system_clock(), time.monotonic() + SETTLED_S)
-        duties.learn()
-        board = duties.catalogue.leaderboard_by_id["best"]
-        duties.builder.build(board, 0)
+    with _opened(url, redis_url, path) as access:
+        ranking = RankingKey("best", 0)
+        board = access.catalogue.leaderboard_by_id[ranking.board_id]
+        access.build(ranking, lambda _: None)
         started, reads, wrong = time.monotonic(), 0, 0
         with ThreadPoolExecutor(1) as pool:
-            rebuild = pool.submit(duties.builder.build, board, 0)
+            rebuild = pool.submit(access.build, ranking, lambda _: None)
             while not rebuild.done():
-                page = duties.boards.top(board, 0, 1, 100)
+                page = access.boards.top(board, 0, 1, 100)
                 reads += 1
                 wrong += page is None or page.size != players or page.ranked[0].place != 1
                 wait([rebuild], READ_INTERVAL_S)
             seconds = time.monotonic() - started
-            rebuild.result()
+            wrong += rebuild.result() is not None
         table.add(f"rebuilding a ranking of {players:,}", seconds, Unit.SECONDS, at_most(60.0))
         table.check("wrong reads of the ranking in use meanwhile", wrong, f"of {reads:,}")
