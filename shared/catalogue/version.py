@@ -32,7 +32,7 @@ def version_of(
         sorted(declared_stats),
         [dataclasses.asdict(board) for board in boards],
         [dataclasses.asdict(schedule) for schedule in schedules],
-        sorted(dataclasses.asdict(season).items() for season in seasons),
+        [dataclasses.asdict(season) for season in sorted(seasons, key=lambda season: season.id)],
     ]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES).hexdigest()
