@@ -19,6 +19,7 @@ from shared.operations.catalogue.catalogue_record import conflicts_with_record, 
 from shared.operations.database_probe import probe_database
 from shared.postgres.database import Database
 from shared.rpc.response_sizes import size_warnings
+from shared.runtime.clock import system_clock
 from shared.runtime.database_address import AddressInvalid, check_address
 
 
@@ -49,7 +50,7 @@ def check(path: Path, against: Path | None, *, database: bool) -> int:
         old, problems_of_old = _load(against)
         problems += problems_of_old
     if old is not None and new is not None:
-        problems += incompatibilities(old, new)
+        problems += incompatibilities(old, new, system_clock())
     warnings = [*warnings_about(path, new), *size_warnings(new)] if new is not None else []
     if database and new is not None:
         conflicts, warnings_of_record = _compared_with_record(new)
@@ -91,7 +92,8 @@ def _compared_with_record(catalogue: Catalogue) -> tuple[Sequence[Problem], Sequ
         unfit = probe_database(database, by_service=False)
         if unfit is not None:
             return [Problem("", unfit, "DATABASE_URL")], []
-        return conflicts_with_record(database, catalogue, deadline()), record_warnings(database, catalogue, deadline())
+        conflicts = conflicts_with_record(database, catalogue, system_clock(), deadline())
+        return conflicts, record_warnings(database, catalogue, deadline())
     except ChallengeError as error:
         return [Problem("", str(error), "DATABASE_URL")], []
     finally:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
+from shared.catalogue.season_changes import schedule_changes, season_changes, season_run_changes
 from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Leaderboard, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
+from shared.domain.instant import Instant
 
 
-def incompatibilities(old: Catalogue, new: Catalogue) -> list[Problem]:
-    """Return why `new` cannot replace `old`, in the order of `new`; empty if it can."""
+def incompatibilities(old: Catalogue, new: Catalogue, now: Instant) -> list[Problem]:
+    """Return why `new` cannot replace `old` now, in the order of `new`; empty if it can."""
     goals = {goal.id: goal_identity(goal) for goal in old.goals.values()}
     boards = {board.id: leaderboard_identity(board) for board in old.leaderboards}
-    return [*identity_changes(goals, new), *leaderboard_identity_changes(boards, new)]
+    runs = {season.id: season.runs for season in old.seasons}
+    return [
+        *identity_changes(goals, new),
+        *leaderboard_identity_changes(boards, new),
+        *season_run_changes(runs, new, now),
+    ]
 
 
 def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[Problem]:
@@ -54,6 +61,8 @@ def changes(old: Catalogue, new: Catalogue) -> list[str]:
         *_order_changes(old, new),
         *_stat_changes(old, new),
         *_board_changes(old, new),
+        *schedule_changes(old, new),
+        *season_changes(old, new),
     ]
 
 
@@ -114,6 +123,7 @@ def _traits(goal: Goal) -> dict[str, str]:
         "default_assigned": "true" if goal.default_assigned else "false",
         "requires": ", ".join(map(repr, goal.requires)) or "none",
         "points": f"{goal.points:,}",
+        "suspended": "true" if goal.suspended else "false",
         "tags": ", ".join(map(repr, goal.tags)) or "none",
     }
 
@@ -188,6 +198,7 @@ def _board_traits(board: Leaderboard) -> dict[str, str]:
     return {
         "name": repr(board.name),
         **_leaderboard_identity_traits(leaderboard_identity(board)),
+        "schedule": repr(board.schedule.id) if board.schedule.id else "none",
         "ranks": "shared" if board.shared_ranks else "strict",
     }
 

@@ -1,4 +1,7 @@
-"""Probe of the database: it answers, accepts writes, has free space, stores UTF-8, and its schema is up to date."""
+"""Probe of the database: it answers, accepts writes, has free space, stores UTF-8, and its schema is up to date.
+
+It also records the time zone data that this process has.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.postgres.rights import rights_problem
 from shared.postgres.sessions import session_problem
+from shared.postgres.time_zone_data import time_zone_problem
 from shared.runtime.clocks import Clocks
 
 PROBE_DEADLINE_S = 2.0
@@ -39,7 +43,7 @@ def _problem(connection: Connection, *, by_service: bool) -> str | None:
     missing = schema.missing(connection)
     if missing:
         return f"the schema is behind ({', '.join(missing)} missing): run `make migrate`"
-    return None
+    return time_zone_problem(connection)
 
 
 def _write_problem(database: Database, deadline: float) -> str | None:

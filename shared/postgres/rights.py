@@ -36,8 +36,10 @@ TABLES = {
     "redis_prefix": "SELECT INSERT",
     "reward_outbox": "SELECT INSERT UPDATE",
     "reward_queue_mark": "SELECT INSERT DELETE",
+    "season_run": "SELECT INSERT UPDATE DELETE",
     "standing": "SELECT INSERT UPDATE",
     "tally": "SELECT INSERT UPDATE",
+    "time_zone_data": "SELECT",
 }
 """Rights on rows, by table or view."""
 

@@ -20,6 +20,7 @@ from yoyo.migrations import default_migration_table
 
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
+from shared.postgres.time_zone_data import record_time_zones
 from shared.runtime.database_address import resolve
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -65,10 +66,15 @@ def make_roles(address: str) -> None:
 
 
 def migrate(address: str) -> list[str]:
-    """Apply the missing migrations, and return their names. Raise `MigrationRefused` if it is not possible."""
+    """Apply the missing migrations, record the time zone data of this release, and return the migrations' names.
+
+    Raise `MigrationRefused` if it is not possible.
+    """
     with _migrating(address) as backend:
         pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
         backend.apply_migrations(pending)
+        with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
+            record_time_zones(connection)
         return [migration.id for migration in pending]
 
 

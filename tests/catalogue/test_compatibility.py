@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 
 from shared.catalogue.compatibility import changes, incompatibilities
 from shared.catalogue.problem import Problem
+from shared.domain.instant import to_instant
 
 from .documents import Mapping, document, documents, goal, loaded, neighbours
+
+NOW = to_instant(datetime.fromisoformat("2026-12-05T12:00:00Z"))
 
 
 def compared(old: Mapping, new: Mapping) -> tuple[list[Problem], list[str]]:
     before, after = loaded(old), loaded(new)
-    return incompatibilities(before, after), changes(before, after)
+    return incompatibilities(before, after, NOW), changes(before, after)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +144,71 @@ def test_there_are_changes_if_and_only_if_the_versions_differ(pair: tuple[Mappin
 @given(neighbours() | st.tuples(documents(), documents()))
 def test_incompatibility_is_symmetric(pair: tuple[Mapping, Mapping]) -> None:
     old, new = map(loaded, pair)
-    there, back = incompatibilities(old, new), incompatibilities(new, old)
+    there, back = incompatibilities(old, new, NOW), incompatibilities(new, old, NOW)
     assert sorted(problem.path for problem in there) == sorted(problem.path for problem in back)
+
+
+def with_times(*schedules: Mapping, seasons: tuple[Mapping, ...] = (), **differing: Any) -> Mapping:
+    return document(goal(**differing), schedules=list(schedules), seasons=list(seasons))
+
+
+def run(starts: str, ends: str) -> Mapping:
+    return {"id": "winter", "starts": f"{starts}T00:00:00Z", "ends": f"{ends}T00:00:00Z"}
+
+
+def test_the_schedule_of_a_goal_is_permanent() -> None:
+    daily = with_times({"id": "daily", "every": "day"}, schedule="daily")
+    moved = with_times({"id": "daily", "every": "day", "at": "05:00"}, schedule="daily")
+    problems, _ = compared(daily, moved)
+    assert [problem.message.partition(":")[0] for problem in problems] == ["schedule changes from day/UTC to day@05"]
+
+
+def test_a_schedule_may_get_another_id_and_claim_grace() -> None:
+    daily = with_times({"id": "daily", "every": "day"}, schedule="daily")
+    renamed = with_times({"id": "each-day", "every": "day"}, schedule="each-day")
+    longer = with_times({"id": "daily", "every": "day", "claim_grace": {"days": 10}}, schedule="daily")
+    assert compared(daily, renamed) == ([], ["schedule 'daily' is removed", "schedule 'each-day' is added"])
+    assert compared(daily, longer) == ([], ["schedule 'daily': claim_grace changes from 7 to 10 days"])
+
+
+def test_suspending_is_a_change() -> None:
+    content = document(goal())
+    suspended = {"challenges": [{**content["challenges"][0], "suspended": True}]}
+    assert compared(content, suspended) == ([], ["goal 'win': suspended changes from false to true"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (run("2026-12-01", "2026-12-09"), run("2026-12-01", "2026-12-20"), None),
+        (run("2026-12-10", "2026-12-19"), run("2026-12-12", "2026-12-20"), None),
+        (
+            run("2026-12-01", "2026-12-09"),
+            run("2026-12-02", "2026-12-09"),
+            "is missing, but it has begun: its start is permanent",
+        ),
+        (
+            run("2026-12-01", "2026-12-09"),
+            run("2026-12-01", "2026-12-05"),
+            "cannot end at 2026-12-05T00:00:00Z: the new end must be an hour ahead",
+        ),
+        (
+            run("2026-12-01", "2026-12-05"),
+            run("2026-12-01", "2026-12-09"),
+            "ends at 2026-12-05T00:00:00Z: that cannot change any more",
+        ),
+    ],
+)
+def test_only_what_is_ahead_of_a_season_may_change(old: Mapping, new: Mapping, problem: str | None) -> None:
+    problems, summary = compared(with_times(seasons=(old,)), with_times(seasons=(new,)))
+    assert summary
+    expected = f"the run that starts at 2026-12-01T00:00:00Z {problem}"
+    assert problems == ([] if problem is None else [Problem("season 'winter'", expected)])
+
+
+def test_a_season_returns_by_another_run() -> None:
+    first, second = run("2025-12-01", "2025-12-24"), run("2026-12-10", "2026-12-24")
+    assert compared(with_times(seasons=(first,)), with_times(seasons=(second, first))) == (
+        [],
+        ["season 'winter': the run that starts at 2026-12-10T00:00:00Z is added"],
+    )

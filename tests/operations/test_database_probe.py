@@ -72,3 +72,13 @@ def test_a_session_without_what_the_guarantees_need_is_refused(database_url: str
 
 def test_a_session_may_have_other_options(database_url: str) -> None:
     assert problem(f"{database_url}?options={quote('-c work_mem=5MB -c lock_timeout=3s')}") is None
+
+
+def test_other_time_zone_data_is_refused_until_a_migration_records_it(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE time_zone_data SET version = '1999a'")
+    found = problem(database_url)
+    assert found is not None
+    assert "that of the database is 1999a" in found
+    assert schema.migrate(database_url) == []
+    assert problem(database_url) is None

@@ -18,7 +18,7 @@ FILES = [
     path for path in schema.MIGRATIONS.parent.glob("shared/postgres/**/*.sql") if path.parent.name != "maintenance"
 ]
 OPERATORS_FILES = {"grant_admin.sql", "adjustments.sql", "histories.sql"}
-OPERATORS_STATEMENTS = ("replace_redis_prefix", "renew_database_identity")
+OPERATORS_STATEMENTS = ("replace_redis_prefix", "renew_database_identity", "record_time_zone_version")
 USES = {
     "INSERT": re.compile(r"\bINSERT INTO (\w+)"),
     "UPDATE": re.compile(r"(?<!FOR )(?<!DO )\bUPDATE (\w+)"),

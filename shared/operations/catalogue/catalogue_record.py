@@ -5,11 +5,12 @@ from __future__ import annotations
 from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes
 from shared.catalogue.lookalikes import lookalikes_of_record
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
+from shared.catalogue.season_changes import season_run_changes
 from shared.domain.catalogue import Catalogue
 from shared.domain.identity import goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
 from shared.operations.leaderboards.leaderboard_periods import open_periods
-from shared.postgres.catalogue import catalogue_record
+from shared.postgres.catalogue import catalogue_record, season_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
@@ -29,21 +30,23 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
         # Insert before comparing: this waits for the transaction of another process, and then sees its rows.
         catalogue_record.insert_missing_identities(connection, identities)
         leaderboard_periods.upsert(connection, boards, now)
-        problems = _conflicts(connection, catalogue)
+        season_record.insert_missing_runs(connection, catalogue.seasons)
+        problems = _conflicts(connection, catalogue, now)
         if problems:
             raise CatalogueInvalid(problems)
+        season_record.replace_future(connection, catalogue.seasons, now)
         open_periods(connection, catalogue, now, now)
         catalogue_record.insert_version(connection, catalogue.version, now)
 
     database.transact(store_record, deadline)
 
 
-def conflicts_with_record(database: Database, catalogue: Catalogue, deadline: float) -> list[Problem]:
+def conflicts_with_record(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> list[Problem]:
     """Return why the catalogue contradicts earlier ones; empty if it does not. Record nothing.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    return database.autocommit(lambda connection: _conflicts(connection, catalogue), deadline)
+    return database.autocommit(lambda connection: _conflicts(connection, catalogue, now), deadline)
 
 
 def record_warnings(database: Database, catalogue: Catalogue, deadline: float) -> tuple[Problem, ...]:
@@ -55,7 +58,12 @@ def record_warnings(database: Database, catalogue: Catalogue, deadline: float) -
     return ProblemList(lookalikes_of_record(catalogue, recorded)).reported()
 
 
-def _conflicts(connection: Connection, catalogue: Catalogue) -> list[Problem]:
+def _conflicts(connection: Connection, catalogue: Catalogue, now: Instant) -> list[Problem]:
     goals = catalogue_record.read_identities(connection, catalogue.goals)
     boards = leaderboard_periods.read_identities(connection, catalogue.leaderboard_by_id)
-    return [*identity_changes(goals, catalogue), *leaderboard_identity_changes(boards, catalogue)]
+    runs = season_record.read_runs(connection, [season.id for season in catalogue.seasons])
+    return [
+        *identity_changes(goals, catalogue),
+        *leaderboard_identity_changes(boards, catalogue),
+        *season_run_changes(runs, catalogue, now),
+    ]

@@ -57,7 +57,10 @@ def read_identities(connection: Connection, board_ids: Iterable[str]) -> dict[st
 
 def open_periods(connection: Connection, periods: Iterable[LeaderboardPeriod]) -> int:
     """Store the missing ones of these periods, and return how many were missing."""
-    board_ids, starts, ends = zip(*sorted(periods), strict=True)
+    found = sorted(periods)
+    if not found:
+        return 0
+    board_ids, starts, ends = zip(*found, strict=True)
     return int(_OPEN_PERIODS.value(connection, text_array(board_ids), int_array(starts), nullable_int_array(ends)))
 
 

@@ -23,19 +23,21 @@ FROM leaderboard
 WHERE board_id = ANY ($1::text[]);
 
 -- name: open_leaderboard_periods
--- Create the missing rows of these periods and return how many were created. Keys must be sorted.
+-- Create the missing rows of these periods and return how many were created. Keys must be sorted. A period whose end has
+-- moved, because its season's has, gets the new one unless it is final.
 -- $1 board_ids, $2 period_starts, $3 period_ends
 WITH opened AS (
-    INSERT INTO leaderboard_period (board_id, period_start, period_end)
+    INSERT INTO leaderboard_period AS stored (board_id, period_start, period_end)
     SELECT
         board_id,
         instant(period_start),
         instant(period_end)
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS missing (board_id, period_start, period_end)
-    ON CONFLICT (board_id, period_start) DO NOTHING
-    RETURNING board_id
+    ON CONFLICT (board_id, period_start) DO UPDATE SET period_end = excluded.period_end
+    WHERE stored.period_end <> excluded.period_end AND stored.final_time IS NULL
+    RETURNING xmax = 0 AS is_new
 )
-SELECT count(*) FROM opened;
+SELECT count(*) FROM opened WHERE is_new;
 
 -- name: want_leaderboards
 -- Mark leaderboards of a catalogue as wanted now, those that were not marked for a while.

@@ -9,6 +9,8 @@ import pytest
 
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal, Source, Stat
+from shared.domain.instant import DAY
+from shared.domain.seasons import Season, SeasonRun
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue, record_warnings
 from shared.operations.catalogue.catalogue_watch import RECORD_DEADLINE_S
 from shared.postgres.database import Database
@@ -73,7 +75,7 @@ def test_a_goal_with_another_identity_is_refused_and_nothing_is_recorded(databas
             "count changes from sum to days",
         )
     ]
-    assert [str(problem) for problem in conflicts_with_record(database, wrong, soon())] == expected
+    assert [str(problem) for problem in conflicts_with_record(database, wrong, NOW, soon())] == expected
     assert problems_of(database, wrong) == expected
     assert (identities(database_url), versions(database_url)) == (before, ["first"])
     put_right = version_of("right", goal("new", counting=Counting.DAYS), WIN)
@@ -143,3 +145,28 @@ def test_the_largest_catalogue_is_recorded_within_the_time_limit(database: Datab
     catalogue = version_of("large", *(goal(f"goal {number}") for number in range(MANY)))
     record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))
     record_catalogue(database, catalogue, NOW, soon(RECORD_DEADLINE_S))
+
+
+def with_winter(*runs: SeasonRun) -> Catalogue:
+    """Return a catalogue with a season of these runs."""
+    return Catalogue(f"winter {runs}", catalogue_of(WIN).challenges, seasons=(Season("winter", runs),))
+
+
+def recorded_runs(database_url: str) -> list[tuple[int, int]]:
+    found = rows(database_url, "SELECT microseconds(start_time), microseconds(end_time) FROM season_run ORDER BY 1")
+    return [(start, end) for start, end in found]
+
+
+def test_the_runs_of_seasons_are_recorded_and_only_what_is_ahead_changes(database: Database, database_url: str) -> None:
+    begun, ahead = SeasonRun(NOW - DAY, NOW + DAY), SeasonRun(NOW + 9 * DAY, NOW + 10 * DAY)
+    longer, later = SeasonRun(NOW - DAY, NOW + 2 * DAY), SeasonRun(NOW + 20 * DAY, NOW + 21 * DAY)
+    assert problems_of(database, with_winter(begun, ahead)) == []
+    assert problems_of(database, with_winter(longer, later)) == []
+    assert recorded_runs(database_url) == [longer, later]
+    (missing,) = problems_of(database, with_winter(later))
+    assert "is missing, but it has begun" in missing
+    (ended,) = problems_of(database, with_winter(SeasonRun(NOW - DAY, NOW)))
+    assert "must be an hour ahead" in ended
+    assert problems_of(database, version_of("without seasons", WIN)) == []
+    assert recorded_runs(database_url) == [longer, later]
+    assert [str(each) for each in conflicts_with_record(database, with_winter(later), NOW, soon())] == [missing]

@@ -63,7 +63,7 @@ def test_a_leaderboard_that_would_rank_something_else_is_refused(
 ) -> None:
     record_catalogue(database, catalogue_with(POINTS), NOW, soon())
     wrong = catalogue_with(board("new"), CHANGED[trait])
-    problems = conflicts_with_record(database, wrong, soon())
+    problems = conflicts_with_record(database, wrong, NOW, soon())
     assert {problem.path for problem in problems} == {"leaderboard 'points'"}
     assert trait in {problem.message.partition(" changes from ")[0] for problem in problems}
     with pytest.raises(CatalogueInvalid) as refused:
@@ -76,8 +76,8 @@ def test_a_leaderboard_that_would_rank_something_else_is_refused(
 def test_a_removed_leaderboard_keeps_its_identity(database: Database) -> None:
     record_catalogue(database, catalogue_with(POINTS), NOW, soon())
     record_catalogue(database, catalogue_with(version="without"), NOW, soon())
-    assert conflicts_with_record(database, catalogue_with(CHANGED["order"]), soon()) != []
-    assert conflicts_with_record(database, catalogue_with(board("points", shared_ranks=False)), soon()) == []
+    assert conflicts_with_record(database, catalogue_with(CHANGED["order"]), NOW, soon()) != []
+    assert conflicts_with_record(database, catalogue_with(board("points", shared_ranks=False)), NOW, soon()) == []
 
 
 def test_of_processes_that_define_a_leaderboard_differently_the_first_one_runs(database_url: str) -> None:

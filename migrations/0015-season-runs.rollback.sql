@@ -1,0 +1,2 @@
+DROP TABLE time_zone_data;
+DROP TABLE season_run;
