@@ -20,7 +20,7 @@ from shared.domain.periods import LIFETIME_START
 from tests.support.event_messages import login, stat
 from tests.support.leaderboards import ranked_now
 from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
-from tests.support.servicers import challenge_servicer, leaderboard_servicer, statistics_servicer
+from tests.support.servicers import challenge_servicers
 from tests.support.services import ManualClock, game
 
 CLAIMED = grant_id(CompletionKey("player", "welcome", LIFETIME_START, 1), 1)
@@ -77,13 +77,13 @@ def test_every_method_returns_its_response(database_url: str, name: str) -> None
         running.report(stat("wins", delta=3), login())
         running.claim("welcome")
     ranked_now(database_url, sample_catalogue_with_leaderboards())
-    with (
-        challenge_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as servicer,
-        statistics_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as statistics,
-        leaderboard_servicer(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as leaderboards,
-    ):
+    with challenge_servicers(database_url, sample_catalogue_with_leaderboards(), clock=ManualClock()) as servicers:
         server = grpc_testing.server_from_dictionary(
-            {CONTRACT: servicer, STATISTICS_CONTRACT: statistics, LEADERBOARD_CONTRACT: leaderboards},
+            {
+                CONTRACT: servicers.challenges,
+                STATISTICS_CONTRACT: servicers.statistics,
+                LEADERBOARD_CONTRACT: servicers.leaderboards,
+            },
             grpc_testing.strict_real_time(),
         )
         method = CONTRACTS[name].methods_by_name[name]

@@ -56,6 +56,12 @@ def settings() -> frozenset[str]:
     return frozenset(variable.name for cls in PROCESSES for variable in variables(cls))
 
 
+@cache
+def folders() -> frozenset[str]:
+    """Return the paths of all folders, from the root."""
+    return frozenset(str(parent) for path in files() for parent in Path(path).parents)
+
+
 def problem_of(span: Span) -> str | None:
     """Return what is wrong with a name; None if it exists, or if what stands in backticks is no name."""
     text = span.text
@@ -111,8 +117,7 @@ def path_problem(path: str) -> str | None:
         return None
     if path.split("/")[0] in TOP:
         wanted = path.rstrip("/")
-        folders = {str(parent) for each in files() for parent in Path(each).parents}
-        return None if any(matches(each, wanted) for each in (*files(), *folders)) else "no such file or folder"
+        return None if any(matches(each, wanted) for each in (*files(), *folders())) else "no such file or folder"
     return (
         None if path in code() or all(part in definitions() for part in NAME.findall(path)) else "no code has this text"
     )

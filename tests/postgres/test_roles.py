@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from admin.__main__ import main
 from shared.domain.errors import DatabaseUnavailable
@@ -36,6 +34,7 @@ from tests.support.strategies import KILLS
 
 ROLES = schema.MIGRATIONS.parent / "deploy" / "roles.sql"
 PASSWORD = "secret"
+ROLE_NAMES = "challenge_owner, challenge_service, challenge_operator, challenge_readonly"
 CATALOGUE = loaded(DOCUMENT)
 AUDITS = {
     "reward_audit": "(act_time, operator, action, grant_id, reason, before, database_role)"
@@ -69,32 +68,45 @@ def execute(url: str, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture(params=["roles first", "tables first", "PostgreSQL 16"])
-def addresses(request: pytest.FixtureRequest) -> Iterator[Addresses]:
-    """Yield the addresses of a migrated database with roles."""
+def addresses_of(superuser: str) -> Addresses:
+    """Return the addresses of a database, given the superuser's."""
+    parts = urlsplit(superuser)
+    host = parts.netloc.rpartition("@")[2]
+    roles = ("owner", "service", "operator", "readonly")
+    return Addresses(superuser, *(f"postgresql://challenge_{role}:{PASSWORD}@{host}{parts.path}" for role in roles))
+
+
+class Site(NamedTuple):
+    """A server, and a migrated database with roles on it from which each test's own is copied."""
+
+    server: PostgresServer
+    template: str
+
+
+@pytest.fixture(scope="module", params=["roles first", "tables first", "PostgreSQL 16"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Yield a server with roles."""
     server: PostgresServer = request.getfixturevalue(
         "postgres_16" if request.param == "PostgreSQL 16" else "postgres_server"
     )
-    name = f"roles_{secrets.token_hex(4)}"
-    with psycopg.connect(server.url, autocommit=True) as administrator:
-        administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        parts = urlsplit(server.url)
-        superuser = urlunsplit(parts._replace(path=f"/{name}"))
-        host = parts.netloc.rpartition("@")[2]
-        urls = [
-            f"postgresql://challenge_{role}:{PASSWORD}@{host}/{name}"
-            for role in ("owner", "service", "operator", "readonly")
-        ]
-        found = Addresses(superuser, *urls)
+    with server.fresh_database(template="template1") as superuser:
+        addresses = addresses_of(superuser)
         if request.param == "tables first":
             schema.migrate(superuser)
         for _ in range(2):
             execute(superuser, ROLES.read_text(encoding="utf-8"))
         for role in ("owner", "service", "operator", "readonly"):
             execute(superuser, f"ALTER ROLE challenge_{role} PASSWORD '{PASSWORD}'")
-        schema.migrate(found.owner)
-        yield found
-        administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        schema.migrate(addresses.owner)
+        yield Site(server, urlsplit(superuser).path.strip("/"))
+
+
+@pytest.fixture
+def addresses(site: Site) -> Iterator[Addresses]:
+    """Yield the addresses of a migrated database with roles. Rights on the database itself are not copied."""
+    with site.server.fresh_database(template=site.template) as superuser:
+        execute(superuser, f"GRANT CONNECT ON DATABASE {urlsplit(superuser).path.strip('/')} TO {ROLE_NAMES}")
+        yield addresses_of(superuser)
 
 
 def work_as_a_service(url: str) -> None:

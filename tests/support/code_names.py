@@ -23,8 +23,11 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @cache
 def parsed(path: str) -> ast.Module:
-    """Return the syntax tree of a Python file."""
-    return ast.parse(read(path), filename=path)
+    """Return the syntax tree of a Python file, its docstrings emptied."""
+    tree = ast.parse(read(path), filename=path)
+    for node in docstring_nodes(tree):
+        node.value = ""
+    return tree
 
 
 @cache
@@ -52,7 +55,7 @@ def definitions() -> frozenset[str]:
     found = set(dir(builtins)) | set(keyword.kwlist)
     for path in files():
         if path.endswith(".py"):
-            found.update(_python_definitions(parsed(path)))
+            found.update(_python_definitions(path))
             found.update(Path(path).with_suffix("").parts)
         elif is_code(path):
             found.update(words_in(path))
@@ -95,10 +98,7 @@ def is_code(path: str) -> bool:
 def code_text(path: str) -> str:
     """Return the text of a file without its comments and, for Python, as its syntax tree prints it."""
     if path.endswith(".py"):
-        tree = ast.parse(read(path))
-        for node in docstring_nodes(tree):
-            node.value = ""
-        return ast.unparse(tree)
+        return ast.unparse(parsed(path))
     if marker := comment_marker(path):
         return "\n".join(line.partition(marker)[0] for line in read(path).splitlines())
     return read(path)
@@ -127,7 +127,7 @@ def library_name_exists(name: str) -> bool:
 
 def _is_defined(names: list[str], path: str) -> bool:
     first, *rest = names
-    if first not in _python_definitions(parsed(path)) and first not in _top_level(parsed(path)):
+    if first not in _python_definitions(path):
         return False
     return not rest or rest[0] in members().get(first, frozenset())
 
@@ -138,7 +138,7 @@ def _module_name(path: str) -> str:
 
 
 def _python_words(tree: ast.Module) -> Iterator[str]:
-    for node in _code_nodes(tree):
+    for node in ast.walk(tree):
         yield from _names(node)
         if isinstance(node, ast.Name):
             yield node.id
@@ -148,9 +148,12 @@ def _python_words(tree: ast.Module) -> Iterator[str]:
             yield from _WORD.findall(node.value)
 
 
-def _python_definitions(tree: ast.Module) -> set[str]:
-    found = {name for node in _code_nodes(tree) for name in _names(node)} | _top_level(tree)
+@cache
+def _python_definitions(path: str) -> set[str]:
+    tree = parsed(path)
+    found = _top_level(tree)
     for node in ast.walk(tree):
+        found.update(_names(node))
         if isinstance(node, ast.ClassDef):
             found |= _members(node)
     return found
@@ -174,11 +177,6 @@ def _names(node: ast.AST) -> Iterator[str]:
         # Prometheus shows a counter under its name with this ending.
         names = (name.value for name in node.args[:1] if isinstance(name, ast.Constant))
         yield from (f"{name}_total" for name in names if isinstance(name, str))
-
-
-def _code_nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    prose = set(map(id, docstring_nodes(tree)))
-    return (node for node in ast.walk(tree) if id(node) not in prose)
 
 
 def _top_level(tree: ast.Module) -> set[str]:

@@ -37,14 +37,17 @@ class PostgresServer:
         self._connection = psycopg.connect(url, autocommit=True)
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """Create a migrated database and yield its URL; drop it at the end, even if clients are connected."""
-        if self._template is None:
-            self._template = self._migrated(f"{self._session}_template")
+    def fresh_database(self, template: str | None = None) -> Iterator[str]:
+        """Create a database and yield its URL; drop it at the end, even if clients are connected.
+
+        It is a copy of the database `template`, or a migrated one.
+        """
+        if template is None:
+            template = self._template = self._template or self._migrated(f"{self._session}_template")
         self._made += 1
         name = f"{self._session}_{self._made}"
         # This takes 12 ms; the default strategy, copying through the write-ahead log, takes 20.
-        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, self._template)
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
         try:
             yield self._url_of(name)
         finally:

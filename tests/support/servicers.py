@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
@@ -39,31 +39,26 @@ _SINCE: Instant = 0
 _pool_sizes: list[int] = []
 
 
-@contextmanager
-def challenge_servicer(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[ChallengeServicer]:
-    """Yield the servicer of the challenge service."""
-    with _database(database_url, pool_size) as database:
-        yield ChallengeServicer(database, live(catalogue, EncodedCatalogue), clock)
+class ChallengeServicers(NamedTuple):
+    """The servicers of one challenge service."""
+
+    challenges: ChallengeServicer
+    statistics: StatisticsServicer
+    leaderboards: LeaderboardServicer
 
 
 @contextmanager
-def statistics_servicer(
+def challenge_servicers(
     database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[StatisticsServicer]:
-    """Yield the servicer of the statistics service."""
+) -> Iterator[ChallengeServicers]:
+    """Yield the servicers of the challenge service, without Redis. As in the service, they share the connections."""
     with _database(database_url, pool_size) as database:
-        yield StatisticsServicer(database, live(catalogue, EncodedCatalogue), clock)
-
-
-@contextmanager
-def leaderboard_servicer(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
-) -> Iterator[LeaderboardServicer]:
-    """Yield the servicer of the leaderboard service, without Redis."""
-    with _database(database_url, pool_size) as database:
-        yield LeaderboardServicer(Leaderboards(database), live(catalogue, EncodedCatalogue), clock)
+        in_use = live(catalogue, EncodedCatalogue)
+        yield ChallengeServicers(
+            ChallengeServicer(database, in_use, clock),
+            StatisticsServicer(database, in_use, clock),
+            LeaderboardServicer(Leaderboards(database), in_use, clock),
+        )
 
 
 @contextmanager

@@ -35,10 +35,8 @@ from tests.support.servicers import (
     WINDOW,
     Judging,
     Listed,
-    challenge_servicer,
+    challenge_servicers,
     event_servicer,
-    leaderboard_servicer,
-    statistics_servicer,
 )
 
 NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
@@ -149,14 +147,12 @@ def challenge_channel(
 ) -> Iterator[grpc.Channel]:
     """Run a challenge service with all its gRPC services; yield a caller's channel."""
     with (
-        challenge_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as servicer,
-        statistics_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as statistics,
-        leaderboard_servicer(database_url, catalogue, clock=clock, pool_size=pool_size) as leaderboards,
+        challenge_servicers(database_url, catalogue, clock=clock, pool_size=pool_size) as servicers,
         serving(
             [
-                ServiceBinding(CHALLENGE_CONTRACT, servicer),
-                ServiceBinding(STATISTICS_CONTRACT, statistics),
-                ServiceBinding(LEADERBOARD_CONTRACT, leaderboards),
+                ServiceBinding(CHALLENGE_CONTRACT, servicers.challenges),
+                ServiceBinding(STATISTICS_CONTRACT, servicers.statistics),
+                ServiceBinding(LEADERBOARD_CONTRACT, servicers.leaderboards),
             ],
             threads,
         ) as channel,
