@@ -64,10 +64,14 @@ class EmbeddedPostgres(EmbeddedServer):
         self.version = version
         self._settings = dict(settings or {})
 
+    def create(self) -> None:
+        """Create the cluster if it does not exist. A start does this, too."""
+        self._cluster.ensure(self._binaries, self._account, self._scram_iterations)
+
     def start(self) -> None:
         if not self.is_running:
             _wait_for_predecessor(self._cluster.data)
-            self._cluster.ensure(self._binaries, self._account, self._scram_iterations)
+            self.create()
         super().start()
 
     @cached_property

@@ -108,4 +108,6 @@ def test_a_player_joins_plays_and_claims(services: tuple[ServiceProcess, Service
     for service in services:
         assert service.stop() == 0
         assert not service.other_lines
-        assert not [line for line in service.logs if line["level"] not in ("DEBUG", "INFO")]
+        # A machine that stands still for 0.1 s fails a probe of Redis, which says nothing about the story.
+        unusual = [line for line in service.logs if line["level"] not in ("DEBUG", "INFO")]
+        assert not [line for line in unusual if line["message"] != "probe failing"]

@@ -28,13 +28,13 @@ from tests.support.waiting import wait_until
 PROJECT = Path(__file__).parents[2]
 DEMO = PROJECT / "catalogues" / "demo.yaml"
 
-SERVING_S = 20.0
-"""Seconds for a service to start: 2 on an idle machine, more on a busy one."""
+SERVING_S = 60.0
+"""Seconds for a service to start: 2 on an idle machine, many more on a busy one."""
 STOP_S = 15.0
 PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
 """Prefixes of the settings of the services that have a contract."""
 _ALL_PREFIXES = {**PREFIXES, "reward_dispatcher": "DISPATCHER"}
-HEALTH_TIMEOUT_S = 2.0
+HEALTH_TIMEOUT_S = 5.0
 
 
 class ServiceProcess:

@@ -9,9 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_S = 0.01
+DEADLINE_S = 60.0
+"""Seconds until a condition that is not met fails the test. Only a test that fails waits this long."""
 
 
-def wait_until(condition: Callable[[], T], deadline_s: float = 10.0) -> T:
+def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
     """Poll until `condition` returns a true value, and return it; fail the test after `deadline_s` seconds."""
     deadline = time.monotonic() + deadline_s
     while not (answer := condition()):
