@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable
-from shared.postgres import database_clock, schema
+from shared.postgres import database_clock
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
+from shared.postgres.migrations import missing_migrations
 from shared.postgres.rights import rights_problem
 from shared.postgres.sessions import session_problem
 from shared.postgres.time_zone_data import time_zone_problem
@@ -40,7 +41,7 @@ def _problem(connection: Connection, *, by_service: bool) -> str | None:
     problem = session_problem(connection) or (rights_problem(connection) if by_service else None)
     if problem is not None:
         return problem
-    missing = schema.missing(connection)
+    missing = missing_migrations(connection)
     if missing:
         return f"the schema is behind ({', '.join(missing)} missing): run `make migrate`"
     return time_zone_problem(connection)

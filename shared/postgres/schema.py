@@ -1,14 +1,13 @@
-"""The schema: applying, rolling back and checking migrations.
+"""The schema: applying and rolling back migrations.
 
-Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves. They check with `missing` and
-report NOT_SERVING while a migration is missing.
+Migrations are plain SQL files, applied by yoyo. Services never migrate by themselves. They check with
+`missing_migrations` and report NOT_SERVING while a migration is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -19,11 +18,11 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
 
 from shared.postgres.connection import Connection
+from shared.postgres.migrations import MIGRATIONS
 from shared.postgres.statements import statement
 from shared.postgres.time_zone_data import record_time_zones
 from shared.runtime.database_address import resolve
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ROLES = MIGRATIONS.parent / "deploy" / "roles.sql"
 
 ADVISORY_LOCK = 0x6368616C
@@ -39,15 +38,8 @@ LOCKED = (
     "the command again when it has ended; migrations before that one stay done"
 )
 
-_APPLIED = statement("applied_migrations")
-_HAS_MIGRATIONS = statement("has_migrations")
 _LOCK = statement("lock_schema")
 _RIGHTS = statement("schema_rights")
-
-
-def migration_files() -> list[Path]:
-    """Return the migrations in the order in which they are applied, without their rollbacks."""
-    return sorted(path for path in MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
 
 
 class _Script(NamedTuple):
@@ -85,15 +77,6 @@ def roll_back(address: str, count: int) -> list[str]:
         newest = applied[:count]
         backend.rollback_migrations(newest)
         return [migration.id for migration in newest]
-
-
-def missing(connection: Connection) -> list[str]:
-    """Return the migrations that this version of the code needs and the database does not have."""
-    needed = [path.stem for path in migration_files()]
-    if not _HAS_MIGRATIONS.value(connection):
-        return needed
-    applied = {name for (name,) in _APPLIED.rows(connection)}
-    return [name for name in needed if name not in applied]
 
 
 class MigrationRefused(Exception):

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from shared.postgres import schema
 from shared.postgres.connection import Connection
+from shared.postgres.migrations import migration_files, missing_migrations
 from shared.runtime.database_address import AddressInvalid, check_address, resolve
 from tests.support.databases import connected, opened, soon
 from tests.support.postgres_server import PostgresServer
@@ -73,15 +74,15 @@ def test_services_and_migrations_reach_the_same_schema(
 ) -> None:
     address = addresses(place, tmp_path, monkeypatch)[notation]
     check_address(address)
-    assert schema.migrate(address) == [path.stem for path in schema.migration_files()]
+    assert schema.migrate(address) == [path.stem for path in migration_files()]
     with psycopg.connect(place.url()) as connection:
         tables = connection.execute(
             "SELECT DISTINCT schemaname FROM pg_tables WHERE schemaname !~ '^(pg_|information)'"
         )
         assert tables.fetchall() == [("game",)], "yoyo's tables too"
     with opened(address, pool_size=1) as database:
-        assert database.autocommit(schema.missing, soon()) == []
-    assert schema.roll_back(address, 1) == [schema.migration_files()[-1].stem]
+        assert database.autocommit(missing_migrations, soon()) == []
+    assert schema.roll_back(address, 1) == [migration_files()[-1].stem]
 
 
 def shown(connection: Connection, name: str) -> str:

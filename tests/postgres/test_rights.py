@@ -10,13 +10,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from shared.postgres import schema
+from shared.postgres.migrations import MIGRATIONS, migration_files
 from shared.postgres.rights import FUNCTIONS, TABLES
 from tests.postgres.test_roles import PASSWORD, work_as_a_service
 
-FILES = [
-    path for path in schema.MIGRATIONS.parent.glob("shared/postgres/**/*.sql") if path.parent.name != "maintenance"
-]
+FILES = [path for path in MIGRATIONS.parent.glob("shared/postgres/**/*.sql") if path.parent.name != "maintenance"]
 OPERATORS_FILES = {"grant_admin.sql", "adjustments.sql", "histories.sql"}
 OPERATORS_STATEMENTS = ("replace_redis_prefix", "renew_database_identity", "record_time_zone_version")
 USES = {
@@ -38,7 +36,7 @@ def statements_of_services() -> list[str]:
 
 def made(pattern: re.Pattern[str]) -> set[str]:
     """Return the names of what migrations make."""
-    return {name for path in schema.migration_files() for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    return {name for path in migration_files() for name in pattern.findall(path.read_text(encoding="utf-8"))}
 
 
 def test_the_rights_are_those_that_statements_use() -> None:

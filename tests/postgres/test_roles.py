@@ -32,7 +32,6 @@ from tests.support.postgres_server import PostgresServer
 from tests.support.services import NOW, ManualClock
 from tests.support.strategies import KILLS
 
-ROLES = schema.MIGRATIONS.parent / "deploy" / "roles.sql"
 PASSWORD = "secret"
 ROLE_NAMES = "challenge_owner, challenge_service, challenge_operator, challenge_readonly"
 CATALOGUE = loaded(DOCUMENT)
@@ -94,7 +93,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         if request.param == "tables first":
             schema.migrate(superuser)
         for _ in range(2):
-            execute(superuser, ROLES.read_text(encoding="utf-8"))
+            execute(superuser, schema.ROLES.read_text(encoding="utf-8"))
         for role in ("owner", "service", "operator", "readonly"):
             execute(superuser, f"ALTER ROLE challenge_{role} PASSWORD '{PASSWORD}'")
         schema.migrate(addresses.owner)
@@ -253,4 +252,4 @@ def test_commands_name_the_right_that_they_lack(
 def test_making_the_roles_again_does_not_wait_for_calls(addresses: Addresses) -> None:
     with psycopg.connect(addresses.service) as busy:
         busy.execute("INSERT INTO player VALUES ('ana', 'UTC', now())")
-        execute(addresses.superuser, "SET lock_timeout = '1ms';" + ROLES.read_text(encoding="utf-8"))
+        execute(addresses.superuser, "SET lock_timeout = '1ms';" + schema.ROLES.read_text(encoding="utf-8"))

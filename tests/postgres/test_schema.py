@@ -12,10 +12,11 @@ import pytest
 from psycopg import sql
 
 from shared.postgres import schema
+from shared.postgres.migrations import MIGRATIONS, migration_files, missing_migrations
 from tests.support.databases import connected
 from tests.support.postgres_server import PostgresServer
 
-ALL = sorted(path.stem for path in schema.MIGRATIONS.glob("*.sql") if not path.stem.endswith(".rollback"))
+ALL = [path.stem for path in migration_files()]
 
 # Objects of the schema, without yoyo's own tables.
 OBJECTS = """
@@ -48,7 +49,7 @@ def objects(url: str) -> set[tuple[str, str]]:
 def missing(url: str) -> list[str]:
     """Return the migrations that services would miss."""
     with connected(url) as connection:
-        return schema.missing(connection)
+        return missing_migrations(connection)
 
 
 def test_migrations_apply_and_roll_back_without_leftovers(empty_url: str) -> None:
@@ -87,7 +88,7 @@ def test_concurrent_migrations_both_succeed(empty_url: str) -> None:
 
 def test_every_migration_has_a_rollback() -> None:
     for name in ALL:
-        assert (schema.MIGRATIONS / f"{name}.rollback.sql").is_file()
+        assert (MIGRATIONS / f"{name}.rollback.sql").is_file()
 
 
 def test_writers_do_not_wait_long_behind_a_migration(empty_url: str) -> None:

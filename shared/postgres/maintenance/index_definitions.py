@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.domain.maintenance import Index
 from shared.postgres.connection import Connection
-from shared.postgres.schema import migration_files
+from shared.postgres.migrations import migration_files
 from shared.postgres.statements import Statement, statement
 
 _LIST = statement("list_indexes")
