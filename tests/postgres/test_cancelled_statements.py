@@ -83,17 +83,20 @@ def test_a_commit_is_never_cancelled(one: OneConnection, database_url: str) -> N
     before = one.backend()
     with connected(database_url) as connection:
         connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("SELECT pg_advisory_lock(1)")
         connection.execute(
             "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$"
         )
         connection.execute(
             "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON kept DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION slow()"
         )
 
+        # The deadline passes while the commit waits for the lock, not before: the insert itself takes a millisecond.
         with pytest.raises(ChallengeError):
-            one.database.transact(lambda connection: connection.run_script(b"INSERT INTO kept VALUES (1)"), soon(0.2))
+            one.database.transact(lambda connection: connection.run_script(b"INSERT INTO kept VALUES (1)"), soon(2.0))
+        connection.execute("SELECT pg_advisory_unlock(1)")
         wait_until(lambda: connection.execute("SELECT count(*) FROM kept").fetchone() == (1,))
     assert one.backend() != before
     assert one.abandoned("kept") == 0
