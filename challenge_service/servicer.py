@@ -12,6 +12,7 @@ from challenge_service import responses
 from challenge_service.claim_messages import STATES_OF_CLAIMS, claim_message, found_message, goal_claim_message
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import cursor, cursor_token, page_position, page_token
+from challenge_service.rotation_messages import rotation_response
 from shared.domain.current_periods import shown_periods
 from shared.domain.errors import OccurrenceNotFound
 from shared.domain.grants import NO_ROUTES, Routes
@@ -226,13 +227,19 @@ class ChallengeServicer:
         states = sorted({STATES_OF_CLAIMS[number] for number in request.states})
         after = cursor(request.page_token, request.user_id, states)
         page_size = request.page_size or CLAIMS_PAGE_SIZE
-        deadline = deadline_of(context)
         # One claim more than the page tells whether there is another page.
-        found = list_claims(self._database, request.user_id, states, after, page_size + 1, deadline)
+        found = list_claims(self._database, request.user_id, states, after, page_size + 1, deadline_of(context))
         token = ""
         if len(found) > page_size:
             token = cursor_token(UUID(found[page_size - 1].grant_id), request.user_id, states)
         return rpc.ListClaimsResponse(claims=map(claim_message, found[:page_size]), next_page_token=token)
+
+    def GetRotation(self, request: rpc.GetRotationRequest, _: grpc.ServicerContext) -> rpc.GetRotationResponse:
+        """Return the current and the next period of each schedule and season."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        violations.raise_if_any()
+        return rotation_response(self._catalogue.current.catalogue, self._clock())
 
 
 def _check_goal_ids(request: rpc.SetGoalActiveRequest | rpc.ClaimRewardRequest) -> Violations:

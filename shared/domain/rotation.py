@@ -18,11 +18,18 @@ class Rotation(NamedTuple):
     schedule: Schedule
     current: Period | None
     next: Period | None
+    is_open: bool
+    """True if events count for the current period now."""
+    change: Instant | None
+    """When that changes; None if never."""
 
 
 def rotation_at(schedule: Schedule, now: Instant) -> Rotation:
     """Return the periods of a schedule as of now."""
-    return Rotation(schedule, schedule.shown_at(now), schedule.next_after(now))
+    change = schedule.next_change(now)
+    return Rotation(
+        schedule, schedule.shown_at(now), schedule.next_after(now), schedule.period_at(now) is not None, change
+    )
 
 
 def claim_end(schedule: Schedule, period: Period) -> Instant | None:

@@ -106,6 +106,18 @@ class Schedule:
                 return span.period
         return None
 
+    def next_change(self, instant: Instant) -> Instant | None:
+        """Return the next instant at which events begin to count for a period, or cease to; None if there is none."""
+        if self.season is None and self.window is None:
+            return None
+        span = self._counted.at(instant)
+        is_open = span.period is not None
+        while span.end < FOREVER:
+            span = self._counted.at(span.end)
+            if (span.period is not None) != is_open:
+                return span.start
+        return None
+
     def _period_span(self, instant: Instant) -> Span:
         start, end = -FOREVER, FOREVER
         if self.season is not None:

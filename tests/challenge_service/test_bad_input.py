@@ -34,6 +34,7 @@ VALID: dict[str, dict[str, Any]] = {
     "ClaimAllRequest": {"user_id": "player"},
     "GetClaimRequest": {"user_id": "player", "grant_id": "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"},
     "ListClaimsRequest": {"user_id": "player"},
+    "GetRotationRequest": {"user_id": "player"},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
     "ListLeaderboardRequest": {"leaderboard_id": "wins"},
@@ -156,6 +157,7 @@ BAD: dict[str, list[Bad]] = {
         *_ids(bad_optional_ids()),
         Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
     ],
+    "GetRotationRequest.user_id": REQUIRED_ID,
     "GetClaimRequest.user_id": REQUIRED_ID,
     "GetClaimRequest.grant_id": [
         *REQUIRED_ID,

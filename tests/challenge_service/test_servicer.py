@@ -35,6 +35,7 @@ REQUESTS = {
     "ClaimAll": rpc.ClaimAllRequest(user_id="player"),
     "GetClaim": rpc.GetClaimRequest(user_id="player", grant_id=CLAIMED),
     "ListClaims": rpc.ListClaimsRequest(user_id="player"),
+    "GetRotation": rpc.GetRotationRequest(user_id="player"),
     "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(user_id="player"),
     "GetChallengeReport": statistics_rpc.GetChallengeReportRequest(),
@@ -51,6 +52,7 @@ EXPECTED: dict[str, Any] = {
     "ClaimAll": lambda answer: [each.newly_claimed for each in answer.results] == [True, False],
     "GetClaim": lambda answer: answer.claim.goal_id == "welcome" and answer.HasField("position"),
     "ListClaims": lambda answer: [each.grant_id for each in answer.claims] == [CLAIMED],
+    "GetRotation": lambda answer: answer.catalogue_version and not answer.schedules,
     "GetPlayerStats": lambda answer: (answer.stats.total.completed, answer.stats.total.claimed) == (2, 1),
     "GetPlayerTrend": lambda answer: [each.completed for each in answer.days[-2:]] == [0, 2],
     "GetChallengeReport": lambda answer: (

@@ -57,7 +57,7 @@ def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
 def test_the_lifetime_never_restarts(instant: Instant) -> None:
     assert LIFETIME.period_at(instant) == Period(LIFETIME_START, None)
     assert periods_from(LIFETIME, 0, instant) == (Period(LIFETIME_START, None),)
-    assert rotation_at(LIFETIME, instant) == (LIFETIME, Period(LIFETIME_START, None), None)
+    assert rotation_at(LIFETIME, instant) == (LIFETIME, Period(LIFETIME_START, None), None, True, None)
     assert past_periods(LIFETIME, instant) == ()
 
 
@@ -101,10 +101,11 @@ def test_runs_are_the_periods_of_a_season_without_recurrence() -> None:
     schedule = Schedule(season=WINTER)
     first, last = WINTER.runs
     assert schedule.period_at(first.start) == Period(*first)
-    assert rotation_at(schedule, 0) == (schedule, None, Period(*first))
-    assert rotation_at(schedule, first.start) == (schedule, Period(*first), Period(*last))
-    assert rotation_at(schedule, first.end) == (schedule, None, Period(*last))
-    assert rotation_at(schedule, last.start) == (schedule, Period(*last), None)
+    assert rotation_at(schedule, 0) == (schedule, None, Period(*first), False, first.start)
+    assert rotation_at(schedule, first.start) == (schedule, Period(*first), Period(*last), True, first.end)
+    assert rotation_at(schedule, first.end) == (schedule, None, Period(*last), False, last.start)
+    assert rotation_at(schedule, last.start) == (schedule, Period(*last), None, True, last.end)
+    assert rotation_at(schedule, last.end) == (schedule, None, None, False, None)
     assert periods_from(schedule, 0, first.start) == (Period(*first), Period(*last))
     assert periods_from(schedule, last.end, last.end) == ()
 
@@ -116,6 +117,9 @@ def test_events_outside_a_window_belong_to_no_period_although_one_is_shown() -> 
     assert WEEKEND.period_at(saturday) == WEEKEND.period_at(MONDAY + 7 * DAY - 1) == week
     assert WEEKEND.period_at(MONDAY + 7 * DAY) is None
     assert WEEKEND.shown_at(MONDAY) == WEEKEND.shown_at(saturday) == week
+    following = Period(MONDAY + 7 * DAY, MONDAY + 14 * DAY)
+    assert rotation_at(WEEKEND, MONDAY) == (WEEKEND, week, following, False, saturday)
+    assert rotation_at(WEEKEND, saturday + HOUR) == (WEEKEND, week, following, True, MONDAY + 7 * DAY)
 
 
 def test_a_window_may_last_beyond_midnight_and_a_reset() -> None:

@@ -63,6 +63,7 @@ VALID: dict[str, Message] = {
         wait=Duration(nanos=1),
     ),
     "ClaimAll": challenge_rpc.ClaimAllRequest(user_id="player", challenge_id="arena"),
+    "GetRotation": challenge_rpc.GetRotationRequest(user_id="player"),
     "GetClaim": challenge_rpc.GetClaimRequest(user_id="player", grant_id="6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"),
     "ListClaims": challenge_rpc.ListClaimsRequest(
         user_id="player", states=[challenge_pb2.CLAIM_STATE_PENDING], page_size=1
