@@ -18,6 +18,7 @@ from challenge.v1.leaderboard_service_pb2 import GetPlayerRankRequest
 
 from shared.domain.catalogue import AMOUNT_MAX
 from tests.catalogue.documents import Mapping
+from tests.runtime.processes import metrics_at, samples
 from tests.support.event_messages import stat
 from tests.support.sample_catalogue import assigned, challenge
 from tests.support.service_process import ServiceProcess
@@ -51,6 +52,11 @@ class Side(NamedTuple):
     name: str
     handler: ServiceProcess
     challenges: ServiceProcess
+
+    def redis_is_away(self) -> bool:
+        """Return whether neither process asks Redis."""
+        ports = [service.wait_for("started")["metrics_port"] for service in (self.handler, self.challenges)]
+        return all(samples(metrics_at(port), "cache_away") == {"": 1.0} for port in ports)
 
 
 class Call(NamedTuple):

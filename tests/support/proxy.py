@@ -37,6 +37,8 @@ class TcpProxy:
         self._closed = False
         self.dropped = 0
         """Number of dropped replies."""
+        self.received = 0
+        """Number of chunks received from clients, forwarded or not."""
         self._listener = _listener(0)
         self.port: int = self._listener.getsockname()[1]
         """The port to connect to, on the loopback interface."""
@@ -147,6 +149,8 @@ class TcpProxy:
 
     def _forward_requests(self, connection: _Connection) -> None:
         while chunk := connection.receive(connection.client):
+            with self._state:
+                self.received += 1
             self._hold_back(connection)
             with self._state:
                 if self._lost_reply is not None and self._lost_reply[0](chunk):
