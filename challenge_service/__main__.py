@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import partial
 
 from challenge.v1 import challenge_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
@@ -87,6 +88,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         telemetry=process.telemetry,
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.waits.stop)
+    process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))
 
 
 SERVICE = Service(NAME, "Lists players' challenges and accepts their claims.", ChallengeSettings, compose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 
 from challenge.v1 import event_service_pb2
 
@@ -91,6 +92,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         telemetry=process.telemetry,
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
+    process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))
 
 
 SERVICE = Service(NAME, "Takes events in and turns them into progress.", EventHandlerSettings, compose)

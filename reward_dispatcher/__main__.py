@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from reward_dispatcher.settings import DispatcherSettings
 from shared.rpc.limits import limits_of
@@ -34,6 +35,7 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
         telemetry=process.telemetry,
     )
     serve(server, health, process.lifecycle, process.grace_s)
+    process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))
 
 
 SERVICE = Service(NAME, "Delivers claimed rewards to their providers.", DispatcherSettings, compose)

@@ -39,7 +39,7 @@ class AnswerTimeout(psycopg.OperationalError):
     """The server did not answer by the deadline. The connection is closed or unsettled: an answer may still arrive."""
 
 
-class _ServerSilent(psycopg.OperationalError):
+class ServerSilent(psycopg.OperationalError):
     """The process stops, and the server answers nothing."""
 
 
@@ -162,7 +162,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError("the transaction could not be rolled back")
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
-        """Wait for the server. Raise `AnswerTimeout` at the deadline, or if the server is silent at a stop."""
+        """Wait for the server. Raise `AnswerTimeout` at the deadline, and `ServerSilent` if it is silent at a stop."""
         if self.deadline is not None:
             remaining = max(0.0, self.deadline - time.monotonic())
             timeout = remaining if timeout is None else min(timeout, remaining)
@@ -173,12 +173,15 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.OperationalError as error:
             # psycopg has no public error for its own timeout. A connection lost this late counts as a timeout, too.
             late = error.sqlstate is None and ends is not None and time.monotonic() >= ends
-            if not late and not isinstance(error, _ServerSilent):
+            silent = isinstance(error, ServerSilent)
+            if not late and not silent:
                 raise
             if self._cancellable and self.pgconn.status == ConnStatus.OK:
                 self.unsettled = True
             else:
                 self.pgconn.finish()
+            if silent:
+                raise
             raise AnswerTimeout("the database did not respond in time") from error
 
     def _listening(self, gen: PQGen[_T]) -> PQGen[_T]:
@@ -192,7 +195,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 if ready & _READABLE:
                     silence.heard_at = time.monotonic()
                 elif not ready and silence.detect(started):
-                    raise _ServerSilent("the database is silent, and the process stops")
+                    raise ServerSilent("the database is silent, and the process stops")
                 awaited = gen.send(ready)
         except StopIteration as end:
             result: _T = end.value

@@ -93,9 +93,12 @@ class Database:
         self._pool.open(wait=False)
         self._canceller.start()
 
-    def begin_stop(self) -> None:
-        """Give up on a server that falls silent from now on: waits for it end, and no connection is lent any more."""
-        self._silence.begin_stop()
+    def begin_stop(self, calls_end_s: float = 0.0) -> None:
+        """Give up on a server that falls silent from now on: waits for it end, and no connection is lent any more.
+
+        Before calls have ended, `calls_end_s` is the time that they have.
+        """
+        self._silence.begin_stop(calls_end_s)
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Close all connections."""

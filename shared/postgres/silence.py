@@ -13,6 +13,10 @@ SILENT_S = 2.0
 asks it every second until all other parts have stopped, so a statement that waits for a lock is no silence."""
 
 
+RESPONSES_S = 1.0
+"""Seconds for the responses of calls that were given up."""
+
+
 class Silence:
     """The last sign of life that the connections of one pool had from their server."""
 
@@ -20,11 +24,16 @@ class Silence:
         self.heard_at = 0.0
         """When a connection last received anything, in monotonic seconds. Connections set it."""
         self.detected = False
-        """True once the process stops and the server was silent for `SILENT_S`. It stays true."""
+        """True once the process stops and the server was silent for too long. It stays true."""
         self._stopping_since: float | None = None
+        self._silent_s = SILENT_S
 
-    def begin_stop(self) -> None:
-        """Detect silence from now on. What was not heard before does not count."""
+    def begin_stop(self, calls_end_s: float) -> None:
+        """Detect silence from now on. What was not heard before does not count.
+
+        While calls have time to end, `calls_end_s`, the server has almost as long to be heard again.
+        """
+        self._silent_s = max(SILENT_S, calls_end_s - RESPONSES_S)
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
 
@@ -36,5 +45,5 @@ class Silence:
         """Return whether a wait that began at `waiting_since`, in monotonic seconds, is in vain."""
         if self._stopping_since is not None and not self.detected:
             quiet_since = max(self._stopping_since, self.heard_at, waiting_since)
-            self.detected = time.monotonic() - quiet_since >= SILENT_S
+            self.detected = time.monotonic() - quiet_since >= self._silent_s
         return self.detected

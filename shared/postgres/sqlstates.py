@@ -10,7 +10,7 @@ from enum import Enum, auto
 import psycopg
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.connection import AnswerTimeout
+from shared.postgres.connection import AnswerTimeout, ServerSilent
 
 
 class ContentRefused(Exception):
@@ -58,6 +58,8 @@ class Failure(Enum):
     """The values themselves are rejected: the same work will fail again."""
     TIMEOUT = auto()
     """No answer by the deadline."""
+    SILENT = auto()
+    """No answer for so long that the process, which stops, waits no more."""
     LOCKED = auto()
     """Another session held a lock for too long. The database itself is well."""
     UNAVAILABLE = auto()
@@ -73,6 +75,8 @@ class Failure(Enum):
 
 def classify(error: psycopg.Error) -> Failure:
     """Return the kind of failure that an error stands for."""
+    if isinstance(error, ServerSilent):
+        return Failure.SILENT
     if isinstance(error, AnswerTimeout):
         return Failure.TIMEOUT
     state = error.sqlstate

@@ -48,7 +48,7 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         connection.run_script(b"COMMIT", cancellable=False)
         connection.took("commit", time.monotonic() - started)
     except psycopg.Error as error:
-        if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT):
+        if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT):
             raise CommitUnknown(transaction_id, result) from error
         raise
     return result

@@ -160,7 +160,7 @@ def serve(
     (`end_streams`), then waits `grace_s` for the other calls to end.
     """
     port = server.start()
-    lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + STEP_TIMEOUT_S)
+    lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + 2 * STEP_TIMEOUT_S)
     lifecycle.on_stop("streams", end_streams)
     lifecycle.on_stop("health", health.leave)
     log.info("serving", extra={"port": port})

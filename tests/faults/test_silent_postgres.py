@@ -13,10 +13,15 @@ import grpc
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
+from devstack.game.mood import Mood
+from shared.runtime.clock import system_clock
 from tests.support.busy_machine import LATE_S
+from tests.support.databases import opened
 from tests.support.event_messages import stat
+from tests.support.game_servers import open_game
 from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal_of
+from tests.support.rewards import store_claim
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 from tests.support.waiting import wait_until
@@ -31,6 +36,8 @@ PAUSE_S = 0.05
 GROWTH_MAX_BYTES = 100 * 2**20
 """16 callers hold 16,000 events, of which 10,000 fit into the buffer: about 20 MB including all derived objects."""
 AGAIN_WITHIN_S = 15.0
+LONG_S = 25.0
+"""Deadline of callers who would wait much longer than a stop takes, in seconds."""
 STOP_SILENT_S = 10.0 + LATE_S
 """`GRACE_S` and the margin that a parent gives its workers, and a busy machine."""
 
@@ -143,3 +150,51 @@ def test_a_service_whose_database_is_silent_stops_in_order_and_in_time(database_
         wait_until(lambda: service.logged("probe failing"), AGAIN_WITHIN_S)
         assert service.stop(STOP_SILENT_S) == 0
     assert not service.logged("part did not stop in time")
+
+
+@pytest.mark.slow
+def test_calls_that_a_silent_database_holds_end_at_a_stop(database_url: str) -> None:
+    with proxy_to(database_url) as (proxy, url_through_proxy), serving("event_handler", url_through_proxy) as handler:
+        proxy.freeze()
+        calls = [
+            handler.events.ReportEvent.future(rpc.ReportEventRequest(event=event), timeout=LONG_S)
+            for event in (stat("matches_won", delta=1, at=time.time_ns() // 1_000) for _ in range(CALLERS))
+        ]
+        # Sent on the same connection after them.
+        assert handler.health("clock") != "UNREACHABLE"
+        assert handler.stop(STOP_SILENT_S) == 0, handler.logs
+        codes = {call.code() for call in calls}
+    assert codes == {grpc.StatusCode.UNAVAILABLE}
+    assert not handler.logged("part did not stop in time")
+
+
+@pytest.mark.slow
+def test_workers_whose_database_is_silent_stop_in_order_and_in_time(database_url: str) -> None:
+    with (
+        proxy_to(database_url) as (proxy, url_through_proxy),
+        serving("challenge_service", url_through_proxy, "--workers", "2") as service,
+    ):
+        service.wait_for("started", count=2)
+        proxy.freeze()
+        wait_until(lambda: len(service.logged("probe failing")) >= 2, AGAIN_WITHIN_S)
+        assert service.stop(STOP_SILENT_S) == 0
+    assert not service.logged("part did not stop in time")
+    assert not service.logged("a worker did not stop in time and is killed")
+
+
+@pytest.mark.slow
+def test_deliveries_under_way_do_not_hold_up_a_stop_while_the_database_is_silent(database_url: str) -> None:
+    with open_game(Mood(delay_s=1.0)) as game, opened(database_url) as database:
+        for number in range(CALLERS):
+            store_claim(database, f"player {number}", system_clock())
+        rows(database_url, "UPDATE reward_outbox SET provider = 'grpc' RETURNING grant_id")
+        with (
+            proxy_to(database_url) as (proxy, url_through_proxy),
+            serving("reward_dispatcher", url_through_proxy, REWARD_GRPC_TARGET=game.grpc_target) as dispatcher,
+        ):
+            wait_until(lambda: len(game.game.attempts()) > 0, AGAIN_WITHIN_S)
+            proxy.freeze()
+            assert dispatcher.stop(STOP_SILENT_S) == 0, dispatcher.logs
+        assert not dispatcher.logged("part did not stop in time")
+        given = [gift.grant_id for gift in game.game.books.given()]
+        assert len(given) == len(set(given)), "no reward reached its player twice"

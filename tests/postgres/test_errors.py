@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.connection import AnswerTimeout
+from shared.postgres.connection import AnswerTimeout, ServerSilent
 from shared.postgres.sqlstates import Failure, classify, to_domain
 
 MEANINGS = {
@@ -46,6 +46,7 @@ CALLER_ERRORS: dict[Failure, type[ChallengeError]] = {
     Failure.LOCKED: DatabaseUnavailable,
     Failure.SCHEMA: DatabaseUnavailable,
     Failure.DENIED: DatabaseUnavailable,
+    Failure.SILENT: DatabaseUnavailable,
     Failure.UNAVAILABLE: DatabaseUnavailable,
     Failure.TIMEOUT: DeadlineExceeded,
 }
@@ -65,6 +66,10 @@ def test_an_error_without_sqlstate_is_a_lost_connection_or_a_bug() -> None:
 
 def test_no_answer_in_time_is_a_timeout() -> None:
     assert classify(AnswerTimeout("nothing")) is Failure.TIMEOUT
+
+
+def test_no_answer_while_the_process_stops_is_silence() -> None:
+    assert classify(ServerSilent("nothing")) is Failure.SILENT
 
 
 @pytest.mark.parametrize(("failure", "error"), CALLER_ERRORS.items(), ids=lambda value: getattr(value, "name", ""))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
+from shared.domain.errors import ChallengeError
 from shared.domain.grants import Answer, Delivery, Provider, RetryPolicy, Settlement, TryAgain, settle
 from shared.domain.instant import SECOND, Instant
 from shared.operations.rewards.delivery_threads import DeliveryThreads
@@ -126,11 +127,18 @@ class Dispatcher:
         self._lease()
 
     def close(self) -> None:
-        """Complete deliveries under way, release other leases, and record all. Call it after the last `one_pass`."""
+        """Complete deliveries under way, release other leases, and record all. Call it after the last `one_pass`.
+
+        What an unavailable database does not record is left to the end of the leases, as after a crash.
+        """
         self._closing = True
         self._threads.close()
         self._take_answers(0.0)
-        self._record()
+        try:
+            self._record()
+        except ChallengeError as error:
+            about = {"provider": self._destination.name, "grants": len(self._unrecorded), "reason": str(error)}
+            log.warning("grants stay leased: the database is not available", extra=about)
 
     def _take_answers(self, wait_s: float) -> None:
         """Collect the answers that arrived. Wait up to `wait_s` for the first."""
