@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
@@ -22,8 +24,11 @@ from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 
 LOAD_S = 1.0
-LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "20"))
+ROUNDS_SLOW = 3
+LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "4"))
 """`OVERLOAD_S=60` for the minute that production must survive."""
+COLD_S = 1.0
+"""Seconds in which a service that was just started does everything for the first time, under full load already."""
 TIMES_CAPACITY = 3
 CONNECTIONS = 8
 CALLERS = 1_000
@@ -75,15 +80,17 @@ LOADS = {
 }
 
 
-def played(service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, seconds: float) -> Run:
-    """Play this load without a warm-up, and return the result."""
-    most = int(seconds * (pace.rate if isinstance(pace, OpenLoop) else RATE_MAX))
+def played(
+    service: ServiceProcess, load: Load, pace: OpenLoop | ClosedLoop, seconds: float, unmeasured_s: float = 0.0
+) -> Run:
+    """Play this load, and return the result; the first `unmeasured_s` do not count for its rate."""
+    most = int((unmeasured_s + seconds) * (pace.rate if isinstance(pace, OpenLoop) else RATE_MAX))
     plan = Plan(
         ports=[service.port],
         methods=[(0, load.method)],
         requests=[(0, request) for request in islice(load.requests(), most)],
         pace=pace,
-        stretch=Stretch(0.0, seconds),
+        stretch=Stretch(unmeasured_s, seconds),
         keep_every=[0],
     )
     return Run(play(plan))
@@ -94,37 +101,51 @@ def overload(best: Run) -> OpenLoop:
     return OpenLoop(rate=TIMES_CAPACITY * best.rate, connections=CONNECTIONS, callers=CALLERS)
 
 
-@pytest.mark.parametrize("seconds", [LOAD_S, pytest.param(LOAD_SLOW_S, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("rounds", "seconds"), [(1, LOAD_S), pytest.param(ROUNDS_SLOW, LOAD_SLOW_S, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("module", LOADS)
 def test_goodput_holds_under_overload_also_right_after_the_start(
-    database_url: str, module: str, seconds: float
+    database_url: str, module: str, rounds: int, seconds: float
 ) -> None:
     load = LOADS[module]
+    runs: list[Run] = []
+    kept: list[float] = []
+    kept_when_cold: list[float] = []
+    memory_mib = 0.0
     with serving(module, database_url, CATALOGUE=str(LOAD_CATALOGUE)) as service:
         # Prepares plans, fills caches and opens connections.
-        runs = [played(service, load, load.saturation, 1.0)]
-        best = played(service, load, load.saturation, seconds)
-        over = played(service, load, overload(best), seconds)
-        memory = memory_of(service.pid)
+        runs.append(played(service, load, load.saturation, 1.0))
+        before = played(service, load, load.saturation, seconds)
+        for number in range(rounds):
+            over = played(service, load, overload(before), seconds)
+            memory_mib = max(memory_mib, memory_of(service.pid).peak)
+            assert service.stop() == 0
+            service.start()
+            service.wait_for("serving", count=2 + number)
+            cold = played(service, load, overload(before), seconds, COLD_S)
+            after = played(service, load, load.saturation, seconds)
+            # What the machine had to give around it.
+            best_rate = min(before.rate, after.rate)
+            kept.append(over.rate / best_rate)
+            kept_when_cold.append(cold.rate / best_rate)
+            runs += [before, over, cold]
+            before = after
+        runs.append(before)
         assert service.stop() == 0
-        service.start()
-        service.wait_for("serving", count=2)
-        cold = played(service, load, overload(best), seconds)
-        again = played(service, load, load.saturation, 1.0)
-        assert service.stop() == 0
-    runs += [best, over, cold, again]
+    codes = sum((run.codes() for run in runs), Counter[str]())
     print(  # noqa: T201
-        f"\n{module}: {best.rate:,.0f}/s at its best, {over.rate:,.0f}/s under overload "
-        f"({over.rate / best.rate:.0%}), {cold.rate:,.0f}/s right after the start ({cold.rate / best.rate:.0%}); "
-        f"{dict(over.codes())}, {dict(cold.codes())}; {memory.peak:.0f} MiB at most"
+        f"\n{module}: {max(run.rate for run in runs):,.0f}/s at its best; kept under overload "
+        f"{', '.join(f'{share:.0%}' for share in kept)}, right after the start "
+        f"{', '.join(f'{share:.0%}' for share in kept_when_cold)}; {dict(codes)}; {memory_mib:.0f} MiB at most"
     )
     for run in runs:
         assert set(run.codes()) <= FINE, run.failures
-    assert memory.peak < MEMORY_MAX_MIB
+    assert memory_mib < MEMORY_MAX_MIB
     if module == "event_handler":
         acknowledged = sum(run.played.codes.count(0) for run in runs)
         assert rows(database_url, "SELECT sum(events)::int FROM tally") == [(acknowledged,)], "each counts once"
-    if seconds == LOAD_SLOW_S:
-        # Asserted only where the test runs alone: in the fast suite other tests share the cores.
-        assert over.rate >= GOODPUT * best.rate
-        assert cold.rate >= GOODPUT * best.rate
+    if rounds == ROUNDS_SLOW:
+        # In the fast suite other tests share the cores. Here, one round that other processes disturb does not decide.
+        assert statistics.median(kept) >= GOODPUT
+        assert statistics.median(kept_when_cold) >= GOODPUT

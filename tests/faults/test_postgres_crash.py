@@ -15,7 +15,7 @@ from tests.support.oracle import DOCUMENT, Oracle
 from tests.support.services import ManualClock, challenge_service, event_service
 
 CRASHES = 1
-CRASHES_SLOW = 10
+CRASHES_SLOW = 3
 AWAY_S = 0.0
 AWAY_SLOW_S = 10.0
 TIMEOUT_S = 1.0
