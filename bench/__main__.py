@@ -33,6 +33,7 @@ from bench.tables.list_sizes import measure_list_sizes
 from bench.tables.lists import measure_lists
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
+from bench.tables.schedules import measure_schedules
 from bench.tables.soak import measure_soak
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
@@ -41,6 +42,7 @@ from bench.workplace import Terms, Workplace
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
+    "schedules": measure_schedules,
     "events": measure_events,
     "batches": measure_batches,
     "board_upkeep": measure_board_upkeep,
@@ -52,7 +54,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "mix": measure_mix,
     "soak": measure_soak,
 }
-ONLY_FULL = frozenset({"list_sizes", "board_upkeep", "delivery", "mix"})
+ONLY_FULL = frozenset({"list_sizes", "schedules", "board_upkeep", "delivery", "mix"})
 """Tables that do not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})
 """Tables that take an hour."""
