@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 
 from hypothesis import example, given
@@ -18,11 +19,13 @@ from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Measures, Tally, TallyKey
+from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, completions, players
 from shared.postgres.goals.assignments import Choice
 from shared.postgres.rewards import outbox
+from shared.postgres.statements import statements
 from tests.support.periods import period_of
 from tests.support.strategies import KILLS, STATS
 from tests.support.strategies import tallies as any_tallies
@@ -145,3 +148,47 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
     assert [claim(connection, key, 8) for _ in range(2)] == [outbox.Claimed(None, ()), None]
     assert completions.next_claim_number(connection, key) is None
     assert claim(connection, key._replace(goal_id="draw"), 8) is None
+
+
+def pages_and_rows_read(connection: Connection, user_id: str, current: CurrentPeriods) -> tuple[int, int]:
+    """Return the numbers of pages and of stored rows that the read of a player visits."""
+    [period] = current.periods.values()
+    parameters = (user_id, text_array(list(current.periods)), int_array([period.start]))
+    explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statements()["read_player_by_period"].text
+    row = connection.execute(explain, parameters).fetchone()
+    assert row is not None
+    [plan] = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    waiting, rows = [plan["Plan"]], 0
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", [])
+        if "Relation Name" in node:
+            rows += node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], rows
+
+
+def test_a_year_of_history_adds_nothing_to_a_read(connection: Connection) -> None:
+    today = 20_000 * DAY
+    for player, days in (("new", 1), ("veteran", 365)):
+        of_days = (
+            f"timestamptz 'epoch' + (20000 - day) * interval '1 day' FROM generate_series({days - 1}, 0, -1) AS day"
+        )
+        for text in (
+            f"INSERT INTO tally SELECT '{player}', 'stat', 'kills', 'lifetime', timestamptz 'epoch', 1, 1, NULL, NULL,"
+            " NULL, '{}', 0",
+            "INSERT INTO tally (user_id, source, stat_code, schedule, sum, events, days, day_count, period_start)"
+            f" SELECT '{player}', 'stat', 'kills', 'day/UTC', 1, 1, '{{}}', 0, {of_days}",
+            "INSERT INTO completion (user_id, goal_id, occurrence, period_start)"
+            f" SELECT '{player}', 'goal ' || goal, 1, {of_days}, generate_series(1, 5) AS goal ORDER BY day DESC",
+        ):
+            connection.execute(text.encode())
+    connection.execute(b"VACUUM (ANALYZE) tally, completion")
+    goals = {f"goal {number}": today for number in range(1, 6)}
+    current = CurrentPeriods({DAILY.text: period_of(DAILY, today)}, goals)
+    assert players.read(connection, "veteran", current) == players.read(connection, "new", current)
+    (pages, rows), (few_pages, few_rows) = (
+        pages_and_rows_read(connection, player, current) for player in ("veteran", "new")
+    )
+    assert rows == few_rows == 7
+    # Its rows may be divided between two pages where the other's are on one.
+    assert pages <= few_pages + 2
