@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import yaml
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
@@ -25,6 +25,7 @@ from bench.tables.calls import add_failures
 from bench.tables.lists import LIST, SATURATION
 from bench.workplace import Ground, Workplace, calls_for, shuffled
 from shared.catalogue.loader import load
+from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import DAY
 from shared.postgres.arrays import text_array
@@ -146,7 +147,7 @@ def _report(place: Workplace, handler: ServerProcess, ground: Ground) -> Run:
 
 def _scheduled(place: Workplace, ground: Ground, name: str, schedule_of: ScheduleOf) -> Ground:
     """Return the ground with a catalogue whose goals have schedules."""
-    document = yaml.safe_load(ground.catalogue_path.read_text("utf-8"))
+    document: Any = parse_yaml(ground.catalogue_path.read_text("utf-8")).value
     for number, challenge in enumerate(document["challenges"]):
         for position, goal in enumerate(challenge["goals"]):
             schedule = schedule_of(number, position)
