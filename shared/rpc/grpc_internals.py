@@ -68,8 +68,8 @@ class ServerCall:
         """True once the server has sent its status, whether or not the caller has read it."""
         return bool(self._state.statused)
 
-    def receive(self, received: Callable[[bytes | None], None]) -> None:
-        """Call `received` with the request, or with None if the call ended without one.
+    def receive(self, received: Callable[[bytes | None], None]) -> bool:
+        """Call `received` with the request, or with None if the call ended without one. Return False if it has ended.
 
         It runs in the thread with which gRPC serves all calls, and must not raise or wait.
         """
@@ -80,8 +80,11 @@ class ServerCall:
                 return _server._possibly_finish_call(self._state, _server._RECEIVE_MESSAGE_TOKEN)
 
         with self._state.condition:
+            if not _server._is_rpc_state_active(self._state):
+                return False
             self._rpc_event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), on_message)
             self._state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
+            return True
 
     def on_end(self, ended: Callable[[], None]) -> bool:
         """Call `ended` once the call is over and its status is written or its caller gone. Return False if it is."""

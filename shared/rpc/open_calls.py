@@ -17,6 +17,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from itertools import chain, islice
 
@@ -25,6 +26,7 @@ import grpc
 from shared.domain.errors import Overloaded, RequestTimedOut
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.grpc_internals import ServerCall
+from shared.rpc.held_calls import HeldCalls
 from shared.rpc.statuses import status_of
 from shared.rpc.unread_responses import UnreadResponses
 from shared.runtime.telemetry import Telemetry
@@ -65,7 +67,13 @@ class OpenCalls:
             labels=("reason",),
         )
         self._yielded = status_of(Overloaded("too many calls wait for their requests"), "any")
-        self._unread = UnreadResponses(connections, self._ended.labels("unread").inc)
+        self._unread = UnreadResponses(
+            connections, self._ended.labels("unread").inc, read=lambda peer: self._held.release(peer)
+        )
+        self._held = HeldCalls(self._unread, self._refuse_unread)
+        telemetry.gauge(
+            "rpc_calls_held", "Calls that wait until their connection has read responses.", lambda: self._held.count
+        )
         telemetry.gauge(
             "rpc_unread_bytes", "Bytes of responses that are not yet written.", lambda: self._unread.total_bytes
         )
@@ -80,26 +88,28 @@ class OpenCalls:
         self._stopped.set()
         self._thread.join()
 
-    def await_body(self, call: ServerCall, timeout_s: float) -> bool:
-        """Register a call whose request is to be received. Only the thread that accepts calls calls this.
-
-        Return False if the call was refused instead.
-        """
+    def begin(self, call: ServerCall, timeout_s: float, received: Callable[[bytes | None], None]) -> None:
+        """Receive the request of a new call, once its connection has read enough, and call `received` with it."""
         self._open.add(call)
         call.on_end(partial(self._discard, call))
-        if self._unread.refuses(call):
-            self._ended.labels("unread").inc()
-            call.end(self._not_read)
-            return False
+        if not self._held.hold(call, partial(self._receive, call, timeout_s, received)):
+            self._receive(call, timeout_s, received)
+
+    def _receive(self, call: ServerCall, timeout_s: float, received: Callable[[bytes | None], None]) -> None:
         call.waiting_since = time.monotonic()
         if len(self._bodies) >= self._slow_bodies_max:
             self._make_room(call.waiting_since)
         self._bodies[call] = timeout_s
-        return True
+        if not call.receive(received):
+            self._bodies.pop(call, None)
 
     def received(self, call: ServerCall) -> bool:
         """Note that the request has arrived. Return False if the call was ended before."""
         return self._bodies.pop(call, None) is not None
+
+    def _refuse_unread(self, call: ServerCall) -> None:
+        if call.end(self._not_read):
+            self._ended.labels("unread").inc()
 
     def _discard(self, call: ServerCall) -> None:
         self._open.discard(call)
@@ -147,3 +157,4 @@ class OpenCalls:
         if len(self._bodies) > self._slow_bodies_max:
             self._make_room(now)
         self._unread.bound(now, list(self._open))
+        self._held.look(now)

@@ -45,6 +45,5 @@ class RequestReceiver(ThreadPoolExecutor):
         def counted(response: Any) -> bytes:
             return self._calls.responds(call, response if serialize is None else serialize(response))
 
-        if self._calls.await_body(call, self._timeout_s):
-            call.receive(received)
+        self._calls.begin(call, self._timeout_s, received)
         return _SUBMITTED

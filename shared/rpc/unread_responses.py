@@ -5,7 +5,7 @@ caller that announces large windows and does not read lets a write begin that ne
 nothing else of that connection completes: 2,000 calls of 0.15 MB that were cancelled kept 0.3 MB each. Only the end of
 the connection frees them. So:
 
-- The responses of a connection are bounded in bytes. Beyond that, its further calls are refused.
+- The responses of a connection are bounded in bytes. Beyond that, its further calls wait (`shared.rpc.held_calls`).
 - A connection that is beyond its bound and has read no response for `STALL_S` is ended.
 - A response that is not read for `UNREAD_S` is dropped with its call, and so are those beyond `UNREAD_MAX` that are not
   read for `YIELD_S`. A connection that keeps them nevertheless is ended.
@@ -54,10 +54,13 @@ STALL_S = 3.0
 class UnreadResponses:
     """The unread responses of a server, by connection."""
 
-    def __init__(self, connections: AcceptedConnections, ended: Callable[[], object]) -> None:
-        """Call `ended` for each call and connection that is ended."""
+    def __init__(
+        self, connections: AcceptedConnections, ended: Callable[[], object], read: Callable[[str], object]
+    ) -> None:
+        """Call `ended` for each call and connection that is ended, and `read` for each connection that has read."""
         self._connections = connections
         self._ended = ended
+        self._read = read
         self._lock = threading.Lock()
         self._bytes: Counter[str] = Counter()
         self._total = 0
@@ -74,7 +77,7 @@ class UnreadResponses:
         size = len(response)
         if size >= COUNTED_BYTES:
             peer = call.peer
-            if call.on_end(partial(self._add, peer, -size)):
+            if call.on_end(partial(self._take, peer, size)):
                 self._add(peer, size)
         return response
 
@@ -84,9 +87,15 @@ class UnreadResponses:
         if call.responded_at:
             self._read_at[call.peer] = time.monotonic()
 
-    def refuses(self, call: ServerCall) -> bool:
-        """Return whether the call's connection must read before it may call again."""
-        return self._total > min(CONNECTION_BYTES_MAX, TOTAL_BYTES_MAX) and self._is_beyond(call.peer)
+    @property
+    def is_much(self) -> bool:
+        """False if no connection can be beyond its bound."""
+        return self._total > min(CONNECTION_BYTES_MAX, TOTAL_BYTES_MAX)
+
+    def is_beyond(self, peer: str) -> bool:
+        """Return whether a connection has more unread than it may have."""
+        unread = self._bytes[peer]
+        return unread > CONNECTION_BYTES_MAX or (unread > FAIR_BYTES and self._total > TOTAL_BYTES_MAX)
 
     def bound(self, now: float, calls: Iterable[ServerCall]) -> None:
         """Cancel calls and end connections that are beyond the bounds. `calls` are all that have not ended."""
@@ -106,7 +115,7 @@ class UnreadResponses:
         has_ended = False
         for peer, unread in by_peer.items():
             read_at = max(self._read_at.get(peer, 0.0), min(call.responded_at for call in unread))
-            if now - read_at >= STALL_S and (self._is_beyond(peer) or any(call.cancelled_at for call in unread)):
+            if now - read_at >= STALL_S and (self.is_beyond(peer) or any(call.cancelled_at for call in unread)):
                 self._ended()
                 self._connections.end(peer)
                 has_ended = True
@@ -134,9 +143,9 @@ class UnreadResponses:
         self._ended()
         call.cancel()
 
-    def _is_beyond(self, peer: str) -> bool:
-        held = self._bytes[peer]
-        return held > CONNECTION_BYTES_MAX or (held > FAIR_BYTES and self._total > TOTAL_BYTES_MAX)
+    def _take(self, peer: str, size: int) -> None:
+        self._add(peer, -size)
+        self._read(peer)
 
     def _add(self, peer: str, size: int) -> None:
         with self._lock:

@@ -16,12 +16,13 @@ class LargeResponses:
     """A method that responds with a MiB."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
+        """Number of responses."""
         self._raw = bytes(MIB)
 
     def respond(self, _request: object, _context: object) -> bytes:
         """Return the response."""
-        self._count += 1
+        self.count += 1
         return self._raw
 
     def fill(self, callers: Sequence[RawCaller], path: str, telemetry: Telemetry) -> None:
@@ -31,8 +32,8 @@ class LargeResponses:
             return telemetry.registry.get_sample_value("rpc_slow_callers_total", {"reason": "unread"}) or 0
 
         for caller in itertools.cycle(callers):
-            before = self._count
+            before = self.count
             caller.send(caller.open(path), b"")
-            wait_until(lambda before=before: refused() or self._count > before)  # type: ignore[misc]
+            wait_until(lambda before=before: refused() or self.count > before)  # type: ignore[misc]
             if refused():
                 return

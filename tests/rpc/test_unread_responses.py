@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from load_generator.frames import WINDOW_MAX
-from shared.rpc import unread_responses
+from shared.rpc import held_calls, unread_responses
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.large_responses import MIB, LargeResponses
 from tests.rpc.serving import METHOD, start
@@ -51,6 +51,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
     monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB if attackers == 1 else 100 * MIB)
     monkeypatch.setattr(unread_responses, "TOTAL_BYTES_MAX", 100 * MIB if attackers == 1 else 4 * MIB)
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
+    monkeypatch.setattr(held_calls, "HOLD_S", 0.2)
     telemetry, large = Telemetry(), LargeResponses()
     with ExitStack() as stack:
         port, channel = stack.enter_context(served(large.respond, telemetry=telemetry))
@@ -74,6 +75,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
 def test_calls_that_stay_although_they_were_cancelled_end_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB)
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
+    monkeypatch.setattr(held_calls, "HOLD_S", 0.2)
     telemetry, large = Telemetry(), LargeResponses()
     with (
         served(large.respond, telemetry=telemetry) as (port, _),
@@ -86,3 +88,28 @@ def test_calls_that_stay_although_they_were_cancelled_end_their_connection(monke
         monkeypatch.setattr(unread_responses, "STALL_S", 0.3)
         wait_until(lambda: attacker.is_cut)
         wait_until(lambda: not unread_mib(telemetry))
+
+
+def test_a_slow_reader_gets_all_its_responses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB)
+    monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
+    monkeypatch.setattr(held_calls, "HOLD_S", 60.0)
+    telemetry, large = Telemetry(), LargeResponses()
+    with (
+        served(large.respond, telemetry=telemetry) as (port, _),
+        RawCaller(port, reads=False, window_bytes=WINDOW_MAX) as caller,
+    ):
+        calls = []
+        while (telemetry.registry.get_sample_value("rpc_calls_held") or 0) < 10:
+            calls.append(caller.open(PATH))
+            answered = large.count
+            caller.send(calls[-1], b"")
+            wait_until(
+                lambda answered=answered: (
+                    large.count > answered  # type: ignore[misc]
+                    or telemetry.registry.get_sample_value("rpc_calls_held")
+                )
+            )
+        caller.start_reading()
+        wait_until(lambda: len(caller.statuses) == len(calls), deadline_s=30)
+        assert {status.code for status in caller.statuses.values()} == {0}

@@ -40,7 +40,7 @@ class RawCaller:
             self._socket.sendall(frames.window_update(0, window_bytes - frames.WINDOW_DEFAULT))
         self._reader = threading.Thread(target=self._read, name="raw caller", daemon=True)
         if reads:
-            self._reader.start()
+            self.start_reading()
 
     def __enter__(self) -> RawCaller:
         return self
@@ -63,6 +63,10 @@ class RawCaller:
         poll = select.poll()
         poll.register(self._socket, select.POLLRDHUP)
         return bool(poll.poll(0))
+
+    def start_reading(self) -> None:
+        """Read from now on."""
+        self._reader.start()
 
     def open(self, method: str, *, timeout_s: float = 600) -> int:
         """Send the headers of a call and no request; return its stream."""
