@@ -21,6 +21,7 @@ FIRST = (
     "index.md",
     "architecture.md",
     "catalogue.md",
+    "schedules.md",
     "rewards.md",
     "leaderboards.md",
     "operations.md",

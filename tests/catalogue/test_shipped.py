@@ -88,3 +88,18 @@ def test_the_documented_example_loads() -> None:
     assert {goal.stat.source for goal in catalogue.goals.values()} == set(Source)
     assert any(goal.requires for goal in catalogue.goals.values())
     assert len(page.splitlines()) < 140
+
+
+def test_the_documented_schedules_load() -> None:
+    page = (ROOT / "docs" / "schedules.md").read_text("utf-8")
+    examples = [loaded_text(example) for example in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    texts = [{goal.id: goal.schedule.text for goal in example.goals.values()} for example in examples]
+    assert texts == [
+        {"win-today": "day@05:00/Europe/Paris", "win-20-in-a-week": "week:tue/UTC"},
+        {"weekend-wins": "week/UTC;window=sat,sun", "happy-win": "day/Asia/Tokyo;window=@18:00-20:00"},
+        {"snowmen": "lifetime;season=winter", "snowman-of-the-day": "day/UTC;season=winter"},
+    ]
+    assert [board.schedule.text for example in examples for board in example.leaderboards] == [
+        "week:tue/UTC",
+        "lifetime;season=winter",
+    ]
