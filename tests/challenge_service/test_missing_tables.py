@@ -33,7 +33,7 @@ TABLES = (
 EVENT_METHODS = [method.name for method in EVENT_CONTRACT.methods]
 METHODS = [*REQUESTS, *EVENT_METHODS]
 
-WITHOUT_DATABASE = {"ListLeaderboards"}
+WITHOUT_DATABASE = {"GetRotation", "ListLeaderboards"}
 """Methods that read the catalogue alone."""
 
 Codes = Mapping[str, Mapping[str, grpc.StatusCode]]
