@@ -6,14 +6,17 @@ from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import LIFETIME
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
 from shared.operations.rewards.queue_position import Position
 from shared.rpc.goal_encoding import reward_message
 from shared.rpc.instants import timestamp_message
+from shared.rpc.period_encoding import period_message
 
 CLAIM_STATES = {
     ClaimState.PENDING: challenge_pb2.CLAIM_STATE_PENDING,
@@ -65,6 +68,19 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
         newly_claimed=result.newly_claimed,
         reason="" if result.refusal is None else result.refusal.reason,
         period_start=period_start_message(result.period.start),
+    )
+
+
+def claimable_message(claimable: PeriodStatus) -> rpc.ClaimableReward:
+    """Return a reward that can be claimed."""
+    goal, period, status, _ = claimable
+    complete_time = status.complete_time
+    return rpc.ClaimableReward(
+        challenge_id=goal.challenge_id,
+        goal_id=goal.id,
+        reward=reward_message(goal.reward),
+        period=None if goal.schedule == LIFETIME else period_message(goal.schedule, period),
+        complete_time=None if complete_time is None else timestamp_message(complete_time),
     )
 
 

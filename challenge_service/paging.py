@@ -12,9 +12,11 @@ from uuid import UUID
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.instant import Instant
+from shared.operations.rewards.list_claimable import ClaimableKey
 
 _TOKEN = struct.Struct(">8sI")
 _PERIOD_TOKEN = struct.Struct(">8sIq")
+_CLAIMABLE_TOKEN = struct.Struct(">8sq")
 
 
 def page_token(position: int, *parameters: str | bool | Sequence[str]) -> str:
@@ -77,6 +79,30 @@ def cursor(token: str, *parameters: str | bool | Sequence[str]) -> UUID | None:
     except (binascii.Error, ValueError):
         last = None
     if last is None or token != cursor_token(last, *parameters):
+        raise InvalidRequest.of("page_token", "does not belong to this request")
+    return last
+
+
+def claimable_token(last: ClaimableKey, *parameters: str | bool | Sequence[str]) -> str:
+    """Return the token of the page that starts after this place, for a request with these parameters."""
+    place = _CLAIMABLE_TOKEN.pack(_fingerprint(parameters), last.period_start) + last.goal_id.encode()
+    return base64.urlsafe_b64encode(place).decode()
+
+
+def claimable_place(token: str, *parameters: str | bool | Sequence[str]) -> ClaimableKey | None:
+    """Return the place after which the page starts; None for the empty token.
+
+    Raise `InvalidRequest` for a token of another request.
+    """
+    if not token:
+        return None
+    try:
+        content = base64.urlsafe_b64decode(token)
+        _, period_start = _CLAIMABLE_TOKEN.unpack_from(content)
+        last = ClaimableKey(period_start, content[_CLAIMABLE_TOKEN.size :].decode())
+    except (binascii.Error, struct.error, ValueError):
+        last = None
+    if last is None or token != claimable_token(last, *parameters):
         raise InvalidRequest.of("page_token", "does not belong to this request")
     return last
 

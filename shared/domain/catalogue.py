@@ -201,6 +201,13 @@ class Catalogue:
         return tuple(goal for goal in self.goals.values() if goal.default_assigned)
 
     @cached_property
+    def required_across_schedules(self) -> tuple[str, ...]:
+        """The goals with a schedule that goals of another schedule require: to have been completed ever is enough."""
+        goals = self.goals
+        required = ((goals[other], goal) for goal in goals.values() for other in goal.requires)
+        return tuple(sorted({other.id for other, goal in required if other.schedule not in (LIFETIME, goal.schedule)}))
+
+    @cached_property
     def wanted(self) -> frozenset[Stat]:
         """The stats that are tallied: those of goals and leaderboards, declared ones, and logins for statistics."""
         declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)

@@ -76,6 +76,11 @@ def grant_id(key: CompletionKey, claim_number: int) -> str:
     return str(uuid5(_GRANT_NAMESPACE, json.dumps([*key, claim_number])))
 
 
+def is_claimable(status: GoalStatus) -> bool:
+    """Return True if `check_claimable` raises nothing."""
+    return status.state is GoalState.COMPLETED and status.active and not status.locked
+
+
 def check_claimable(status: GoalStatus) -> None:
     """Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted` or `GoalLocked`, in this order, if one applies."""
     if status.state is GoalState.CLAIMED:

@@ -30,6 +30,8 @@ class CurrentPeriods(NamedTuple):
     since: float = _NEVER
     until: float = _FOR_EVER
     """The instants from which and until which these are the current periods."""
+    required_ever: tuple[str, ...] = ()
+    """Ids of goals of which it matters whether they were completed in any period."""
     ended: frozenset[str] = _NOTHING
     """Texts of schedules whose last period is shown after it has ended, because its rewards can be claimed."""
     hidden: frozenset[str] = _NOTHING
@@ -76,12 +78,20 @@ def _computed(catalogue: Catalogue, now: Instant) -> tuple[CurrentPeriods, Curre
     goals = [goal for goal in catalogue.goals.values() if goal.schedule.text in found]
     hidden = [goal for goal in goals if goal.schedule.text not in current and goal.schedule.text not in ended]
     upcoming = frozenset(goal.id for goal in hidden if found[goal.schedule.text].returns)
-    now_current = CurrentPeriods(current, _starts(goals, current), now, until)
+    required = catalogue.required_across_schedules
+    now_current = CurrentPeriods(current, _starts(goals, current), now, until, required)
     if not ended and not hidden:
         return now_current, now_current
     shown = current | ended
     return now_current, CurrentPeriods(
-        shown, _starts(goals, shown), now, until, frozenset(ended), frozenset(goal.id for goal in hidden), upcoming
+        shown,
+        _starts(goals, shown),
+        now,
+        until,
+        required,
+        frozenset(ended),
+        frozenset(goal.id for goal in hidden),
+        upcoming,
     )
 
 

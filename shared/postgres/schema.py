@@ -6,6 +6,7 @@ Migrations are plain SQL files, applied by yoyo. Services never migrate by thems
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ ROLES = MIGRATIONS.parent / "deploy" / "roles.sql"
 ADVISORY_LOCK = 0x6368616C
 """Key of the lock that every process takes before it migrates."""
 
+LOCK_POLL_S = 0.1
+"""Interval in seconds at which a process asks for the lock while another one has it."""
+
 BEHIND_POOLER = (
     "a connection pooler such as PgBouncer is in front of the database and shares locks and settings of sessions with "
     "others: set DATABASE_URL to the address of the server itself for this command"
@@ -38,7 +42,7 @@ LOCKED = (
     "the command again when it has ended; migrations before that one stay done"
 )
 
-_LOCK = statement("lock_schema")
+_TRY_LOCK = statement("try_lock_schema")
 _RIGHTS = statement("schema_rights")
 
 
@@ -98,7 +102,9 @@ def _migrating(address: str) -> Iterator[DatabaseBackend]:
     with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
         _check_rights(connection)
         # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
-        _LOCK.rows(connection, ADVISORY_LOCK)
+        # Building an index beside calls waits for every statement that is being executed, so the wait is not one.
+        while not _TRY_LOCK.value(connection, ADVISORY_LOCK):
+            time.sleep(LOCK_POLL_S)
         uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
         with _Backend(uri, default_migration_table) as backend:
             backend.init_database()

@@ -1,7 +1,7 @@
--- name: lock_schema
--- Wait until no other session changes the schema, and keep others from it. The lock ends with the session.
+-- name: try_lock_schema
+-- Keep other sessions from changing the schema, and return true, unless one is changing it. The lock ends with the session.
 -- $1 lock_key
-SELECT pg_advisory_lock($1::bigint);
+SELECT pg_try_advisory_lock($1::bigint);
 
 -- name: schema_rights
 -- Return the role, the search path, the schema that new tables get into, and whether the role may create them there.

@@ -79,8 +79,10 @@ class ShownGoals:
                 key = goal.stat if goal.schedule == LIFETIME else (goal.stat, goal.schedule.text)
                 self._default_positions[key].append(positions[goal.id])
         self._dependents: dict[int, list[int]] = defaultdict(list)
+        self._requiring: dict[str, list[int]] = defaultdict(list)
         for goal in goals:
             for required in goal.requires:
+                self._requiring[required].append(positions[goal.id])
                 # A hidden goal is never found to be touched: it is not completed, for everybody.
                 self._dependents[positions.get(required, _NO_POSITION)].append(positions[goal.id])
         self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
@@ -104,6 +106,9 @@ class ShownGoals:
             found.update(dict.fromkeys(chain.from_iterable(of_periods), _RECOMPUTE))
         found.update(zip(self._positions_of(completions), completions.values(), strict=True))
         found.update(dict.fromkeys(self._positions_of(view.assignments), _RECOMPUTE))
+        # Completions of other periods, perhaps of goals that are hidden now.
+        for goal_id in view.ever:
+            found.update(dict.fromkeys(self._requiring.get(goal_id, ()), _RECOMPUTE))
         # Stored data of goals that are no longer in the catalogue.
         found.pop(_NO_POSITION, None)
         for required in found.keys() & self._dependents.keys():

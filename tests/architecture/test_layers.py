@@ -27,6 +27,7 @@ LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in
 GAMES = {"attack", "demo", "bench", "devstack.game.grpc_server", "devstack.health"}
 SERVICERS = {
     "challenge_service.servicer",
+    "challenge_service.claim_servicer",
     "challenge_service.statistics_servicer",
     "challenge_service.leaderboard_servicer",
     "event_handler.servicer",

@@ -32,6 +32,7 @@ VALID: dict[str, dict[str, Any]] = {
     "SetGoalActiveRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "active": False},
     "ClaimRewardRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "warm-up", "request_id": "request"},
     "ClaimAllRequest": {"user_id": "player"},
+    "ListClaimableRequest": {"user_id": "player"},
     "GetClaimRequest": {"user_id": "player", "grant_id": "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"},
     "ListClaimsRequest": {"user_id": "player"},
     "GetRotationRequest": {"user_id": "player"},
@@ -158,6 +159,15 @@ BAD: dict[str, list[Bad]] = {
         Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
     ],
     "GetRotationRequest.user_id": REQUIRED_ID,
+    "ListClaimableRequest.user_id": REQUIRED_ID,
+    "ListClaimableRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
+    "ListClaimableRequest.page_token": [
+        Bad("foreign", "AAAAAAAAAAAAAAAAAAAAAAA="),
+        Bad("not UTF-8", "AAAAAAAAAAAAAAAAAAAAAP8="),
+        Bad("no token", "2"),
+        Bad("NUL", "\0"),
+        Bad("a megabyte", "A" * 1_000_000),
+    ],
     "GetClaimRequest.user_id": REQUIRED_ID,
     "GetClaimRequest.grant_id": [
         *REQUIRED_ID,

@@ -20,7 +20,7 @@ from challenge.v1.challenge_service_pb2 import (
 from google.protobuf.duration_pb2 import Duration
 
 from challenge_service.claim_messages import CLAIM_STATES, REFUSAL_REASONS
-from challenge_service.servicer import WAITS_MAX
+from challenge_service.claim_servicer import WAITS_MAX
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.grants import NO_PROVIDER, Delivery, Refused, TryAgain
 from shared.domain.instant import HOUR, SECOND

@@ -54,7 +54,13 @@ FILL = [
 # Indexes that each statement scans. The name of the ledger stands for the index of each of its partitions.
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
-    "read_player_by_period": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "read_player_by_period": {
+        "player_pkey",
+        "tally_pkey",
+        "assignment_pkey",
+        "completion_pkey",
+        "completion_of_goal",
+    },
     "read_player_statistics": {"tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},

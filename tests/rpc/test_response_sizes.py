@@ -49,8 +49,17 @@ CLAIM = challenge_pb2.Claim(
     settle_time=TIME,
     period_start=TIME,
 )
+PERIOD = challenge_pb2.Period(schedule_id=ID, start_time=TIME, end_time=TIME, claim_end_time=TIME, season_id=ID)
 ENTRIES: list[tuple[Message, int]] = [
     (rpc.ListClaimsResponse(claims=[CLAIM]), PAGE_SIZE_MAX),
+    (
+        rpc.ListClaimableResponse(
+            rewards=[
+                rpc.ClaimableReward(challenge_id=ID, goal_id=ID, reward=CLAIM.reward, period=PERIOD, complete_time=TIME)
+            ]
+        ),
+        PAGE_SIZE_MAX,
+    ),
     (
         leaderboard_service_pb2.ListLeaderboardResponse(
             entries=[

@@ -232,19 +232,19 @@ _completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instant
 _stored = st.tuples(
     _kept_tallies,
     st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1),
-    st.tuples(_period_tallies, _periods),
+    st.tuples(_period_tallies, _periods, st.booleans()),
 )
 
 
 _Stored = tuple[
     dict[Stat, TallyView],
     list[tuple[Assignment | None, Completion | None]],
-    tuple[dict[tuple[Stat, str], TallyView], dict[str, Period]],
+    tuple[dict[tuple[Stat, str], TallyView], dict[str, Period], bool],
 ]
 
 
 def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
-    kept, choices, (of_periods, periods) = stored
+    kept, choices, (of_periods, periods, ever) = stored
     by_goal = list(zip([*catalogue.goals, "a goal of the past"], choices, strict=False))
     used = {goal.schedule.text for goal in catalogue.goals.values()} & periods.keys()
     without_period = {
@@ -260,6 +260,7 @@ def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
         },
         {(stat, text): tally for (stat, text), tally in of_periods.items() if text in used},
         {text: period for text, period in periods.items() if text in used},
+        ever=frozenset(catalogue.required_across_schedules if ever else ()),
     )
 
 

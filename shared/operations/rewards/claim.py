@@ -66,7 +66,7 @@ def claim_reward(
         changes = StandingChanges(catalogue)
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
-            changes.complete(connection, {key: record_of(goal, None, status.assign_time)})
+            changes.complete(connection, {key: record_of(goal, None, status.assign_time, period.start)})
         claim = store_claim(connection, key, goal, request_id, now, routes, changes)
         if claim is None:
             # Claimed since this transaction read the player.

@@ -123,7 +123,9 @@ def _claim_batch(
     def store(connection: Connection) -> dict[CompletionKey, Claim]:
         changes = StandingChanges(catalogue)
         missing = {
-            key: record_of(each.goal, None, each.status.assign_time) for key, each in batch.items() if not each.stored
+            key: record_of(each.goal, None, each.status.assign_time, each.period.start)
+            for key, each in batch.items()
+            if not each.stored
         }
         if missing:
             # Satisfied without an event, so the claim stores the completion.

@@ -33,11 +33,14 @@ class StoredPlayer(NamedTuple):
 def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS) -> StoredPlayer:
     """Return everything about one player as of the lifetime and the current periods, in one round trip."""
     periods = current.periods
-    if not periods:
+    if not periods and not current.required_ever:
         time_zone, *arrays = _READ.only_row(connection, user_id)
         return StoredPlayer(time_zone, _view(filled(arrays)))
     starts = int_array([period.start for period in periods.values()])
-    time_zone, *arrays = _READ_BY_PERIOD.only_row(connection, user_id, text_array(list(periods)), starts)
+    required_ever = text_array(current.required_ever)
+    time_zone, ever, *arrays = _READ_BY_PERIOD.only_row(
+        connection, user_id, text_array(list(periods)), starts, required_ever
+    )
     columns = filled(arrays)
     lifetime = _view(columns[:15])
     completions = {**lifetime.completions, **completions_of_periods(current, *columns[23:])}
@@ -46,6 +49,7 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
         period_tallies=period_tallies_of(*columns[15:23]),
         periods=periods,
         ended=current.ended,
+        ever=frozenset(ever or ()),
     )
     return StoredPlayer(time_zone, view)
 

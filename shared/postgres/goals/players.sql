@@ -36,9 +36,20 @@ FROM (
 -- Return what read_player does, and the same of the current periods: tallies by the full prefix of their primary key,
 -- and completions by the starts of the periods. Whatever belongs to past periods is not visited: OFFSET keeps the planner
 -- from reading all of a player's rows and joining them.
--- $1 user_id, $2 schedules, $3 period_starts
+-- $1 user_id, $2 schedules, $3 period_starts, $4 goal_ids of which it matters whether they ever were completed
 SELECT
     (SELECT time_zone FROM player WHERE user_id = $1),
+    (
+        SELECT array_agg(goal_id)
+        FROM unnest($4::text[]) AS required (goal_id)
+        WHERE EXISTS (
+            SELECT FROM completion
+            WHERE user_id = $1
+                AND completion.goal_id = required.goal_id
+                AND period_start <> timestamptz 'epoch'
+            OFFSET 0
+        )
+    ),
     tallies.*,
     assignments.*,
     completions.*,

@@ -31,6 +31,7 @@ from shared.domain.standings import record_of
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.grant_admin import OperatorAction, perform
+from shared.operations.rewards.list_claimable import list_claimable, place_of
 from shared.operations.statistics.recalculate import recalculate
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
@@ -179,6 +180,15 @@ class System:
         self._note(claim)
         return claim.key.goal_id, claim.key.period_start
 
+    def listed(self, now: Instant) -> list[tuple[str, Instant]]:
+        """Return what the list of claimable rewards has, in pages of two."""
+        found: list[tuple[str, Instant]] = []
+        after = None
+        while page := list_claimable(self.database, CATALOGUE, self.player, after, 2, now, soon()):
+            found += [(each.goal.id, each.period.start) for each in page]
+            after = place_of(page[-1])
+        return found
+
     def take_all(self, now: Instant) -> set[tuple[str, Instant]]:
         results = claim_all(self.database, CATALOGUE, self.player, GOALS, now, soon())
         fresh = [result.claim for result in results if result.newly_claimed and result.claim is not None]
@@ -215,6 +225,7 @@ def test_claims_by_period_match_the_naive_model(
                 assert system.take(chosen, now, start, request_id) == model.take(chosen, now, start, request_id)
             case TakeAll(now):
                 expected = model.all_of(now)
+                assert system.listed(now) == sorted(expected, key=lambda each: (each[1], each[0]), reverse=True)
                 assert system.take_all(now) == expected
                 for key in expected:
                     model.claim(*key)

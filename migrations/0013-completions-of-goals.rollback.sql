@@ -1,0 +1,2 @@
+-- transactional: false
+DROP INDEX CONCURRENTLY completion_of_goal;
