@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from shared.domain.catalogue import Counting, Goal, Ladder
 from shared.domain.events import Event
-from shared.domain.instant import DAY, Day
+from shared.domain.instant import Day
 from shared.domain.tally import SUM_MAX, Measures
 
 
@@ -38,8 +38,8 @@ def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day]
             total = min(total + event.delta, SUM_MAX)
         if event.value is not None and (highest is None or event.value > highest):
             highest = event.value
-        if goal.counting is Counting.DAYS and event.time // DAY not in days:
-            days.add(event.time // DAY)
+        if goal.counting is Counting.DAYS and (day := goal.schedule.day_at(event.time)) not in days:
+            days.add(day)
             day_count += 1
         if Measures(total, count, highest, day_count).judged_by(goal.counting) >= goal.target:
             return position

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from shared.domain.instant import DAY, Instant
+from shared.domain.days import Days
+from shared.domain.instant import DAY, Day, Instant
 from shared.domain.periods import LIFETIME_PERIOD, Period
 from shared.domain.player_zones import PlayerRecurrence, Zones
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.seasons import Season
 from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Spans
+from shared.domain.time_zones import UTC_ZONE
 from shared.domain.windows import Window
 
 CLAIM_GRACE_DEFAULT: Instant = 7 * DAY
@@ -105,6 +107,20 @@ class Schedule:
             if span.period is not None:
                 return span.period
         return None
+
+    def day_at(self, instant: Instant) -> Day:
+        """Return the day of an event at the instant: from reset to reset in the schedule's zone.
+
+        The lifetime, runs of seasons, and the zones of players have UTC days.
+        """
+        return instant // DAY if self._days is None else self._days.at(instant)
+
+    @cached_property
+    def _days(self) -> Days | None:
+        recurrence = self.recurrence
+        if not isinstance(recurrence, Recurrence) or recurrence.by_player:
+            return None
+        return Days(recurrence.at, recurrence.zone) if (recurrence.at, recurrence.zone) != (0, UTC_ZONE) else None
 
     def next_change(self, instant: Instant) -> Instant | None:
         """Return the next instant at which events begin to count for a period, or cease to; None if there is none."""

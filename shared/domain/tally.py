@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Counting, Stat
 from shared.domain.events import Event
-from shared.domain.instant import DAY, Day, Instant
+from shared.domain.instant import Day, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import LIFETIME, Schedule
 
@@ -77,8 +77,8 @@ class Tally:
     highest_time: Instant | None = None
     """Time of the oldest event with the highest value; None if it was counted before times were stored."""
 
-    def add(self, event: Event, by_day: bool) -> None:
-        """Count one event; `by_day` is True if the stat is counted by day."""
+    def add(self, event: Event, by_day: bool, schedule: Schedule = LIFETIME) -> None:
+        """Count one event; `by_day` is True if the stat is counted by day, which are days of the schedule."""
         time = event.time
         self.events += 1
         if self.events_time is None or time > self.events_time:
@@ -91,7 +91,7 @@ class Tally:
             self._see_newest(event.value, time)
             self._see_highest(event.value, time)
         if by_day:
-            self.days.add(time // DAY)
+            self.days.add(schedule.day_at(time))
 
     def merge(self, other: Tally) -> None:
         """Add another tally to this one."""
@@ -147,7 +147,7 @@ def fold(
                 tally = of_periods.get(of_period)
                 if tally is None:
                     tally = of_periods[of_period] = Tally()
-                tally.add(event, by_day)
+                tally.add(event, by_day, schedule)
     tallies = dict(zip(map(TallyKey._make, of_periods), of_periods.values(), strict=True))
     for (user_id, stat), tally in lifetimes.items():
         tallies[TallyKey(user_id, stat)] = tally

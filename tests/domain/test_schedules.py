@@ -137,6 +137,19 @@ def test_hours_that_clocks_skip_never_open_a_window() -> None:
     assert all(night.period_at(skipped + offset) is None for offset in range(-HOUR, HOUR, 60 * SECOND))
 
 
+def test_days_last_from_reset_to_reset_in_the_zone_of_the_schedule() -> None:
+    paris = Schedule(Recurrence(Every.WEEK, 5 * 60, "Europe/Paris"))
+    reset = MONDAY + 4 * HOUR
+    monday = MONDAY // DAY
+    assert [paris.day_at(time) for time in (reset - 1, reset, reset + DAY - 1)] == [monday - 1, monday, monday]
+    assert [schedule.day_at(MONDAY + DAY - 1) for schedule in (LIFETIME, WEEKLY, Schedule(season=WINTER))] == [
+        monday
+    ] * 3
+    week = period_of(paris, MONDAY)
+    assert week.end is not None
+    assert len({paris.day_at(time) for time in range(week.start, week.end, HOUR)}) == 7
+
+
 def test_past_periods_end_with_the_claim_grace() -> None:
     now = MONDAY + HOUR
     daily = Schedule(Recurrence(Every.DAY), claim_grace=2 * DAY + HOUR)

@@ -140,7 +140,7 @@ class NaiveModel:
             case Counting.EVENTS:
                 return len(counted)
             case Counting.DAYS:
-                return len({event.time // DAY for event in counted})
+                return len({goal.schedule.day_at(event.time) for event in counted})
             case Counting.LATEST | Counting.HIGHEST:
                 return max((event.value for event in counted if event.value is not None), default=0)
 
