@@ -20,6 +20,7 @@ Mapping = dict[str, Any]
 CHALLENGE_IDS = ["arena", "league", "dungeon \U0001f409"]
 GOAL_IDS = ["win", "lose", "draw", "'; drop table goal", "no", "1"]
 STATS = ["wins", "losses", "on"]
+SCHEDULE_IDS = ["daily", "in winter"]
 
 
 def goal(goal_id: str = "win", **differing: Any) -> Mapping:
@@ -82,6 +83,8 @@ def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
         "description": texts,
         "default_assigned": st.booleans(),
         "requires": st.lists(st.sampled_from(earlier), unique=True) if earlier else st.just([]),
+        "suspended": st.booleans(),
+        "schedule": st.sampled_from(SCHEDULE_IDS),
     }
     return written | draw(st.fixed_dictionaries({}, optional=optional))
 
@@ -105,6 +108,25 @@ def boards(draw: st.DrawFn, board_id: str) -> Mapping:
 
 
 @st.composite
+def schedules(draw: st.DrawFn) -> list[Mapping]:
+    """Draw the schedules that goals may name."""
+    written: list[Mapping] = [{"id": "daily", "every": "day"}, {"id": "in winter", "every": "week", "season": "winter"}]
+    for schedule in written:
+        optional = {"at": st.sampled_from(["05:00", "06:00"]), "claim_grace": st.just({"days": 9})}
+        schedule.update(draw(st.fixed_dictionaries({}, optional=optional)))
+    return draw(st.permutations(written))
+
+
+@st.composite
+def seasons(draw: st.DrawFn) -> list[Mapping]:
+    """Draw the runs of the season that schedules name, and of another one."""
+    ends = st.sampled_from(["2026-12-24T00:00:00Z", "2026-12-31T00:00:00Z"])
+    runs: list[Mapping] = [{"id": "winter", "starts": "2026-12-01T00:00:00Z", "ends": draw(ends)}]
+    further: Mapping = {"id": "summer", "starts": "2026-07-01T00:00:00Z", "ends": "2026-08-01T00:00:00Z"}
+    return [*runs, further] if draw(st.booleans()) else runs
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> Mapping:
     """Draw a valid document."""
     goal_ids = draw(st.lists(st.sampled_from(GOAL_IDS), min_size=1, unique=True))
@@ -115,7 +137,7 @@ def documents(draw: st.DrawFn) -> Mapping:
         challenge["goals"] = written[index :: len(challenges)]
         if draw(st.booleans()):
             challenge["description"] = draw(texts)
-    content: Mapping = {"challenges": challenges}
+    content: Mapping = {"challenges": challenges, "schedules": draw(schedules()), "seasons": draw(seasons())}
     if draw(st.booleans()):
         content["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
     board_ids = draw(st.lists(st.sampled_from(["best", "most"]), unique=True))
@@ -131,7 +153,8 @@ def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
     other: Mapping = copy.deepcopy(one)
     challenge = draw(st.sampled_from(other["challenges"]))
     place = draw(st.integers(0, len(challenge["goals"]) - 1))
-    change = draw(st.sampled_from(["challenges", "goals", "goal", "field", "challenge", "stats", "leaderboards"]))
+    changes = ["challenges", "goals", "goal", "field", "challenge", "stats", "leaderboards", "schedules", "seasons"]
+    change = draw(st.sampled_from(changes))
     if change == "challenges":
         other["challenges"] = draw(st.permutations(other["challenges"]))
     elif change == "goals":
@@ -141,6 +164,10 @@ def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
     elif change == "field":
         optional = st.sampled_from([("target", 7), ("name", "Other"), ("description", ""), ("default_assigned", True)])
         challenge["goals"][place].update([draw(optional)])
+    elif change == "schedules":
+        other["schedules"] = draw(schedules())
+    elif change == "seasons":
+        other["seasons"] = draw(seasons())
     elif change == "challenge":
         challenge["description"] = draw(texts)
     elif change == "leaderboards":

@@ -85,8 +85,10 @@ def test_every_kind_of_id_is_checked() -> None:
     content = document(goal("win ", stat="wins ", tags=["pvp "], reward=reward), stats=["losses "])
     content["challenges"][0]["id"] = "arena "
     content["leaderboards"] = [{"id": "top ", "name": "Top", "over": "points"}]
+    content["seasons"] = [{"id": "winter ", "starts": "2026-12-01T00:00:00Z", "ends": "2026-12-24T00:00:00Z"}]
+    content["schedules"] = [{"id": "in winter ", "season": "winter "}]
     kinds = [warning.split(" ")[0] for warning in warned(loaded(content))]
-    assert kinds == ["challenge", "goal", "leaderboard", "stat", "stat", "tag", "reward"]
+    assert kinds == ["challenge", "goal", "leaderboard", "stat", "stat", "tag", "schedule", "season", "reward"]
 
 
 @pytest.mark.parametrize(

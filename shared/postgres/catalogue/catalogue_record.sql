@@ -27,11 +27,13 @@ ON CONFLICT (version) DO NOTHING;
 SELECT EXISTS (SELECT FROM catalogue_version WHERE version = $1);
 
 -- name: read_recorded_ids
--- Return the ids that catalogues had, with their kind: of goals and leaderboards all, of stats, challenges and tags those
--- that other rows name.
+-- Return the ids that catalogues had, with their kind: of goals, leaderboards and seasons all, of stats, challenges and
+-- tags those that other rows name.
 SELECT 'goal', goal_id FROM goal_identity
 UNION ALL
 SELECT 'leaderboard', board_id FROM leaderboard
+UNION ALL
+SELECT DISTINCT 'season', season_id FROM season_run
 UNION ALL
 (
     SELECT 'stat', stat_code FROM goal_identity WHERE stat_code <> ''
