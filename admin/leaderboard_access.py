@@ -16,7 +16,8 @@ from shared.cache.ranking_builds import BuildLost
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache, CacheUnavailable
-from shared.domain.catalogue import Catalogue, Leaderboard
+from shared.domain.catalogue import Catalogue
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.postgres import database_identity

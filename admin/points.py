@@ -9,7 +9,7 @@ import click
 from admin import arguments
 from admin.opening import deadline, load_catalogue_that_runs, open_database
 from admin.terminal import say
-from shared.domain.catalogue import AMOUNT_MAX
+from shared.domain.goal import AMOUNT_MAX
 from shared.operations.statistics.adjust_points import adjust_points
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from shared.runtime.clock import system_clock

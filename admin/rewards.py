@@ -11,8 +11,8 @@ import click
 from admin import arguments, reward_tables
 from admin.opening import deadline, open_database, read, stop
 from admin.terminal import say, say_error
-from shared.domain.catalogue import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.claims import ClaimState
+from shared.domain.goal import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.grant_changes import Act, ActRefused, buried, prioritised, refunded, rerouted, retried
 from shared.operations.rewards import grant_admin
 from shared.operations.rewards.grant_admin import Change, OperatorAction

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from admin.terminal import say, show, time_text, who_text
-from shared.domain.catalogue import ScopeKind
 from shared.domain.recalculation import Drift
+from shared.domain.scopes import ScopeKind
 from shared.domain.statistics import PlayerStatistics
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from shared.postgres.statistics.challenge_reports import ChallengeReport

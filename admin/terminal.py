@@ -12,9 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from shared.domain.catalogue import EVERYTHING, Leaderboard, Stat
+from shared.domain.goal import Stat
 from shared.domain.instant import Instant, to_datetime
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.periods import LIFETIME_START
+from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import RankingKey
 
 WIDTH_MAX = 1_000

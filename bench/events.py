@@ -10,8 +10,8 @@ from typing import NamedTuple
 from challenge.v1 import event_service_pb2 as rpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from shared.domain.catalogue import LOGIN, Source, Stat
 from shared.domain.events import Event
+from shared.domain.goal import LOGIN, Source, Stat
 from shared.domain.instant import SECOND, Instant
 
 LOGIN_SHARE = 0.2

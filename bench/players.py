@@ -13,9 +13,10 @@ from typing import NamedTuple
 from bench.database import connected
 from bench.events import MEASURED, Play
 from bench.statements import statement
-from shared.domain.catalogue import LOGIN, Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
+from shared.domain.goal import LOGIN, Goal
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.domain.periods import LIFETIME_START

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from bench.database import connected
-from shared.domain.catalogue import LOGIN, Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event
+from shared.domain.goal import LOGIN, Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import recalculated

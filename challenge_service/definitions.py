@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from shared.domain.catalogue import Catalogue, Challenge, Goal
+from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.errors import ChallengeNotFound, GoalNotFound
+from shared.domain.goal import Goal
 
 
 def requested_challenges(catalogue: Catalogue, challenge_ids: Collection[str]) -> tuple[Challenge, ...]:

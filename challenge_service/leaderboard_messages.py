@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
-from shared.domain.catalogue import Leaderboard, LeaderboardMeasure, Scope, ScopeKind
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.rankings import Ranked
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.scopes import Scope, ScopeKind
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
 

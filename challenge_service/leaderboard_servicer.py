@@ -7,9 +7,10 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 
 from challenge_service.leaderboard_messages import entry_message, leaderboard_message, state_message
 from challenge_service.paging import period_position, period_token
-from shared.domain.catalogue import Catalogue, Leaderboard
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import LeaderboardNotFound
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import PLAYERS_MAX, is_in_top, percentile
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.leaderboards.read_leaderboards import Leaderboards

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from challenge.v1 import statistics_service_pb2 as rpc
 
-from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind, Stat
+from shared.domain.goal import Stat
 from shared.domain.instant import DAY
 from shared.domain.progress import TallyView
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import Standing
 from shared.domain.statistics import PlayerStatistics, TrendDay
 from shared.postgres.statistics.challenge_reports import ChallengeReport

@@ -18,8 +18,8 @@ from shared.cache.ranking_cache import PUT, put_arguments
 from shared.cache.ranking_markers import RankingMarkers, Trusted
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
-from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey, Score
 
 _BEGIN = Script("begin_build")

@@ -13,8 +13,8 @@ from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
 from shared.cache.ranking_markers import RankingMarkers, Trusted
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.cache.scripts import Argument, Script
-from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import Ranked, RankedPage
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 

@@ -12,7 +12,7 @@ from shared.cache.members import SORT_KEY_BYTES, member_of, version_in
 from shared.cache.ranking_cache import Untrusted
 from shared.cache.redis import Cache
 from shared.cache.scripts import Script
-from shared.domain.catalogue import Leaderboard
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import Score
 
 SCAN_PLAYERS = 500

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
 from shared.catalogue.season_changes import schedule_changes, season_changes, season_run_changes
-from shared.domain.catalogue import PRIORITY_DEFAULT, Catalogue, Challenge, Goal, Leaderboard, Reward, Source, Stat
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.goal import PRIORITY_DEFAULT, Goal, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 
 
 def incompatibilities(old: Catalogue, new: Catalogue, now: Instant) -> list[Problem]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
-from shared.domain.catalogue import AMOUNT_MAX
+from shared.domain.goal import AMOUNT_MAX
 
 NAME_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 2_000

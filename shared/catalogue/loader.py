@@ -23,20 +23,11 @@ from shared.catalogue.schema import (
 )
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
-from shared.domain.catalogue import (
-    EVERYTHING,
-    Catalogue,
-    Challenge,
-    Goal,
-    Leaderboard,
-    LeaderboardMeasure,
-    Reward,
-    Scope,
-    ScopeKind,
-    Source,
-    Stat,
-)
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.goal import Goal, Reward, Source, Stat
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:

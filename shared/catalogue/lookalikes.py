@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from shared.catalogue.problem import Problem
-from shared.domain.catalogue import Catalogue, Source
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Source
 
 _EMOJI_JOINER = "\u200d"
 _EMOJI_PARTS = {"So", "Sk", "Mn"}

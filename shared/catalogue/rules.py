@@ -18,7 +18,7 @@ from shared.catalogue.schedule_rules import (
 from shared.catalogue.schema import LeaderboardCounting, Over
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
 from shared.catalogue.unique import shown, unique
-from shared.domain.catalogue import Counting, Source
+from shared.domain.goal import Counting, Source
 
 CHALLENGES_MAX = 1_000
 GOALS_MAX = 10_000

@@ -11,7 +11,7 @@ from shared.catalogue.problem import Problem
 from shared.catalogue.schedule_building import PERIODS
 from shared.catalogue.time_fields import PLAYER_ZONE
 from shared.catalogue.unique import shown, unique
-from shared.domain.catalogue import Counting, Source
+from shared.domain.goal import Counting, Source
 from shared.domain.recurrence import Every
 from shared.domain.rotation import PAST_PERIODS_MAX
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from shared.catalogue.fields import Amount, Description, Form, Id, Name
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
-from shared.domain.catalogue import (
+from shared.domain.goal import (
     AMOUNT_MAX,
     PRIORITY_DEFAULT,
     PRIORITY_FIRST,

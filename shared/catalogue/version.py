@@ -7,7 +7,8 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from shared.domain.catalogue import Challenge, Leaderboard
+from shared.domain.catalogue import Challenge
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.schedules import Schedule
 from shared.domain.seasons import Season
 

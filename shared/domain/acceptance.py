@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Source
+from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
+from shared.domain.goal import AMOUNT_MAX, Source
 from shared.domain.instant import HOUR, SECOND, Instant
 from shared.domain.schedules import Schedule
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, PlayerView, goal_status, is_active, is_completed
 from shared.domain.schedules import LIFETIME

@@ -7,149 +7,19 @@ it as an argument instead of reading the current one twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
+from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.scopes import Scope
 from shared.domain.seasons import Season
 
-AMOUNT_MAX = 2**40
-"""Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
-
-
-class Source(StrEnum):
-    """The origin of events. Values are stored in the database."""
-
-    LOGIN = "login"
-    STAT = "stat"
-
-
-PRIORITY_FIRST = 1
-PRIORITY_LAST = 9
-PRIORITY_DEFAULT = 5
-
-
-class Counting(StrEnum):
-    """The way events add up to progress; `shared.domain.tally` has the rules."""
-
-    LATEST = "latest"
-    HIGHEST = "highest"
-    SUM = "sum"
-    EVENTS = "events"
-    DAYS = "days"
-
-
-class RewardType(StrEnum):
-    """The kind of a reward. Values are written in catalogues and stored in the database."""
-
-    ITEM = "ITEM"
-    WALLET = "WALLET"
-
-
-class Stat(NamedTuple):
-    """The key of a tally within a player. A login never changes a stat of the same name."""
-
-    source: Source
-    code: str
-    """Empty exactly when the source is `LOGIN`."""
-
-
-LOGIN = Stat(Source.LOGIN, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Reward:
-    """The reward of a completed goal; `quantity` is 1 to `AMOUNT_MAX`."""
-
-    type: RewardType
-    id: str
-    quantity: int
-    priority: int = PRIORITY_DEFAULT
-    """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A goal. Its id is permanent: source, stat, counting and schedule never change under one id."""
-
-    id: str
-    challenge_id: str
-    name: str
-    description: str
-    stat: Stat
-    counting: Counting
-    target: int
-    reward: Reward
-    default_assigned: bool = False
-    requires: tuple[str, ...] = ()
-    points: int = 0
-    """Points for completing the goal: 0 to `AMOUNT_MAX`."""
-    schedule: Schedule = LIFETIME
-    """The goal has progress and a completion of its own in each period of this schedule."""
-    suspended: bool = False
-    """True if nothing completes the goal any more. What is completed can still be claimed."""
-    tags: tuple[str, ...] = ()
-    """Groups of goals across challenges, for statistics and leaderboards."""
-
-
-class ScopeKind(StrEnum):
-    """The kind of a scope. Values are stored in the database."""
-
-    ALL = "all"
-    CHALLENGE = "challenge"
-    TAG = "tag"
-
-
-class Scope(NamedTuple):
-    """A set of goals that count for a statistic."""
-
-    kind: ScopeKind
-    id: str
-    """The challenge id or the tag; empty exactly for `ALL`."""
-
-
-EVERYTHING = Scope(ScopeKind.ALL, "")
-
-
-def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...]:
-    """Return the scopes a goal counts in. `challenge_id` is None if the challenge is no longer known."""
-    challenge = (Scope(ScopeKind.CHALLENGE, challenge_id),) if challenge_id is not None else ()
-    return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
-
-
 _Ranked = TypeVar("_Ranked", Scope, Stat)
-
-
-class LeaderboardMeasure(StrEnum):
-    """The measure that players are ranked by. Values are stored in the database."""
-
-    POINTS = "points"
-    SUM = "sum"
-    EVENTS = "events"
-    HIGHEST = "highest"
-    DAYS = "days"
-
-
-@dataclass(frozen=True, slots=True)
-class Leaderboard:
-    """A leaderboard. Of players with the same score, the one who reached it first is ahead."""
-
-    id: str
-    name: str
-    description: str
-    measure: LeaderboardMeasure
-    ranked: Scope | Stat
-    """The scope whose points count if the measure is `POINTS`, else the stat whose tally has the measure."""
-    schedule: Schedule = LIFETIME
-    """The leaderboard has one ranking for each period of this schedule."""
-    ascending: bool = False
-    """True if the lowest score is first."""
-    shared_ranks: bool = True
-    """True if equal scores share a rank (1, 2, 2, 4); otherwise the player who was first has the better rank."""
 
 
 class Ladder(NamedTuple):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant, to_datetime
 from shared.domain.periods import Period
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed

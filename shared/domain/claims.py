@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from shared.domain.catalogue import Reward
 from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState, GoalStatus
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 
-from shared.domain.catalogue import Counting, Goal, Ladder
+from shared.domain.catalogue import Ladder
 from shared.domain.events import Event
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import Day
 from shared.domain.tally import SUM_MAX, Measures
 

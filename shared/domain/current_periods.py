@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.rotation import claim_end

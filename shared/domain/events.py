@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, auto
 from typing import NamedTuple
 
-from shared.domain.catalogue import Stat
+from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day, Instant
 
 CONTROL_ID = "\x01control"

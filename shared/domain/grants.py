@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
-from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType
 from shared.domain.instant import HOUR, SECOND, Instant
 
 RETRY_AFTER_MAX = HOUR

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.catalogue import Goal, Leaderboard, Scope, Stat
+from shared.domain.goal import Goal, Stat
+from shared.domain.leaderboard import Leaderboard
+from shared.domain.scopes import Scope
 
 
 class GoalIdentity(NamedTuple):

@@ -7,7 +7,8 @@ from enum import IntEnum, auto
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Counting, Goal, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Counting, Goal, Stat
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME_START, Period
 from shared.domain.schedules import LIFETIME

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 
 PLAYERS_MAX = 500
 """Maximum players in one response."""

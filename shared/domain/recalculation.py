@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from shared.domain.catalogue import EVERYTHING, Scope
 from shared.domain.instant import Instant
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
+from shared.domain.scopes import EVERYTHING, Scope
 from shared.domain.standings import (
     CompletionRecord,
     Parts,

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day, Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.scopes import Scope
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import Measures
 

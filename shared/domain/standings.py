@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared.domain.catalogue import EVERYTHING, Goal, Scope, ScopeKind, scopes_of
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind, scopes_of
 from shared.domain.tally import SUM_MAX
 
 

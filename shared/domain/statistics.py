@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal, Ladder, Scope, Stat
+from shared.domain.catalogue import Catalogue, Ladder
+from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Day
 from shared.domain.progress import Assignment, TallyView, is_active, shown_measure
 from shared.domain.schedules import LIFETIME
+from shared.domain.scopes import Scope
 from shared.domain.standings import Standing
 
 RECENT_DAYS = 30

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shared.domain.catalogue import Counting, Stat
 from shared.domain.events import Event
+from shared.domain.goal import Counting, Stat
 from shared.domain.instant import Day, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import LIFETIME, Schedule

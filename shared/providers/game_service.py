@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from shared.domain.catalogue import RewardType
 from shared.domain.claims import RefusalReason
+from shared.domain.goal import RewardType
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import SECOND, Instant
 from shared.domain.periods import LIFETIME_START

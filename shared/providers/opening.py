@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.catalogue import RewardType
+from shared.domain.goal import RewardType
 from shared.domain.grants import Provider, Routes
 from shared.providers.game_service import GameServiceProvider
 from shared.providers.log_only import LogOnlyProvider

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from challenge.v1 import challenge_pb2
 
-from shared.domain.catalogue import Catalogue, Challenge, Goal
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.goal import Goal
 from shared.domain.progress import Completion, PlayerView, is_active
 from shared.rpc.goal_encoding import UNTOUCHED, CompletedGoalPrefix, GoalEncoder, claimed_field
 from shared.rpc.wire import Pieces, nested_tag, timestamp_field

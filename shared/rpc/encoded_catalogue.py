@@ -14,7 +14,8 @@ from itertools import chain, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
 
-from shared.domain.catalogue import Catalogue, Challenge, Goal, Stat
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.goal import Goal, Stat
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from challenge.v1 import event_service_pb2
 
-from shared.domain.catalogue import LOGIN, Catalogue, Source, Stat
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.goal import LOGIN, Source, Stat
 from shared.domain.schedules import LIFETIME
 from shared.rpc.instants import instant_of, timestamp_message
 

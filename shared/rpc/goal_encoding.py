@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from challenge.v1 import challenge_pb2
 
-from shared.domain.catalogue import Catalogue, Counting, Goal, Reward, RewardType, Source
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
 from shared.rpc.period_encoding import schedule_id, season_id

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shared.domain.catalogue import Catalogue, Goal, Reward
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Goal, Reward
 from shared.rpc.goal_encoding import definition
 
 RESPONSE_BYTES_MAX = 7 * 1024 * 1024 // 2

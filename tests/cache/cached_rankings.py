@@ -11,10 +11,11 @@ from shared.cache.ranking_builds import RankingBuild
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
-from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.rankings import Ranked, RankedPage
+from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 from shared.runtime.telemetry import Telemetry
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.cache.members import Undecodable, member_of, sort_key_of
 from shared.cache.ranking_builds import BuildLost
-from shared.domain.catalogue import Leaderboard
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import RankedPage
 from shared.domain.scores import Score
 from shared.domain.tally import SUM_MAX

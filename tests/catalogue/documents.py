@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid, Problem
-from shared.domain.catalogue import AMOUNT_MAX, Catalogue
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import AMOUNT_MAX
 
 Mapping = dict[str, Any]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.catalogue.loader import load
-from shared.domain.catalogue import LOGIN, Counting, Reward, RewardType, Source, Stat
+from shared.domain.goal import LOGIN, Counting, Reward, RewardType, Source, Stat
 
 from .documents import loaded_text
 

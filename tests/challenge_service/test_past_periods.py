@@ -18,7 +18,7 @@ from challenge.v1.challenge_service_pb2 import (
 )
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
-from shared.domain.catalogue import Source, Stat
+from shared.domain.goal import Source, Stat
 from shared.domain.instant import DAY, HOUR, Instant, to_datetime
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, WEEKLY

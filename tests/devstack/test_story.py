@@ -15,7 +15,7 @@ import urllib3
 from devstack.settings import DEMO_CATALOGUE
 from devstack.story import CHALLENGE, GOAL, STAT, WINS, quoted
 from shared.catalogue.loader import load
-from shared.domain.catalogue import Counting
+from shared.domain.goal import Counting
 from tests.devstack.command import PROJECT, devstack
 
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, AcceptanceWindow, id_problem, judge
-from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Catalogue, Source, Stat
+from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
+from shared.domain.goal import AMOUNT_MAX, LOGIN, Source, Stat
 from shared.domain.instant import HOUR, SECOND
 from tests.support.strategies import KILLS, catalogues, events
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.activation import is_already_set, switch
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Goal
 from shared.domain.progress import Completion, PlayerView, goal_status
 from tests.support.strategies import Situation, situations
 

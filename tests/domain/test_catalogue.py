@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from shared.domain.catalogue import LOGIN, Catalogue, Counting, Source, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import LOGIN, Counting, Source, Stat
 from tests.support.strategies import SCHEDULES, catalogues
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Goal
 from shared.domain.claim_periods import claimable_period, past_status
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
+from shared.domain.goal import Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.progress import Assignment, Completion, GoalState, PlayerView, TallyView
 from shared.domain.rotation import PAST_PERIODS_MAX, claim_end, past_periods

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import AMOUNT_MAX, Catalogue, Stat
+from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
+from shared.domain.goal import AMOUNT_MAX, Stat
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
 from tests.support.strategies import SCHEDULES, STATS, catalogues, events, goal_of

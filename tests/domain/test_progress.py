@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Catalogue, Counting, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START, Period
 from shared.domain.progress import (

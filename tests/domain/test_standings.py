@@ -7,10 +7,10 @@ from copy import deepcopy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import EVERYTHING, Scope, ScopeKind
 from shared.domain.instant import DAY, SECOND
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import (
     CompletionRecord,
     Standing,

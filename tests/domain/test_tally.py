@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import AMOUNT_MAX, LOGIN, Counting, Stat
 from shared.domain.events import Event
+from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Stat
 from shared.domain.instant import DAY
 from shared.domain.tally import SUM_MAX, Tally, TallyKey, fold
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, STATS, events, tallies

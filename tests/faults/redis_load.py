@@ -16,7 +16,7 @@ from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from challenge.v1.event_service_pb2 import VERDICT_APPLIED, Event, ReportEventRequest
 from challenge.v1.leaderboard_service_pb2 import GetPlayerRankRequest
 
-from shared.domain.catalogue import AMOUNT_MAX
+from shared.domain.goal import AMOUNT_MAX
 from tests.catalogue.documents import Mapping
 from tests.runtime.processes import metrics_at, samples
 from tests.support.event_messages import stat

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from shared.domain.catalogue import AMOUNT_MAX
+from shared.domain.goal import AMOUNT_MAX
 from shared.domain.tally import SUM_MAX
 from tests.catalogue.documents import loaded
 from tests.support.event_messages import amount_event, stat

@@ -16,23 +16,17 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import (
-    AMOUNT_MAX,
-    EVERYTHING,
-    Catalogue,
-    Goal,
-    Leaderboard,
-    LeaderboardMeasure,
-    Scope,
-    ScopeKind,
-)
+from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
+from shared.domain.goal import AMOUNT_MAX, Goal
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.progress import goal_status
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import Standing
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

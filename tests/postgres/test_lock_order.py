@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import psycopg
 import pytest
 
-from shared.domain.catalogue import ScopeKind
 from shared.domain.events import CompletionKey, Event
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import LIFETIME
+from shared.domain.scopes import ScopeKind
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection

@@ -8,10 +8,10 @@ from itertools import count
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Reward, RewardType, Stat
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType, Stat
 from shared.domain.grants import NO_PROVIDER
 from shared.domain.instant import DAY, Instant
 from shared.domain.periods import LIFETIME_START

@@ -8,10 +8,10 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import ScopeKind
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME
+from shared.domain.scopes import ScopeKind
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.statistics import standings as stored_standings

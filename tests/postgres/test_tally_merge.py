@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Stat
+from shared.domain.goal import Stat
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies as stored_tallies

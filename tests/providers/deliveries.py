@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.domain.catalogue import Reward, RewardType
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import Delivery
 from shared.domain.instant import HOUR
 from tests.support.services import NOW

@@ -16,7 +16,7 @@ from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
-from shared.domain.catalogue import AMOUNT_MAX, Reward, RewardType
+from shared.domain.goal import AMOUNT_MAX, Reward, RewardType
 from shared.domain.instant import SECOND
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.rankings import PLAYERS_MAX

@@ -10,7 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Catalogue, Challenge, Goal
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.goal import Goal
 from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalStatus, PlayerView, goal_status
 from shared.domain.schedules import LIFETIME

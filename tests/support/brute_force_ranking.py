@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import Ranked, RankedPage
 
 

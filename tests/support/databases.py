@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
+from shared.domain.goal import Goal
 from shared.domain.progress import GoalStatus, goal_status
 from shared.operations.goals.view_player import view_player
 from shared.postgres.connection import Connection, connect_arguments

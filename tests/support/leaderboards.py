@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Scope, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Stat
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.scopes import EVERYTHING, Scope
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.runtime.telemetry import Telemetry

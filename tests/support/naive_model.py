@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from shared.domain.catalogue import Catalogue, Counting, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import DAY, Instant
 from shared.domain.progress import GoalState
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT

@@ -18,7 +18,7 @@ from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
-from shared.domain.catalogue import AMOUNT_MAX
+from shared.domain.goal import AMOUNT_MAX
 from shared.domain.instant import HOUR, Instant
 from tests.catalogue.documents import Mapping
 from tests.support.event_messages import stat

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from shared.domain.catalogue import PRIORITY_DEFAULT, Reward, RewardType
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
+from shared.domain.goal import PRIORITY_DEFAULT, Reward, RewardType
 from shared.domain.grants import FINAL, Provider, RetryPolicy
 from shared.domain.instant import SECOND, Instant
 from shared.domain.periods import LIFETIME_START

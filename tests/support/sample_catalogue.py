@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.catalogue import EVERYTHING, Catalogue, Leaderboard, LeaderboardMeasure, Source, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Source, Stat
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import DAILY
+from shared.domain.scopes import EVERYTHING
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.services import Game, game
 

@@ -11,19 +11,9 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import (
-    AMOUNT_MAX,
-    LOGIN,
-    Catalogue,
-    Challenge,
-    Counting,
-    Goal,
-    Reward,
-    RewardType,
-    Source,
-    Stat,
-)
+from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.events import Event
+from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Goal, Reward, RewardType, Source, Stat
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
 from shared.domain.periods import Period
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView

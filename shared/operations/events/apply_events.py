@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal, Stat
+from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Instant
 from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule

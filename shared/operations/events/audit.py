@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Stat
+from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Instant, day_of
 from shared.domain.progress import TallyView
 from shared.domain.tally import Measures, fold

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from shared.domain.activation import is_already_set, switch
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.standings import record_of

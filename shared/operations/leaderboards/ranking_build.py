@@ -12,9 +12,10 @@ from shared.cache.ranking_cache import RankingCache, Untrusted
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.ranking_verification import keep
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
-from shared.domain.catalogue import Catalogue, Leaderboard
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_sync import CatalogueInUse
 from shared.operations.leaderboards.ranking_verification import is_ahead

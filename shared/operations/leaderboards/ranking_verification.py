@@ -13,7 +13,7 @@ from shared.cache.members import Undecodable
 from shared.cache.ranking_cache import Untrusted
 from shared.cache.ranking_verification import stored_scores
 from shared.cache.redis import Cache
-from shared.domain.catalogue import Leaderboard
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey, Score
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
 from shared.postgres.database import Database

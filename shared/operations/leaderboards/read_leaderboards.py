@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Leaderboard
 from shared.domain.errors import LeaderboardPeriodNotFound, RankingUnavailable
 from shared.domain.instant import DAY, Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.periods import Period
 from shared.domain.rankings import LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database

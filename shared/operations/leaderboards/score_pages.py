@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.domain.catalogue import Catalogue, Leaderboard
+from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import LeaderboardScore, Score
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import scores

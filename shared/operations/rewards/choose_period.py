@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus, claimable_period, past_status
 from shared.domain.claims import check_claimable
 from shared.domain.errors import GoalNotCompleted
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.progress import PlayerView, goal_status

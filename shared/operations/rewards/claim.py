@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import (
@@ -15,6 +15,7 @@ from shared.domain.errors import (
     RequestIdReused,
 )
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
 from shared.domain.instant import Instant
 from shared.domain.standings import record_of

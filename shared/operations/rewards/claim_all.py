@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal, Reward
+from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, check_claimable
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal, Reward
 from shared.domain.grants import NO_ROUTES, Routes
 from shared.domain.instant import Instant
 from shared.domain.periods import Period

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Goal
+from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus, past_status
 from shared.domain.current_periods import current_periods
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.progress import PlayerView, goal_status

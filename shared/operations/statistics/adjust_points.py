@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.catalogue import EVERYTHING, Catalogue
+from shared.domain.catalogue import Catalogue
+from shared.domain.scopes import EVERYTHING
 from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX
 from shared.operations.goals.known_player import require_known_player

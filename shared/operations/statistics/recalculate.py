@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Scope, ScopeKind
+from shared.domain.catalogue import Catalogue
 from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.schedules import LIFETIME
+from shared.domain.scopes import Scope, ScopeKind
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Scope
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
+from shared.domain.scopes import Scope
 from shared.domain.scores import TallyState
 from shared.domain.standings import (
     CompletionRecord,

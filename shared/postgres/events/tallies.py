@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from shared.domain.catalogue import Source, Stat
+from shared.domain.goal import Source, Stat
 from shared.domain.instant import Day, Instant
 from shared.domain.scores import TallyState
 from shared.domain.statistics import Stretch

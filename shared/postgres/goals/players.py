@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from shared.domain.catalogue import Stat
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
+from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures

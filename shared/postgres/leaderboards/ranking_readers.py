@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain.catalogue import Leaderboard
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import Ranked, RankedPage
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection

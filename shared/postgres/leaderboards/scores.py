@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Leaderboard, LeaderboardMeasure
 from shared.domain.instant import Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.scores import RankingKey, Score
 from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from shared.domain.catalogue import Reward, RewardType
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import FINAL, Delivery, Settlement
 from shared.domain.instant import Instant
 from shared.postgres.arrays import int_array, nullable_int_array, text_array

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType
 from shared.domain.grant_changes import Act, GrantStatus
 from shared.domain.instant import Instant
 from shared.postgres.arrays import text_array

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import psycopg
 
-from shared.domain.catalogue import Reward, RewardType
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Reward, RewardType
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.sqlstates import violated_constraint

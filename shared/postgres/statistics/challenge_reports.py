@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from shared.domain.catalogue import Counting, Goal
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import Instant
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection

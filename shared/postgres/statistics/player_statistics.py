@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shared.domain.catalogue import Scope, Stat
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
+from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day
 from shared.domain.progress import Assignment, TallyView
+from shared.domain.scopes import Scope
 from shared.domain.standings import Standing
 from shared.domain.statistics import Stretch, TrendDay
 from shared.postgres.arrays import filled, int_array, text_array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shared.domain.catalogue import ScopeKind
+from shared.domain.scopes import ScopeKind
 from shared.domain.standings import Standing, StandingKey
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.catalogue.problem import CatalogueInvalid
-from shared.domain.catalogue import LOGIN, Catalogue, Counting, Goal, Source, Stat
+from shared.domain.catalogue import Catalogue
+from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
 from shared.domain.instant import DAY
 from shared.domain.seasons import Season, SeasonRun
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue, record_warnings

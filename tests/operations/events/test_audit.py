@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from admin.__main__ import main
-from shared.domain.catalogue import LOGIN
 from shared.domain.events import Event
+from shared.domain.goal import LOGIN
 from shared.domain.instant import DAY, HOUR, SECOND
 from shared.domain.tally import Measures
 from shared.operations.events.audit import PlayerAudit, audit_player

@@ -11,9 +11,9 @@ from functools import partial
 
 import pytest
 
-from shared.domain.catalogue import Counting
 from shared.domain.current_periods import current_periods
 from shared.domain.events import Event
+from shared.domain.goal import Counting
 from shared.domain.instant import DAY, Instant
 from shared.domain.progress import GoalState, goal_status
 from shared.domain.schedules import DAILY, WEEKLY

@@ -14,9 +14,9 @@ from functools import partial
 
 import pytest
 
-from shared.domain.catalogue import Counting
 from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalNotCompleted
 from shared.domain.events import Event, Verdict
+from shared.domain.goal import Counting
 from shared.domain.instant import DAY
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.view_player import view_player

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from shared.domain.catalogue import Counting, Source, Stat
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
+from shared.domain.goal import Counting, Source, Stat
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState

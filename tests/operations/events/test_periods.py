@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.catalogue import Counting
 from shared.domain.current_periods import current_periods
 from shared.domain.events import Event, Verdict
+from shared.domain.goal import Counting
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.progress import GoalState, GoalStatus, goal_status
 from shared.domain.schedules import DAILY, WEEKLY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.domain.catalogue import Counting
 from shared.domain.events import Event
+from shared.domain.goal import Counting
 from shared.domain.instant import DAY
 from shared.domain.progress import GoalState
 from shared.operations.goals.activate import set_goal_active

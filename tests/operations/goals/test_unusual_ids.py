@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.catalogue import Source, Stat
 from shared.domain.events import CompletionKey, Event, Verdict
+from shared.domain.goal import Source, Stat
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import GoalState

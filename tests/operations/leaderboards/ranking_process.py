@@ -7,11 +7,12 @@ import threading
 from dataclasses import replace
 from itertools import chain
 
-from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
 from shared.domain.instant import DAY
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.rankings import RankedPage
 from shared.domain.schedules import DAILY
+from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import Score
 from shared.operations.events.flush import Flush
 from shared.operations.leaderboards.ranking_build import RankingBuilder

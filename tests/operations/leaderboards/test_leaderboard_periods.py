@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.catalogue import LOGIN, Catalogue, LeaderboardMeasure
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
+from shared.domain.goal import LOGIN
 from shared.domain.instant import DAY, HOUR, Instant
+from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.schedules import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.domain.catalogue import LOGIN, LeaderboardMeasure
 from shared.domain.events import Event
+from shared.domain.goal import LOGIN
 from shared.domain.instant import HOUR, SECOND, Instant
+from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.periods import LIFETIME_START
 from shared.domain.rankings import RankedPage
 from shared.operations.catalogue.catalogue_record import record_catalogue

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, Scope, ScopeKind
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.rankings import LeaderboardReader, RankedPage
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.operations.catalogue.catalogue_record import record_catalogue

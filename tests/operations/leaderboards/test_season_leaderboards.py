@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.catalogue import LOGIN, Catalogue, LeaderboardMeasure
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import LeaderboardPeriodNotFound
 from shared.domain.events import Event
+from shared.domain.goal import LOGIN
 from shared.domain.instant import DAY, HOUR, Instant
+from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import Schedule
 from shared.domain.seasons import Season, SeasonRun

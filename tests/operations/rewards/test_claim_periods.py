@@ -11,7 +11,6 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Goal
 from shared.domain.claims import Claim
 from shared.domain.errors import (
     AlreadyClaimed,
@@ -24,6 +23,7 @@ from shared.domain.errors import (
     RequestIdReused,
 )
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, Instant
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, WEEKLY

@@ -10,10 +10,12 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
-from shared.domain.catalogue import AMOUNT_MAX, EVERYTHING, Leaderboard, LeaderboardMeasure
 from shared.domain.events import Event
+from shared.domain.goal import AMOUNT_MAX
 from shared.domain.instant import DAY
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import WEEKLY
+from shared.domain.scopes import EVERYTHING
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.known_player import PlayerUnknown

@@ -16,15 +16,17 @@ from itertools import count
 from typing import TypeAlias
 from uuid import uuid4
 
-from shared.domain.catalogue import EVERYTHING, Counting, Leaderboard, LeaderboardMeasure, RewardType, Scope, ScopeKind
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
+from shared.domain.goal import Counting, RewardType
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recalculation import Drift, drifts
 from shared.domain.schedules import DAILY, WEEKLY
+from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import StandingKey
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.known_player import PlayerUnknown

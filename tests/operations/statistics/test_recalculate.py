@@ -9,12 +9,13 @@ import pytest
 
 from admin.__main__ import main
 from shared.catalogue.loader import load
-from shared.domain.catalogue import EVERYTHING, Leaderboard, LeaderboardMeasure, ScopeKind
 from shared.domain.events import Event
 from shared.domain.instant import DAY
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import Drift
 from shared.domain.schedules import LIFETIME, WEEKLY
+from shared.domain.scopes import EVERYTHING, ScopeKind
 from shared.domain.standings import Standing, StandingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.rewards.claim import claim_reward

@@ -1,0 +1,87 @@
+"""Goals: what to do, and the reward for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from shared.domain.schedules import LIFETIME, Schedule
+
+AMOUNT_MAX = 2**40
+"""Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
+
+
+class Source(StrEnum):
+    """The origin of events. Values are stored in the database."""
+
+    LOGIN = "login"
+    STAT = "stat"
+
+
+PRIORITY_FIRST = 1
+PRIORITY_LAST = 9
+PRIORITY_DEFAULT = 5
+
+
+class Counting(StrEnum):
+    """The way events add up to progress; `shared.domain.tally` has the rules."""
+
+    LATEST = "latest"
+    HIGHEST = "highest"
+    SUM = "sum"
+    EVENTS = "events"
+    DAYS = "days"
+
+
+class RewardType(StrEnum):
+    """The kind of a reward. Values are written in catalogues and stored in the database."""
+
+    ITEM = "ITEM"
+    WALLET = "WALLET"
+
+
+class Stat(NamedTuple):
+    """The key of a tally within a player. A login never changes a stat of the same name."""
+
+    source: Source
+    code: str
+    """Empty exactly when the source is `LOGIN`."""
+
+
+LOGIN = Stat(Source.LOGIN, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """The reward of a completed goal; `quantity` is 1 to `AMOUNT_MAX`."""
+
+    type: RewardType
+    id: str
+    quantity: int
+    priority: int = PRIORITY_DEFAULT
+    """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A goal. Its id is permanent: source, stat, counting and schedule never change under one id."""
+
+    id: str
+    challenge_id: str
+    name: str
+    description: str
+    stat: Stat
+    counting: Counting
+    target: int
+    reward: Reward
+    default_assigned: bool = False
+    requires: tuple[str, ...] = ()
+    points: int = 0
+    """Points for completing the goal: 0 to `AMOUNT_MAX`."""
+    schedule: Schedule = LIFETIME
+    """The goal has progress and a completion of its own in each period of this schedule."""
+    suspended: bool = False
+    """True if nothing completes the goal any more. What is completed can still be claimed."""
+    tags: tuple[str, ...] = ()
+    """Groups of goals across challenges, for statistics and leaderboards."""
