@@ -113,6 +113,9 @@ def _measure_events(table: Table, place: Workplace) -> None:
             _scheduled(place, open_grounds.enter_context(place.ground()), f"{name}-schedule", schedule_of)
             for name, schedule_of in names.items()
         ]
+        # In a period that has just begun, a player's first value crosses targets by the dozen, which is rare.
+        for ground in grounds:
+            _give_periods(ground, ground.play.players, ())
         handlers = [
             open_grounds.enter_context(
                 place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path))

@@ -86,6 +86,10 @@ class Schedule:
         """
         return self._counted.at(instant).period
 
+    def counted_at(self, instant: Instant) -> Span:
+        """Return the interval around the instant in which events count for the same period, or for none."""
+        return self._counted.at(instant)
+
     def shown_at(self, instant: Instant) -> Period | None:
         """Return the period to show at the instant, whether the window is open or closed. None outside the season."""
         return self._periods.at(instant).period
@@ -107,6 +111,11 @@ class Schedule:
             if span.period is not None:
                 return span.period
         return None
+
+    @property
+    def has_own_days(self) -> bool:
+        """True if its days are not those of UTC."""
+        return self._days is not None
 
     def day_at(self, instant: Instant) -> Day:
         """Return the day of an event at the instant: from reset to reset in the schedule's zone.

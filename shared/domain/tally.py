@@ -7,10 +7,10 @@ database; a property test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Stat
@@ -124,34 +124,86 @@ class Tally:
 def fold(
     events: Iterable[Event],
     day_counted: Collection[Stat],
-    schedules: Mapping[Stat, Iterable[Schedule]] = MappingProxyType({}),
+    schedules: Mapping[Stat, Sequence[Schedule]] = MappingProxyType({}),
 ) -> dict[TallyKey, Tally]:
-    """Return what these events add to each tally of the lifetime and of the periods in `schedules`.
+    """Return what these events add to each tally of the lifetime and of the periods in `schedules`, in key order.
 
-    `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat.
+    `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat. Tallies to
+    which the same events add are the same object.
     """
-    lifetimes: dict[tuple[str, Stat], Tally] = {}
-    of_periods: dict[tuple[str, Stat, str, Instant], Tally] = {}
+    # Nearly always a player's events of a stat are in the same periods, so each is added once for all of them.
+    cells: dict[tuple[str, Stat], dict[_Place, Tally]] = {}
+    calendars = {stat: _Calendar(of_stat, stat in day_counted) for stat, of_stat in schedules.items()}
     for event in events:
         stat = event.stat
-        by_day = stat in day_counted
+        calendar = calendars.get(stat)
+        place = () if calendar is None else calendar.place_of(event.time)
         key = (event.user_id, stat)
-        tally = lifetimes.get(key)
+        of_key = cells.get(key)
+        if of_key is None:
+            of_key = cells[key] = {}
+        tally = of_key.get(place)
         if tally is None:
-            tally = lifetimes[key] = Tally()
-        tally.add(event, by_day)
-        for schedule in schedules.get(stat, ()):
-            period = schedule.period_at(event.time)
-            if period is not None:
-                of_period = (event.user_id, stat, schedule.text, period.start)
-                tally = of_periods.get(of_period)
-                if tally is None:
-                    tally = of_periods[of_period] = Tally()
-                tally.add(event, by_day, schedule)
-    tallies = dict(zip(map(TallyKey._make, of_periods), of_periods.values(), strict=True))
-    for (user_id, stat), tally in lifetimes.items():
-        tallies[TallyKey(user_id, stat)] = tally
+            tally = of_key[place] = Tally()
+        tally.add(event, stat in day_counted)
+    tallies: dict[TallyKey, Tally] = {}
+    for key in sorted(cells):
+        user_id, stat = key
+        calendar = calendars.get(stat)
+        if calendar is None:
+            [tallies[TallyKey(user_id, stat)]] = cells[key].values()
+        else:
+            for text, start, tally in calendar.divided(cells[key]):
+                tallies[TallyKey(user_id, stat, text, start)] = tally
     return tallies
+
+
+_Place: TypeAlias = tuple[Instant | None, ...]
+"""The place of an event in time: the starts of the periods that it counts for, by schedule, or None where it counts for
+none, and then its days by those schedules that have days of their own."""
+
+
+class _Calendar:
+    """The schedules of one stat, with the interval around the last event in which their periods do not change."""
+
+    def __init__(self, schedules: Sequence[Schedule], by_day: bool) -> None:
+        self._schedules = schedules
+        self._with_own_days = [schedule for schedule in schedules if by_day and schedule.has_own_days]
+        self._since, self._until = 0, 0
+        self._starts: _Place = ()
+        days = {schedule.text: len(schedules) + place for place, schedule in enumerate(self._with_own_days)}
+        texts = [(schedule.text, place, days.get(schedule.text)) for place, schedule in enumerate(schedules)]
+        self._in_key_order = sorted([*texts, (LIFETIME.text, None, None)], key=lambda each: each[0])
+
+    def place_of(self, time: Instant) -> _Place:
+        """Return the place of an event at this time."""
+        if not self._since <= time < self._until:
+            spans = [schedule.counted_at(time) for schedule in self._schedules]
+            self._since, self._until = max(span.start for span in spans), min(span.end for span in spans)
+            self._starts = tuple(None if span.period is None else span.period.start for span in spans)
+        if not self._with_own_days:
+            return self._starts
+        return *self._starts, *(schedule.day_at(time) for schedule in self._with_own_days)
+
+    def divided(self, cells: Mapping[_Place, Tally]) -> Iterator[tuple[str, Instant, Tally]]:
+        """Yield the tallies that these cells add up to, by schedule text and start of the period, in this order."""
+        for text, of_start, of_day in self._in_key_order:
+            by_start: dict[Instant, Tally] = {}
+            for place, tally in cells.items():
+                start = LIFETIME_START if of_start is None else place[of_start]
+                day = None if of_day is None else place[of_day]
+                if start is not None:
+                    part = tally if day is None else replace(tally, days={day})
+                    by_start[start] = part if start not in by_start else _sum_of(by_start[start], part)
+            for start in sorted(by_start) if len(by_start) > 1 else by_start:
+                yield text, start, by_start[start]
+
+
+def _sum_of(one: Tally, other: Tally) -> Tally:
+    total = Tally()
+    total.merge(one)
+    total.merge(other)
+    return total
 
 
 def _newer(one: Instant | None, other: Instant | None) -> Instant | None:

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from shared.domain.events import Event
 from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Stat
 from shared.domain.instant import DAY
+from shared.domain.recurrence import Every, Recurrence
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, Schedule
 from shared.domain.tally import SUM_MAX, Tally, TallyKey, fold
-from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, STATS, events, tallies
+from shared.domain.windows import Window
+from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, QUOTED, STATS, events, tallies
+
+PARIS = Schedule(Recurrence(Every.WEEK, 5 * 60, "Europe/Paris"))
+WEEKENDS = Schedule(Recurrence(Every.WEEK), window=Window(weekdays=(5, 6)))
 
 
 def merged(*parts: Tally) -> Tally:
@@ -120,3 +126,20 @@ def test_the_greater_of_two_values_at_one_instant_is_the_latest() -> None:
     tied = [Event("1", "player", 5, KILLS, value=7), Event("2", "player", 5, KILLS, value=3)]
     for order in (tied, tied[::-1]):
         assert fold(order, ())[TallyKey("player", KILLS)].latest == 7
+
+
+@given(st.lists(events(("ann", "bob")), max_size=12), st.sets(st.sampled_from(STATS)))
+def test_each_event_adds_to_the_lifetime_and_to_the_periods_of_its_time(
+    reported: list[Event], day_counted: set[Stat]
+) -> None:
+    schedules = {KILLS: (DAILY, MONTHLY), QUOTED: (PARIS,), LOGIN: (DAILY, PARIS, WEEKENDS)}
+    expected: dict[TallyKey, Tally] = {}
+    for event in reported:
+        for schedule in (LIFETIME, *schedules.get(event.stat, ())):
+            period = schedule.period_at(event.time)
+            if period is not None:
+                key = TallyKey(event.user_id, event.stat, schedule.text, period.start)
+                expected.setdefault(key, Tally()).add(event, event.stat in day_counted, schedule)
+    folded = fold(reported, day_counted, schedules)
+    assert folded == expected
+    assert list(folded) == sorted(folded)
