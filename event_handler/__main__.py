@@ -28,6 +28,7 @@ from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.wiring.leaderboard_cache import open_leaderboard_cache
 from shared.wiring.leaderboard_periods_duty import start_period_maintenance
+from shared.wiring.tally_pruning_duty import start_tally_pruning
 
 NAME = "event_handler"
 LAST_BATCH_S = 2.0
@@ -63,6 +64,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
 
     watch_catalogue(catalogue, database, process, health)
     start_period_maintenance(catalogue.live, database, horizon, clocks, process)
+    start_tally_pruning(catalogue.live, database, horizon, clocks, process)
 
     boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).rankings
     score_writer = ScoreWriter(database, boards) if boards is not None else None

@@ -69,6 +69,7 @@ SCANS = {
     "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
     "store_standings": {"standing_pkey"},
     "end_of_range": {"tally_pkey"},
+    "prune_tallies": {"tally_pkey"},
     "count_challenges": {"tally_pkey", "assignment_pkey", "standing_pkey", "completion_pkey"},
     "find_adjustment": {"points_adjustment_pkey"},
     "list_adjustments": {"points_adjustment_pkey"},
