@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.catalogue import Catalogue, LeaderboardMeasure
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, Instant
+from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.rotation import claim_end
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY, Schedule
 from shared.domain.tally import Tally, TallyKey
