@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from devstack.output import Lines
 from devstack.ports import LOOPBACK
 from devstack.process import Child
+from tests.support.imported_programs import Ended, run_imported
 from tests.support.reserved_port import ReservedPort
 from tests.support.services import CHANNEL_OPTIONS
 from tests.support.waiting import wait_until
@@ -189,17 +189,9 @@ def serving(module: str, database_url: str, *arguments: str, **environ: str) -> 
         yield service
 
 
-def run_to_the_end(module: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_to_the_end(module: str, *arguments: str, **environ: str) -> Ended:
     """Run a service that ends by itself, with only these settings."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env={**_without_settings(), **environ},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=SERVING_S,
-        check=False,
-    )
+    return run_imported(module, arguments, {**_without_settings(), **environ})
 
 
 def _without_settings() -> dict[str, str]:
