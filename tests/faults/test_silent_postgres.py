@@ -94,7 +94,7 @@ def test_calls_end_in_time_memory_is_bounded_and_nothing_is_lost(database_url: s
     ):
         calls = [threads.submit(caller.call_until, handler, done) for caller in callers]
         try:
-            wait_until(lambda: all(caller.applied for caller in callers), 30)
+            wait_until(lambda: all(caller.applied for caller in callers))
             pid = handler.wait_for("started")["pid"]
             before = greatest = resident_bytes(pid)
             proxy.freeze()
