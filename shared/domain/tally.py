@@ -16,6 +16,7 @@ from shared.domain.events import Event
 from shared.domain.goal import Counting, Stat
 from shared.domain.instant import Day, Instant
 from shared.domain.periods import LIFETIME_START
+from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME, Schedule
 
 SUM_MAX = 2**62
@@ -125,18 +126,19 @@ def fold(
     events: Iterable[Event],
     day_counted: Collection[Stat],
     schedules: Mapping[Stat, Sequence[Schedule]] = MappingProxyType({}),
+    zones: Mapping[str, Zones] = MappingProxyType({}),
 ) -> dict[TallyKey, Tally]:
     """Return what these events add to each tally of the lifetime and of the periods in `schedules`, in key order.
 
-    `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat. Tallies to
-    which the same events add are the same object.
+    `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat;
+    `zones` are those that players have named, by user id. Tallies to which the same events add are the same object.
     """
     # Nearly always a player's events of a stat are in the same periods, so each is added once for all of them.
     cells: dict[tuple[str, Stat], dict[_Place, Tally]] = {}
-    calendars = {stat: _Calendar(of_stat, stat in day_counted) for stat, of_stat in schedules.items()}
+    calendars = _Calendars(schedules, day_counted, zones)
     for event in events:
         stat = event.stat
-        calendar = calendars.get(stat)
+        calendar = calendars.of(event.user_id, stat) if schedules else None
         place = () if calendar is None else calendar.place_of(event.time)
         key = (event.user_id, stat)
         of_key = cells.get(key)
@@ -149,7 +151,7 @@ def fold(
     tallies: dict[TallyKey, Tally] = {}
     for key in sorted(cells):
         user_id, stat = key
-        calendar = calendars.get(stat)
+        calendar = calendars.of(user_id, stat) if schedules else None
         if calendar is None:
             [tallies[TallyKey(user_id, stat)]] = cells[key].values()
         else:
@@ -163,11 +165,36 @@ _Place: TypeAlias = tuple[Instant | None, ...]
 none, and then its days by those schedules that have days of their own."""
 
 
+class _Calendars:
+    """The calendars of all stats, and of players who have named zones."""
+
+    def __init__(
+        self, schedules: Mapping[Stat, Sequence[Schedule]], day_counted: Collection[Stat], zones: Mapping[str, Zones]
+    ) -> None:
+        self._schedules = schedules
+        self._day_counted = day_counted
+        self._zones = zones
+        by_player = (stat for stat, of_stat in schedules.items() if any(schedule.by_player for schedule in of_stat))
+        self._by_player = frozenset(by_player if zones else ())
+        self._known: dict[tuple[Stat, Zones], _Calendar] = {}
+
+    def of(self, user_id: str, stat: Stat) -> _Calendar | None:
+        """Return the player's calendar of a stat; None if the stat has no schedules."""
+        schedules = self._schedules.get(stat)
+        if schedules is None:
+            return None
+        zones = self._zones.get(user_id, NO_ZONES) if stat in self._by_player else NO_ZONES
+        calendar = self._known.get((stat, zones))
+        if calendar is None:
+            calendar = self._known[stat, zones] = _Calendar(schedules, stat in self._day_counted, zones)
+        return calendar
+
+
 class _Calendar:
     """The schedules of one stat, with the interval around the last event in which their periods do not change."""
 
-    def __init__(self, schedules: Sequence[Schedule], by_day: bool) -> None:
-        self._schedules = schedules
+    def __init__(self, schedules: Sequence[Schedule], by_day: bool, zones: Zones) -> None:
+        self._schedules = [schedule.of_player(zones) for schedule in schedules]
         self._with_own_days = [schedule for schedule in schedules if by_day and schedule.has_own_days]
         self._since, self._until = 0, 0
         self._starts: _Place = ()

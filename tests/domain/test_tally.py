@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.domain.events import Event
 from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Stat
 from shared.domain.instant import DAY
+from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, Schedule
 from shared.domain.tally import SUM_MAX, Tally, TallyKey, fold
@@ -19,6 +20,7 @@ from shared.domain.windows import Window
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, QUOTED, STATS, events, tallies
 
 PARIS = Schedule(Recurrence(Every.WEEK, 5 * 60, "Europe/Paris"))
+BY_PLAYER = Schedule(Recurrence(Every.DAY, by_player=True))
 WEEKENDS = Schedule(Recurrence(Every.WEEK), window=Window(weekdays=(5, 6)))
 
 
@@ -132,14 +134,15 @@ def test_the_greater_of_two_values_at_one_instant_is_the_latest() -> None:
 def test_each_event_adds_to_the_lifetime_and_to_the_periods_of_its_time(
     reported: list[Event], day_counted: set[Stat]
 ) -> None:
-    schedules = {KILLS: (DAILY, MONTHLY), QUOTED: (PARIS,), LOGIN: (DAILY, PARIS, WEEKENDS)}
+    zones = {"ann": (NamedZone(SINCE_EVER, "Asia/Tokyo"),)}
+    schedules = {KILLS: (DAILY, MONTHLY, BY_PLAYER), QUOTED: (PARIS,), LOGIN: (DAILY, PARIS, WEEKENDS)}
     expected: dict[TallyKey, Tally] = {}
     for event in reported:
         for schedule in (LIFETIME, *schedules.get(event.stat, ())):
-            period = schedule.period_at(event.time)
+            period = schedule.of_player(zones.get(event.user_id, NO_ZONES)).period_at(event.time)
             if period is not None:
                 key = TallyKey(event.user_id, event.stat, schedule.text, period.start)
                 expected.setdefault(key, Tally()).add(event, event.stat in day_counted, schedule)
-    folded = fold(reported, day_counted, schedules)
+    folded = fold(reported, day_counted, schedules, zones)
     assert folded == expected
     assert list(folded) == sorted(folded)
