@@ -19,6 +19,7 @@ from bench.usage import memory_of
 from bench.workplace import LOAD_CATALOGUE
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play
+from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.event_messages import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
@@ -34,7 +35,9 @@ CONNECTIONS = 8
 CALLERS = 1_000
 """Callers who call again at once after any response: many times the number a worker handles."""
 RATE_MAX = 8_000.0
-GOODPUT = 0.8
+GOODPUT = 0.8 if BUSY_FACTOR <= 1 else 0.3
+"""Share of the best rate that is kept under overload. Where 25 other processes want the cores, the event handler keeps
+0.51 to 0.68, because refusals take their part of what is left. A service that collapses keeps nearly nothing."""
 MEMORY_MAX_MIB = 400.0
 FINE = {"OK", "RESOURCE_EXHAUSTED"}
 
