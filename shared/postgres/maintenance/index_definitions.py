@@ -17,12 +17,12 @@ from shared.postgres.statements import Statement, statement
 _LIST = statement("list_indexes")
 
 _COMMENT = re.compile(r"--[^\n]*")
-_CREATE_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (\w+) ")
+_CREATE_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(\w+) ON (\w+) ")
 _TABLE = re.compile(r"(?:CREATE|ALTER) TABLE (\w+) ")
 _UNIQUE_CONSTRAINT = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) (\([^)]+\))")
 _DROPPED_COLUMN = re.compile(r"DROP COLUMN (\w+)")
 _DROPPED_CONSTRAINT = re.compile(r"DROP CONSTRAINT (\w+)")
-_DROPPED_INDEX = re.compile(r"DROP INDEX (\w+)")
+_DROPPED_INDEX = re.compile(r"DROP INDEX (?:CONCURRENTLY )?(?:IF EXISTS )?(\w+)")
 _DROPPED_RELATION = re.compile(r"DROP (?:TABLE|MATERIALIZED VIEW) (\w+)")
 
 
@@ -94,6 +94,8 @@ def _normalized(definition: str) -> str:
     """Return a definition without what Postgres adds when it prints one."""
     return (
         definition.replace(" ON ONLY ", " ON ")
+        .replace(" INDEX CONCURRENTLY ", " INDEX ")
+        .replace("timestamptz 'epoch'", "'1970-01-01 00:00:00+00'::timestamp with time zone")
         .replace(" USING btree", "")
         .replace("::text", "")
         .replace("( ", "(")
