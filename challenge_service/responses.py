@@ -10,6 +10,9 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge_service.claim_messages import claim_message
 from shared.domain.catalogue import Challenge
 from shared.domain.claims import Claim
+from shared.domain.player_zones import ZoneRefused
+from shared.operations.goals.initialize import Initialized
+from shared.rpc.instants import timestamp_message
 from shared.rpc.response_sizes import RESPONSE_BYTES_MAX
 from shared.rpc.wire import Pieces, nested_pieces, nested_tag
 
@@ -18,7 +21,7 @@ _CHALLENGE = nested_tag(rpc.GetChallengeResponse.DESCRIPTOR, "challenge")
 
 
 def initialize_response(
-    goals: Pieces | None, created: bool, new_assignments: int, catalogue_version: str, periods: bytes
+    goals: Pieces | None, initialized: Initialized, new_assignments: int, catalogue_version: str, periods: bytes
 ) -> bytes:
     """Return an `InitializePlayerResponse` with encoded goals, which are omitted if they are None or too large.
 
@@ -26,10 +29,22 @@ def initialize_response(
     """
     omitted = goals is None or goals.length > RESPONSE_BYTES_MAX
     rest = rpc.InitializePlayerResponse(
-        created=created, new_assignments=new_assignments, catalogue_version=catalogue_version, goals_omitted=omitted
+        created=initialized.created,
+        new_assignments=new_assignments,
+        catalogue_version=catalogue_version,
+        goals_omitted=omitted,
+        time_zone_refused=_time_zone_refused(initialized.zone_refused),
     )
     pieces = [] if goals is None or omitted else goals.pieces
     return b"".join([*pieces, rest.SerializeToString(), periods])
+
+
+def _time_zone_refused(refused: ZoneRefused | None) -> rpc.TimeZoneRefused | None:
+    if refused is None:
+        return None
+    return rpc.TimeZoneRefused(
+        next_change_time=None if refused.until is None else timestamp_message(refused.until),
+    )
 
 
 def page_of(challenges: Iterable[tuple[Challenge, Pieces]], page_size: int) -> tuple[list[Pieces], Challenge | None]:

@@ -50,7 +50,7 @@ class ChallengeServicer(ClaimServicer):
             goals = encoded.without(shown.hidden).initialized_goals(initialized.view, light=light)
         defaults = encoded.catalogue.default_goals if initialized.created else ()
         assigned = sum(goal.id not in shown.hidden for goal in defaults)
-        return responses.initialize_response(goals, initialized.created, assigned, version, periods)
+        return responses.initialize_response(goals, initialized, assigned, version, periods)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
         """List challenges with their goals as the player sees them."""

@@ -134,6 +134,15 @@ class Catalogue:
         }
 
     @cached_property
+    def stats_by_player_zone(self) -> frozenset[Stat]:
+        """The stats that are tallied by periods that depend on a player's time zone."""
+        return frozenset(
+            stat
+            for stat, schedules in self.tally_schedules.items()
+            if any(schedule.by_player for schedule in schedules)
+        )
+
+    @cached_property
     def ladders(self) -> Mapping[str, Mapping[Stat, tuple[Ladder, ...]]]:
         """The ladders by schedule text and stat, one for each measure, without suspended goals."""
         rungs: dict[str, dict[Stat, dict[Counting, list[Goal]]]] = {}

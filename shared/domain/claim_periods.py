@@ -14,6 +14,7 @@ from shared.domain.errors import ClaimEnded, OccurrenceNotFound
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant, to_datetime
 from shared.domain.periods import Period
+from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed
 from shared.domain.rotation import claim_end
 
@@ -28,16 +29,17 @@ class PeriodStatus(NamedTuple):
     """False if no completion is stored: the goal may be satisfied without an event, in the current period."""
 
 
-def claimable_period(goal: Goal, start: Instant, now: Instant) -> Period:
-    """Return the goal's period with exactly this start.
+def claimable_period(goal: Goal, start: Instant, now: Instant, zones: Zones = NO_ZONES) -> Period:
+    """Return the goal's period with exactly this start, for a player who has named these zones.
 
     Raise `OccurrenceNotFound` if there is none or it has not begun, and `ClaimEnded` if its claim end has passed.
     """
     # Calendars do not reach to every instant that a request can name.
-    period = goal.schedule.shown_at(start) if 0 <= start <= now else None
+    schedule = goal.schedule.of_player(zones)
+    period = schedule.shown_at(start) if 0 <= start <= now else None
     if period is None or period.start != start:
         raise OccurrenceNotFound("the goal has no such period", goal_id=goal.id)
-    end = claim_end(goal.schedule, period)
+    end = claim_end(schedule, period)
     if end is not None and end <= now:
         raise ClaimEnded("rewards of this period can no longer be claimed", claim_end_time=to_datetime(end).isoformat())
     return period

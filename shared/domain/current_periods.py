@@ -1,11 +1,12 @@
 """The periods that are current for a player.
 
-They are computed once between two boundaries, not for every call: a boundary changes them, and nothing else does.
+They are computed once between two boundaries, not for every call: a boundary changes them, and nothing else does. All
+players who have named the same zones share them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -14,11 +15,23 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
+from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.rotation import claim_end
 from shared.domain.schedules import LIFETIME, Schedule
 
 _NEVER, _FOR_EVER = float("-inf"), float("inf")
 _NOTHING: frozenset[str] = frozenset()
+
+
+ZONES_CACHED_MAX = 4_096
+"""Maximum number of different zone histories whose current periods are kept for one catalogue."""
+
+
+class Range(NamedTuple):
+    """The starts of periods from `first` to `last`, both included."""
+
+    first: Instant
+    last: Instant
 
 
 class CurrentPeriods(NamedTuple):
@@ -39,39 +52,84 @@ class CurrentPeriods(NamedTuple):
     """Ids of goals that are not shown: their season is over for good, or is still to come."""
     upcoming: frozenset[str] = _NOTHING
     """Those of the hidden goals whose season is still to come."""
+    by_player: Mapping[str, Instant] = MappingProxyType({})
+    """The longest period of each schedule that depends on a player's zones, by schedule text."""
+    now: Instant = 0
+    """The instant of the question, if a schedule depends on the player."""
+    of_zones: Callable[[Zones], CurrentPeriods] | None = None
+    """Returns the same for players who have named these zones, if a schedule depends on the player."""
+
+    def of_player(self, zones: Zones) -> CurrentPeriods:
+        """Return the same for a player who has named these zones."""
+        return self.of_zones(zones) if zones and self.of_zones is not None else self
+
+    def tally_ranges(self) -> Iterator[tuple[str, Range]]:
+        """Yield schedule texts, each with the starts that its period may have, whatever zones the player has named."""
+        for text, (start, end) in self.periods.items():
+            longest = self.by_player.get(text)
+            if longest is None:
+                yield text, Range(start, start)
+            else:
+                last = end if text in self.ended and end is not None else self.now
+                yield text, Range(last - longest, last)
+
+    def completion_ranges(self) -> list[Range]:
+        """Return the starts that the periods of all schedules may have, as ranges that do not overlap."""
+        ranges: list[Range] = []
+        for first, last in sorted(found for _, found in self.tally_ranges()):
+            if ranges and first <= ranges[-1].last:
+                ranges[-1] = Range(ranges[-1].first, max(last, ranges[-1].last))
+            else:
+                ranges.append(Range(first, last))
+        return ranges
 
 
 NO_PERIODS = CurrentPeriods(MappingProxyType({}), MappingProxyType({}))
 """The current periods where all goals count for the lifetime."""
 
-_last: WeakKeyDictionary[Catalogue, tuple[CurrentPeriods, CurrentPeriods]] = WeakKeyDictionary()
-"""The current and the shown periods of each catalogue as last computed."""
+_Pair = tuple[CurrentPeriods, CurrentPeriods]
+"""The current and the shown periods."""
+_known: WeakKeyDictionary[Catalogue, dict[Zones, _Pair]] = WeakKeyDictionary()
+"""The periods of each catalogue as last computed, by the zones that players have named."""
 
 
 def current_periods(catalogue: Catalogue, now: Instant) -> CurrentPeriods:
-    """Return the periods that are current for every player at `now`."""
-    return _periods(catalogue, now)[0]
+    """Return the periods that are current at `now` for players who have named no zone."""
+    return _of_all(catalogue, now, 0)
 
 
 def shown_periods(catalogue: Catalogue, now: Instant) -> CurrentPeriods:
-    """Return the periods that goals are shown in at `now`.
+    """Return the periods that goals are shown in at `now` to players who have named no zone.
 
     They are the current ones, and after a season its last one, until its rewards cannot be claimed any longer.
     """
-    return _periods(catalogue, now)[1]
+    return _of_all(catalogue, now, 1)
 
 
-def _periods(catalogue: Catalogue, now: Instant) -> tuple[CurrentPeriods, CurrentPeriods]:
-    last = _last.get(catalogue)
-    if last is None or not last[0].since <= now < last[0].until:
-        last = _last[catalogue] = _computed(catalogue, now)
-    return last
+def _of_all(catalogue: Catalogue, now: Instant, which: int) -> CurrentPeriods:
+    found = _periods(catalogue, now)[which]
+    if not found.by_player:
+        return found
+    # Not kept, because it refers to the catalogue.
+    return found._replace(now=now, of_zones=lambda zones: _periods(catalogue, now, zones)[which])
 
 
-def _computed(catalogue: Catalogue, now: Instant) -> tuple[CurrentPeriods, CurrentPeriods]:
+def _periods(catalogue: Catalogue, now: Instant, zones: Zones = NO_ZONES) -> _Pair:
+    by_zones = _known.setdefault(catalogue, {})
+    known = by_zones.get(zones)
+    if known is None or not known[0].since <= now < known[0].until:
+        if len(by_zones) >= ZONES_CACHED_MAX:
+            by_zones.clear()
+        known = by_zones[zones] = _computed(catalogue, now, zones)
+    return known
+
+
+def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
     by_text = {goal.schedule.text: goal.schedule for goal in catalogue.goals.values() if goal.schedule != LIFETIME}
     if not by_text:
         return NO_PERIODS, NO_PERIODS
+    by_player = {text: schedule.longest_period for text, schedule in by_text.items() if schedule.by_player}
+    by_text = {text: schedule.of_player(zones) for text, schedule in by_text.items()}
     found = {text: _around(by_text[text], now) for text in sorted(by_text)}
     until = min(around.until for around in found.values())
     current = {text: around.current for text, around in found.items() if around.current is not None}
@@ -80,7 +138,7 @@ def _computed(catalogue: Catalogue, now: Instant) -> tuple[CurrentPeriods, Curre
     hidden = [goal for goal in goals if goal.schedule.text not in current and goal.schedule.text not in ended]
     upcoming = frozenset(goal.id for goal in hidden if found[goal.schedule.text].returns)
     required = catalogue.required_across_schedules
-    now_current = CurrentPeriods(current, _starts(goals, current), now, until, required)
+    now_current = CurrentPeriods(current, _starts(goals, current), now, until, required, by_player=by_player)
     if not ended and not hidden:
         return now_current, now_current
     shown = current | ended
@@ -93,6 +151,7 @@ def _computed(catalogue: Catalogue, now: Instant) -> tuple[CurrentPeriods, Curre
         frozenset(ended),
         frozenset(goal.id for goal in hidden),
         upcoming,
+        by_player,
     )
 
 

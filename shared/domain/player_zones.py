@@ -140,7 +140,11 @@ def _next_boundary(recurrence: Recurrence, instant: Instant) -> Instant:
     return end
 
 
+def usual_length(recurrence: Recurrence) -> Instant:
+    """Return the usual length of a period by days or weeks."""
+    return {Every.DAY: 1, Every.WEEK: 7}.get(recurrence.every, recurrence.days) * DAY
+
+
 def _half_length(recurrence: Recurrence) -> Instant:
     """Return half the usual length of a period."""
-    days = {Every.DAY: 1, Every.WEEK: 7}.get(recurrence.every, recurrence.days)
-    return days * DAY // 2
+    return usual_length(recurrence) // 2

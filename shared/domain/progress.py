@@ -11,6 +11,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Counting, Goal, Stat
 from shared.domain.instant import Instant
 from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
@@ -67,6 +68,9 @@ class PlayerView(NamedTuple):
     """Texts of schedules whose shown period is over. In it only stored completions count."""
     ever: frozenset[str] = frozenset()
     """Goals that goals of another schedule require, and that are completed in any period of theirs."""
+
+    zones: Zones = NO_ZONES
+    """The zones that the player has named; read only if a schedule depends on them."""
 
     def period_of(self, goal: Goal) -> Period | None:
         """Return the goal's current period; None between two periods of its schedule."""

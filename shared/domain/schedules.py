@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from shared.domain.days import Days
-from shared.domain.instant import DAY, Day, Instant
+from shared.domain.instant import DAY, HOUR, Day, Instant
 from shared.domain.periods import LIFETIME_PERIOD, Period
-from shared.domain.player_zones import PlayerRecurrence, Zones
+from shared.domain.player_zones import PlayerRecurrence, Zones, usual_length
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.seasons import Season
 from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Spans
@@ -71,6 +71,13 @@ class Schedule:
     def by_player(self) -> bool:
         """True if days are those of each player's own zone."""
         return isinstance(self.recurrence, Recurrence) and self.recurrence.by_player
+
+    @property
+    def longest_period(self) -> Instant:
+        """The longest period by a player's own days: one and a half of the usual length, and an hour for the clock."""
+        if not isinstance(self.recurrence, Recurrence):
+            raise ValueError(f"{self.text} does not depend on the player")
+        return usual_length(self.recurrence) * 3 // 2 + 2 * HOUR
 
     @cached_property
     def _of_player(self) -> Callable[[Zones], Schedule]:

@@ -19,6 +19,8 @@ _RESPONSES = (
     challenge_service_pb2.GetChallengeResponse,
     challenge_service_pb2.SetGoalActiveResponse,
 )
+PERIODS_CACHED_MAX = 1_024
+"""Maximum number of different sets of current periods whose encoding is kept; zones of players make them different."""
 _TAGS = {response: nested_tag(response.DESCRIPTOR, "periods") for response in _RESPONSES}
 
 
@@ -52,18 +54,20 @@ class EncodedPeriods:
         schedules = {schedule_id(goal.schedule): goal.schedule for goal in catalogue.goals.values()}
         schedules.pop("", None)
         self._schedules = [schedules[found] for found in sorted(schedules)]
-        self._last: tuple[Mapping[str, Period], dict[type, bytes]] = {}, {}
+        self._known: dict[int, tuple[Mapping[str, Period], dict[type, bytes]]] = {}
 
     def field(self, response: type, periods: Mapping[str, Period]) -> bytes:
         """Return these periods, by schedule text, as a field of a response."""
         if not periods:
             return b""
-        last, fields = self._last
-        if last is not periods:
-            fields = self._encode(periods)
-            # Players share the periods, so the same object comes until the next boundary.
-            self._last = periods, fields
-        return fields[response]
+        known = self._known.get(id(periods))
+        if known is None:
+            if len(self._known) >= PERIODS_CACHED_MAX:
+                self._known.clear()
+            # Players with the same zones share the periods, so the same object comes until the next boundary. It is
+            # kept, so that no other object gets its id.
+            known = self._known[id(periods)] = periods, self._encode(periods)
+        return known[1][response]
 
     def _encode(self, periods: Mapping[str, Period]) -> dict[type, bytes]:
         messages = [

@@ -131,7 +131,7 @@ def test_rejected_values_are_not_retried(database_url: str) -> None:
     def work(connection: Connection) -> None:
         attempts.append(connection)
         add_one(connection)
-        players.insert(connection, "x" * 129, "UTC", 0)
+        players.insert(connection, "x" * 129, (), 0)
 
     with opened(database_url, pool_size=1) as database:
         with pytest.raises(ContentRefused):

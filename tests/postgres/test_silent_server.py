@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
+from shared.domain.player_zones import NamedZone
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import players
@@ -52,10 +53,10 @@ def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
         read(database, soon())
 
         def work(connection: Connection) -> None:
-            players.insert(connection, "player", "UTC", 0)
+            players.insert(connection, "player", (), 0)
             proxy.freeze()
             if at == "statement":
-                players.update_time_zone(connection, "player", "Europe/Paris")
+                players.store_zones(connection, "player", (NamedZone(0, "Europe/Paris"),))
 
         started, deadline = unstalled_s(), soon(0.4)
         with pytest.raises(DeadlineExceeded):

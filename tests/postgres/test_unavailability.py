@@ -88,7 +88,7 @@ def test_a_read_only_database_is_unavailable_to_writers(database_url: str) -> No
     name = sql.Identifier(urlsplit(database_url).path.lstrip("/"))
 
     def write(user_id: str) -> bool:
-        return database.transact(lambda connection: players.insert(connection, user_id, "UTC", 0), soon())
+        return database.transact(lambda connection: players.insert(connection, user_id, (), 0), soon())
 
     with psycopg.connect(database_url, autocommit=True) as administrator:
         administrator.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))

@@ -6,7 +6,7 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -14,6 +14,7 @@ from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Instant
+from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
@@ -23,7 +24,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
 from shared.postgres.events.ledger import LedgerKey, ledger_key
 from shared.postgres.events.tallies import MergedTally
-from shared.postgres.goals import assignments
+from shared.postgres.goals import assignments, players
 
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
@@ -68,12 +69,14 @@ def apply_events(
     if not fresh:
         return Applied(outcomes, None)
 
-    folded = fold([events[index] for index in fresh], catalogue.day_counted, catalogue.tally_schedules)
+    fresh_events = [events[index] for index in fresh]
+    zones = _zones(connection, catalogue, fresh_events)
+    folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     changes = StandingChanges(catalogue)
     crossings = _crossings(catalogue, merged)
     if crossings:
-        for index, completed in _complete(connection, crossings, events, fresh, changes).items():
+        for index, completed in _complete(connection, crossings, _CountedEvents(events, fresh, zones), changes).items():
             outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged))
 
@@ -81,6 +84,14 @@ def apply_events(
 def is_written(connection: Connection, transaction_id: int, applied: Applied) -> bool:
     """Return whether the transaction with this id has committed what `applied` says."""
     return applied.evidence is None or ledger.seen_by_transaction(connection, applied.evidence, transaction_id)
+
+
+def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]) -> Mapping[str, Zones]:
+    """Return the zones of the players whose periods depend on them."""
+    if not catalogue.stats_by_player_zone:
+        return {}
+    user_ids = {event.user_id for event in events if event.stat in catalogue.stats_by_player_zone}
+    return players.read_zones(connection, user_ids) if user_ids else {}
 
 
 class _Crossing(NamedTuple):
@@ -107,15 +118,13 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Cro
 def _complete(
     connection: Connection,
     crossings: Sequence[_Crossing],
-    events: Sequence[Event],
-    fresh: Sequence[int],
+    counted: _CountedEvents,
     changes: StandingChanges,
 ) -> dict[int, list[CompletionKey]]:
     """Store the completions of active goals and return them by the index of the event that completed them."""
     choices = assignments.read_choices(
         connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
     )
-    counted = _CountedEvents(events, fresh)
     completed_by: dict[CompletionKey, int] = {}
     records: dict[CompletionKey, CompletionRecord] = {}
     for crossing in crossings:
@@ -123,7 +132,7 @@ def _complete(
         choice = choices[tally.user_id, goal.id]
         if is_active(goal, choice.assignment, completion=None):
             indices = counted.by(tally, goal.schedule)
-            walked = [events[index] for index in indices]
+            walked = [counted.events[index] for index in indices]
             position = crossing_position(goal, tally.before, tally.days_before, walked)
             completed_by[crossing.completion] = indices[position]
             time = walked[position].time
@@ -141,9 +150,10 @@ def _complete(
 class _CountedEvents:
     """The new events of a batch by the tallies that count them."""
 
-    def __init__(self, events: Sequence[Event], fresh: Sequence[int]) -> None:
-        """`fresh` are the positions of the new events in the batch."""
-        self._events = events
+    def __init__(self, events: Sequence[Event], fresh: Sequence[int], zones: Mapping[str, Zones]) -> None:
+        """`fresh` are the positions of the new events in the batch, `zones` those of their players."""
+        self.events = events
+        self._zones = zones
         self._by_stat: dict[tuple[str, Stat], list[int]] = defaultdict(list)
         for index in fresh:
             self._by_stat[events[index].user_id, events[index].stat].append(index)
@@ -157,7 +167,8 @@ class _CountedEvents:
         key = (tally.user_id, tally.stat, tally.schedule, tally.period_start)
         found = self._by_period.get(key)
         if found is None:
-            periods = ((index, schedule.period_at(self._events[index].time)) for index in of_stat)
+            of_player = schedule.of_player(self._zones.get(tally.user_id, NO_ZONES))
+            periods = ((index, of_player.period_at(self.events[index].time)) for index in of_stat)
             found = [index for index, period in periods if period is not None and period.start == tally.period_start]
             self._by_period[key] = found
         return found

@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.instant import Instant
+from shared.domain.player_zones import (
+    NO_ZONES,
+    SINCE_EVER,
+    ZONE_CHANGE_INTERVAL,
+    NamedZone,
+    ZoneRefused,
+    with_zone,
+)
 from shared.domain.progress import PlayerView
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import players
-
-DEFAULT_TIME_ZONE = "UTC"
 
 
 class Initialized(NamedTuple):
@@ -19,6 +26,8 @@ class Initialized(NamedTuple):
     view: PlayerView
     created: bool
     """True if this call stored the player."""
+    zone_refused: ZoneRefused | None = None
+    """Set if the player named another time zone too soon, so that the stored one was kept."""
 
 
 def initialize_player(
@@ -28,21 +37,36 @@ def initialize_player(
     now: Instant,
     deadline: float,
     current: CurrentPeriods = NO_PERIODS,
+    zone_change_interval: Instant = ZONE_CHANGE_INTERVAL,
 ) -> Initialized:
-    """Store the player if missing. Replace the time zone if it differs; keep it if `time_zone` is None.
+    """Store the player if missing, and the time zone that the player names; keep the stored one if it is None.
 
-    `current` are the periods that goals with a schedule are shown in.
+    `current` are the periods that goals with a schedule are shown in. The zone of a new player holds for all periods;
+    another zone holds from one of the next periods on, and may be named `zone_change_interval` after the last.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     stored = database.autocommit(lambda connection: players.read(connection, user_id, current), deadline)
-    if stored.time_zone is None:
-        created = database.autocommit(
-            lambda connection: players.insert(connection, user_id, time_zone or DEFAULT_TIME_ZONE, now), deadline
-        )
-        if created:
+    if stored.zone_names is None:
+        zones = NO_ZONES if time_zone is None else (NamedZone(SINCE_EVER, time_zone),)
+        created = database.autocommit(lambda connection: players.insert(connection, user_id, zones, now), deadline)
+        if created and not (zones and current.by_player):
             return Initialized(stored.view, created=True)
-    # This includes a player whom another call has stored in the meantime.
-    if time_zone is not None and time_zone != stored.time_zone:
-        database.autocommit(lambda connection: players.update_time_zone(connection, user_id, time_zone), deadline)
-    return Initialized(stored.view, created=False)
+        if created:
+            # Periods depend on the zone, which was not known when the player was read.
+            stored = database.autocommit(lambda connection: players.read(connection, user_id, current), deadline)
+            return Initialized(stored.view, created=True)
+    # This includes a player whom another call has stored in the meantime, and one who has named none but the default.
+    if time_zone is None or list(stored.zone_names or ())[-1:] == [time_zone]:
+        return Initialized(stored.view, created=False)
+
+    def name_zone(connection: Connection) -> ZoneRefused | None:
+        before = players.lock_zones(connection, user_id)
+        after = with_zone(before, time_zone, now, zone_change_interval)
+        if isinstance(after, ZoneRefused):
+            return after
+        if after != before:
+            players.store_zones(connection, user_id, after)
+        return None
+
+    return Initialized(stored.view, created=False, zone_refused=database.transact(name_zone, deadline))

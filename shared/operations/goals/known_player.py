@@ -19,7 +19,7 @@ def require_known_player(connection: Connection, user_id: str) -> None:
     """Raise `PlayerUnknown` if nothing is stored of the player, and what the database raises."""
     player = players.read(connection, user_id)
     if (
-        player.time_zone is None
+        player.zone_names is None
         and not any(player.view)
         and not player_statistics.read(connection, user_id, 0, 0).standings
     ):

@@ -32,9 +32,9 @@ def choose_period(
     current, status = view.period_of(goal), goal_status(goal, view, catalogue)
     candidates: tuple[Period, ...] = ()
     if period_start is not None and (current is None or period_start != current.start):
-        candidates = (claimable_period(goal, period_start, now),)
+        candidates = (claimable_period(goal, period_start, now, view.zones),)
     elif period_start is None and not status.completed:
-        candidates = past_periods(goal.schedule, now)
+        candidates = past_periods(goal.schedule.of_player(view.zones), now)
     if candidates:
         # Prerequisites of the same schedule are judged in the same period.
         wanted = [goal.id, *(other for other in goal.requires if catalogue.goals[other].schedule == goal.schedule)]

@@ -64,7 +64,7 @@ def read_player_periods(
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     view = view_player(database, user_id, deadline, current_periods(catalogue, now))
-    periods = {schedule: past_periods(schedule, now) for schedule in goal_schedules(catalogue)}
+    periods = {schedule: past_periods(schedule.of_player(view.zones), now) for schedule in goal_schedules(catalogue)}
     starts = sorted({period.start for some in periods.values() for period in some})
     if not starts:
         return PlayerPeriods(catalogue, view, {}, {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import Instant
+from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures
 from shared.postgres.arrays import filled, int_array, text_array
@@ -19,39 +20,86 @@ from shared.postgres.statements import statement
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")
 _INSERT = statement("insert_player")
-_UPDATE_TIME_ZONE = statement("update_time_zone")
+_READ_ZONES = statement("read_zones")
+_LOCK_ZONES = statement("lock_zones")
+_STORE_ZONES = statement("store_zones")
+DEFAULT_TIME_ZONE = "UTC"
+"""Stored for players who have named no zone."""
 
 
 class StoredPlayer(NamedTuple):
     """A stored player."""
 
-    time_zone: str | None
-    """None for a player who was never initialized."""
+    zone_names: Sequence[str] | None
+    """The time zones that the player has named, in order of time. None for a player who was never initialized."""
     view: PlayerView
 
 
 def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS) -> StoredPlayer:
     """Return everything about one player as of the lifetime and the current periods, in one round trip."""
-    periods = current.periods
-    if not periods and not current.required_ever:
-        time_zone, *arrays = _READ.only_row(connection, user_id)
-        return StoredPlayer(time_zone, _view(filled(arrays)))
-    starts = int_array([period.start for period in periods.values()])
-    required_ever = text_array(current.required_ever)
-    time_zone, ever, *arrays = _READ_BY_PERIOD.only_row(
-        connection, user_id, text_array(list(periods)), starts, required_ever
+    if not current.periods and not current.required_ever:
+        time_zones, *arrays = _READ.only_row(connection, user_id)
+        return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
+    time_zones, zone_times, ever, *arrays = _READ_BY_PERIOD.only_row(
+        connection,
+        user_id,
+        *tally_ranges(current),
+        *completion_ranges(current),
+        text_array(current.required_ever),
     )
+    time_zone, *zone_names = time_zones or (None,)
+    zones = zones_of(time_zone, zone_times, zone_names)
+    periods = current.of_player(zones)
     columns = filled(arrays)
     lifetime = _view(columns[:15])
-    completions = {**lifetime.completions, **completions_of_periods(current, *columns[23:])}
     view = lifetime._replace(
-        completions=completions,
-        period_tallies=period_tallies_of(*columns[15:23]),
-        periods=periods,
-        ended=current.ended,
+        completions={**lifetime.completions, **completions_of_periods(periods, *columns[24:])},
+        period_tallies=period_tallies_of(periods, *columns[15:24]),
+        periods=periods.periods,
+        ended=periods.ended,
         ever=frozenset(ever or ()),
+        zones=zones,
     )
-    return StoredPlayer(time_zone, view)
+    return StoredPlayer(_zones_or_none(time_zones), view)
+
+
+def _zones_or_none(time_zones: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names of a player's zones, from the stored time zone and the zones named."""
+    if time_zones is None:
+        return None
+    time_zone, *named = time_zones
+    return named or [zone for _, zone in zones_of(time_zone, None, None)]
+
+
+def tally_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
+    """Return the schedules and the first and last starts of periods that may be current, as arrays."""
+    found = list(current.tally_ranges())
+    return (
+        text_array([text for text, _ in found]),
+        int_array([starts.first for _, starts in found]),
+        int_array([starts.last for _, starts in found]),
+    )
+
+
+def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
+    """Return the first and last starts of periods that may be current, as arrays."""
+    ranges = current.completion_ranges()
+    return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
+
+
+def zones_of(time_zone: str | None, times: Sequence[Instant] | None, names: Sequence[str] | None) -> Zones:
+    """Return the zones that a player has named, from columns that are None for a player who was never initialized."""
+    if times and names:
+        return tuple(map(NamedZone, times, names))
+    # Stored before zones had their instants. Then `UTC` was also what players had who had named none.
+    return NO_ZONES if time_zone in (None, DEFAULT_TIME_ZONE) else (NamedZone(SINCE_EVER, time_zone),)
+
+
+def read_zones(connection: Connection, user_ids: Collection[str]) -> dict[str, Zones]:
+    """Return the zones that players have named, without players who have named none."""
+    rows = _READ_ZONES.rows(connection, text_array(sorted(user_ids)))
+    found = {user_id: zones_of(*columns) for user_id, *columns in rows}
+    return {user_id: zones for user_id, zones in found.items() if zones}
 
 
 def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
@@ -66,12 +114,20 @@ def tallies_of(
 
 
 def period_tallies_of(
-    sources: Sequence[str], codes: Sequence[str], *columns: Sequence[Any]
+    current: CurrentPeriods, sources: Sequence[str], codes: Sequence[str], *columns: Sequence[Any]
 ) -> dict[tuple[Stat, str], TallyView]:
-    """Return a player's tallies of current periods from arrays of their columns, the last of which is the schedule."""
-    *measures_and_latest, schedules = columns
+    """Return a player's tallies of current periods from arrays of their columns.
+
+    The last two columns are the schedule and the start. Other periods than the current ones are left out.
+    """
+    *measures_and_latest, schedules, starts = columns
     keys = zip(map(stat_of, sources, codes), schedules, strict=True)
-    return dict(zip(keys, _tally_views(*measures_and_latest), strict=True))
+    expected = {text: period.start for text, period in current.periods.items()}
+    return {
+        key: tally
+        for key, start, tally in zip(keys, starts, _tally_views(*measures_and_latest), strict=True)
+        if expected.get(key[1]) == start
+    }
 
 
 def _tally_views(*measures_and_latest: Sequence[int | None]) -> Iterator[TallyView]:
@@ -114,11 +170,24 @@ _assignment = partial(tuple.__new__, Assignment)
 _completion = partial(tuple.__new__, Completion)
 
 
-def insert(connection: Connection, user_id: str, time_zone: str, now: Instant) -> bool:
+def insert(connection: Connection, user_id: str, zones: Zones, now: Instant) -> bool:
     """Store a new player; return False if the player exists."""
-    return _INSERT.row(connection, user_id, time_zone, now) is not None
+    return _INSERT.row(connection, user_id, _last_zone(zones), now, *_zone_columns(zones)) is not None
 
 
-def update_time_zone(connection: Connection, user_id: str, time_zone: str) -> None:
-    """Store another time zone."""
-    _UPDATE_TIME_ZONE.rows(connection, user_id, time_zone)
+def lock_zones(connection: Connection, user_id: str) -> Zones:
+    """Lock a stored player, and return the zones that the player has named."""
+    return zones_of(*_LOCK_ZONES.only_row(connection, user_id))
+
+
+def store_zones(connection: Connection, user_id: str, zones: Zones) -> None:
+    """Store the zones that a player has named."""
+    _STORE_ZONES.rows(connection, user_id, _last_zone(zones), *_zone_columns(zones))
+
+
+def _zone_columns(zones: Zones) -> tuple[str, str]:
+    return int_array([named.instant for named in zones]), text_array([named.zone for named in zones])
+
+
+def _last_zone(zones: Zones) -> str:
+    return zones[-1].zone if zones else DEFAULT_TIME_ZONE

@@ -1,9 +1,9 @@
 -- name: read_player
 -- Return everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key,
--- each of their columns an array. Arrays are null where there are no rows; instants are integers.
+-- each of their columns an array. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers.
 -- $1 user_id
 SELECT
-    (SELECT time_zone FROM player WHERE user_id = $1),
+    (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     tallies.*,
     assignments.*,
     completions.*
@@ -36,12 +36,15 @@ FROM (
 -- Return what read_player does, and the same of the current periods: tallies by the full prefix of their primary key,
 -- and completions by the starts of the periods. Whatever belongs to past periods is not visited: OFFSET keeps the planner
 -- from reading all of a player's rows and joining them.
--- $1 user_id, $2 schedules, $3 period_starts, $4 goal_ids of which it matters whether they ever were completed
+-- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
+-- $1 user_id, $2 schedules, $3 first_starts, $4 last_starts, $5 first_starts and $6 last_starts of any schedule,
+-- $7 goal_ids of which it matters whether they ever were completed
 SELECT
-    (SELECT time_zone FROM player WHERE user_id = $1),
+    (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
+    (SELECT zone_times FROM player WHERE user_id = $1),
     (
         SELECT array_agg(goal_id)
-        FROM unnest($4::text[]) AS required (goal_id)
+        FROM unnest($7::text[]) AS required (goal_id)
         WHERE EXISTS (
             SELECT FROM completion
             WHERE user_id = $1
@@ -83,11 +86,14 @@ FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
         array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
-        array_agg(schedule)
-    FROM unnest($2::text[], $3::bigint[]) AS current (current_schedule, start)
+        array_agg(schedule), array_agg(microseconds(period_start))
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS current (current_schedule, first_start, last_start)
     CROSS JOIN LATERAL (
         SELECT * FROM tally
-        WHERE user_id = $1 AND schedule = current_schedule AND period_start = instant(start)
+        WHERE user_id = $1
+            AND schedule = current_schedule
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
         OFFSET 0
     ) AS tally
 ) AS period_tallies,
@@ -97,21 +103,33 @@ FROM (
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
         array_agg(microseconds(period_start))
-    FROM (SELECT DISTINCT unnest($3::bigint[])) AS current (start)
+    FROM unnest($5::bigint[], $6::bigint[]) AS current (first_start, last_start)
     CROSS JOIN LATERAL (
-        SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+        SELECT * FROM completion
+        WHERE user_id = $1 AND period_start >= instant(first_start) AND period_start <= instant(last_start)
+        OFFSET 0
     ) AS completion
 ) AS period_completions;
 
 -- name: insert_player
 -- Store a new player; return a row exactly when this statement stored it.
--- $1 user_id, $2 time_zone, $3 initialize_time
-INSERT INTO player (user_id, time_zone, initialize_time)
-VALUES ($1, $2, instant($3))
+-- $1 user_id, $2 time_zone, $3 initialize_time, $4 zone_times, $5 zone_names
+INSERT INTO player (user_id, time_zone, initialize_time, zone_times, zone_names)
+VALUES ($1, $2, instant($3), $4, $5)
 ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id;
 
--- name: update_time_zone
--- Store another time zone of a player.
--- $1 user_id, $2 time_zone
-UPDATE player SET time_zone = $2 WHERE user_id = $1 AND time_zone <> $2;
+-- name: read_zones
+-- Return the zones that these players have named. Players who are not initialized are missing.
+-- $1 user_ids
+SELECT user_id, time_zone, zone_times, zone_names FROM player WHERE user_id = ANY ($1::text[]);
+
+-- name: lock_zones
+-- Lock a player's row and return the zones that the player has named.
+-- $1 user_id
+SELECT time_zone, zone_times, zone_names FROM player WHERE user_id = $1 FOR UPDATE;
+
+-- name: store_zones
+-- Store the zones that a player has named.
+-- $1 user_id, $2 time_zone, $3 zone_times, $4 zone_names
+UPDATE player SET time_zone = $2, zone_times = $3, zone_names = $4 WHERE user_id = $1;

@@ -12,10 +12,17 @@ from shared.domain.progress import Assignment, TallyView
 from shared.domain.scopes import Scope
 from shared.domain.standings import Standing
 from shared.domain.statistics import Stretch, TrendDay
-from shared.postgres.arrays import filled, int_array, text_array
+from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
-from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
+from shared.postgres.goals.players import (
+    assignments_of,
+    completion_ranges,
+    period_tallies_of,
+    tallies_of,
+    tally_ranges,
+    zones_of,
+)
 from shared.postgres.statements import statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
@@ -43,19 +50,21 @@ def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
     """Return everything about one player as of the lifetime and the current periods, in one round trip."""
-    starts = int_array([period.start for period in current.periods.values()])
-    row = _READ.only_row(connection, user_id, first * DAY, last * DAY, text_array(list(current.periods)), starts)
-    in_periods = zip(*filled(row[31:]), strict=True)
+    ranges = (*tally_ranges(current), *completion_ranges(current))
+    *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
+    row: Sequence[Any] = columns
+    periods = current.of_player(zones_of(time_zone, zone_times, zone_names))
+    in_periods = zip(*filled(row[32:]), strict=True)
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
         stretches_of(row[7] or ""),
         assignments_of(*filled(row[8:13])),
         frozenset(row[13] or ()).union(
-            goal_id for goal_id, start in in_periods if current.starts.get(goal_id) == start
+            goal_id for goal_id, start in in_periods if periods.starts.get(goal_id) == start
         ),
         _standings(*filled(row[14:22])),
         row[22],
-        period_tallies_of(*filled(row[23:31])),
+        period_tallies_of(periods, *filled(row[23:32])),
     )
 
 

@@ -1,9 +1,13 @@
 -- name: read_player_statistics
 -- Return everything that a player's statistics are computed from, in one round trip and one row, as read_player does.
 -- Only the ids of completions are read, which the index holds.
--- $1 user_id, $2 recent_from, $3 recent_to, $4 schedules, $5 period_starts
+-- $1 user_id, $2 recent_from, $3 recent_to, $4 schedules, $5 first_starts, $6 last_starts, $7 first_starts and
+-- $8 last_starts of any schedule
 SELECT
-    tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*, period_tallies.*, period_completions.*
+    tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*, period_tallies.*, period_completions.*,
+    (SELECT time_zone FROM player WHERE user_id = $1),
+    (SELECT zone_times FROM player WHERE user_id = $1),
+    (SELECT zone_names FROM player WHERE user_id = $1)
 FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
@@ -50,19 +54,24 @@ FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
         array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
-        array_agg(schedule)
-    FROM unnest($4::text[], $5::bigint[]) AS current (current_schedule, start)
+        array_agg(schedule), array_agg(microseconds(period_start))
+    FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS current (current_schedule, first_start, last_start)
     CROSS JOIN LATERAL (
         SELECT * FROM tally
-        WHERE user_id = $1 AND schedule = current_schedule AND period_start = instant(start)
+        WHERE user_id = $1
+            AND schedule = current_schedule
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
         OFFSET 0
     ) AS tally
 ) AS period_tallies,
 (
     SELECT array_agg(goal_id), array_agg(microseconds(period_start))
-    FROM (SELECT DISTINCT unnest($5::bigint[])) AS current (start)
+    FROM unnest($7::bigint[], $8::bigint[]) AS current (first_start, last_start)
     CROSS JOIN LATERAL (
-        SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+        SELECT * FROM completion
+        WHERE user_id = $1 AND period_start >= instant(first_start) AND period_start <= instant(last_start)
+        OFFSET 0
     ) AS completion
 ) AS period_completions;
 

@@ -1,0 +1,3 @@
+ALTER TABLE player
+    DROP COLUMN zone_times,
+    DROP COLUMN zone_names;
