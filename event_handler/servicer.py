@@ -13,7 +13,7 @@ from event_handler.group_commit import GroupCommit
 from event_handler.pipeline import Answer, Pipelines
 from event_handler.submission import Submission
 from event_handler.telemetry import EventTelemetry
-from shared.domain.acceptance import AcceptanceWindow, is_late, judge
+from shared.domain.acceptance import AcceptanceWindow, judge
 from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import InvalidRequest
@@ -75,7 +75,6 @@ class EventServicer:
         catalogue, window, now = self._catalogue.current, self._window(), self._now()
         refusals: list[Outcome | None] = []
         accepted: list[Event] = []
-        by_period = catalogue.tally_schedules
         for message in messages:
             event = read_event(message)
             refusal = event if isinstance(event, Outcome) else judge(event, catalogue, window, now)
@@ -83,24 +82,19 @@ class EventServicer:
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
         submission = self._group_commit.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
-        late = [is_late(event, by_period.get(event.stat, ()), now.earliest) for event in accepted] if by_period else ()
-        return _TakenIn(catalogue, messages, refusals, submission, late)
+        return _TakenIn(catalogue, messages, refusals, submission)
 
     def _results(self, taken_in: _TakenIn) -> list[rpc.EventResult]:
         """Wait for the commit of a call's events, and return one result per event."""
-        catalogue, messages, refusals, submission, late = taken_in
+        catalogue, messages, refusals, submission = taken_in
         committed = iter(submission.wait() if submission is not None else ())
         outcomes = [next(committed) if refusal is None else refusal for refusal in refusals]
         self._telemetry.count(outcomes)
-        results = [
-            result_message(message.event_id, outcome, catalogue)
+        now = self._now().earliest
+        return [
+            result_message(message.event_id, outcome, catalogue, now)
             for message, outcome in zip(messages, outcomes, strict=True)
         ]
-        if any(late):
-            accepted = (result for result, refusal in zip(results, refusals, strict=True) if refusal is None)
-            for result, credits_the_past in zip(accepted, late, strict=True):
-                result.late = credits_the_past and result.verdict == rpc.VERDICT_APPLIED
-        return results
 
 
 class _TakenIn(NamedTuple):
@@ -112,8 +106,6 @@ class _TakenIn(NamedTuple):
     """One per event; None for those that were accepted and submitted."""
     submission: Submission | None
     """None if no event was accepted."""
-    late: Sequence[bool]
-    """True for each accepted event whose time is in a past period. Empty if the catalogue has no schedules."""
 
 
 def _check_count(events: Sequence[rpc.Event]) -> None:

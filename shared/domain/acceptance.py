@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -12,7 +11,6 @@ from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.goal import AMOUNT_MAX, Source
 from shared.domain.instant import HOUR, SECOND, Instant
-from shared.domain.schedules import Schedule
 
 EVENT_ID_LENGTH_MAX = 64
 ID_LENGTH_MAX = 128
@@ -56,15 +54,6 @@ def judge(event: Event, catalogue: Catalogue, window: AcceptanceWindow, now: Now
     if event.stat not in catalogue.wanted:
         return _NO_MATCHING_GOAL
     return None
-
-
-def is_late(event: Event, schedules: Iterable[Schedule], now: Instant) -> bool:
-    """Return True if the event counts for a period of these schedules that is over."""
-    for schedule in schedules:
-        period = schedule.period_at(event.time)
-        if period is not None and period.end is not None and period.end <= now:
-            return True
-    return False
 
 
 def _time_verdict(time: Instant, window: AcceptanceWindow, now: Now) -> Outcome:

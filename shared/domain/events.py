@@ -61,3 +61,5 @@ class Outcome(NamedTuple):
     """The completions the event caused; each is reported once across all handlers."""
     reason: str = ""
     """The faulty field and the reason, for INVALID and TOO_OLD."""
+    credited_until: Instant | None = None
+    """The earliest end of the periods that the event counts for; None if it counts for the lifetime alone."""

@@ -233,5 +233,11 @@ def _sum_of(one: Tally, other: Tally) -> Tally:
     return total
 
 
+def credited_until(event: Event, schedules: Iterable[Schedule], zones: Zones) -> Instant | None:
+    """Return the earliest end of the periods of these schedules that the event counts for; None if there is none."""
+    periods = [schedule.of_player(zones).period_at(event.time) for schedule in schedules]
+    return min((period.end for period in periods if period is not None and period.end is not None), default=None)
+
+
 def _newer(one: Instant | None, other: Instant | None) -> Instant | None:
     return max((one, other), key=lambda time: float("-inf") if time is None else time)

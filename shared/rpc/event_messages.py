@@ -7,6 +7,7 @@ from challenge.v1 import event_service_pb2
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import LOGIN, Source, Stat
+from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME
 from shared.rpc.instants import instant_of, timestamp_message
 
@@ -42,13 +43,17 @@ def read_event(message: event_service_pb2.Event) -> Event | Outcome:
     return Outcome(Verdict.INVALID, reason="payload: logged_in or stat_updated is required")
 
 
-def result_message(event_id: str, outcome: Outcome, catalogue: Catalogue) -> event_service_pb2.EventResult:
-    """Return the result for one event."""
+def result_message(
+    event_id: str, outcome: Outcome, catalogue: Catalogue, now: Instant
+) -> event_service_pb2.EventResult:
+    """Return the result for one event. It is late if it counts for a period that is over now."""
+    end = outcome.credited_until
     return event_service_pb2.EventResult(
         event_id=event_id,
         verdict=VERDICTS[outcome.verdict],
         reason=outcome.reason,
         completions=[_completion(key, catalogue) for key in outcome.completions],
+        late=end is not None and end <= now,
     )
 
 

@@ -18,7 +18,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
-from shared.domain.tally import fold
+from shared.domain.tally import credited_until, fold
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
@@ -72,12 +72,17 @@ def apply_events(
     fresh_events = [events[index] for index in fresh]
     zones = _zones(connection, catalogue, fresh_events)
     folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
+    by_period = catalogue.tally_schedules
+    for index in fresh if by_period else ():
+        event = events[index]
+        end = credited_until(event, by_period.get(event.stat, ()), zones.get(event.user_id, NO_ZONES))
+        outcomes[index] = _APPLIED if end is None else Outcome(Verdict.APPLIED, credited_until=end)
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     changes = StandingChanges(catalogue)
     crossings = _crossings(catalogue, merged)
     if crossings:
         for index, completed in _complete(connection, crossings, _CountedEvents(events, fresh, zones), changes).items():
-            outcomes[index] = Outcome(Verdict.APPLIED, tuple(completed))
+            outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged))
 
 
