@@ -8,18 +8,19 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
+from shared.domain.player_zones import Zones
 from shared.domain.rotation import rotation_at
 from shared.domain.schedules import Schedule
 from shared.rpc.instants import timestamp_message
 from shared.rpc.period_encoding import period_message, season_id
 
 
-def rotation_response(catalogue: Catalogue, now: Instant) -> rpc.GetRotationResponse:
-    """Return the rotation of all schedules and seasons of a catalogue."""
+def rotation_response(catalogue: Catalogue, now: Instant, zones: Zones) -> rpc.GetRotationResponse:
+    """Return the rotation of all schedules and seasons of a catalogue, for a player who has named these zones."""
     # The runs of a season are the periods of a schedule that has nothing but the season.
     seasons = [Schedule(season=season) for season in catalogue.seasons]
     return rpc.GetRotationResponse(
-        schedules=[_rotation(schedule, now) for schedule in catalogue.schedules],
+        schedules=[_rotation(schedule.of_player(zones), now) for schedule in catalogue.schedules],
         seasons=[_rotation(season, now) for season in seasons],
         catalogue_version=catalogue.version,
         current_time=timestamp_message(now),

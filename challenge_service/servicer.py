@@ -11,9 +11,10 @@ from challenge_service.definitions import challenge_of, goal_of, requested_chall
 from challenge_service.paging import page_position, page_token
 from challenge_service.rotation_messages import rotation_response
 from shared.domain.current_periods import shown_periods
+from shared.domain.player_zones import NO_ZONES
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
-from shared.operations.goals.view_player import view_player
+from shared.operations.goals.view_player import player_zones, view_player
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
 
@@ -110,9 +111,12 @@ class ChallengeServicer(ClaimServicer):
         view = set_goal_active(self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline)
         return encoded.set_goal(goal, view)
 
-    def GetRotation(self, request: rpc.GetRotationRequest, _: grpc.ServicerContext) -> rpc.GetRotationResponse:
+    def GetRotation(self, request: rpc.GetRotationRequest, context: grpc.ServicerContext) -> rpc.GetRotationResponse:
         """Return the current and the next period of each schedule and season."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
         violations.raise_if_any()
-        return rotation_response(self._catalogue.current.catalogue, self._clock())
+        catalogue, zones = self._catalogue.current.catalogue, NO_ZONES
+        if any(schedule.by_player for schedule in catalogue.schedules):
+            zones = player_zones(self._database, request.user_id, deadline_of(context))
+        return rotation_response(catalogue, self._clock(), zones)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -18,8 +19,8 @@ from tests.support.services import NOW, Game, game
 TODAY_UTC = NOW - NOW % DAY
 """The test's time is noon UTC, when it is 21:00 in Tokyo and 02:00 of the next day on Kiritimati."""
 TOKYO, KIRITIMATI = "Asia/Tokyo", "Pacific/Kiritimati"
-DAILY_BY_PLAYER = Schedule(Recurrence(Every.DAY, by_player=True))
-CATALOGUE = catalogue_of(goal("daily", target=2, schedule=DAILY_BY_PLAYER))
+DAILY_BY_PLAYER = Schedule(Recurrence(Every.DAY, by_player=True), id="daily")
+CATALOGUE = replace(catalogue_of(goal("daily", target=2, schedule=DAILY_BY_PLAYER)), schedules=(DAILY_BY_PLAYER,))
 
 
 @pytest.fixture
@@ -81,3 +82,12 @@ def test_another_zone_moves_no_current_day_and_is_refused_within_a_week(own_days
     assert day_of(initialize(own_days, "player")) == (TODAY_UTC + DAY, TODAY_UTC + DAY + 15 * HOUR)
     own_days.clock.now = TODAY_UTC + DAY + 15 * HOUR
     assert day_of(initialize(own_days, "player")) == (TODAY_UTC + DAY + 15 * HOUR, TODAY_UTC + 2 * DAY + 15 * HOUR)
+
+
+def test_the_rotation_is_that_of_the_players_own_days(own_days: Game) -> None:
+    initialize(own_days, "player", KIRITIMATI)
+    (rotation,) = own_days.challenges.GetRotation(rpc.GetRotationRequest(user_id="player")).schedules
+    assert instant_of(rotation.current.start_time) == TODAY_UTC + 10 * HOUR
+    assert instant_of(rotation.next.start_time) == TODAY_UTC + 34 * HOUR
+    (rotation,) = own_days.challenges.GetRotation(rpc.GetRotationRequest(user_id="other")).schedules
+    assert instant_of(rotation.current.start_time) == TODAY_UTC
