@@ -54,7 +54,7 @@ class CurrentPeriods(NamedTuple):
     """Those of the hidden goals whose season is still to come."""
     by_player: Mapping[str, Instant] = MappingProxyType({})
     """The longest period of each schedule that depends on a player's zones, by schedule text."""
-    now: Instant = 0
+    instant: Instant = 0
     """The instant of the question, if a schedule depends on the player."""
     of_zones: Callable[[Zones], CurrentPeriods] | None = None
     """Returns the same for players who have named these zones, if a schedule depends on the player."""
@@ -70,7 +70,7 @@ class CurrentPeriods(NamedTuple):
             if longest is None:
                 yield text, Range(start, start)
             else:
-                last = end if text in self.ended and end is not None else self.now
+                last = end if text in self.ended and end is not None else self.instant
                 yield text, Range(last - longest, last)
 
     def completion_ranges(self) -> list[Range]:
@@ -111,7 +111,7 @@ def _of_all(catalogue: Catalogue, now: Instant, which: int) -> CurrentPeriods:
     if not found.by_player:
         return found
     # Not kept, because it refers to the catalogue.
-    return found._replace(now=now, of_zones=lambda zones: _periods(catalogue, now, zones)[which])
+    return found._replace(instant=now, of_zones=lambda zones: _periods(catalogue, now, zones)[which])
 
 
 def _periods(catalogue: Catalogue, now: Instant, zones: Zones = NO_ZONES) -> _Pair:

@@ -153,7 +153,8 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
 def pages_and_rows_read(connection: Connection, user_id: str, current: CurrentPeriods) -> tuple[int, int]:
     """Return the numbers of pages and of stored rows that the read of a player visits."""
     [period] = current.periods.values()
-    parameters = (user_id, text_array(list(current.periods)), int_array([period.start]))
+    start = int_array([period.start])
+    parameters = (user_id, text_array(list(current.periods)), *[start] * 4, text_array([]))
     explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statements()["read_player_by_period"].text
     row = connection.execute(explain, parameters).fetchone()
     assert row is not None
