@@ -14,6 +14,7 @@ from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
 from shared.domain.catalogue import Catalogue
+from shared.domain.instant import DAY
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -70,6 +71,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         clocks.database,
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
+        time_zone_interval=settings.players.time_zone_interval_d * DAY,
     )
     statistics = StatisticsServicer(database, catalogue.live, process.clock)
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []

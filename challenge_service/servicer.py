@@ -6,17 +6,23 @@ import grpc
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
-from challenge_service.claim_servicer import ClaimServicer, check_goal_ids
+from challenge_service.claim_servicer import WAITS_MAX, ClaimServicer, check_goal_ids
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import page_position, page_token
 from challenge_service.rotation_messages import rotation_response
 from shared.domain.current_periods import shown_periods
-from shared.domain.player_zones import NO_ZONES
+from shared.domain.grants import NO_ROUTES, Routes
+from shared.domain.instant import Instant
+from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.view_player import player_zones, view_player
+from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
+from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
+from shared.runtime.clock import Clock
 
 
 class ChallengeServicer(ClaimServicer):
@@ -24,6 +30,20 @@ class ChallengeServicer(ClaimServicer):
 
     Each method reads the current catalogue once and uses that version throughout.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: LiveCatalogue[EncodedCatalogue],
+        clock: Clock,
+        *,
+        routes: Routes = NO_ROUTES,
+        waits_max: int = WAITS_MAX,
+        time_zone_interval: Instant = ZONE_CHANGE_INTERVAL,
+    ) -> None:
+        """`time_zone_interval` is the shortest time between changes of a player's time zone; the rest is for claims."""
+        super().__init__(database, catalogue, clock, routes=routes, waits_max=waits_max)
+        self._time_zone_interval = time_zone_interval
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:
         """Create the player unless it exists, and return the active goals."""
@@ -42,6 +62,7 @@ class ChallengeServicer(ClaimServicer):
             now,
             deadline_of(context),
             shown,
+            self._time_zone_interval,
         )
         version = encoded.catalogue.version
         periods = encoded.periods.field(rpc.InitializePlayerResponse, initialized.view.periods)

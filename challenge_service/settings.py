@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.runtime.reward_settings import RewardSettings
-from shared.runtime.settings import prefixed
+from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import (
     CatalogueSettings,
     DatabaseSettings,
@@ -17,6 +17,21 @@ from shared.runtime.settings_groups import (
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlayerSettings:
+    """What players may change."""
+
+    time_zone_interval_d: int = setting(
+        "TIME_ZONE_INTERVAL_D",
+        default=7,
+        unit="days",
+        minimum=1,
+        maximum=365,
+        help="Shortest time between two changes of a player's time zone. With 7 days, changing it gains a player at "
+        "most one daily period in fourteen.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChallengeSettings:
     """All settings of the challenge service."""
 
@@ -25,5 +40,6 @@ class ChallengeSettings:
     database: DatabaseSettings
     redis: RedisSettings
     rewards: RewardSettings
+    players: PlayerSettings
     process: ProcessSettings
     telemetry: TelemetrySettings
