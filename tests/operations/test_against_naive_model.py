@@ -40,7 +40,7 @@ from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.support.databases import flushed, soon
 from tests.support.naive_model import Completed, NaiveModel
-from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants, with_goal
+from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants
 
 PLAYERS = ("ann", "bob")
 # Few enough that an id comes again: as a repetition, with another content, and on another day.
@@ -110,7 +110,7 @@ _points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
     """Draw a catalogue and the steps of two players."""
-    catalogue = _with_prerequisites_of_one_schedule(draw(catalogues(schedules=(LIFETIME, DAILY, MONTHLY))))
+    catalogue = replace(draw(catalogues(schedules=(LIFETIME, DAILY, MONTHLY))), leaderboards=BOARDS)
     goals = goal_of(catalogue)
     step = (
         _reports
@@ -122,15 +122,6 @@ def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
         | st.builds(Adjust, _players, _points)
     )
     return catalogue, draw(st.lists(step, min_size=1, max_size=12))
-
-
-def _with_prerequisites_of_one_schedule(catalogue: Catalogue) -> Catalogue:
-    """Return the catalogue with leaderboards, in which goals require only goals of their own schedule."""
-    schedules = {goal.id: goal.schedule for goal in catalogue.goals.values()}
-    for goal in catalogue.goals.values():
-        requires = tuple(other for other in goal.requires if schedules[other] == goal.schedule)
-        catalogue = with_goal(catalogue, replace(goal, requires=requires))
-    return replace(catalogue, leaderboards=BOARDS)
 
 
 class System:

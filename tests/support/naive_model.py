@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
@@ -72,10 +72,10 @@ class NaiveModel:
         current = self._current(user_id, goal)
         past = [key for key in self.completed if key[:2] == current[:2] and key[2] < current[2] and self._lasts(key)]
         if self._is_completed(current) or not past:
-            key, locked = current, self._is_locked(goal, self._is_met(current))
+            key, locked = current, self._is_locked(user_id, goal, current[2])
         else:
             key = max(past)
-            locked = self._is_locked(goal, lambda required: (user_id, required.id, key[2]) in self.completed)
+            locked = self._is_locked(user_id, goal, key[2])
         if key in self.claimed:
             return AlreadyClaimed
         if not self.is_active(user_id, goal):
@@ -91,7 +91,7 @@ class NaiveModel:
     def status(self, user_id: str, goal: Goal) -> tuple[bool, bool, GoalState, int]:
         """Return active, locked, state and progress in the current period."""
         active, key = self.is_active(user_id, goal), self._current(user_id, goal)
-        locked = self._is_locked(goal, self._is_met(key))
+        locked = self._is_locked(user_id, goal, key[2])
         if key in self.claimed:
             return active, locked, GoalState.CLAIMED, goal.target
         if self._is_completed(key):
@@ -127,11 +127,17 @@ class NaiveModel:
         satisfied = start == self._start(goal, self.now) and self._judged(*key) >= goal.target
         return key in self.completed or (satisfied and self.is_active(user_id, goal) and not goal.suspended)
 
-    def _is_met(self, key: Completed) -> Callable[[Goal], bool]:
-        return lambda required: self._is_completed(self._current(key[0], required))
-
-    def _is_locked(self, goal: Goal, is_met: Callable[[Goal], bool]) -> bool:
-        return not all(is_met(self.by_id[required]) for required in goal.requires)
+    def _is_locked(self, user_id: str, goal: Goal, start: Instant) -> bool:
+        """Return True if a prerequisite is not met: in the same period if it has the same schedule, otherwise ever."""
+        for required in map(self.by_id.__getitem__, goal.requires):
+            if required.schedule == goal.schedule:
+                met = self._is_completed((user_id, required.id, start))
+            else:
+                ever = any(key[:2] == (user_id, required.id) for key in self.completed)
+                met = ever or self._is_completed(self._current(user_id, required))
+            if not met:
+                return True
+        return False
 
     def _judged(self, user_id: str, goal_id: str, start: Instant, among: Sequence[Event] | None = None) -> int:
         goal, counted = self.by_id[goal_id], self._counted(user_id, goal_id, start, among)
