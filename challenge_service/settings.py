@@ -18,7 +18,7 @@ from shared.runtime.settings_groups import (
 
 @dataclass(frozen=True, kw_only=True)
 class PlayerSettings:
-    """What players may change."""
+    """Limits of what players may change."""
 
     time_zone_interval_d: int = setting(
         "TIME_ZONE_INTERVAL_D",

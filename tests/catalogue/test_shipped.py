@@ -98,6 +98,7 @@ def test_the_documented_schedules_load() -> None:
         {"win-today": "day@05:00/Europe/Paris", "win-20-in-a-week": "week:tue/UTC"},
         {"weekend-wins": "week/UTC;window=sat,sun", "happy-win": "day/Asia/Tokyo;window=@18:00-20:00"},
         {"snowmen": "lifetime;season=winter", "snowman-of-the-day": "day/UTC;season=winter"},
+        {"win-before-midnight": "day/player(Europe/Paris)"},
     ]
     assert [board.schedule.text for example in examples for board in example.leaderboards] == [
         "week:tue/UTC",
