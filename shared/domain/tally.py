@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from shared.domain.calendars import Calendar, Calendars, Place
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Stat
 from shared.domain.instant import Day, Instant
 from shared.domain.periods import LIFETIME_START
-from shared.domain.player_zones import NO_ZONES, Zones
+from shared.domain.player_zones import Zones
 from shared.domain.schedules import LIFETIME, Schedule
 
 SUM_MAX = 2**62
@@ -134,8 +135,8 @@ def fold(
     `zones` are those that players have named, by user id. Tallies to which the same events add are the same object.
     """
     # Nearly always a player's events of a stat are in the same periods, so each is added once for all of them.
-    cells: dict[tuple[str, Stat], dict[_Place, Tally]] = {}
-    calendars = _Calendars(schedules, day_counted, zones)
+    cells: dict[tuple[str, Stat], dict[Place, Tally]] = {}
+    calendars = Calendars(schedules, day_counted, zones)
     for event in events:
         stat = event.stat
         calendar = calendars.of(event.user_id, stat) if schedules else None
@@ -155,75 +156,23 @@ def fold(
         if calendar is None:
             [tallies[TallyKey(user_id, stat)]] = cells[key].values()
         else:
-            for text, start, tally in calendar.divided(cells[key]):
+            for text, start, tally in _divided(calendar, cells[key]):
                 tallies[TallyKey(user_id, stat, text, start)] = tally
     return tallies
 
 
-_Place: TypeAlias = tuple[Instant | None, ...]
-"""The place of an event in time: the starts of the periods that it counts for, by schedule, or None where it counts for
-none, and then its days by those schedules that have days of their own."""
-
-
-class _Calendars:
-    """The calendars of all stats, and of players who have named zones."""
-
-    def __init__(
-        self, schedules: Mapping[Stat, Sequence[Schedule]], day_counted: Collection[Stat], zones: Mapping[str, Zones]
-    ) -> None:
-        self._schedules = schedules
-        self._day_counted = day_counted
-        self._zones = zones
-        by_player = (stat for stat, of_stat in schedules.items() if any(schedule.by_player for schedule in of_stat))
-        self._by_player = frozenset(by_player if zones else ())
-        self._known: dict[tuple[Stat, Zones], _Calendar] = {}
-
-    def of(self, user_id: str, stat: Stat) -> _Calendar | None:
-        """Return the player's calendar of a stat; None if the stat has no schedules."""
-        schedules = self._schedules.get(stat)
-        if schedules is None:
-            return None
-        zones = self._zones.get(user_id, NO_ZONES) if stat in self._by_player else NO_ZONES
-        calendar = self._known.get((stat, zones))
-        if calendar is None:
-            calendar = self._known[stat, zones] = _Calendar(schedules, stat in self._day_counted, zones)
-        return calendar
-
-
-class _Calendar:
-    """The schedules of one stat, with the interval around the last event in which their periods do not change."""
-
-    def __init__(self, schedules: Sequence[Schedule], by_day: bool, zones: Zones) -> None:
-        self._schedules = [schedule.of_player(zones) for schedule in schedules]
-        self._with_own_days = [schedule for schedule in schedules if by_day and schedule.has_own_days]
-        self._since, self._until = 0, 0
-        self._starts: _Place = ()
-        days = {schedule.text: len(schedules) + place for place, schedule in enumerate(self._with_own_days)}
-        texts = [(schedule.text, place, days.get(schedule.text)) for place, schedule in enumerate(schedules)]
-        self._in_key_order = sorted([*texts, (LIFETIME.text, None, None)], key=lambda each: each[0])
-
-    def place_of(self, time: Instant) -> _Place:
-        """Return the place of an event at this time."""
-        if not self._since <= time < self._until:
-            spans = [schedule.counted_at(time) for schedule in self._schedules]
-            self._since, self._until = max(span.start for span in spans), min(span.end for span in spans)
-            self._starts = tuple(None if span.period is None else span.period.start for span in spans)
-        if not self._with_own_days:
-            return self._starts
-        return *self._starts, *(schedule.day_at(time) for schedule in self._with_own_days)
-
-    def divided(self, cells: Mapping[_Place, Tally]) -> Iterator[tuple[str, Instant, Tally]]:
-        """Yield the tallies that these cells add up to, by schedule text and start of the period, in this order."""
-        for text, of_start, of_day in self._in_key_order:
-            by_start: dict[Instant, Tally] = {}
-            for place, tally in cells.items():
-                start = LIFETIME_START if of_start is None else place[of_start]
-                day = None if of_day is None else place[of_day]
-                if start is not None:
-                    part = tally if day is None else replace(tally, days={day})
-                    by_start[start] = part if start not in by_start else _sum_of(by_start[start], part)
-            for start in sorted(by_start) if len(by_start) > 1 else by_start:
-                yield text, start, by_start[start]
+def _divided(calendar: Calendar, cells: Mapping[Place, Tally]) -> Iterator[tuple[str, Instant, Tally]]:
+    """Yield the tallies that these cells add up to, by schedule text and start of the period, in this order."""
+    for text, of_start, of_day in calendar.in_key_order:
+        by_start: dict[Instant, Tally] = {}
+        for place, tally in cells.items():
+            start = LIFETIME_START if of_start is None else place[of_start]
+            day = None if of_day is None else place[of_day]
+            if start is not None:
+                part = tally if day is None else replace(tally, days={day})
+                by_start[start] = part if start not in by_start else _sum_of(by_start[start], part)
+        for start in sorted(by_start) if len(by_start) > 1 else by_start:
+            yield text, start, by_start[start]
 
 
 def _sum_of(one: Tally, other: Tally) -> Tally:
@@ -231,12 +180,6 @@ def _sum_of(one: Tally, other: Tally) -> Tally:
     total.merge(one)
     total.merge(other)
     return total
-
-
-def credited_until(event: Event, schedules: Iterable[Schedule], zones: Zones) -> Instant | None:
-    """Return the earliest end of the periods of these schedules that the event counts for; None if there is none."""
-    periods = [schedule.of_player(zones).period_at(event.time) for schedule in schedules]
-    return min((period.end for period in periods if period is not None and period.end is not None), default=None)
 
 
 def _newer(one: Instant | None, other: Instant | None) -> Instant | None:

@@ -6,9 +6,10 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from shared.domain.calendars import Calendars
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
@@ -18,7 +19,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
-from shared.domain.tally import credited_until, fold
+from shared.domain.tally import fold
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
@@ -72,11 +73,10 @@ def apply_events(
     fresh_events = [events[index] for index in fresh]
     zones = _zones(connection, catalogue, fresh_events)
     folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
-    by_period = catalogue.tally_schedules
-    for index in fresh if by_period else ():
-        event = events[index]
-        end = credited_until(event, by_period.get(event.stat, ()), zones.get(event.user_id, NO_ZONES))
-        outcomes[index] = _APPLIED if end is None else Outcome(Verdict.APPLIED, credited_until=end)
+    if catalogue.tally_schedules:
+        calendars = Calendars(catalogue.tally_schedules, (), zones)
+        for index, outcome in zip(fresh, _applied(fresh_events, calendars), strict=True):
+            outcomes[index] = outcome
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     changes = StandingChanges(catalogue)
     crossings = _crossings(catalogue, merged)
@@ -89,6 +89,18 @@ def apply_events(
 def is_written(connection: Connection, transaction_id: int, applied: Applied) -> bool:
     """Return whether the transaction with this id has committed what `applied` says."""
     return applied.evidence is None or ledger.seen_by_transaction(connection, applied.evidence, transaction_id)
+
+
+def _applied(events: Sequence[Event], calendars: Calendars) -> Iterator[Outcome]:
+    """Yield the outcome of each event, which tells until when the periods last that it counts for."""
+    by_end: dict[Instant | None, Outcome] = {None: _APPLIED}
+    for event in events:
+        calendar = calendars.of(event.user_id, event.stat)
+        end = None if calendar is None else calendar.credited_until(event.time)
+        outcome = by_end.get(end)
+        if outcome is None:
+            outcome = by_end[end] = Outcome(Verdict.APPLIED, credited_until=end)
+        yield outcome
 
 
 def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]) -> Mapping[str, Zones]:
