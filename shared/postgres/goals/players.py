@@ -43,9 +43,7 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
     time_zones, zone_times, ever, *arrays = _READ_BY_PERIOD.only_row(
         connection,
         user_id,
-        *tally_ranges(current),
-        *completion_ranges(current),
-        text_array(current.required_ever),
+        *_parameters.of(current),
     )
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
@@ -61,6 +59,25 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
         zones=zones,
     )
     return StoredPlayer(_zones_or_none(time_zones), view)
+
+
+class _Parameters:
+    """The parameters that name periods. They are the same for all players until the next boundary."""
+
+    def __init__(self) -> None:
+        self._last: tuple[CurrentPeriods, tuple[str, ...]] = NO_PERIODS, ()
+
+    def of(self, current: CurrentPeriods) -> tuple[str, ...]:
+        """Return the parameters of these periods."""
+        last, parameters = self._last
+        if last is not current:
+            required_ever = text_array(current.required_ever)
+            parameters = (*tally_ranges(current), *completion_ranges(current), required_ever)
+            self._last = current, parameters
+        return parameters
+
+
+_parameters = _Parameters()
 
 
 def _zones_or_none(time_zones: Sequence[str] | None) -> Sequence[str] | None:
