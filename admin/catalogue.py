@@ -92,8 +92,9 @@ def _compared_with_record(catalogue: Catalogue) -> tuple[Sequence[Problem], Sequ
         unfit = probe_database(database, by_service=False)
         if unfit is not None:
             return [Problem("", unfit, "DATABASE_URL")], []
-        conflicts = conflicts_with_record(database, catalogue, system_clock(), deadline())
-        return conflicts, record_warnings(database, catalogue, deadline())
+        now = system_clock()
+        conflicts = conflicts_with_record(database, catalogue, now, deadline())
+        return conflicts, record_warnings(database, catalogue, now, deadline())
     except ChallengeError as error:
         return [Problem("", str(error), "DATABASE_URL")], []
     finally:

@@ -12,6 +12,8 @@ from shared.domain.seasons import SeasonRun
 
 END_MARGIN: Instant = HOUR
 """Minimum time between now and an end that is moved: longer than events may be ahead, and than a rollout takes."""
+CLAIM_MARGIN: Instant = HOUR
+"""Minimum time between the last accepted event of a period and its claim end."""
 
 
 def season_run_changes(recorded: Mapping[str, Sequence[SeasonRun]], new: Catalogue, now: Instant) -> Iterator[Problem]:
@@ -38,6 +40,18 @@ def _problem(run: SeasonRun, new_end: Instant | None, now: Instant) -> str | Non
     if new_end <= now + END_MARGIN:
         return f"cannot end at {_time(new_end)}: the new end must be an hour ahead"
     return None
+
+
+def short_claim_graces(catalogue: Catalogue, horizon: Instant) -> Iterator[Problem]:
+    """Yield a warning for each schedule whose rewards cannot be claimed for as long as its events are accepted."""
+    for schedule in catalogue.schedules:
+        if schedule.claim_grace < horizon + CLAIM_MARGIN:
+            days = -(-(horizon + CLAIM_MARGIN) // DAY)
+            yield Problem(
+                f"schedule {schedule.id!a}",
+                f"claim_grace is shorter than the accepted age of events: give it {days} days, so that what late "
+                "events complete can be claimed",
+            )
 
 
 def season_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes
 from shared.catalogue.lookalikes import lookalikes_of_record
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
-from shared.catalogue.season_changes import season_run_changes
+from shared.catalogue.season_changes import season_run_changes, short_claim_graces
 from shared.domain.catalogue import Catalogue
 from shared.domain.identity import goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
@@ -13,6 +13,7 @@ from shared.operations.leaderboards.leaderboard_periods import open_periods
 from shared.postgres.catalogue import catalogue_record, season_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.events import event_horizons
 from shared.postgres.leaderboards import leaderboard_periods
 
 
@@ -49,13 +50,16 @@ def conflicts_with_record(database: Database, catalogue: Catalogue, now: Instant
     return database.autocommit(lambda connection: _conflicts(connection, catalogue, now), deadline)
 
 
-def record_warnings(database: Database, catalogue: Catalogue, deadline: float) -> tuple[Problem, ...]:
-    """Return which ids of the catalogue are easily confused with ids of earlier ones.
+def record_warnings(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> tuple[Problem, ...]:
+    """Return which ids are easily confused with ids of earlier catalogues, and which claims end before late events.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     recorded = database.autocommit(catalogue_record.read_ids, deadline)
-    return ProblemList(lookalikes_of_record(catalogue, recorded)).reported()
+    horizon = database.autocommit(lambda connection: event_horizons.in_force(connection, now), deadline)
+    warnings = ProblemList(lookalikes_of_record(catalogue, recorded))
+    warnings.add(short_claim_graces(catalogue, horizon))
+    return warnings.reported()
 
 
 def _conflicts(connection: Connection, catalogue: Catalogue, now: Instant) -> list[Problem]:

@@ -103,7 +103,7 @@ class CatalogueWatch(Generic[T]):
             self._waiting = None
             self._refuse(invalid)
             return
-        warnings = [*self._on_disk.warnings, *record_warnings(database, catalogue, deadline)]
+        warnings = [*self._on_disk.warnings, *record_warnings(database, catalogue, now, deadline)]
         self.live.take(catalogue, now)
         self._waiting = None
         log.info("catalogue in use", extra={"version": catalogue.version, "goals": len(catalogue.goals)})

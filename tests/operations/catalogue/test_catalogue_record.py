@@ -10,11 +10,14 @@ import pytest
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
-from shared.domain.instant import DAY
+from shared.domain.instant import DAY, HOUR
+from shared.domain.recurrence import Every, Recurrence
+from shared.domain.schedules import Schedule
 from shared.domain.seasons import Season, SeasonRun
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue, record_warnings
 from shared.operations.catalogue.catalogue_watch import RECORD_DEADLINE_S
 from shared.postgres.database import Database
+from shared.postgres.events import event_horizons
 from tests.support.databases import opened, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.leaderboards import board
@@ -104,14 +107,16 @@ def test_ids_that_look_like_recorded_ones_are_reported(database: Database, earli
         for name, text in (("old", earlier), ("new", later))
     )
     record_catalogue(database, old, NOW, soon())
-    assert record_warnings(database, old, soon()) == (), "an id does not look like itself"
+    assert record_warnings(database, old, NOW, soon()) == (), "an id does not look like itself"
     expected = [
         f"{kind} {later!a}: looks like {kind} {earlier!a} of an earlier catalogue, but is another one"
         for kind in ("goal", "leaderboard", "stat")
     ]
-    assert [str(warning) for warning in record_warnings(database, new, soon())] == expected
+    assert [str(warning) for warning in record_warnings(database, new, NOW, soon())] == expected
     record_catalogue(database, new, NOW, soon())
-    assert [str(warning) for warning in record_warnings(database, new, soon())] == expected, "also while it is in use"
+    assert [str(warning) for warning in record_warnings(database, new, NOW, soon())] == expected, (
+        "also while it is in use"
+    )
 
 
 def test_a_record_written_by_another_release_is_compared_unchanged(database: Database, database_url: str) -> None:
@@ -171,3 +176,13 @@ def test_the_runs_of_seasons_are_recorded_and_only_what_is_ahead_changes(databas
     assert problems_of(database, version_of("without seasons", WIN)) == []
     assert recorded_runs(database_url) == [longer, later]
     assert [str(each) for each in conflicts_with_record(database, with_winter(later), NOW, soon())] == [missing]
+
+
+def test_a_claim_grace_shorter_than_the_horizon_is_reported(database: Database) -> None:
+    daily = Schedule(Recurrence(Every.DAY), id="daily", claim_grace=7 * DAY)
+    catalogue = Catalogue("daily", catalogue_of(WIN).challenges, schedules=(daily,))
+    database.autocommit(lambda connection: event_horizons.renew(connection, 7 * DAY - HOUR), soon())
+    assert record_warnings(database, catalogue, NOW, soon()) == ()
+    database.autocommit(lambda connection: event_horizons.renew(connection, 7 * DAY), soon())
+    (warning,) = record_warnings(database, catalogue, NOW, soon())
+    assert str(warning).startswith("schedule 'daily': claim_grace is shorter than the accepted age of events")
