@@ -38,7 +38,7 @@ TABLES = {
     "reward_queue_mark": "SELECT INSERT DELETE",
     "season_run": "SELECT INSERT UPDATE DELETE",
     "standing": "SELECT INSERT UPDATE",
-    "tally": "SELECT INSERT UPDATE",
+    "tally": "SELECT INSERT UPDATE DELETE",
     "time_zone_data": "SELECT",
 }
 """Rights on rows, by table or view."""
