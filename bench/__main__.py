@@ -25,6 +25,7 @@ from bench.figures import Report, Table, Unit
 from bench.load import Run
 from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
+from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
@@ -50,11 +51,12 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "players": measure_players,
     "statistics": measure_statistics,
     "claims": measure_claims,
+    "claimable": measure_claimable,
     "delivery": measure_delivery,
     "mix": measure_mix,
     "soak": measure_soak,
 }
-ONLY_FULL = frozenset({"list_sizes", "schedules", "board_upkeep", "delivery", "mix"})
+ONLY_FULL = frozenset({"list_sizes", "claimable", "schedules", "board_upkeep", "delivery", "mix"})
 """Tables that do not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})
 """Tables that take an hour."""

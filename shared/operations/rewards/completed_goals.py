@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -28,6 +28,11 @@ class PlayerPeriods(NamedTuple):
     past_periods: Mapping[Schedule, tuple[Period, ...]]
     """The past periods whose claim end is ahead, newest first, of each schedule of goals."""
     past: CompletionsByPeriod
+
+    @property
+    def past_starts(self) -> list[Instant]:
+        """The starts of all past periods whose claim end is ahead, newest first."""
+        return sorted({period.start for some in self.past_periods.values() for period in some}, reverse=True)
 
     def current(self, goal: Goal) -> PeriodStatus | None:
         """Return the goal in its current period if it is completed there."""
@@ -63,13 +68,25 @@ def read_player_periods(
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
+    player = read_player(database, catalogue, user_id, now, deadline)
+    return read_past(database, player, user_id, player.past_starts, deadline)
+
+
+def read_player(database: Database, catalogue: Catalogue, user_id: str, now: Instant, deadline: float) -> PlayerPeriods:
+    """Return the player in the current periods, without the completions of past ones."""
     view = view_player(database, user_id, deadline, current_periods(catalogue, now))
     periods = {schedule: past_periods(schedule.of_player(view.zones), now) for schedule in goal_schedules(catalogue)}
-    starts = sorted({period.start for some in periods.values() for period in some})
+    return PlayerPeriods(catalogue, view, periods, {})
+
+
+def read_past(
+    database: Database, player: PlayerPeriods, user_id: str, starts: Sequence[Instant], deadline: float
+) -> PlayerPeriods:
+    """Return the player with the completions of the past periods that start then, and of no others."""
     if not starts:
-        return PlayerPeriods(catalogue, view, {}, {})
+        return player._replace(past={})
     past = database.autocommit(lambda connection: completions.read_of_periods(connection, user_id, starts), deadline)
-    return PlayerPeriods(catalogue, view, periods, past)
+    return player._replace(past=past)
 
 
 def goal_schedules(catalogue: Catalogue) -> frozenset[Schedule]:

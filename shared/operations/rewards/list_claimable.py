@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,8 +10,12 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import is_claimable
 from shared.domain.instant import Instant
-from shared.operations.rewards.completed_goals import PlayerPeriods, read_player_periods
+from shared.domain.periods import LIFETIME_START
+from shared.operations.rewards.completed_goals import PlayerPeriods, read_past, read_player
 from shared.postgres.database import Database
+
+PERIODS_AT_FIRST = 8
+"""Number of past periods that are read first; the others are read if the page is not full by then."""
 
 
 class ClaimableKey(NamedTuple):
@@ -34,34 +38,50 @@ def list_claimable(
     count: int,
     now: Instant,
     deadline: float,
+    *,
+    periods_at_first: int = PERIODS_AT_FIRST,
 ) -> list[PeriodStatus]:
     """Return up to `count` completed goals whose rewards can be claimed, after the one at `after`.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    player = read_player_periods(database, catalogue, user_id, now, deadline)
-    claimable = (each for each in _newest_first(player, after) if is_claimable(each.status))
-    return list(islice(claimable, count))
+    player = read_player(database, catalogue, user_id, now, deadline)
+    current = {place_of(each): each for each in map(player.current, catalogue.goals.values()) if each is not None}
+    starts = [start for start in player.past_starts if after is None or start <= after.period_start]
+    first, rest = starts[:periods_at_first], starts[periods_at_first:]
+    found: list[PeriodStatus] = []
+    before: float = float("inf")
+    # Most pages end within the newest periods, whatever is left of older ones.
+    for some, since in ((first, first[-1] if rest else LIFETIME_START), (rest, LIFETIME_START)):
+        player = read_past(database, player, user_id, some, deadline)
+        places = {*current, *_unclaimed(player)}
+        in_turn = sorted((place for place in places if since <= place.period_start < before), reverse=True)
+        remaining = (place for place in in_turn if after is None or place < after)
+        claimable = (each for each in _statuses(player, current, remaining) if is_claimable(each.status))
+        found += islice(claimable, count - len(found))
+        if len(found) == count:
+            break
+        before = since
+    return found
 
 
-def _newest_first(player: PlayerPeriods, after: ClaimableKey | None) -> Iterator[PeriodStatus]:
-    """Yield completed goals after a place in the list. Statuses are computed only as far as the caller reads."""
-    goals = player.catalogue.goals
-    current = {place_of(each): each for each in map(player.current, goals.values()) if each is not None}
+def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
+    """Yield the places of unclaimed completions of past periods."""
+    for start, of_period in player.past.items():
+        for goal_id, completion in of_period.items():
+            if completion.claim_time is None:
+                yield ClaimableKey(start, goal_id)
+
+
+def _statuses(
+    player: PlayerPeriods, current: Mapping[ClaimableKey, PeriodStatus], places: Iterable[ClaimableKey]
+) -> Iterator[PeriodStatus]:
+    """Yield the completed goals at these places. Statuses are computed only as far as the caller reads."""
     periods = {(schedule, period.start): period for schedule, some in player.past_periods.items() for period in some}
-    past = (
-        ClaimableKey(start, goal_id)
-        for start, of_period in player.past.items()
-        for goal_id, completion in of_period.items()
-        if completion.claim_time is None
-    )
-    keys = sorted({*current, *past}, reverse=True)
-    for key in keys:
-        if after is not None and key >= after:
-            continue
-        goal = goals.get(key.goal_id)
-        period = None if goal is None else periods.get((goal.schedule, key.period_start))
-        found = current.get(key)
+    for place in places:
+        goal = player.catalogue.goals.get(place.goal_id)
+        period = None if goal is None else periods.get((goal.schedule, place.period_start))
+        found = current.get(place)
         if found is None and goal is not None and period is not None:
             found = player.in_past(goal, period)
         if found is not None:

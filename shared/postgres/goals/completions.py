@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
@@ -20,6 +21,10 @@ _READ_OF_PERIODS = statement("read_completions_of_periods")
 _NEXT_CLAIM_NUMBER = statement("next_claim_number")
 _LOCK = statement("lock_completion")
 _RELEASE = statement("release_claim")
+
+
+# The constructor of a named tuple without a Python call: a player may have thousands of past completions.
+_completion = partial(tuple.__new__, Completion)
 
 
 class HeldClaim(NamedTuple):
@@ -73,7 +78,7 @@ def read_of_periods(connection: Connection, user_id: str, period_starts: Sequenc
 def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
     found: dict[Instant, dict[str, Completion]] = defaultdict(dict)
     for period_start, goal_id, complete_time, claim_time in rows:
-        found[period_start][goal_id] = Completion(complete_time, claim_time)
+        found[period_start][goal_id] = _completion((complete_time, claim_time))
     return found
 
 

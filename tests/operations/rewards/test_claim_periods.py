@@ -11,6 +11,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim
 from shared.domain.errors import (
     AlreadyClaimed,
@@ -31,7 +32,7 @@ from shared.domain.standings import record_of
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.grant_admin import OperatorAction, perform
-from shared.operations.rewards.list_claimable import list_claimable, place_of
+from shared.operations.rewards.list_claimable import ClaimableKey, list_claimable, place_of
 from shared.operations.statistics.recalculate import recalculate
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
@@ -184,10 +185,13 @@ class System:
         """Return what the list of claimable rewards has, in pages of two."""
         found: list[tuple[str, Instant]] = []
         after = None
-        while page := list_claimable(self.database, CATALOGUE, self.player, after, 2, now, soon()):
+        while page := self._page(after, now):
             found += [(each.goal.id, each.period.start) for each in page]
             after = place_of(page[-1])
         return found
+
+    def _page(self, after: ClaimableKey | None, now: Instant) -> list[PeriodStatus]:
+        return list_claimable(self.database, CATALOGUE, self.player, after, 2, now, soon(), periods_at_first=3)
 
     def take_all(self, now: Instant) -> set[tuple[str, Instant]]:
         results = claim_all(self.database, CATALOGUE, self.player, GOALS, now, soon())
