@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,8 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
-from shared.domain.schedules import LIFETIME
+from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
 from shared.operations.rewards.queue_position import Position
@@ -71,17 +73,25 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
     )
 
 
-def claimable_message(claimable: PeriodStatus) -> rpc.ClaimableReward:
-    """Return a reward that can be claimed."""
-    goal, period, status, _ = claimable
-    complete_time = status.complete_time
-    return rpc.ClaimableReward(
-        challenge_id=goal.challenge_id,
-        goal_id=goal.id,
-        reward=reward_message(goal.reward),
-        period=None if goal.schedule == LIFETIME else period_message(goal.schedule, period),
-        complete_time=None if complete_time is None else timestamp_message(complete_time),
-    )
+def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableReward]:
+    """Yield rewards that can be claimed."""
+    # Most rewards of a page are of few periods, each of which is a message of four more.
+    periods: dict[Period, challenge_pb2.Period] = {}
+    last: Schedule | None = None
+    for goal, period, status, _ in found:
+        schedule, complete_time = goal.schedule, status.complete_time
+        if schedule is not last:
+            last, periods = schedule, {}
+        message = periods.get(period)
+        if message is None and schedule != LIFETIME:
+            message = periods[period] = period_message(schedule, period)
+        yield rpc.ClaimableReward(
+            challenge_id=goal.challenge_id,
+            goal_id=goal.id,
+            reward=reward_message(goal.reward),
+            period=message,
+            complete_time=None if complete_time is None else timestamp_message(complete_time),
+        )
 
 
 def found_message(found: FoundClaim) -> rpc.GetClaimResponse:

@@ -12,7 +12,7 @@ from challenge_service import responses
 from challenge_service.claim_messages import (
     STATES_OF_CLAIMS,
     claim_message,
-    claimable_message,
+    claimable_messages,
     found_message,
     goal_claim_message,
 )
@@ -135,7 +135,7 @@ class ClaimServicer:
         # One reward more than the page tells whether there is another page.
         found = list_claimable(self._database, catalogue, request.user_id, after, page_size + 1, now, deadline)
         token = claimable_token(place_of(found[page_size - 1]), request.user_id) if len(found) > page_size else ""
-        return rpc.ListClaimableResponse(rewards=map(claimable_message, found[:page_size]), next_page_token=token)
+        return rpc.ListClaimableResponse(rewards=claimable_messages(found[:page_size]), next_page_token=token)
 
     def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:
         """Return a claim with its position in the queue."""
