@@ -67,6 +67,16 @@ def test_an_event_counts_for_the_players_own_day(own_days: Game) -> None:
     assert instant_of(own_days.claim("daily").period_start) == TODAY_UTC - 14 * HOUR
 
 
+def test_what_was_counted_before_a_player_was_created_is_not_lost(own_days: Game) -> None:
+    own_days.report(stat("kills", delta=2))
+    shown = day_of(initialize(own_days, "player", TOKYO))
+    assert shown == (TODAY_UTC, TODAY_UTC + DAY)
+    assert own_days.goals()["daily"].progress == 2
+    assert instant_of(own_days.claim("daily").period_start) == TODAY_UTC
+    own_days.clock.now = TODAY_UTC + DAY
+    assert day_of(initialize(own_days, "player", TOKYO)) == (TODAY_UTC + DAY, TODAY_UTC + DAY + 15 * HOUR)
+
+
 def test_another_zone_moves_no_current_day_and_is_refused_within_a_week(own_days: Game) -> None:
     initialize(own_days, "player")
     shown = day_of(initialize(own_days, "player", TOKYO))

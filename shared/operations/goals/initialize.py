@@ -41,15 +41,18 @@ def initialize_player(
 ) -> Initialized:
     """Store the player if missing, and the time zone that the player names; keep the stored one if it is None.
 
-    `current` are the periods that goals with a schedule are shown in. The zone of a new player holds for all periods;
-    another zone holds from one of the next periods on, and may be named `zone_change_interval` after the last.
+    `current` are the periods that goals with a schedule are shown in. The zone of a new player holds for all periods,
+    unless events were counted by the days of the default zone before. Another zone holds from one of the next periods
+    on, and may be named `zone_change_interval` after the last.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     stored = database.autocommit(lambda connection: players.read(connection, user_id, current), deadline)
     if stored.zone_names is None:
         zones = NO_ZONES if time_zone is None else (NamedZone(SINCE_EVER, time_zone),)
-        created = database.autocommit(lambda connection: players.insert(connection, user_id, zones, now), deadline)
+        created = database.autocommit(
+            lambda connection: players.insert(connection, user_id, zones, now, current.by_player), deadline
+        )
         if created and not (zones and current.by_player):
             return Initialized(stored.view, created=True)
         if created:

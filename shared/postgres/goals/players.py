@@ -187,9 +187,15 @@ _assignment = partial(tuple.__new__, Assignment)
 _completion = partial(tuple.__new__, Completion)
 
 
-def insert(connection: Connection, user_id: str, zones: Zones, now: Instant) -> bool:
-    """Store a new player; return False if the player exists."""
-    return _INSERT.row(connection, user_id, _last_zone(zones), now, *_zone_columns(zones)) is not None
+def insert(connection: Connection, user_id: str, zones: Zones, now: Instant, schedules: Collection[str] = ()) -> bool:
+    """Store a new player; return False if the player exists.
+
+    `schedules` are the texts of those that depend on the player. If events were already counted for one of them, the
+    player's zone is one that is named now.
+    """
+    columns = _zone_columns(zones)
+    stored = _INSERT.row(connection, user_id, _last_zone(zones), now, *columns, text_array(sorted(schedules)))
+    return stored is not None
 
 
 def lock_zones(connection: Connection, user_id: str) -> Zones:

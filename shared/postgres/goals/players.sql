@@ -112,10 +112,20 @@ FROM (
 ) AS period_completions;
 
 -- name: insert_player
--- Store a new player; return a row exactly when this statement stored it.
--- $1 user_id, $2 time_zone, $3 initialize_time, $4 zone_times, $5 zone_names
+-- Store a new player; return a row exactly when this statement stored it. A player whose events were counted by the days
+-- of the default zone before names a zone now: if it held for those days, too, what was counted in them would be lost.
+-- $1 user_id, $2 time_zone, $3 initialize_time, $4 zone_times, $5 zone_names, $6 schedules that depend on the player
 INSERT INTO player (user_id, time_zone, initialize_time, zone_times, zone_names)
-VALUES ($1, $2, instant($3), $4, $5)
+SELECT
+    $1, $2, instant($3),
+    CASE
+        WHEN
+            $4::bigint[] <> '{}'
+            AND EXISTS (SELECT FROM tally WHERE user_id = $1 AND schedule = ANY ($6::text[]) OFFSET 0)
+            THEN ARRAY[$3::bigint]
+        ELSE $4::bigint[]
+    END,
+    $5::text[]
 ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id;
 
