@@ -31,6 +31,8 @@ _UNITS_OF_KEYS = {
 }
 _CLAIM_PERIODS_MAX = PAST_PERIODS_MAX - 1
 """The period that ended last is claimable beside those that ended within the claim grace."""
+_PLAYER_CLAIM_PERIODS_MAX = 30
+"""The same in each player's own zone, in which changes of the zone gain one period in fourteen, and one more."""
 
 
 def schedule_ids_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -104,12 +106,14 @@ def windows_are_sometimes_closed(draft: CatalogueDraft) -> Iterator[Problem]:
 
 def claim_graces_span_few_periods(draft: CatalogueDraft) -> Iterator[Problem]:
     for schedule in draft.schedules:
-        if schedule.every is None or schedule.every.unit not in (Every.DAY, Every.DAYS):
+        if schedule.every is None or schedule.every.unit not in (Every.DAY, Every.WEEK, Every.DAYS):
             continue
-        maximum = schedule.every.days * _CLAIM_PERIODS_MAX
+        days = 7 if schedule.every.unit is Every.WEEK else schedule.every.days
+        periods = _PLAYER_CLAIM_PERIODS_MAX if schedule.zone == PLAYER_ZONE else _CLAIM_PERIODS_MAX
+        maximum = days * periods
         if schedule.claim_grace_days is not None and schedule.claim_grace_days > maximum:
             yield schedule.place.at("claim_grace", "days").problem(
-                f"must be at most {maximum}: the last {_CLAIM_PERIODS_MAX} periods can be claimed"
+                f"must be at most {maximum}: the last {periods} periods can be claimed"
             )
 
 
