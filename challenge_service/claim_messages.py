@@ -76,15 +76,18 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
 def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableReward]:
     """Yield rewards that can be claimed."""
     # Most rewards of a page are of few periods, each of which is a message of four more.
-    periods: dict[Period, challenge_pb2.Period] = {}
+    periods: dict[tuple[Period, bool], challenge_pb2.Period] = {}
     last: Schedule | None = None
-    for goal, period, status, _ in found:
+    for goal, period, status, stored in found:
         schedule, complete_time = goal.schedule, status.complete_time
         if schedule is not last:
             last, periods = schedule, {}
-        message = periods.get(period)
+        message = periods.get((period, stored))
         if message is None and schedule != LIFETIME:
-            message = periods[period] = period_message(schedule, period)
+            message = periods[period, stored] = period_message(schedule, period)
+            if not stored:
+                # In past periods only stored completions count.
+                message.claim_end_time.CopyFrom(message.end_time)
         yield rpc.ClaimableReward(
             challenge_id=goal.challenge_id,
             goal_id=goal.id,

@@ -17,6 +17,7 @@ from challenge.v1.challenge_service_pb2 import (
     ListClaimsRequest,
 )
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.goal import Source, Stat
 from shared.domain.instant import DAY, HOUR, Instant, to_datetime
@@ -163,6 +164,23 @@ def test_rewards_that_can_be_claimed_show_period_claim_end_and_reward_in_pages(r
     assert not rest.next_page_token
     foreign = ListClaimableRequest(user_id="other", page_token=page.next_page_token)
     assert set(refusal(lambda: running.challenges.ListClaimable(foreign)).fields) == {"page_token"}
+
+
+def test_a_goal_that_no_event_has_completed_is_claimed_in_its_period(running: Game) -> None:
+    """The catalogue adds a daily goal whose target the player had reached."""
+    added = replace(goal("added", stat=WINS), schedule=DAILY)
+    catalogue = catalogue_of(*CATALOGUE.goals.values(), added)
+    with challenge_service(running.database_url, catalogue, clock=running.clock) as service:
+
+        def claim_ends() -> dict[str, Timestamp]:
+            rewards = service.ListClaimable(ListClaimableRequest(user_id="player")).rewards
+            return {each.goal_id: each.period.claim_end_time for each in rewards}
+
+        ends = claim_ends()
+        assert ends["daily"] == ends["same day"] == timestamp(CLAIM_END)
+        assert ends["added"] == timestamp(DAY_1 + DAY)
+        running.clock.now = DAY_1 + DAY
+        assert "added" not in claim_ends()
 
 
 def test_claims_on_both_sides_of_a_boundary_with_one_request_id_are_one_claim(running: Game) -> None:
