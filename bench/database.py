@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from devstack.postgres import EmbeddedPostgres
-from shared.postgres.connection import Connection, connect_arguments
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.schema import migrate
+from shared.postgres.session_options import connect_arguments
 
 _CONNECT_TIMEOUT_S = 5
 

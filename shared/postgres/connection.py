@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 
@@ -14,13 +14,13 @@ from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import Loader, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute as receive
-from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready
 
 from shared.domain.instant import SECOND, Instant
+from shared.postgres.pipeline import pipeline_results
 from shared.postgres.silence import Silence
-from shared.runtime.database_address import resolve
 
 _T = TypeVar("_T")
 
@@ -28,6 +28,9 @@ _WAIT_INTERVAL_S = 0.1
 """Interval in seconds at which a wait checks for signals and for a silent server."""
 
 _READABLE = int(Ready.R)
+
+_BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"
+_TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
 
 _POSTGRES_EPOCH: Instant = 946_684_800 * SECOND
 """2000-01-01, the epoch of Postgres' binary format."""
@@ -75,6 +78,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._cancellable = True
+        self._begins = False
+        self.transaction_id: int | None = None
+        """The id of the latest transaction; None before its first statement."""
         self._loaders: dict[bytes, abc.Transformer | None] = {}
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
@@ -97,13 +103,13 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
         Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types from the statement.
         """
-        if name not in self._loaders:
-            self.pgconn.send_prepare(name, text)
-            # Abandoned, it would leave open whether the server knows the statement.
-            self._results(cancellable=False)
-            self._loaders[name] = None
-        self.pgconn.send_query_prepared(name, [_encoded(value) for value in parameters], None, Format.BINARY)
-        (result,) = self._results()
+        self._prepare(name, text)
+        encoded = [_encoded(value) for value in parameters]
+        if self._begins:
+            result = self._begin_with(name, encoded)
+        else:
+            self.pgconn.send_query_prepared(name, encoded, None, Format.BINARY)
+            (result,) = self._results()
         loader = self._loaders[name]
         if loader is None:
             loader = self._loaders[name] = Transformer(self)
@@ -114,11 +120,59 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         result.clear()
         return rows
 
+    def begin(self) -> None:
+        """Begin a READ COMMITTED transaction in the round trip of its first statement."""
+        self._begins = True
+        self.transaction_id = None
+
+    def leave_transaction(self) -> None:
+        """Roll back if a transaction has begun."""
+        self._begins = False
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            self.run_script(b"ROLLBACK")
+
+    def _prepare(self, name: bytes, text: bytes) -> None:
+        """Prepare a statement unless it is."""
+        if name not in self._loaders:
+            self.pgconn.send_prepare(name, text)
+            # Abandoned, it would leave open whether the server knows the statement.
+            self._results(cancellable=False)
+            self._loaders[name] = None
+
+    def _begin_with(self, name: bytes, parameters: Sequence[Buffer | None]) -> PGresult:
+        """Begin, ask for the transaction's id, and execute a prepared statement, all in one round trip."""
+        self._prepare(*_BEGIN)
+        self._prepare(*_TRANSACTION_ID)
+        self._begins = False
+        self.pgconn.enter_pipeline_mode()
+        self.pgconn.send_query_prepared(_BEGIN[0], None)
+        self.pgconn.send_query_prepared(_TRANSACTION_ID[0], None)
+        self.pgconn.send_query_prepared(name, parameters, None, Format.BINARY)
+        self.pgconn.pipeline_sync()
+        self._cancellable = True
+        _, transaction_id, result = _checked(self.wait(pipeline_results(self.pgconn)))
+        self.transaction_id = int(transaction_id.get_value(0, 0) or 0)
+        return result
+
+    def _begin_alone(self) -> None:
+        """Begin before a statement that is not prepared."""
+        self._begins = False
+        _, result = self.run_script(b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()")
+        self.transaction_id = int(result.get_value(0, 0) or 0)
+
+    def cursor(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return a cursor of psycopg, whose statements belong to a transaction that has begun."""
+        if self._begins:
+            self._begin_alone()
+        return super().cursor(*arguments, **keywords)
+
     def run_script(self, text: bytes, *, cancellable: bool = True) -> list[PGresult]:
         """Execute statements without parameters in one round trip, and return a result for each.
 
         If a statement that is not cancellable is abandoned, the connection is closed and the server finishes it.
         """
+        if self._begins:
+            self._begin_alone()
         self.pgconn.send_query(text)
         return self._results(cancellable=cancellable)
 
@@ -133,7 +187,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 raise AnswerTimeout("no time is left to cancel")
             self.deadline = deadline
             self.cancel_safe(timeout=remaining_s)
-            self.wait(receive(self.pgconn))
+            is_pipeline = self.pgconn.pipeline_status != PipelineStatus.OFF
+            self.wait(pipeline_results(self.pgconn) if is_pipeline else receive(self.pgconn))
             self._come_to_rest()
         except psycopg.Error:
             self.pgconn.finish()
@@ -203,11 +258,15 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable
-        results: list[PGresult] = self.wait(receive(self.pgconn))
-        for result in results:
-            if result.status not in _GOOD:
-                raise _error(result)
-        return results
+        return _checked(self.wait(receive(self.pgconn)))
+
+
+def _checked(results: list[PGresult]) -> list[PGresult]:
+    """Return the results. Raise the error of the first statement that failed."""
+    for result in results:
+        if result.status not in _GOOD:
+            raise _error(result)
+    return results
 
 
 def _error(result: PGresult) -> psycopg.Error:
@@ -227,48 +286,3 @@ def _encoded(value: object) -> bytes | None:
     if isinstance(value, bytes):
         return b"\\x" + value.hex().encode()
     return str(value).encode()
-
-
-SESSION_OPTIONS = {
-    # Plan once per connection, not once per call: planning the merge costs more than running it for one row.
-    "plan_cache_mode": "force_generic_plan",
-    "jit": "off",
-    # Acknowledged events are durable, whatever the server's default is.
-    "synchronous_commit": "on",
-    # Where a cancellation fails, the connection is closed. The server checks for that while a statement runs or waits
-    # for a lock, and ends it. A statement outlives its deadline by this at most, and under overload the server
-    # does not work for callers who have left.
-    "client_connection_check_interval": "500ms",
-    # For networks that lose the end of a connection.
-    "statement_timeout": "30s",
-    "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "30s",
-    "timezone": "UTC",
-}
-
-
-TRANSPORT_OPTIONS = {
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "20000",
-}
-"""Seconds and milliseconds after which a silent network ends a connection."""
-
-
-def connect_arguments(address: str, connect_timeout_s: int, application_name: str) -> dict[str, Any]:
-    """Return the keyword arguments of `Connection.connect` besides the address.
-
-    What the address, its service or the environment sets takes precedence: of a session option that is set twice the
-    later one holds, and ours come first. Only the encoding is always ours.
-    """
-    theirs = resolve(address)
-    ours = {"connect_timeout": str(connect_timeout_s), "application_name": application_name, **TRANSPORT_OPTIONS}
-    session = " ".join(f"-c {name}={value}" for name, value in SESSION_OPTIONS.items())
-    return {
-        "autocommit": True,
-        "cursor_factory": psycopg.RawCursor,
-        "options": f"{session} {theirs['options']}".strip(),
-        "client_encoding": "UTF8",
-        **{name: theirs[name] or value for name, value in ours.items()},
-    }

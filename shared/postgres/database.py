@@ -15,8 +15,9 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
-from shared.postgres.connection import Connection, connect_arguments
+from shared.postgres.connection import Connection
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.session_options import connect_arguments
 from shared.postgres.silence import Silence
 from shared.postgres.sqlstates import (
     POOLED_AWAY,

@@ -32,7 +32,7 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
 
     Raise `CommitUnknown` if the connection was lost at COMMIT; after any other error nothing is committed.
     """
-    transaction_id = _begin(connection)
+    connection.begin()
     try:
         result = work(connection)
     except BaseException:
@@ -40,8 +40,13 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         # An abandoned statement is still running, and `Connection.settle` rolls back after it.
         if not connection.unsettled:
             with suppress(psycopg.Error):
-                connection.run_script(b"ROLLBACK")
+                connection.leave_transaction()
         raise
+    transaction_id = connection.transaction_id
+    if transaction_id is None:
+        # No statement was executed.
+        connection.leave_transaction()
+        return result
     try:
         started = time.monotonic()
         # Never cancelled: a cancelled COMMIT would leave open what became of it.
@@ -52,12 +57,6 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
             raise CommitUnknown(transaction_id, result) from error
         raise
     return result
-
-
-def _begin(connection: Connection) -> int:
-    """Begin, and return the transaction's id: two statements in one round trip."""
-    _, result = connection.run_script(b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()")
-    return int(result.get_value(0, 0) or 0)
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:

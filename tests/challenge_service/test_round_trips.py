@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 import grpc
@@ -17,32 +16,9 @@ from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 from tests.support.event_messages import stat
 from tests.support.leaderboards import ranked_now
 from tests.support.proxy import proxy_to
+from tests.support.round_trips import RoundTrips
 from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
 from tests.support.services import ManualClock, challenge_channel, game
-
-SYNC = ord("S")
-
-
-class RoundTrips:
-    """A counter of round trips in the bytes that a client sends: each ends with a Sync message.
-
-    https://www.postgresql.org/docs/current/protocol-message-formats.html
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._begun = b""
-
-    def __call__(self, chunk: bytes) -> bool:
-        """Count Sync messages; a proxy rule that never applies. The first chunk must begin at a message."""
-        self._begun += chunk
-        while len(self._begun) >= 5:
-            kind, length = struct.unpack_from(">BI", self._begun)
-            if len(self._begun) <= length:
-                break
-            self.count += kind == SYNC
-            self._begun = self._begun[length + 1 :]
-        return False
 
 
 @pytest.mark.parametrize(

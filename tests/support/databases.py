@@ -11,8 +11,9 @@ from shared.domain.events import Event, Outcome
 from shared.domain.goal import Goal
 from shared.domain.progress import GoalStatus, goal_status
 from shared.operations.goals.view_player import view_player
-from shared.postgres.connection import Connection, connect_arguments
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.session_options import connect_arguments
 from tests.support.flushing import flush
 
 PATIENCE_S = 20.0

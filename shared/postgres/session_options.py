@@ -1,0 +1,53 @@
+"""The options of connections and of their sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from shared.runtime.database_address import resolve
+
+SESSION_OPTIONS = {
+    # Plan once per connection, not once per call: planning the merge costs more than running it for one row.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    # Acknowledged events are durable, whatever the server's default is.
+    "synchronous_commit": "on",
+    # Where a cancellation fails, the connection is closed. The server checks for that while a statement runs or waits
+    # for a lock, and ends it. A statement outlives its deadline by this at most, and under overload the server
+    # does not work for callers who have left.
+    "client_connection_check_interval": "500ms",
+    # For networks that lose the end of a connection.
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
+
+
+TRANSPORT_OPTIONS = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Seconds and milliseconds after which a silent network ends a connection."""
+
+
+def connect_arguments(address: str, connect_timeout_s: int, application_name: str) -> dict[str, Any]:
+    """Return the keyword arguments of `shared.postgres.connection.Connection.connect` besides the address.
+
+    What the address, its service or the environment sets takes precedence: of a session option that is set twice the
+    later one holds, and ours come first. Only the encoding is always ours.
+    """
+    theirs = resolve(address)
+    ours = {"connect_timeout": str(connect_timeout_s), "application_name": application_name, **TRANSPORT_OPTIONS}
+    session = " ".join(f"-c {name}={value}" for name, value in SESSION_OPTIONS.items())
+    return {
+        "autocommit": True,
+        "cursor_factory": psycopg.RawCursor,
+        "options": f"{session} {theirs['options']}".strip(),
+        "client_encoding": "UTF8",
+        **{name: theirs[name] or value for name, value in ours.items()},
+    }

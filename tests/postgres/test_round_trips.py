@@ -1,0 +1,108 @@
+"""The number of round trips of a transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from shared.domain.errors import DeadlineExceeded
+from shared.domain.events import Event, Verdict
+from shared.domain.instant import DAY
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.sqlstates import ContentRefused
+from shared.postgres.statements import statement
+from tests.support.databases import connected, opened, soon
+from tests.support.flushing import flush
+from tests.support.goals import catalogue_of, goal
+from tests.support.proxy import proxy_to
+from tests.support.round_trips import RoundTrips
+from tests.support.services import rows
+from tests.support.strategies import FIRST_DAY, KILLS
+
+NOW = FIRST_DAY * DAY
+CATALOGUE = catalogue_of(*(goal(f"kill {target}", target=target) for target in (1, 5)))
+FIRST_DAY_OF_THE_LEDGER = statement("first_ledger_day")
+TRANSACTION_STATUS = statement("transaction_status")
+
+
+def report(database: Database, event_id: str) -> Verdict | None:
+    """Flush one event and return its verdict."""
+    (outcome,) = flush(database, CATALOGUE, [Event(event_id, "player", NOW, KILLS, delta=1)], soon())
+    return None if outcome is None else outcome.verdict
+
+
+def test_a_flush_begins_with_its_first_statement(database_url: str) -> None:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        report(database, "completes the first goal")
+        report(database, "prepares")
+        assert report(database, "prepares") is Verdict.DUPLICATE
+        round_trips = RoundTrips()
+        proxy.drop_reply(after=round_trips)
+        for event_id, verdict, expected in (
+            ("completes nothing", Verdict.APPLIED, 3),  # ledger, tallies, COMMIT
+            ("completes nothing", Verdict.DUPLICATE, 3),  # ledger, first day, COMMIT
+            ("the fourth", Verdict.APPLIED, 3),
+            ("the fifth", Verdict.APPLIED, 6),  # the same, and assignments, completions, standings
+        ):
+            before = round_trips.count
+            assert report(database, event_id) is verdict
+            assert round_trips.count - before == expected, event_id
+
+
+def nothing(_connection: Connection) -> str:
+    """Execute no statement."""
+    return "done"
+
+
+def by_script(connection: Connection) -> str:
+    """Execute a script, which is not prepared."""
+    (result,) = connection.run_script(b"SELECT 'done'")
+    return (result.get_value(0, 0) or b"").decode()
+
+
+def by_cursor(connection: Connection) -> str:
+    """Execute a statement as psycopg does."""
+    ((done,),) = connection.execute("SELECT 'done'").fetchall()
+    return str(done)
+
+
+@pytest.mark.parametrize("work", [nothing, by_script, by_cursor])
+def test_any_first_statement_belongs_to_the_transaction(database_url: str, work: Callable[[Connection], str]) -> None:
+    def working(connection: Connection) -> str:
+        done = work(connection)
+        connection.run_script(b"CREATE TABLE left_behind ()")
+        raise InterruptedError(done)
+
+    with opened(database_url, pool_size=1) as database:
+        assert database.transact(work, soon()) == "done"
+        with pytest.raises(InterruptedError, match="done"):
+            database.transact(working, soon())
+    assert rows(database_url, "SELECT to_regclass('left_behind') IS NULL") == [(True,)]
+
+
+def test_an_abandoned_first_statement_leaves_no_transaction(database_url: str) -> None:
+    def first_day(connection: Connection) -> object:
+        return FIRST_DAY_OF_THE_LEDGER.value(connection)
+
+    with opened(database_url, pool_size=1) as database, connected(database_url) as holder:
+        day = database.transact(first_day, soon())
+        backend = database.autocommit(lambda connection: connection.info.backend_pid, soon())
+        holder.run_script(b"BEGIN; LOCK TABLE event_ledger IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DeadlineExceeded):
+            database.transact(first_day, time.monotonic() + 0.1)
+        holder.run_script(b"ROLLBACK")
+        assert database.transact(first_day, soon()) == day
+        assert database.autocommit(lambda connection: connection.info.backend_pid, soon()) == backend
+
+
+def test_a_refused_first_statement_ends_its_transaction(database_url: str) -> None:
+    with opened(database_url, pool_size=1) as database:
+        database.transact(lambda connection: TRANSACTION_STATUS.value(connection, "3"), soon())
+        backend = database.autocommit(lambda connection: connection.info.backend_pid, soon())
+        with pytest.raises(ContentRefused):
+            database.transact(lambda connection: TRANSACTION_STATUS.value(connection, "no number"), soon())
+        database.transact(lambda connection: TRANSACTION_STATUS.value(connection, "3"), soon())
+        assert database.autocommit(lambda connection: connection.info.backend_pid, soon()) == backend
