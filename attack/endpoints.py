@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 
 from devstack.ports import LOOPBACK
@@ -18,7 +19,7 @@ CHUNK_BYTES = 65_536
 ACCEPT_S = 0.2
 
 
-class _Listener:
+class _Listener(ABC):
     """A listener on a free port that handles each connection in a thread."""
 
     def __init__(self) -> None:
@@ -50,8 +51,9 @@ class _Listener:
             connection.settimeout(None)
             self._handle(connection)
 
+    @abstractmethod
     def _handle(self, connection: socket.socket) -> None:
-        raise NotImplementedError
+        """Serve one connection; it is closed afterwards."""
 
 
 class BadWebhook(_Listener):

@@ -2,7 +2,7 @@
 -- transactional: false
 --
 -- Completions by goal, across periods, for goals that goals of another schedule require. An ordinary build would block
--- calls, so it is built beside them, outside of a transaction. It waits for transactions that began before, but nobody
+-- calls, so it is built beside them, outside of a transaction. It waits for transactions that began before, but no call
 -- waits behind it, so it may wait for longer than other migrations. A build that was interrupted leaves an invalid index
 -- behind, which is dropped first.
 SET lock_timeout = '1min';

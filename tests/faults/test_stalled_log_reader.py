@@ -1,4 +1,4 @@
-"""A handler whose log nobody reads, with callers in a hurry and a metrics port under attack: others do not notice."""
+"""A handler whose log is not read, with hurried callers and an attacked metrics port: other callers are unaffected."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Handler(NamedTuple):
 
 @contextmanager
 def full_pipe() -> Iterator[int]:
-    """Yield the end of a pipe to which nothing more can be written, and that nobody reads."""
+    """Yield the write end of a full pipe that is never read."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     try:

@@ -30,7 +30,7 @@ def test_streams_whose_responses_are_not_read_yield_to_others(monkeypatch: pytes
         wait_until(lambda: open_now() == STREAMS)
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             assert is_served(channel)
-            # The attacker's streams went one by one: those whose places nobody needs stay.
+            # The attacker's streams are ended one by one; those whose places are not needed stay.
             wait_until(lambda: open_now() < STREAMS)
 
 
