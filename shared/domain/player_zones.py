@@ -70,6 +70,10 @@ class _Transition(NamedTuple):
     following: Recurrence
     """The recurrence after it."""
 
+    def periods_after(self, instant: Instant) -> int:
+        """Return the number of periods from its end to the one that contains the instant."""
+        return self.following.number_at(instant) - self.following.number_at(self.end)
+
 
 @dataclass(frozen=True)
 class PlayerRecurrence:
@@ -99,6 +103,25 @@ class PlayerRecurrence:
         if instant < transition.end:
             return Period(transition.start, transition.end)
         return transition.following.period_at(instant)
+
+    def number_at(self, instant: Instant) -> int:
+        """Return the number of the player's period that contains the instant: greater by one than that of the last."""
+        index = bisect_right(self._starts, instant) - 1
+        if index < 0:
+            return self._first.number_at(instant)
+        transition, number = self._transitions[index], self._numbers[index]
+        return number if instant < transition.end else number + 1 + transition.periods_after(instant)
+
+    @cached_property
+    def _numbers(self) -> tuple[int, ...]:
+        """The numbers of the periods in which the zone changes."""
+        numbers: list[int] = []
+        for index, transition in enumerate(self._transitions):
+            if index == 0:
+                numbers.append(self._first.number_at(transition.start))
+            else:
+                numbers.append(numbers[-1] + 1 + self._transitions[index - 1].periods_after(transition.start))
+        return tuple(numbers)
 
     @cached_property
     def _first(self) -> Recurrence:

@@ -76,14 +76,33 @@ class Recurrence:
 
     def period_at(self, instant: Instant) -> Period:
         """Return the period that contains the instant."""
+        return self._around(instant)[1]
+
+    def number_at(self, instant: Instant) -> int:
+        """Return the number of the period that contains the instant, which is greater by one than that of the last one.
+
+        A date that clocks in the zone skip has a number all the same.
+        """
+        first, _ = self._around(instant)
+        match self.every:
+            case Every.DAY:
+                return first
+            case Every.WEEK:
+                return (first - _FIRST_MONDAY - self.weekday) // 7
+            case Every.DAYS:
+                return (first - self.anchor) // self.days
+        return self._month_of(first) // self._months
+
+    def _around(self, instant: Instant) -> tuple[Day, Period]:
+        """Return the first day of the period that contains the instant, and the period."""
         first = self._first_day(local_day(instant, self.zone))
         while (start := instant_of(first, self.at, self.zone)) > instant:
             first = self._step(first, -1)
         following = self._step(first, 1)
         # Where clocks are set back over midnight, a date begins before the date before it has ended.
         while (end := instant_of(following, self.at, self.zone)) <= instant:
-            start, following = end, self._step(following, 1)
-        return Period(start, end)
+            start, first, following = end, following, self._step(following, 1)
+        return first, Period(start, end)
 
     def _first_day(self, day: Day) -> Day:
         """Return the last day not after `day` on which a period starts."""

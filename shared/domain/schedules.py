@@ -119,6 +119,15 @@ class Schedule:
                 return span.period
         return None
 
+    def number_at(self, instant: Instant) -> int:
+        """Return the number of the period that contains the instant: greater by one than that of the period before.
+
+        Of a season without a recurrence, count its runs.
+        """
+        if self.recurrence is not None:
+            return self.recurrence.number_at(instant)
+        return 0 if self.season is None else sum(run.start <= instant for run in self.season.runs)
+
     @property
     def has_own_days(self) -> bool:
         """True if its days are not those of UTC."""

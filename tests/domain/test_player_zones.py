@@ -90,6 +90,24 @@ def test_periods_tile_time(recurrence: Recurrence, zones: Zones, instant: Instan
     assert found.period_at(start - 1).end == start
 
 
+@given(recurrences, named_zones())
+def test_numbers_of_periods_count_up_through_changes_of_zone(recurrence: Recurrence, zones: Zones) -> None:
+    found = PlayerRecurrence(recurrence, zones)
+    periods = defined_periods(recurrence, zones)
+    for number, period in enumerate(periods, start=found.number_at(periods[0].start)):
+        assert period.end is not None
+        assert found.number_at(period.start) == found.number_at(period.end - 1) == number
+
+
+@given(recurrences, named_zones(), instants, st.sampled_from(ZONES))
+def test_naming_a_zone_leaves_the_numbers_of_periods_that_have_begun(
+    recurrence: Recurrence, zones: Zones, now: Instant, zone: str
+) -> None:
+    named = (*(each for each in zones if each.instant < now), NamedZone(now, zone))
+    before, after = PlayerRecurrence(recurrence, named[:-1]), PlayerRecurrence(recurrence, named)
+    assert before.number_at(now) == after.number_at(now)
+
+
 @given(recurrences, named_zones(), st.sampled_from(ZONES), st.integers(0, 20 * DAY))
 def test_another_zone_moves_no_current_period_and_no_start_for_half_a_period(
     recurrence: Recurrence, zones: Zones, zone: str, later: Instant

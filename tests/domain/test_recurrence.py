@@ -167,7 +167,10 @@ def assert_tiles(recurrence: Recurrence, inside: Instant) -> Period:
 @settings(max_examples=200)
 @given(recurrences, st.integers(*TEN_YEARS))
 def test_periods_of_every_zone_tile_ten_years(recurrence: Recurrence, inside: Instant) -> None:
-    assert_tiles(recurrence, inside)
+    following = assert_tiles(recurrence, inside)
+    number = recurrence.number_at(inside)
+    assert recurrence.number_at(following.start - 1) == number
+    assert recurrence.number_at(following.start) == number + 1
 
 
 @pytest.mark.parametrize("at", [0, 15, HALF_PAST_TWO, 1_425])

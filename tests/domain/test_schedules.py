@@ -51,6 +51,13 @@ def test_periods_tile_time(schedule: Schedule, instant: Instant) -> None:
     assert start <= instant < end
     assert schedule.period_at(start) == schedule.period_at(end - 1) == (start, end)
     assert period_of(schedule, end).start == end
+    assert schedule.number_at(end) == schedule.number_at(instant) + 1
+
+
+def test_a_season_numbers_its_runs_and_leaves_the_numbers_of_days() -> None:
+    whole, days = Schedule(season=WINTER), Schedule(Recurrence(Every.DAY, at=300), season=WINTER)
+    assert [whole.number_at(run.start) for run in RUNS] == [1, 2]
+    assert [days.number_at(run.start) for run in RUNS] == [MONDAY // DAY + 1, MONDAY // DAY + 8]
 
 
 @given(instants)

@@ -1,0 +1,129 @@
+"""Draws: shares follow the weights, periods are independent, and a turn comes once in a cycle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice, product
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.draws import WEIGHT_MAX, Weighted, drawn_for_period, ranked, seed_id, seed_of
+
+_Drawn = TypeVar("_Drawn")
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+PLAYERS = 100_000
+WEIGHTS = {"a": 1, "b": 1, "c": 2, "d": 3, "e": 5}
+TOTAL = sum(WEIGHTS.values())
+ITEMS = [Weighted(*item) for item in WEIGHTS.items()]
+PAIRS = {
+    (first, second): WEIGHTS[first] / TOTAL * WEIGHTS[second] / (TOTAL - WEIGHTS[first])
+    for first, second in product(WEIGHTS, repeat=2)
+    if first != second
+}
+"""Probabilities of the first two of a weighted draw without replacement."""
+
+items = st.lists(
+    st.builds(Weighted, st.text(min_size=1, max_size=8), st.integers(1, WEIGHT_MAX)),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda item: item.id,
+)
+seeds = st.integers(0, 10_000).map(lambda number: seed_of(SECRET, number))
+
+
+def chi_square(observed: Counter[_Drawn], probabilities: Mapping[_Drawn, float]) -> float:
+    """Return how far counts are from what probabilities make expect."""
+    total = sum(observed.values())
+    assert observed.keys() <= probabilities.keys()
+    return sum((observed[key] - total * share) ** 2 / (total * share) for key, share in probabilities.items())
+
+
+@pytest.fixture(scope="module")
+def selections() -> list[tuple[list[str], list[str]]]:
+    """Return what each of 100,000 players gets in two consecutive periods."""
+    return [
+        (
+            ranked(ITEMS, seed_of(SECRET, "period", f"player-{number}", "daily", 20_000)),
+            ranked(ITEMS, seed_of(SECRET, "period", f"player-{number}", "daily", 20_001)),
+        )
+        for number in range(PLAYERS)
+    ]
+
+
+def test_pairs_are_drawn_by_their_weights(selections: list[tuple[list[str], list[str]]]) -> None:
+    # With 19 degrees of freedom, 43.8 is exceeded once in a thousand seeds.
+    assert chi_square(Counter((first, second) for (first, second, *_), _ in selections), PAIRS) < 43.8
+
+
+def test_consecutive_periods_are_independent(selections: list[tuple[list[str], list[str]]]) -> None:
+    shares = {
+        (before, after): WEIGHTS[before] * WEIGHTS[after] / TOTAL**2 for before, after in product(WEIGHTS, repeat=2)
+    }
+    # 24 degrees of freedom.
+    assert chi_square(Counter((before[0], after[0]) for before, after in selections), shares) < 51.2
+
+
+def test_players_with_similar_ids_are_independent(selections: list[tuple[list[str], list[str]]]) -> None:
+    shares = {
+        (before, after): WEIGHTS[before] * WEIGHTS[after] / TOTAL**2 for before, after in product(WEIGHTS, repeat=2)
+    }
+    firsts = [first[0] for first, _ in selections]
+    assert chi_square(Counter(zip(firsts[::2], firsts[1::2], strict=True)), shares) < 51.2
+
+
+@given(items, seeds)
+def test_a_ranking_holds_each_item_once(items: list[Weighted], seed: bytes) -> None:
+    assert sorted(ranked(items, seed)) == sorted(item.id for item in items)
+
+
+@given(items, seeds)
+def test_a_ranking_does_not_depend_on_the_order_of_items(items: list[Weighted], seed: bytes) -> None:
+    assert ranked(items, seed) == ranked(sorted(items, reverse=True), seed)
+
+
+@given(items, seeds, st.data())
+def test_removing_an_item_leaves_the_order_of_the_others(
+    items: list[Weighted], seed: bytes, data: st.DataObject
+) -> None:
+    removed = data.draw(st.sampled_from(items))
+    remaining = [item for item in items if item != removed]
+    assert ranked(remaining, seed) == [item for item in ranked(items, seed) if item != removed.id]
+
+
+@given(st.integers(1, 5), st.integers(0, 1_000))
+def test_what_has_its_turn_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
+    pool = [Weighted(f"goal-{number}") for number in range(60)]
+    drawn = [
+        set(islice(drawn_for_period(pool, SECRET, (f"player-{player}", "daily"), period, no_repeat), 2))
+        for period in range(20_000, 20_020)
+    ]
+    for position, selection in enumerate(drawn):
+        assert len(selection) == 2
+        assert not any(selection & before for before in drawn[max(0, position - no_repeat) : position])
+
+
+@given(items, st.integers(0, 30), st.integers(0, 1_000))
+def test_a_pool_that_is_too_small_is_filled_up(items: list[Weighted], no_repeat: int, period: int) -> None:
+    drawn = list(drawn_for_period(items, SECRET, ("player", "pool"), period, no_repeat))
+    assert sorted(drawn) == sorted(item.id for item in items)
+
+
+def test_parts_of_a_seed_cannot_run_into_each_other() -> None:
+    seeds = {seed_of(SECRET, *parts) for parts in (("a", "bc"), ("ab", "c"), ("abc",), ("abc", ""), ("", "abc"))}
+    assert len(seeds) == 5
+    assert seed_of(SECRET, 12) == seed_of(SECRET, "12")
+    assert seed_of(b"another secret", "abc") not in seeds
+
+
+def test_draws_are_the_same_in_every_release() -> None:
+    seed = seed_of(SECRET, "period", "player", "daily", 20_000)
+    assert seed.hex() == "fabef9e76c85026702eeffd40d5daaab392ef904f8ecf927f85062d09abeb79b"
+    assert seed_id(seed) == "267aa52730b232bb"
+    assert "".join(ranked(ITEMS, seed)) == "ecdba"
+    drawn = (drawn_for_period(ITEMS, SECRET, ("player", "daily"), period, 1) for period in range(20_000, 20_004))
+    assert ["".join(order) for order in drawn] == ["cbeda", "eadcb", "cbdea", "edabc"]
