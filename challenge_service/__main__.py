@@ -26,6 +26,7 @@ from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.wiring.challenge_count_duty import start_challenge_counting
+from shared.wiring.development_clock import open_development_clock, present
 from shared.wiring.leaderboard_cache import open_leaderboard_cache, start_ranking_duties
 from shared.wiring.ranking_refresh_duty import start_ranking_refresh
 from shared.wiring.reward_delivery import start_delivery
@@ -64,18 +65,21 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     start_challenge_counting(catalogue.live, database, process)
     if settings.rewards.dispatch:
         start_delivery(settings.rewards, database, clocks, process)
+    development = open_development_clock(settings.development, process, health)
     servicer = ChallengeServicer(
         database,
         catalogue.live,
+        present(clocks.database, development),
         # Claims are due by the clock that all dispatchers share.
-        clocks.database,
+        queue_clock=clocks.database,
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
     )
-    statistics = StatisticsServicer(database, catalogue.live, process.clock)
+    clock = present(process.clock, development)
+    statistics = StatisticsServicer(database, catalogue.live, clock)
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
-    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, process.clock)
+    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, clock)
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
     server = Server(
         process.endpoint,
@@ -88,6 +92,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         limits=limits_of(settings.server),
         health=health,
         telemetry=process.telemetry,
+        development=development,
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.waits.stop)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

@@ -52,16 +52,21 @@ class ClaimServicer:
         catalogue: LiveCatalogue[EncodedCatalogue],
         clock: Clock,
         *,
+        queue_clock: Clock | None = None,
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
     ) -> None:
-        """`routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time."""
+        """Rules read `clock`; the delivery queue has the time of `queue_clock`, by default the same.
+
+        `routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time.
+        """
         self._database = database
         self._routes = routes
         self.waits = GrantWaits(database, waits_max)
         """The calls that wait for a delivery."""
         self._catalogue = catalogue
         self._clock = clock
+        self._queue_clock = queue_clock or clock
 
     def ClaimReward(self, request: rpc.ClaimRewardRequest, context: grpc.ServicerContext) -> rpc.ClaimRewardResponse:
         """Claim the reward of a completed goal."""
@@ -90,6 +95,7 @@ class ClaimServicer:
             request.request_id or None,
             now,
             deadline,
+            claim_time=self._queue_clock(),
             period_start=period_start,
             routes=self._routes,
         )
@@ -115,6 +121,7 @@ class ClaimServicer:
             goals,
             now,
             deadline,
+            claim_time=self._queue_clock(),
             routes=self._routes,
             has_room=room.take,
         )
@@ -144,7 +151,7 @@ class ClaimServicer:
         grant_id = violations.check_uuid("grant_id", request.grant_id)
         violations.raise_if_any()
         assert grant_id is not None  # noqa: S101 - otherwise there is a violation
-        now, deadline = self._clock(), deadline_of(context)
+        now, deadline = self._queue_clock(), deadline_of(context)
         return found_message(find_claim(self._database, request.user_id, grant_id, now, deadline))
 
     def ListClaims(self, request: rpc.ListClaimsRequest, context: grpc.ServicerContext) -> rpc.ListClaimsResponse:

@@ -37,12 +37,13 @@ class ChallengeServicer(ClaimServicer):
         catalogue: LiveCatalogue[EncodedCatalogue],
         clock: Clock,
         *,
+        queue_clock: Clock | None = None,
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
         time_zone_interval: Instant = ZONE_CHANGE_INTERVAL,
     ) -> None:
         """`time_zone_interval` is the shortest time between changes of a player's time zone; the rest is for claims."""
-        super().__init__(database, catalogue, clock, routes=routes, waits_max=waits_max)
+        super().__init__(database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max)
         self._time_zone_interval = time_zone_interval
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:

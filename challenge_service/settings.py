@@ -9,6 +9,7 @@ from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import (
     CatalogueSettings,
     DatabaseSettings,
+    DevelopmentSettings,
     ProcessSettings,
     RedisSettings,
     ServerSettings,
@@ -42,4 +43,5 @@ class ChallengeSettings:
     rewards: RewardSettings
     players: PlayerSettings
     process: ProcessSettings
+    development: DevelopmentSettings
     telemetry: TelemetrySettings

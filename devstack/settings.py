@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.game.settings import GameSettings
+from shared.runtime.development_clock import is_loopback
 from shared.runtime.ports import Endpoint
 from shared.runtime.settings import prefixed, setting
 
@@ -32,6 +33,10 @@ class DevstackSettings:
     database_url: str | None = setting("DATABASE_URL", help="PostgreSQL to use. Not set: an embedded one.")
     redis_url: str | None = setting("REDIS_URL", help="Redis or Valkey to use. Not set: an embedded Valkey.")
     bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
+    development_clock: bool | None = setting(
+        "DEVELOPMENT_CLOCK",
+        help="Whether calls may carry their instant. Not set: if BIND_ADDRESS is a loopback address.",
+    )
     grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="How long a service may drain.")
     item_provider: str = setting("REWARD_ITEM_PROVIDER", default="log", help="Who delivers items.")
     wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="Who delivers currency.")
@@ -45,6 +50,11 @@ class DevstackSettings:
     def reach_at(self) -> str:
         """The address at which the services can be called."""
         return "127.0.0.1" if self.bind_address in _ALL_ADDRESSES else self.bind_address
+
+    @property
+    def callers_set_time(self) -> bool:
+        """True if calls may carry the instant that is now for them. Services refuse that beyond loopback."""
+        return is_loopback(self.bind_address) if self.development_clock is None else self.development_clock
 
     @property
     def needs_game(self) -> bool:
@@ -63,6 +73,7 @@ class DevstackSettings:
             **(self._for_deliveries() if self.needs_game else {}),
             "CATALOGUE": str(self.catalogue),
             "BIND_ADDRESS": self.bind_address,
+            "DEVELOPMENT_CLOCK": str(self.callers_set_time).lower(),
             "REWARD_ITEM_PROVIDER": self.item_provider,
             "REWARD_WALLET_PROVIDER": self.wallet_provider,
             **{endpoint.setting: str(endpoint.port) for endpoint in self.endpoints()},

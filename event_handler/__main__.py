@@ -26,6 +26,7 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_cache import open_leaderboard_cache
 from shared.wiring.leaderboard_periods_duty import start_period_maintenance
 from shared.wiring.tally_pruning_duty import start_tally_pruning
@@ -51,20 +52,27 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health, clocks)
 
+    development = open_development_clock(settings.development, process, health)
+
     def renew_horizon() -> None:
         horizon.renew(database, clocks.earliest(), time.monotonic() + RENEW_TIMEOUT_S)
 
     process.duties.start("renew event horizon", RENEW_INTERVAL_S, renew_horizon, pass_s=RENEW_TIMEOUT_S)
 
-    partitions = LedgerPartitions(
-        database, lambda: horizon.window.horizon, clocks.earliest, lambda: clocks.agreed and horizon.known
-    )
+    def may_drop() -> bool:
+        # A call may carry any instant, and whatever day it is, its events count once.
+        return development is None and clocks.agreed and horizon.known
+
+    partitions = LedgerPartitions(database, lambda: horizon.window.horizon, clocks.earliest, may_drop)
     telemetry.watch_partitions(partitions)
     process.duties.start("keep ledger partitions", KEEP_INTERVAL_S, partitions.one_pass, pass_s=PASS_DEADLINE_S)
 
     watch_catalogue(catalogue, database, process, health)
     start_period_maintenance(catalogue.live, database, horizon, clocks, process)
-    start_tally_pruning(catalogue.live, database, horizon, clocks, process)
+    if development is None:
+        start_tally_pruning(catalogue.live, database, horizon, clocks, process)
+    else:
+        rank_carried_periods(development, catalogue.live, database, lambda: horizon.window.horizon)
 
     boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).rankings
     score_writer = ScoreWriter(database, boards) if boards is not None else None
@@ -82,7 +90,9 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     telemetry.watch(group_commit)
     group_commit.start()
     process.lifecycle.on_stop("writer", lambda: group_commit.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)
-    servicer = EventServicer(group_commit, catalogue.live, lambda: horizon.window, now, telemetry)
+    servicer = EventServicer(
+        group_commit, catalogue.live, lambda: horizon.window, present_by_both(now, development), telemetry
+    )
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
     server = Server(
         process.endpoint,
@@ -92,6 +102,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         limits=limits_of(settings.server, {"ReportEvents": settings.events.batch_body_timeout_s}),
         health=health,
         telemetry=process.telemetry,
+        development=development,
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

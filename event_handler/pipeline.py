@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +52,9 @@ class Pipeline(Generic[A, B]):
 
     def run(self, batches: Iterable[A]) -> Iterator[B]:
         """Yield the responses in order, and raise the error that ended the stream after them."""
-        threading.Thread(target=self._read, args=(batches,), name="stream reader", daemon=True).start()
+        # The reader reads the development clock, where there is one, as the stream's own thread does.
+        read = partial(copy_context().run, self._read, batches)
+        threading.Thread(target=read, name="stream reader", daemon=True).start()
         try:
             while not isinstance(answer := self._answers.get(), _End):
                 yield answer()

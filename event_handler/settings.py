@@ -8,6 +8,7 @@ from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import (
     CatalogueSettings,
     DatabaseSettings,
+    DevelopmentSettings,
     ProcessSettings,
     RedisSettings,
     ServerSettings,
@@ -78,4 +79,5 @@ class EventHandlerSettings:
     database: DatabaseSettings
     redis: RedisSettings
     process: ProcessSettings
+    development: DevelopmentSettings
     telemetry: TelemetrySettings

@@ -8,9 +8,10 @@ from typing import NoReturn, TypeAlias
 
 import grpc
 
-from shared.domain.errors import Overloaded
+from shared.domain.errors import ChallengeError
 from shared.rpc.call_pool import InlineExecutor
 from shared.rpc.call_telemetry import MethodTelemetry
+from shared.rpc.carried_time import carries_time
 from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 
@@ -26,6 +27,8 @@ class Method:
     handler: Handler
     refusing: Handler
     has_room: Callable[[], bool]
+    refusing_time: Handler | None
+    """The handler that refuses a call that carries its instant; None where calls may."""
 
 
 class MethodRouter(grpc.GenericRpcHandler):
@@ -40,6 +43,8 @@ class MethodRouter(grpc.GenericRpcHandler):
         method = self._methods.get(handler_call_details.method)
         if method is None:
             return None
+        if method.refusing_time is not None and carries_time(handler_call_details.invocation_metadata):
+            return method.refusing_time
         return method.handler if method.has_room() else method.refusing
 
 
@@ -49,10 +54,10 @@ Requests = Iterator[bytes]
 class Refusal:
     """The refusal of a method's calls, before their request is read."""
 
-    def __init__(self, name: str, refused: str, measured: MethodTelemetry) -> None:
-        """`name` is the method's full name; `refused` says what there is too much of, such as `calls`."""
+    def __init__(self, name: str, error: ChallengeError, measured: MethodTelemetry) -> None:
+        """`name` is the method's full name; `error` is what each call ends with."""
         # Built once: it would be a good part of the cost of a refusal.
-        self._status = status_of(Overloaded(f"too many {refused} at once"), name)
+        self._status = status_of(error, name)
         self._measured = measured
 
     def refuse(self, context: grpc.ServicerContext) -> NoReturn:

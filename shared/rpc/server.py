@@ -14,9 +14,10 @@ from shared.rpc import health_service
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import CallPool
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
 from shared.rpc.health_service import HealthService
 from shared.rpc.limits import Limits, channel_options
-from shared.rpc.method_router import Method, MethodRouter, Refusal
+from shared.rpc.method_router import Handler, Method, MethodRouter, Refusal
 from shared.rpc.open_calls import OpenCalls
 from shared.rpc.open_streams import PATIENCE
 from shared.rpc.reflection import reflection_handlers
@@ -27,6 +28,7 @@ from shared.rpc.statuses import status_of
 from shared.rpc.stream_pool import StreamPool
 from shared.rpc.streaming import streaming_method
 from shared.rpc.unary import unary_method
+from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 from shared.runtime.ports import Endpoint, require_free
@@ -59,10 +61,15 @@ class Server:
         limits: Limits | None = None,
         health: Health,
         telemetry: Telemetry,
+        development: DevelopmentClock | None = None,
     ) -> None:
-        """Run up to `threads` calls at once, beside up to `streams` open streams."""
+        """Run up to `threads` calls at once, beside up to `streams` open streams.
+
+        With a `development` clock calls may carry their instant; without one they are refused if they do.
+        """
         self._endpoint = endpoint
         self._limits = limits or Limits()
+        self._development = development
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
         self._connections = AcceptedConnections()
@@ -128,15 +135,23 @@ class Server:
         implementation = getattr(binding.servicer, method.name)
         parser = RequestParser(method)
         measured = calls.of_method(name)
+        development = self._development
+        refusing_time = Refusal(name, NEEDS_CLOCK, measured).handler() if development is None else None
         if method.client_streaming:
-            refusal = Refusal(name, "streams", measured)
+            if development is not None:
+                implementation = streaming_in_time(implementation, development)
+            refusal = Refusal(name, Overloaded("too many streams at once"), measured)
             streaming = streaming_method(name, implementation, parser.parse, self._stream_pool, refusal, calls)
             # The pool refuses streams itself.
-            return Method(grpc.stream_stream_rpc_method_handler(streaming), refusal.handler(), lambda: True)
-        refusal = Refusal(name, "calls", measured)
+            streams: Handler = grpc.stream_stream_rpc_method_handler(streaming)
+            return Method(streams, refusal.handler(), lambda: True, refusing_time)
+        if development is not None:
+            implementation = unary_in_time(implementation, development)
+        refusal = Refusal(name, Overloaded("too many calls at once"), measured)
         unary = unary_method(name, implementation, parser.parse, refusal, calls)
         pooled = PooledMethod(unary, self._receiver(self._pool, method.name))
-        return Method(grpc.unary_unary_rpc_method_handler(pooled), refusal.handler(), lambda: self._pool.has_room)
+        handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
+        return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)
 
     def _receiver(self, pool: CallPool, method: str = "") -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from shared.runtime import command_line
 from shared.runtime.clock import Clock, system_clock
 from shared.runtime.connections import connections_of
+from shared.runtime.development_clock import require_loopback
 from shared.runtime.duties import Duties
 from shared.runtime.garbage_collection import collect_seldom
 from shared.runtime.http_port import HttpPort, Page
@@ -114,6 +115,7 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
         connections = connections_of(settings, workers)
         if connections is not None:
             connections.require_allowed()
+        require_loopback(settings)
         if arguments.show_settings:
             sys.stdout.write(text_table(service.settings, settings))
             if connections is not None:

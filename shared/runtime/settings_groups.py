@@ -107,6 +107,17 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DevelopmentSettings:
+    """Tools for whoever develops a game, which no deployment may have."""
+
+    clock: bool = setting(
+        "DEVELOPMENT_CLOCK",
+        default=False,
+        help="Whether calls may carry the instant that is now for them. Refused beyond the loopback interface.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """The ports and size of one service; nest it with `prefixed("CHALLENGE_", port=…, metrics_port=…, threads=…)`."""
 

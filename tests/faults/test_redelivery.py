@@ -15,7 +15,7 @@ from shared.domain.instant import HOUR, MICROSECOND, SECOND
 from tests.catalogue.documents import loaded
 from tests.support.event_messages import login, stat
 from tests.support.sample_catalogue import assigned, challenge, sample_catalogue
-from tests.support.services import NOW, Game, ManualClock, challenge_channel, event_service, game
+from tests.support.services import NOW, Game, ManualClock, challenge_channel, event_channel, event_service, game
 
 PLAYERS = 20
 EVENTS_EACH = 20
@@ -36,13 +36,14 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
     catalogue = loaded({"challenges": [challenge("arena", assigned("win", target=1_000))]})
     clock = ManualClock()
     with (
-        event_service(database_url, catalogue, clock=clock) as one,
+        event_channel(database_url, catalogue, clock=clock) as events,
         event_service(database_url, catalogue, clock=clock) as other,
         challenge_channel(database_url, catalogue, clock=clock) as channel,
         ThreadPoolExecutor(8) as callers,
     ):
+        running = Game(channel, events, clock, database_url)
         answers = [
-            callers.submit((one, other)[number % 2].ReportEvents, rpc.ReportEventsRequest(events=batch))
+            callers.submit((running.events, other)[number % 2].ReportEvents, rpc.ReportEventsRequest(events=batch))
             for number, batch in enumerate(batches)
         ]
         applied = Counter[str]()
@@ -51,7 +52,6 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
                 assert result.verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE)
                 applied[event.event_id] += result.verdict == rpc.VERDICT_APPLIED
         assert applied == dict.fromkeys((event.event_id for event in distinct), 1)
-        running = Game(channel, one, clock, database_url)
         print(  # noqa: T201
             f"\n{len(copies)} events sent and acknowledged, {sum(applied.values())} applied, "
             f"{len(copies) - sum(applied.values())} duplicates, {len(distinct) - len(+applied)} lost"

@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from shared.rpc.limits import Limits
 from shared.rpc.server import Server, ServiceBinding
+from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
@@ -46,10 +47,13 @@ def running(
     health: Health | None = None,
     telemetry: Telemetry | None = None,
     limits: Limits | None = None,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[grpc.Channel]:
     """Run a server on a free port and yield a channel to it."""
     with (
-        listening(answer, threads=threads, health=health, telemetry=telemetry, limits=limits) as port,
+        listening(
+            answer, threads=threads, health=health, telemetry=telemetry, limits=limits, development=development
+        ) as port,
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
@@ -63,6 +67,7 @@ def listening(
     health: Health | None = None,
     telemetry: Telemetry | None = None,
     limits: Limits | None = None,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[int]:
     """Run a server on a free port and yield the port."""
     server = Server(
@@ -72,6 +77,7 @@ def listening(
         health=health or Health([SERVICE.full_name]),
         telemetry=telemetry or Telemetry(),
         limits=limits,
+        development=development,
     )
     port = server.start()
     try:

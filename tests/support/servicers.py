@@ -22,7 +22,9 @@ from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.runtime.clock import Clock
+from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.telemetry import Telemetry
+from shared.wiring.development_clock import present, present_by_both
 
 WINDOW = AcceptanceWindow()
 BUFFER_EVENTS_MAX = 10_000
@@ -49,15 +51,20 @@ class ChallengeServicers(NamedTuple):
 
 @contextmanager
 def challenge_servicers(
-    database_url: str, catalogue: Listed, *, clock: Clock, pool_size: int = POOL_SIZE
+    database_url: str,
+    catalogue: Listed,
+    *,
+    clock: Clock,
+    pool_size: int = POOL_SIZE,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[ChallengeServicers]:
     """Yield the servicers of the challenge service, without Redis. As in the service, they share the connections."""
     with _database(database_url, pool_size) as database:
-        in_use = live(catalogue, EncodedCatalogue)
+        in_use, now = live(catalogue, EncodedCatalogue), present(clock, development)
         yield ChallengeServicers(
-            ChallengeServicer(database, in_use, clock),
-            StatisticsServicer(database, in_use, clock),
-            LeaderboardServicer(Leaderboards(database), in_use, clock),
+            ChallengeServicer(database, in_use, now, queue_clock=clock),
+            StatisticsServicer(database, in_use, now),
+            LeaderboardServicer(Leaderboards(database), in_use, now),
         )
 
 
@@ -69,6 +76,7 @@ def event_servicer(
     clock: Clock,
     window: AcceptanceWindow = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[EventServicer]:
     """Yield the servicer of the event handler, with its writer."""
     with _database(database_url, POOL_SIZE) as database:
@@ -77,7 +85,8 @@ def event_servicer(
         group_commit.start()
         try:
             judging = live(catalogue, lambda definitions: definitions)
-            yield EventServicer(group_commit, judging, lambda: window, lambda: Now.at(clock()), telemetry)
+            now = present_by_both(lambda: Now.at(clock()), development)
+            yield EventServicer(group_commit, judging, lambda: window, now, telemetry)
         finally:
             group_commit.close(CLOSE_S)
 

@@ -26,6 +26,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
 from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.clock import Clock
+from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
@@ -62,9 +63,15 @@ class Game:
 
     channel: grpc.Channel
     """To the challenge service."""
-    events: EventServiceStub
+    event_channel: grpc.Channel
+    """To the event handler."""
     clock: ManualClock
     database_url: str
+
+    @cached_property
+    def events(self) -> EventServiceStub:
+        """The caller's stub of the event handler."""
+        return EventServiceStub(self.event_channel)
 
     @cached_property
     def challenges(self) -> ChallengeServiceStub:
@@ -121,13 +128,18 @@ def rows(database_url: str, query: str, *parameters: object) -> list[tuple[Any, 
 
 @contextmanager
 def game(
-    database_url: str, catalogue: Catalogue, *, clock: ManualClock | None = None, window: AcceptanceWindow = WINDOW
+    database_url: str,
+    catalogue: Catalogue,
+    *,
+    clock: ManualClock | None = None,
+    window: AcceptanceWindow = WINDOW,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[Game]:
     """Run both services with one clock that the test can set."""
     clock = clock or ManualClock()
     with (
-        challenge_channel(database_url, catalogue, clock=clock) as channel,
-        event_service(database_url, catalogue, clock=clock, window=window) as events,
+        challenge_channel(database_url, catalogue, clock=clock, development=development) as channel,
+        event_channel(database_url, catalogue, clock=clock, window=window, development=development) as events,
     ):
         yield Game(channel, events, clock, database_url)
 
@@ -143,11 +155,19 @@ def challenge_service(
 
 @contextmanager
 def challenge_channel(
-    database_url: str, catalogue: Listed, *, clock: Clock, threads: int = THREADS, pool_size: int = POOL_SIZE
+    database_url: str,
+    catalogue: Listed,
+    *,
+    clock: Clock,
+    threads: int = THREADS,
+    pool_size: int = POOL_SIZE,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[grpc.Channel]:
     """Run a challenge service with all its gRPC services; yield a caller's channel."""
     with (
-        challenge_servicers(database_url, catalogue, clock=clock, pool_size=pool_size) as servicers,
+        challenge_servicers(
+            database_url, catalogue, clock=clock, pool_size=pool_size, development=development
+        ) as servicers,
         serving(
             [
                 ServiceBinding(CHALLENGE_CONTRACT, servicers.challenges),
@@ -155,6 +175,7 @@ def challenge_channel(
                 ServiceBinding(LEADERBOARD_CONTRACT, servicers.leaderboards),
             ],
             threads,
+            development,
         ) as channel,
     ):
         yield channel
@@ -186,13 +207,19 @@ def event_channel(
     window: AcceptanceWindow = WINDOW,
     buffer_events_max: int = BUFFER_EVENTS_MAX,
     threads: int = THREADS,
+    development: DevelopmentClock | None = None,
 ) -> Iterator[grpc.Channel]:
     """Run an event handler; yield a caller's channel."""
     with (
         event_servicer(
-            database_url, catalogue, clock=clock, window=window, buffer_events_max=buffer_events_max
+            database_url,
+            catalogue,
+            clock=clock,
+            window=window,
+            buffer_events_max=buffer_events_max,
+            development=development,
         ) as servicer,
-        serving([ServiceBinding(EVENT_CONTRACT, servicer)], threads) as channel,
+        serving([ServiceBinding(EVENT_CONTRACT, servicer)], threads, development) as channel,
     ):
         try:
             yield channel
@@ -201,10 +228,20 @@ def event_channel(
 
 
 @contextmanager
-def serving(bindings: Sequence[ServiceBinding], threads: int) -> Iterator[grpc.Channel]:
+def serving(
+    bindings: Sequence[ServiceBinding], threads: int, development: DevelopmentClock | None = None
+) -> Iterator[grpc.Channel]:
     endpoint = Endpoint("127.0.0.1", 0, setting="PORT")
     health = Health([servicing.descriptor.full_name for servicing in bindings])
-    server = Server(endpoint, bindings, threads=threads, streams=STREAMS, health=health, telemetry=Telemetry())
+    server = Server(
+        endpoint,
+        bindings,
+        threads=threads,
+        streams=STREAMS,
+        health=health,
+        telemetry=Telemetry(),
+        development=development,
+    )
     port = server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:

@@ -46,18 +46,20 @@ def claim_reward(
     now: Instant,
     deadline: float,
     *,
+    claim_time: Instant | None = None,
     period_start: Instant | None = None,
     routes: Routes = NO_ROUTES,
 ) -> Claim:
     """Claim the reward of a goal, or return the claim made under the same request id.
 
     Without `period_start` the period is the current one if the goal is completed in it, otherwise the newest past one
-    in which it is completed and whose claim end is ahead.
+    in which it is completed and whose claim end is ahead. `claim_time` is when the grant is due, by default `now`.
 
     Raise `OccurrenceNotFound`, `ClaimEnded`, `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`,
     `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
     sent again.
     """
+    queued = now if claim_time is None else claim_time
 
     def store(connection: Connection) -> Claim:
         view = players.read(connection, user_id, current_periods(catalogue, now)).view
@@ -68,7 +70,7 @@ def claim_reward(
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, {key: record_of(goal, None, status.assign_time, period.start)})
-        claim = store_claim(connection, key, goal, request_id, now, routes, changes)
+        claim = store_claim(connection, key, goal, request_id, queued, routes, changes)
         if claim is None:
             # Claimed since this transaction read the player.
             raise AlreadyClaimed("the reward has already been claimed")

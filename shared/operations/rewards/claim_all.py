@@ -54,6 +54,7 @@ def claim_all(
     now: Instant,
     deadline: float,
     *,
+    claim_time: Instant | None = None,
     routes: Routes = NO_ROUTES,
     has_room: HasRoom = lambda _goal, _reward: True,
 ) -> list[GoalClaim]:
@@ -61,8 +62,8 @@ def claim_all(
 
     Return a result for each completed goal, in the given order, and for each of its periods, newest first. A repeated
     call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked about
-    claimable rewards first. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards
-    may be claimed.
+    claimable rewards first. `claim_time` is when grants are due, by default `now`. Raise `DatabaseUnavailable`,
+    `DeadlineExceeded` or `Overloaded`, after which some rewards may be claimed.
     """
     player = read_player_periods(database, catalogue, user_id, now, deadline)
     completed = {CompletionKey(user_id, each.goal.id, each.period.start, 1): each for each in player.of_goals(goals)}
@@ -74,7 +75,7 @@ def claim_all(
     made: dict[CompletionKey, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
         batch = {key: completed[key] for key in claimable[start : start + CLAIMS_PER_TRANSACTION]}
-        made |= _claim_batch(database, catalogue, batch, now, deadline, routes)
+        made |= _claim_batch(database, catalogue, batch, now if claim_time is None else claim_time, deadline, routes)
 
     has_result = {*claimable, *refusals}
     others = [key for key in completed if key in has_result and key not in made]
@@ -115,7 +116,7 @@ def _claim_batch(
     database: Database,
     catalogue: Catalogue,
     batch: Mapping[CompletionKey, PeriodStatus],
-    now: Instant,
+    claim_time: Instant,
     deadline: float,
     routes: Routes,
 ) -> dict[CompletionKey, Claim]:
@@ -131,7 +132,9 @@ def _claim_batch(
         if missing:
             # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, missing)
-        claims = [store_claim(connection, key, batch[key].goal, None, now, routes, changes) for key in sorted(batch)]
+        claims = [
+            store_claim(connection, key, batch[key].goal, None, claim_time, routes, changes) for key in sorted(batch)
+        ]
         changes.store(connection)
         return {claim.key: claim for claim in claims if claim is not None}
 
