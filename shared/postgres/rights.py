@@ -37,6 +37,7 @@ TABLES = {
     "reward_outbox": "SELECT INSERT UPDATE",
     "reward_queue_mark": "SELECT INSERT DELETE",
     "season_run": "SELECT INSERT UPDATE DELETE",
+    "selection": "SELECT INSERT UPDATE DELETE",
     "standing": "SELECT INSERT UPDATE",
     "tally": "SELECT INSERT UPDATE DELETE",
     "time_zone_data": "SELECT",

@@ -23,6 +23,8 @@ FILL = [
     " 0, 0, NULL, NULL, NULL, '{{}}', 0 FROM generate_series(1, {players}) p, generate_series(1, 4) s",
     "INSERT INTO assignment SELECT 'player ' || p, 'goal ' || g, true, NULL, 0"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) g",
+    "INSERT INTO selection SELECT 'player ' || p, 'challenge ' || c, timestamptz 'epoch', NULL, 0, '{{}}', '{{}}',"
+    " timestamptz 'epoch' FROM generate_series(1, {players}) p, generate_series(1, 2) c",
     "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch', 1"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
     "INSERT INTO standing SELECT 'player ' || p, 'lifetime', timestamptz 'epoch', scope, scope_id,"
@@ -70,6 +72,9 @@ SCANS = {
     "store_standings": {"standing_pkey"},
     "end_of_range": {"tally_pkey"},
     "prune_tallies": {"tally_pkey"},
+    "prune_selections": {"selection_pkey"},
+    "store_selection": {"selection_pkey"},
+    "find_selection_result": {"selection_pkey"},
     "count_challenges": {"tally_pkey", "assignment_pkey", "standing_pkey", "completion_pkey"},
     "find_adjustment": {"points_adjustment_pkey"},
     "list_adjustments": {"points_adjustment_pkey"},
@@ -121,6 +126,7 @@ ARBITERS = {
     "insert_player": "player_pkey",
     "merge_tallies": "tally_pkey",
     "store_assignment": "assignment_pkey",
+    "lock_selection": "selection_pkey",
     "insert_completions": "completion_pkey",
     "merge_standings": "standing_pkey",
     "insert_events_seen": "event_seen_pkey",
@@ -201,8 +207,8 @@ def test_existing_rows_are_detected_by_the_primary_key(crowded: Connection, name
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'completion', 'standing', 'points_adjustment',"
-        " 'reward_outbox', 'reward_queue_mark')"
+        " AND tablename IN ('player', 'tally', 'assignment', 'selection', 'completion', 'standing',"
+        " 'points_adjustment', 'reward_outbox', 'reward_queue_mark')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
     used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
@@ -212,7 +218,8 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
 def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     of_players = re.compile(
         r"\b(FROM|JOIN|INTO|UPDATE)"
-        r" (player|tally|assignment|completion|standing|points_adjustment|event_seen|reward_outbox|reward_queue_mark)\b"
+        r" (player|tally|assignment|selection|completion|standing|points_adjustment|event_seen|reward_outbox"
+        r"|reward_queue_mark)\b"
     )
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
     # The first always inserts a new key, the second is rolled back.

@@ -1,4 +1,4 @@
-"""The duty that deletes tallies of periods that are over for good.
+"""The duty that deletes tallies, and selections of pools, of periods that are over for good.
 
 Claims of past periods need stored completions alone, no event is accepted that old, and the rankings of the period are
 final. Only the count of players who have started a challenge looks at all periods: from then on it counts those who
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import HOUR, Instant
@@ -17,6 +18,7 @@ from shared.domain.schedules import Schedule
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tally_pruning
+from shared.postgres.goals import selections
 from shared.postgres.statistics import challenge_reports
 
 PRUNE_INTERVAL_S = 3_600.0
@@ -51,6 +53,15 @@ def prunable_before(
     return before if first_open is None else min(before, first_open)
 
 
+class PruningBounds(NamedTuple):
+    """The instants before which periods begin that are over for good."""
+
+    by_schedule: Mapping[str, Instant]
+    """By schedule text."""
+    by_challenge: Mapping[str, Instant]
+    """By challenge id."""
+
+
 class TallyPruning:
     """The duty of a process. However many processes have it, one prunes at a time."""
 
@@ -81,11 +92,11 @@ class TallyPruning:
                 for schedule in schedules
             }
             before = {text: instant for text, instant in found.items() if instant is not None}
-            return self._prune(holder, before) if before else 0
+            return self._prune(holder, PruningBounds(before, _of_challenges(catalogue, before))) if before else 0
 
         return self._database.transact(work, time.monotonic() + PRUNE_TIMEOUT_S)
 
-    def _prune(self, holder: Connection, before: Mapping[str, Instant]) -> int:
+    def _prune(self, holder: Connection, before: PruningBounds) -> int:
         deleted = 0
         while tally_pruning.lock(holder):
             started = time.monotonic()
@@ -101,7 +112,22 @@ class TallyPruning:
         return deleted
 
 
-def _prune_range(connection: Connection, after: str, before: Mapping[str, Instant]) -> tuple[str, int]:
-    """Prune the range of players that begins after a player; return the last player of the range and the number."""
+def _of_challenges(catalogue: Catalogue, before: Mapping[str, Instant]) -> dict[str, Instant]:
+    """Return the instants by the ids of challenges whose goals share one of the schedules, as those of a pool do."""
+    found: dict[str, Instant] = {}
+    for challenge in catalogue.challenges:
+        schedules = {goal.schedule.text for goal in challenge.goals}
+        if len(schedules) == 1 and (instant := before.get(schedules.pop())) is not None:
+            found[challenge.id] = instant
+    return found
+
+
+def _prune_range(connection: Connection, after: str, before: PruningBounds) -> tuple[str, int]:
+    """Prune the range of players that begins after a player.
+
+    Return the last player of the range and the number of tallies deleted.
+    """
     last = challenge_reports.end_of_range(connection, after, RANGE_TALLIES)
-    return last, tally_pruning.prune(connection, after, last, before)
+    if before.by_challenge:
+        selections.prune(connection, after, last, before.by_challenge)
+    return last, tally_pruning.prune(connection, after, last, before.by_schedule)

@@ -19,10 +19,12 @@ from shared.domain.tally import Tally, TallyKey
 from shared.operations.events.prune_tallies import MARGIN, RANGE_TALLIES, TallyPruning, prunable_before
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
+from shared.postgres.goals import selections
+from shared.postgres.goals.selections import SelectionKey
 from tests.support.database_contents import contents
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
-from tests.support.goals import catalogue_of, goal
+from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
 from tests.support.periods import period_of
 from tests.support.strategies import FIRST_DAY, KILLS
@@ -136,3 +138,15 @@ def test_a_prunable_period_is_past_its_claim_end_and_too_old_for_events(
     assert end is not None
     assert period.end is not None
     assert (period.start < before) == (end <= NOW and period.end + accepted_age + MARGIN <= NOW)
+
+
+def test_selections_of_days_whose_claims_have_ended_are_deleted(database: Database, database_url: str) -> None:
+    catalogue = catalogue_of(replace(goal("daily", target=1), schedule=DAILY))
+    keys = [SelectionKey("player", CHALLENGE_ID, period_of(DAILY, NOW - day * DAY).start) for day in range(20)]
+    lifetime, elsewhere = SelectionKey("player", CHALLENGE_ID), keys[-1]._replace(challenge_id="elsewhere")
+    for key in (*keys, lifetime, elsewhere):
+        database.autocommit(lambda connection, key=key: selections.lock(connection, key, None, NOW), soon())  # type: ignore[misc]
+    pruning(database).one_pass(catalogue, AGE, NOW)
+    with connected(database_url) as connection:
+        rows = connection.execute("SELECT user_id, challenge_id, microseconds(period_start) FROM selection").fetchall()
+    assert {SelectionKey(*row) for row in rows} == {*keys[:DAYS_KEPT], lifetime, elsewhere}

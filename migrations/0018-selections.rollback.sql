@@ -1,0 +1,2 @@
+ALTER TABLE assignment DROP COLUMN inactive_since;
+DROP TABLE selection;

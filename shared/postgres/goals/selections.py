@@ -1,0 +1,73 @@
+"""Selections in the database: what a player chose in a challenge and period, and by which requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
+from shared.postgres.arrays import int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.statements import statement
+
+_LOCK = statement("lock_selection")
+_STORE = statement("store_selection")
+_FIND_RESULT = statement("find_selection_result")
+_PRUNE = statement("prune_selections")
+
+
+class SelectionKey(NamedTuple):
+    """The key of a selection."""
+
+    user_id: str
+    challenge_id: str
+    period_start: Instant = LIFETIME_START
+    """The start of the pool's period; that of the lifetime for a challenge that is not a pool."""
+
+
+class StoredSelection(NamedTuple):
+    """A locked selection."""
+
+    goal_ids: tuple[str, ...] | None
+    """The selected goals of a pool; None if they are computed, and for other challenges."""
+    rerolls: int
+    """The number of goals that the player has replaced in this period."""
+    result: bytes | None
+    """The result that is stored under the request id; None if it is a new request."""
+
+
+def lock(connection: Connection, key: SelectionKey, request_id: str | None, now: Instant) -> StoredSelection:
+    """Lock a selection before any tally of the player, as the lock order demands, and return it.
+
+    `request_id` is the id of a request whose result may be stored.
+    """
+    goal_ids, rerolls, result = _LOCK.only_row(connection, *key, request_id, now)
+    return StoredSelection(None if goal_ids is None else tuple(goal_ids), rerolls, result)
+
+
+def store(
+    connection: Connection,
+    key: SelectionKey,
+    request_id: str,
+    result: bytes,
+    *,
+    goal_ids: Sequence[str] | None = None,
+    rerolls: int = 0,
+) -> None:
+    """Store a locked selection, and the result of the request that changed it. The 16 latest requests are kept."""
+    chosen = None if goal_ids is None else text_array(goal_ids)
+    _STORE.rows(connection, *key, chosen, rerolls, request_id, result)
+
+
+def find_result(connection: Connection, key: SelectionKey, request_id: str) -> bytes | None:
+    """Return the result that is stored under a request id; None if there is none."""
+    row = _FIND_RESULT.row(connection, *key, request_id)
+    return None if row is None else row[0]
+
+
+def prune(connection: Connection, after: str, last: str, before: Mapping[str, Instant]) -> None:
+    """Delete selections of a range of players whose period begins before an instant by challenge."""
+    challenge_ids = sorted(before)
+    befores = int_array([before[challenge_id] for challenge_id in challenge_ids])
+    _PRUNE.rows(connection, after, last, text_array(challenge_ids), befores)
