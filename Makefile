@@ -26,7 +26,7 @@ run: $(READY) ## Start Postgres, Valkey and both services with the demo catalogu
 	@$(BIN)/python -m devstack run
 
 .PHONY: demo
-demo: $(READY) ## Watch a scripted player against running services
+demo: $(READY) ## Watch a scripted player's first days and a week against running services
 	@$(BIN)/python -m demo
 
 .PHONY: test

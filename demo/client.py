@@ -10,13 +10,17 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import grpc
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from challenge.v1.event_service_pb2 import ReportEventsRequest
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_status import rpc_status
+
+from shared.rpc.carried_time import KEY
 
 CALL_TIMEOUT_S = 5.0
 OPTIONS = (
@@ -79,6 +83,9 @@ class Client:
         """Use `now` as the time of all of today's events, so that a demo across midnight still covers two days."""
         self.player = player
         self.now = now
+        """The present of the story."""
+        self.sets_time = False
+        """True if calls carry the present of the story; otherwise services have their own."""
         self.challenges = ChallengeServiceStub(challenge)
         self.statistics = StatisticsServiceStub(challenge)
         self.leaderboards = LeaderboardServiceStub(challenge)
@@ -90,12 +97,35 @@ class Client:
         outcome: R | Refusal
         started = time.perf_counter()
         try:
-            outcome = send(request, timeout=CALL_TIMEOUT_S)
+            outcome = send(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata if self.sets_time else None)
         except grpc.RpcError as error:
             outcome = Refusal.of(error)
         reply = Reply(type(request).__name__.removesuffix("Request"), time.perf_counter() - started, outcome)
         self.replies.append(reply)
         return reply
+
+    def set_time_if_allowed(self) -> bool:
+        """Let calls carry the present of the story from now on, if both services understand it; return whether they do.
+
+        Those that do not refuse the key before they look at the request.
+        """
+        calls: list[tuple[grpc.UnaryUnaryMultiCallable[Any, Any], Any]] = [
+            (self.challenges.ListChallenges, ListChallengesRequest()),
+            (self.events.ReportEvents, ReportEventsRequest()),
+        ]
+        self.sets_time = not any(self._refuses_time(send, request) for send, request in calls)
+        return self.sets_time
+
+    def _refuses_time(self, send: grpc.UnaryUnaryMultiCallable[Q, R], request: Q) -> bool:
+        try:
+            send(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        except grpc.RpcError as error:
+            return KEY in (error.details() or "")
+        return False
+
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return ((KEY, self.now.isoformat()),)
 
 
 @contextmanager

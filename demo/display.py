@@ -76,14 +76,14 @@ class Display:
 def summary(player: Player, replies: Sequence[Reply[Any]]) -> Group:
     """Return the end of the demo: the rewards with their grants, and the calls with their times."""
     rewards = _table("Goal", "Reward", "Grant")
-    for goal_id, claim in player.claims.items():
-        rewards.add_row(player.goals[goal_id].name, reward_words(claim.reward), claim.grant_id)
+    for claim in player.claims:
+        rewards.add_row(player.goals[claim.goal_id].name, reward_words(claim.reward), claim.grant_id)
     calls = _table("Call", "Times", "Median", "Slowest")
     for method, group in groupby(sorted(replies, key=lambda reply: reply.method), lambda reply: reply.method):
         seconds = [reply.seconds for reply in group]
         calls.add_row(method, str(len(seconds)), _milliseconds(median(seconds)), _milliseconds(max(seconds)))
     result = (
-        f"\n\n{player.completed} of {len(player.goals)} goals completed, {len(player.claims)} rewards claimed, "
+        f"\n\n{len(player.completed)} of {len(player.goals)} goals completed, {len(player.claims)} rewards claimed, "
         f"{len(replies)} calls made; every response was as expected.\n"
     )
     return Group(Text(result, "bold green"), rewards, "", calls)

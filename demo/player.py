@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from challenge.v1 import challenge_pb2
@@ -10,11 +10,14 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1 import statistics_service_pb2 as statistics_rpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from demo.client import Client, DemoFailed, Refusal
 
 NO_RANKING = "RANKING_UNAVAILABLE"
 """Reason of the error until the players are ranked for the first time."""
+
+_COMPLETED = (challenge_pb2.GOAL_STATE_COMPLETED, challenge_pb2.GOAL_STATE_CLAIMED)
 
 
 class Player:
@@ -23,8 +26,12 @@ class Player:
     def __init__(self, client: Client) -> None:
         """List the goals. Raise DemoFailed if the player has played before."""
         self._client = client
-        self.claims: dict[str, challenge_pb2.Claim] = {}
-        """All claims so far by goal id."""
+        to_monday = timedelta(days=7 - client.now.weekday())
+        self._monday = (client.now + to_monday).replace(hour=18, minute=0, second=0, microsecond=0)
+        self.claims: list[challenge_pb2.Claim] = []
+        """All claims so far."""
+        self.completed: set[str] = set()
+        """The goals that were completed when they were listed, by id."""
         self.challenges = self.look()
         if any(goal.progress for goal in self.goals.values()):
             raise self._not_new()
@@ -33,18 +40,13 @@ class Player:
         """List all challenges, and return them."""
         request = rpc.ListChallengesRequest(user_id=self._client.player)
         self.challenges = self._client.call(self._client.challenges.ListChallenges, request).accepted()
+        self.completed |= {goal.goal_id for goal in self.goals.values() if goal.state in _COMPLETED}
         return self.challenges
 
     @property
     def goals(self) -> Mapping[str, challenge_pb2.Goal]:
         """All goals by id, in the catalogue's order."""
         return _goals(self.challenges)
-
-    @property
-    def completed(self) -> int:
-        """The number of goals that are completed, whether or not their rewards are claimed."""
-        done = (challenge_pb2.GOAL_STATE_COMPLETED, challenge_pb2.GOAL_STATE_CLAIMED)
-        return sum(goal.state in done for goal in self.goals.values())
 
     def initialize(self) -> str:
         """Store the player, which activates all default goals."""
@@ -98,11 +100,13 @@ class Player:
         _expect("the goal", (goal_id, True), (goal.goal_id, goal.active))
         return f"active, at {goal.progress:,} of {goal.target:,}" if goal.progress else "active"
 
-    def claim(self, goal_id: str, request_id: str = "", *, refused: str = "", wait_s: float = 0.0) -> str:
+    def claim(
+        self, goal_id: str, request_id: str = "", *, refused: str = "", wait_s: float = 0.0, weekday: str = ""
+    ) -> str:
         """Claim a goal's reward, and wait for up to `wait_s` until it has reached the player.
 
         The claim must be `refused` for this reason, if there is one. With the `request_id` of an earlier claim, it must
-        be that claim.
+        be that claim. With a `weekday` the reward must be of a period that began on that day.
         """
         goal = self.goals[goal_id]
         request = rpc.ClaimRewardRequest(
@@ -116,21 +120,54 @@ class Player:
             _expect("the reason of ClaimReward's error", refused, reason)
             return refused
         claim = reply.accepted().claim
-        if request_id and goal_id in self.claims:
-            _expect("the grant", self.claims[goal_id].grant_id, claim.grant_id)
+        earlier = {each.grant_id for each in self.claims if each.goal_id == goal_id}
+        if request_id and earlier:
+            _expect("the grant", earlier, {claim.grant_id})
             return f"the same grant {claim.grant_id}"
-        _expect("the reward", reward_words(goal.reward), reward_words(claim.reward))
-        if claim.grant_id in {"", *(earlier.grant_id for earlier in self.claims.values())}:
-            raise DemoFailed(f"the grant id {claim.grant_id!r} is not new")
-        self.claims[goal_id] = claim
+        self._take(claim)
         state = challenge_pb2.ClaimState.Name(claim.state).removeprefix("CLAIM_STATE_")
-        return f"{reward_words(claim.reward)}, {state}, grant {claim.grant_id}"
+        if weekday:
+            _expect("the first day of the period", weekday, f"{claim.period_start.ToDatetime():%A}")
+        return f"{reward_words(claim.reward)}{weekday and f' of {weekday}'}, {state}, grant {claim.grant_id}"
 
-    def read_statistics(self, points: int, login_streak: int) -> str:
+    def claim_all(self, goal_ids: Sequence[str]) -> str:
+        """Claim all rewards that can be claimed, which must be those of these goals."""
+        request = rpc.ClaimAllRequest(user_id=self._client.player)
+        results = self._client.call(self._client.challenges.ClaimAll, request).accepted().results
+        new = [result.claim for result in results if result.newly_claimed]
+        _expect("the goals of the new claims", list(goal_ids), [claim.goal_id for claim in new])
+        for claim in new:
+            self._take(claim)
+        return f"{len(new)} new: {', '.join(reward_words(claim.reward) for claim in new)}"
+
+    def sleep(self, day: int, goal_id: str) -> str:
+        """Go on at 18:00 UTC of a day of next week, counted from Monday; return how long the goal's period lasts."""
+        self._client.now = self._monday + timedelta(days=day)
+        return f"{self.goals[goal_id].name} until {_moment(self._rotation(goal_id).current.end_time)}"
+
+    def name_zone(self, time_zone: str, goal_id: str) -> str:
+        """Name another time zone, which must not move the end of the goal's current period."""
+        before = self._rotation(goal_id)
+        self._client.call(
+            self._client.challenges.InitializePlayer,
+            rpc.InitializePlayerRequest(user_id=self._client.player, time_zone=time_zone, omit_goals=True),
+        ).accepted()
+        after = self._rotation(goal_id)
+        _expect("the current period", before.current, after.current)
+        return f"today ends {_moment(after.current.end_time)} as before, the next day {_moment(after.next.end_time)}"
+
+    def name_another_zone(self, time_zone: str) -> str:
+        """Name one more time zone, which must be refused for a while."""
+        request = rpc.InitializePlayerRequest(user_id=self._client.player, time_zone=time_zone, omit_goals=True)
+        response = self._client.call(self._client.challenges.InitializePlayer, request).accepted()
+        _expect("a refusal of the time zone", True, response.HasField("time_zone_refused"))
+        return f"not before {_moment(response.time_zone_refused.next_change_time)}"
+
+    def read_statistics(self, points: int, login_streak: int, completions: int) -> str:
         """Read the statistics, which must count every completed goal and every claimed reward."""
         request = statistics_rpc.GetPlayerStatsRequest(user_id=self._client.player)
         stats = self._client.call(self._client.statistics.GetPlayerStats, request).accepted().stats
-        _expect("the completed goals", self.completed, stats.total.completed)
+        _expect("the completed goals", completions, stats.total.completed)
         _expect("the claimed rewards", len(self.claims), stats.total.claimed)
         _expect("the points", points, stats.total.points)
         _expect("the login streak", login_streak, stats.current_login_streak)
@@ -150,6 +187,19 @@ class Player:
         _expect("the player", self._client.player, response.entry.user_id)
         return f"rank {response.entry.rank:,} of {response.state.size:,}"
 
+    def _rotation(self, goal_id: str) -> rpc.Rotation:
+        """Return the periods of a goal."""
+        request = rpc.GetRotationRequest(user_id=self._client.player)
+        schedules = self._client.call(self._client.challenges.GetRotation, request).accepted().schedules
+        return next(each for each in schedules if each.schedule_id == self.goals[goal_id].schedule_id)
+
+    def _take(self, claim: challenge_pb2.Claim) -> None:
+        """Add a new claim, whose reward must be that of its goal."""
+        _expect("the reward", reward_words(self.goals[claim.goal_id].reward), reward_words(claim.reward))
+        if claim.grant_id in {"", *(earlier.grant_id for earlier in self.claims)}:
+            raise DemoFailed(f"the grant id {claim.grant_id!r} is not new")
+        self.claims.append(claim)
+
     def _active(self) -> list[str]:
         return [goal_id for goal_id, goal in self.goals.items() if goal.active]
 
@@ -160,6 +210,11 @@ class Player:
 def reward_words(reward: challenge_pb2.Reward) -> str:
     """Return a reward such as `1,000 COINS`."""
     return f"{reward.quantity:,} {reward.reward_id}"
+
+
+def _moment(instant: Timestamp) -> str:
+    """Return an instant such as `Wed 15:00 UTC`."""
+    return f"{instant.ToDatetime():%a %H:%M} UTC"
 
 
 def _goals(listed: rpc.ListChallengesResponse) -> dict[str, challenge_pb2.Goal]:

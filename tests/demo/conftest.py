@@ -44,6 +44,7 @@ def _start(module: str, database_url: str, services: ExitStack) -> Callable[[], 
         **os.environ,
         "DATABASE_URL": database_url,
         "REDIS_URL": "",
+        "DEVELOPMENT_CLOCK": "true",
         "CATALOGUE": str(ROOT / "catalogues" / "demo.yaml"),
         **{f"{service}_{port}": "0" for service in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")},
     }

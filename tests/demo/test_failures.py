@@ -15,6 +15,9 @@ from demo.__main__ import main, play
 from demo.client import Client, DemoFailed
 from demo.script import Chapter, activate
 from devstack.ports import free_port
+from shared.catalogue.loader import load
+from tests.demo.conftest import ROOT
+from tests.support.services import game
 
 Demo = Callable[..., tuple[int, str]]
 
@@ -59,7 +62,7 @@ def test_a_goal_with_unexpected_progress_ends_the_demo_at_that_step(demo: Demo, 
     with grpc.insecure_channel(targets["EVENT_TARGET"]) as channel:
         EventServiceStub(channel).ReportEvent(rpc.ReportEventRequest(event=chest))
     sentence = (
-        "demo: step 18 of 42, “Picks Treasure Hunter”: progress must change to {}; it changes to {'open-3-chests': 1}\n"
+        "demo: step 18 of 60, “Picks Treasure Hunter”: progress must change to {}; it changes to {'open-3-chests': 1}\n"
     )
     assert demo("--player", "early") == (1, sentence)
 
@@ -78,6 +81,13 @@ def test_a_catalogue_that_lacks_a_goal_of_the_script_is_refused(targets: Mapping
         pytest.raises(DemoFailed, match="lacks no-such-goal"),
     ):
         play(Console(), Client(challenge, event, "other", datetime.now(UTC)), script, 0)
+
+
+def test_services_without_the_development_clock_are_played_without_the_week(database_url: str) -> None:
+    with game(database_url, load(ROOT / "catalogues" / "demo.yaml")) as running:
+        client = Client(running.channel, running.event_channel, "other", datetime.now(UTC))
+        assert not client.set_time_if_allowed()
+        assert not client.sets_time
 
 
 @pytest.mark.parametrize("pace", ["-1", "61", "nan", "slow"])

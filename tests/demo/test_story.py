@@ -12,7 +12,8 @@ import termios
 from collections.abc import Mapping
 from pathlib import Path
 
-from demo.script import POINTS_OF_ALL_GOALS, SCRIPT, goal_ids
+from demo.script import POINTS, SCRIPT, goal_ids
+from demo.week import POINTS_OF_A_DAY, POINTS_OF_A_WEEK, WEEK
 from shared.catalogue.loader import load
 from tests.demo.conftest import ROOT
 
@@ -43,9 +44,28 @@ STORY = (
     r"Claims Champion of the Arena +ClaimReward: 1 CHAMPION_BANNER, [A-Z]+, grant",
     r"Reads the statistics +GetPlayerStats: 195 points, 2-day streak",
     r"Looks for a place among all +GetPlayerRank: (rank|not ranked yet|no ranking yet)",
-    r"11 of 11 goals completed, 11 rewards claimed, 85 calls made",
+    r"Monday\n",
+    r"Comes back at 18:00 +GetRotation: Daily Duel until Tue 00:00 UTC",
+    r"Picks Star of the Week +SetGoalActive: active",
+    r"Wins two matches +ReportEvent: APPLIED, completes Daily Duel",
+    r"Tuesday: a new day\n",
+    r"Daily Duel starts again +GetRotation: Daily Duel until Wed 00:00 UTC",
+    r"Daily Duel: 0 of 2, not started",
+    rf"Claims yesterday's reward +ClaimReward: 25 COINS of Monday, [A-Z]+, grant {UUID}",
+    r"Travels to Tokyo +GetRotation: today ends Wed 00:00 UTC as before, the next day Wed 15:00 UTC",
+    r"Says Paris instead +InitializePlayer: not before Tue 18:00 UTC",
+    r"Wednesday, in Tokyo since 15:00\n",
+    r"Daily Duel until Thu 15:00 UTC",
+    r"Friday\n",
+    r"Wins two matches +ReportEvent: APPLIED, completes 2 goals",
+    r"Claims Star of the Week +ClaimReward: 1 STAR of Monday",
+    r"Claims everything +ClaimAll: 2 new: 25 COINS, 25 COINS",
+    r"Monday: a new week\n",
+    r"Star of the Week: 0 of 8, not started",
+    r"Reads the statistics +GetPlayerStats: 230 points, 0-day streak",
+    r"13 of 13 goals completed, 15 rewards claimed, 1\d\d calls made",
     r"High Score +1 SILVER_CHEST +(?P=grant)",
-    r"ReportEvent +16 +[\d.,]+ ms +[\d.,]+ ms",
+    r"ReportEvent +20 +[\d.,]+ ms +[\d.,]+ ms",
 )
 """Patterns that the output must match, in this order."""
 
@@ -67,13 +87,13 @@ def test_the_output_describes_every_step(targets: Mapping[str, str]) -> None:
             f"{STORY[end - 1]!r} is missing or out of order"
         )
     grants = re.findall(UUID, demo.stdout.partition("rewards claimed")[2])
-    assert len(set(grants)) == len(grants) == 11
+    assert len(set(grants)) == len(grants) == 15
 
 
 def test_the_script_has_every_goal_of_the_demo_catalogue() -> None:
     goals = load(ROOT / "catalogues" / "demo.yaml").goals
-    assert goal_ids(SCRIPT) == goals.keys()
-    assert sum(goal.points for goal in goals.values()) == POINTS_OF_ALL_GOALS
+    assert goal_ids([*SCRIPT, *WEEK]) == goals.keys()
+    assert sum(goal.points for goal in goals.values()) == POINTS + POINTS_OF_A_DAY + POINTS_OF_A_WEEK
 
 
 def test_a_terminal_of_80_columns_shows_goals_that_move(targets: Mapping[str, str], tmp_path: Path) -> None:
@@ -82,7 +102,7 @@ def test_a_terminal_of_80_columns_shows_goals_that_move(targets: Mapping[str, st
     assert "\x1b[1A" in shown, "the cursor never goes back up"
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
     assert max(map(len, lines)) <= 80
-    for words in ("Arena", "The Island", "Every Day", "GOAL_LOCKED", "11 of 11 goals completed"):
+    for words in ("Arena", "The Island", "Every Day", "GOAL_LOCKED", "13 of 13 goals completed"):
         assert any(words in line for line in lines), words
 
 
