@@ -98,7 +98,7 @@ event handler      {host}:{event.port}, metrics http://{host}:{event.metrics_por
 database           {database_url}
 cache              {redis_url}
 catalogue          {settings.catalogue}
-{_rewards(settings)}
+{_rewards(settings)}{_clock(settings)}
 
 Ctrl-C stops everything. Paste these lines into another terminal, in this folder, one after the other.
 
@@ -112,6 +112,12 @@ def _rewards(settings: DevstackSettings) -> str:
     return f"""\
 game               {settings.game_url}/ledger: the rewards it has given
                    curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
+
+
+def _clock(settings: DevstackSettings) -> str:
+    if not settings.callers_set_time:
+        return ""
+    return "\nclock              calls may carry their instant: -H 'challenge-development-time: 2026-12-31T18:00:00Z'"
 
 
 def _program(arguments: str, env: Mapping[str, str], *, colour: int, grace_s: float) -> Child:
