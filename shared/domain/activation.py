@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
-from shared.domain.progress import Assignment, PlayerView, goal_status, is_active, is_completed
+from shared.domain.progress import Assignment, Completion, PlayerView, goal_status, is_active, is_completed
 from shared.domain.schedules import LIFETIME
 
 
@@ -17,6 +17,14 @@ class Switch(NamedTuple):
     assignment: Assignment
     completed: bool
     """True if the tally already reaches the target and no completion is stored yet."""
+
+    def applied_to(self, view: PlayerView, goal: Goal) -> PlayerView:
+        """Return the player's view after the switch has been stored."""
+        before, assignment = view.assignments.get(goal.id), self.assignment
+        if assignment.active_since is None and before is not None:
+            assignment = assignment._replace(active_since=before.active_since)
+        completions = {**view.completions, goal.id: Completion(None)} if self.completed else view.completions
+        return view._replace(assignments={**view.assignments, goal.id: assignment}, completions=completions)
 
 
 def is_already_set(goal: Goal, active: bool, view: PlayerView) -> bool:
@@ -40,4 +48,4 @@ def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now
         frozen_in = None if period is None or goal.schedule == LIFETIME else period.start
         assignment = Assignment(False, None, status.progress, frozen_in)
         completed = status.completed
-    return Switch(assignment, completed and goal.id not in view.completions)
+    return Switch(assignment, completed and goal.id not in view.completions and view.period_of(goal) is not None)

@@ -10,7 +10,7 @@ from enum import Enum, auto
 import psycopg
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.connection import AnswerTimeout, ServerSilent
+from shared.postgres.bounded_waits import AnswerTimeout, ServerSilent
 
 
 class ContentRefused(Exception):

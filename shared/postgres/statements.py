@@ -36,6 +36,13 @@ class Statement:
         connection.took(self.name, time.monotonic() - started)
         return rows
 
+    def defer(self, connection: Connection, *parameters: object) -> None:
+        """Execute in the round trip of the transaction's next statement or of its COMMIT, and drop all rows.
+
+        An error is raised there, too.
+        """
+        connection.defer_prepared(self._key, self.text, parameters)
+
     def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
         """Execute, and return the first row, or None if there is none."""
         rows = self.rows(connection, *parameters)

@@ -16,6 +16,7 @@ from shared.postgres.statements import statement
 _T = TypeVar("_T")
 
 _STATUS = statement("transaction_status")
+_UNANSWERED = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT})
 
 
 class CommitUnknown(Exception):
@@ -42,20 +43,19 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
             with suppress(psycopg.Error):
                 connection.leave_transaction()
         raise
-    transaction_id = connection.transaction_id
-    if transaction_id is None:
-        # No statement was executed.
-        connection.leave_transaction()
-        return result
+    started = time.monotonic()
     try:
-        started = time.monotonic()
-        # Never cancelled: a cancelled COMMIT would leave open what became of it.
-        connection.run_script(b"COMMIT", cancellable=False)
-        connection.took("commit", time.monotonic() - started)
+        connection.commit_transaction()
     except psycopg.Error as error:
-        if classify(error) in (Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT):
+        transaction_id = connection.transaction_id
+        if transaction_id is not None and classify(error) in _UNANSWERED:
             raise CommitUnknown(transaction_id, result) from error
+        with suppress(psycopg.Error):
+            # A deferred statement has failed, and the transaction is still open.
+            connection.leave_transaction()
         raise
+    if connection.transaction_id is not None:
+        connection.took("commit", time.monotonic() - started)
     return result
 
 

@@ -151,7 +151,11 @@ class System:
         }
 
     def set_active(self, player: str, goal: Goal, active: bool) -> None:
-        set_goal_active(self.database, self.catalogue, self.prefix + player, goal, active, self.now, soon())
+        user_id = self.prefix + player
+        computed = set_goal_active(self.database, self.catalogue, user_id, goal, active, self.now, soon())
+        stored = view_player(self.database, user_id, soon(), current_periods(self.catalogue, self.now))
+        assert goal_status(goal, computed, self.catalogue) == goal_status(goal, stored, self.catalogue)
+        assert computed.periods == stored.periods
 
     def claim(self, player: str, goal: Goal) -> type[ChallengeError] | Instant:
         """Return why the claim is refused, or the start of the claimed period."""

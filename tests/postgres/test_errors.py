@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.connection import AnswerTimeout, ServerSilent
+from shared.postgres.bounded_waits import AnswerTimeout, ServerSilent
 from shared.postgres.sqlstates import Failure, classify, to_domain
 
 MEANINGS = {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from shared.domain.errors import DeadlineExceeded
 from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY
+from shared.domain.progress import is_active
+from shared.operations.goals.activate import set_goal_active
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.sqlstates import ContentRefused
@@ -50,6 +53,49 @@ def test_a_flush_begins_with_its_first_statement(database_url: str) -> None:
             before = round_trips.count
             assert report(database, event_id) is verdict
             assert round_trips.count - before == expected, event_id
+
+
+def test_an_activation_takes_two_round_trips(database_url: str) -> None:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+
+        def switch(goal_id: str, active: bool) -> int:
+            before = round_trips.count
+            view = set_goal_active(database, CATALOGUE, "player", CATALOGUE.goals[goal_id], active, NOW, soon())
+            assert is_active(CATALOGUE.goals[goal_id], view.assignments.get(goal_id), None) is active
+            return round_trips.count - before
+
+        round_trips = RoundTrips()
+        for prepares in (False, True):
+            switch("kill 1", prepares)
+        report(database, "prepares")
+        proxy.drop_reply(after=round_trips)
+        assert switch("kill 5", False) == 2
+        assert switch("kill 5", True) == 2
+        # Nothing is stored: the second one rolls back.
+        assert switch("kill 5", True) == 2
+        switch("kill 5", False)
+        for number in range(4):
+            report(database, f"completes nothing while the goal is inactive {number}")
+        # Lock and read; choice and completion; standings; COMMIT.
+        assert switch("kill 5", True) == 4
+
+
+def test_a_deferred_statement_fails_where_the_next_one_is_executed(database_url: str) -> None:
+    """Nothing is committed, and the connection serves the next transaction."""
+
+    def fail(connection: Connection, *, then: Callable[[Connection], object]) -> None:
+        TRANSACTION_STATUS.defer(connection, "no number")
+        then(connection)
+
+    with opened(database_url, pool_size=1) as database:
+        backend = database.autocommit(lambda connection: connection.info.backend_pid, soon())
+        for then in (nothing, by_script, by_cursor, FIRST_DAY_OF_THE_LEDGER.value):
+            with pytest.raises(ContentRefused):
+                database.transact(partial(fail, then=then), soon())
+            with pytest.raises(ContentRefused):
+                database.autocommit(partial(fail, then=then), soon())
+            assert database.transact(by_script, soon()) == "done"
+        assert database.autocommit(lambda connection: connection.info.backend_pid, soon()) == backend
 
 
 def nothing(_connection: Connection) -> str:

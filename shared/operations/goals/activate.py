@@ -10,44 +10,52 @@ from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.standings import record_of
-from shared.domain.tally import Tally, TallyKey
-from shared.operations.goals.view_player import view_player
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
-from shared.postgres.goals import assignments, players
+from shared.postgres.goals import assignments, player_goals
 
 
 def set_goal_active(
     database: Database, catalogue: Catalogue, user_id: str, goal: Goal, active: bool, now: Instant, deadline: float
 ) -> PlayerView:
-    """Make the goal active or inactive, and return the resulting view. Write nothing if it is already set.
+    """Make the goal active or inactive, and return the resulting view of it. Write nothing if it is already set.
 
-    The choice holds across periods. What it freezes or completes, it does in the current period.
+    The view has the status of this goal alone. The choice holds across periods. What it freezes or completes, it does
+    in the current period. A switch that completes nothing takes two round trips.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
 
     def store_switch(connection: Connection) -> PlayerView:
-        # Merging an empty tally locks it, so no event or other switch of this goal comes between read and write. Every
-        # event changes the tally of the lifetime, whatever periods it counts for.
-        tallies.merge(connection, {TallyKey(user_id, goal.stat): Tally()})
-        view = players.read(connection, user_id, current).view
+        # No event or other switch of this goal comes between read and write. Every event changes the tally of the
+        # lifetime, whatever periods it counts for.
+        tallies.lock(connection, user_id, goal.stat)
+        view = player_goals.read(connection, user_id, goals, current)
         if is_already_set(goal, active, view):
-            return view
-        assignment, completed = switch(goal, active, view, catalogue, now)
-        assignments.store(connection, user_id, goal.id, assignment)
+            raise _AlreadySet(view)
+        switched = switch(goal, active, view, catalogue, now)
+        assignments.store(connection, user_id, goal.id, switched.assignment)
         period = view.period_of(goal)
-        if completed and period is not None:
+        if switched.completed and period is not None:
             key = CompletionKey(user_id, goal.id, period.start, 1)
             changes = StandingChanges(catalogue)
-            changes.complete(connection, {key: record_of(goal, None, assignment.active_since, period.start)})
+            changes.complete(connection, {key: record_of(goal, None, switched.assignment.active_since, period.start)})
             changes.store(connection)
-        return players.read(connection, user_id, current).view
+        return switched.applied_to(view, goal)
 
     current = current_periods(catalogue, now)
-    view = view_player(database, user_id, deadline, current)
-    if is_already_set(goal, active, view):
-        return view
-    return database.transact(store_switch, deadline)
+    goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
+    try:
+        return database.transact(store_switch, deadline)
+    except _AlreadySet as already_set:
+        return already_set.view
+
+
+class _AlreadySet(Exception):
+    """Nothing is to be stored, the tally that was locked included."""
+
+    def __init__(self, view: PlayerView) -> None:
+        super().__init__()
+        self.view = view

@@ -17,6 +17,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _MERGE = statement("merge_tallies")
+_LOCK = statement("lock_tally")
 _SOURCES = {source.value: source for source in Source}
 STATS_CACHED_MAX = 4_096
 """More stats than any game counts."""
@@ -87,7 +88,6 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_tim
     """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends.
 
     Leaderboards rank by more than the measures. With `with_times` that is returned, too; otherwise it is None.
-    Merging the identity `Tally()` locks a row, creates it if it is missing, and changes nothing that it counts.
     """
     keys = sorted(tallies)
     values = [tallies[key] for key in keys]
@@ -112,6 +112,11 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_tim
     )
     # Rows are not converted further: of a thousand, hardly any completes a goal.
     return list(map(MergedTally._make, rows))
+
+
+def lock(connection: Connection, user_id: str, stat: Stat) -> None:
+    """Lock the player's lifetime tally of a stat until the transaction ends, before the next statement is executed."""
+    _LOCK.defer(connection, user_id, stat.source.value, stat.code)
 
 
 @lru_cache(STATS_CACHED_MAX)

@@ -70,3 +70,11 @@ RETURNING
     CASE WHEN $16 THEN microseconds(highest_time) END,
     CASE WHEN $16 THEN upper(days) - 1 END,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
+
+-- name: lock_tally
+-- Lock a player's lifetime tally of a stat until the transaction ends, and store an empty one if there is none. A row for
+-- which the condition is false is locked all the same, and no new version of it is written.
+-- $1 user_id, $2 source, $3 stat_code
+INSERT INTO tally AS stored (user_id, source, stat_code, schedule, period_start, sum, events, days, day_count)
+VALUES ($1, $2, $3, 'lifetime', timestamptz 'epoch', 0, 0, '{}', 0)
+ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET sum = stored.sum WHERE false;

@@ -43,5 +43,5 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
 
 
 def store(connection: Connection, user_id: str, goal_id: str, assignment: Assignment) -> None:
-    """Store a player's choice; a missing `active_since` keeps the stored one."""
-    _STORE.rows(connection, user_id, goal_id, *assignment)
+    """Store a player's choice by the next round trip; a missing `active_since` keeps the stored one."""
+    _STORE.defer(connection, user_id, goal_id, *assignment)

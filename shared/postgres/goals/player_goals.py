@@ -1,0 +1,74 @@
+"""Some goals of a player in the database: what their status depends on, and nothing else of the player."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from shared.domain.current_periods import CurrentPeriods, Range
+from shared.domain.goal import Goal
+from shared.domain.periods import LIFETIME_START
+from shared.domain.progress import Completion, PlayerView
+from shared.domain.schedules import LIFETIME
+from shared.postgres.arrays import filled, int_array, text_array
+from shared.postgres.connection import Connection
+from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of, zones_of
+from shared.postgres.statements import statement
+
+_READ = statement("read_player_goals")
+_LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)
+
+
+def read(connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> PlayerView:
+    """Return a view of the player that has the status of these goals, as of the lifetime and the current periods.
+
+    The goals that they require must be among them.
+    """
+    ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
+    wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
+    # Two rows of one tally would be one tally twice.
+    tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
+    completions = sorted({starts for _, starts in wanted})
+    schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
+    time_zones, zone_times, ever, *arrays = _READ.only_row(
+        connection,
+        user_id,
+        text_array([goal.id for goal in goals]),
+        text_array(schedules),
+        int_array(firsts),
+        int_array(lasts),
+        text_array(sources),
+        text_array(codes),
+        int_array([starts.first for starts in completions]),
+        int_array([starts.last for starts in completions]),
+        text_array(current.required_ever),
+    )
+    time_zone, *zone_names = time_zones or (None,)
+    zones = zones_of(time_zone, zone_times, zone_names)
+    periods = current.of_player(zones)
+    columns = filled(arrays)
+    starts = {goal.id: LIFETIME_START if goal.schedule == LIFETIME else periods.starts.get(goal.id) for goal in goals}
+    lifetime, by_period = _divided(columns[:9])
+    return PlayerView(
+        tallies_of(*lifetime[:7]),
+        assignments_of(*columns[9:14]),
+        {
+            goal_id: Completion(*times)
+            for goal_id, *times, start in zip(*columns[14:], strict=True)
+            if start == starts[goal_id]
+        },
+        period_tallies_of(periods, *by_period),
+        periods.periods,
+        periods.ended,
+        frozenset(ever or ()),
+        zones,
+    )
+
+
+def _divided(columns: Sequence[Sequence[Any]]) -> tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]:
+    """Return the columns of the lifetime's tallies, and those of tallies of periods."""
+    rows = list(zip(*columns, strict=True))
+    lifetime = [row for row in rows if row[7] == LIFETIME.text]
+    others = [row for row in rows if row[7] != LIFETIME.text]
+    nothing: Sequence[Sequence[Any]] = [()] * len(columns)
+    return list(zip(*lifetime, strict=True)) or nothing, list(zip(*others, strict=True)) or nothing

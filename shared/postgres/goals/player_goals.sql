@@ -1,0 +1,69 @@
+-- name: read_player_goals
+-- Return what the status of a few goals of a player depends on, in one round trip and one row: their tallies, choices and
+-- completions, each of their columns an array, null where there are no rows. Everything is looked up by full primary keys
+-- or their prefixes, so the cost does not depend on what else is stored of the player.
+-- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
+-- $1 user_id, $2 goal_ids, $3 schedules, $4 first_starts, $5 last_starts, $6 sources and $7 stat_codes of tallies,
+-- $8 first_starts and $9 last_starts of completions, $10 goal_ids of which it matters whether they ever were completed
+SELECT
+    (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
+    (SELECT zone_times FROM player WHERE user_id = $1),
+    (
+        SELECT array_agg(goal_id)
+        FROM unnest($10::text[]) AS required (goal_id)
+        WHERE EXISTS (
+            SELECT FROM completion
+            WHERE user_id = $1
+                AND completion.goal_id = required.goal_id
+                AND period_start <> timestamptz 'epoch'
+            OFFSET 0
+        )
+    ),
+    tallies.*,
+    assignments.*,
+    completions.*
+FROM (
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
+        array_agg(schedule), array_agg(microseconds(period_start))
+    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS wanted (
+        wanted_schedule, first_start, last_start, wanted_source, wanted_code
+    )
+    CROSS JOIN LATERAL (
+        SELECT * FROM tally
+        WHERE user_id = $1
+            AND schedule = wanted_schedule
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
+            AND source = wanted_source
+            AND stat_code = wanted_code
+        OFFSET 0
+    ) AS tally
+) AS tallies,
+(
+    SELECT
+        array_agg(goal_id), array_agg(active),
+        array_agg(microseconds(active_since)),
+        array_agg(frozen_progress),
+        array_agg(microseconds(frozen_period_start))
+    FROM assignment
+    WHERE user_id = $1 AND goal_id = ANY ($2::text[])
+) AS assignments,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time)),
+        array_agg(microseconds(period_start))
+    FROM unnest($8::bigint[], $9::bigint[]) AS current (first_start, last_start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM completion
+        WHERE user_id = $1
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
+            AND goal_id = ANY ($2::text[])
+            AND occurrence = 1
+        OFFSET 0
+    ) AS completion
+) AS completions;
