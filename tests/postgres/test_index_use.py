@@ -63,6 +63,7 @@ SCANS = {
         "completion_pkey",
         "completion_of_goal",
     },
+    "read_player_goals": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "completion_of_goal"},
     "read_player_statistics": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},
@@ -125,6 +126,7 @@ SCANS_ACROSS_PLAYERS = {
 ARBITERS = {
     "insert_player": "player_pkey",
     "merge_tallies": "tally_pkey",
+    "lock_tally": "tally_pkey",
     "store_assignment": "assignment_pkey",
     "lock_selection": "selection_pkey",
     "insert_completions": "completion_pkey",
@@ -177,6 +179,14 @@ def test_periods_are_read_by_their_starts_and_past_ones_are_not_visited(crowded:
     for each in conditions:
         in_range = "period_start >= " in each and "period_start <= " in each
         assert "schedule = 'lifetime'" in each or "period_start = " in each or in_range
+
+
+def test_a_few_goals_are_read_by_full_keys(crowded: Connection) -> None:
+    nodes = plan_nodes(crowded, "read_player_goals")
+    (tally,) = [node["Index Cond"] for node in nodes if node.get("Index Name") == "tally_pkey"]
+    assert all(column in tally for column in ("schedule", "period_start", "source", "stat_code"))
+    for completion in [node["Index Cond"] for node in nodes if node.get("Index Name") == "completion_pkey"]:
+        assert all(column in completion for column in ("period_start", "goal_id", "occurrence"))
 
 
 @pytest.mark.parametrize("name", SCANS_BY_THE_VIEW)

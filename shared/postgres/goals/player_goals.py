@@ -28,7 +28,6 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
     wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
     # Two rows of one tally would be one tally twice.
     tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
-    completions = sorted({starts for _, starts in wanted})
     schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
     time_zones, zone_times, ever, *arrays = _READ.only_row(
         connection,
@@ -39,9 +38,10 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         int_array(lasts),
         text_array(sources),
         text_array(codes),
-        int_array([starts.first for starts in completions]),
-        int_array([starts.last for starts in completions]),
-        text_array(current.required_ever),
+        text_array([goal.id for goal, _ in wanted]),
+        int_array([starts.first for _, starts in wanted]),
+        int_array([starts.last for _, starts in wanted]),
+        text_array([goal.id for goal in goals if goal.id in current.required_ever]),
     )
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)

@@ -4,13 +4,14 @@
 -- or their prefixes, so the cost does not depend on what else is stored of the player.
 -- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
 -- $1 user_id, $2 goal_ids, $3 schedules, $4 first_starts, $5 last_starts, $6 sources and $7 stat_codes of tallies,
--- $8 first_starts and $9 last_starts of completions, $10 goal_ids of which it matters whether they ever were completed
+-- $8 goal_ids, $9 first_starts and $10 last_starts of completions, $11 goal_ids of which it matters whether they ever were
+-- completed
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
     (
         SELECT array_agg(goal_id)
-        FROM unnest($10::text[]) AS required (goal_id)
+        FROM unnest($11::text[]) AS required (goal_id)
         WHERE EXISTS (
             SELECT FROM completion
             WHERE user_id = $1
@@ -56,13 +57,22 @@ FROM (
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
         array_agg(microseconds(period_start))
-    FROM unnest($8::bigint[], $9::bigint[]) AS current (first_start, last_start)
+    FROM unnest($8::text[], $9::bigint[], $10::bigint[]) AS wanted (wanted_goal, first_start, last_start)
     CROSS JOIN LATERAL (
+        -- A range of starts keeps the rest of the key from bounding the scan, so a single one is looked up alone.
         SELECT * FROM completion
-        WHERE user_id = $1
+        WHERE first_start = last_start
+            AND user_id = $1
+            AND period_start = instant(first_start)
+            AND goal_id = wanted_goal
+            AND occurrence = 1
+        UNION ALL
+        SELECT * FROM completion
+        WHERE first_start < last_start
+            AND user_id = $1
             AND period_start >= instant(first_start)
             AND period_start <= instant(last_start)
-            AND goal_id = ANY ($2::text[])
+            AND goal_id = wanted_goal
             AND occurrence = 1
         OFFSET 0
     ) AS completion
