@@ -19,8 +19,8 @@ from shared.operations.catalogue.catalogue_record import conflicts_with_record, 
 from shared.operations.database_probe import probe_database
 from shared.postgres.database import Database
 from shared.rpc.response_sizes import size_warnings
+from shared.runtime.address_checks import AddressInvalid, check_address
 from shared.runtime.clock import system_clock
-from shared.runtime.database_address import AddressInvalid, check_address
 
 
 @click.group()

@@ -27,8 +27,7 @@ from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
-from shared.wiring.leaderboard_cache import open_leaderboard_cache
-from shared.wiring.leaderboard_periods_duty import start_period_maintenance
+from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.tally_pruning_duty import start_tally_pruning
 
 NAME = "event_handler"
@@ -86,7 +85,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         return present if horizon.known else present._replace(confirmed=False)
 
     flusher = EventFlusher(database, telemetry, score_writer, keep_content=settings.events.keep_content)
-    group_commit = GroupCommit(flusher, buffer_events_max=settings.events.buffer_events_max)
+    group_commit = GroupCommit(flusher.flush, buffer_events_max=settings.events.buffer_events_max)
     telemetry.watch(group_commit)
     group_commit.start()
     process.lifecycle.on_stop("writer", lambda: group_commit.close(LAST_BATCH_S), timeout_s=LAST_BATCH_S + 0.5)

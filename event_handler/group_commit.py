@@ -10,12 +10,13 @@ version judges a call from its acceptance to its answer.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from operator import attrgetter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
-from event_handler.submission import Submission
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Event, Outcome
@@ -39,27 +40,57 @@ Answer: TypeAlias = Sequence[Outcome] | ChallengeError
 """The result for one caller: an outcome for each of its events, or the error that its call ends in."""
 
 
-class Flusher(Protocol):
-    """Commits batches of events."""
+Flush: TypeAlias = Callable[[Catalogue, Sequence[Event], float], Sequence[Outcome | None]]
+"""Commits events that the catalogue has accepted, by a deadline in monotonic seconds.
 
-    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
-        """Commit events that `judged_by` has accepted, by a deadline in monotonic seconds.
+Returns one outcome per event, in order; None where it is unknown."""
 
-        Return one outcome per event, in order; None where it is unknown.
+
+class Submission:
+    """Events that wait for their commit, and the thread that waits with them."""
+
+    __slots__ = ("_answer", "_done", "deadline", "events", "judged_by")
+
+    def __init__(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> None:
+        """`judged_by` is the catalogue that has accepted the events; `deadline` is in monotonic seconds."""
+        self.judged_by = judged_by
+        self.events = events
+        self.deadline = deadline
+        self._answer: Sequence[Outcome] | ChallengeError = ()
+        # A bare lock is the cheapest thing that one thread can wait on and another can release.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def answer(self, answer: Sequence[Outcome] | ChallengeError) -> None:
+        """Wake the caller: the events are committed with these outcomes, or an error says why that is not known."""
+        self._answer = answer
+        self._done.release()
+
+    def wait(self) -> Sequence[Outcome]:
+        """Wait for the commit, and return the outcomes, one per event, in order.
+
+        Raise the error that the flush ended in, or `DeadlineExceeded`, after which the events may still be committed.
         """
+        if not self._done.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
+            raise DeadlineExceeded("the events were not committed in time; the outcome is unknown")
+        answer = self._answer
+        if isinstance(answer, ChallengeError):
+            # Each caller raises a copy: all callers of a batch share the error, and a traceback grows.
+            raise copy(answer) from answer
+        return answer
 
 
 class GroupCommit(BatchingWriter[Submission, list[Answer]]):
     """The buffer of the event handler and the thread that commits it."""
 
-    def __init__(self, flusher: Flusher, *, buffer_events_max: int) -> None:
+    def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
         super().__init__(
             "writer",
             size_max=buffer_events_max,
             batch_size_max=FLUSH_EVENTS_MAX,
             group_of=attrgetter("judged_by"),
         )
-        self._flusher = flusher
+        self._flush = flush
 
     def submit(
         self, judged_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
@@ -97,7 +128,7 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
         latest = max(submission.deadline for submission in batch)
         deadline = min(max(latest, now + FLUSH_DEADLINE_MIN_S), now + FLUSH_DEADLINE_MAX_S)
         try:
-            outcomes = self._flusher.flush(batch[0].judged_by, events, deadline)
+            outcomes = self._flush(batch[0].judged_by, events, deadline)
         except ChallengeError as error:
             return [error] * len(batch)
         except Exception:

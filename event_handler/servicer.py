@@ -9,9 +9,8 @@ from typing import NamedTuple
 import grpc
 from challenge.v1 import event_service_pb2 as rpc
 
-from event_handler.group_commit import GroupCommit
+from event_handler.group_commit import GroupCommit, Submission
 from event_handler.pipeline import Answer, Pipelines
-from event_handler.submission import Submission
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import AcceptanceWindow, judge
 from shared.domain.catalogue import Catalogue

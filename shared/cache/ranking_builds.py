@@ -16,8 +16,7 @@ import redis
 from shared.cache.keys import BUILD_TTL_S, MARKER, RANKING_TTL_S, RankingKeys
 from shared.cache.ranking_cache import PUT, put_arguments
 from shared.cache.ranking_markers import RankingMarkers, Trusted
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
-from shared.cache.scripts import Argument, Script
+from shared.cache.redis import Argument, Cache, CacheRefused, CacheUnavailable, Script
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey, Score

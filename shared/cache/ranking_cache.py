@@ -11,8 +11,7 @@ from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.keys import MARKER, RANKING_TTL_S, KeySpace, RankingKeys
 from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
 from shared.cache.ranking_markers import RankingMarkers, Trusted
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
-from shared.cache.scripts import Argument, Script
+from shared.cache.redis import Argument, Cache, CacheRefused, CacheUnavailable, Script
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.rankings import Ranked, RankedPage

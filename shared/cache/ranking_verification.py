@@ -10,8 +10,7 @@ import redis
 from shared.cache.keys import MARKER
 from shared.cache.members import SORT_KEY_BYTES, member_of, version_in
 from shared.cache.ranking_cache import Untrusted
-from shared.cache.redis import Cache
-from shared.cache.scripts import Script
+from shared.cache.redis import Cache, Script
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import Score
 

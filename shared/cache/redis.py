@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from shared.cache.deadline_socket import bounded, connection_class
@@ -183,3 +185,24 @@ def _select(connection: Any, number: int) -> None:
         connection.read_response()
     except redis.ResponseError as error:
         raise _DatabaseRefused(f"Redis refuses the database {number} that REDIS_URL names: {error}") from error
+
+
+_FOLDER = Path(__file__).with_name("lua")
+
+Argument = str | bytes | int
+
+
+class Script:
+    """One script. Redis caches it after its first run."""
+
+    def __init__(self, name: str) -> None:
+        """Load the script from the file `lua/<name>.lua`."""
+        self._text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+        self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(self, client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """Run the script and return its result."""
+        try:
+            return client.evalsha(self._digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return client.eval(self._text, len(keys), *keys, *arguments)

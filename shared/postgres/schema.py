@@ -22,7 +22,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.migrations import MIGRATIONS
 from shared.postgres.statements import statement
 from shared.postgres.time_zone_data import record_time_zones
-from shared.runtime.database_address import resolve
+from shared.runtime.address_checks import resolve
 
 ROLES = MIGRATIONS.parent / "deploy" / "roles.sql"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from shared.runtime.database_address import resolve
+from shared.runtime.address_checks import resolve
 
 SESSION_OPTIONS = {
     # Plan once per connection, not once per call: planning the merge costs more than running it for one row.

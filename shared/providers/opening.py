@@ -1,15 +1,38 @@
-"""Construction of providers from the settings."""
+"""Construction of providers from the settings, and the provider for development, which only logs."""
 
 from __future__ import annotations
 
+import logging
+
 from shared.domain.goal import RewardType
-from shared.domain.grants import Provider, Routes
+from shared.domain.grants import Answer, Delivery, Granted, Provider, Routes
 from shared.providers.game_service import GameServiceProvider
-from shared.providers.log_only import LogOnlyProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
 from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings
 from shared.runtime.start_refused import StartRefused
+
+log = logging.getLogger(__name__)
+
+
+class LogOnlyProvider:
+    """A provider that only writes to the log."""
+
+    def grant(self, delivery: Delivery) -> Answer:
+        """Log the grant and report it as granted."""
+        reward = delivery.reward
+        log.info(
+            "grant logged, not delivered",
+            extra={"grant_id": delivery.grant_id, "reward": f"{reward.quantity} {reward.type} {reward.id}"},
+        )
+        return Granted()
+
+    def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
+        """Return None: nothing is remembered."""
+        return None
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def routes_of(settings: RewardSettings) -> Routes:

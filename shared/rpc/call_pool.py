@@ -25,7 +25,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 log = logging.getLogger(__name__)
 
@@ -145,11 +147,11 @@ class CallPool(ThreadPoolExecutor):
             if self._in_use >= self._threads_max or not (self._idle or self._add_worker()):
                 self._waiting.append(_Waiting(time.monotonic(), run))
                 self._call_waits.notify()
-                return _SUBMITTED
+                return SUBMITTED
             worker = self._idle.pop()
             self._in_use += 1
         worker.assign(run)
-        return _SUBMITTED
+        return SUBMITTED
 
     def close(self) -> None:
         """Wait until all calls have ended. Nothing may be submitted afterwards."""
@@ -234,8 +236,9 @@ def _run(call: Callable[[], object]) -> None:
         log.exception("unhandled exception in the gRPC server, outside of a method")
 
 
-_SUBMITTED: Future[Any] = Future()
-_SUBMITTED.set_result(None)
+SUBMITTED: Future[Any] = Future()
+SUBMITTED.set_result(None)
+"""The future of every submitted call: it is shared and says nothing about the call, which reports its own outcome."""
 
 
 class InlineExecutor(ThreadPoolExecutor):
@@ -249,3 +252,9 @@ class InlineExecutor(ThreadPoolExecutor):
         ended: Future[Any] = Future()
         ended.set_result(fn(*args, **kwargs))
         return ended
+
+
+def run_in(pool: ThreadPoolExecutor, method: M) -> M:
+    """Have gRPC run a method in a pool of its own, for which it looks for this attribute. Return the method."""
+    method.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return method

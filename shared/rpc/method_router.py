@@ -9,10 +9,9 @@ from typing import NoReturn, TypeAlias
 import grpc
 
 from shared.domain.errors import ChallengeError
-from shared.rpc.call_pool import InlineExecutor
+from shared.rpc.call_pool import InlineExecutor, run_in
 from shared.rpc.call_telemetry import MethodTelemetry
 from shared.rpc.carried_time import carries_time
-from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 
 INLINE = InlineExecutor()
@@ -72,4 +71,4 @@ class Refusal:
             self.refuse(context)
 
         # Whatever the method expects: a stream of requests is handed over before the first has arrived.
-        return grpc.stream_unary_rpc_method_handler(PooledMethod(refuse, INLINE))
+        return grpc.stream_unary_rpc_method_handler(run_in(INLINE, refuse))

@@ -1,6 +1,6 @@
 """Calls that wait for their caller: for a request that has not arrived, or for a response to be read.
 
-A call without a request holds no thread (`shared.rpc.request_receiver`), only memory, and not for long:
+A request is received before its call gets a thread. A call without a request holds only memory, and not for long:
 
 - A call whose request has not arrived within its limit is ended.
 - Beyond `BODIES_MAX` waiting calls, the longest waiting ones of the connection with the most of them are ended, if they
@@ -18,17 +18,19 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
+from typing import Any, Final
 
 import grpc
 
 from shared.domain.errors import Overloaded, RequestTimedOut
 from shared.rpc.accepted_connections import AcceptedConnections
+from shared.rpc.call_pool import SUBMITTED
 from shared.rpc.grpc_internals import ServerCall
-from shared.rpc.held_calls import HeldCalls
 from shared.rpc.statuses import status_of
-from shared.rpc.unread_responses import UnreadResponses
+from shared.rpc.unread_responses import HeldCalls, UnreadResponses
 from shared.runtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -158,3 +160,40 @@ class OpenCalls:
             self._make_room(now)
         self._unread.bound(now, list(self._open))
         self._held.look(now)
+
+
+NO_REQUEST: Final = b"\0no request"
+"""Stands for the request of a call that ended without one. Compared by identity: a request is another object."""
+
+
+class RequestReceiver(ThreadPoolExecutor):
+    """The executor of a method with one request. It receives the request, then submits the call to a pool.
+
+    gRPC submits a call with a function that waits for the request in the call's thread. That function is replaced by
+    one that returns the received request. The function that encodes the response is replaced by one that also counts
+    its bytes.
+    """
+
+    def __init__(self, calls: OpenCalls, pool: ThreadPoolExecutor, timeout_s: float) -> None:
+        """`timeout_s` is the time in which the request must arrive."""
+        # An executor has at least one thread. It is never started.
+        super().__init__(1)
+        self._calls = calls
+        self._pool = pool
+        self._timeout_s = timeout_s
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **_kwargs: Any) -> Future[Any]:
+        """Receive the request of a call. The returned future is shared and says nothing about this call."""
+        respond, rpc_event, state, behavior, _wait_for_request, parse, serialize = args
+        call = ServerCall(rpc_event, state)
+
+        def received(raw: bytes | None) -> None:
+            if self._calls.received(call):
+                request = NO_REQUEST if raw is None else raw
+                self._pool.submit(fn, respond, rpc_event, state, behavior, lambda: request, parse, counted)
+
+        def counted(response: Any) -> bytes:
+            return self._calls.responds(call, response if serialize is None else serialize(response))
+
+        self._calls.begin(call, self._timeout_s, received)
+        return SUBMITTED

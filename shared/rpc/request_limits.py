@@ -7,7 +7,7 @@ items that fit cost a few megabytes, and calls of ordinary size pay nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -16,7 +16,6 @@ from google.protobuf.message_factory import GetMessageClass
 
 from shared.domain.errors import InvalidRequest
 from shared.rpc.unary import parsed
-from shared.rpc.wire_scan import field_numbers
 
 COUNTED_BYTES_MIN = 128 * 1024
 """Size from which the items of a request are counted. Of the smallest items of two bytes, 65,536 fit below it."""
@@ -77,3 +76,57 @@ class RequestParser:
 def request_bytes_max(methods: Iterable[MethodDescriptor]) -> int:
     """Return the size of the largest request that any of the methods accepts."""
     return max((RequestParser(method).bytes_max for method in methods), default=RequestLimits().bytes_max)
+
+
+_VARINT, _FIXED_64, _LENGTH_DELIMITED, _FIXED_32 = 0, 1, 2, 5
+_FIXED_BYTES = {_FIXED_64: 8, _FIXED_32: 4}
+
+
+def field_numbers(raw: bytes) -> Iterator[int]:
+    """Yield the number of each field in order. Raise `InvalidRequest` for malformed bytes, and for groups.
+
+    Groups are valid in unknown fields but deprecated: no library of proto3 writes them.
+    """
+    position, end = 0, len(raw)
+    try:
+        while position < end:
+            tag = raw[position]
+            position += 1
+            if tag >= 0x80:
+                tag, position = _rest_of_varint(raw, position, tag)
+            kind = tag & 7
+            if kind == _LENGTH_DELIMITED:
+                length = raw[position]
+                position += 1
+                if length >= 0x80:
+                    length, position = _rest_of_varint(raw, position, length)
+                position += length
+            elif kind == _VARINT:
+                while raw[position] >= 0x80:
+                    position += 1
+                position += 1
+            else:
+                position += _FIXED_BYTES[kind]
+            yield tag >> 3
+    except (IndexError, KeyError):
+        raise _malformed() from None
+    if position != end:
+        raise _malformed()
+
+
+def _rest_of_varint(raw: bytes, position: int, first: int) -> tuple[int, int]:
+    """Return the varint that begins with the byte `first`, and the position after it."""
+    number, shift = first & 0x7F, 7
+    while True:
+        byte = raw[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, position
+        shift += 7
+        if shift > 63:
+            raise _malformed()
+
+
+def _malformed() -> InvalidRequest:
+    return InvalidRequest.of("request", "is malformed")

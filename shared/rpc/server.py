@@ -10,20 +10,17 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from shared.domain.errors import Overloaded
-from shared.rpc import health_service
 from shared.rpc.accepted_connections import AcceptedConnections
-from shared.rpc.call_pool import CallPool
+from shared.rpc.call_pool import CallPool, run_in
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
-from shared.rpc.health_service import HealthService
 from shared.rpc.limits import Limits, channel_options
 from shared.rpc.method_router import Handler, Method, MethodRouter, Refusal
-from shared.rpc.open_calls import OpenCalls
+from shared.rpc.open_calls import OpenCalls, RequestReceiver
 from shared.rpc.open_streams import PATIENCE
-from shared.rpc.reflection import reflection_handlers
 from shared.rpc.request_limits import RequestParser, request_bytes_max
-from shared.rpc.request_receiver import RequestReceiver
-from shared.rpc.side_pool import PooledMethod, SidePool
+from shared.rpc.side_pool import SidePool
+from shared.rpc.standard_services import HEALTH, HealthService, reflection_handlers
 from shared.rpc.statuses import status_of
 from shared.rpc.stream_pool import StreamPool
 from shared.rpc.streaming import streaming_method
@@ -93,7 +90,7 @@ class Server:
                 lambda watch: self._side_pool.response_stream(watch, self._open_calls, self._limits.body_timeout_s),
             )
         )
-        handlers += reflection_handlers([*names, health_service.SERVICE_NAME], self._side_pool)
+        handlers += reflection_handlers([*names, HEALTH], self._side_pool)
         options = channel_options(self._limits, endpoint, threads, bytes_max)
         self._server = grpc.server(self._pool, handlers, options=options)
 
@@ -149,9 +146,11 @@ class Server:
             implementation = unary_in_time(implementation, development)
         refusal = Refusal(name, Overloaded("too many calls at once"), measured)
         unary = unary_method(name, implementation, parser.parse, refusal, calls)
-        pooled = PooledMethod(unary, self._receiver(self._pool, method.name))
+        pooled = run_in(self._receiver(self._pool, method.name), unary)
         handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
         return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)
+        pooled = run_in(self._receiver(self._pool, method.name), unary)
+        return Method(grpc.unary_unary_rpc_method_handler(pooled), refusal.handler(), lambda: self._pool.has_room)
 
     def _receiver(self, pool: CallPool, method: str = "") -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)

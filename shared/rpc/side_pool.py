@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import TypeAlias, TypeVar
 
 import grpc
 
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
-from shared.rpc.call_pool import is_refusing
-from shared.rpc.open_calls import OpenCalls
+from shared.rpc.call_pool import is_refusing, run_in
+from shared.rpc.open_calls import OpenCalls, RequestReceiver
 from shared.rpc.open_streams import Patience, current_stream
-from shared.rpc.request_receiver import RequestReceiver
 from shared.rpc.statuses import status_of
 from shared.rpc.stream_pool import StreamPool
 
 Q = TypeVar("Q")
 R = TypeVar("R")
+Method: TypeAlias = Callable[[Q, grpc.ServicerContext], Iterator[R]]
 
 STREAMS_MAX = 64
 """Maximum number of open streams. Each occupies a thread; callers may keep a health watch for each channel."""
 
 # A watch is idle until something changes: it yields only if its connection has more than others and than it needs.
 PATIENCE = Patience(idle_s=math.inf, greedy_s=0.05, unread_s=5.0, stuck_s=math.inf)
-
-
-class PooledMethod(Generic[Q, R]):
-    """A method that gRPC runs in a thread pool of its own. gRPC looks for the attribute `experimental_thread_pool`."""
-
-    def __init__(self, method: Callable[[Q, grpc.ServicerContext], R], pool: ThreadPoolExecutor) -> None:
-        self.experimental_thread_pool = pool
-        self._method = method
-
-    def __call__(self, request: Q, context: grpc.ServicerContext) -> R:
-        return self._method(request, context)
 
 
 class SidePool:
@@ -51,19 +39,15 @@ class SidePool:
         """Start making room for new streams."""
         self._pool.start()
 
-    def response_stream(
-        self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]], calls: OpenCalls, timeout_s: float
-    ) -> PooledMethod[Q, Iterator[R]]:
+    def response_stream(self, method: Method[Q, R], calls: OpenCalls, timeout_s: float) -> Method[Q, R]:
         """Return a method like `stream`, for which the one request is received before it gets a thread."""
-        return PooledMethod(self._bounded(method), RequestReceiver(calls, self._pool, timeout_s))
+        return run_in(RequestReceiver(calls, self._pool, timeout_s), self._bounded(method))
 
-    def stream(self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]) -> PooledMethod[Q, Iterator[R]]:
+    def stream(self, method: Method[Q, R]) -> Method[Q, R]:
         """Return a method that runs in the pool, responds many times and may wait in between."""
-        return PooledMethod(self._bounded(method), self._pool)
+        return run_in(self._pool, self._bounded(method))
 
-    def _bounded(
-        self, method: Callable[[Q, grpc.ServicerContext], Iterator[R]]
-    ) -> Callable[[Q, grpc.ServicerContext], Iterator[R]]:
+    def _bounded(self, method: Method[Q, R]) -> Method[Q, R]:
         def bounded(request: Q, context: grpc.ServicerContext) -> Iterator[R]:
             if is_refusing():
                 context.abort_with_status(self._refused)

@@ -21,7 +21,7 @@ from typing import Any
 import grpc
 
 from shared.rpc.accepted_connections import AcceptedConnections
-from shared.rpc.call_pool import CallPool, refuse
+from shared.rpc.call_pool import SUBMITTED, CallPool, refuse
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.open_streams import OpenStream, Patience, set_current_stream, streams_to_end
 
@@ -50,9 +50,6 @@ _ENDED_AT_ONCE = 16
 """Maximum number of streams ended in one pass, which bounds the time that the search takes."""
 
 _INTERVAL_S = 0.010
-
-_SUBMITTED: Future[Any] = Future()
-_SUBMITTED.set_result(None)
 
 
 @dataclass(eq=False)
@@ -114,7 +111,7 @@ class StreamPool(ThreadPoolExecutor):
             self._inner.submit(self._run, stream, newcomer.run)
         if refused is newcomer:
             refuse(newcomer.run)
-        return _SUBMITTED
+        return SUBMITTED
 
     def close(self) -> None:
         """Refuse the streams that wait, and return when all others have ended. Nothing may be submitted afterwards."""

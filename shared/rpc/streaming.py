@@ -13,11 +13,10 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from shared.rpc.call_pool import is_refusing
+from shared.rpc.call_pool import is_refusing, run_in
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.method_router import Refusal
 from shared.rpc.open_streams import OpenStream, current_stream
-from shared.rpc.side_pool import PooledMethod
 from shared.rpc.statuses import status_of
 from shared.rpc.stream_pool import StreamPool
 
@@ -31,7 +30,7 @@ def streaming_method(
     pool: StreamPool,
     refusal: Refusal,
     telemetry: CallTelemetry,
-) -> PooledMethod[Iterator[bytes], Iterator[bytes]]:
+) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]:
     """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
     measured = telemetry.of_method(name)
 
@@ -65,7 +64,7 @@ def streaming_method(
             stream.call.leave_ended()
         measured.succeeded(time.monotonic() - started)
 
-    return PooledMethod(call, pool)
+    return run_in(pool, call)
 
 
 def _requests(parse: Callable[[bytes], M], raw: Iterator[bytes], stream: OpenStream) -> Iterator[M]:

@@ -2,7 +2,7 @@
 
 They are the same for all methods, from the outside in:
 
-1. admission: the request is received (`shared.rpc.request_receiver`), then the call waits for a thread, or is refused
+1. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
    (`shared.rpc.call_pool`) before anything else is spent on it;
 2. tracing: a sampled call gets a span, whatever its outcome;
 3. metrics: every call is counted by its status code and duration;
@@ -27,7 +27,7 @@ from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.method_router import Refusal
-from shared.rpc.request_receiver import NO_REQUEST
+from shared.rpc.open_calls import NO_REQUEST
 from shared.rpc.statuses import status_of
 
 M = TypeVar("M", bound=Message)

@@ -1,11 +1,12 @@
-"""Responses that their callers do not read.
+"""Responses that their callers do not read, and the calls that wait until they do.
 
 gRPC takes any number of responses and keeps them until they are written, once as Python's bytes and once as its own. A
 caller that announces large windows and does not read lets a write begin that never ends. While a write is under way,
 nothing else of that connection completes: 2,000 calls of 0.15 MB that were cancelled kept 0.3 MB each. Only the end of
 the connection frees them. So:
 
-- The responses of a connection are bounded in bytes. Beyond that, its further calls wait (`shared.rpc.held_calls`).
+- The responses of a connection are bounded in bytes. Beyond that, its further calls wait (`HeldCalls`). A
+  caller that reads more slowly than the server responds gets its responses at its own pace, without a failure.
 - A connection that is beyond its bound and has read no response for `STALL_S` is ended.
 - A response that is not read for `UNREAD_S` is dropped with its call, and so are those beyond `UNREAD_MAX` that are not
   read for `YIELD_S`. A connection that keeps them nevertheless is ended.
@@ -15,13 +16,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.grpc_internals import ServerCall
-from shared.runtime.memory import release_freed_memory
+from shared.runtime.interpreter import release_freed_memory
 
 CONNECTION_BYTES_MAX = 8 * 1024 * 1024
 """Maximum number of bytes of unread responses of one connection."""
@@ -153,3 +155,87 @@ class UnreadResponses:
             self._bytes[peer] += size
             if not self._bytes[peer]:
                 del self._bytes[peer]
+
+
+HOLD_S = 2.0
+"""Time in seconds after which a held call is refused."""
+
+HELD_MAX = 1_000
+"""Maximum number of held calls in one worker. Any more are refused."""
+
+RELEASED_BY_READING = 2
+"""Number of held calls that are begun when a response was read, so that there are more with each."""
+
+_RELEASED_AT_ONCE = 16
+
+
+class _Held(NamedTuple):
+    call: ServerCall
+    since: float
+    begin: Callable[[], object]
+
+
+class HeldCalls:
+    """The held calls of a server, by connection."""
+
+    def __init__(self, unread: UnreadResponses, refuse: Callable[[ServerCall], object]) -> None:
+        self._unread = unread
+        self._refuse = refuse
+        self._lock = threading.Lock()
+        self._held: dict[str, deque[_Held]] = {}
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """The number of held calls."""
+        return self._count
+
+    def hold(self, call: ServerCall, begin: Callable[[], object]) -> bool:
+        """Hold or refuse a call if its connection must read first. Return False if it may begin."""
+        if not self._held and not self._unread.is_much:
+            return False
+        peer = call.peer
+        with self._lock:
+            if peer not in self._held and not self._unread.is_beyond(peer):
+                return False
+            if has_room := self._count < HELD_MAX:
+                self._held.setdefault(peer, deque()).append(_Held(call, time.monotonic(), begin))
+                self._count += 1
+        if not has_room:
+            self._refuse(call)
+        return True
+
+    def release(self, peer: str, count_max: int = RELEASED_BY_READING) -> None:
+        """Begin the oldest calls of a connection that has read enough."""
+        for _ in range(count_max):
+            if (held := self._take(peer)) is None:
+                return
+            held.begin()
+
+    def look(self, now: float) -> None:
+        """Refuse calls that were held for too long, and begin those whose connections have read."""
+        with self._lock:
+            peers = list(self._held)
+            overdue = [held for peer in peers for held in self._held[peer] if now - held.since >= HOLD_S]
+            for held in overdue:
+                self._remove(held)
+        for held in overdue:
+            self._refuse(held.call)
+        for peer in peers:
+            self.release(peer, _RELEASED_AT_ONCE)
+
+    def _take(self, peer: str) -> _Held | None:
+        with self._lock:
+            if peer not in self._held or self._unread.is_beyond(peer):
+                return None
+            held = self._held[peer][0]
+            self._remove(held)
+            return held
+
+    def _remove(self, held: _Held) -> None:
+        """Remove a call, which is the oldest of its connection."""
+        peer = held.call.peer
+        self._held[peer].popleft()
+        self._count -= 1
+        if not self._held[peer]:
+            del self._held[peer]

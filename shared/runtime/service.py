@@ -21,26 +21,22 @@ from shared.runtime.clock import Clock, system_clock
 from shared.runtime.connections import connections_of
 from shared.runtime.development_clock import require_loopback
 from shared.runtime.duties import Duties
-from shared.runtime.garbage_collection import collect_seldom
 from shared.runtime.http_port import HttpPort, Page
+from shared.runtime.interpreter import collect_seldom, use_batch_scheduling
 from shared.runtime.lifecycle import Lifecycle
-from shared.runtime.log_queue import LogQueue
-from shared.runtime.logs import log_to_stderr
-from shared.runtime.metrics_page import metrics_page
+from shared.runtime.logs import LogQueue, log_to_stderr
+from shared.runtime.metrics_page import WorkerMetrics, metrics_page
 from shared.runtime.parent_link import ParentLink
 from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
-from shared.runtime.scheduling import use_batch_scheduling
 from shared.runtime.secret import Hider
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
-from shared.runtime.settings_report import text_table
+from shared.runtime.settings_report import text_table, unknown_variables
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.start_refused import EXIT_REFUSED, StartRefused
 from shared.runtime.telemetry import Registry, Telemetry
-from shared.runtime.unknown_variables import unknown_variables
 from shared.runtime.version import VERSION
-from shared.runtime.worker_metrics import WorkerMetrics
 from shared.runtime.workers import Workers
 
 log = logging.getLogger(__name__)

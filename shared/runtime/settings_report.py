@@ -1,8 +1,11 @@
-"""Settings as tables: that of `--settings` and that of the README."""
+"""Settings for people: the tables of `--settings` and of the documents, and variables that are misspelt settings."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.runtime.settings import Variable, variables
@@ -81,3 +84,35 @@ def _meaning(variable: Variable) -> str:
     if declared.maximum is not None:
         return f"{declared.help} At most {declared.maximum:,}."
     return declared.help
+
+
+PREFIXES = ("CHALLENGE_", "DATABASE_", "DISPATCHER_", "EVENT_", "REDIS_", "REWARD_")
+CUTOFF = 0.7
+"""Likeness of two names after their prefix, from 0 to 1, at which one is probably meant to be the other."""
+
+# What Kubernetes sets for the Services of a namespace.
+_SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+
+
+@dataclass(frozen=True)
+class UnknownVariable:
+    """A variable that no setting is read from, and the name that was probably meant, if there is one."""
+
+    name: str
+    meant: str | None
+
+    def __str__(self) -> str:
+        question = f": {self.meant}?" if self.meant else ""
+        return f"{self.name} is not a setting{question}"
+
+
+def unknown_variables(cls: type, environ: Mapping[str, str]) -> Iterator[UnknownVariable]:
+    """Yield the variables that have a prefix of this process's settings and are none of them."""
+    known = [variable.name for variable in variables(cls)]
+    prefixes = tuple(prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in known))
+    for name in sorted(environ):
+        if name.startswith(prefixes) and name not in known and not _SERVICE_LINK.fullmatch(name):
+            prefix = next(prefix for prefix in prefixes if name.startswith(prefix))
+            rests = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
+            likely = difflib.get_close_matches(name.removeprefix(prefix), rests, 1, CUTOFF)
+            yield UnknownVariable(name, prefix + likely[0] if likely else None)

@@ -22,9 +22,35 @@ from queue import SimpleQueue
 from prometheus_client import Counter
 
 from shared.runtime.parent_link import WorkerLink
-from shared.runtime.restarts import Restarts
 from shared.runtime.signals import RELOAD_SIGNAL, let_next_signal_kill, wait_for_stop_signal
 from shared.runtime.start_refused import EXIT_REFUSED
+
+YOUNG_S = 10.0
+"""Age in seconds below which a worker that dies has failed to start, whatever the reason."""
+
+FAILURES_MAX = 5
+"""Failed starts in a row after which the worker is given up."""
+
+FIRST_DELAY_S = 0.1
+"""Delay in seconds before the second attempt in a row. Doubled each time: 0, 0.1, 0.2, 0.4 s, then no restart."""
+
+
+class Restarts:
+    """The restarts of one worker."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def delay_after(self, lived_s: float) -> float | None:
+        """Return the seconds to wait before the next start; None to give up."""
+        if lived_s >= YOUNG_S:
+            self._failures = 0
+            return 0.0
+        self._failures += 1
+        if self._failures >= FAILURES_MAX:
+            return None
+        return 0.0 if self._failures == 1 else FIRST_DELAY_S * 2.0 ** (self._failures - 2)
+
 
 log = logging.getLogger(__name__)
 

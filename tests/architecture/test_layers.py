@@ -38,7 +38,7 @@ OWNERS = {
     "grpc_health": GRPC,
     "grpc_reflection": GRPC,
     "grpc_status": GRPC,
-    "psycopg": {"shared.postgres", "shared.runtime.database_address"},
+    "psycopg": {"shared.postgres", "shared.runtime.address_checks"},
     "psycopg_pool": {"shared.postgres"},
     "yoyo": {"shared.postgres"},
     "redis": {"shared.cache"},

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 
-from event_handler.group_commit import GroupCommit
-from event_handler.submission import Submission
+from event_handler.group_commit import GroupCommit, Submission
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome, Verdict
 from tests.support.databases import PATIENCE_S, soon
@@ -65,7 +64,7 @@ def events_named(*ids: str) -> list[Event]:
 @contextmanager
 def writing(store: Store, buffer_events_max: int = BUFFER) -> Iterator[GroupCommit]:
     """Return a group commit with a running writer."""
-    group_commit = GroupCommit(store, buffer_events_max=buffer_events_max)
+    group_commit = GroupCommit(store.flush, buffer_events_max=buffer_events_max)
     group_commit.start()
     try:
         yield group_commit

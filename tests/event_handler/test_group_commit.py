@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from event_handler.group_commit import FLUSH_EVENTS_MAX
-from event_handler.submission import Submission
+from event_handler.group_commit import FLUSH_EVENTS_MAX, Submission
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded, Overloaded, ShuttingDown
 from shared.domain.events import Outcome
 from tests.event_handler.held_up_commits import (

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from event_handler.submission import Submission
+from event_handler.group_commit import Submission
 from shared.domain.errors import DatabaseUnavailable, DeadlineExceeded
 from shared.domain.events import Event, Outcome, Verdict
 from tests.support.busy_machine import LATE_S

@@ -15,7 +15,7 @@ from psycopg import sql
 from shared.postgres import schema
 from shared.postgres.connection import Connection
 from shared.postgres.migrations import migration_files, missing_migrations
-from shared.runtime.database_address import AddressInvalid, check_address, resolve
+from shared.runtime.address_checks import AddressInvalid, check_address, resolve
 from tests.support.databases import connected, opened, soon
 from tests.support.postgres_server import PostgresServer
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.request_limits import COUNTED_BYTES_MIN, LIMITS, RequestParser
-from shared.rpc.wire_scan import field_numbers
+from shared.rpc.request_limits import COUNTED_BYTES_MIN, LIMITS, RequestParser, field_numbers
 
 SERVICES = {
     **challenge_service_pb2.DESCRIPTOR.services_by_name,

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.domain.errors import GoalNotFound
-from shared.rpc.reflection import NEWER_SERVICE_NAME
 from shared.rpc.server import Server, ServiceBinding
+from shared.rpc.standard_services import NEWER_REFLECTION
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.start_refused import PortUnavailable
@@ -92,7 +92,7 @@ def test_reflection_describes_the_contract() -> None:
 def test_reflection_is_available_under_its_newer_name() -> None:
     with running() as channel:
         reflect: Any = channel.stream_stream(
-            f"/{NEWER_SERVICE_NAME}/ServerReflectionInfo",
+            f"/{NEWER_REFLECTION}/ServerReflectionInfo",
             ServerReflectionRequest.SerializeToString,
             ServerReflectionResponse.FromString,
         )

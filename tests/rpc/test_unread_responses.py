@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from load_generator.frames import WINDOW_MAX
-from shared.rpc import held_calls, unread_responses
+from shared.rpc import unread_responses
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.large_responses import MIB, LargeResponses
 from tests.rpc.serving import METHOD, start
@@ -51,7 +51,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
     monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB if attackers == 1 else 100 * MIB)
     monkeypatch.setattr(unread_responses, "TOTAL_BYTES_MAX", 100 * MIB if attackers == 1 else 4 * MIB)
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
-    monkeypatch.setattr(held_calls, "HOLD_S", 0.2)
+    monkeypatch.setattr(unread_responses, "HOLD_S", 0.2)
     telemetry, large = Telemetry(), LargeResponses()
     with ExitStack() as stack:
         port, channel = stack.enter_context(served(large.respond, telemetry=telemetry))
@@ -75,7 +75,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
 def test_calls_that_stay_although_they_were_cancelled_end_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB)
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
-    monkeypatch.setattr(held_calls, "HOLD_S", 0.2)
+    monkeypatch.setattr(unread_responses, "HOLD_S", 0.2)
     telemetry, large = Telemetry(), LargeResponses()
     with (
         served(large.respond, telemetry=telemetry) as (port, _),
@@ -93,7 +93,7 @@ def test_calls_that_stay_although_they_were_cancelled_end_their_connection(monke
 def test_a_slow_reader_gets_all_its_responses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_responses, "CONNECTION_BYTES_MAX", 4 * MIB)
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
-    monkeypatch.setattr(held_calls, "HOLD_S", 60.0)
+    monkeypatch.setattr(unread_responses, "HOLD_S", 60.0)
     telemetry, large = Telemetry(), LargeResponses()
     with (
         served(large.respond, telemetry=telemetry) as (port, _),

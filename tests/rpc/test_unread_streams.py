@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from load_generator.frames import WINDOW_MAX
-from shared.rpc import held_calls, server, unread_responses
+from shared.rpc import server, unread_responses
 from shared.rpc.open_streams import PATIENCE
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.echo_streams import BATCH, METHOD, STREAMS, is_served, serving
@@ -37,7 +37,7 @@ def test_streams_whose_responses_are_not_read_yield_to_others(monkeypatch: pytes
 def test_a_stream_on_a_connection_that_accepts_nothing_leaves_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "PATIENCE", replace(PATIENCE, unread_s=0.3))
     monkeypatch.setattr(unread_responses, "YIELD_S", 60.0)
-    monkeypatch.setattr(held_calls, "HOLD_S", 0.2)
+    monkeypatch.setattr(unread_responses, "HOLD_S", 0.2)
     telemetry, large = Telemetry(), LargeResponses()
     with serving(telemetry, large.respond) as port, RawCaller(port, reads=False, window_bytes=WINDOW_MAX) as attacker:
         large.fill([attacker], METHOD.replace("StreamEvents", "ReportEvent"), telemetry)

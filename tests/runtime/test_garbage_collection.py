@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import weakref
-from shared.runtime.garbage_collection import NEW_OBJECTS_MAX, collect_seldom
+from shared.runtime.interpreter import NEW_OBJECTS_MAX, collect_seldom
 
 class Circle:
     def __init__(self):

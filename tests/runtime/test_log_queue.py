@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -15,8 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from shared.runtime.log_queue import FLUSH_S, LogQueue
-from shared.runtime.logs import JsonFormatter, RateLimit
+from shared.runtime.logs import FLUSH_S, JsonFormatter, LogQueue, RateLimit
 from tests.runtime.processes import is_serving, metrics_at, samples
 from tests.support.busy_machine import BUSY_MACHINE_S, LATE_S
 from tests.support.unstalled_clock import unstalled_s
@@ -25,12 +25,16 @@ from tests.support.waiting import wait_until
 BUFFER_BYTES = 20_000
 PIPE_LINES_MAX = 5_000
 """More lines than fit into a pipe (64 KiB) and the buffer together."""
+SMALL_PIPE_BYTES = 4_096
+"""Less than the buffer."""
 
 
 @contextmanager
-def queue_into_a_pipe() -> Iterator[tuple[LogQueue, IO[bytes]]]:
+def queue_into_a_pipe(pipe_bytes: int | None = None) -> Iterator[tuple[LogQueue, IO[bytes]]]:
     """Yield a queue and the end of the pipe that it writes to."""
     read_end, write_end = os.pipe()
+    if pipe_bytes is not None:
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, pipe_bytes)
     queue = LogQueue(write_end, BUFFER_BYTES)
     queue.setFormatter(JsonFormatter(worker=None, personal=False))
     with open(read_end, "rb") as reader:
@@ -75,7 +79,8 @@ def test_lines_beyond_the_buffer_are_dropped_counted_and_reported() -> None:
 
 
 def test_flushing_ends_at_its_time_limit() -> None:
-    with queue_into_a_pipe() as (queue, _reader):
+    # What the buffer holds does not fit into the pipe, whichever thread is faster.
+    with queue_into_a_pipe(SMALL_PIPE_BYTES) as (queue, _reader):
         for number in range(PIPE_LINES_MAX):
             queue.emit(record(number))
         started, began = unstalled_s(), time.monotonic()

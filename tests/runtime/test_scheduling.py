@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import os, threading
-from shared.runtime.scheduling import use_batch_scheduling
+from shared.runtime.interpreter import use_batch_scheduling
 
 use_batch_scheduling()
 policies = []

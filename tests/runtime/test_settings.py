@@ -15,9 +15,8 @@ from shared.runtime.logs import JsonFormatter
 from shared.runtime.secret import Hider, Secret, SecretAddress, masked
 from shared.runtime.settings import load, prefixed, setting, variable_name
 from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
-from shared.runtime.settings_report import describe, markdown_table, text_table
+from shared.runtime.settings_report import describe, markdown_table, text_table, unknown_variables
 from shared.runtime.start_refused import SettingsInvalid
-from shared.runtime.unknown_variables import unknown_variables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from shared.runtime import otlp
+from shared.runtime.metrics_page import WorkerMetrics, merged
 from shared.runtime.telemetry import Telemetry
-from shared.runtime.worker_metrics import WorkerMetrics, merged
 from tests.runtime.processes import samples
 
 

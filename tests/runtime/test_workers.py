@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from shared.runtime.restarts import FAILURES_MAX, YOUNG_S, Restarts
+from shared.runtime.workers import FAILURES_MAX, YOUNG_S, Restarts
 from tests.runtime.processes import ServiceProcess, is_serving, metrics_at, samples, started
 from tests.support.busy_machine import LATE_S
 from tests.support.unstalled_clock import unstalled_s

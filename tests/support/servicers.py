@@ -81,7 +81,7 @@ def event_servicer(
     """Yield the servicer of the event handler, with its writer."""
     with _database(database_url, POOL_SIZE) as database:
         telemetry = EventTelemetry(Telemetry())
-        group_commit = GroupCommit(EventFlusher(database, telemetry, None), buffer_events_max=buffer_events_max)
+        group_commit = GroupCommit(EventFlusher(database, telemetry, None).flush, buffer_events_max=buffer_events_max)
         group_commit.start()
         try:
             judging = live(catalogue, lambda definitions: definitions)

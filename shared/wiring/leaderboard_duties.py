@@ -1,4 +1,4 @@
-"""Leaderboards in Redis as part of a process: what is opened, and the duties that keep it complete."""
+"""Leaderboards as part of a process: their rankings in Redis and in the database, and the duties that keep them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,30 @@ from shared.cache.clearing import clear_old_format
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.instant import SECOND
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.events.event_horizon import EventHorizon
+from shared.operations.leaderboards.leaderboard_periods import (
+    FINISH_TIMEOUT_S,
+    MAINTAIN_INTERVAL_S,
+    MAINTAIN_TIMEOUT_S,
+    finish_leaderboard_periods,
+    maintain_leaderboard_periods,
+    note_leaderboards_in_use,
+)
 from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, RankingBuilder
 from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_TIMEOUT_S, RankingCheck
+from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S, POLL_TIMEOUT_S, RankingRefresh
 from shared.operations.leaderboards.ranking_sync import PASS_TIMEOUT_S, SYNC_INTERVAL_S, CatalogueInUse, RankingSync
 from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
+from shared.postgres.long_work import STOP_S, LongWork
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.runtime.clocks import Clocks
+from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.service import Process
 from shared.runtime.start_refused import StartRefused
 
@@ -99,3 +115,43 @@ def start_ranking_duties(
         "leaderboard_differences", "Scores that differed in Redis, of all compared.", lambda: check.differences
     )
     process.telemetry.gauge("leaderboard_compared", "Scores compared with Redis.", lambda: check.compared)
+
+
+def start_period_maintenance(
+    live: LiveCatalogue[Catalogue], database: Database, horizon: EventHorizon, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ, it makes nothing final."""
+    work = LongWork(database, FINISH_TIMEOUT_S)
+    finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings made final.")
+
+    def one_pass() -> None:
+        in_use = live.in_use
+        if in_use is not None and clocks.wait_until_compared():
+            now, accepted_age = clocks.earliest(), horizon.window.horizon
+            deadline = time.monotonic() + MAINTAIN_TIMEOUT_S
+            maintain_leaderboard_periods(database, in_use.prepared, accepted_age, now, deadline)
+            if clocks.agreed:
+                finished.inc(finish_leaderboard_periods(work, accepted_age, now))
+
+    process.duties.start("maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, pass_s=MAINTAIN_TIMEOUT_S)
+    # Registered after the duty, so stopped before it: copying a ranking would delay the shutdown.
+    process.lifecycle.on_stop("leaderboard periods", work.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)
+
+
+def start_ranking_refresh(
+    live: LiveCatalogue[EncodedCatalogue], database: Database, clocks: Clocks, process: Process
+) -> None:
+    """Start to note which leaderboards this process uses, and to refresh their rankings when enough has changed."""
+
+    def note_in_use() -> None:
+        in_use = live.in_use
+        if in_use is not None:
+            note_leaderboards_in_use(
+                database, in_use.prepared.catalogue, clocks.earliest(), time.monotonic() + MAINTAIN_TIMEOUT_S
+            )
+
+    process.duties.start("note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, pass_s=MAINTAIN_TIMEOUT_S)
+    refresh = RankingRefresh(database, process.clock, process.telemetry)
+    process.duties.start("refresh ranking", POLL_INTERVAL_S, refresh.one_pass, pass_s=POLL_TIMEOUT_S)
+    # Registered after the duty, so stopped before it: a refresh under way would delay the shutdown.
+    process.lifecycle.on_stop("ranking", refresh.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)

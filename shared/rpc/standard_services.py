@@ -1,27 +1,36 @@
-"""The standard health service, `grpc.health.v1.Health`.
+"""The services that every gRPC server has: health and reflection.
 
 `grpc_health.v1.health.HealthServicer` is not used, for two reasons. Its `set` holds a lock while it waits for gRPC's
 polling thread to send to each watcher, and the polling thread takes that lock when a watcher goes away; when both
 happen at once, the whole server deadlocks. And its watches end only when the caller ends them, so each would delay the
 end of the process by the whole grace period.
+
+By reflection callers such as grpcurl read the contract from the server. The Python package has only the older name of
+the protocol. The newer one has the same messages and field numbers
+(https://github.com/grpc/grpc/blob/master/doc/server-reflection.md), so one servicer serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.request_receiver import RequestReceiver
-from shared.rpc.side_pool import PooledMethod
+from shared.rpc.call_pool import run_in
+from shared.rpc.open_calls import RequestReceiver
+from shared.rpc.side_pool import SidePool
 from shared.rpc.statuses import status_of
 from shared.rpc.unary import parsed
 from shared.runtime.health import Health
 
-SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 Watch = Callable[[bytes, grpc.ServicerContext], Iterator[HealthCheckResponse]]
@@ -33,15 +42,13 @@ class HealthService:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def handler(
-        self, checks: RequestReceiver, watches: Callable[[Watch], PooledMethod[bytes, Iterator[HealthCheckResponse]]]
-    ) -> grpc.GenericRpcHandler:
+    def handler(self, checks: RequestReceiver, watches: Callable[[Watch], Watch]) -> grpc.GenericRpcHandler:
         """Return the handler of the methods. `checks` runs nothing else; `watches` assigns a pool to watches."""
         return grpc.method_handlers_generic_handler(
-            SERVICE_NAME,
+            HEALTH,
             {
                 "Check": grpc.unary_unary_rpc_method_handler(
-                    PooledMethod(self.check, checks), None, HealthCheckResponse.SerializeToString
+                    run_in(checks, partial(self.check)), None, HealthCheckResponse.SerializeToString
                 ),
                 "Watch": grpc.unary_stream_rpc_method_handler(
                     watches(self.watch), None, HealthCheckResponse.SerializeToString
@@ -68,10 +75,33 @@ def _requested(raw: bytes, context: grpc.ServicerContext) -> str:
     try:
         return parsed(HealthCheckRequest, raw).service
     except InvalidRequest as error:
-        context.abort_with_status(status_of(error, SERVICE_NAME))
+        context.abort_with_status(status_of(error, HEALTH))
 
 
 def _response(serving: bool | None) -> HealthCheckResponse:
     if serving is None:
         return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
     return HealthCheckResponse(status=HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING)
+
+
+NEWER_REFLECTION = "grpc.reflection.v1.ServerReflection"
+
+
+def reflection_handlers(services: Sequence[str], pool: SidePool) -> list[grpc.GenericRpcHandler]:
+    """Return the handlers that reflect `services` (full names) and reflection itself, run in `pool`."""
+    servicer = reflection.ReflectionServicer([*services, reflection.SERVICE_NAME])
+    method = grpc.stream_stream_rpc_method_handler(
+        pool.stream(servicer.ServerReflectionInfo), _parsed, ServerReflectionResponse.SerializeToString
+    )
+    return [
+        grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method})
+        for name in (reflection.SERVICE_NAME, NEWER_REFLECTION)
+    ]
+
+
+def _parsed(raw: bytes) -> ServerReflectionRequest:
+    """Parse a request; malformed bytes become an empty one, to which the servicer responds with an invalid argument."""
+    try:
+        return ServerReflectionRequest.FromString(raw)
+    except DecodeError:
+        return ServerReflectionRequest()
