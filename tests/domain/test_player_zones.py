@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.periods import Period
 from shared.domain.player_zones import (
     SINCE_EVER,
     ZONE_CHANGE_INTERVAL,
@@ -22,6 +20,7 @@ from shared.domain.player_zones import (
 )
 from shared.domain.recurrence import Every, Recurrence, every_days
 from shared.domain.schedules import WEEKLY, Schedule
+from tests.support.periods import defined_periods
 
 ZONES = ("Europe/Paris", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe")
 FIRST: Instant = 20_400 * DAY
@@ -50,32 +49,10 @@ def named_zones(draw: st.DrawFn, interval: Instant = 0, size_max: int = 6) -> Zo
     return tuple(zones)
 
 
-def defined_periods(recurrence: Recurrence, zones: Zones) -> list[Period]:
-    """Return a player's periods from before the first zone until after `LAST`, by their definition."""
-    days = {Every.DAY: 1, Every.WEEK: 7}.get(recurrence.every, recurrence.days)
-
-    def in_zone_before(start: Instant) -> Recurrence:
-        named = [zone for instant, zone in zones if instant < start]
-        return replace(recurrence, zone=named[-1]) if named else recurrence
-
-    start = in_zone_before(FIRST - 40 * DAY).period_at(FIRST - 30 * DAY).start
-    zone = in_zone_before(start).zone
-    periods: list[Period] = []
-    while start <= LAST + 30 * DAY:
-        following = in_zone_before(start)
-        earliest = start + 1 if following.zone == zone else start + days * DAY // 2
-        period = following.period_at(earliest)
-        end = earliest if period.start == earliest else period.end
-        assert end is not None
-        periods.append(Period(start, end))
-        start, zone = end, following.zone
-    return periods
-
-
 @given(recurrences, named_zones())
 def test_periods_are_those_of_the_definition(recurrence: Recurrence, zones: Zones) -> None:
     found = PlayerRecurrence(recurrence, zones)
-    for period in defined_periods(recurrence, zones):
+    for period in defined_periods(recurrence, zones, FIRST, LAST):
         assert period.end is not None
         assert found.period_at(period.start) == found.period_at(period.end - 1) == period
 
@@ -93,7 +70,7 @@ def test_periods_tile_time(recurrence: Recurrence, zones: Zones, instant: Instan
 @given(recurrences, named_zones())
 def test_numbers_of_periods_count_up_through_changes_of_zone(recurrence: Recurrence, zones: Zones) -> None:
     found = PlayerRecurrence(recurrence, zones)
-    periods = defined_periods(recurrence, zones)
+    periods = defined_periods(recurrence, zones, FIRST, LAST)
     for number, period in enumerate(periods, start=found.number_at(periods[0].start)):
         assert period.end is not None
         assert found.number_at(period.start) == found.number_at(period.end - 1) == number
@@ -124,7 +101,7 @@ def test_another_zone_moves_no_current_period_and_no_start_for_half_a_period(
 @settings(max_examples=30)
 @given(named_zones(interval=ZONE_CHANGE_INTERVAL, size_max=12))
 def test_changes_of_zone_gain_at_most_one_day_in_fourteen(zones: Zones) -> None:
-    periods = defined_periods(Recurrence(Every.DAY, by_player=True), zones)
+    periods = defined_periods(Recurrence(Every.DAY, by_player=True), zones, FIRST, LAST)
     starts = [period.start for period in periods]
     for first in range(0, len(starts), 5):
         for last in range(first + 1, len(starts)):

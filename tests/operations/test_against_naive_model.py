@@ -2,7 +2,7 @@
 
 Random catalogues with every counting, schedules and prerequisites; batches with repetitions, collisions of ids, in any
 order and over several days; activations, deactivations, claims, refunds and adjusted points between them, at instants
-before and after the events.
+before and after the events; time zones that players name before and after events that count by their own days.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import AMOUNT_MAX, Goal
 from shared.domain.grant_changes import Act, refunded
-from shared.domain.instant import DAY, Instant
+from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.player_zones import NO_ZONES
 from shared.domain.progress import goal_status
-from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
+from shared.domain.recurrence import Every, Recurrence
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import Standing
 from shared.operations.goals.activate import set_goal_active
@@ -39,12 +41,14 @@ from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.support.databases import flushed, soon
-from tests.support.naive_model import Completed, NaiveModel
-from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants
+from tests.support.naive_model import ZONE_INTERVAL, Completed, NaiveModel
+from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants, with_goal
 
 PLAYERS = ("ann", "bob")
 # Few enough that an id comes again: as a repetition, with another content, and on another day.
 EVENT_IDS = tuple(f"event '{number}'" for number in range(12))
+ZONES = ("Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Paris")
+OWN_DAY = Schedule(Recurrence(Every.DAY, by_player=True))
 FIRST = FIRST_DAY * DAY
 NOW = (FIRST_DAY + 10) * DAY
 
@@ -92,6 +96,14 @@ class Wait(NamedTuple):
     now: Instant
 
 
+class Name(NamedTuple):
+    """A player names a time zone, some time after all that has happened so far."""
+
+    player: str
+    zone: str
+    later: Instant
+
+
 class Adjust(NamedTuple):
     """An operator adjusts points."""
 
@@ -99,7 +111,7 @@ class Adjust(NamedTuple):
     points: int
 
 
-Step: TypeAlias = Report | Switch | Take | Undo | Wait | Adjust
+Step: TypeAlias = Report | Switch | Take | Undo | Wait | Adjust | Name
 
 _players = st.sampled_from(PLAYERS)
 _batches = st.lists(events(PLAYERS, EVENT_IDS), min_size=1, max_size=8)
@@ -107,12 +119,22 @@ _reports = st.builds(Report, _batches)
 _points = st.sampled_from((-AMOUNT_MAX, -7, 3, AMOUNT_MAX))
 
 
+def easily_completed(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue with goals that one or two events complete, for players who choose nothing."""
+    for goal in catalogue.goals.values():
+        catalogue = with_goal(catalogue, replace(goal, target=1 + goal.target % 2, default_assigned=True))
+    return catalogue
+
+
 @st.composite
-def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
-    """Draw a catalogue and the steps of two players."""
-    catalogue = replace(draw(catalogues(schedules=(LIFETIME, DAILY, MONTHLY))), leaderboards=BOARDS)
+def stories(draw: st.DrawFn, *, own_days: bool = False) -> tuple[Catalogue, list[Step]]:
+    """Draw a catalogue and the steps of two players; with `own_days` goals by the days of the zones that they name."""
+    schedules = (DAILY, OWN_DAY, OWN_DAY) if own_days else (LIFETIME, DAILY, MONTHLY)
+    catalogue = replace(draw(catalogues(schedules=schedules)), leaderboards=BOARDS)
+    if own_days:
+        catalogue = easily_completed(catalogue)
     goals = goal_of(catalogue)
-    step = (
+    step: st.SearchStrategy[Step] = (
         _reports
         | _reports
         | st.builds(Switch, _players, goals, st.booleans())
@@ -121,6 +143,10 @@ def stories(draw: st.DrawFn) -> tuple[Catalogue, list[Step]]:
         | st.builds(Wait, instants | st.just(NOW))
         | st.builds(Adjust, _players, _points)
     )
+    if own_days:
+        # Most zones are named before the events come: an event moves the next one to a later time.
+        names = st.builds(Name, _players, st.sampled_from(ZONES), st.sampled_from((0, 3 * HOUR, 15 * HOUR)))
+        return catalogue, [*draw(st.lists(names, max_size=8)), *draw(st.lists(step | names, min_size=1, max_size=12))]
     return catalogue, draw(st.lists(step, min_size=1, max_size=12))
 
 
@@ -179,6 +205,14 @@ class System:
         perform(self.database, UUID(granted), action, NOW, soon(), dry=False)
         return claimed
 
+    def name_zone(self, player: str, zone: str, now: Instant) -> bool:
+        """Initialize the player with a zone, or change it; return False if that is refused."""
+        current = current_periods(self.catalogue, now)
+        initialized = initialize_player(
+            self.database, self.prefix + player, zone, now, soon(), current, zone_change_interval=ZONE_INTERVAL
+        )
+        return initialized.zone_refused is None
+
     def adjust(self, player: str, points: int) -> None:
         initialize_player(self.database, self.prefix + player, None, NOW, soon())
         noted = NotedAdjustment(NOW, points, "ada", "a test")
@@ -217,9 +251,15 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
             model.claimed -= {claimed}
         case Wait(now):
             system.now = model.now = now
+            model.latest = max(model.latest, now)
+        case Name(player, zone, later):
+            # What has happened before a player names a zone keeps its periods.
+            now = model.latest = max([model.latest, *(event.time for event in model.events.values())]) + later
+            assert system.name_zone(player, zone, now) == model.name_zone(player, zone, now)
         case Adjust(player, points):
             system.adjust(player, points)
             model.adjusted[player] += points
+            model.zones.setdefault(player, NO_ZONES)
     for player in PLAYERS:
         expected = {goal.id: model.status(player, goal) for goal in model.goals}
         assert system.statuses(player) == expected
@@ -231,8 +271,20 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
 def test_every_goal_of_every_player_matches_the_naive_model(
     one_connection: Database, story: tuple[Catalogue, list[Step]]
 ) -> None:
-    catalogue, steps = story
-    system, model = System(one_connection, catalogue), NaiveModel(catalogue, FIRST)
+    play(one_connection, *story)
+
+
+@settings(max_examples=25)
+@given(stories(own_days=True))
+def test_goals_by_the_days_of_a_players_zones_match_the_naive_model(
+    one_connection: Database, story: tuple[Catalogue, list[Step]]
+) -> None:
+    play(one_connection, *story)
+
+
+def play(database: Database, catalogue: Catalogue, steps: Sequence[Step]) -> None:
+    """Do all steps in both, and compare what was named and granted at the end."""
+    system, model = System(database, catalogue), NaiveModel(catalogue, FIRST)
     for step in steps:
         compare(system, model, step)
     assert len(set(system.named)) == len(system.named)

@@ -9,13 +9,17 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
 from shared.domain.goal import Counting, Goal
-from shared.domain.instant import DAY, Instant
+from shared.domain.instant import DAY, HOUR, Instant
+from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import GoalState
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT
 from tests.support.periods import period_of
 
 Completed = tuple[str, str, Instant]
 """A player, a goal, and the start of the period in which it is completed."""
+
+ZONE_INTERVAL: Instant = 6 * HOUR
+"""Shortest time between two changes of a player's zone."""
 
 
 class NaiveModel:
@@ -24,6 +28,8 @@ class NaiveModel:
     def __init__(self, catalogue: Catalogue, now: Instant) -> None:
         self.now = now
         """The instant at which players look, switch and claim."""
+        self.latest = now
+        """The latest of those instants so far."""
         self.goals = tuple(catalogue.goals.values())
         self.by_id = catalogue.goals
         self.events: dict[tuple[str, str, int], Event] = {}
@@ -32,6 +38,8 @@ class NaiveModel:
         self.completed: set[Completed] = set()
         self.claimed: set[Completed] = set()
         self.adjusted: Counter[str] = Counter()
+        self.zones: dict[str, Zones] = {}
+        """The zones that initialized players have named."""
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
         """Apply events; of those with the same player, id and day only the first counts.
@@ -45,11 +53,27 @@ class NaiveModel:
             self.events.setdefault(key, event)
         for event in events:
             for goal in self.goals:
-                key_of = (event.user_id, goal.id, self._start(goal, event.time))
+                key_of = (event.user_id, goal.id, self._start(event.user_id, goal, event.time))
                 reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
                 if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
                     self.completed.add(key_of)
         return verdicts
+
+    def name_zone(self, user_id: str, zone: str, now: Instant) -> bool:
+        """Initialize the player with a zone, or change it; return False if that is refused for now.
+
+        The zone of a new player holds since ever, unless events were counted by the days of the default zone before.
+        """
+        zones = self.zones.get(user_id)
+        if zones is None:
+            by_zone = {goal.stat for goal in self.goals if goal.schedule.by_player}
+            is_counted = any(event.user_id == user_id and event.stat in by_zone for event in self.events.values())
+            self.zones[user_id] = (NamedZone(now if is_counted else SINCE_EVER, zone),)
+        elif not zones or zones[-1].zone != zone:
+            if zones and now < zones[-1].instant + ZONE_INTERVAL:
+                return False
+            self.zones[user_id] = (*zones, NamedZone(now, zone))
+        return True
 
     def set_active(self, user_id: str, goal: Goal, active: bool) -> None:
         """Activate or deactivate a goal; nothing changes if it is already set."""
@@ -109,22 +133,22 @@ class NaiveModel:
     def is_active(self, user_id: str, goal: Goal) -> bool:
         return self.chosen.get((user_id, goal.id), goal.default_assigned)
 
-    def _start(self, goal: Goal, instant: Instant) -> Instant:
-        return period_of(goal.schedule, instant).start
+    def _start(self, user_id: str, goal: Goal, instant: Instant) -> Instant:
+        return period_of(goal.schedule, instant, self.zones.get(user_id, NO_ZONES)).start
 
     def _current(self, user_id: str, goal: Goal) -> Completed:
-        return user_id, goal.id, self._start(goal, self.now)
+        return user_id, goal.id, self._start(user_id, goal, self.now)
 
     def _lasts(self, key: Completed) -> bool:
         """Return True if the reward of the period can still be claimed."""
-        end = period_of(self.by_id[key[1]].schedule, key[2]).end
+        end = period_of(self.by_id[key[1]].schedule, key[2], self.zones.get(key[0], NO_ZONES)).end
         return end is None or end + CLAIM_GRACE_DEFAULT > self.now
 
     def _is_completed(self, key: Completed) -> bool:
         """Return True if a completion is stored, or the goal is satisfied without one in the current period."""
         user_id, goal_id, start = key
         goal = self.by_id[goal_id]
-        satisfied = start == self._start(goal, self.now) and self._judged(*key) >= goal.target
+        satisfied = start == self._start(user_id, goal, self.now) and self._judged(*key) >= goal.target
         return key in self.completed or (satisfied and self.is_active(user_id, goal) and not goal.suspended)
 
     def _is_locked(self, user_id: str, goal: Goal, start: Instant) -> bool:
@@ -162,5 +186,5 @@ class NaiveModel:
         return [
             event
             for event in (self.events.values() if among is None else among)
-            if event.user_id == user_id and event.stat == goal.stat and self._start(goal, event.time) == start
+            if event.user_id == user_id and event.stat == goal.stat and self._start(user_id, goal, event.time) == start
         ]
