@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -94,9 +94,10 @@ class Judgement:
 class Oracle:
     """The record shared by all callers. Thread-safe."""
 
-    def __init__(self, now: Instant, seed: int) -> None:
-        """Draw event times from the hour before `now`."""
+    def __init__(self, now: Instant, seed: int, span: Instant = HOUR) -> None:
+        """Draw event times from the hour before `now`, or from another span."""
         self._now = now
+        self._span = span
         self._chance = random.Random(seed)
         self._lock = threading.Condition()
         self._players = 0
@@ -179,24 +180,38 @@ class Oracle:
 
     def judge(self, stub: ChallengeServiceStub) -> Judgement:
         """Compare the callers' record with the players' progress."""
+        return self.judge_counted(lambda player: _shown(stub, player), lambda _: True)
+
+    def players(self) -> list[str]:
+        """Return the players that have events."""
+        return [_player(number) for number in range(self._players)]
+
+    def judge_counted(self, shown: Callable[[str], tuple[int, int]], of_period: Callable[[Instant], bool]) -> Judgement:
+        """Compare the callers' record with the sum and number of events that `shown` returns for a player.
+
+        Only events at instants `of_period` may count, and must. Judging another period adds to the same judgement.
+        """
         judgement = self._judgement
         judgement.sent = len(self._events)
-        for number in range(self._players):
-            player = _player(number)
-            shown = stub.ListChallenges(ListChallengesRequest(user_id=player)).challenges
-            total, count = (challenge.goals[0].progress for challenge in shown)
+        for player in self.players():
+            total, count = shown(player)
             counted = {_event_id(player, bit) for bit in range(EVENTS_PER_PLAYER) if total >> bit & 1}
             judgement.applied += count
-            if len(counted) != count or not counted <= self._events.keys():
+            if len(counted) != count or not all(self._is_of(event_id, of_period) for event_id in counted):
                 judgement.counted_twice.append(player)
                 continue
             acknowledged = {
                 event_id
                 for bit in range(EVENTS_PER_PLAYER)
                 if self._states.get(event_id := _event_id(player, bit)) is _State.ACKNOWLEDGED
+                and self._is_of(event_id, of_period)
             }
             judgement.lost += sorted(acknowledged - counted)
         return judgement
+
+    def _is_of(self, event_id: str, of_period: Callable[[Instant], bool]) -> bool:
+        event = self._events.get(event_id)
+        return event is not None and of_period(event.event_time.ToMicroseconds())
 
     def _new_event(self) -> rpc.Event:
         while len(self._open) < PLAYERS_AT_ONCE:
@@ -208,11 +223,18 @@ class Oracle:
             self._open[place] = (player, bit + 1)
         else:
             del self._open[place]
-        at = self._now - self._chance.randrange(HOUR)
+        at = self._now - self._chance.randrange(self._span)
         event = stat("points", player, delta=1 << bit, event_id=_event_id(player, bit), at=at)
         self._events[event.event_id] = event
         self._states[event.event_id] = _State.NEW
         return event
+
+
+def _shown(stub: ChallengeServiceStub, player: str) -> tuple[int, int]:
+    """Return the sum and the number of events in the player's progress."""
+    listed = stub.ListChallenges(ListChallengesRequest(user_id=player)).challenges
+    total, count = (challenge.goals[0].progress for challenge in listed)
+    return total, count
 
 
 def _player(number: int) -> str:
