@@ -39,7 +39,7 @@ DOCUMENT = {
         challenge("rewards", assigned("played", stat="points", count="events", target=5, schedule="daily")),
     ],
 }
-"""What the oracle needs, by day, and a reward for five events in a day."""
+"""The catalogue that the oracle needs, by day, with a reward for five events in a day."""
 TALLY = "SELECT sum, events FROM tally WHERE user_id = %s AND schedule = 'day/UTC' AND period_start = instant(%s)"
 
 
