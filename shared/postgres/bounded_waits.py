@@ -42,7 +42,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """Ends waits early when the process stops. The pool's connections share one; this one never does."""
 
     _cancellable = True
-    """True if a statement that is waited for may be cancelled. If not, the connection is closed when the wait ends early."""
+    """True if a statement may be cancelled. If not, the connection is closed when a wait for it ends early."""
 
     @classmethod
     def connect(  # type: ignore[override]  # the keywords of the original pass through
