@@ -45,6 +45,8 @@ def _start(module: str, database_url: str, services: ExitStack) -> Callable[[], 
         "DATABASE_URL": database_url,
         "REDIS_URL": "",
         "DEVELOPMENT_CLOCK": "true",
+        "REWARD_ITEM_PROVIDER": "log",
+        "REWARD_WALLET_PROVIDER": "log",
         "CATALOGUE": str(ROOT / "catalogues" / "demo.yaml"),
         **{f"{service}_{port}": "0" for service in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")},
     }
