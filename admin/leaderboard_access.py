@@ -107,7 +107,7 @@ def print_waiting_changes(database: Database) -> None:
     """Print on standard error how many changes have not reached Redis yet, if any."""
     waiting = read(database, lambda connection: journal.count(connection, WAITING_MAX))
     if waiting:
-        say_error(f"{waiting:,} changes wait to get to Redis; services that run see to it")
+        say_error(f"{waiting:,} changes wait to get to Redis; running services deliver them")
 
 
 def board_of(catalogue: Catalogue, board_id: str) -> Leaderboard:

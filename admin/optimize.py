@@ -5,11 +5,18 @@ from __future__ import annotations
 import click
 
 from admin.arguments import count_option, dry_run
-from admin.cache_steps import build_rankings, clear_redis, fill_buffers, read_tops
-from admin.database_steps import repair_indexes, tidy_tables
 from admin.leaderboard_access import leaderboard_access
 from admin.opening import database_address, load_catalogue, open_cache_if_set, open_database, stop
-from admin.steps import Steps, steps
+from admin.optimize_steps import (
+    Steps,
+    build_rankings,
+    clear_redis,
+    fill_buffers,
+    read_tops,
+    repair_indexes,
+    steps,
+    tidy_tables,
+)
 from shared.cache.redis import Cache
 from shared.domain.instant import day_of
 from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance

@@ -15,8 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from attack.kinds import KINDS, LETTERS
-from attack.report import show
-from attack.run import run_kind
+from attack.run import run_kind, show
 from attack.stack import Stack
 
 SECONDS = 20.0

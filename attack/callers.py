@@ -26,7 +26,7 @@ from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from bench.processes import ROOT
+from bench.services import ROOT
 
 RATE = 50.0
 CHANNELS = 4

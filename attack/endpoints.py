@@ -7,6 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 from devstack.ports import LOOPBACK
 
@@ -25,31 +26,23 @@ class _Listener(ABC):
     def __init__(self) -> None:
         self.connections = 0
         self._closing = threading.Event()
-        self._socket = socket.create_server((LOOPBACK, 0))
-        self._socket.settimeout(ACCEPT_S)
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, name="endpoint", daemon=True)
-        self._thread.start()
+
+        class Handler(BaseRequestHandler):
+            def handle(handler) -> None:  # noqa: N805 - `self` is the listener
+                self.connections += 1
+                with suppress(OSError):
+                    self._handle(handler.request)
+
+        self._server = ThreadingTCPServer((LOOPBACK, 0), Handler)
+        self._server.daemon_threads, self._server.block_on_close = True, False
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(ACCEPT_S,), name="endpoint", daemon=True).start()
 
     def close(self) -> None:
         """Stop accepting; open connections end soon."""
         self._closing.set()
-        self._thread.join()
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except TimeoutError:
-                continue
-            self.connections += 1
-            threading.Thread(target=self._guarded, args=(connection,), daemon=True).start()
-
-    def _guarded(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(None)
-            self._handle(connection)
+        self._server.shutdown()
+        self._server.server_close()
 
     @abstractmethod
     def _handle(self, connection: socket.socket) -> None:

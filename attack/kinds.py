@@ -11,7 +11,7 @@ from attack import connection_attacks, input_attacks
 from attack.endpoints import BadWebhook, TricklingProxy
 from attack.observed import Attack
 from attack.stack import Stack
-from bench.processes import ROOT
+from bench.services import ROOT
 
 GET_CHALLENGE = "challenge.v1.ChallengeService/GetChallenge"
 REPORT_EVENTS = "challenge.v1.EventService/ReportEvents"

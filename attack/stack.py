@@ -10,9 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from bench.processes import ROOT, START_S, ServerProcess
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, environment
-from bench.usage import memory_of
+from bench.machine import memory_of
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ROOT, START_S, ServerProcess, environment
 from devstack.health import is_serving
 from devstack.output import Lines
 from devstack.ports import LOOPBACK

@@ -30,8 +30,7 @@ from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
 from bench.tables.leaderboards import measure_leaderboards
-from bench.tables.list_sizes import measure_list_sizes
-from bench.tables.lists import measure_lists
+from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.schedules import measure_schedules
@@ -102,7 +101,7 @@ def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal)
         Path(scratch).chmod(0o711)
         databases = Databases(Path(scratch) / "postgres")
         try:
-            databases.start()
+            databases.server.start()
             place = Workplace(terms, Path(scratch), databases, terminal.say)
             report = Report(_facts(place, databases))
             terminal.show_header(report.facts)
@@ -115,7 +114,7 @@ def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal)
                 terminal.show(table)
             return report
         finally:
-            databases.remove()
+            databases.server.remove()
 
 
 def _add_circumstances(table: Table, runs: Sequence[Run]) -> None:
@@ -134,7 +133,7 @@ def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         **machine.machine(),
         **machine.versions(databases.version),
-        **machine.disk(databases.data.parent),
+        **machine.disk(databases.server.data.parent),
         "services": services.settings(),
         "cores": str(place.cores),
         "terms": f"{terms.seconds:g} s per interval, {terms.rounds} rounds of each comparison",

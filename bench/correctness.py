@@ -10,10 +10,9 @@ from challenge.v1 import challenge_service_pb2
 from challenge.v1 import event_service_pb2 as rpc
 from google.protobuf.message import DecodeError
 
-from bench.database import connected
+from bench.database import connected, statement
 from bench.figures import Table
 from bench.load import Run
-from bench.statements import statement
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.tally import Tally, TallyKey, fold

@@ -1,4 +1,4 @@
-"""The report's own Postgres, and databases in it with identical content."""
+"""The report's own Postgres, databases in it with identical content, and the report's own SQL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.schema import migrate
 from shared.postgres.session_options import connect_arguments
+from shared.postgres.statements import Statement
 
 _CONNECT_TIMEOUT_S = 5
 
@@ -38,35 +39,20 @@ class Databases:
     """A server at its defaults: `fsync` is on, and nothing is tuned."""
 
     def __init__(self, directory: Path) -> None:
-        self._server = EmbeddedPostgres(directory)
+        self.server = EmbeddedPostgres(directory)
         self._made = 0
 
     @property
     def pid(self) -> int:
         """The process id of the postmaster, the parent of all other server processes."""
-        pid = self._server.pid
-        if pid is None:
-            raise RuntimeError("the server is not started")
-        return pid
+        assert self.server.pid is not None  # noqa: S101 - it is started before it is used
+        return self.server.pid
 
     @property
     def version(self) -> str:
         """PostgreSQL's version."""
-        with connected(self._server.url) as connection:
+        with connected(self.server.url) as connection:
             return str(connection.execute("SHOW server_version").fetchall()[0][0])
-
-    @property
-    def data(self) -> Path:
-        """The data directory."""
-        return self._server.data
-
-    def start(self) -> None:
-        """Start the server."""
-        self._server.start()
-
-    def remove(self) -> None:
-        """Stop the server and delete its data."""
-        self._server.remove()
 
     def migrated(self) -> str:
         """Return the URL of a new database with all migrations."""
@@ -88,10 +74,10 @@ class Databases:
         self._made += 1
         name = f"bench_{self._made}"
         self._administer(f"CREATE DATABASE {name} {options}")
-        return urlunsplit(urlsplit(self._server.url)._replace(path=f"/{name}"))
+        return urlunsplit(urlsplit(self.server.url)._replace(path=f"/{name}"))
 
     def _administer(self, statement: str) -> None:
-        with connected(self._server.url) as connection:
+        with connected(self.server.url) as connection:
             # A copy may take longer than any statement of a service.
             connection.execute("SET statement_timeout = 0")
             connection.execute(statement.encode())
@@ -99,3 +85,16 @@ class Databases:
 
 def _name(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
+
+
+_FOLDER = Path(__file__).with_name("sql")
+
+
+def text(name: str) -> str:
+    """Return the text of `sql/NAME.sql`."""
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8").strip().rstrip(";")
+
+
+def statement(name: str) -> Statement:
+    """Return the statement in `sql/NAME.sql`, which is prepared at its first use on a connection."""
+    return Statement(name, text(name))

@@ -2,22 +2,142 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum, auto
 from typing import NamedTuple
 
+from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from bench import services
 from bench.correctness import Faults, compare, is_part, is_whole, read_tallies, reported
+from bench.events import Play, message
 from bench.load import Run
-from bench.mix import METHODS, Kind, Mix
-from bench.processes import ServerProcess
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.usage import descriptors_of, memory_of
+from bench.machine import descriptors_of, memory_of
+from bench.players import claimable_goals
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
 from bench.workplace import Ground, Workplace
 from load_generator.plan import ClosedLoop, OpenLoop, Stretch
+from shared.domain.catalogue import Catalogue
+from shared.domain.events import Event
+from shared.domain.instant import Instant
 from shared.runtime.clock import system_clock
+
+ACTIONS_PER_S = 300
+EVENTS_PER_S = 500
+
+INITIALIZE_SHARE = 0.10
+SET_ACTIVE_SHARE = 0.15
+CLAIM_SHARE = 0.05
+"""Share of actions that list and then claim."""
+ACTIVE_ONLY_SHARE = 0.5
+"""Share of the other lists."""
+
+CALLS_PER_S = round(ACTIONS_PER_S * (1 + CLAIM_SHARE)) + EVENTS_PER_S
+THINKING_CALLS = 60
+"""Number of other players' calls between a list and its claim, which is a fifth of a second later."""
+
+
+class Kind(IntEnum):
+    """The kind of a call. A list before a claim is a list like others."""
+
+    INITIALIZE = 0
+    SET_ACTIVE = auto()
+    LIST = auto()
+    LIST_ACTIVE = auto()
+    CLAIM = auto()
+    EVENT = auto()
+
+
+NAMES = {
+    Kind.INITIALIZE: "InitializePlayer, returning",
+    Kind.SET_ACTIVE: "SetGoalActive",
+    Kind.LIST: "ListChallenges",
+    Kind.LIST_ACTIVE: "ListChallenges, active only",
+    Kind.CLAIM: "ClaimReward",
+    Kind.EVENT: "ReportEvent",
+}
+_CHALLENGES, _EVENTS = 0, 1
+"""Indices of the servers."""
+METHODS: Sequence[tuple[int, str]] = [
+    (_CHALLENGES, "challenge.v1.ChallengeService/InitializePlayer"),
+    (_CHALLENGES, "challenge.v1.ChallengeService/SetGoalActive"),
+    (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
+    (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
+    (_CHALLENGES, "challenge.v1.ChallengeService/ClaimReward"),
+    (_EVENTS, "challenge.v1.EventService/ReportEvent"),
+]
+"""The server and the full name of each kind's method."""
+
+
+class Asked(NamedTuple):
+    """One call."""
+
+    kind: Kind
+    request: bytes
+
+
+class Mix:
+    """The calls of a mix in their order."""
+
+    def __init__(self, play: Play, catalogue: Catalogue, now: Instant) -> None:
+        """Continue the game `play` with events from `now` on."""
+        self.events: list[Event] = []
+        """The events so far in their order."""
+        self._play = play
+        self._chance = play.random
+        self._happening = play.events(now)
+        self._choices = [goal for goal in catalogue.goals.values() if not goal.default_assigned]
+        self._claimable = claimable_goals(catalogue)
+        self._thinking: deque[tuple[int, bytes]] = deque()
+        self._player_calls = 0
+
+    def calls(self, count: int) -> Iterator[Asked]:
+        """Yield the next calls, events and players' calls evenly mixed."""
+        for number in range(count):
+            if number * EVENTS_PER_S // CALLS_PER_S < (number + 1) * EVENTS_PER_S // CALLS_PER_S:
+                yield self._event()
+            else:
+                yield self._player_call()
+
+    def _event(self) -> Asked:
+        event = next(self._happening)
+        self.events.append(event)
+        return Asked(Kind.EVENT, event_rpc.ReportEventRequest(event=message(event)).SerializeToString())
+
+    def _player_call(self) -> Asked:
+        self._player_calls += 1
+        if self._thinking and self._thinking[0][0] <= self._player_calls:
+            return Asked(Kind.CLAIM, self._thinking.popleft()[1])
+        player = self._chance.choice(self._play.players)
+        dice = self._chance.random()
+        if dice < INITIALIZE_SHARE:
+            return Asked(Kind.INITIALIZE, rpc.InitializePlayerRequest(user_id=player).SerializeToString())
+        if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE:
+            return Asked(Kind.SET_ACTIVE, self._choice(player))
+        if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + CLAIM_SHARE:
+            self._thinking.append((self._player_calls + THINKING_CALLS, self._claim(player)))
+        elif self._chance.random() < ACTIVE_ONLY_SHARE:
+            return Asked(
+                Kind.LIST_ACTIVE, rpc.ListChallengesRequest(user_id=player, active_only=True).SerializeToString()
+            )
+        return Asked(Kind.LIST, rpc.ListChallengesRequest(user_id=player).SerializeToString())
+
+    def _choice(self, player: str) -> bytes:
+        goal = self._chance.choice(self._choices)
+        return rpc.SetGoalActiveRequest(
+            user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, active=self._chance.random() < 0.5
+        ).SerializeToString()
+
+    def _claim(self, player: str) -> bytes:
+        """Return a claim of a goal that every player has completed; a repeated claim has the same request id."""
+        goal = self._chance.choice(self._claimable[:-1])
+        return rpc.ClaimRewardRequest(
+            user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, request_id=f"claim of {goal.id}"
+        ).SerializeToString()
+
 
 CONNECTIONS = 8
 SATURATION = ClosedLoop(in_flight=32, connections=CONNECTIONS)
@@ -75,7 +195,9 @@ class Game:
         calls = mix.calls(round(rate_max * (stretch.warm_up_s + stretch.measured_s)))
         kept = {Kind.EVENT: 1, Kind.LIST: LISTS_KEPT_EVERY, Kind.LIST_ACTIVE: LISTS_KEPT_EVERY}
         keep_every = [kept.get(kind, 0) for kind in Kind]
-        run = self._place.play_mix(self.servers, METHODS, calls, pace, stretch, keep_every=keep_every)
+        run = self._place.play_mix(
+            {server.name: server for server in self.servers}, METHODS, calls, pace, stretch, keep_every=keep_every
+        )
         events = run.part(Kind.EVENT)
         sent = [[event] for event in mix.events]
         told = reported(events, sent, event_rpc.ReportEventResponse)

@@ -1,4 +1,4 @@
-"""Facts about the machine on which the figures are measured."""
+"""Facts about the machine on which the figures are measured; memory, open files and cores of processes, on Linux."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 import platform
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from bench.samples import median
+from bench.load import median
+from load_generator.usage import family
 
 _LIBRARIES = ("grpcio", "protobuf", "psycopg", "prometheus_client")
 _SYNCS = 50
@@ -70,3 +73,71 @@ def _sync_ms(directory: Path) -> float:
             os.fdatasync(file.fileno())
             times.append(1e3 * (time.perf_counter() - started))
     return median(times)
+
+
+_MEBIBYTE = 2**20
+_KIBIBYTE = 2**10
+
+
+class Memory(NamedTuple):
+    """Memory of a process and its descendants, in MiB."""
+
+    resident: float
+    """Resident now; pages shared by several processes count once."""
+    peak: float
+    """Sum of each process's peak resident size; shared pages count in each process."""
+
+
+class Cores(NamedTuple):
+    """Cores this process may use, and their split. With a single core everything shares it.
+
+    The server under test has a core of its own, so a saturated server is limited by that core and nothing else, and
+    its rate is a rate per core.
+    """
+
+    every: tuple[int, ...]
+    server: tuple[int, ...]
+    others: tuple[int, ...]
+
+    def __str__(self) -> str:
+        server, others = (", ".join(map(str, cores)) for cores in (self.server, self.others))
+        return f"{server} for the server under test, {others} for Postgres and the load generator"
+
+    @classmethod
+    def of_this_machine(cls) -> Cores:
+        """Return the first core for the server and the rest for everything else."""
+        every = tuple(sorted(os.sched_getaffinity(0)))
+        return cls(every, every[:1], every[1:] or every)
+
+
+def memory_of(pid: int) -> Memory:
+    """Return the memory of a process and its descendants."""
+    resident = peak = 0.0
+    for process in family(pid):
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            resident += process.memory_full_info().pss
+            peak += _peak_resident(process.pid)
+    return Memory(resident / _MEBIBYTE, peak / _MEBIBYTE)
+
+
+def descriptors_of(pid: int) -> int:
+    """Return the number of open files and sockets of a process and its descendants."""
+    return sum(process.num_fds() for process in family(pid))
+
+
+def pin(pid: int, cores: tuple[int, ...]) -> None:
+    """Restrict a process, its threads and its descendants to these cores; what they start later inherits it."""
+    for process in family(pid):
+        # A process or thread may have ended since it was listed.
+        with suppress(psutil.NoSuchProcess):
+            for thread in process.threads():
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread.id, cores)
+
+
+def _peak_resident(pid: int) -> int:
+    """Return a process's peak resident size in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * _KIBIBYTE
+    return 0

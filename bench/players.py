@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from bench.database import connected
+from bench.database import connected, statement
 from bench.events import MEASURED, Play
-from bench.statements import statement
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event

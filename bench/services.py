@@ -1,16 +1,84 @@
-"""The services under test, with their own defaults."""
+"""The services under test as processes, with their own defaults, and their metrics."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.processes import ServerProcess
+from prometheus_client.parser import text_string_to_metric_families
+
 from challenge_service.settings import ChallengeSettings
+from devstack.output import Lines
 from devstack.ports import LOOPBACK
+from devstack.process import Child
 from event_handler.settings import EventHandlerSettings
 from shared.runtime.settings import load
+
+ROOT = Path(__file__).parents[1]
+START_S = 60.0
+STOP_S = 20.0
+
+
+class ServerProcess(Child):
+    """`python -m MODULE`, which logs in a line of JSON that it serves, and its port."""
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        output: Lines | None = None,
+    ) -> None:
+        """Describe a process whose whole environment is `env`. An `output` has to pass its lines to `_read`."""
+        self._serving = threading.Event()
+        self._port = 0
+        self._metrics_port = 0
+
+        command = [sys.executable, "-m", module, *arguments]
+        super().__init__(module, command, output=output or Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
+
+    @property
+    def port(self) -> int:
+        """The port for calls, once the server is serving."""
+        return self._port
+
+    @property
+    def metrics_port(self) -> int:
+        """The port for metrics. Raise `StartFailed` if the server does not log it."""
+        self.wait_until(lambda: self._metrics_port > 0, START_S)
+        return self._metrics_port
+
+    @property
+    def running_pid(self) -> int:
+        """The process id, once the server is started."""
+        if self.pid is None:
+            raise RuntimeError(f"{self.name} is not started")
+        return self.pid
+
+    def serve(self) -> None:
+        """Start and wait until the server takes calls. Raise `StartFailed` with its last lines if it does not."""
+        self.start()
+        self.wait_until(self._serving.is_set, START_S)
+
+    def _read(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(entry, dict):
+            return
+
+        if entry.get("message") == "started":
+            self._metrics_port = int(entry.get("metrics_port", 0))
+        if entry.get("message") == "serving":
+            self._port = int(entry["port"])
+            self._serving.set()
+
 
 CHALLENGE_SERVICE = "challenge_service"
 EVENT_HANDLER = "event_handler"
@@ -72,4 +140,23 @@ def settings() -> str:
         f"{module}: {defaults.server.workers} worker, {defaults.server.threads} threads, "
         f"{defaults.database.pool_size} connections"
         for module, defaults in _settings().items()
+    )
+
+
+ANSWER_S = 5.0
+
+
+def counted(port: int, name: str, **labels: str) -> float:
+    """Return the sum of all samples with this name and these labels, from the metrics on a port; 0 if there are none.
+
+    Raise `OSError` if the port does not respond.
+    """
+    url = f"http://{LOOPBACK}:{port}/metrics"
+    with urllib.request.urlopen(url, timeout=ANSWER_S) as response:
+        text = response.read().decode()
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import TypeVar
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, Run
+from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
-from bench.processes import ROOT, ServerProcess
-from bench.usage import Cores, pin
+from bench.services import ROOT, ServerProcess
 from devstack.valkey import EmbeddedValkey
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play
@@ -71,7 +71,7 @@ class Ground:
 
 
 class Workplace:
-    """Databases, servers and load on this machine; the server under test has a core of its own (`bench.usage`)."""
+    """Databases, servers and load on this machine; the server under test has a core of its own (`bench.machine`)."""
 
     def __init__(self, terms: Terms, directory: Path, databases: Databases, say: Callable[[str], None]) -> None:
         """Take `directory` for scratch files, and `say` to report progress."""
@@ -132,26 +132,25 @@ class Workplace:
         keep_every: int = 0,
     ) -> Run:
         """Play requests of one method against a server; see `Plan`."""
-        plan = Plan(
-            ports=[server.port],
-            methods=[(0, method)],
-            requests=[(0, request) for request in requests],
-            pace=pace,
-            stretch=stretch or self.terms.stretch,
+        return self.play_mix(
+            {SERVER: server},
+            [(0, method)],
+            ((0, request) for request in requests),
+            pace,
+            stretch or self.terms.stretch,
             repeat=repeat,
-            processes={SERVER: server.running_pid, POSTGRES: self._databases.pid},
             keep_every=[keep_every],
         )
-        return self._play(plan)
 
     def play_mix(
         self,
-        servers: Sequence[ServerProcess],
+        servers: Mapping[str, ServerProcess],
         methods: Sequence[tuple[int, str]],
         requests: Iterable[tuple[int, bytes]],
         pace: OpenLoop | ClosedLoop,
         stretch: Stretch,
         *,
+        repeat: bool = False,
         keep_every: Sequence[int],
     ) -> Run:
         """Play requests of several methods against several servers; see `Plan`.
@@ -159,17 +158,15 @@ class Workplace:
         The CPU time of each server is recorded under its name.
         """
         plan = Plan(
-            ports=[server.port for server in servers],
+            ports=[server.port for server in servers.values()],
             methods=methods,
             requests=list(requests),
             pace=pace,
             stretch=stretch,
-            processes={**{server.name: server.running_pid for server in servers}, POSTGRES: self._databases.pid},
+            repeat=repeat,
+            processes={**{name: server.running_pid for name, server in servers.items()}, POSTGRES: self.postgres_pid},
             keep_every=keep_every,
         )
-        return self._play(plan)
-
-    def _play(self, plan: Plan) -> Run:
         with self.on(self.cores.others):
             run = Run(play(plan))
         self._runs.append(run)

@@ -7,9 +7,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from devstack.account import Account
+from devstack.account import Account, key, shelter
 from devstack.errors import StartFailed
-from devstack.shelter import key, shelter
 
 POSTGRES_FOLDERS = {16: "pginstall", 18: "pginstall18"}
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from shared.runtime.ports import Endpoint, require_free
+from shared.runtime.start_refused import PortUnavailable
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -17,11 +20,8 @@ def free_port() -> int:
 
 def is_free(port: int) -> bool:
     """Return whether no program listens on this loopback port now."""
-    with socket.socket() as probe:
-        # Connections of a stopped server linger in TIME_WAIT; they do not make a port busy.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+    try:
+        require_free(Endpoint(LOOPBACK, port, setting=""))
+    except PortUnavailable:
+        return False
+    return True

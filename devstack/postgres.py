@@ -11,10 +11,9 @@ from typing import Literal
 
 from devstack.account import Account, server_account
 from devstack.binaries import postgres_installation
-from devstack.cluster import DATABASE, ROLE, Cluster
+from devstack.cluster import DATABASE, ROLE, Cluster, Postmaster
 from devstack.errors import AlreadyRunning
 from devstack.ports import LOOPBACK
-from devstack.postmaster import Postmaster
 from devstack.process import POLL_S, Child
 from devstack.server import ENVIRONMENT, EmbeddedServer
 
@@ -38,7 +37,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """A server with one role, one database and a password. Its data survives a restart.
 
     The password and the log lie in `directory`, and so does the data unless the server's account cannot reach it there
-    (see `devstack.shelter`).
+    (see `devstack.account`).
     """
 
     name = "postgres"

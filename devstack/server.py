@@ -74,13 +74,15 @@ class EmbeddedServer(ABC):
     def url(self) -> str:
         """The connection URL with the password. Known from the first start on."""
 
-    @abstractmethod
     def stop(self) -> None:
         """Stop the server in order; do nothing if it does not run."""
+        if self._child is not None:
+            self._child.stop()
 
-    @abstractmethod
     def kill(self) -> None:
         """End the server at once, as a crash would."""
+        if self._child is not None:
+            self._child.kill()
 
     @property
     def is_running(self) -> bool:

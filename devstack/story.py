@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
+import sys
 from collections.abc import Iterator
-
-from devstack.tools import find_tool
+from pathlib import Path
 
 CHALLENGE = "combat"
 GOAL = "win-3-matches"
@@ -70,3 +71,16 @@ def _command(address: str, method: str, request: str) -> str:
     if grpcurl := find_tool("grpcurl"):
         return f"{grpcurl} -plaintext -d {request} {address} {method}"
     return f"{find_tool('buf')} curl --protocol grpc --http2-prior-knowledge http://{address}/{method} -d {request}"
+
+
+FOLDERS = (Path(".tools/bin"), Path(sys.executable).parent)
+"""The folders that `make tools` and the installation use."""
+
+
+def find_tool(name: str) -> str | None:
+    """Return the path of a tool from the working directory; None if it is not installed."""
+    here = Path.cwd()
+    for path in (here / folder / name for folder in FOLDERS):
+        if path.is_file():
+            return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return shutil.which(name)

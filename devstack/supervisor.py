@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 import time
-from typing import NoReturn, Protocol, Self, TypeVar
+from typing import NoReturn, Self, TypeAlias, TypeVar
 
+from devstack.process import Child
+from devstack.server import EmbeddedServer
 from shared.runtime.signals import STOP_SIGNALS, hold_stop_signals, wait_for_stop_signal
 
 WATCH_S = 0.2
@@ -22,24 +24,7 @@ class PartEnded(Exception):
     """A part ended unexpectedly. The message names it and ends with its last lines."""
 
 
-class Part(Protocol):
-    """An embedded server or a child."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def is_running(self) -> bool: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def kill(self) -> None: ...
-
-    def tail(self) -> str: ...
-
-
+Part: TypeAlias = EmbeddedServer | Child
 P = TypeVar("P", bound=Part)
 
 

@@ -60,11 +60,3 @@ class EmbeddedValkey(EmbeddedServer):
     @property
     def url(self) -> str:
         return f"redis://:{self._password}@{LOOPBACK}:{self._port}/0"
-
-    def stop(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-
-    def kill(self) -> None:
-        if self._child is not None:
-            self._child.kill()

@@ -11,7 +11,7 @@ import struct
 from typing import Protocol
 
 from load_generator import frames
-from load_generator.headers import NO_STATUS, Status, status_of
+from load_generator.frames import NO_STATUS, Status, status_of
 
 CONNECT_TIMEOUT_S = 5.0
 _READ_BYTES = 1 << 20

@@ -8,8 +8,8 @@ import time
 from array import array
 from typing import NamedTuple
 
-from load_generator.exchange import Line, step
-from load_generator.headers import Status, request_headers
+from load_generator.exchange import Line, Streams, step
+from load_generator.frames import Status, request_headers
 from load_generator.plan import (
     CALL_TIMEOUT_S,
     GENERATOR,
@@ -19,7 +19,6 @@ from load_generator.plan import (
     Plan,
     Played,
 )
-from load_generator.streams import Streams
 from load_generator.usage import busy_seconds, cpu_seconds
 
 HOST = "127.0.0.1"

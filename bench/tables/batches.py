@@ -13,13 +13,11 @@ from challenge.v1 import event_service_pb2 as rpc
 
 from bench import services
 from bench.correctness import Reported, Response, check_events, read_tallies, reported
-from bench.database import connected, opened
+from bench.database import connected, opened, statement, text
 from bench.events import LOGIN_SHARE, Play, message
 from bench.figures import Table, Unit, at_least, at_most, number
-from bench.load import POSTGRES, Run
-from bench.samples import median, ratio
+from bench.load import POSTGRES, Run, median, ratio
 from bench.services import EVENT_HANDLER
-from bench.statements import statement, text
 from bench.tables.calls import add_failures
 from bench.workplace import Ground, Workplace, calls_for
 from load_generator.plan import ClosedLoop

@@ -16,13 +16,11 @@ from challenge.v1 import event_service_pb2 as rpc
 from admin.leaderboard_access import LeaderboardAccess, leaderboard_access
 from bench import services
 from bench.correctness import Reported, check_events, read_tallies, reported
-from bench.database import connected, opened
+from bench.database import connected, opened, statement
 from bench.events import MEASURED
 from bench.figures import Table, Unit, at_least, at_most
-from bench.load import Run
-from bench.samples import median, ratio
+from bench.load import Run, median, ratio
 from bench.services import EVENT_HANDLER
-from bench.statements import statement
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION, Batches, batch_request, batches
 from bench.tables.calls import add_failures
 from bench.workplace import LOAD_CATALOGUE, Workplace, calls_for

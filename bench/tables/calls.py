@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bench.figures import Table, Unit, at_most
 from bench.load import Run, failures
-from bench.usage import memory_of
+from bench.machine import memory_of
 
 
 def add_latency(

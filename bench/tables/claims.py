@@ -8,12 +8,10 @@ from itertools import islice
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
-from bench.database import connected
+from bench.database import connected, statement
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, Run
-from bench.samples import median, ratio
+from bench.load import POSTGRES, Run, median, ratio
 from bench.services import CHALLENGE_SERVICE
-from bench.statements import statement
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Ground, Workplace, calls_for
 from load_generator.plan import ClosedLoop, OpenLoop, Stretch

@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.database import connected
+from bench.database import connected, statement
 from bench.figures import Table, Unit, at_least
 from bench.services import dispatcher, game
-from bench.statements import statement
 from bench.workplace import Workplace
 from devstack.game.settings import PUBLIC_SECRET
 from devstack.ports import LOOPBACK, free_port

@@ -11,8 +11,7 @@ from bench import services
 from bench.correctness import check_events, read_tallies, reported
 from bench.events import message
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, Run
-from bench.samples import median, ratio
+from bench.load import POSTGRES, Run, median, ratio
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_failures, add_latency
 from bench.workplace import Workplace, calls_for

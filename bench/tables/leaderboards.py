@@ -15,14 +15,11 @@ from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from google.protobuf.message import DecodeError
 
 from bench import services
-from bench.database import connected
+from bench.database import connected, statement
 from bench.events import MEASURED, Play, message
 from bench.figures import Table, Unit, at_least
 from bench.load import POSTGRES, Run
-from bench.metrics import counted
-from bench.processes import ServerProcess
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.statements import statement
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess, counted
 from bench.tables.board_upkeep import RANKED_STAT, catalogue_with_boards
 from bench.tables.calls import add_failures, add_latency
 from bench.tables.events import RATE as EVENTS_RATE
@@ -126,7 +123,14 @@ def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: Se
     before = _read_outcomes(service)
     methods = [(0, RANK), (0, LIST), (1, REPORT)]
     calls = _game(place.terms.ranked, calls_for(stretch, rate))
-    run = place.play_mix([service, events], methods, calls, OpenLoop(rate=rate), stretch, keep_every=[0, 0, 0])
+    run = place.play_mix(
+        {server.name: server for server in (service, events)},
+        methods,
+        calls,
+        OpenLoop(rate=rate),
+        stretch,
+        keep_every=[0, 0, 0],
+    )
     hits, misses = (now - then for now, then in zip(_read_outcomes(service), before, strict=True))
     asked = hits + misses
     share = 100 * hits / asked if asked else 0.0

@@ -9,13 +9,12 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_most
-from bench.game import Game, game_begun
+from bench.game import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES, Game, game_begun
 from bench.load import POSTGRES, Run
-from bench.mix import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES
+from bench.machine import memory_of
 from bench.tables.calls import add_failures, add_memory
 from bench.tables.lists import LIST
 from bench.tables.players import INITIALIZE, new_player
-from bench.usage import memory_of
 from bench.workplace import Workplace, calls_for
 from load_generator.plan import ClosedLoop, OpenLoop, Stretch
 

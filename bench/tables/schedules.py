@@ -12,13 +12,10 @@ from typing import Any
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
-from bench.database import connected
+from bench.database import connected, statement
 from bench.figures import Table, Unit, at_least, at_most
-from bench.load import POSTGRES, Run
-from bench.processes import ServerProcess
-from bench.samples import median, ratio
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.statements import statement
+from bench.load import POSTGRES, Run, median, ratio
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, batch_request, batches
 from bench.tables.batches import SATURATION as BATCH_SATURATION
 from bench.tables.calls import add_failures

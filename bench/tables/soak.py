@@ -8,8 +8,7 @@ from typing import NamedTuple
 from bench.correctness import Faults
 from bench.figures import Figure, Grid, Table, Unit, at_most
 from bench.game import CAPACITY, Game, Played, game_begun
-from bench.load import POSTGRES
-from bench.samples import bounds_of_median, median
+from bench.load import POSTGRES, bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.calls import add_failures
 from bench.workplace import Workplace

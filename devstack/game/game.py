@@ -1,16 +1,98 @@
-"""The game behind both of its servers: it handles attempts to deliver a reward."""
+"""The game behind both of its servers: it handles attempts to deliver a reward, and keeps books of what it has given.
+
+The books are the judge of every test of delivery. A grant has one outcome, however often it is requested, also after a
+restart: it is stored before the response is sent.
+"""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from devstack.game.books import Books, Gift, Outcome
 from devstack.game.mood import Action, Mood
+from shared.domain.claims import RefusalReason
+
+
+class Gift(NamedTuple):
+    """A reward for a player."""
+
+    grant_id: str
+    """The idempotency key."""
+    user_id: str
+    goal_id: str
+    reward_type: str
+    reward_id: str
+    quantity: int
+
+
+class Outcome(NamedTuple):
+    """The final outcome of a grant."""
+
+    gift: Gift
+    refusal: RefusalReason | None
+    """None: the player has the reward."""
+
+
+class Books:
+    """One outcome for each grant. Safe to use from any number of threads."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Keep the books in the file `path`, a line of JSON per outcome; without it in memory."""
+        self._lock = threading.Lock()
+        self._outcomes: dict[str, Outcome] = {}
+        self._file = None
+        if path is not None:
+            self._read(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a", encoding="utf-8")
+
+    def settle(self, gift: Gift, refusal: RefusalReason | None) -> Outcome:
+        """Give or refuse the reward unless the grant has an outcome already; return the outcome that counts."""
+        with self._lock:
+            earlier = self._outcomes.get(gift.grant_id)
+            if earlier is not None:
+                return earlier
+            outcome = self._outcomes[gift.grant_id] = Outcome(gift, refusal)
+            if self._file is not None:
+                self._file.write(json.dumps({**gift._asdict(), "refusal": refusal}) + "\n")
+                self._file.flush()
+            return outcome
+
+    def find(self, grant_id: str) -> Outcome | None:
+        """Return the outcome of a grant; None if it has none."""
+        with self._lock:
+            return self._outcomes.get(grant_id)
+
+    def given(self) -> list[Gift]:
+        """Return all rewards given, in order."""
+        with self._lock:
+            return [outcome.gift for outcome in self._outcomes.values() if outcome.refusal is None]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _read(self, path: Path) -> None:
+        if not path.exists():
+            return
+        kept = path.read_text(encoding="utf-8")
+        whole = kept[: kept.rfind("\n") + 1]
+        if whole != kept:
+            # The process was killed in the middle of a line, so before the response: the outcome never happened.
+            path.write_text(whole, encoding="utf-8")
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            refusal = entry.pop("refusal")
+            gift = Gift(**entry)
+            self._outcomes[gift.grant_id] = Outcome(gift, None if refusal is None else RefusalReason(refusal))
+
 
 SILENCE_S = 120.0
 """Longer than any caller waits for a response."""

@@ -16,8 +16,7 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from devstack.game.books import Gift, Outcome
-from devstack.game.game import Failed, Game, Garbled
+from devstack.game.game import Failed, Game, Garbled, Gift, Outcome
 
 SERVICE = rpc.DESCRIPTOR.services_by_name["RewardProviderService"]
 THREADS = 256

@@ -19,8 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from devstack.game.books import Gift
-from devstack.game.game import Failed, Game, Garbled
+from devstack.game.game import Failed, Game, Garbled, Gift
 from devstack.game.mood import Mood, MoodInvalid
 from shared.providers.webhook import signature
 

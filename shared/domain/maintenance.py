@@ -32,7 +32,7 @@ class IndexWork(StrEnum):
     """It exists but is unusable: its build was interrupted."""
     DROP = "drop"
     """It is unusable and not ours: left behind by an interrupted rebuild."""
-    BY_HAND = "see to it by hand"
+    BY_HAND = "repair by hand"
     """A constraint is missing, or the index differs from the migrations: only a person can tell why."""
 
 

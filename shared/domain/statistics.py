@@ -90,7 +90,7 @@ def goals_under_way(
     """Return the number of goals that are active, have progress, and are not completed; without suspended goals.
 
     `period_tallies` are those of current periods, by stat and schedule text; `completed` are ids of the goals that are
-    completed in their current periods. The result is what `goal_status` gives for each goal, but bisection skips goals
+    completed in their current periods. The result is that of `goal_status` for each goal, but bisection skips goals
     whose target is reached, of which there may be hundreds.
     """
     return sum(

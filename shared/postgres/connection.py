@@ -98,7 +98,7 @@ class Connection(BoundedConnection):
         A COMMIT is never cancelled, because that would leave its outcome open.
         """
         if self._begins and self._deferred:
-            # Without the transaction's id nobody could find out what became of a lost COMMIT.
+            # Without the transaction's id the outcome of a lost COMMIT could not be found out.
             self._execute_waiting(self._deferred.pop())
         if self._begins:
             self.leave_transaction()

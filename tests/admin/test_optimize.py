@@ -107,7 +107,7 @@ def test_changed_indexes_and_missing_constraints_are_reported_and_left_alone(sit
     execute(site, "CREATE INDEX reward_outbox_queue ON reward_outbox (provider)")
     assert admin("optimize", "--create-indexes") == 1
     printed = lines(capsys)
-    assert len([line for line in printed if "see to it by hand" in line]) == 2
+    assert len([line for line in printed if "repair by hand" in line]) == 2
     assert {"reward_audit_pkey", "reward_outbox_queue"} & index_names(site) == {"reward_outbox_queue"}
 
 
@@ -188,7 +188,7 @@ def test_warm_caches_reads_the_rows_of_recent_players(
 
 def test_warm_caches_reads_the_first_players_from_the_fallback(site: Site, capsys: Captured) -> None:
     assert admin("optimize", "--warm-caches") == 0
-    assert "the database has not ranked anybody yet" in outcome(capsys, "read the first")
+    assert "the database has ranked no players yet" in outcome(capsys, "read the first")
     ranked_now(site.database_url, site.catalogue)
     assert admin("optimize", "--warm-caches") == 0
     assert f" {PLAYERS + WINNERS} players" in outcome(capsys, "read the first")

@@ -81,7 +81,7 @@ def test_leaderboards_are_shown_on_an_ascii_terminal(site: Site) -> None:
         flush(database, site.catalogue, [Event("zoë", "zoë\u202e", NOW, KILLS, value=1_000)], soon())
     ranked_now(site.database_url, site.catalogue)
     shown = run_in_ascii("boards", "show", "best", "--period", "2024-02-29")
-    assert (shown.returncode, shown.stderr) == (0, "2 changes wait to get to Redis; services that run see to it\n")
+    assert (shown.returncode, shown.stderr) == (0, "2 changes wait to get to Redis; running services deliver them\n")
     assert "zo\\xeb\\u202e" in shown.stdout
 
 

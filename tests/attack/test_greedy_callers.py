@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attack import http2, run
+from attack import connection_attacks, run
 from attack.__main__ import ON_DISK
 from attack.kinds import KINDS, Kind
 from attack.stack import Stack
@@ -39,7 +39,7 @@ def test_ordinary_calls_succeed_beside_greedy_callers(
     monkeypatch.setattr(run, "WARM_UP_S", 1.0)
     monkeypatch.setattr(run, "QUIET_S", 1.0)
     # A rate that is no overload on a slow machine either. Without a bound, memory would grow by 300 MiB.
-    monkeypatch.setattr(http2, "CALLS_AT_ONCE", 1)
+    monkeypatch.setattr(connection_attacks, "CALLS_AT_ONCE", 1)
     # Latency is held against a bound by `make attack`, on a quiet machine.
     result = run.run_kind(stack, replace(kind, has_latency_bound=False), SECONDS)
     assert not result.faults, ([phase.failures for phase in result.phases], result.notes)

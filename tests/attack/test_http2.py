@@ -6,7 +6,7 @@ import threading
 
 import grpc
 
-from attack.http2 import HeldCalls, NeverReading
+from attack.connection_attacks import HeldCalls, NeverReading
 from tests.load_generator.servers import SERVICE, serving
 from tests.support.waiting import wait_until
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.figures import Figure, Report, Table, Unit, at_least, at_most, number
-from bench.samples import bounds_of_median, median, percentile, ratio
+from bench.load import bounds_of_median, median, percentile, ratio
 
 SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1)
 

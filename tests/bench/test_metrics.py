@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 
-from bench.metrics import counted
+from bench.services import counted
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ def test_samples_with_the_labels_are_added_up(port: int) -> None:
     assert counted(port, "reads_total", cache="boards", outcome="miss") == 1
 
 
-def test_what_was_never_counted_is_nothing(port: int) -> None:
+def test_a_metric_that_was_never_counted_is_zero(port: int) -> None:
     assert counted(port, "reads_total", outcome="lost") == 0
     assert counted(port, "writes_total") == 0

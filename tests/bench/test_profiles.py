@@ -12,8 +12,8 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
-from bench.mix import ACTIONS_PER_S, CLAIM_SHARE, EVENTS_PER_S
-from bench.processes import ROOT
+from bench.game import ACTIONS_PER_S, CLAIM_SHARE, EVENTS_PER_S
+from bench.services import ROOT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.periods import LIFETIME_START

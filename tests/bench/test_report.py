@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.processes import ROOT
+from bench.services import ROOT
 from load_generator.usage import family
 from tests.support.waiting import wait_until
 

@@ -107,7 +107,7 @@ BOARD: Mapping = {"id": "best", "name": "Best", "over": "stat", "stat": "wins", 
         ({"order": "ascending"}, "order changes from descending to ascending"),
     ],
 )
-def test_what_a_leaderboard_ranks_is_permanent(differing: Mapping, change: str) -> None:
+def test_the_measure_of_a_leaderboard_is_permanent(differing: Mapping, change: str) -> None:
     problems, _ = compared(document(goal(), leaderboards=[BOARD]), document(goal(), leaderboards=[BOARD | differing]))
     message = f"{change}: a leaderboard id is permanent, give the changed leaderboard a new id"
     assert problems == [Problem("leaderboard 'best'", message)]

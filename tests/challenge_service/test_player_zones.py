@@ -67,7 +67,7 @@ def test_an_event_counts_for_the_players_own_day(own_days: Game) -> None:
     assert instant_of(own_days.claim("daily").period_start) == TODAY_UTC - 14 * HOUR
 
 
-def test_what_was_counted_before_a_player_was_created_is_not_lost(own_days: Game) -> None:
+def test_events_counted_before_a_player_was_created_are_not_lost(own_days: Game) -> None:
     own_days.report(stat("kills", delta=2))
     shown = day_of(initialize(own_days, "player", TOKYO))
     assert shown == (TODAY_UTC, TODAY_UTC + DAY)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from devstack.game.books import Books, Gift
+from devstack.game.game import Books, Gift
 from devstack.game.mood import Action, Mood, MoodInvalid
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import Granted, Provider, Refused, TryAgain

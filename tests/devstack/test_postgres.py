@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from devstack.cluster import FILE
 from devstack.errors import AlreadyRunning, StartFailed
 from devstack.postgres import EmbeddedPostgres, Version
-from devstack.postmaster import FILE
 from tests.support.postgres_server import QUICK
 from tests.support.waiting import wait_until
 

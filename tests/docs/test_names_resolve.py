@@ -140,13 +140,13 @@ def words_problem(text: str, file: str) -> str | None:
     return None
 
 
-def test_what_stands_in_backticks_exists() -> None:
+def test_names_in_backticks_exist() -> None:
     current = (span for span in spans() if not span.file.startswith(HISTORY))
     wrong = [f"{span}: {problem}" for span in current if (problem := problem_of(span))]
     assert not wrong, "\n".join(["stale names:", *wrong])
 
 
-def test_what_a_document_places_in_a_file_stands_there() -> None:
+def test_names_that_a_document_places_in_a_file_are_there() -> None:
     wrong = [
         f"{passage.file}: `{name}` is not in `{path}`"
         for passage in passages()

@@ -96,7 +96,7 @@ def test_removing_an_item_leaves_the_order_of_the_others(
 
 
 @given(st.integers(1, 5), st.integers(0, 1_000))
-def test_what_has_its_turn_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
+def test_a_drawn_goal_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
     pool = [Weighted(f"goal-{number}") for number in range(60)]
     drawn = [
         set(islice(drawn_for_period(pool, SECRET, (f"player-{player}", "daily"), period, no_repeat), 2))

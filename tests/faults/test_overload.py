@@ -15,7 +15,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
 from bench.load import Run
-from bench.usage import memory_of
+from bench.machine import memory_of
 from bench.workplace import LOAD_CATALOGUE
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play

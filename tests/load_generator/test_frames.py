@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_generator import frames
-from load_generator.frames import Frame
-from load_generator.headers import NO_STATUS, Status, encoded, status_of
+from load_generator.frames import NO_STATUS, Frame, Status, encoded, status_of
 
 FRAMES = st.builds(
     Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**31 - 1), st.binary(max_size=70_000)

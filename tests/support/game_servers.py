@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from devstack.game.books import Books
-from devstack.game.game import Game
+from devstack.game.game import Books, Game
 from devstack.game.grpc_server import serve_grpc
 from devstack.game.http_server import serve_http
 from devstack.game.mood import Mood

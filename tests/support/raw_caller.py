@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from load_generator import frames
-from load_generator.headers import Status, request_headers, status_of
+from load_generator.frames import Status, request_headers, status_of
 
 RST = Status(-2, "reset")
 
