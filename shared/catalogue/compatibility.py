@@ -126,6 +126,7 @@ def _traits(goal: Goal) -> dict[str, str]:
         "requires": ", ".join(map(repr, goal.requires)) or "none",
         "points": f"{goal.points:,}",
         "suspended": "true" if goal.suspended else "false",
+        "claim": goal.claim_mode.value,
         "tags": ", ".join(map(repr, goal.tags)) or "none",
     }
 

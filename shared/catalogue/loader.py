@@ -102,6 +102,7 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         schedule=schedules[schedule_id] if schedule_id else LIFETIME,
         suspended=form.suspended or challenge.suspended,
         tags=tuple(form.tags),
+        claim_mode=form.claim,
     )
 
 

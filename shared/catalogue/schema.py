@@ -18,6 +18,7 @@ from shared.domain.goal import (
     PRIORITY_DEFAULT,
     PRIORITY_FIRST,
     PRIORITY_LAST,
+    ClaimMode,
     Counting,
     RewardType,
     Source,
@@ -58,6 +59,7 @@ class GoalForm(Form):
     points: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
     schedule: Id = ""
     suspended: bool = False
+    claim: Annotated[ClaimMode, Field(strict=False)] = ClaimMode.MANUAL
     tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
+from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.scopes import Scope
@@ -76,6 +76,24 @@ class Catalogue:
         goals = self.goals
         required = ((goals[other], goal) for goal in goals.values() for other in goal.requires)
         return tuple(sorted({other.id for other, goal in required if other.schedule not in (LIFETIME, goal.schedule)}))
+
+    @cached_property
+    def auto_claimed(self) -> Mapping[str, Goal]:
+        """The goals whose rewards are claimed without a call, by id. Nothing is claimed of suspended goals."""
+        return {
+            goal.id: goal
+            for goal in self.goals.values()
+            if goal.claim_mode is ClaimMode.AUTO and not goal.suspended
+        }
+
+    @cached_property
+    def auto_claimed_after(self) -> Mapping[str, tuple[Goal, ...]]:
+        """The goals of `auto_claimed` by each of their prerequisites, whose completion may unlock them."""
+        found: dict[str, list[Goal]] = defaultdict(list)
+        for goal in self.auto_claimed.values():
+            for required in goal.requires:
+                found[required].append(goal)
+        return {required: tuple(goals) for required, goals in found.items()}
 
     @cached_property
     def wanted(self) -> frozenset[Stat]:

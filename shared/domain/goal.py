@@ -41,6 +41,15 @@ class RewardType(StrEnum):
     WALLET = "WALLET"
 
 
+class ClaimMode(StrEnum):
+    """The way the reward of a completed goal is claimed. Values are written in catalogues."""
+
+    MANUAL = "manual"
+    """The player claims it."""
+    AUTO = "auto"
+    """The transaction that stores the completion claims it, or the one that completes its last prerequisite."""
+
+
 class Stat(NamedTuple):
     """The key of a tally within a player. A login never changes a stat of the same name."""
 
@@ -85,3 +94,4 @@ class Goal:
     """True if nothing completes the goal any more. What is completed can still be claimed."""
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
+    claim_mode: ClaimMode = ClaimMode.MANUAL

@@ -35,6 +35,14 @@ NO_PROVIDER = "none"
 NO_ROUTES: Routes = {}
 
 
+class Granting(NamedTuple):
+    """When grants are due, and who delivers them."""
+
+    claim_time: Instant
+    """The time of claims, by the clock that all dispatchers share."""
+    routes: Routes = NO_ROUTES
+
+
 class Delivery(NamedTuple):
     """A grant leased for one delivery attempt."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Counting, Goal, Reward, RewardType, Source
+from shared.domain.goal import ClaimMode, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
 from shared.rpc.period_encoding import schedule_id, season_id
@@ -28,6 +28,10 @@ COUNTINGS = {
 REWARD_TYPES = {
     RewardType.ITEM: challenge_pb2.REWARD_TYPE_ITEM,
     RewardType.WALLET: challenge_pb2.REWARD_TYPE_WALLET,
+}
+CLAIM_MODES = {
+    ClaimMode.MANUAL: challenge_pb2.CLAIM_MODE_MANUAL,
+    ClaimMode.AUTO: challenge_pb2.CLAIM_MODE_AUTO,
 }
 GOAL_STATES = {
     GoalState.NOT_STARTED: challenge_pb2.GOAL_STATE_NOT_STARTED,
@@ -87,6 +91,7 @@ def definition(goal: Goal) -> bytes:
         schedule_id=schedule_id(goal.schedule),
         suspended=goal.suspended,
         season_id=season_id(goal.schedule),
+        claim_mode=CLAIM_MODES[goal.claim_mode],
     ).SerializeToString()
 
 

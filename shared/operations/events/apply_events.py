@@ -14,6 +14,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Goal, Stat
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import is_active
@@ -44,11 +45,16 @@ class Applied(NamedTuple):
 
 
 def apply_events(
-    connection: Connection, catalogue: Catalogue, events: Sequence[Event], *, keep_content: bool = False
+    connection: Connection,
+    catalogue: Catalogue,
+    events: Sequence[Event],
+    granting: Granting,
+    *,
+    keep_content: bool = False,
 ) -> Applied:
-    """Execute the statements of a flush and return what they did.
+    """Execute the statements of a flush and return what they did. `granting` is for goals that are claimed automatically.
 
-    They lock in the order in which all transactions lock: ledger, tally, assignment, completion, standing.
+    They lock in the order in which all transactions lock: ledger, tally, assignment, completion, grant, standing.
     """
     keys = [ledger_key(event) for event in events]
     # The first of several events with one key counts, so its content is kept.
@@ -78,7 +84,7 @@ def apply_events(
         for index, outcome in zip(fresh, _applied(fresh_events, calendars), strict=True):
             outcomes[index] = outcome
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
-    changes = StandingChanges(catalogue)
+    changes = StandingChanges(catalogue, granting.claim_time, granting)
     crossings = _crossings(catalogue, merged)
     if crossings:
         for index, completed in _complete(connection, crossings, _CountedEvents(events, fresh, zones), changes).items():

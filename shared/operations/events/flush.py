@@ -17,12 +17,14 @@ from collections.abc import Sequence
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
+from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.standings import record_of
 from shared.operations.events.apply_events import Applied, apply_events, is_written
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.sqlstates import ContentRefused
+from shared.runtime.clock import Clock, system_clock
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +39,26 @@ class Flush:
     """The flush of one batch of events."""
 
     def __init__(
-        self, database: Database, catalogue: Catalogue, deadline: float, *, keep_content: bool = False
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        deadline: float,
+        *,
+        keep_content: bool = False,
+        routes: Routes = NO_ROUTES,
+        queue_clock: Clock = system_clock,
     ) -> None:
         """`catalogue` is the version that has accepted the events; `deadline` is in monotonic seconds.
 
-        With `keep_content` the ledger keeps the events for audit.
+        With `keep_content` the ledger keeps the events for audit. `routes` name the providers of rewards that are
+        claimed automatically, at the time of `queue_clock`.
         """
         self._database = database
         self._catalogue = catalogue
         self._deadline = deadline
         self._keep_content = keep_content
+        self._routes = routes
+        self._queue_clock = queue_clock
         self.score_changes: list[ScoreChanges] = []
         """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
         self.splits = 0
@@ -82,7 +94,8 @@ class Flush:
         return applied.outcomes
 
     def _execute(self, connection: Connection, events: Sequence[Event]) -> Applied:
-        return apply_events(connection, self._catalogue, events, keep_content=self._keep_content)
+        granting = Granting(self._queue_clock(), self._routes)
+        return apply_events(connection, self._catalogue, events, granting, keep_content=self._keep_content)
 
     def _isolate(self, events: Sequence[Event], refusal: Exception) -> Sequence[Outcome | None]:
         """Split a refused part and apply what the database accepts of it."""
@@ -144,7 +157,7 @@ class Flush:
                 period = goal.schedule.period_at(control.time)
                 if period is not None:
                     key = CompletionKey(control.user_id, goal.id, period.start, 1)
-                    changes = StandingChanges(self._catalogue)
+                    changes = StandingChanges(self._catalogue, control.time)
                     changes.complete(connection, {key: record_of(goal, control.time, None)})
                     changes.store(connection)
 

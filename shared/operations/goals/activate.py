@@ -7,9 +7,11 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.standings import record_of
+from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -18,12 +20,20 @@ from shared.postgres.goals import assignments, player_goals
 
 
 def set_goal_active(
-    database: Database, catalogue: Catalogue, user_id: str, goal: Goal, active: bool, now: Instant, deadline: float
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    goal: Goal,
+    active: bool,
+    now: Instant,
+    deadline: float,
+    granting: Granting | None = None,
 ) -> PlayerView:
     """Make the goal active or inactive, and return the resulting view of it. Write nothing if it is already set.
 
     The view has the status of this goal alone. The choice holds across periods. What it freezes or completes, it does
-    in the current period. A switch that completes nothing takes two round trips.
+    in the current period. A switch that completes nothing takes two round trips. `granting` is for goals that are
+    claimed automatically.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
@@ -38,12 +48,16 @@ def set_goal_active(
         switched = switch(goal, active, view, catalogue, now)
         assignments.store(connection, user_id, goal.id, switched.assignment)
         period = view.period_of(goal)
+        changes = StandingChanges(catalogue, now, granting)
         if switched.completed and period is not None:
             key = CompletionKey(user_id, goal.id, period.start, 1)
-            changes = StandingChanges(catalogue)
-            changes.complete(connection, {key: record_of(goal, None, switched.assignment.active_since, period.start)})
-            changes.store(connection)
-        return switched.applied_to(view, goal)
+            record = record_of(goal, None, switched.assignment.active_since, period.start)
+            changes.complete(connection, {key: record}, left_unclaimed=() if active else (key,))
+        if active and goal.id in catalogue.auto_claimed:
+            # What was completed before it was switched off waits for its reward.
+            changes.unlock(connection, [in_all_periods(user_id, goal, now)])
+        changes.store(connection)
+        return _claimed(switched.applied_to(view, goal), goal, changes)
 
     current = current_periods(catalogue, now)
     goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
@@ -51,6 +65,16 @@ def set_goal_active(
         return database.transact(store_switch, deadline)
     except _AlreadySet as already_set:
         return already_set.view
+
+
+def _claimed(view: PlayerView, goal: Goal, changes: StandingChanges) -> PlayerView:
+    """Return the view with the goal's claim, if it was claimed automatically in its current period."""
+    completion, period = view.completions.get(goal.id), view.period_of(goal)
+    claims = {key.period_start: claim for key, claim in changes.claims.items() if key.goal_id == goal.id}
+    if completion is None or period is None or period.start not in claims:
+        return view
+    claimed = completion._replace(claim_time=claims[period.start].claim_time)
+    return view._replace(completions={**view.completions, goal.id: claimed})
 
 
 class _AlreadySet(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.claims import Claim, ClaimState, check_claimable, grant_id
+from shared.domain.claims import Claim, check_claimable
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import (
     AlreadyClaimed,
@@ -16,14 +16,14 @@ from shared.domain.errors import (
 )
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
-from shared.domain.grants import NO_PROVIDER, NO_ROUTES, Routes
+from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant
 from shared.domain.standings import record_of
 from shared.operations.rewards.choose_period import choose_period
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.goals import completions, players
+from shared.postgres.goals import players
 from shared.postgres.rewards import outbox
 
 _REFUSALS = (
@@ -59,18 +59,18 @@ def claim_reward(
     `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
     sent again.
     """
-    queued = now if claim_time is None else claim_time
 
     def store(connection: Connection) -> Claim:
         view = players.read(connection, user_id, current_periods(catalogue, now)).view
         _, period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
         check_claimable(status)
         key = CompletionKey(user_id, goal.id, period.start, 1)
-        changes = StandingChanges(catalogue)
+        changes = StandingChanges(catalogue, now, Granting(now if claim_time is None else claim_time, routes))
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
-            changes.complete(connection, {key: record_of(goal, None, status.assign_time, period.start)})
-        claim = store_claim(connection, key, goal, request_id, queued, routes, changes)
+            record = record_of(goal, None, status.assign_time, period.start)
+            changes.complete(connection, {key: record}, left_unclaimed=(key,))
+        claim = changes.claim(connection, (key,), request_id).get(key)
         if claim is None:
             # Claimed since this transaction read the player.
             raise AlreadyClaimed("the reward has already been claimed")
@@ -90,29 +90,6 @@ def claim_reward(
         if earlier.key.goal_id != goal.id or period_start not in (None, earlier.key.period_start):
             raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
         return earlier
-
-
-def store_claim(
-    connection: Connection,
-    key: CompletionKey,
-    goal: Goal,
-    request_id: str | None,
-    now: Instant,
-    routes: Routes,
-    changes: StandingChanges,
-) -> Claim | None:
-    """Claim a stored completion and queue its grant. Return None if it is already claimed."""
-    provider = routes.get(goal.reward.type, NO_PROVIDER)
-    # Nearly every claim is the first of its completion. The next number is read only if it was not.
-    number: int | None = 1
-    while number is not None:
-        claim = Claim(key, request_id, ClaimState.PENDING, goal.reward, grant_id(key, number), now, number)
-        claimed = outbox.store(connection, claim, provider)
-        if claimed is not None:
-            changes.claim(key.user_id, claimed, now)
-            return claim
-        number = completions.next_claim_number(connection, key)
-    return None
 
 
 def is_stored(connection: Connection, claim: Claim) -> bool:

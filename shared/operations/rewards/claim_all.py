@@ -11,11 +11,11 @@ from shared.domain.claims import Claim, check_claimable
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal, Reward
-from shared.domain.grants import NO_ROUTES, Routes
+from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.standings import record_of
-from shared.operations.rewards.claim import is_stored, store_claim
+from shared.operations.rewards.claim import is_stored
 from shared.operations.rewards.completed_goals import read_player_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
@@ -72,10 +72,11 @@ def claim_all(
         key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.reward)
     ]
 
+    granting = Granting(now if claim_time is None else claim_time, routes)
     made: dict[CompletionKey, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
         batch = {key: completed[key] for key in claimable[start : start + CLAIMS_PER_TRANSACTION]}
-        made |= _claim_batch(database, catalogue, batch, now if claim_time is None else claim_time, deadline, routes)
+        made |= _claim_batch(database, catalogue, batch, now, granting, deadline)
 
     has_result = {*claimable, *refusals}
     others = [key for key in completed if key in has_result and key not in made]
@@ -116,14 +117,14 @@ def _claim_batch(
     database: Database,
     catalogue: Catalogue,
     batch: Mapping[CompletionKey, PeriodStatus],
-    claim_time: Instant,
+    now: Instant,
+    granting: Granting,
     deadline: float,
-    routes: Routes,
 ) -> dict[CompletionKey, Claim]:
     """Return the new claims, without those that another call has made meanwhile."""
 
     def store(connection: Connection) -> dict[CompletionKey, Claim]:
-        changes = StandingChanges(catalogue)
+        changes = StandingChanges(catalogue, now, granting)
         missing = {
             key: record_of(each.goal, None, each.status.assign_time, each.period.start)
             for key, each in batch.items()
@@ -131,12 +132,10 @@ def _claim_batch(
         }
         if missing:
             # Satisfied without an event, so the claim stores the completion.
-            changes.complete(connection, missing)
-        claims = [
-            store_claim(connection, key, batch[key].goal, None, claim_time, routes, changes) for key in sorted(batch)
-        ]
+            changes.complete(connection, missing, left_unclaimed=batch)
+        claims = changes.claim(connection, batch)
         changes.store(connection)
-        return {claim.key: claim for claim in claims if claim is not None}
+        return claims
 
     def written(connection: Connection, _: int, claims: Mapping[CompletionKey, Claim]) -> bool:
         return all(is_stored(connection, claim) for claim in claims.values())

@@ -1,12 +1,14 @@
-"""Changes that a transaction makes to standings, and to scores on leaderboards."""
+"""Completions and claims of a transaction, and what they change in standings and in scores on leaderboards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.claims import Claim
 from shared.domain.events import CompletionKey
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.scopes import Scope
 from shared.domain.scores import TallyState
@@ -20,11 +22,13 @@ from shared.domain.standings import (
     claim_parts,
     completion_parts,
 )
+from shared.operations.rewards.auto_claims import due_after, due_among
+from shared.operations.rewards.store_claims import store_claims
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import completions
 from shared.postgres.leaderboards import journal
-from shared.postgres.rewards.outbox import Claimed
+from shared.postgres.rewards.auto_claims import Candidates
 from shared.postgres.statistics import standings
 
 
@@ -39,22 +43,53 @@ class ScoreChanges(NamedTuple):
 
 
 class StandingChanges:
-    """Collects the changes of a transaction, so that standings are locked together, after everything else."""
+    """Collects the changes of a transaction, so that standings are locked together, after everything else.
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    Goals that are claimed automatically are claimed here, whatever completes or unlocks them.
+    """
+
+    def __init__(self, catalogue: Catalogue, now: Instant, granting: Granting | None = None) -> None:
+        """`now` decides which rewards can still be claimed. Without `granting` claims have its time, and no provider."""
         self._catalogue = catalogue
+        self._now = now
+        self._granting = granting or Granting(now)
         self._parts: list[tuple[StandingKey, Standing]] = []
+        self._due: set[CompletionKey] = set()
+        """Completions to be claimed without a call."""
+        self.claims: dict[CompletionKey, Claim] = {}
+        """All claims that were made, automatic ones included."""
 
-    def complete(self, connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
-        """Store completions, and return those not stored before. Only these count."""
+    def complete(
+        self,
+        connection: Connection,
+        records: Mapping[CompletionKey, CompletionRecord],
+        left_unclaimed: Collection[CompletionKey] = (),
+    ) -> set[CompletionKey]:
+        """Store completions, and return those not stored before. Only these count.
+
+        None of `left_unclaimed` is claimed automatically: a call claims it, or its goal is not active.
+        """
         stored = completions.insert_missing(connection, records)
         for key in stored:
             self._add(completion_parts(key.user_id, records[key], self._catalogue.points_schedules))
+        if stored and self._catalogue.auto_claimed:
+            self._due |= due_after(connection, self._catalogue, stored, self._now).difference(left_unclaimed)
         return stored
 
-    def claim(self, user_id: str, claimed: Claimed, claim_time: Instant) -> None:
-        """Add a claim of a completion."""
-        self._add(claim_parts(user_id, claimed.challenge_id, claimed.tags, claim_time))
+    def unlock(self, connection: Connection, candidates: Collection[Candidates]) -> None:
+        """Claim those of these completions automatically that nothing stands in the way of any more."""
+        self._due |= due_among(connection, self._catalogue, candidates, self._now)
+
+    def claim(
+        self, connection: Connection, keys: Collection[CompletionKey], request_id: str | None = None
+    ) -> dict[CompletionKey, Claim]:
+        """Claim stored completions with their rewards of now, and return the claims of those not claimed before."""
+        due, self._due = self._due.difference(keys), set()
+        stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting)
+        for key, (claim, claimed) in stored.items():
+            self.claims[key] = claim
+            self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
+        return {key: claim for key, (claim, _) in stored.items() if key in keys}
 
     def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
         """Add an adjustment of points by an operator."""
@@ -62,6 +97,8 @@ class StandingChanges:
 
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
         """Store the changes. Add a journal entry if scores change by them or by `merged`; otherwise return None."""
+        if self._due:
+            self.claim(connection, ())
         stored = standings.merge(connection, add_up(self._parts)) if self._parts else {}
         leaderboards = self._catalogue.leaderboards_over
         by_tallies = self._ranked(merged)

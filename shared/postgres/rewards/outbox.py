@@ -12,12 +12,13 @@ from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
-from shared.postgres.arrays import int_array, text_array
+from shared.domain.grants import NO_PROVIDER, Granting
+from shared.postgres.arrays import int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.sqlstates import violated_constraint
 from shared.postgres.statements import statement
 
-_STORE = statement("store_claim")
+_STORE = statement("store_claims")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
 _FIND_BY_GRANT = statement("find_claim_by_grant")
@@ -32,31 +33,37 @@ class Claimed(NamedTuple):
     tags: tuple[str, ...]
 
 
-def store(connection: Connection, claim: Claim, provider: str) -> Claimed | None:
-    """Claim a completion, and store the claim with its grant, due at once, for this provider.
+def store(connection: Connection, claims: Collection[Claim], granting: Granting) -> dict[CompletionKey, Claimed]:
+    """Claim completions, and store each claim with its grant, due at once, for its reward's provider.
 
-    Return where the claim counts. Store nothing and return None if the completion is claimed or not stored, or if its
-    next claim has another number. Raise `RequestIdReused` if the player made another claim under its request id.
+    Return where the stored claims count, by completion. Nothing is stored of a completion that is claimed or not
+    stored, or whose next claim has another number. Raise `RequestIdReused` if the player made another claim under a
+    request id.
     """
+    ordered = sorted(claims, key=lambda claim: claim.key)
+    keys, rewards = [claim.key for claim in ordered], [claim.reward for claim in ordered]
     try:
-        row = _STORE.row(
+        rows = _STORE.rows(
             connection,
-            *claim.key,
-            claim.claim_number,
-            UUID(claim.grant_id),
-            claim.request_id,
-            provider,
-            claim.reward.type.value,
-            claim.reward.id,
-            claim.reward.quantity,
-            claim.reward.priority,
-            claim.claim_time,
+            text_array([key.user_id for key in keys]),
+            text_array([key.goal_id for key in keys]),
+            int_array([key.period_start for key in keys]),
+            int_array([key.occurrence for key in keys]),
+            int_array([claim.claim_number for claim in ordered]),
+            text_array([claim.grant_id for claim in ordered]),
+            nullable_text_array([claim.request_id for claim in ordered]),
+            text_array([granting.routes.get(reward.type, NO_PROVIDER) for reward in rewards]),
+            text_array([reward.type.value for reward in rewards]),
+            text_array([reward.id for reward in rewards]),
+            int_array([reward.quantity for reward in rewards]),
+            int_array([reward.priority for reward in rewards]),
+            granting.claim_time,
         )
     except psycopg.errors.UniqueViolation as error:
         if violated_constraint(error) == "reward_outbox_request_id":
             raise RequestIdReused("the request id belongs to another claim") from error
         raise
-    return None if row is None else Claimed(row[0], tuple(row[1]))
+    return {CompletionKey(*key): Claimed(challenge_id, tuple(tags)) for *key, challenge_id, tags in rows}
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:

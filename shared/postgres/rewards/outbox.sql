@@ -1,19 +1,30 @@
--- name: store_claim
--- Claim an unclaimed completion and store the claim with its grant, due at once; return where it counts, exactly when
--- this statement claimed it. The grant id is derived from the claim number, so the number is a parameter: a completion
--- that was claimed more or fewer times before is left alone.
--- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number, $6 grant_id, $7 request_id, $8 provider,
--- $9 reward_type, $10 reward_id, $11 quantity, $12 priority, $13 claim_time
+-- name: store_claims
+-- Claim unclaimed completions and store the claims with their grants, due at once; return where each counts, exactly for
+-- those that this statement claimed. A grant id is derived from the claim number, so the number is a parameter: a
+-- completion that was claimed more or fewer times before is left alone. Keys must be sorted: their order is the lock order.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 claim_numbers, $6 grant_ids, $7 request_ids,
+-- $8 providers, $9 reward_types, $10 reward_ids, $11 quantities, $12 priorities, $13 claim_time
 WITH claimed AS (
     UPDATE completion
-    SET claim_time = instant($13), claim_number = $5
-    WHERE user_id = $1
-        AND goal_id = $2
-        AND period_start = instant($3)
-        AND occurrence = $4
-        AND claim_time IS NULL
-        AND claim_number = $5 - 1
-    RETURNING user_id, goal_id, period_start, occurrence, claim_number, claim_time, challenge_id, tags
+    SET claim_time = instant($13), claim_number = claim.claim_number
+    FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::uuid[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::bigint[], $12::integer[]
+    ) AS claim (
+        user_id, goal_id, period_start, occurrence, claim_number, grant_id, request_id,
+        provider, reward_type, reward_id, quantity, priority
+    )
+    WHERE completion.user_id = claim.user_id
+        AND completion.goal_id = claim.goal_id
+        AND completion.period_start = instant(claim.period_start)
+        AND completion.occurrence = claim.occurrence
+        AND completion.claim_time IS NULL
+        AND completion.claim_number = claim.claim_number - 1
+    RETURNING
+        completion.user_id, completion.goal_id, completion.period_start, completion.occurrence, completion.claim_number,
+        completion.claim_time, completion.challenge_id, completion.tags,
+        claim.grant_id, claim.request_id, claim.provider, claim.reward_type, claim.reward_id, claim.quantity,
+        claim.priority
 ),
 stored AS (
     INSERT INTO reward_outbox (
@@ -23,11 +34,11 @@ stored AS (
     )
     SELECT
         user_id, goal_id, period_start, occurrence, claim_number,
-        $6, $7, 'PENDING', $8, $9, $10, $11, $12,
+        grant_id, request_id, 'PENDING', provider, reward_type, reward_id, quantity, priority,
         0, 0, claim_time, claim_time
     FROM claimed
 )
-SELECT challenge_id, tags FROM claimed;
+SELECT user_id, goal_id, period_start, occurrence, challenge_id, tags FROM claimed;
 
 -- name: find_claim
 -- Return the newest claim of a completion; no row if it was never claimed.
