@@ -16,7 +16,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import LOGIN, Goal
-from shared.domain.grants import NO_PROVIDER
+from shared.domain.grants import Granting
 from shared.domain.instant import DAY, HOUR, Instant, day_of
 from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import recalculated
@@ -128,4 +128,4 @@ class _History(NamedTuple):
         goal = claimable_goals(self.catalogue)[-1]
         key = CompletionKey(player, goal.id, LIFETIME_START, 1)
         claim = Claim(key, None, ClaimState.PENDING, goal.reward, grant_id(key, 1), self.now)
-        outbox.store(connection, claim, NO_PROVIDER)
+        outbox.store(connection, [claim], Granting(self.now))

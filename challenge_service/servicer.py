@@ -11,7 +11,7 @@ from challenge_service.definitions import challenge_of, goal_of, requested_chall
 from challenge_service.paging import page_position, page_token
 from challenge_service.rotation_messages import rotation_response
 from shared.domain.current_periods import shown_periods
-from shared.domain.grants import NO_ROUTES, Routes
+from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
@@ -130,7 +130,10 @@ class ChallengeServicer(ClaimServicer):
         encoded = self._catalogue.current
         goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         now, deadline = self._clock(), deadline_of(context)
-        view = set_goal_active(self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline)
+        granting = Granting(self._queue_clock(), self._routes)
+        view = set_goal_active(
+            self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline, granting
+        )
         return encoded.set_goal(goal, view)
 
     def GetRotation(self, request: rpc.GetRotationRequest, context: grpc.ServicerContext) -> rpc.GetRotationResponse:

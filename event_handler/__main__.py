@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -16,10 +17,13 @@ from event_handler.servicer import EventServicer
 from event_handler.settings import EventHandlerSettings
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import AcceptanceWindow
+from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
+from shared.domain.grants import unrouted
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
+from shared.providers.opening import named_routes
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
 from shared.runtime.clocks import Clocks
@@ -29,6 +33,8 @@ from shared.wiring.backing_services import open_cache, open_catalogue, open_data
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.tally_pruning_duty import start_tally_pruning
+
+log = logging.getLogger(__name__)
 
 NAME = "event_handler"
 LAST_BATCH_S = 2.0
@@ -42,8 +48,15 @@ CONTRACT = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 def compose(settings: EventHandlerSettings, process: Process) -> None:
     """Start all parts; the last one to start is the first to stop."""
     clocks = Clocks(process.clock)
-    # Events are judged by the definitions as they are.
-    catalogue = open_catalogue(settings.catalogue, lambda definitions: definitions, clocks.earliest)
+    routes = named_routes(settings.routes)
+
+    def judged_by(definitions: Catalogue) -> Catalogue:
+        """Return the definitions as they are, which events are judged by."""
+        for reward_type in unrouted(definitions, routes):
+            log.warning("automatic claims have no reward provider", extra={"reward_type": reward_type.value})
+        return definitions
+
+    catalogue = open_catalogue(settings.catalogue, judged_by, clocks.earliest)
     horizon = EventHorizon(AcceptanceWindow(settings.events.horizon_h * HOUR, settings.events.skew_s * SECOND))
     telemetry = EventTelemetry(process.telemetry)
     health = Health([CONTRACT.full_name])
@@ -84,7 +97,14 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         # Before the horizons of other handlers are known, no event is refused as too old.
         return present if horizon.known else present._replace(confirmed=False)
 
-    flusher = EventFlusher(database, telemetry, score_writer, keep_content=settings.events.keep_content)
+    flusher = EventFlusher(
+        database,
+        telemetry,
+        score_writer,
+        keep_content=settings.events.keep_content,
+        routes=routes,
+        queue_clock=clocks.database,
+    )
     group_commit = GroupCommit(flusher.flush, buffer_events_max=settings.events.buffer_events_max)
     telemetry.watch(group_commit)
     group_commit.start()

@@ -9,28 +9,49 @@ from event_handler.score_writer import ScoreWriter
 from event_handler.telemetry import EventTelemetry
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
+from shared.domain.grants import NO_ROUTES, Routes
 from shared.operations.events.flush import Flush
 from shared.postgres.database import Database
+from shared.runtime.clock import Clock, system_clock
 
 
 class EventFlusher:
     """Commits batches of events to the database."""
 
     def __init__(
-        self, database: Database, telemetry: EventTelemetry, scores: ScoreWriter | None, *, keep_content: bool = False
+        self,
+        database: Database,
+        telemetry: EventTelemetry,
+        scores: ScoreWriter | None,
+        *,
+        keep_content: bool = False,
+        routes: Routes = NO_ROUTES,
+        queue_clock: Clock = system_clock,
     ) -> None:
-        """Without `scores` no Redis is told. With `keep_content` the ledger keeps the events for audit."""
+        """Without `scores` no Redis is told. With `keep_content` the ledger keeps the events for audit.
+
+        `routes` name the providers of rewards that are claimed automatically, at the time of `queue_clock`.
+        """
         self._database = database
         self._telemetry = telemetry
         self._scores = scores
         self._keep_content = keep_content
+        self._routes = routes
+        self._queue_clock = queue_clock
 
     def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
         """Commit events that `judged_by` has accepted, and return one outcome per event; None where it is unknown.
 
         `deadline` is in monotonic seconds. Raises as `Flush.run` does.
         """
-        flush = Flush(self._database, judged_by, deadline, keep_content=self._keep_content)
+        flush = Flush(
+            self._database,
+            judged_by,
+            deadline,
+            keep_content=self._keep_content,
+            routes=self._routes,
+            queue_clock=self._queue_clock,
+        )
         started = time.monotonic()
         try:
             outcomes = flush.run(events)

@@ -81,9 +81,7 @@ class Catalogue:
     def auto_claimed(self) -> Mapping[str, Goal]:
         """The goals whose rewards are claimed without a call, by id. Nothing is claimed of suspended goals."""
         return {
-            goal.id: goal
-            for goal in self.goals.values()
-            if goal.claim_mode is ClaimMode.AUTO and not goal.suspended
+            goal.id: goal for goal in self.goals.values() if goal.claim_mode is ClaimMode.AUTO and not goal.suspended
         }
 
     @cached_property

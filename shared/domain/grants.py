@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
+from shared.domain.catalogue import Catalogue
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
@@ -33,6 +34,12 @@ Routes: TypeAlias = Mapping[RewardType, str]
 NO_PROVIDER = "none"
 """Route of reward types without a provider: their grants stay PENDING until an operator assigns one."""
 NO_ROUTES: Routes = {}
+
+
+def unrouted(catalogue: Catalogue, routes: Routes) -> list[RewardType]:
+    """Return the types of rewards that are claimed automatically and have no provider."""
+    types = {goal.reward.type for goal in catalogue.auto_claimed.values()}
+    return sorted(each for each in types if routes.get(each, NO_PROVIDER) == NO_PROVIDER)
 
 
 class Granting(NamedTuple):

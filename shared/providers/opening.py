@@ -9,7 +9,7 @@ from shared.domain.grants import Answer, Delivery, Granted, Provider, Routes
 from shared.providers.game_service import GameServiceProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
-from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings
+from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings, RouteSettings
 from shared.runtime.start_refused import StartRefused
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,14 @@ class LogOnlyProvider:
         """Do nothing."""
 
 
+def named_routes(settings: RouteSettings) -> Routes:
+    """Return the provider of each reward type, for a process that delivers nothing itself."""
+    return {RewardType.ITEM: settings.item_provider, RewardType.WALLET: settings.wallet_provider}
+
+
 def routes_of(settings: RewardSettings) -> Routes:
     """Return the provider of each reward type. Raise `StartRefused` if one is named but not configured."""
-    routes = {RewardType.ITEM: settings.item_provider, RewardType.WALLET: settings.wallet_provider}
+    routes = named_routes(settings)
     if WEBHOOK in routes.values() and not (settings.webhook_url and settings.webhook_secret):
         raise StartRefused("the provider webhook needs REWARD_WEBHOOK_URL and REWARD_WEBHOOK_SECRET")
     if GRPC in routes.values() and not settings.grpc_target:

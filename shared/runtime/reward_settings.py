@@ -13,8 +13,8 @@ PROVIDERS = (NONE, LOG, WEBHOOK, GRPC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewardSettings:
-    """Providers of rewards. A claim decides who delivers it, so claims and dispatchers have the same settings."""
+class RouteSettings:
+    """The provider of each type of reward. A claim decides who delivers it, so all who claim have the same settings."""
 
     item_provider: str = setting(
         "REWARD_ITEM_PROVIDER",
@@ -25,6 +25,12 @@ class RewardSettings:
     wallet_provider: str = setting(
         "REWARD_WALLET_PROVIDER", default=NONE, choices=PROVIDERS, help="Provider of currency, as for items."
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSettings(RouteSettings):
+    """The providers and the bounds of delivery, for those who claim and those who deliver."""
+
     webhook_url: SecretAddress | None = setting(
         "REWARD_WEBHOOK_URL", help="URL to which the provider `webhook` sends grants by POST.", check=check_webhook
     )

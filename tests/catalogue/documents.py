@@ -85,6 +85,7 @@ def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
         "default_assigned": st.booleans(),
         "requires": st.lists(st.sampled_from(earlier), unique=True) if earlier else st.just([]),
         "suspended": st.booleans(),
+        "claim": st.sampled_from(["manual", "auto"]),
         "schedule": st.sampled_from(SCHEDULE_IDS),
     }
     return written | draw(st.fixed_dictionaries({}, optional=optional))

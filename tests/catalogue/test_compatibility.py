@@ -177,6 +177,11 @@ def test_suspending_is_a_change() -> None:
     assert compared(content, suspended) == ([], ["goal 'win': suspended changes from false to true"])
 
 
+def test_a_goal_may_be_claimed_automatically_from_now_on() -> None:
+    automatic = document(goal(claim="auto"))
+    assert compared(document(goal()), automatic) == ([], ["goal 'win': claim changes from manual to auto"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [

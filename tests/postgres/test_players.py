@@ -12,7 +12,7 @@ from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType, Stat
-from shared.domain.grants import NO_PROVIDER
+from shared.domain.grants import Granting
 from shared.domain.instant import DAY, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
@@ -40,7 +40,7 @@ def claim(connection: Connection, key: CompletionKey, claim_time: Instant, numbe
     """Claim a completion."""
     reward = Reward(RewardType.WALLET, "GEMS", 10)
     stored = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), claim_time, number)
-    return outbox.store(connection, stored, NO_PROVIDER)
+    return outbox.store(connection, [stored], Granting(claim_time)).get(key)
 
 
 @given(

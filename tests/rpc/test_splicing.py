@@ -16,7 +16,7 @@ from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalStatus, PlayerView, goal_status
 from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
-from shared.rpc.goal_encoding import COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
+from shared.rpc.goal_encoding import CLAIM_MODES, COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
 from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number_field, number_tag, timestamp_field, timestamp_tag
 from tests.support.strategies import catalogues_with_players, texts, views
 
@@ -61,6 +61,7 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         tags=goal.tags,
         schedule_id="" if goal.schedule == LIFETIME else goal.schedule.text,
         suspended=goal.suspended,
+        claim_mode=CLAIM_MODES[goal.claim_mode],
         active=status.active,
         locked=status.locked,
         state=GOAL_STATES[status.state],

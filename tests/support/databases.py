@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event, Outcome
 from shared.domain.goal import Goal
+from shared.domain.instant import Instant
 from shared.domain.progress import GoalStatus, goal_status
 from shared.operations.goals.view_player import view_player
 from shared.postgres.connection import Connection
@@ -43,9 +44,11 @@ def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
         database.close()
 
 
-def flushed(database: Database, catalogue: Catalogue, events: Sequence[Event]) -> list[Outcome]:
-    """Flush the events and return their outcomes, which must all be known."""
-    outcomes = flush(database, catalogue, events, soon())
+def flushed(
+    database: Database, catalogue: Catalogue, events: Sequence[Event], now: Instant | None = None
+) -> list[Outcome]:
+    """Flush the events and return their outcomes, which must all be known. `now` is the time of automatic claims."""
+    outcomes = flush(database, catalogue, events, soon(), now=now)
     known = [outcome for outcome in outcomes if outcome is not None]
     assert len(known) == len(outcomes)
     return known

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.goal import Counting, Goal
+from shared.domain.goal import ClaimMode, Counting, Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import GoalState
@@ -37,6 +37,7 @@ class NaiveModel:
         self.frozen: dict[Completed, int] = {}
         self.completed: set[Completed] = set()
         self.claimed: set[Completed] = set()
+        self.ever_claimed: set[Completed] = set()
         self.adjusted: Counter[str] = Counter()
         self.zones: dict[str, Zones] = {}
         """The zones that initialized players have named."""
@@ -46,7 +47,7 @@ class NaiveModel:
 
         They complete what they bring to its target, in whatever period they happened.
         """
-        before, verdicts = list(self.events.values()), []
+        before, completed_before, verdicts = list(self.events.values()), set(self.completed), []
         for event in events:
             key = (event.user_id, event.event_id, event.time // DAY)
             verdicts.append(Verdict.DUPLICATE if key in self.events else Verdict.APPLIED)
@@ -57,6 +58,7 @@ class NaiveModel:
                 reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
                 if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
                     self.completed.add(key_of)
+        self._claim_unlocked(self.completed - completed_before)
         return verdicts
 
     def name_zone(self, user_id: str, zone: str, now: Instant) -> bool:
@@ -79,6 +81,7 @@ class NaiveModel:
         """Activate or deactivate a goal; nothing changes if it is already set."""
         if self.is_active(user_id, goal) == active:
             return
+        completed_before = set(self.completed)
         key, shown = self._current(user_id, goal), self.status(user_id, goal)[3]
         was_completed = self._is_completed(key)
         self.chosen[user_id, goal.id] = active
@@ -87,6 +90,8 @@ class NaiveModel:
         self.frozen[key] = shown
         if was_completed or self._is_completed(key):
             self.completed.add(key)
+        activated = {each for each in self.completed if active and each[:2] == key[:2]}
+        self._claim_unlocked(self.completed - completed_before, activated)
 
     def claim(self, user_id: str, goal: Goal) -> type[ChallengeError] | Instant:
         """Claim the reward; return the error if the claim is refused, else the start of the period.
@@ -108,9 +113,40 @@ class NaiveModel:
             return GoalNotCompleted
         if locked:
             return GoalLocked
+        completed_before = set(self.completed)
         self.completed.add(key)
-        self.claimed.add(key)
+        self._claim(key)
+        self._claim_unlocked(self.completed - completed_before)
         return key[2]
+
+    def _claim(self, key: Completed) -> None:
+        self.claimed.add(key)
+        self.ever_claimed.add(key)
+
+    def _claim_unlocked(self, completed: Collection[Completed], others: Collection[Completed] = ()) -> None:
+        """Claim automatically what is newly completed, what that may unlock, and others, if nothing forbids it."""
+        for key in self.completed - self.ever_claimed:
+            user_id, goal_id, start = key
+            goal = self.by_id[goal_id]
+            unlocking = any(
+                user_id == player
+                and required in goal.requires
+                and (start == of_required or goal.schedule != self.by_id[required].schedule)
+                for player, required, of_required in completed
+            )
+            looked_at = key in completed or key in others or unlocking
+            allowed = goal.claim_mode is ClaimMode.AUTO and not goal.suspended and self.is_active(user_id, goal)
+            stored = all(
+                any(
+                    (user_id, required.id) == other[:2] and (start == other[2] or goal.schedule != required.schedule)
+                    for other in self.completed
+                )
+                for required in map(self.by_id.__getitem__, goal.requires)
+            )
+            # An event comes in time for the claims of its period, so what it completes alone is not asked.
+            lasts = self._lasts(key) or (key in completed and not goal.requires)
+            if looked_at and allowed and stored and lasts:
+                self._claim(key)
 
     def status(self, user_id: str, goal: Goal) -> tuple[bool, bool, GoalState, int]:
         """Return active, locked, state and progress in the current period."""

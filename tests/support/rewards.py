@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.goal import PRIORITY_DEFAULT, Reward, RewardType
-from shared.domain.grants import FINAL, Provider, RetryPolicy
+from shared.domain.grants import FINAL, Granting, Provider, RetryPolicy
 from shared.domain.instant import SECOND, Instant
 from shared.domain.periods import LIFETIME_START
 from shared.domain.standings import CompletionRecord
@@ -45,7 +45,7 @@ def store_claim(
         assert number is not None, "the goal is not claimable"
         reward = Reward(RewardType.WALLET, "GEMS", 10, priority)
         claim = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), now, number)
-        assert outbox.store(connection, claim, PROVIDER) is not None
+        assert key in outbox.store(connection, [claim], Granting(now, {RewardType.WALLET: PROVIDER}))
         return claim
 
     return database.transact(store, soon())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Goal, Reward, RewardType, Source, Stat
+from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Counting, Goal, Reward, RewardType, Source, Stat
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
 from shared.domain.periods import Period
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
@@ -107,6 +107,7 @@ class _Draft(NamedTuple):
     worth: tuple[int, tuple[str, ...]]
     schedule: Schedule
     suspended: bool
+    claim_mode: ClaimMode
     words: tuple[str, str, str]
 
 
@@ -124,6 +125,7 @@ def catalogues(
     goals_max: int = GOALS_MAX,
     wording: st.SearchStrategy[str] = _no_words,
     schedules: Sequence[Schedule] = (LIFETIME,),
+    claim_modes: Sequence[ClaimMode] = (ClaimMode.MANUAL,),
 ) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
 
@@ -143,6 +145,7 @@ def catalogues(
         _worths,
         st.sampled_from(schedules),
         suspended,
+        st.sampled_from(claim_modes),
         words,
     )
     return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
@@ -169,6 +172,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 tags=draft.worth[1],
                 schedule=draft.schedule,
                 suspended=draft.suspended,
+                claim_mode=draft.claim_mode,
             )
         )
     challenges = tuple(

@@ -52,9 +52,10 @@ def apply_events(
     *,
     keep_content: bool = False,
 ) -> Applied:
-    """Execute the statements of a flush and return what they did. `granting` is for goals that are claimed automatically.
+    """Execute the statements of a flush and return what they did.
 
-    They lock in the order in which all transactions lock: ledger, tally, assignment, completion, grant, standing.
+    `granting` is for goals that are claimed automatically. The statements lock in the order in which all transactions
+    lock: ledger, tally, assignment, completion, grant, standing.
     """
     keys = [ledger_key(event) for event in events]
     # The first of several events with one key counts, so its content is kept.

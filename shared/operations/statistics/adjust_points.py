@@ -46,7 +46,7 @@ def adjust_points(
         if dry:
             return AdjustedPoints(before, max(-SUM_MAX, min(before + adjustment.points, SUM_MAX)))
         adjustments.insert(connection, user_id, adjustment_id, adjustment)
-        changes = StandingChanges(catalogue, noted.time)
+        changes = StandingChanges(catalogue, adjustment.time)
         changes.adjust(user_id, adjustment.points, adjustment.time)
         changes.store(connection)
         return AdjustedPoints(before, _points(connection, user_id))

@@ -49,7 +49,7 @@ class StandingChanges:
     """
 
     def __init__(self, catalogue: Catalogue, now: Instant, granting: Granting | None = None) -> None:
-        """`now` decides which rewards can still be claimed. Without `granting` claims have its time, and no provider."""
+        """`now` decides which rewards can still be claimed; without `granting` it is the time of claims, too."""
         self._catalogue = catalogue
         self._now = now
         self._granting = granting or Granting(now)

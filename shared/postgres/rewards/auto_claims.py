@@ -17,9 +17,9 @@ _READ_NEVER_CLAIMED = statement("read_never_claimed")
 _READ_MET = statement("read_met")
 
 LOCKS = 256
-"""Number of locks that all players share. A lock of each player's own would fill the server's lock table, which has room
-for 64 a connection, when a batch of 2,000 events unlocks goals of as many players. Two transactions that need the same
-lock for different players wait for each other for the last statements of a transaction."""
+"""Number of locks that all players share. If each player had one, a batch of 2,000 events that unlocks goals of as many
+players could fill the server's lock table, which has room for 64 a connection. Of two transactions that need one lock
+for different players, one waits for the last statements of the other."""
 
 
 class Candidates(NamedTuple):

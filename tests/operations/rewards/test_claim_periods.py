@@ -165,7 +165,7 @@ class System:
         key = CompletionKey(self.player, chosen.id, start, 1)
 
         def store(connection: Connection) -> None:
-            changes = StandingChanges(CATALOGUE)
+            changes = StandingChanges(CATALOGUE, time)
             changes.complete(connection, {key: record_of(chosen, time, None)})
             changes.store(connection)
 
