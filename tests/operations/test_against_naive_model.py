@@ -58,6 +58,12 @@ BOARDS = (
     Leaderboard("kills", "Kills", "", LeaderboardMeasure.SUM, KILLS, MONTHLY),
 )
 
+CLAIMS = (
+    b"SELECT user_id, goal_id, microseconds(period_start), grant_id FROM completion"
+    b" JOIN reward_outbox USING (user_id, goal_id, period_start, occurrence, claim_number)"
+    b" WHERE claim_time IS NOT NULL AND starts_with(user_id, $1)"
+)
+
 histories = (f"history {number}, " for number in count())
 """Each example has players of its own, so that all share one database."""
 
@@ -211,17 +217,9 @@ class System:
     def claims(self) -> dict[Completed, UUID]:
         """Return the grants of current claims, by player, goal and period."""
         rows = self.database.autocommit(
-            lambda connection: connection.execute(
-                "SELECT user_id, goal_id, microseconds(period_start), grant_id"
-                " FROM completion JOIN reward_outbox USING (user_id, goal_id, period_start, occurrence, claim_number)"
-                " WHERE claim_time IS NOT NULL AND starts_with(user_id, $1)",
-                (self.prefix,),
-            ).fetchall(),
-            soon(),
+            lambda connection: connection.execute(CLAIMS, (self.prefix,)).fetchall(), soon()
         )
-        return {
-            (user_id.removeprefix(self.prefix), goal_id, start): grant_id for user_id, goal_id, start, grant_id in rows
-        }
+        return {(user_id.removeprefix(self.prefix), *key): granted for user_id, *key, granted in rows}
 
     def adjust(self, player: str, points: int) -> None:
         initialize_player(self.database, self.prefix + player, None, NOW, soon())
