@@ -20,22 +20,11 @@ from shared.rpc.goal_encoding import reward_message
 from shared.rpc.instants import timestamp_message
 from shared.rpc.period_encoding import period_message
 
-CLAIM_STATES = {
-    ClaimState.PENDING: challenge_pb2.CLAIM_STATE_PENDING,
-    ClaimState.DELIVERING: challenge_pb2.CLAIM_STATE_DELIVERING,
-    ClaimState.GRANTED: challenge_pb2.CLAIM_STATE_GRANTED,
-    ClaimState.REFUSED: challenge_pb2.CLAIM_STATE_REFUSED,
-    ClaimState.DEAD: challenge_pb2.CLAIM_STATE_DEAD,
-    ClaimState.REFUNDED: challenge_pb2.CLAIM_STATE_REFUNDED,
-}
+CLAIM_STATES = {state: challenge_pb2.ClaimState.Value(f"CLAIM_STATE_{state.name}") for state in ClaimState}
 STATES_OF_CLAIMS = {number: state for state, number in CLAIM_STATES.items()}
-REFUSAL_REASONS = {
+REFUSAL_REASONS: dict[RefusalReason | None, challenge_pb2.RefusalReason.ValueType] = {
     None: challenge_pb2.REFUSAL_REASON_UNSPECIFIED,
-    RefusalReason.INVENTORY_FULL: challenge_pb2.REFUSAL_REASON_INVENTORY_FULL,
-    RefusalReason.LIMIT_REACHED: challenge_pb2.REFUSAL_REASON_LIMIT_REACHED,
-    RefusalReason.PLAYER_UNKNOWN: challenge_pb2.REFUSAL_REASON_PLAYER_UNKNOWN,
-    RefusalReason.REWARD_UNKNOWN: challenge_pb2.REFUSAL_REASON_REWARD_UNKNOWN,
-    RefusalReason.NOT_ELIGIBLE: challenge_pb2.REFUSAL_REASON_NOT_ELIGIBLE,
+    **{reason: challenge_pb2.RefusalReason.Value(f"REFUSAL_REASON_{reason.name}") for reason in RefusalReason},
 }
 
 

@@ -12,11 +12,7 @@ from shared.operations.leaderboards.read_leaderboards import LeaderboardPage
 from shared.rpc.instants import timestamp_message
 
 MEASURES = {
-    LeaderboardMeasure.POINTS: rpc.LEADERBOARD_MEASURE_POINTS,
-    LeaderboardMeasure.SUM: rpc.LEADERBOARD_MEASURE_SUM,
-    LeaderboardMeasure.EVENTS: rpc.LEADERBOARD_MEASURE_EVENTS,
-    LeaderboardMeasure.HIGHEST: rpc.LEADERBOARD_MEASURE_HIGHEST,
-    LeaderboardMeasure.DAYS: rpc.LEADERBOARD_MEASURE_DAYS,
+    measure: rpc.LeaderboardMeasure.Value(f"LEADERBOARD_MEASURE_{measure.name}") for measure in LeaderboardMeasure
 }
 SCHEDULES = {
     LIFETIME: rpc.LEADERBOARD_SCHEDULE_ALL_TIME,

@@ -15,17 +15,8 @@ from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Ref
 from shared.domain.instant import SECOND, Instant
 from shared.domain.periods import LIFETIME_START
 
-REWARD_TYPES = {
-    RewardType.ITEM: rpc.REWARD_TYPE_ITEM,
-    RewardType.WALLET: rpc.REWARD_TYPE_WALLET,
-}
-REFUSAL_REASONS = {
-    rpc.REFUSAL_REASON_INVENTORY_FULL: RefusalReason.INVENTORY_FULL,
-    rpc.REFUSAL_REASON_LIMIT_REACHED: RefusalReason.LIMIT_REACHED,
-    rpc.REFUSAL_REASON_PLAYER_UNKNOWN: RefusalReason.PLAYER_UNKNOWN,
-    rpc.REFUSAL_REASON_REWARD_UNKNOWN: RefusalReason.REWARD_UNKNOWN,
-    rpc.REFUSAL_REASON_NOT_ELIGIBLE: RefusalReason.NOT_ELIGIBLE,
-}
+REWARD_TYPES = {kind: rpc.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
+REFUSAL_REASONS = {rpc.RefusalReason.Value(f"REFUSAL_REASON_{reason.name}"): reason for reason in RefusalReason}
 
 _OPTIONS = (
     # The delivery queue retries, later and counted.
@@ -34,8 +25,6 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     # A recovered provider is noticed within the breaker's longest pause.
     ("grpc.max_reconnect_backoff_ms", 10_000),
-    # A game's service is in the same network. A proxy for the web, which `http_proxy` names, would swallow the grants.
-    ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 64 * 1024),
 )
 

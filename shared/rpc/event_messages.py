@@ -11,13 +11,7 @@ from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME
 from shared.rpc.instants import instant_of, timestamp_message
 
-VERDICTS = {
-    Verdict.APPLIED: event_service_pb2.VERDICT_APPLIED,
-    Verdict.DUPLICATE: event_service_pb2.VERDICT_DUPLICATE,
-    Verdict.NO_MATCHING_GOAL: event_service_pb2.VERDICT_NO_MATCHING_GOAL,
-    Verdict.TOO_OLD: event_service_pb2.VERDICT_TOO_OLD,
-    Verdict.INVALID: event_service_pb2.VERDICT_INVALID,
-}
+VERDICTS = {verdict: event_service_pb2.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
 
 
 def read_event(message: event_service_pb2.Event) -> Event | Outcome:

@@ -14,31 +14,11 @@ from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView
 from shared.rpc.period_encoding import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
-SOURCES = {
-    Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
-    Source.STAT: challenge_pb2.SOURCE_STAT,
-}
-COUNTINGS = {
-    Counting.LATEST: challenge_pb2.COUNTING_LATEST,
-    Counting.HIGHEST: challenge_pb2.COUNTING_HIGHEST,
-    Counting.SUM: challenge_pb2.COUNTING_SUM,
-    Counting.EVENTS: challenge_pb2.COUNTING_EVENTS,
-    Counting.DAYS: challenge_pb2.COUNTING_DAYS,
-}
-REWARD_TYPES = {
-    RewardType.ITEM: challenge_pb2.REWARD_TYPE_ITEM,
-    RewardType.WALLET: challenge_pb2.REWARD_TYPE_WALLET,
-}
-CLAIM_MODES = {
-    ClaimMode.MANUAL: challenge_pb2.CLAIM_MODE_MANUAL,
-    ClaimMode.AUTO: challenge_pb2.CLAIM_MODE_AUTO,
-}
-GOAL_STATES = {
-    GoalState.NOT_STARTED: challenge_pb2.GOAL_STATE_NOT_STARTED,
-    GoalState.IN_PROGRESS: challenge_pb2.GOAL_STATE_IN_PROGRESS,
-    GoalState.COMPLETED: challenge_pb2.GOAL_STATE_COMPLETED,
-    GoalState.CLAIMED: challenge_pb2.GOAL_STATE_CLAIMED,
-}
+SOURCES = {source: challenge_pb2.Source.Value(f"SOURCE_{source.name}") for source in Source}
+COUNTINGS = {counting: challenge_pb2.Counting.Value(f"COUNTING_{counting.name}") for counting in Counting}
+REWARD_TYPES = {kind: challenge_pb2.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
+CLAIM_MODES = {mode: challenge_pb2.ClaimMode.Value(f"CLAIM_MODE_{mode.name}") for mode in ClaimMode}
+GOAL_STATES = {state: challenge_pb2.GoalState.Value(f"GOAL_STATE_{state.name}") for state in GoalState}
 
 _GOAL = challenge_pb2.Goal.DESCRIPTOR
 _ACTIVE = number_tag(_GOAL, "active")

@@ -2,8 +2,15 @@
 
 The public interface hands a call to a thread before its request has arrived, and only that thread can end the call with
 a status. A caller that sends headers and no request could thus hold a thread forever. Here a request is received before
-the call gets a thread, and any thread can end a call. The exact version of grpcio is pinned, and the tests of
-`tests/rpc/test_slow_callers.py` fail if a new version works differently.
+the call gets a thread, and any thread can end a call. There is no public way to any of it:
+
+- `ServicerContext` has `abort`, `cancel`, `add_callback` and `peer`, but exists only once the call has its thread, and
+  `abort` works only in that thread.
+- A server interceptor sees the method and the metadata of a call, not the call.
+- The maximum number of concurrent calls is a public option, but refuses those beyond it, whoever holds the others.
+
+The exact version of grpcio is pinned. `tests/rpc/test_grpc_internals.py` fails if a new version has other parts, and
+`tests/rpc/test_slow_callers.py` if it works differently.
 """
 
 from __future__ import annotations
