@@ -6,10 +6,11 @@ import grpc
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
-from challenge_service.claim_servicer import WAITS_MAX, ClaimServicer, check_goal_ids
+from challenge_service.claim_servicer import WAITS_MAX, check_goal_ids
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import page_position, page_token
 from challenge_service.rotation_messages import rotation_response
+from challenge_service.selection_servicer import SelectionServicer
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant
@@ -25,7 +26,7 @@ from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
 from shared.runtime.clock import Clock
 
 
-class ChallengeServicer(ClaimServicer):
+class ChallengeServicer(SelectionServicer):
     """The servicer. It returns goals as encoded bytes, which `shared.rpc.server` sends unchanged.
 
     Each method reads the current catalogue once and uses that version throughout.
@@ -118,10 +119,7 @@ class ChallengeServicer(ClaimServicer):
         violations.raise_if_any()
         encoded = self._catalogue.current
         challenge = challenge_of(encoded.catalogue, request.challenge_id)
-        shown = shown_periods(encoded.catalogue, self._clock())
-        view = view_player(self._database, request.user_id, deadline_of(context), shown)
-        message = encoded.without(shown.hidden).challenge(challenge, view)
-        return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
+        return self._shown(encoded, challenge, request.user_id, self._clock(), deadline_of(context))
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
         """Activate or deactivate a goal for the player."""

@@ -39,6 +39,7 @@ LIMITS: Mapping[str, RequestLimits] = {
     "ReportEvents": _EVENTS,
     "StreamEvents": _EVENTS,
     "ListChallenges": RequestLimits(1024 * 1024, {"challenge_ids": 1_000}),
+    "SelectGoals": RequestLimits(256 * 1024, {"goal_ids": 100}),
     "ListLeaderboard": RequestLimits(1024 * 1024, {"user_ids": 500}),
 }
 """The limits by method. All others have the default."""

@@ -18,6 +18,8 @@ TIME_ZONE_LENGTH_MAX = 64
 CHALLENGE_IDS_MAX = 1_000
 PAGE_SIZE_MAX = 1_000
 WAIT_MAX_S = 10
+SELECTED_MAX = 100
+"""Maximum number of goals that one call selects."""
 STATES_MAX = 16
 
 

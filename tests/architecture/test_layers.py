@@ -28,6 +28,7 @@ GAMES = {"attack", "demo", "bench", "devstack.game.grpc_server", "devstack.healt
 SERVICERS = {
     "challenge_service.servicer",
     "challenge_service.claim_servicer",
+    "challenge_service.selection_servicer",
     "challenge_service.statistics_servicer",
     "challenge_service.leaderboard_servicer",
     "event_handler.servicer",

@@ -14,7 +14,7 @@ from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTIC
 from shared.domain.instant import DAY, SECOND
 from shared.domain.rankings import PLAYERS_MAX
 from shared.rpc.request_limits import RequestParser
-from shared.rpc.validation import CHALLENGE_IDS_MAX
+from shared.rpc.validation import CHALLENGE_IDS_MAX, SELECTED_MAX
 from tests.support.bad_ids import bad_ids, bad_optional_ids
 from tests.support.contract_fields import request_fields
 from tests.support.database_contents import contents
@@ -36,6 +36,7 @@ VALID: dict[str, dict[str, Any]] = {
     "GetClaimRequest": {"user_id": "player", "grant_id": "6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"},
     "ListClaimsRequest": {"user_id": "player"},
     "GetRotationRequest": {"user_id": "player"},
+    "SelectGoalsRequest": {"user_id": "player", "challenge_id": "arena", "goal_ids": ["champion"], "request_id": "one"},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
     "ListLeaderboardRequest": {"leaderboard_id": "wins"},
@@ -159,6 +160,17 @@ BAD: dict[str, list[Bad]] = {
         Bad("unknown", "Arena", NOT_FOUND, "CHALLENGE_NOT_FOUND"),
     ],
     "GetRotationRequest.user_id": REQUIRED_ID,
+    "SelectGoalsRequest.user_id": REQUIRED_ID,
+    "SelectGoalsRequest.challenge_id": CHALLENGE_ID,
+    "SelectGoalsRequest.goal_ids": [
+        *(Bad(f"second is {bad.problem}", ["champion", bad.value], violation="goal_ids[1]") for bad in REQUIRED_ID),
+        *(Bad(bad.problem, ["champion", bad.value], bad.code, bad.reason) for bad in GOAL_ID if bad.code is NOT_FOUND),
+        Bad("none", []),
+        Bad("too many", ["champion"] * (SELECTED_MAX + 1)),
+        Bad("far too many", [str(number) for number in range(30_000)]),
+    ],
+    "SelectGoalsRequest.replace": NOTHING,
+    "SelectGoalsRequest.request_id": _ids(bad_optional_ids()),
     "ListClaimableRequest.user_id": REQUIRED_ID,
     "ListClaimableRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
     "ListClaimableRequest.page_token": [
@@ -269,6 +281,7 @@ def test_bad_input_is_refused_with_its_field_and_nothing_is_written(rewarded_gam
     refused = refusal(lambda: call(rewarded_game, message, **{field: bad.value}))
     assert (refused.code, refused.reason) == (bad.code, bad.reason)
     if bad.code is INVALID_ARGUMENT:
-        too_large = isinstance(bad.value, str) and len(bad.value) > bytes_max(message)
+        texts = [bad.value] if isinstance(bad.value, str) else bad.value if isinstance(bad.value, list) else []
+        too_large = sum(len(text) for text in texts if isinstance(text, str)) > bytes_max(message)
         assert set(refused.fields) == {"request" if too_large else bad.violation or field}
     assert contents(rewarded_game.database_url) == before

@@ -130,6 +130,7 @@ ARBITERS = {
     "merge_tallies": "tally_pkey",
     "lock_tally": "tally_pkey",
     "store_assignment": "assignment_pkey",
+    "store_assignments": "assignment_pkey",
     "lock_selection": "selection_pkey",
     "insert_completions": "completion_pkey",
     "merge_standings": "standing_pkey",

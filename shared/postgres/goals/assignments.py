@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment
-from shared.postgres.arrays import text_array
+from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _READ_CHOICES = statement("read_choices")
 _STORE = statement("store_assignment")
+_STORE_ALL = statement("store_assignments")
 
 
 class Choice(NamedTuple):
@@ -45,3 +46,22 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
 def store(connection: Connection, user_id: str, goal_id: str, assignment: Assignment) -> None:
     """Store a player's choice by the next round trip; a missing `active_since` keeps the stored one."""
     _STORE.defer(connection, user_id, goal_id, *assignment)
+
+
+def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignment], now: Instant) -> None:
+    """Store a player's choices by goal id, all made now, by the next round trip.
+
+    A missing `active_since` keeps the stored one.
+    """
+    goal_ids = sorted(chosen)
+    values = [chosen[goal_id] for goal_id in goal_ids]
+    _STORE_ALL.defer(
+        connection,
+        user_id,
+        text_array(goal_ids),
+        "{" + ",".join("t" if value.active else "f" for value in values) + "}",
+        nullable_int_array([value.active_since for value in values]),
+        int_array([value.frozen_progress for value in values]),
+        nullable_int_array([value.frozen_period_start for value in values]),
+        now,
+    )

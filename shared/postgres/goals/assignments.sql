@@ -20,3 +20,27 @@ ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active_since = coalesce(excluded.active_since, stored.active_since),
     frozen_progress = excluded.frozen_progress,
     frozen_period_start = excluded.frozen_period_start;
+
+-- name: store_assignments
+-- Store a player's choices for several goals, as store_assignment does. Goal ids must be sorted: their order is the lock
+-- order.
+-- $1 user_id, $2 goal_ids, $3 actives, $4 active_sinces, $5 frozen_progresses, $6 frozen_period_starts, $7 inactive_since
+INSERT INTO assignment AS stored (
+    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, inactive_since
+)
+SELECT
+    $1::text,
+    goal_id, active,
+    instant(active_since),
+    frozen_progress,
+    instant(frozen_period_start),
+    CASE WHEN NOT active THEN instant($7) END
+FROM unnest($2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[]) AS fresh (
+    goal_id, active, active_since, frozen_progress, frozen_period_start
+)
+ON CONFLICT (user_id, goal_id) DO UPDATE SET
+    active = excluded.active,
+    active_since = coalesce(excluded.active_since, stored.active_since),
+    frozen_progress = excluded.frozen_progress,
+    frozen_period_start = excluded.frozen_period_start,
+    inactive_since = excluded.inactive_since;

@@ -55,9 +55,12 @@ def store(
     goal_ids: Sequence[str] | None = None,
     rerolls: int = 0,
 ) -> None:
-    """Store a locked selection, and the result of the request that changed it. The 16 latest requests are kept."""
+    """Store a locked selection, and the result of the request that changed it, by the next round trip.
+
+    The 16 latest requests are kept.
+    """
     chosen = None if goal_ids is None else text_array(goal_ids)
-    _STORE.rows(connection, *key, chosen, rerolls, request_id, result)
+    _STORE.defer(connection, *key, chosen, rerolls, request_id, result)
 
 
 def find_result(connection: Connection, key: SelectionKey, request_id: str) -> bytes | None:

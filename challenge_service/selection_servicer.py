@@ -1,0 +1,66 @@
+"""The methods of ChallengeService about selections."""
+
+from __future__ import annotations
+
+import grpc
+from challenge.v1 import challenge_service_pb2 as rpc
+
+from challenge_service import responses
+from challenge_service.claim_servicer import ClaimServicer
+from challenge_service.definitions import challenge_of
+from shared.domain.catalogue import Challenge
+from shared.domain.current_periods import shown_periods
+from shared.domain.instant import Instant
+from shared.operations.goals.select_goals import select_goals
+from shared.operations.goals.view_player import view_player
+from shared.rpc.deadlines import deadline_of
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.validation import SELECTED_MAX, Violations
+
+
+class SelectionServicer(ClaimServicer):
+    """The methods about selections."""
+
+    def SelectGoals(self, request: rpc.SelectGoalsRequest, context: grpc.ServicerContext) -> bytes:
+        """Activate goals of a challenge, and with `replace` deactivate the others that the player has selected."""
+        violations = _check_ids(request)
+        violations.check_ids("goal_ids", request.goal_ids[:SELECTED_MAX])
+        violations.check_range("goal_ids", len(request.goal_ids), 1, SELECTED_MAX)
+        violations.raise_if_any()
+        encoded = self._catalogue.current
+        challenge = challenge_of(encoded.catalogue, request.challenge_id)
+        now, deadline = self._clock(), deadline_of(context)
+        selected = select_goals(
+            self._database,
+            encoded.catalogue,
+            request.user_id,
+            challenge,
+            request.goal_ids,
+            request.replace,
+            request.request_id or None,
+            now,
+            deadline,
+        )
+        response = rpc.SelectGoalsResponse(
+            activated_goal_ids=selected.activated, deactivated_goal_ids=selected.deactivated
+        )
+        shown = self._shown(encoded, challenge, request.user_id, now, deadline)
+        return shown + response.SerializeToString()
+
+    def _shown(
+        self, encoded: EncodedCatalogue, challenge: Challenge, user_id: str, now: Instant, deadline: float
+    ) -> bytes:
+        """Return the challenge and the periods as `GetChallenge` does: responses have them in the same fields."""
+        shown = shown_periods(encoded.catalogue, now)
+        view = view_player(self._database, user_id, deadline, shown)
+        message = encoded.without(shown.hidden).challenge(challenge, view)
+        return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
+
+
+def _check_ids(request: rpc.SelectGoalsRequest) -> Violations:
+    """Return the problems of the ids of player, challenge and request."""
+    violations = Violations()
+    violations.check_id("user_id", request.user_id)
+    violations.check_id("challenge_id", request.challenge_id)
+    violations.check_optional_id("request_id", request.request_id)
+    return violations

@@ -1,0 +1,63 @@
+"""Selection of goals: what to activate and deactivate so that a player has chosen exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from shared.domain.activation import is_already_set
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.errors import GoalNotFound
+from shared.domain.goal import Goal
+from shared.domain.progress import GoalState, PlayerView, goal_status
+
+
+class Switches(NamedTuple):
+    """The goals to activate and to deactivate, in the catalogue's order."""
+
+    on: tuple[Goal, ...] = ()
+    off: tuple[Goal, ...] = ()
+
+
+def goals_named(challenge: Challenge, goal_ids: Iterable[str]) -> tuple[Goal, ...]:
+    """Return the goals with these ids once each, in the catalogue's order.
+
+    Raise `GoalNotFound` with all unknown ids.
+    """
+    known = {goal.id for goal in challenge.goals}
+    wanted: set[str] = set()
+    unknown: dict[str, int] = {}
+    for index, goal_id in enumerate(goal_ids):
+        if goal_id in known:
+            wanted.add(goal_id)
+        else:
+            unknown.setdefault(goal_id, index)
+    if unknown:
+        raise GoalNotFound(
+            f"the challenge has no such goals: {', '.join(map(repr, unknown))}",
+            challenge_id=challenge.id,
+            # Whatever lengths the ids have, all indexes fit into an error; the ids may be cut off.
+            indexes=",".join(map(str, unknown.values())),
+            goal_ids=",".join(unknown),
+        )
+    return tuple(goal for goal in challenge.goals if goal.id in wanted)
+
+
+def switches_to(
+    challenge: Challenge, chosen: Collection[Goal], replace: bool, view: PlayerView, catalogue: Catalogue
+) -> Switches:
+    """Return what is to be switched so that the player has selected these goals, with `replace` no others.
+
+    What is selected again is kept, and so are goals that are active by default and goals with a reward to claim.
+    """
+    on = tuple(goal for goal in chosen if not is_already_set(goal, True, view))
+    if not replace:
+        return Switches(on)
+    kept = {goal.id for goal in chosen}
+    others = (goal for goal in challenge.goals if goal.id not in kept and not goal.default_assigned)
+    return Switches(on, tuple(goal for goal in others if _can_be_replaced(goal, view, catalogue)))
+
+
+def _can_be_replaced(goal: Goal, view: PlayerView, catalogue: Catalogue) -> bool:
+    status = goal_status(goal, view, catalogue)
+    return status.active and status.state is not GoalState.COMPLETED

@@ -1,0 +1,70 @@
+"""Selection of goals that a player has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.current_periods import current_periods
+from shared.domain.instant import Instant
+from shared.domain.progress import PlayerView
+from shared.domain.selecting import Switches, goals_named, switches_to
+from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
+from shared.operations.goals.switch_goals import switch_goals
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.goals.selections import SelectionKey, StoredSelection
+
+
+class Selected(NamedTuple):
+    """The switches of a call: goal ids in the catalogue's order."""
+
+    activated: tuple[str, ...] = ()
+    deactivated: tuple[str, ...] = ()
+
+    @classmethod
+    def by(cls, switches: Switches) -> Selected:
+        """Return the ids of what was switched."""
+        return cls(tuple(goal.id for goal in switches.on), tuple(goal.id for goal in switches.off))
+
+
+def select_goals(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    challenge: Challenge,
+    goal_ids: Iterable[str],
+    replace: bool,
+    request_id: str | None,
+    now: Instant,
+    deadline: float,
+) -> Selected:
+    """Activate these goals, all or none, and return what was switched; once under a request id.
+
+    With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`.
+
+    Raise `GoalNotFound`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
+    the same call may be sent again.
+    """
+    chosen = goals_named(challenge, goal_ids)
+    current = current_periods(catalogue, now)
+
+    def decide(view: PlayerView) -> Switches:
+        return switches_to(challenge, chosen, replace, view, catalogue)
+
+    def change(connection: Connection, _: StoredSelection) -> SelectionChange[Selected]:
+        switched = switch_goals(connection, catalogue, user_id, current, decide, now)
+        return SelectionChange(Selected.by(switched), is_change=switched != Switches())
+
+    request = SelectionRequest("SelectGoals", (sorted(goal.id for goal in chosen), replace), request_id)
+    key = SelectionKey(user_id, challenge.id)
+    return change_selection(database, key, request, change, _encoded, _decoded, now, deadline)
+
+
+def _encoded(selected: Selected) -> Mapping[str, Any]:
+    return selected._asdict()
+
+
+def _decoded(stored: Mapping[str, Any]) -> Selected:
+    return Selected(tuple(stored["activated"]), tuple(stored["deactivated"]))
