@@ -10,6 +10,7 @@ from challenge_service.claim_servicer import ClaimServicer
 from challenge_service.definitions import challenge_of
 from shared.domain.catalogue import Challenge
 from shared.domain.current_periods import shown_periods
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.operations.goals.select_goals import select_goals
 from shared.operations.goals.view_player import view_player
@@ -40,6 +41,7 @@ class SelectionServicer(ClaimServicer):
             request.request_id or None,
             now,
             deadline,
+            Granting(self._queue_clock(), self._routes),
         )
         response = rpc.SelectGoalsResponse(
             activated_goal_ids=selected.activated, deactivated_goal_ids=selected.deactivated

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.current_periods import current_periods
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.selecting import Switches, goals_named, switches_to
@@ -39,10 +40,12 @@ def select_goals(
     request_id: str | None,
     now: Instant,
     deadline: float,
+    granting: Granting | None = None,
 ) -> Selected:
     """Activate these goals, all or none, and return what was switched; once under a request id.
 
-    With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`.
+    With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`. `granting`
+    is for goals that are claimed automatically.
 
     Raise `GoalNotFound`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
     the same call may be sent again.
@@ -54,7 +57,7 @@ def select_goals(
         return switches_to(challenge, chosen, replace, view, catalogue)
 
     def change(connection: Connection, _: StoredSelection) -> SelectionChange[Selected]:
-        switched = switch_goals(connection, catalogue, user_id, current, decide, now)
+        switched = switch_goals(connection, catalogue, user_id, current, decide, now, granting)
         return SelectionChange(Selected.by(switched), is_change=switched != Switches())
 
     request = SelectionRequest("SelectGoals", (sorted(goal.id for goal in chosen), replace), request_id)

@@ -9,12 +9,14 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
+from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, PlayerView
 from shared.domain.rotation import past_periods
 from shared.domain.schedules import LIFETIME
 from shared.domain.selecting import Switches
 from shared.domain.standings import CompletionRecord, record_of
+from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
@@ -28,10 +30,12 @@ def switch_goals(
     current: CurrentPeriods,
     decide: Callable[[PlayerView], Switches],
     now: Instant,
+    granting: Granting | None,
 ) -> Switches:
     """Store the switches that `decide` returns for the player, and return those that were needed.
 
-    `current` are the current periods. The selection must be locked, as the lock order demands.
+    `current` are the current periods, and `granting` is for goals that are claimed automatically. The selection must be
+    locked, as the lock order demands.
     """
     planned = decide(players.read(connection, user_id, current).view)
     goals = (*planned.on, *planned.off)
@@ -47,12 +51,21 @@ def switch_goals(
         # What an event has completed in the meantime has a reward to claim.
         tuple(goal for goal in decide(view).off if goal in planned.off and goal.id not in rewarding),
     )
-    _store(connection, catalogue, user_id, needed, view, now)
+    if needed != Switches():
+        changes = StandingChanges(catalogue, now, granting)
+        _store(connection, catalogue, user_id, needed, view, now, changes)
+        changes.store(connection)
     return needed
 
 
 def _store(
-    connection: Connection, catalogue: Catalogue, user_id: str, switches: Switches, view: PlayerView, now: Instant
+    connection: Connection,
+    catalogue: Catalogue,
+    user_id: str,
+    switches: Switches,
+    view: PlayerView,
+    now: Instant,
+    changes: StandingChanges,
 ) -> None:
     chosen: dict[str, Assignment] = {}
     records: dict[CompletionKey, CompletionRecord] = {}
@@ -63,12 +76,13 @@ def _store(
         if switched.completed and period is not None:
             key = CompletionKey(user_id, goal.id, period.start, 1)
             records[key] = record_of(goal, None, switched.assignment.active_since, period.start)
-    if chosen:
-        assignments.store_all(connection, user_id, chosen, now)
+    assignments.store_all(connection, user_id, chosen, now)
     if records:
-        changes = StandingChanges(catalogue)
-        changes.complete(connection, records)
-        changes.store(connection)
+        changes.complete(connection, records, left_unclaimed=[key for key in records if not chosen[key.goal_id].active])
+    waiting = [in_all_periods(user_id, goal, now) for goal in switches.on if goal.id in catalogue.auto_claimed]
+    if waiting:
+        # What was completed before it was switched off waits for its reward.
+        changes.unlock(connection, waiting)
 
 
 def _with_past_rewards(

@@ -80,7 +80,7 @@ def test_replacing_concurrent_with_the_deciding_event_hides_no_completed_goal(da
 
 def drop_commit(proxy: TcpProxy) -> None:
     """Let the next COMMIT reach the server, and drop its reply."""
-    proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+    proxy.drop_reply(after=lambda chunk: b"commit\0" in chunk)
 
 
 def drop_lock(proxy: TcpProxy) -> None:
@@ -122,7 +122,7 @@ def test_what_another_call_has_selected_meanwhile_does_not_hide_a_commit(databas
             select(other, 3, 4)
             return True
 
-        proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk, reply=select_another)
+        proxy.drop_reply(after=lambda chunk: b"commit\0" in chunk, reply=select_another)
         assert select(database, 1, 2, replace=True) == Selected(("goal 2",), ("goal 0",))
         assert proxy.dropped == 1
         assert active(other) == [1, 2, 3, 4]
