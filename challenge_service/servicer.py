@@ -18,6 +18,7 @@ from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
+from shared.operations.goals.keep_completions import keep_completions
 from shared.operations.goals.view_player import player_zones, view_player
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
@@ -55,23 +56,20 @@ class ChallengeServicer(SelectionServicer):
         violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        now = self._clock()
+        user_id, now, deadline = request.user_id, self._clock(), deadline_of(context)
         shown = shown_periods(encoded.catalogue, now)
-        initialized = initialize_player(
-            self._database,
-            request.user_id,
-            request.time_zone or None,
-            now,
-            deadline_of(context),
-            shown,
-            self._time_zone_interval,
+        time_zone, interval = request.time_zone or None, self._time_zone_interval
+        initialized = initialize_player(self._database, user_id, time_zone, now, deadline, shown, interval)
+        granting = Granting(self._queue_clock(), self._routes)
+        view = keep_completions(
+            self._database, encoded.catalogue, user_id, initialized.view, shown, now, deadline, granting
         )
         version = encoded.catalogue.version
-        periods = encoded.periods.field(rpc.InitializePlayerResponse, initialized.view.periods)
+        periods = encoded.periods.field(rpc.InitializePlayerResponse, view.periods)
         goals = None
         if not request.omit_goals:
             light = request.catalogue_version == version
-            goals = encoded.without(shown.hidden).initialized_goals(initialized.view, light=light)
+            goals = encoded.without(shown.hidden).initialized_goals(view, light=light)
         defaults = encoded.catalogue.default_goals if initialized.created else ()
         assigned = sum(goal.id not in shown.hidden for goal in defaults)
         return responses.initialize_response(goals, initialized, assigned, version, periods)

@@ -18,6 +18,8 @@ from tests.support.refusals import refusal
 from tests.support.sample_catalogue import DOCUMENT, sample_catalogue
 from tests.support.services import NOW, Game, ManualClock, challenge_service, game
 
+DEFINITION_LAST = 15
+"""The contract's last number of fields of a goal that are the same for all players."""
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 
 
@@ -41,15 +43,12 @@ def completed(light: ListChallengesResponse, kept: ListChallengesResponse) -> Li
 
 def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
     """Return the fields that are the same for all players."""
-    return challenge_pb2.Goal(
-        challenge_id=goal.challenge_id,
-        name=goal.name,
-        description=goal.description,
-        requirement=goal.requirement,
-        reward=goal.reward,
-        prerequisite_goal_ids=goal.prerequisite_goal_ids,
-        target=goal.target,
-    )
+    shared = challenge_pb2.Goal()
+    shared.CopyFrom(goal)
+    for field in goal.DESCRIPTOR.fields:
+        if field.number > DEFINITION_LAST:
+            shared.ClearField(field.name)
+    return shared
 
 
 @pytest.mark.parametrize("asked", [{}, {"active_only": True}, {"challenge_ids": ["career", "island"]}])
