@@ -9,8 +9,9 @@ from shared.catalogue.season_changes import schedule_changes, season_changes, se
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import PRIORITY_DEFAULT, Goal, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard
+from shared.domain.pools import Pool
 
 
 def incompatibilities(old: Catalogue, new: Catalogue, now: Instant) -> list[Problem]:
@@ -81,6 +82,8 @@ def _challenge_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield f"challenge {challenge.id!r}: name changes from {before.name!r} to {challenge.name!r}"
         if before.description != challenge.description:
             yield f"challenge {challenge.id!r}: description changes"
+        for change in _differences(_pool_traits(before.pool), _pool_traits(challenge.pool)):
+            yield f"challenge {challenge.id!r}: {change}"
 
 
 def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
@@ -128,6 +131,17 @@ def _traits(goal: Goal) -> dict[str, str]:
         "suspended": "true" if goal.suspended else "false",
         "claim": goal.claim_mode.value,
         "tags": ", ".join(map(repr, goal.tags)) or "none",
+        "weight": f"{goal.weight}",
+        "from": to_datetime(goal.joins).strftime("%Y-%m-%dT%H:%M:%SZ") if goal.joins else "none",
+    }
+
+
+def _pool_traits(pool: Pool | None) -> dict[str, str]:
+    """Return what a document says about a pool."""
+    numbers = (None, None, None) if pool is None else (pool.select, pool.no_repeat, pool.rerolls)
+    return {
+        key: "none" if number is None else f"{number}"
+        for key, number in zip(("select", "no_repeat", "rerolls"), numbers, strict=True)
     }
 
 

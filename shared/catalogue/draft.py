@@ -44,6 +44,10 @@ class GoalDraft:
     own_schedule: TextDraft | None
     schedule: TextDraft | None
     """Its own schedule, or its challenge's."""
+    default_assigned: bool
+    has_from: bool
+    in_pool: bool
+    """True if its challenge has the key `select`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class ChallengeDraft:
     response_size: int
     """Maximum size in bytes of the challenge in a response."""
     own_schedule: TextDraft | None
+    select: int | None
+    goals: int
+    """Number of its goals, valid or not."""
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +138,9 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
         season_runs.extend(_season_run(*entry) for entry in _entries(root, document.value, "seasons"))
         for place, challenge in _entries(root, document.value, "challenges"):
             of_all = _placed_text(place, challenge, "schedule")
-            challenges.append(ChallengeDraft(place, _text(challenge, "id"), response_size(challenge), of_all))
-            goals.extend(_goal(*entry, of_all) for entry in _entries(place, challenge, "goals"))
+            entries = list(_entries(place, challenge, "goals"))
+            challenges.append(_challenge(place, challenge, of_all, len(entries)))
+            goals.extend(_goal(*entry, of_all, in_pool="select" in _keys(challenge)) for entry in entries)
     return CatalogueDraft(
         tuple(documents),
         tuple(challenges),
@@ -143,7 +152,20 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
     )
 
 
-def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None) -> GoalDraft:
+def _challenge(place: Place, challenge: object, own_schedule: TextDraft | None, goals: int) -> ChallengeDraft:
+    select = challenge.get("select") if isinstance(challenge, dict) else None
+    return ChallengeDraft(
+        place,
+        id=_text(challenge, "id"),
+        response_size=response_size(challenge),
+        own_schedule=own_schedule,
+        select=select if isinstance(select, int) else None,
+        goals=goals,
+        keys=_keys(challenge),
+    )
+
+
+def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None, *, in_pool: bool) -> GoalDraft:
     own_schedule = _placed_text(place, goal, "schedule")
     return GoalDraft(
         place,
@@ -156,6 +178,9 @@ def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None) -
         tags=tuple(_texts(place, goal, "tags")),
         own_schedule=own_schedule,
         schedule=own_schedule or schedule_of_challenge,
+        default_assigned=isinstance(goal, dict) and goal.get("default_assigned") is True,
+        has_from="from" in _keys(goal),
+        in_pool=in_pool,
     )
 
 

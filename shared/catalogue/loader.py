@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.catalogue.document import Document, Place
 from shared.catalogue.draft import draft_of
 from shared.catalogue.lookalikes import lookalikes
+from shared.catalogue.pool_rules import small_pools
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.catalogue.reading import ignored_entries, read
 from shared.catalogue.rules import RULES, RULES_FOR_COMPLETE_CATALOGUES
@@ -21,13 +22,17 @@ from shared.catalogue.schema import (
     Ranks,
     SortOrder,
 )
+from shared.catalogue.time_fields import JoinTime
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal, Reward, Source, Stat
+from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.pools import Pool
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
+from shared.domain.time_zones import UTC_ZONE, instant_of
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
@@ -56,6 +61,7 @@ def warnings_about(path: Path, catalogue: Catalogue) -> tuple[Problem, ...]:
     """Return what the author should know of a catalogue that was loaded from `path`, although it can be used."""
     warnings = ProblemList(ignored_entries(path))
     warnings.add(lookalikes(catalogue))
+    warnings.add(small_pools(catalogue))
     return warnings.reported()
 
 
@@ -77,11 +83,13 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
 
 def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule]) -> Challenge:
     goals = tuple(_goal(goal, form, schedules) for goal in form.goals)
-    return Challenge(id=form.id, name=form.name, description=form.description, goals=goals)
+    pool = Pool(form.select, form.no_repeat, form.rerolls) if form.select is not None else None
+    return Challenge(id=form.id, name=form.name, description=form.description, goals=goals, pool=pool)
 
 
 def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule]) -> Goal:
     schedule_id = form.schedule or challenge.schedule
+    schedule = schedules[schedule_id] if schedule_id else LIFETIME
     return Goal(
         id=form.id,
         challenge_id=challenge.id,
@@ -99,11 +107,22 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
         points=form.points,
-        schedule=schedules[schedule_id] if schedule_id else LIFETIME,
+        schedule=schedule,
         suspended=form.suspended or challenge.suspended,
         tags=tuple(form.tags),
         claim_mode=form.claim,
+        in_pool=challenge.select is not None,
+        weight=form.weight,
+        joins=0 if form.joins is None else _instant(form.joins, schedule),
     )
+
+
+def _instant(joins: JoinTime, schedule: Schedule) -> Instant:
+    """Return the instant of a join time: a date begins at midnight in the schedule's zone."""
+    if joins.instant is not None:
+        return joins.instant
+    zone = schedule.recurrence.zone if schedule.recurrence is not None else UTC_ZONE
+    return instant_of(joins.day or 0, 0, zone)
 
 
 def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule]) -> Leaderboard:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from shared.catalogue.cycles import cycles
 from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft
+from shared.catalogue.pool_rules import POOL_RULES
 from shared.catalogue.problem import Problem
 from shared.catalogue.schedule_rules import (
     SCHEDULE_RULES,
@@ -194,6 +195,7 @@ RULES: tuple[Rule, ...] = (
     login_leaderboards_count_events_or_days,
     sizes_are_bounded,
     *SCHEDULE_RULES,
+    *POOL_RULES,
     challenges_fit_into_a_response,
 )
 

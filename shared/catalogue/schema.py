@@ -13,6 +13,8 @@ from pydantic import Field
 
 from shared.catalogue.fields import Amount, Description, Form, Id, Name
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
+from shared.catalogue.time_fields import From
+from shared.domain.draws import NO_REPEAT_MAX, WEIGHT_DEFAULT, WEIGHT_MAX
 from shared.domain.goal import (
     AMOUNT_MAX,
     PRIORITY_DEFAULT,
@@ -23,9 +25,12 @@ from shared.domain.goal import (
     RewardType,
     Source,
 )
+from shared.domain.pools import REROLLS_MAX
 
 ALL_TIME = "all_time"
 """The period of leaderboards that never restart."""
+SELECT_MAX = 100
+"""Maximum number of goals of a pool that a player has in a period."""
 PREREQUISITES_MAX = 32
 TAGS_MAX = 16
 
@@ -61,6 +66,9 @@ class GoalForm(Form):
     suspended: bool = False
     claim: Annotated[ClaimMode, Field(strict=False)] = ClaimMode.MANUAL
     tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
+    weight: Annotated[int, Field(ge=1, le=WEIGHT_MAX)] = WEIGHT_DEFAULT
+    joins: From | None = Field(default=None, alias="from")
+    """Only in a challenge with `select`; a rule checks it."""
 
 
 class ChallengeOutline(Form):
@@ -72,6 +80,10 @@ class ChallengeOutline(Form):
     schedule: Id = ""
     """The schedule of its goals, except of those that name their own."""
     suspended: bool = False
+    select: Annotated[int | None, Field(ge=1, le=SELECT_MAX)] = None
+    """Makes the challenge a pool. Rules check this, and that the next two come with it."""
+    no_repeat: Annotated[int, Field(ge=0, le=NO_REPEAT_MAX)] = 0
+    rerolls: Annotated[int, Field(ge=0, le=REROLLS_MAX)] = 0
     goals: Annotated[list[Any], Field(min_length=1)]
 
 

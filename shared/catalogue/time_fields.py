@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
@@ -79,6 +79,17 @@ def _moment(text: str) -> Instant:
     return to_instant(moment)
 
 
+class JoinTime(NamedTuple):
+    """A date as clocks of a schedule's zone show it, or an instant. One of them is None."""
+
+    day: Day | None
+    instant: Instant | None
+
+
+def _join_time(text: str) -> JoinTime:
+    return JoinTime(_date(text), None) if _DATE.fullmatch(text) else JoinTime(None, _moment(text))
+
+
 def _in_bounds(day: date) -> date:
     if not YEAR_FIRST <= day.year <= YEAR_LAST:
         raise ValueError(day)
@@ -110,6 +121,9 @@ Clock = Annotated[int, field(_clock, "a time of the day such as '05:00'")]
 Date = Annotated[Day, field(_date, f"a date such as '2026-01-05', from {YEAR_FIRST} to {YEAR_LAST}")]
 Moment = Annotated[
     Instant, field(_moment, f"a time with its offset such as '2026-12-01T00:00:00Z', from {YEAR_FIRST} to {YEAR_LAST}")
+]
+From = Annotated[
+    JoinTime, field(_join_time, "a date such as '2026-12-01' or a time with its offset such as '2026-12-01T00:00:00Z'")
 ]
 FixedZone = Annotated[str, field(_fixed_zone, _ZONE_EXAMPLES)]
 Zone = Annotated[str, field(_zone, f"{_ZONE_EXAMPLES}, or '{PLAYER_ZONE}'")]

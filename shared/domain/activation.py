@@ -29,7 +29,7 @@ class Switch(NamedTuple):
 
 def is_already_set(goal: Goal, active: bool, view: PlayerView) -> bool:
     """Return True if the goal already has the requested activity."""
-    return is_active(goal, view.assignments.get(goal.id), view.completions.get(goal.id)) == active
+    return is_active(goal, view.assignments.get(goal.id), view.completions.get(goal.id), view.selected) == active
 
 
 def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now: Instant) -> Switch:

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.scopes import Scope
 from shared.domain.seasons import Season
@@ -39,6 +40,8 @@ class Challenge:
     name: str
     description: str
     goals: tuple[Goal, ...]
+    pool: Pool | None = None
+    """Set if players have only some of the goals in each period, drawn for them. The goals share one schedule then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,13 @@ class Catalogue:
     schedules: tuple[Schedule, ...] = ()
     """The schedules that have an id, whether they are used or not."""
     seasons: tuple[Season, ...] = ()
+    pools: Pools | None = None
+    """Draws the goals of pools. Set once a catalogue with pools is recorded in a database, whose secret it uses."""
+
+    @cached_property
+    def pool_challenges(self) -> tuple[Challenge, ...]:
+        """The challenges that are pools."""
+        return tuple(challenge for challenge in self.challenges if challenge.pool is not None)
 
     @cached_property
     def goals(self) -> Mapping[str, Goal]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME, Schedule
 
 AMOUNT_MAX = 2**40
@@ -95,3 +96,9 @@ class Goal:
     tags: tuple[str, ...] = ()
     """Groups of goals across challenges, for statistics and leaderboards."""
     claim_mode: ClaimMode = ClaimMode.MANUAL
+    in_pool: bool = False
+    """True if its challenge is a pool: then it is active in the periods for which it is drawn."""
+    weight: int = 1
+    """Weight in draws, from 1 to `shared.domain.draws.WEIGHT_MAX`."""
+    joins: Instant = 0
+    """A goal of a pool takes part in periods that begin at this instant or later."""

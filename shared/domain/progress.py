@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import IntEnum, auto
 from types import MappingProxyType
 from typing import NamedTuple
@@ -71,6 +71,8 @@ class PlayerView(NamedTuple):
 
     zones: Zones = NO_ZONES
     """The zones that the player has named; read only if a schedule depends on them."""
+    selected: frozenset[str] = frozenset()
+    """The goals of pools that the player has in the periods of this view."""
 
     def period_of(self, goal: Goal) -> Period | None:
         """Return the goal's current period; None between two periods of its schedule."""
@@ -105,12 +107,19 @@ class GoalStatus(NamedTuple):
         return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
 
 
-def is_active(goal: Goal, assignment: Assignment | None, completion: Completion | None) -> bool:
-    """Return True if the goal is active for the player.
+def is_active(
+    goal: Goal,
+    assignment: Assignment | None,
+    completion: Completion | None,
+    selected: Collection[str] = frozenset(),
+) -> bool:
+    """Return True if the goal is active for the player. `selected` are the goals of pools that the player has.
 
-    The player's own choice wins over the catalogue's default. A completed goal that is no longer assigned by default
-    stays active, so that its reward can still be claimed.
+    The player's own choice wins over the catalogue's default. A completed goal that is no longer assigned by default,
+    or that its pool no longer gives the player, stays active, so that its reward can still be claimed.
     """
+    if goal.in_pool:
+        return completion is not None or goal.id in selected
     if assignment is not None:
         return assignment.active
     return goal.default_assigned or completion is not None
@@ -139,7 +148,9 @@ def is_completed(goal: Goal, view: PlayerView) -> bool:
     """
     if goal.id in view.completions:
         return True
-    return is_active(goal, view.assignments.get(goal.id), None) and _is_reached(goal, view.tally_of(goal), view)
+    return is_active(goal, view.assignments.get(goal.id), None, view.selected) and _is_reached(
+        goal, view.tally_of(goal), view
+    )
 
 
 def was_ever_completed(goal: Goal, view: PlayerView) -> bool:
@@ -162,7 +173,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
-    active = is_active(goal, assignment, completion)
+    active = is_active(goal, assignment, completion, view.selected)
     complete_time = claim_time = tally = None
     if completion is not None:
         complete_time, claim_time = completion

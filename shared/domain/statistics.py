@@ -86,15 +86,17 @@ def goals_under_way(
     period_tallies: Mapping[tuple[Stat, str], TallyView],
     assignments: Mapping[str, Assignment],
     completed: Collection[str],
+    selected: Collection[str] = frozenset(),
 ) -> int:
     """Return the number of goals that are active, have progress, and are not completed; without suspended goals.
 
     `period_tallies` are those of current periods, by stat and schedule text; `completed` are ids of the goals that are
-    completed in their current periods. The result is that of `goal_status` for each goal, but bisection skips goals
-    whose target is reached, of which there may be hundreds.
+    completed in their current periods, and `selected` of those of pools that the player has. The result is that of
+    `goal_status` for each goal, but bisection skips goals whose target is reached, of which there may be
+    hundreds.
     """
     return sum(
-        goal.id not in completed and is_active(goal, assignments.get(goal.id), None)
+        goal.id not in completed and is_active(goal, assignments.get(goal.id), None, selected)
         for stat, schedule, tally in chain(
             ((stat, LIFETIME.text, tally) for stat, tally in tallies.items()),
             ((stat, schedule, tally) for (stat, schedule), tally in period_tallies.items()),

@@ -87,6 +87,7 @@ def goals(draw: st.DrawFn, goal_id: str, earlier: list[str]) -> Mapping:
         "suspended": st.booleans(),
         "claim": st.sampled_from(["manual", "auto"]),
         "schedule": st.sampled_from(SCHEDULE_IDS),
+        "weight": st.integers(1, 3),
     }
     return written | draw(st.fixed_dictionaries({}, optional=optional))
 
@@ -129,6 +130,21 @@ def seasons(draw: st.DrawFn) -> list[Mapping]:
 
 
 @st.composite
+def pools(draw: st.DrawFn, challenge: Mapping) -> Mapping:
+    """Return the challenge as a pool."""
+    members = [
+        {key: value for key, value in goal.items() if key not in ("requires", "default_assigned", "schedule")}
+        for goal in challenge["goals"]
+    ]
+    for member in members:
+        if draw(st.booleans()):
+            member["from"] = draw(st.sampled_from(["2026-01-05", "2026-01-05T12:00:00+01:00"]))
+    optional = {"no_repeat": st.integers(0, 2), "rerolls": st.integers(0, 2)}
+    keys = {"select": draw(st.integers(1, len(members))), "schedule": "daily", "goals": members}
+    return {**challenge, **keys, **draw(st.fixed_dictionaries({}, optional=optional))}
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> Mapping:
     """Draw a valid document."""
     goal_ids = draw(st.lists(st.sampled_from(GOAL_IDS), min_size=1, unique=True))
@@ -139,6 +155,8 @@ def documents(draw: st.DrawFn) -> Mapping:
         challenge["goals"] = written[index :: len(challenges)]
         if draw(st.booleans()):
             challenge["description"] = draw(texts)
+    if draw(st.booleans()):
+        challenges[-1] = draw(pools(challenges[-1]))
     content: Mapping = {"challenges": challenges, "schedules": draw(schedules()), "seasons": draw(seasons())}
     if draw(st.booleans()):
         content["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
@@ -177,4 +195,6 @@ def neighbours(draw: st.DrawFn) -> tuple[Mapping, Mapping]:
         other["leaderboards"] = list({board["id"]: board for board in other["leaderboards"]}.values())
     else:
         other["stats"] = draw(st.lists(st.sampled_from(STATS), unique=True))
+    if change in ("goal", "field") and "select" in challenge:
+        challenge.update(draw(pools(challenge)))
     return one, other

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from admin.__main__ import main
 from shared.catalogue.loader import load, warnings_about
 from shared.catalogue.lookalikes import lookalikes
+from shared.catalogue.pool_rules import small_pools
 from shared.domain.catalogue import Catalogue
 
 from .documents import document, goal, loaded, problems_in, write_json
@@ -124,3 +125,38 @@ def test_a_folded_text_with_a_line_break_at_its_end_is_refused_with_a_hint(tmp_p
     )
     file.write_text(text.format(style=">-") + "    description: >\n      Win matches.\n")
     assert problems_in(file) == ()
+
+
+@pytest.mark.parametrize(
+    ("members", "select", "no_repeat", "warning"),
+    [
+        (6, 3, 1, None),
+        (5, 3, 1, "has 5 goals to draw from, but 3 in each of 2 periods without repeats take at least 6"),
+        (1, 1, 30, "has 1 goals to draw from, but 1 in each of 31 periods without repeats take at least 31"),
+        (3, 3, 0, None),
+    ],
+)
+def test_a_pool_too_small_for_its_periods_is_reported(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    members: int,
+    select: int,
+    no_repeat: int,
+    warning: str | None,
+) -> None:
+    content = document(
+        *(goal(f"win-{number}") for number in range(members)), schedules=[{"id": "daily", "every": "day"}]
+    )
+    content["challenges"][0] |= {"schedule": "daily", "select": select, "no_repeat": no_repeat}
+    assert main(["catalogue", "check", str(write_json(tmp_path / "a.json", content))]) == 0
+    err = capsys.readouterr().err
+    assert err == ("" if warning is None else f"warning: challenge 'arena': {warning}: goals will repeat\n")
+
+
+def test_suspended_goals_of_a_pool_are_missing() -> None:
+    content = document(goal("a"), goal("b", suspended=True), schedules=[{"id": "daily", "every": "day"}])
+    content["challenges"][0] |= {"schedule": "daily", "select": 2}
+    assert [str(warning) for warning in small_pools(loaded(content))] == [
+        "challenge 'arena': has 1 goals to draw from, but 2 in a period without repeats take at least 2: "
+        "goals will be missing"
+    ]
