@@ -9,7 +9,7 @@
 --     challenge_owner     owns the tables: `admin migrate` and `admin optimize`
 --     challenge_service   the services: rows, and the functions for what takes more than that
 --     challenge_operator  the other commands of `admin`: rows, but no partitions
---     challenge_readonly  reports and dashboards: reads everything
+--     challenge_readonly  reports and dashboards: reads everything but the secret of draws
 --
 -- Tables are made in the first schema of the search path.
 
@@ -81,6 +81,15 @@ BEGIN
         'ALTER DEFAULT PRIVILEGES FOR ROLE challenge_owner IN SCHEMA %I GRANT EXECUTE ON FUNCTIONS TO challenge_service',
         current_schema()
     );
+END
+$$;
+
+-- Whoever knows this secret can predict which goals players will get.
+DO $$
+BEGIN
+    IF to_regclass('draw_secret') IS NOT NULL THEN
+        REVOKE ALL ON draw_secret FROM challenge_readonly;
+    END IF;
 END
 $$;
 

@@ -16,6 +16,7 @@ from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
 from shared.domain.player_zones import NO_ZONES, Zones
+from shared.domain.pools import Pools
 from shared.domain.rotation import claim_end
 from shared.domain.schedules import LIFETIME, Schedule
 
@@ -58,6 +59,8 @@ class CurrentPeriods(NamedTuple):
     """The instant of the question, if a schedule depends on the player."""
     of_zones: Callable[[Zones], CurrentPeriods] | None = None
     """Returns the same for players who have named these zones, if a schedule depends on the player."""
+    pools: Pools | None = None
+    """Draws the goals of pools in these periods, if there are pools."""
 
     def of_player(self, zones: Zones) -> CurrentPeriods:
         """Return the same for a player who has named these zones."""
@@ -72,6 +75,15 @@ class CurrentPeriods(NamedTuple):
             else:
                 last = end if text in self.ended and end is not None else self.instant
                 yield text, Range(last - longest, last)
+
+    def pool_ranges(self) -> Iterator[tuple[str, Range]]:
+        """Yield ids of pools, each with the starts that its period may have, whatever zones the player has named."""
+        if self.pools is None:
+            return
+        ranges = dict(self.tally_ranges())
+        for challenge_id, pool in self.pools.by_challenge.items():
+            if pool.schedule.text in ranges:
+                yield challenge_id, ranges[pool.schedule.text]
 
     def completion_ranges(self) -> list[Range]:
         """Return the starts that the periods of all schedules may have, as ranges that do not overlap."""
@@ -138,7 +150,10 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
     hidden = [goal for goal in goals if goal.schedule.text not in current and goal.schedule.text not in ended]
     upcoming = frozenset(goal.id for goal in hidden if found[goal.schedule.text].returns)
     required = catalogue.required_across_schedules
-    now_current = CurrentPeriods(current, _starts(goals, current), now, until, required, by_player=by_player)
+    pools = catalogue.pools
+    now_current = CurrentPeriods(
+        current, _starts(goals, current), now, until, required, by_player=by_player, pools=pools
+    )
     if not ended and not hidden:
         return now_current, now_current
     shown = current | ended
@@ -152,6 +167,7 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
         frozenset(goal.id for goal in hidden),
         upcoming,
         by_player,
+        pools=pools,
     )
 
 

@@ -63,6 +63,13 @@ class PoolVersion(NamedTuple):
         return [Weighted(goal.id, goal.weight) for goal in self.goals if goal.joins <= start and goal.id in present]
 
 
+class DatedVersion(NamedTuple):
+    """A version of a pool, and since when it is in use."""
+
+    since: Instant
+    version: PoolVersion
+
+
 def version_of(pool: Pool, goals: Iterable[Goal]) -> PoolVersion:
     """Return the version of a pool that a catalogue defines."""
     found = (PoolGoal(goal.id, goal.weight, goal.joins) for goal in goals if not goal.suspended)
@@ -77,8 +84,8 @@ class PoolInUse:
     schedule: Schedule
     present: frozenset[str]
     """Ids of the challenge's goals."""
-    versions: Sequence[tuple[Instant, PoolVersion]]
-    """Since when each version is in use, oldest first; at least one."""
+    versions: Sequence[DatedVersion]
+    """Oldest first; at least one."""
 
     def version_at(self, instant: Instant) -> PoolVersion:
         """Return the version in use at an instant; before the first one, that one."""

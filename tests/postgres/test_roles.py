@@ -202,10 +202,18 @@ def test_audits_are_only_added_to_and_name_the_role(addresses: Addresses, table:
 
 
 def test_a_reader_reads_everything_and_changes_nothing(addresses: Addresses) -> None:
-    for (table,) in execute(addresses.owner, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+    found = execute(addresses.owner, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    for table in {table for (table,) in found} - {"draw_secret"}:
         execute(addresses.readonly, f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         execute(addresses.readonly, "INSERT INTO player VALUES ('ana', 'UTC', now())")
+
+
+def test_a_reader_cannot_predict_draws(addresses: Addresses) -> None:
+    secrets = [execute(url, "SELECT secret FROM draw_secret") for url in (addresses.service, addresses.operator)]
+    assert secrets[0] == secrets[1]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(addresses.readonly, "SELECT secret FROM draw_secret")
 
 
 def test_the_operators_role_serves_operators(

@@ -18,6 +18,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.instant import Instant
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.catalogue.pool_record import with_pools
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -25,6 +26,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.telemetry import Telemetry
 from shared.wiring.development_clock import present, present_by_both
+from tests.support.databases import soon
 
 WINDOW = AcceptanceWindow()
 BUFFER_EVENTS_MAX = 10_000
@@ -84,11 +86,16 @@ def event_servicer(
         group_commit = GroupCommit(EventFlusher(database, telemetry, None).flush, buffer_events_max=buffer_events_max)
         group_commit.start()
         try:
-            judging = live(catalogue, lambda definitions: definitions)
+            judging = live(drawing(database, catalogue, clock()), lambda definitions: definitions)
             now = present_by_both(lambda: Now.at(clock()), development)
             yield EventServicer(group_commit, judging, lambda: window, now, telemetry)
         finally:
             group_commit.close(CLOSE_S)
+
+
+def drawing(database: Database, catalogue: Catalogue | LiveCatalogue[T], now: Instant) -> Catalogue | LiveCatalogue[T]:
+    """Return a catalogue whose pools, if it has any, draw by the secret of the database."""
+    return with_pools(database, catalogue, now, soon()) if isinstance(catalogue, Catalogue) else catalogue
 
 
 def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue], T]) -> LiveCatalogue[T]:

@@ -9,6 +9,7 @@ from shared.catalogue.season_changes import season_run_changes, short_claim_grac
 from shared.domain.catalogue import Catalogue
 from shared.domain.identity import goal_identity, leaderboard_identity
 from shared.domain.instant import Instant
+from shared.operations.catalogue.pool_record import record_pools
 from shared.operations.leaderboards.leaderboard_periods import open_periods
 from shared.postgres.catalogue import catalogue_record, season_record
 from shared.postgres.connection import Connection
@@ -17,8 +18,10 @@ from shared.postgres.events import event_horizons
 from shared.postgres.leaderboards import leaderboard_periods
 
 
-def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> None:
+def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> Catalogue:
     """Record that a catalogue is in use, and open the current and the next period of its leaderboards.
+
+    Return the catalogue with what draws the goals of its pools.
 
     Recording it again changes nothing. Raise `CatalogueInvalid` with everything that contradicts earlier catalogues,
     and then record nothing: the ids of a refused catalogue stay free. If two processes define a new goal differently,
@@ -27,7 +30,7 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
     identities = {goal.id: goal_identity(goal) for goal in catalogue.goals.values()}
     boards = {board.id: leaderboard_identity(board) for board in catalogue.leaderboards}
 
-    def store_record(connection: Connection) -> None:
+    def store_record(connection: Connection) -> Catalogue:
         # Insert before comparing: this waits for the transaction of another process, and then sees its rows.
         catalogue_record.insert_missing_identities(connection, identities)
         leaderboard_periods.upsert(connection, boards, now)
@@ -38,8 +41,9 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
         season_record.replace_future(connection, catalogue.seasons, now)
         open_periods(connection, catalogue, now, now)
         catalogue_record.insert_version(connection, catalogue.version, now)
+        return record_pools(connection, catalogue, now)
 
-    database.transact(store_record, deadline)
+    return database.transact(store_record, deadline)
 
 
 def conflicts_with_record(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> list[Problem]:

@@ -98,7 +98,7 @@ class CatalogueWatch(Generic[T]):
             return
         now, deadline = self._clock(), time.monotonic() + RECORD_DEADLINE_S
         try:
-            record_catalogue(database, catalogue, now, deadline)
+            catalogue = record_catalogue(database, catalogue, now, deadline)
         except CatalogueInvalid as invalid:
             self._waiting = None
             self._refuse(invalid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from shared.postgres.statements import statement
 
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")
+_READ_WITH_SELECTIONS = statement("read_player_with_selections")
 _INSERT = statement("insert_player")
 _READ_ZONES = statement("read_zones")
 _LOCK_ZONES = statement("lock_zones")
@@ -40,11 +42,14 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
     if not current.periods and not current.required_ever:
         time_zones, *arrays = _READ.only_row(connection, user_id)
         return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
-    time_zones, zone_times, ever, *arrays = _READ_BY_PERIOD.only_row(
-        connection,
-        user_id,
-        *_parameters.of(current),
-    )
+    parameters = _parameters.of(current)
+    selections: Sequence[Any] = ()
+    if current.pools is None:
+        time_zones, zone_times, ever, *arrays = _READ_BY_PERIOD.only_row(connection, user_id, *parameters)
+    else:
+        row = _READ_WITH_SELECTIONS.only_row(connection, user_id, *parameters)
+        time_zones, zone_times, ever, *selections = row[:6]
+        arrays = list(row[6:])
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
@@ -57,6 +62,7 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
         ended=periods.ended,
         ever=frozenset(ever or ()),
         zones=zones,
+        selected=selected_of(periods, user_id, zones, selections),
     )
     return StoredPlayer(_zones_or_none(time_zones), view)
 
@@ -73,6 +79,8 @@ class _Parameters:
         if last is not current:
             required_ever = text_array(current.required_ever)
             parameters = (*tally_ranges(current), *completion_ranges(current), required_ever)
+            if current.pools is not None:
+                parameters += pool_ranges(current)
             self._last = current, parameters
         return parameters
 
@@ -96,6 +104,29 @@ def tally_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
         int_array([starts.first for _, starts in found]),
         int_array([starts.last for _, starts in found]),
     )
+
+
+def pool_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
+    """Return the pools and the first and last starts of their periods that may be current, as arrays."""
+    found = list(current.pool_ranges())
+    return (
+        text_array([challenge_id for challenge_id, _ in found]),
+        int_array([starts.first for _, starts in found]),
+        int_array([starts.last for _, starts in found]),
+    )
+
+
+def selected_of(periods: CurrentPeriods, user_id: str, zones: Zones, columns: Sequence[Any]) -> frozenset[str]:
+    """Return the goals of pools that a player has in these periods.
+
+    `columns` are the pools, starts and goals of stored selections, one entry for each goal.
+    """
+    if periods.pools is None:
+        return frozenset()
+    stored: dict[tuple[str, Instant], list[str]] = defaultdict(list)
+    for challenge_id, start, goal_id in zip(*filled(columns), strict=True):
+        stored[challenge_id, start].append(goal_id)
+    return periods.pools.selected(user_id, periods.periods, zones, stored)
 
 
 def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:

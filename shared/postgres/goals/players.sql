@@ -111,6 +111,96 @@ FROM (
     ) AS completion
 ) AS period_completions;
 
+-- name: read_player_with_selections
+-- Return what read_player_by_period does, and the goals of pools that are stored as the player's: an array of pools, of
+-- starts and of goals. A statement of its own, so that reads without pools do not pay for it.
+-- $1 to $7 as above, $8 challenge_ids of pools, $9 first_starts and $10 last_starts of their periods
+SELECT
+    (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
+    (SELECT zone_times FROM player WHERE user_id = $1),
+    (
+        SELECT array_agg(goal_id)
+        FROM unnest($7::text[]) AS required (goal_id)
+        WHERE EXISTS (
+            SELECT FROM completion
+            WHERE user_id = $1
+                AND completion.goal_id = required.goal_id
+                AND period_start <> timestamptz 'epoch'
+            OFFSET 0
+        )
+    ),
+    selections.*,
+    tallies.*,
+    assignments.*,
+    completions.*,
+    period_tallies.*,
+    period_completions.*
+FROM (
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest)
+    FROM tally
+    WHERE user_id = $1 AND schedule = 'lifetime'
+) AS tallies,
+(
+    SELECT
+        array_agg(goal_id), array_agg(active),
+        array_agg(microseconds(active_since)),
+        array_agg(frozen_progress),
+        array_agg(microseconds(frozen_period_start))
+    FROM assignment
+    WHERE user_id = $1
+) AS assignments,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time))
+    FROM completion
+    WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+) AS completions,
+(
+    SELECT
+        array_agg(source), array_agg(stat_code),
+        array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
+        array_agg(schedule), array_agg(microseconds(period_start))
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS current (current_schedule, first_start, last_start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM tally
+        WHERE user_id = $1
+            AND schedule = current_schedule
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
+        OFFSET 0
+    ) AS tally
+) AS period_tallies,
+(
+    SELECT
+        array_agg(goal_id),
+        array_agg(microseconds(complete_time)),
+        array_agg(microseconds(claim_time)),
+        array_agg(microseconds(period_start))
+    FROM unnest($5::bigint[], $6::bigint[]) AS current (first_start, last_start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM completion
+        WHERE user_id = $1 AND period_start >= instant(first_start) AND period_start <= instant(last_start)
+        OFFSET 0
+    ) AS completion
+) AS period_completions,
+(
+    SELECT array_agg(challenge_id), array_agg(microseconds(period_start)), array_agg(goal_id)
+    FROM unnest($8::text[], $9::bigint[], $10::bigint[]) AS pool (pool_id, first_start, last_start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM selection
+        WHERE user_id = $1
+            AND challenge_id = pool_id
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
+        OFFSET 0
+    ) AS selection
+    CROSS JOIN unnest(goal_ids) WITH ORDINALITY AS selected (goal_id, place)
+) AS selections;
+
 -- name: insert_player
 -- Store a new player; return a row exactly when this statement stored it. A player whose events were counted by the days
 -- of the default zone before names a zone now: if it held for those days, too, what was counted in them would be lost.

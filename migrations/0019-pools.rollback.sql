@@ -1,0 +1,2 @@
+DROP TABLE pool_version;
+DROP TABLE draw_secret;
