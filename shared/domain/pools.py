@@ -1,4 +1,4 @@
-"""Pools: challenges of which each player has a few goals in each period, drawn anew from all of them.
+"""Pools: challenges of which each player has a few goals in each period, drawn from all of them.
 
 A selection is a pure function of the database's secret, the player, the pool and the period. Nothing is stored until
 the player replaces a goal of it.
@@ -36,7 +36,7 @@ class Pool:
     select: int
     """Number of goals that a player has in a period: from 1 to the number of the challenge's goals."""
     no_repeat: int = 0
-    """Number of further periods within which a goal does not return: 0 to `draws.NO_REPEAT_MAX`."""
+    """Number of further periods within which a goal does not return: 0 to `shared.domain.draws.NO_REPEAT_MAX`."""
     rerolls: int = 0
     """Number of goals that a player may replace in a period: 0 to `REROLLS_MAX`."""
 
@@ -51,7 +51,7 @@ class PoolGoal(NamedTuple):
 
 
 class PoolVersion(NamedTuple):
-    """What draws depend on, as a catalogue defines it."""
+    """The definition of a pool as far as draws depend on it."""
 
     select: int
     no_repeat: int

@@ -13,6 +13,7 @@ from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal
 from shared.domain.progress import Completion, PlayerView, is_active
 from shared.rpc.goal_encoding import UNTOUCHED, CompletedGoalPrefix, GoalEncoder, claimed_field
+from shared.rpc.pool_encoding import SpliceablePool
 from shared.rpc.wire import Pieces, nested_tag, timestamp_field
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
@@ -42,10 +43,17 @@ class Edition:
         `definitions` are the encoded goals by goal id.
         """
         encoder = GoalEncoder(catalogue, _GOALS, definitions)
-        starts = accumulate((len(challenge.goals) for challenge in challenges), initial=0)
+        # Goals of pools have no position: which of them are shown differs from player to player.
+        fixed = [challenge for challenge in challenges if challenge.pool is None]
+        starts = accumulate((len(challenge.goals) for challenge in fixed), initial=0)
         self._challenges = {
             challenge.id: Spliceable(challenge_fields(challenge), challenge.goals, start, encoder)
-            for challenge, start in zip(challenges, starts, strict=False)
+            for challenge, start in zip(fixed, starts, strict=False)
+        }
+        self._pools = {
+            challenge.id: SpliceablePool(challenge_fields(challenge), challenge, encoder)
+            for challenge in challenges
+            if challenge.pool is not None
         }
 
     def challenges(
@@ -53,13 +61,19 @@ class Edition:
     ) -> Iterator[tuple[Challenge, Pieces]]:
         """Yield challenges as `Challenge` messages, without empty ones; with `active_only` without inactive goals."""
         for challenge in challenges:
-            spliceable = self._challenges[challenge.id]
-            message = spliceable.spliced(view, touched, active_only)
-            if message.length > spliceable.head_length:
+            if challenge.pool is None:
+                spliceable = self._challenges[challenge.id]
+                message, head_length = spliceable.spliced(view, touched, active_only), spliceable.head_length
+            else:
+                pool = self._pools[challenge.id]
+                message, head_length = pool.spliced(view), pool.head_length
+            if message.length > head_length:
                 yield challenge, message
 
     def challenge(self, challenge: Challenge, view: PlayerView, touched: Touched) -> Pieces:
         """Return a `Challenge` message, which is empty if none of its goals is shown."""
+        if challenge.pool is not None:
+            return self._pools[challenge.id].spliced(view)
         return self._challenges[challenge.id].spliced(view, touched, active_only=False)
 
 

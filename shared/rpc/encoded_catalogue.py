@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, repeat
+from itertools import chain, groupby, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
 
@@ -21,6 +21,7 @@ from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
 from shared.rpc.period_encoding import EncodedPeriods
+from shared.rpc.pool_encoding import SpliceablePool
 from shared.rpc.wire import Pieces, nested_tag
 
 _INITIALIZED_GOALS = nested_tag(challenge_service_pb2.InitializePlayerResponse.DESCRIPTOR, "goals")
@@ -71,7 +72,7 @@ class ShownGoals:
         challenges: Sequence[Challenge] = catalogue.challenges
         if hidden:
             challenges = [_without(challenge, hidden) for challenge in challenges]
-        goals = [goal for challenge in challenges for goal in challenge.goals]
+        goals = [goal for challenge in challenges if challenge.pool is None for goal in challenge.goals]
         positions = self._positions = {goal.id: position for position, goal in enumerate(goals)}
         # By the keys of a view's tallies and of its tallies of periods.
         self._default_positions: dict[Stat | tuple[Stat, str], list[int]] = defaultdict(list)
@@ -86,6 +87,14 @@ class ShownGoals:
                 self._requiring[required].append(positions[goal.id])
                 # A hidden goal is never found to be touched: it is not completed, for everybody.
                 self._dependents[positions.get(required, _NO_POSITION)].append(positions[goal.id])
+        # Of a pool's goals only what they unlock is touched.
+        self._requires_pools = [
+            goal.id
+            for challenge in challenges
+            if challenge.pool is not None
+            for goal in challenge.goals
+            if goal.id in self._requiring
+        ]
         self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
 
         definitions = _definitions(catalogue)
@@ -93,7 +102,7 @@ class ShownGoals:
         self._full = Edition(catalogue, challenges, challenge_fields, definitions)
         self._light = Edition(catalogue, challenges, _challenge_id, ids)
         self._initialized, self._light_initialized = (
-            Spliceable(b"", goals, 0, GoalEncoder(catalogue, _INITIALIZED_GOALS, encoded))
+            _Initialized(challenges, GoalEncoder(catalogue, _INITIALIZED_GOALS, encoded))
             for encoded in (definitions, ids)
         )
 
@@ -108,7 +117,7 @@ class ShownGoals:
         found.update(zip(self._positions_of(completions), completions.values(), strict=True))
         found.update(dict.fromkeys(self._positions_of(view.assignments), _RECOMPUTE))
         # Completions of other periods, perhaps of goals that are hidden now.
-        for goal_id in view.ever:
+        for goal_id in (*view.ever, *self._requires_pools):
             found.update(dict.fromkeys(self._requiring.get(goal_id, ()), _RECOMPUTE))
         # Stored data of goals that are no longer in the catalogue.
         found.pop(_NO_POSITION, None)
@@ -138,11 +147,37 @@ class ShownGoals:
         Light goals have only the id and the player's fields.
         """
         initialized = self._light_initialized if light else self._initialized
-        return initialized.spliced(view, self.touched(view), active_only=True)
+        return initialized.spliced(view, self.touched(view))
 
     def challenge(self, challenge: Challenge, view: PlayerView) -> Pieces:
         """Return a `Challenge` message, which is empty if none of its goals is shown."""
         return self._full.challenge(challenge, view, self.touched(view))
+
+
+class _Initialized:
+    """The active goals of a catalogue, in its order."""
+
+    def __init__(self, challenges: Iterable[Challenge], encoder: GoalEncoder) -> None:
+        """`challenges` have the goals that are shown. Between pools, their goals are encoded in one piece."""
+        self._parts: list[Spliceable | SpliceablePool] = []
+        position = 0
+        for is_pool, found in groupby(challenges, lambda challenge: challenge.pool is not None):
+            if is_pool:
+                self._parts += (SpliceablePool(b"", challenge, encoder) for challenge in found)
+            else:
+                goals = [goal for challenge in found for goal in challenge.goals]
+                self._parts.append(Spliceable(b"", goals, position, encoder))
+                position += len(goals)
+
+    def spliced(self, view: PlayerView, touched: Touched) -> Pieces:
+        """Return the goals that are active for the player."""
+        parts = [
+            part.spliced(view) if isinstance(part, SpliceablePool) else part.spliced(view, touched, active_only=True)
+            for part in self._parts
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Pieces(sum(part.length for part in parts), [piece for part in parts for piece in part.pieces])
 
 
 def _without(challenge: Challenge, hidden: frozenset[str]) -> Challenge:
@@ -156,7 +191,11 @@ def _definitions(catalogue: Catalogue) -> dict[str, bytes]:
 def challenge_fields(challenge: Challenge) -> bytes:
     """Encode all fields of a challenge but the goals."""
     return challenge_pb2.Challenge(
-        challenge_id=challenge.id, name=challenge.name, description=challenge.description
+        challenge_id=challenge.id,
+        name=challenge.name,
+        description=challenge.description,
+        select_count=0 if challenge.pool is None else challenge.pool.select,
+        rerolls=0 if challenge.pool is None else challenge.pool.rerolls,
     ).SerializeToString()
 
 

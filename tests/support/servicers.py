@@ -62,7 +62,8 @@ def challenge_servicers(
 ) -> Iterator[ChallengeServicers]:
     """Yield the servicers of the challenge service, without Redis. As in the service, they share the connections."""
     with _database(database_url, pool_size) as database:
-        in_use, now = live(catalogue, EncodedCatalogue), present(clock, development)
+        in_use = live(drawing(database, catalogue, clock()), EncodedCatalogue)
+        now = present(clock, development)
         yield ChallengeServicers(
             ChallengeServicer(database, in_use, now, queue_clock=clock),
             StatisticsServicer(database, in_use, now),

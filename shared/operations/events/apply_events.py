@@ -6,14 +6,14 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.calendars import Calendars
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.goal import Goal, Stat
+from shared.domain.goal import Stat
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
@@ -21,6 +21,7 @@ from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
+from shared.operations.events.crossings import Crossing, selected_crossings
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
@@ -88,7 +89,9 @@ def apply_events(
     changes = StandingChanges(catalogue, granting.claim_time, granting)
     crossings = _crossings(catalogue, merged)
     if crossings:
-        for index, completed in _complete(connection, crossings, _CountedEvents(events, fresh, zones), changes).items():
+        selected = selected_crossings(connection, catalogue.pools, crossings, zones)
+        counted = _CountedEvents(events, fresh, zones)
+        for index, completed in _complete(connection, crossings, selected, counted, changes).items():
             outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged))
 
@@ -118,21 +121,10 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
     return players.read_zones(connection, user_ids) if user_ids else {}
 
 
-class _Crossing(NamedTuple):
-    """A goal whose target this batch has reached."""
-
-    tally: MergedTally
-    goal: Goal
-
-    @property
-    def completion(self) -> CompletionKey:
-        return CompletionKey(self.tally.user_id, self.goal.id, self.tally.period_start, 1)
-
-
-def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Crossing]:
+def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:
     ladders = catalogue.ladders
     return [
-        _Crossing(tally, goal)
+        Crossing(tally, goal)
         for tally in merged
         if (of_schedule := ladders.get(tally.schedule)) is not None
         for goal in crossed(of_schedule.get(tally.stat, ()), tally.before, tally.after)
@@ -141,11 +133,15 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[_Cro
 
 def _complete(
     connection: Connection,
-    crossings: Sequence[_Crossing],
+    crossings: Sequence[Crossing],
+    selected: Collection[CompletionKey],
     counted: _CountedEvents,
     changes: StandingChanges,
 ) -> dict[int, list[CompletionKey]]:
-    """Store the completions of active goals and return them by the index of the event that completed them."""
+    """Store the completions of active goals and return them by the index of the event that completed them.
+
+    `selected` are those of goals of pools that the player has in their periods.
+    """
     choices = assignments.read_choices(
         connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
     )
@@ -154,7 +150,8 @@ def _complete(
     for crossing in crossings:
         tally, goal = crossing
         choice = choices[tally.user_id, goal.id]
-        if is_active(goal, choice.assignment, completion=None):
+        having = (goal.id,) if goal.in_pool and crossing.completion in selected else ()
+        if is_active(goal, choice.assignment, completion=None, selected=having):
             indices = counted.by(tally, goal.schedule)
             walked = [counted.events[index] for index in indices]
             position = crossing_position(goal, tally.before, tally.days_before, walked)

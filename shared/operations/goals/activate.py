@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.domain.activation import is_already_set, switch
 from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
+from shared.domain.errors import SelectedByPool
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
 from shared.domain.grants import Granting
@@ -35,8 +36,10 @@ def set_goal_active(
     in the current period. A switch that completes nothing takes two round trips. `granting` is for goals that are
     claimed automatically.
 
-    Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `SelectedByPool`, `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
+    if goal.in_pool:
+        raise SelectedByPool("the challenge is a pool, which chooses the player's goals")
 
     def store_switch(connection: Connection) -> PlayerView:
         # No event or other switch of this goal comes between read and write. Every event changes the tally of the

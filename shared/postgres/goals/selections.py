@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
@@ -15,6 +15,7 @@ _LOCK = statement("lock_selection")
 _STORE = statement("store_selection")
 _FIND_RESULT = statement("find_selection_result")
 _PRUNE = statement("prune_selections")
+_READ = statement("read_selections")
 
 
 class SelectionKey(NamedTuple):
@@ -61,6 +62,18 @@ def store(
     """
     chosen = None if goal_ids is None else text_array(goal_ids)
     _STORE.defer(connection, *key, chosen, rerolls, request_id, result)
+
+
+def read(connection: Connection, keys: Collection[SelectionKey]) -> dict[SelectionKey, tuple[str, ...]]:
+    """Return the goals of these selections, without those that are computed."""
+    found = sorted(set(keys))
+    rows = _READ.rows(
+        connection,
+        text_array([key.user_id for key in found]),
+        text_array([key.challenge_id for key in found]),
+        int_array([key.period_start for key in found]),
+    )
+    return {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in rows}
 
 
 def find_result(connection: Connection, key: SelectionKey, request_id: str) -> bytes | None:

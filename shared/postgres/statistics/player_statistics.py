@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day
+from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, TallyView
 from shared.domain.scopes import Scope
 from shared.domain.standings import Standing
@@ -15,6 +16,7 @@ from shared.domain.statistics import Stretch, TrendDay
 from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
+from shared.postgres.goals import selections
 from shared.postgres.goals.players import (
     assignments_of,
     completion_ranges,
@@ -23,6 +25,7 @@ from shared.postgres.goals.players import (
     tally_ranges,
     zones_of,
 )
+from shared.postgres.goals.selections import SelectionKey
 from shared.postgres.statements import statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
@@ -44,16 +47,22 @@ class StoredStatistics(NamedTuple):
     """Completions from the first to the last requested day."""
     period_tallies: Mapping[tuple[Stat, str], TallyView]
     """Tallies of the current periods, by stat and schedule text."""
+    selected: frozenset[str]
+    """The goals of pools that the player has in the current periods."""
 
 
 def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
-    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    """Return everything about one player as of the lifetime and the current periods.
+
+    This takes one round trip, and another one if there are pools.
+    """
     ranges = (*tally_ranges(current), *completion_ranges(current))
     *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
     row: Sequence[Any] = columns
-    periods = current.of_player(zones_of(time_zone, zone_times, zone_names))
+    zones = zones_of(time_zone, zone_times, zone_names)
+    periods = current.of_player(zones)
     in_periods = zip(*filled(row[32:]), strict=True)
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
@@ -65,7 +74,21 @@ def read(
         _standings(*filled(row[14:22])),
         row[22],
         period_tallies_of(periods, *filled(row[23:32])),
+        _selected(connection, user_id, periods, zones),
     )
+
+
+def _selected(connection: Connection, user_id: str, periods: CurrentPeriods, zones: Zones) -> frozenset[str]:
+    if periods.pools is None:
+        return frozenset()
+    of_pools = {
+        challenge_id: periods.periods[pool.schedule.text].start
+        for challenge_id, pool in periods.pools.by_challenge.items()
+        if pool.schedule.text in periods.periods
+    }
+    found = selections.read(connection, [SelectionKey(user_id, *each) for each in of_pools.items()])
+    stored = {(key.challenge_id, key.period_start): goal_ids for key, goal_ids in found.items()}
+    return periods.pools.selected(user_id, periods.periods, zones, stored)
 
 
 def _standings(kinds: Sequence[str], ids: Sequence[str], *columns: Sequence[Any]) -> dict[Scope, Standing]:
