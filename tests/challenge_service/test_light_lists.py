@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest, ListChallengesResponse
+from google.protobuf.message import Message
 
 from shared.catalogue.loader import load
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
@@ -45,9 +47,10 @@ def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
     """Return the fields that are the same for all players."""
     shared = challenge_pb2.Goal()
     shared.CopyFrom(goal)
+    clear: Callable[[str], None] = cast("Message", shared).ClearField
     for field in goal.DESCRIPTOR.fields:
         if field.number > DEFINITION_LAST:
-            shared.ClearField(field.name)
+            clear(field.name)
     return shared
 
 
