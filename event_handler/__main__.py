@@ -20,7 +20,7 @@ from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.grants import unrouted
-from shared.domain.instant import HOUR, SECOND
+from shared.domain.instant import DAY, HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
 from shared.providers.opening import named_routes
@@ -30,6 +30,7 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.completion_retention_duty import start_completion_retention
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.tally_pruning_duty import start_tally_pruning
@@ -83,6 +84,8 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     start_period_maintenance(catalogue.live, database, horizon, clocks, process)
     if development is None:
         start_tally_pruning(catalogue.live, database, horizon, clocks, process)
+        if retention := settings.events.completion_retention_d * DAY:
+            start_completion_retention(catalogue.live, database, retention, clocks, process)
     else:
         rank_carried_periods(development, catalogue.live, database, lambda: horizon.window.horizon)
 

@@ -16,6 +16,19 @@ from shared.runtime.settings_groups import (
     TelemetrySettings,
 )
 
+COMPLETION_RETENTION_MIN_D = 400
+"""The longest claim grace of a schedule (366 days) and the longest `EVENT_HORIZON_H` (30 days), with days to spare: no
+claim and no accepted event changes anything that was carried forward."""
+
+
+def check_completion_retention(text: str) -> None:
+    """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    if text.isdecimal() and 0 < int(text) < COMPLETION_RETENTION_MIN_D:
+        raise ValueError(
+            f"is {text}, must be 0 (completions are kept for ever) or at least {COMPLETION_RETENTION_MIN_D}: "
+            "rewards can be claimed for up to 366 days after a period"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventSettings:
@@ -65,6 +78,18 @@ class EventSettings:
         minimum=0,
         maximum=3_600,
         help="How far ahead of the handler's clock the time of an event may be.",
+    )
+    completion_retention_d: int = setting(
+        "COMPLETION_RETENTION_D",
+        default=0,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        check=check_completion_retention,
+        help=(
+            "Days for which completions of past periods are kept, at least 400. Then they are carried forward into one "
+            "row per player and goal, by whole months. 0: for ever."
+        ),
     )
 
 

@@ -1,4 +1,8 @@
-"""Recalculation of standings from all completions, claims and adjustments, and the drift of stored standings."""
+"""Recalculation of standings from all completions, claims and adjustments, and the drift of stored standings.
+
+Completions that were deleted by the retention setting count by their sums for the lifetime. Days and periods of
+leaderboards that they were in are closed: their standings stay as they are stored.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
+from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
-from shared.domain.scopes import EVERYTHING, Scope
+from shared.domain.scopes import EVERYTHING, Scope, scopes_of
 from shared.domain.standings import (
     CompletionRecord,
     Parts,
@@ -39,6 +44,17 @@ class Adjustment(NamedTuple):
     time: Instant
 
 
+class CarriedForward(NamedTuple):
+    """The sum of deleted completions of one goal, and of their claims."""
+
+    challenge_id: str
+    tags: tuple[str, ...]
+    standing: Standing
+    """The part of each of the lifetime's standings."""
+    closed_before: Instant
+    """All of them were completed and claimed before."""
+
+
 class History(NamedTuple):
     """Everything a player's standings are computed from, and the stored standings, as of one instant."""
 
@@ -46,6 +62,13 @@ class History(NamedTuple):
     adjustments: Sequence[Adjustment]
     standings: Mapping[StandingKey, Standing]
     """The stored standings."""
+    carried: Sequence[CarriedForward] = ()
+
+    def is_closed(self, key: StandingKey) -> bool:
+        """Return True if completions of its period may have been deleted, so that it cannot be recalculated."""
+        if key.schedule == LIFETIME.text:
+            return False
+        return any(key.period_start < each.closed_before for each in self.carried)
 
 
 class Drift(NamedTuple):
@@ -62,8 +85,9 @@ class Drift(NamedTuple):
 
 
 def recalculated(user_id: str, history: History, points_schedules: PointsSchedules) -> dict[StandingKey, Standing]:
-    """Return a player's standings recalculated from the whole history."""
-    return add_up(_parts(user_id, history, points_schedules))
+    """Return a player's standings recalculated from the whole history, without those of closed periods."""
+    added_up = add_up(_parts(user_id, history, points_schedules))
+    return {key: standing for key, standing in added_up.items() if not history.is_closed(key)}
 
 
 def _parts(user_id: str, history: History, points_schedules: PointsSchedules) -> Parts:
@@ -71,23 +95,23 @@ def _parts(user_id: str, history: History, points_schedules: PointsSchedules) ->
         yield from completion_parts(user_id, record, points_schedules)
         if claim_time is not None:
             yield from claim_parts(user_id, record.challenge_id, record.tags, claim_time)
+    for challenge_id, tags, standing, _ in history.carried:
+        for scope in scopes_of(challenge_id, tags):
+            yield StandingKey(user_id, LIFETIME.text, LIFETIME_START, scope.kind, scope.id), standing
     for points, time in history.adjustments:
         yield from adjustment_parts(user_id, points, time, points_schedules)
 
 
-def drifts(
-    stored: Mapping[StandingKey, Standing],
-    expected: Mapping[StandingKey, Standing],
-    points_schedules: PointsSchedules,
-) -> list[Drift]:
-    """Return the standings that differ from their recalculation, in key order.
+def drifts(user_id: str, history: History, points_schedules: PointsSchedules) -> list[Drift]:
+    """Return the stored standings that differ from their recalculation, in key order.
 
-    An empty standing equals a missing one. Standings in periods that no leaderboard ranks by any more are ignored.
-    Versions only order the states of a standing, so they may differ.
+    An empty standing equals a missing one. Standings of closed periods, and in periods that no leaderboard ranks by any
+    more, are ignored. Versions only order the states of a standing, so they may differ.
     """
+    stored, expected = history.standings, recalculated(user_id, history, points_schedules)
     found = []
     for key in sorted(stored.keys() | expected.keys()):
-        if is_maintained(key, points_schedules):
+        if is_maintained(key, points_schedules) and not history.is_closed(key):
             drift = Drift(key, stored.get(key, Standing()), expected.get(key, Standing()))
             if _numbers(drift.stored) != _numbers(drift.expected):
                 found.append(drift)

@@ -49,6 +49,15 @@ def past_periods(schedule: Schedule, now: Instant) -> tuple[Period, ...]:
     return tuple(periods)
 
 
+def over_before(schedule: Schedule, instant: Instant) -> Instant | None:
+    """Return the instant before which periods begin that are over at the instant, for every player; None if none is."""
+    last = schedule.last_before(instant)
+    if last is None or last.end is None:
+        return None
+    # A player's own periods end at other instants, but not two whole periods later.
+    return last.start - 2 * (last.end - last.start) if schedule.by_player else last.start + 1
+
+
 def periods_from(schedule: Schedule, first: Instant, now: Instant) -> tuple[Period, ...]:
     """Return the periods from the one that contains `first` to the one after the current one.
 

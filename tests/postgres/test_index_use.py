@@ -33,6 +33,10 @@ FILL = [
     " (VALUES ('all', ''), ('challenge', 'arena'), ('tag', 'pvp')) AS scopes (scope, scope_id)",
     "INSERT INTO standing SELECT 'player ' || p, 'day/UTC', timestamptz 'epoch' + d * interval '1 day', 'all', '',"
     " 1, 1, 1, NULL, NULL, 1 FROM generate_series(1, {players}) p, generate_series(1, 5) d",
+    "INSERT INTO carried_completion SELECT 'player ' || p, 'daily ' || g, 'arena', '{{}}', 1, 1, 1, 1, NULL, NULL,"
+    " timestamptz 'epoch' FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO started_challenge SELECT 'player ' || p, 'challenge ' || c"
+    " FROM generate_series(1, {players}) p, generate_series(1, 2) c",
     "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
     " FROM generate_series(1, {players}) p",
     # First claims wait for delivery, some second ones are being delivered, the rest are settled.
@@ -62,6 +66,15 @@ SCANS = {
         "assignment_pkey",
         "completion_pkey",
         "completion_of_goal",
+        "carried_completion_pkey",
+    },
+    "read_player_goals": {
+        "player_pkey",
+        "tally_pkey",
+        "assignment_pkey",
+        "completion_pkey",
+        "completion_of_goal",
+        "carried_completion_pkey",
     },
     "read_player_with_selections": {
         "player_pkey",
@@ -70,22 +83,32 @@ SCANS = {
         "assignment_pkey",
         "completion_pkey",
         "completion_of_goal",
+        "carried_completion_pkey",
     },
-    "read_player_goals": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "completion_of_goal"},
     "read_player_statistics": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},
     "read_rows_of_players": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
-    "read_histories": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
+    "read_histories": {"completion_pkey", "points_adjustment_pkey", "standing_pkey", "carried_completion_pkey"},
     "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
     "store_standings": {"standing_pkey"},
     "end_of_range": {"tally_pkey"},
-    "prune_tallies": {"tally_pkey"},
     "prune_selections": {"selection_pkey"},
     "store_selection": {"selection_pkey"},
     "find_selection_result": {"selection_pkey"},
     "read_selections": {"selection_pkey"},
-    "count_challenges": {"tally_pkey", "assignment_pkey", "standing_pkey", "completion_pkey"},
+    "prune_tallies": {"tally_pkey", "assignment_pkey", "standing_pkey", "started_challenge_pkey"},
+    "count_challenges": {
+        "tally_pkey",
+        "assignment_pkey",
+        "standing_pkey",
+        "completion_pkey",
+        "carried_completion_pkey",
+        "started_challenge_pkey",
+    },
+    "end_of_completions": {"completion_pkey"},
+    "lock_old_completions": {"completion_of_goal", "reward_outbox_pkey"},
+    "carry_completions": {"completion_pkey", "reward_outbox_pkey"},
     "find_adjustment": {"points_adjustment_pkey"},
     "list_adjustments": {"points_adjustment_pkey"},
     "read_zones": {"player_pkey"},
@@ -229,8 +252,8 @@ def test_existing_rows_are_detected_by_the_primary_key(crowded: Connection, name
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'selection', 'completion', 'standing',"
-        " 'points_adjustment', 'reward_outbox', 'reward_queue_mark')"
+        " AND tablename IN ('player', 'tally', 'assignment', 'selection', 'completion', 'carried_completion',"
+        " 'started_challenge', 'standing', 'points_adjustment', 'reward_outbox', 'reward_queue_mark')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
     used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
@@ -238,11 +261,9 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
 
 
 def test_every_statement_on_player_tables_has_a_plan_test() -> None:
-    of_players = re.compile(
-        r"\b(FROM|JOIN|INTO|UPDATE)"
-        r" (player|tally|assignment|selection|completion|standing|points_adjustment|event_seen|reward_outbox"
-        r"|reward_queue_mark)\b"
-    )
+    tables = "player tally assignment completion carried_completion started_challenge standing points_adjustment"
+    tables += " selection event_seen reward_outbox reward_queue_mark"
+    of_players = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({tables.replace(' ', '|')})\b")
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
     # The first always inserts a new key, the second is rolled back.
     without_looking = {"insert_adjustment", "write_a_page"}

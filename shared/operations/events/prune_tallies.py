@@ -1,20 +1,22 @@
 """The duty that deletes tallies, and selections of pools, of periods that are over for good.
 
 Claims of past periods need stored completions alone, no event is accepted that old, and the rankings of the period are
-final. Only the count of players who have started a challenge looks at all periods: from then on it counts those who
-have completed a goal of it or have progress in a later period. Tallies of the lifetime and completions are never
-deleted.
+final. Only the count of players who have started a challenge looks at all periods, so who has started one is noted with
+the deletion. Tallies of the lifetime are never deleted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.goal import Goal
 from shared.domain.instant import HOUR, Instant
+from shared.domain.rotation import over_before
 from shared.domain.schedules import Schedule
+from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tally_pruning
@@ -28,14 +30,8 @@ RANGE_TALLIES = 1_000
 """Approximate number of tallies in one range of players. Those of past periods are deleted in one transaction."""
 TALLIES_A_SECOND = 5_000
 """Maximum number of tallies visited per second, deleted or not: ten million take half an hour."""
-REST_FACTOR = 4
-"""Rest after each range, at least as a multiple of its duration, in which calls have the core to themselves."""
-REST_MAX_S = 5.0
-"""A transaction that is idle for much longer would be ended by the server."""
 MARGIN: Instant = HOUR
 """Time beyond the accepted age of events after which a period is over for good."""
-
-LAST_USER_ID = challenge_reports.LAST_USER_ID
 
 
 def prunable_before(
@@ -45,12 +41,8 @@ def prunable_before(
 
     `first_open` is the start of the schedule's oldest period whose rankings are not final.
     """
-    last = schedule.last_before(now - max(schedule.claim_grace, accepted_age + MARGIN))
-    if last is None or last.end is None:
-        return None
-    # A player's own periods end at other instants, but not two whole periods later.
-    before = last.start - 2 * (last.end - last.start) if schedule.by_player else last.start + 1
-    return before if first_open is None else min(before, first_open)
+    before = over_before(schedule, now - max(schedule.claim_grace, accepted_age + MARGIN))
+    return before if before is None or first_open is None else min(before, first_open)
 
 
 class PruningBounds(NamedTuple):
@@ -68,9 +60,7 @@ class TallyPruning:
     def __init__(self, database: Database, rest: Callable[[float], bool]) -> None:
         """`rest` waits for the given number of seconds, and returns True if it is time to stop."""
         self._database = database
-        self._rest = rest
-        self._after = ""
-        """The last player that was visited: a pass that is stopped is resumed there."""
+        self._ranges = PlayerRanges(rest)
 
     def one_pass(self, catalogue: Catalogue, accepted_age: Instant, now: Instant) -> int:
         """Prune the tallies of all players, and return how many were deleted.
@@ -92,23 +82,21 @@ class TallyPruning:
                 for schedule in schedules
             }
             before = {text: instant for text, instant in found.items() if instant is not None}
-            return self._prune(holder, PruningBounds(before, _of_challenges(catalogue, before))) if before else 0
+            if not before:
+                return 0
+            return self._prune(holder, catalogue, PruningBounds(before, _of_challenges(catalogue, before)))
 
         return self._database.transact(work, time.monotonic() + PRUNE_TIMEOUT_S)
 
-    def _prune(self, holder: Connection, before: PruningBounds) -> int:
-        deleted = 0
-        while tally_pruning.lock(holder):
-            started = time.monotonic()
-            last, count = self._database.autocommit(
-                lambda connection: _prune_range(connection, self._after, before), started + RANGE_TIMEOUT_S
+    def _prune(self, holder: Connection, catalogue: Catalogue, before: PruningBounds) -> int:
+        goals = [goal for goal in catalogue.goals.values() if goal.schedule.text in before.by_schedule]
+
+        def step(after: str) -> Visited:
+            return self._database.autocommit(
+                lambda connection: _prune_range(connection, after, before, goals), time.monotonic() + RANGE_TIMEOUT_S
             )
-            deleted += count
-            self._after = "" if last == LAST_USER_ID else last
-            took_s = time.monotonic() - started
-            rest_s = max(REST_FACTOR * took_s, RANGE_TALLIES / TALLIES_A_SECOND - took_s)
-            if not self._after or self._rest(min(rest_s, REST_MAX_S)):
-                break
+
+        deleted, _ = self._ranges.one_pass(lambda: tally_pruning.lock(holder), step, RANGE_TALLIES / TALLIES_A_SECOND)
         return deleted
 
 
@@ -122,12 +110,10 @@ def _of_challenges(catalogue: Catalogue, before: Mapping[str, Instant]) -> dict[
     return found
 
 
-def _prune_range(connection: Connection, after: str, before: PruningBounds) -> tuple[str, int]:
-    """Prune the range of players that begins after a player.
-
-    Return the last player of the range and the number of tallies deleted.
-    """
+def _prune_range(connection: Connection, after: str, before: PruningBounds, goals: Sequence[Goal]) -> Visited:
+    """Prune the range of players that begins after a player."""
     last = challenge_reports.end_of_range(connection, after, RANGE_TALLIES)
     if before.by_challenge:
         selections.prune(connection, after, last, before.by_challenge)
-    return last, tally_pruning.prune(connection, after, last, before.by_schedule)
+    deleted = tally_pruning.prune(connection, after, last, before.by_schedule, goals)
+    return Visited(None if last == challenge_reports.LAST_USER_ID else last, deleted)

@@ -46,6 +46,8 @@ def perform(
             raise ActRefused("there is no such grant")
         # Lock in the order of all transactions, then read again, because the grant may have changed meanwhile.
         held = completions.lock(connection, found.key)
+        if held is None:
+            raise ActRefused("its completion was carried forward: it is older than COMPLETION_RETENTION_D")
         grant_admin.lock(connection, grant_id)
         grant = grant_admin.find(connection, grant_id) or found
         after = action.change(grant.status)

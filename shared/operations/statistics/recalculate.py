@@ -1,4 +1,4 @@
-"""Recalculation of standings from completions, claims and adjustments.
+"""Recalculation of standings from completions, those carried forward included, claims and adjustments.
 
 The comparison takes no lock: all of them are read by one statement, and transactions change them together, so they
 agree at every instant. Only a player whose standings have drifted is locked, and compared again.
@@ -58,7 +58,7 @@ def recalculate(
     schedules = catalogue.points_schedules
     drifted: list[Drift] = []
     for user_id, history in found.items():
-        seen = drifts(history.standings, recalculated(user_id, history, schedules), schedules)
+        seen = drifts(user_id, history, schedules)
         if seen:
             drifted += seen if dry else rebuild(database, catalogue, user_id, deadline)
     return drifted
@@ -76,14 +76,15 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
     """Return None if a concurrent completion added a standing that was not locked. The caller then tries again."""
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
-    keys = history.standings.keys() | recalculated(user_id, history, schedules).keys()
+    keys = {key for key in history.standings if not history.is_closed(key)}
+    keys |= recalculated(user_id, history, schedules).keys()
     # Every transaction that changes a player's standings changes this one. Locking it therefore locks all of them.
     keys.add(StandingKey(user_id, LIFETIME.text, LIFETIME_START, ScopeKind.ALL, ""))
     locked = {key: Standing() for key in keys if is_maintained(key, schedules)}
     standings.merge(connection, locked)
 
     history = histories.read(connection, [user_id])[user_id]
-    found = drifts(history.standings, recalculated(user_id, history, schedules), schedules)
+    found = drifts(user_id, history, schedules)
     if any(drift.key not in locked for drift in found):
         return None
     if found:

@@ -122,8 +122,10 @@ class StandingChanges:
         self._parts += parts
 
 
-def release_claim(connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim) -> None:
+def release_claim(
+    connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim | None
+) -> None:
     """Make a locked completion claimable again, if it is held by this claim."""
-    if completions.release(connection, key, claim_number) and held.claim_time is not None:
+    if held is not None and held.claim_time is not None and completions.release(connection, key, claim_number):
         taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
         standings.merge(connection, add_up(taken_back))

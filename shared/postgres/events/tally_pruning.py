@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
+from shared.postgres.statistics.challenge_reports import goal_columns
 
 _LOCK = statement("lock_tally_pruning")
 _FIRST_OPEN_PERIODS = statement("first_open_periods")
@@ -24,8 +26,11 @@ def first_open_periods(connection: Connection) -> dict[str, Instant]:
     return dict(_FIRST_OPEN_PERIODS.rows(connection))
 
 
-def prune(connection: Connection, after: str, last: str, before: Mapping[str, Instant]) -> int:
-    """Delete tallies of a range of players whose period begins before an instant by schedule; return their number."""
+def prune(connection: Connection, after: str, last: str, before: Mapping[str, Instant], goals: Sequence[Goal]) -> int:
+    """Delete tallies of a range of players whose period begins before an instant by schedule; return their number.
+
+    Note the challenges of these goals that the players have started with them.
+    """
     schedules = sorted(before)
     befores = int_array([before[schedule] for schedule in schedules])
-    return int(_PRUNE.value(connection, after, last, text_array(schedules), befores))
+    return int(_PRUNE.value(connection, after, last, text_array(schedules), befores, *goal_columns(goals)))

@@ -88,10 +88,13 @@ def next_claim_number(connection: Connection, key: CompletionKey) -> int | None:
     return None if row is None else int(row[0])
 
 
-def lock(connection: Connection, key: CompletionKey) -> HeldClaim:
-    """Lock a completion before one of its grants is settled, because it may have to be released; return its claim."""
+def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
+    """Lock a completion before one of its grants is settled, because it may have to be released; return its claim.
+
+    Return None if the completion is not stored: it was carried forward.
+    """
     row = _LOCK.row(connection, *key)
-    return HeldClaim(None, None, ()) if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
+    return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
 
 
 def release(connection: Connection, key: CompletionKey, claim_number: int) -> bool:

@@ -52,6 +52,11 @@ SELECT
                 AND period_start <> timestamptz 'epoch'
             OFFSET 0
         )
+        OR EXISTS (
+            SELECT FROM carried_completion
+            WHERE user_id = $1 AND carried_completion.goal_id = required.goal_id
+            OFFSET 0
+        )
     ),
     tallies.*,
     assignments.*,
@@ -126,6 +131,11 @@ SELECT
             WHERE user_id = $1
                 AND completion.goal_id = required.goal_id
                 AND period_start <> timestamptz 'epoch'
+            OFFSET 0
+        )
+        OR EXISTS (
+            SELECT FROM carried_completion
+            WHERE user_id = $1 AND carried_completion.goal_id = required.goal_id
             OFFSET 0
         )
     ),

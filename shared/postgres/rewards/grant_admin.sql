@@ -65,22 +65,36 @@ GROUP BY provider, state
 ORDER BY provider, state;
 
 -- name: granted_not_claimed
--- Return delivered grants that no claim stands behind. There are none unless rows were changed by hand.
+-- Return delivered grants that no claim stands behind, the newest of each player and goal first. There are none unless
+-- rows were changed by hand. As many grants of a goal as were carried forward have no completion any more.
 -- $1 count_max
-SELECT outbox.grant_id
-FROM reward_outbox AS outbox
-LEFT JOIN completion
-    ON completion.user_id = outbox.user_id
-    AND completion.period_start = outbox.period_start
-    AND completion.goal_id = outbox.goal_id
-    AND completion.occurrence = outbox.occurrence
-    AND completion.claim_time IS NOT NULL
-    AND completion.claim_number = outbox.claim_number
-WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL
+WITH alone AS (
+    SELECT
+        outbox.grant_id, outbox.user_id, outbox.goal_id, outbox.create_time,
+        count(*) OVER (PARTITION BY outbox.user_id, outbox.goal_id) AS grants
+    FROM reward_outbox AS outbox
+    LEFT JOIN completion
+        ON completion.user_id = outbox.user_id
+        AND completion.period_start = outbox.period_start
+        AND completion.goal_id = outbox.goal_id
+        AND completion.occurrence = outbox.occurrence
+        AND completion.claim_time IS NOT NULL
+        AND completion.claim_number = outbox.claim_number
+    WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL
+),
+carried AS (
+    SELECT user_id, goal_id, sum(granted) AS granted FROM carried_completion GROUP BY user_id, goal_id
+)
+SELECT grant_id
+FROM alone
+LEFT JOIN carried USING (user_id, goal_id)
+WHERE grants > coalesce(granted, 0)
+ORDER BY user_id, goal_id, create_time DESC
 LIMIT $1::integer;
 
 -- name: claimed_without_grant
--- Return claims that no grant stands behind. There are none unless rows were changed by hand.
+-- Return claims that no grant stands behind. There are none unless rows were changed by hand. Only completions whose
+-- grants are stored are carried forward.
 -- $1 count_max
 SELECT completion.user_id, completion.goal_id
 FROM completion

@@ -78,22 +78,25 @@ def end_of_range(connection: Connection, after: str, tallies: int) -> str:
 
 def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) -> list[Counted]:
     """Count, in a range of players, the challenges of these goals and all others with completions."""
-    every = list(goals)
     _ENLARGE_MEMORY.value(connection)
-    rows = _COUNT.rows(
-        connection,
-        text_array([goal.challenge_id for goal in every]),
-        text_array([goal.id for goal in every]),
-        text_array([goal.stat.source for goal in every]),
-        text_array([goal.stat.code for goal in every]),
+    return [Counted(*row) for row in _COUNT.rows(connection, after, last, *goal_columns(list(goals)))]
+
+
+def goal_columns(goals: Sequence[Goal]) -> tuple[str, ...]:
+    """Return arrays of what tells who has started a challenge.
+
+    They are challenges, ids, sources and codes of stats, schedules, measures, and whether goals are active by default.
+    """
+    return (
+        text_array([goal.challenge_id for goal in goals]),
+        text_array([goal.id for goal in goals]),
+        text_array([goal.stat.source for goal in goals]),
+        text_array([goal.stat.code for goal in goals]),
+        text_array([goal.schedule.text for goal in goals]),
         # The judged measure never falls: a started challenge stays started.
-        text_array([Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting for goal in every]),
-        text_array([str(goal.default_assigned) for goal in every]),
-        after,
-        last,
-        text_array([goal.schedule.text for goal in every]),
+        text_array([Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting for goal in goals]),
+        text_array([str(goal.default_assigned) for goal in goals]),
     )
-    return [Counted(*row) for row in rows]
 
 
 def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> None:

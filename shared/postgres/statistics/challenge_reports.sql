@@ -28,13 +28,14 @@ SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer
 -- all challenges that ever were. A player has started a challenge with progress in a goal that is active by default and
 -- was not switched off, or that was switched on; with frozen progress; or with a completion. Goals of one challenge
 -- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them. A
--- goal with a schedule has begun with progress in any period. A player who has completed it in several periods counts
--- once: standings have all of them, so challenges with such goals are counted by completions.
--- $1 challenge_ids, $2 goal_ids, $3 sources, $4 stat_codes, $5 measures, $6 default_assigned, $7 after_user_id,
--- $8 last_user_id, $9 schedules
+-- goal with a schedule has begun with progress in any period, also in one whose tallies were deleted. A player who has
+-- completed it in several periods counts once: standings have all of them, so challenges with such goals are counted by
+-- completions, those carried forward included.
+-- $1 after_user_id, $2 last_user_id, and of all goals: $3 challenge_ids, $4 goal_ids, $5 sources, $6 stat_codes,
+-- $7 schedules, $8 measures, $9 default_assigned
 WITH goal AS (
     SELECT challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $9::text[], $5::text[], $6::boolean[])
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[])
         AS defined (challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned)
 ),
 repeating AS (
@@ -50,13 +51,13 @@ switched_off AS (
     SELECT assignment.user_id, challenge_id, source, stat_code, schedule, measure, count(*) AS goals
     FROM assignment
     JOIN goal ON goal.goal_id = assignment.goal_id AND goal.default_assigned
-    WHERE assignment.user_id > $7 AND assignment.user_id <= $8 AND NOT assignment.active
+    WHERE assignment.user_id > $1 AND assignment.user_id <= $2 AND NOT assignment.active
     GROUP BY assignment.user_id, challenge_id, source, stat_code, schedule, measure
 ),
 progress AS (
     SELECT user_id, source, stat_code, schedule, sum, events, highest, day_count
     FROM tally
-    WHERE user_id > $7 AND user_id <= $8 AND (schedule = 'lifetime' OR schedule = ANY ($9::text[]))
+    WHERE user_id > $1 AND user_id <= $2 AND (schedule = 'lifetime' OR schedule = ANY ($7::text[]))
 ),
 begun AS (
     SELECT watched.challenge_id, progress.user_id
@@ -85,7 +86,7 @@ begun AS (
         AND progress.source = goal.source
         AND progress.stat_code = goal.stat_code
         AND progress.schedule = goal.schedule
-    WHERE assignment.user_id > $7 AND assignment.user_id <= $8
+    WHERE assignment.user_id > $1 AND assignment.user_id <= $2
         AND CASE
             WHEN NOT assignment.active THEN frozen_progress
             WHEN measure = 'sum' THEN progress.sum
@@ -96,7 +97,11 @@ begun AS (
     UNION
     SELECT scope_id, user_id
     FROM standing
-    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime' AND scope = 'challenge' AND completed > 0
+    WHERE user_id > $1 AND user_id <= $2 AND schedule = 'lifetime' AND scope = 'challenge' AND completed > 0
+    UNION
+    SELECT challenge_id, user_id
+    FROM started_challenge
+    WHERE user_id > $1 AND user_id <= $2 AND challenge_id IN (SELECT challenge_id FROM goal)
 ),
 started AS (
     SELECT challenge_id, count(*) AS started FROM begun GROUP BY challenge_id
@@ -104,17 +109,23 @@ started AS (
 reached AS (
     SELECT scope_id AS challenge_id, sum(completed) AS completed, sum(claimed) AS claimed
     FROM standing
-    WHERE user_id > $7 AND user_id <= $8 AND schedule = 'lifetime' AND scope = 'challenge'
+    WHERE user_id > $1 AND user_id <= $2 AND schedule = 'lifetime' AND scope = 'challenge'
         AND scope_id NOT IN (SELECT challenge_id FROM repeating)
     GROUP BY scope_id
     UNION ALL
     SELECT challenge_id, count(*), count(*) FILTER (WHERE claimed)
     FROM (
-        SELECT challenge_id, bool_or(claim_time IS NOT NULL) AS claimed
-        FROM completion
-        WHERE EXISTS (SELECT FROM repeating)
-            AND user_id > $7 AND user_id <= $8
-            AND challenge_id IN (SELECT challenge_id FROM repeating)
+        SELECT challenge_id, bool_or(claimed) AS claimed
+        FROM (
+            SELECT challenge_id, user_id, goal_id, claim_time IS NOT NULL AS claimed
+            FROM completion
+            WHERE EXISTS (SELECT FROM repeating) AND user_id > $1 AND user_id <= $2
+            UNION ALL
+            SELECT challenge_id, user_id, goal_id, claimed > 0
+            FROM carried_completion
+            WHERE EXISTS (SELECT FROM repeating) AND user_id > $1 AND user_id <= $2
+        ) AS reached
+        WHERE challenge_id IN (SELECT challenge_id FROM repeating)
         GROUP BY challenge_id, user_id, goal_id
     ) AS once
     GROUP BY challenge_id

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shared.domain.recalculation import Adjustment, CompletedGoal, History
+from shared.domain.recalculation import Adjustment, CarriedForward, CompletedGoal, History
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.postgres.arrays import filled, text_array
 from shared.postgres.connection import Connection
@@ -25,15 +25,24 @@ def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
     completed: dict[str, list[CompletedGoal]] = defaultdict(list)
     adjustments: dict[str, list[Adjustment]] = defaultdict(list)
     standings: dict[str, dict[StandingKey, Standing]] = defaultdict(dict)
+    carried: dict[str, list[CarriedForward]] = defaultdict(list)
     for user_id, complete_time, challenge_id, tags, points, active_since, claim_time in _rows(row[:7]):
         record = CompletionRecord(complete_time, challenge_id, _tags(tags), points, active_since)
         completed[user_id].append(CompletedGoal(record, claim_time))
     for user_id, points, time in _rows(row[7:10]):
         adjustments[user_id].append(Adjustment(points, time))
-    for user_id, schedule, start, scope, scope_id, *numbers in _rows(row[10:]):
+    for user_id, schedule, start, scope, scope_id, *numbers in _rows(row[10:21]):
         key = StandingKey(user_id, schedule, start, SCOPE_KINDS[scope], scope_id)
         standings[user_id][key] = Standing(*numbers)
-    return {user_id: History(completed[user_id], adjustments[user_id], standings[user_id]) for user_id in user_ids}
+    for user_id, challenge_id, tags, closed_before, *numbers in _rows(row[21:]):
+        # Each completion counts once in a standing's version, too.
+        standing = Standing(*numbers)
+        standing.version = standing.completed
+        carried[user_id].append(CarriedForward(challenge_id, _tags(tags), standing, closed_before))
+    return {
+        user_id: History(completed[user_id], adjustments[user_id], standings[user_id], carried[user_id])
+        for user_id in user_ids
+    }
 
 
 def players_after(connection: Connection, user_id: str, count: int) -> list[str]:

@@ -2,7 +2,7 @@
 -- Return everything that players' standings are computed from, and the standings, in one statement and so as of one
 -- instant. Arrays are null where there are no rows.
 -- $1 user_ids
-SELECT completions.*, adjustments.*, standings.*
+SELECT completions.*, adjustments.*, standings.*, carried.*
 FROM (
     SELECT
         array_agg(user_id),
@@ -29,11 +29,21 @@ FROM (
         array_agg(fastest), array_agg(version)
     FROM standing
     WHERE user_id = ANY ($1::text[])
-) AS standings;
+) AS standings,
+(
+    SELECT
+        array_agg(user_id), array_agg(challenge_id), array_agg(to_json(tags)::text),
+        array_agg(microseconds(closed_before)),
+        array_agg(completed), array_agg(claimed), array_agg(points),
+        array_agg(microseconds(points_time)),
+        array_agg(fastest)
+    FROM carried_completion
+    WHERE user_id = ANY ($1::text[])
+) AS carried;
 
 -- name: players_with_history
 -- Return a page of the players who have completions, adjusted points or standings, after the last player of the
--- previous page.
+-- previous page. Completions that were carried forward have left standings.
 -- $1 after_user_id, $2 count_max
 SELECT user_id
 FROM (

@@ -213,4 +213,5 @@ def test_all_standings_are_rebuilt_when_missing(database_url: str) -> None:
             assert page.drifts
         after = database.autocommit(partial(histories.read, user_ids=PLAYERS), soon())
         for player in PLAYERS:
-            assert drifts(before[player].standings, after[player].standings, CATALOGUE.points_schedules) == []
+            for history in (before[player], after[player]):
+                assert drifts(player, history, CATALOGUE.points_schedules) == []

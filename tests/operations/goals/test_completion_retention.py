@@ -1,0 +1,372 @@
+"""Completions that are carried forward count everywhere as before, and nothing that may still change is carried."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.claims import Claim
+from shared.domain.current_periods import current_periods
+from shared.domain.events import CompletionKey, Event
+from shared.domain.grant_changes import Act, ActRefused, refunded, retried
+from shared.domain.instant import DAY, Instant
+from shared.domain.leaderboard import LeaderboardMeasure
+from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
+from shared.domain.scopes import ScopeKind
+from shared.domain.standings import StandingKey
+from shared.operations.events.prune_tallies import TallyPruning
+from shared.operations.goals import retain_completions
+from shared.operations.goals.retain_completions import CompletionRetention
+from shared.operations.goals.view_player import view_player
+from shared.operations.rewards import grant_admin
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.grant_admin import OperatorAction, perform
+from shared.operations.statistics.challenge_reports import count_challenges, read_challenge_reports
+from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
+from shared.operations.statistics.recalculate import recalculate, recalculate_all
+from shared.postgres.database import Database
+from shared.postgres.goals import completion_retention
+from shared.postgres.statistics import histories
+from tests.operations.statistics.test_challenge_reports import do
+from tests.operations.test_against_naive_model import PLAYERS, Step, System, stories
+from tests.support.databases import connected, flushed, opened, soon
+from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
+from tests.support.leaderboards import board
+from tests.support.periods import period_of
+from tests.support.strategies import DAYS, FIRST_DAY, KILLS
+
+RETENTION = 400 * DAY
+NOW = FIRST_DAY * DAY
+LATER = NOW + 500 * DAY
+DAILY_GOAL = replace(goal("daily", target=1, schedule=DAILY), points=3, tags=("pvp", "a, b"))
+WEEKLY_GOAL = goal("weekly", target=1, schedule=WEEKLY)
+AFTER_A_DAILY = goal("after a daily", target=1_000, requires=("daily",))
+CATALOGUE = catalogue_of(DAILY_GOAL, WEEKLY_GOAL, AFTER_A_DAILY, goal("ever", target=1))
+
+
+def retention(database: Database, rest: Callable[[float], bool] = lambda _: False) -> CompletionRetention:
+    """Return a duty that does not rest."""
+    return CompletionRetention(database, RETENTION, rest)
+
+
+def play(database: Database, players: tuple[str, ...] = ("player",), days: int = 3) -> None:
+    """Complete all goals on each of some days."""
+    flushed(
+        database,
+        CATALOGUE,
+        [Event(f"{day}", player, NOW + day * DAY, KILLS, delta=1) for player in players for day in range(days)],
+    )
+
+
+def claim_daily(database: Database, player: str = "player") -> Claim:
+    return claim_reward(database, CATALOGUE, player, DAILY_GOAL, None, NOW + 2 * DAY, soon())
+
+
+def settle(database_url: str, state: str = "GRANTED", refusal: str | None = None) -> None:
+    """Settle all grants."""
+    with connected(database_url) as connection:
+        connection.execute("UPDATE reward_outbox SET state = $1, refusal = $2", (state, refusal))
+
+
+def completed(database_url: str) -> list[tuple[str, int]]:
+    """Return the stored completions, as goal and day of the period."""
+    with connected(database_url) as connection:
+        rows = connection.execute("SELECT goal_id, period_start FROM completion ORDER BY 1, 2", binary=True)
+        return [(goal_id, start // DAY) for goal_id, start in rows]
+
+
+class Seen(NamedTuple):
+    """Everything that is computed from completions and standings."""
+
+    drifts: list[Any]
+    standings: dict[StandingKey, Any]
+    statistics: list[Any]
+    trends: list[Any]
+    reports: list[Any]
+    ever: list[Any]
+
+
+def seen(database: Database, catalogue: Catalogue, players: list[str], now: Instant) -> Seen:
+    def read_standings() -> dict[StandingKey, Any]:
+        found = database.autocommit(lambda connection: histories.read(connection, players), soon())
+        return {
+            key: replace(standing, version=0)
+            for history in found.values()
+            for key, standing in history.standings.items()
+        }
+
+    # Counted as of another instant each time, because counts are skipped while Postgres has recorded no change.
+    database.autocommit(lambda connection: connection.run_script(b"DELETE FROM challenge_count"), soon())
+    assert count_challenges(database, catalogue, now)
+    return Seen(
+        recalculate(database, catalogue, players, soon(), dry=True),
+        read_standings(),
+        [read_player_statistics(database, catalogue, player, now, soon()) for player in players],
+        [player_trend(database, player, FIRST_DAY, FIRST_DAY + DAYS, soon()) for player in players],
+        list(read_challenge_reports(database, list(catalogue.challenge_by_id), soon())),
+        [view_player(database, player, soon(), current_periods(catalogue, now)).ever for player in players],
+    )
+
+
+@pytest.fixture
+def two_connections(database_url: str) -> Iterator[Database]:
+    """Yield a pool whose connections are open: opening one draws random numbers, as `one_connection` says."""
+    with opened(database_url, pool_size=2) as pool:
+        pool.transact(lambda _: view_player(pool, "nobody", soon()), soon())
+        yield pool
+
+
+def clear(database: Database) -> None:
+    database.autocommit(
+        lambda connection: connection.run_script(
+            b"TRUNCATE tally, assignment, completion, standing, reward_outbox, challenge_report, challenge_count,"
+            b" carried_completion, started_challenge, points_adjustment"
+        ),
+        soon(),
+    )
+
+
+@settings(max_examples=40)
+@given(stories(), st.sampled_from(["GRANTED", "DEAD", None]))
+def test_everything_adds_up_as_before(
+    two_connections: Database, story: tuple[Catalogue, list[Step]], state: str | None
+) -> None:
+    catalogue, steps = story
+    clear(two_connections)
+    system = System(two_connections, catalogue)
+    for step in steps:
+        do(system, step)
+    if state is not None:
+        two_connections.autocommit(
+            lambda connection: connection.execute(
+                "UPDATE reward_outbox SET state = $1 WHERE state = 'PENDING'", (state,)
+            ),
+            soon(),
+        )
+    players = [system.prefix + player for player in PLAYERS]
+    before = seen(two_connections, catalogue, players, LATER)
+    TallyPruning(two_connections, lambda _: False).one_pass(catalogue, 3 * DAY, LATER)
+    assert seen(two_connections, catalogue, players, LATER) == before
+    retention(two_connections).one_pass(catalogue, LATER)
+    assert seen(two_connections, catalogue, players, LATER) == before
+    assert retention(two_connections).one_pass(catalogue, LATER) == 0
+    report = grant_admin.report(two_connections, soon())
+    assert report.agrees
+    # Standings of the lifetime that have drifted are restored from what was carried forward.
+    two_connections.autocommit(
+        lambda connection: connection.run_script(
+            b"UPDATE standing SET completed = completed + 1, points = -3, fastest = 1, claimed = 7"
+            b" WHERE schedule = 'lifetime'"
+        ),
+        soon(),
+    )
+    for page in recalculate_all(two_connections, catalogue):
+        assert page.players
+    # Rebuilt standings have newer versions, which statistics have with them.
+    restored = seen(two_connections, catalogue, players, LATER)
+    assert restored._replace(statistics=[]) == before._replace(statistics=[])
+
+
+def test_only_completions_of_periods_before_the_month_are_carried_forward(
+    database: Database, database_url: str
+) -> None:
+    play(database)
+    kept = completed(database_url)
+    month = period_of(MONTHLY, NOW).start
+    following = period_of(MONTHLY, NOW + 31 * DAY).start
+    assert retention(database).one_pass(CATALOGUE, month + RETENTION) == 0
+    assert retention(database).one_pass(CATALOGUE, following + RETENTION - 1) == 0
+    assert completed(database_url) == kept
+    assert retention(database).one_pass(CATALOGUE, following + 31 * DAY + RETENTION) == len(kept) - 1
+    assert completed(database_url) == [("ever", 0)]
+
+
+@pytest.mark.parametrize("state", ["PENDING", "DEAD"])
+def test_a_completion_whose_grant_may_change_is_kept(database: Database, database_url: str, state: str) -> None:
+    play(database)
+    claim = claim_daily(database)
+    settle(database_url, state)
+    kept = [("daily", claim.key.period_start // DAY), ("ever", 0)]
+    assert retention(database).one_pass(CATALOGUE, LATER) > 0
+    assert completed(database_url) == kept
+    settle(database_url)
+    assert retention(database).one_pass(CATALOGUE, LATER) == 1
+    assert completed(database_url) == kept[1:]
+
+
+def test_a_claim_without_its_grant_is_kept_for_the_report(database: Database, database_url: str) -> None:
+    play(database)
+    claim_daily(database)
+    with connected(database_url) as connection:
+        connection.execute("DELETE FROM reward_outbox")
+    retention(database).one_pass(CATALOGUE, LATER)
+    assert grant_admin.report(database, soon()).claimed_without_grant == [("player", "daily")]
+
+
+def test_more_grants_than_were_carried_forward_are_reported(database: Database, database_url: str) -> None:
+    play(database)
+    claim = claim_daily(database)
+    settle(database_url)
+    retention(database).one_pass(CATALOGUE, LATER)
+    assert grant_admin.report(database, soon()).agrees
+    with connected(database_url) as connection:
+        connection.execute("UPDATE carried_completion SET granted = 0")
+    assert grant_admin.report(database, soon()).granted_not_claimed == [UUID(claim.grant_id)]
+
+
+@pytest.mark.parametrize(("state", "refusal"), [("GRANTED", None), ("REFUSED", "PLAYER_UNKNOWN")])
+def test_a_grant_whose_completion_was_carried_forward_is_neither_refunded_nor_retried(
+    database: Database, database_url: str, state: str, refusal: str | None
+) -> None:
+    play(database)
+    grant_id = UUID(claim_daily(database).grant_id)
+    settle(database_url, state, refusal)
+    retention(database).one_pass(CATALOGUE, LATER)
+    for act, change in ((Act.REFUND, partial(refunded, now=LATER)), (Act.RETRY, partial(retried, now=LATER))):
+        with pytest.raises(ActRefused, match="COMPLETION_RETENTION_D"):
+            perform(database, grant_id, OperatorAction(act, change, "ada", "a test"), LATER, soon(), dry=False)
+    assert grant_admin.report(database, soon()).agrees
+
+
+def test_a_refund_waits_for_a_step_and_is_refused(database: Database, database_url: str) -> None:
+    play(database)
+    claim = claim_daily(database)
+    settle(database_url)
+    refused: list[str] = []
+
+    def refund() -> None:
+        action = OperatorAction(Act.REFUND, partial(refunded, now=LATER), "ada", "a test")
+        try:
+            perform(database, UUID(claim.grant_id), action, LATER, soon(), dry=False)
+        except ActRefused as error:
+            refused.append(str(error))
+
+    operator = threading.Thread(target=refund)
+    with opened(database_url, pool_size=1) as other:
+
+        def step(connection: Any) -> None:
+            before = {"daily": claim.key.period_start + 1}
+            keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
+            assert claim.key in keys
+            operator.start()
+            assert completion_retention.carry(connection, keys, LATER) == len(keys)
+
+        other.transact(step, soon())
+    operator.join()
+    assert len(refused) == 1
+
+
+def test_a_grant_that_is_retried_before_its_completion_is_locked_keeps_it(
+    database: Database, database_url: str
+) -> None:
+    play(database)
+    claim = claim_daily(database)
+    settle(database_url)
+
+    def step(connection: Any) -> int:
+        before = {"daily": claim.key.period_start + 1}
+        keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
+        settle(database_url, "PENDING")
+        return completion_retention.carry(connection, [claim.key], LATER) if claim.key in keys else -1
+
+    assert database.transact(step, soon()) == 0
+
+
+def test_a_completion_of_an_open_ranking_of_points_is_kept(database: Database, database_url: str) -> None:
+    ranked = replace(CATALOGUE, leaderboards=(board("points", LeaderboardMeasure.POINTS, schedule=WEEKLY),))
+    flushed(database, ranked, [Event("kill", "player", NOW, KILLS, delta=1)])
+    with connected(database_url) as connection:
+        connection.execute(
+            "INSERT INTO leaderboard VALUES ('points', 'points', 'all', '', NULL, NULL, 'week/UTC', false)"
+        )
+        connection.execute(
+            "INSERT INTO leaderboard_period SELECT 'points', instant($1), instant($1 + $2)",
+            (period_of(WEEKLY, NOW).start, 7 * DAY),
+        )
+    assert retention(database).one_pass(ranked, LATER) == 0
+    with connected(database_url) as connection:
+        connection.execute("UPDATE leaderboard_period SET final_time = period_end, players = 1")
+    assert retention(database).one_pass(ranked, LATER) == 2
+
+
+def test_a_goal_stays_completed_ever(database: Database) -> None:
+    play(database)
+    retention(database).one_pass(CATALOGUE, LATER)
+    assert view_player(database, "player", soon(), current_periods(CATALOGUE, LATER)).ever == {"daily"}
+
+
+def test_a_player_who_only_started_stays_counted(database: Database) -> None:
+    catalogue = catalogue_of(goal("many", target=100, schedule=DAILY))
+    flushed(database, catalogue, [Event("kill", player, NOW, KILLS, delta=1) for player in ("ann", "bob")])
+    assert TallyPruning(database, lambda _: False).one_pass(catalogue, 3 * DAY, LATER) == 2
+    assert count_challenges(database, catalogue, LATER)
+    [report] = read_challenge_reports(database, [CHALLENGE_ID], soon())
+    assert report.started == 2
+
+
+def test_standings_of_closed_days_stay_as_they_are(database: Database, database_url: str) -> None:
+    play(database)
+    retention(database).one_pass(CATALOGUE, LATER)
+    day = StandingKey("player", DAILY.text, NOW, ScopeKind.ALL, "")
+    with connected(database_url) as connection:
+        connection.execute("UPDATE standing SET points = 77 WHERE schedule = 'day/UTC'")
+    assert recalculate(database, CATALOGUE, ["player"], soon()) == []
+    history = database.autocommit(lambda connection: histories.read(connection, ["player"]), soon())["player"]
+    assert history.is_closed(day)
+    assert history.standings[day].points == 77
+    assert not history.is_closed(day._replace(schedule="lifetime", period_start=LIFETIME_START))
+
+
+def test_two_duties_and_steps_that_fail_carry_everything_once(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retain_completions, "STEP_COMPLETIONS", 4)
+    players = tuple(f"player {number}" for number in range(6))
+    play(database, players, days=5)
+    before = seen(database, CATALOGUE, list(players), LATER)
+    stored = len(completed(database_url)) - len(players)
+    by_other: list[int] = []
+    stopped = 0
+
+    def rest(_: float) -> bool:
+        nonlocal stopped
+        stopped += 1
+        by_other.append(retention(database).one_pass(CATALOGUE, LATER))
+        if stopped == 3:
+            raise InterruptedError
+        return stopped % 2 == 0
+
+    first = retention(database, rest)
+    # The second rest stops the pass, and at the third the process ends.
+    assert first.one_pass(CATALOGUE, LATER) == 8
+    with pytest.raises(InterruptedError):
+        first.one_pass(CATALOGUE, LATER)
+    assert seen(database, CATALOGUE, list(players), LATER) == before
+    assert 0 < len(completed(database_url)) - len(players) < stored
+    retention(database).one_pass(CATALOGUE, LATER)
+    assert len(completed(database_url)) == len(players)
+    assert by_other == [0, 0, 0]
+    assert seen(database, CATALOGUE, list(players), LATER) == before
+    with connected(database_url) as connection:
+        [(total,)] = connection.execute("SELECT sum(completed) FROM carried_completion").fetchall()
+    assert total == stored
+
+
+def test_a_key_is_carried_once(database: Database) -> None:
+    play(database)
+    key = CompletionKey("player", "daily", NOW, 1)
+    for expected in (1, 0):
+        assert (
+            database.transact(lambda connection: completion_retention.carry(connection, [key], LATER), soon())
+            == expected
+        )
