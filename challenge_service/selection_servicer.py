@@ -8,11 +8,14 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge_service import responses
 from challenge_service.claim_servicer import ClaimServicer
 from challenge_service.definitions import challenge_of
+from challenge_service.selection_messages import random_selection_message
 from shared.domain.catalogue import Challenge
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
+from shared.domain.random_selection import Wish
 from shared.operations.goals.select_goals import select_goals
+from shared.operations.goals.select_random_goals import select_random_goals
 from shared.operations.goals.view_player import view_player
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -49,6 +52,30 @@ class SelectionServicer(ClaimServicer):
         shown = self._shown(encoded, challenge, request.user_id, now, deadline)
         return shown + response.SerializeToString()
 
+    def SelectRandomGoals(self, request: rpc.SelectRandomGoalsRequest, context: grpc.ServicerContext) -> bytes:
+        """Activate goals of a challenge drawn at random, and say what they were drawn from."""
+        violations = _check_ids(request)
+        violations.check_range("count", request.count, 1, SELECTED_MAX)
+        violations.check_optional_id("tag", request.tag)
+        violations.raise_if_any()
+        encoded = self._catalogue.current
+        challenge = challenge_of(encoded.catalogue, request.challenge_id)
+        now, deadline = self._clock(), deadline_of(context)
+        selected = select_random_goals(
+            self._database,
+            encoded.catalogue,
+            request.user_id,
+            challenge,
+            Wish(request.count, request.exclude_active, request.tag),
+            request.replace,
+            request.request_id or None,
+            now,
+            deadline,
+            Granting(self._queue_clock(), self._routes),
+        )
+        shown = self._shown(encoded, challenge, request.user_id, now, deadline)
+        return shown + random_selection_message(selected).SerializeToString()
+
     def _shown(
         self, encoded: EncodedCatalogue, challenge: Challenge, user_id: str, now: Instant, deadline: float
     ) -> bytes:
@@ -59,7 +86,7 @@ class SelectionServicer(ClaimServicer):
         return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
 
 
-def _check_ids(request: rpc.SelectGoalsRequest) -> Violations:
+def _check_ids(request: rpc.SelectGoalsRequest | rpc.SelectRandomGoalsRequest) -> Violations:
     """Return the problems of the ids of player, challenge and request."""
     violations = Violations()
     violations.check_id("user_id", request.user_id)

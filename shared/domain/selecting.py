@@ -50,10 +50,10 @@ def switches_to(
 
     What is selected again is kept, and so are goals that are active by default and goals with a reward to claim.
     """
-    on = tuple(goal for goal in chosen if not is_already_set(goal, True, view))
+    kept = {goal.id for goal in chosen}
+    on = tuple(goal for goal in challenge.goals if goal.id in kept and not is_already_set(goal, True, view))
     if not replace:
         return Switches(on)
-    kept = {goal.id for goal in chosen}
     others = (goal for goal in challenge.goals if goal.id not in kept and not goal.default_assigned)
     return Switches(on, tuple(goal for goal in others if _can_be_replaced(goal, view, catalogue)))
 

@@ -38,6 +38,7 @@ REQUESTS = {
     "ListClaims": rpc.ListClaimsRequest(user_id="player"),
     "GetRotation": rpc.GetRotationRequest(user_id="player"),
     "SelectGoals": rpc.SelectGoalsRequest(user_id="player", challenge_id="arena", goal_ids=["champion"]),
+    "SelectRandomGoals": rpc.SelectRandomGoalsRequest(user_id="player", challenge_id="arena", count=1),
     "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(user_id="player"),
     "GetChallengeReport": statistics_rpc.GetChallengeReportRequest(),
@@ -57,6 +58,7 @@ EXPECTED: dict[str, Any] = {
     "ListClaims": lambda answer: [each.grant_id for each in answer.claims] == [CLAIMED],
     "GetRotation": lambda answer: answer.catalogue_version and not answer.schedules,
     "SelectGoals": lambda answer: answer.activated_goal_ids == ["champion"] and answer.challenge.goals[2].active,
+    "SelectRandomGoals": lambda answer: answer.selected_goal_ids and answer.challenge.challenge_id == "arena",
     "GetPlayerStats": lambda answer: (answer.stats.total.completed, answer.stats.total.claimed) == (2, 1),
     "GetPlayerTrend": lambda answer: [each.completed for each in answer.days[-2:]] == [0, 2],
     "GetChallengeReport": lambda answer: (

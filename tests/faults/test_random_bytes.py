@@ -72,6 +72,15 @@ VALID: dict[str, Message] = {
     "ListClaims": challenge_rpc.ListClaimsRequest(
         user_id="player", states=[challenge_pb2.CLAIM_STATE_PENDING], page_size=1
     ),
+    "SelectRandomGoals": challenge_rpc.SelectRandomGoalsRequest(
+        user_id="player",
+        challenge_id="arena",
+        count=2,
+        replace=True,
+        exclude_active=True,
+        tag="tag",
+        request_id="other",
+    ),
     "GetPlayerStats": statistics_rpc.GetPlayerStatsRequest(user_id="player"),
     "GetPlayerTrend": statistics_rpc.GetPlayerTrendRequest(
         user_id="player", from_time=timestamp(NOW), to_time=timestamp(NOW)

@@ -26,7 +26,10 @@ DOCUMENT: Mapping = {
         challenge(
             "choice",
             assigned("default", stat="default", target=2),
-            *(goal(goal_id, stat=goal_id, target=2) for goal_id in OPTIONAL),
+            *(
+                goal(goal_id, stat=goal_id, target=2, tags=["odd" if number % 2 else "even"])
+                for number, goal_id in enumerate(OPTIONAL)
+            ),
         ),
         challenge(
             "special",
@@ -53,6 +56,12 @@ class Chooser:
             rpc.SelectGoalsRequest(user_id=self.user_id, challenge_id=challenge_id, goal_ids=goal_ids, **request)
         )
 
+    def draw(self, count: int, challenge_id: str = "choice", **request: Any) -> rpc.SelectRandomGoalsResponse:
+        """Select goals at random."""
+        return self.game.challenges.SelectRandomGoals(
+            rpc.SelectRandomGoalsRequest(user_id=self.user_id, challenge_id=challenge_id, count=count, **request)
+        )
+
     def challenge(self, challenge_id: str = "choice") -> rpc.GetChallengeResponse:
         """Return the challenge."""
         return self.game.challenges.GetChallenge(
@@ -76,7 +85,13 @@ class Chooser:
         self.game.report(stat(code, self.user_id, delta=delta, at=self.game.clock.now))
 
 
-def switched(response: rpc.SelectGoalsResponse) -> tuple[list[str], list[str]]:
+def left_out(response: rpc.SelectRandomGoalsResponse) -> dict[str, int]:
+    """Return the number of goals that were left out, by reason."""
+    prefix = "LEFT_OUT_REASON_"
+    return {rpc.LeftOutReason.Name(each.reason).removeprefix(prefix): each.count for each in response.left_out}
+
+
+def switched(response: rpc.SelectGoalsResponse | rpc.SelectRandomGoalsResponse) -> tuple[list[str], list[str]]:
     """Return the goals that a call has activated and deactivated."""
     return list(response.activated_goal_ids), list(response.deactivated_goal_ids)
 
