@@ -28,7 +28,7 @@ class LeftOut(StrEnum):
 
 
 class Wish(NamedTuple):
-    """What a caller wants to be drawn."""
+    """A request for a draw."""
 
     number: int
     exclude_active: bool = False

@@ -24,7 +24,7 @@ _SEED_BYTES = 32
 
 
 class RandomlySelected(NamedTuple):
-    """What a call has drawn and switched."""
+    """The outcome of a random selection: goal ids and the numbers behind the draw."""
 
     selected: tuple[str, ...]
     """In the order of the draw; the others are in the catalogue's order."""
