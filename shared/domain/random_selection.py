@@ -64,7 +64,7 @@ def draw(challenge: Challenge, wish: Wish, view: PlayerView, catalogue: Catalogu
             pool[goal.id] = goal
         else:
             left_out[reason] += 1
-    order = ranked((Weighted(goal.id, getattr(goal, "weight", 1)) for goal in pool.values()), seed)
+    order = ranked((Weighted(goal.id, goal.weight) for goal in pool.values()), seed)
     return Draw(tuple(pool[goal_id] for goal_id in order[: wish.number]), len(pool), dict(left_out))
 
 

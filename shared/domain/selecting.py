@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shared.domain.activation import is_already_set
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.errors import GoalNotFound
+from shared.domain.errors import GoalNotFound, SelectedByPool
 from shared.domain.goal import Goal
 from shared.domain.progress import GoalState, PlayerView, goal_status
 
@@ -17,6 +17,12 @@ class Switches(NamedTuple):
 
     on: tuple[Goal, ...] = ()
     off: tuple[Goal, ...] = ()
+
+
+def refuse_pool(challenge: Challenge) -> None:
+    """Raise `SelectedByPool` if the challenge is a pool."""
+    if challenge.pool is not None:
+        raise SelectedByPool("the challenge is a pool, which chooses the player's goals", challenge_id=challenge.id)
 
 
 def goals_named(challenge: Challenge, goal_ids: Iterable[str]) -> tuple[Goal, ...]:

@@ -166,6 +166,12 @@ def test_a_request_id_belongs_to_one_selection(player: Chooser, goal_ids: list[s
     assert contents(player.game.database_url) == before
 
 
+def test_a_pool_is_not_selected_from(player: Chooser) -> None:
+    for call in (lambda: player.select("drawn", challenge_id="pool"), lambda: player.draw(1, "pool")):
+        refused = refusal(call)
+        assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SELECTED_BY_POOL")
+
+
 def test_players_and_challenges_do_not_share_request_ids(player: Chooser) -> None:
     other = Chooser(player.game)
     player.select("optional-1", request_id="one")

@@ -73,3 +73,13 @@ def test_a_drawn_goal_can_be_worked_on(player: tuple[Catalogue, PlayerView], wis
         assert view.period_of(each) is not None
         chosen = view._replace(assignments={**view.assignments, each.id: Assignment(True, 0)})
         assert not goal_status(each, chosen, catalogue).completed
+
+
+def test_goals_are_drawn_by_their_weights() -> None:
+    goals = [
+        replace(goal(f"goal {number}", default_assigned=False), weight=weight) for number, weight in enumerate([1, 9])
+    ]
+    catalogue = catalogue_of(*goals)
+    challenge, view = catalogue.challenge_by_id[CHALLENGE_ID], PlayerView({}, {}, {})
+    first = [draw(challenge, Wish(1), view, catalogue, bytes([seed] * 32)).goals[0].weight for seed in range(200)]
+    assert 160 <= first.count(9) <= 196

@@ -31,6 +31,7 @@ DOCUMENT: Mapping = {
                 for number, goal_id in enumerate(OPTIONAL)
             ),
         ),
+        {**challenge("pool", goal("drawn"), goal("other")), "schedule": "daily", "select": 1},
         challenge(
             "special",
             goal("suspended", stat="special", suspended=True),

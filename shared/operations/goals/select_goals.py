@@ -10,7 +10,7 @@ from shared.domain.current_periods import current_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
-from shared.domain.selecting import Switches, goals_named, switches_to
+from shared.domain.selecting import Switches, goals_named, refuse_pool, switches_to
 from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
 from shared.operations.goals.switch_goals import switch_goals
 from shared.postgres.connection import Connection
@@ -47,9 +47,10 @@ def select_goals(
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`. `granting`
     is for goals that are claimed automatically.
 
-    Raise `GoalNotFound`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
-    the same call may be sent again.
+    Raise `SelectedByPool`, `GoalNotFound`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and
+    `Overloaded`, after which the same call may be sent again.
     """
+    refuse_pool(challenge)
     chosen = goals_named(challenge, goal_ids)
     current = current_periods(catalogue, now)
 

@@ -13,7 +13,7 @@ from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.random_selection import Draw, LeftOut, Wish, draw
-from shared.domain.selecting import Switches, switches_to
+from shared.domain.selecting import Switches, refuse_pool, switches_to
 from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
 from shared.operations.goals.switch_goals import switch_goals
 from shared.postgres.connection import Connection
@@ -53,9 +53,10 @@ def select_random_goals(
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`, unless
     nothing can be drawn. `granting` is for goals that are claimed automatically.
 
-    Raise `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call
-    may be sent again.
+    Raise `SelectedByPool`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
+    the same call may be sent again.
     """
+    refuse_pool(challenge)
     current = current_periods(catalogue, now)
     seed = secrets.token_bytes(_SEED_BYTES)
 
