@@ -53,8 +53,8 @@ def select_random_goals(
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`, unless
     nothing can be drawn. `granting` is for goals that are claimed automatically.
 
-    Raise `SelectedByPool`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
-    the same call may be sent again.
+    Raise `SelectedByPool`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after
+    which the same call may be sent again.
     """
     refuse_pool(challenge)
     current = current_periods(catalogue, now)
