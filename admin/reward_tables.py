@@ -100,8 +100,8 @@ def show_report(report: Report) -> None:
     )
     for grant_id in report.granted_not_claimed:
         say(f"granted, not claimed: {grant_id}")
-    for user_id, goal_id in report.claimed_without_grant:
-        say(f"claimed, without a grant: {goal_id} of {user_id}")
+    for key in report.claimed_without_grant:
+        say(f"claimed, without a grant: {key.goal_id} of {key.user_id}, period: {period_text(key.period_start)}")
     if report.agrees:
         say("every claim has its grant, and every grant its claim")
 

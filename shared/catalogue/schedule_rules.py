@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from shared.catalogue.draft import CatalogueDraft, ScheduleDraft, SeasonRunDraft
@@ -12,8 +12,10 @@ from shared.catalogue.schedule_building import PERIODS
 from shared.catalogue.time_fields import PLAYER_ZONE
 from shared.catalogue.unique import shown, unique
 from shared.domain.goal import Counting, Source
+from shared.domain.instant import DAY
 from shared.domain.recurrence import Every
 from shared.domain.rotation import PAST_PERIODS_MAX
+from shared.domain.schedules import CLAIM_GRACE_DEFAULT
 
 SCHEDULES_MAX = 32
 """Maximum number of schedules: a list of a player looks up the current period of each."""
@@ -29,6 +31,7 @@ _UNITS_OF_KEYS = {
     "month_day": ({Every.MONTH, Every.YEAR}, "every: month and every: year"),
     "anchor": ({Every.DAYS}, "every: {days: N}"),
 }
+_SHORTEST_DAYS = {Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 28, Every.YEAR: 365}
 _CLAIM_PERIODS_MAX = PAST_PERIODS_MAX - 1
 """The period that ended last is claimable beside those that ended within the claim grace."""
 _PLAYER_CLAIM_PERIODS_MAX = 30
@@ -117,6 +120,39 @@ def claim_graces_span_few_periods(draft: CatalogueDraft) -> Iterator[Problem]:
             )
 
 
+def claim_graces_span_few_season_runs(draft: CatalogueDraft) -> Iterator[Problem]:
+    """Yield seasons with more short runs within a claim grace than periods that can be claimed.
+
+    A run is a period, or is divided into periods of which two may be cut off.
+    """
+    runs: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for run in draft.season_runs:
+        if run.id is not None and run.starts is not None and run.ends is not None:
+            runs[run.id].append((run.ends, run.starts))
+    for schedule in draft.schedules:
+        of_season = sorted(runs.get(schedule.season.text, ())) if schedule.season is not None else []
+        days = schedule.claim_grace_days or CLAIM_GRACE_DEFAULT // DAY
+        most = max((_periods_within(of_season, end, days, schedule) for end, _ in of_season), default=0)
+        if most > PAST_PERIODS_MAX and schedule.season is not None:
+            yield schedule.season.place.problem(
+                f"{most} of its periods end within the claim grace of {days} days, and the last {PAST_PERIODS_MAX} can "
+                "be claimed: give a shorter claim_grace, or fewer runs"
+            )
+
+
+def _periods_within(runs: Sequence[tuple[int, int]], until: int, grace_days: int, schedule: ScheduleDraft) -> int:
+    """Return the maximum number of periods that end within the claim grace before the end of a run.
+
+    Periods of one run are left to another rule.
+    """
+    since = until - grace_days * DAY
+    within = [(max(start, since), end) for end, start in runs if since < end <= until]
+    if schedule.every is None or len(within) == 1:
+        return len(within)
+    length = _SHORTEST_DAYS.get(schedule.every.unit, schedule.every.days) * DAY
+    return sum(min((end - start) // length + 2, PAST_PERIODS_MAX) for start, end in within)
+
+
 def season_runs_end_after_they_start(draft: CatalogueDraft) -> Iterator[Problem]:
     for run in draft.season_runs:
         if run.starts is not None and run.ends is not None and run.ends <= run.starts:
@@ -199,6 +235,7 @@ SCHEDULE_RULES = (
     player_zones_have_short_periods_and_no_window,
     windows_are_sometimes_closed,
     claim_graces_span_few_periods,
+    claim_graces_span_few_season_runs,
     season_runs_end_after_they_start,
     season_runs_do_not_overlap,
     stats_have_few_schedules,

@@ -12,7 +12,7 @@ from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.claims import is_claimable
 from shared.domain.crossing import crossed
 from shared.domain.goal import Goal, Stat
-from shared.domain.progress import PlayerView, TallyView, goal_status, is_active
+from shared.domain.progress import PlayerView, TallyView, goal_status, is_completed
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
@@ -25,11 +25,7 @@ def unstored_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:
 
     The cost depends on the number of completed goals, not on all of the catalogue's.
     """
-    return [
-        goal
-        for goal in _reached(catalogue, view)
-        if goal.id not in view.completions and is_active(goal, view.assignments.get(goal.id), None)
-    ]
+    return [goal for goal in _reached(catalogue, view) if goal.id not in view.completions and is_completed(goal, view)]
 
 
 def unclaimed_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY
 from shared.domain.periods import LIFETIME_START
+from shared.domain.schedules import DAILY
 from shared.domain.tally import Tally, TallyKey
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
@@ -60,6 +61,23 @@ def test_a_claim_is_returned_to_its_caller(database_url: str) -> None:
             assert claim.claim_time == NOW + number
     with connected(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (4,)
+
+
+def test_a_claim_of_a_past_period_is_returned_to_its_caller(database_url: str) -> None:
+    daily = goal("daily", target=1, schedule=DAILY)
+    catalogue, days = catalogue_of(daily), [NOW - number * DAY for number in range(1, 4)]
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        flush(database, catalogue, [Event(str(day), "player", day, KILLS, delta=1) for day in days], soon())
+        for number, day in enumerate(days):
+            drop_next_commit(proxy)
+            request_id = f"request {number}" if number % 2 else None
+            # Without a start the newest completed period is claimed.
+            start = day if number else None
+            claim = claim_reward(database, catalogue, "player", daily, request_id, NOW, soon(), period_start=start)
+            assert proxy.dropped == number + 1
+            assert claim.key == CompletionKey("player", "daily", day, 1)
+    with connected(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (3,)
 
 
 def test_a_commit_that_never_arrived_is_repeated(database_url: str) -> None:

@@ -11,7 +11,7 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineEx
 from shared.domain.player_zones import NamedZone
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.goals import players
+from shared.postgres.goals import player_zones, players
 from shared.postgres.silence import SILENT_S
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import opened, soon
@@ -56,7 +56,7 @@ def test_a_transaction_ends_by_its_deadline(database_url: str, at: str) -> None:
             players.insert(connection, "player", (), 0)
             proxy.freeze()
             if at == "statement":
-                players.store_zones(connection, "player", (NamedZone(0, "Europe/Paris"),))
+                player_zones.store_zones(connection, "player", (NamedZone(0, "Europe/Paris"),))
 
         started, deadline = unstalled_s(), soon(0.4)
         with pytest.raises(DeadlineExceeded):

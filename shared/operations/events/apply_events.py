@@ -27,7 +27,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
 from shared.postgres.events.ledger import LedgerKey, ledger_key
 from shared.postgres.events.tallies import MergedTally
-from shared.postgres.goals import assignments, players
+from shared.postgres.goals import assignments, player_zones
 
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
@@ -118,7 +118,7 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
     if not catalogue.stats_by_player_zone:
         return {}
     user_ids = {event.user_id for event in events if event.stat in catalogue.stats_by_player_zone}
-    return players.read_zones(connection, user_ids) if user_ids else {}
+    return player_zones.read_zones_to_count_by(connection, user_ids) if user_ids else {}
 
 
 def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:

@@ -17,7 +17,7 @@ from shared.domain.player_zones import (
 from shared.domain.progress import PlayerView
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.goals import players
+from shared.postgres.goals import player_zones, players
 
 
 class Initialized(NamedTuple):
@@ -50,10 +50,15 @@ def initialize_player(
     stored = database.autocommit(lambda connection: players.read(connection, user_id, current), deadline)
     if stored.zone_names is None:
         zones = NO_ZONES if time_zone is None else (NamedZone(SINCE_EVER, time_zone),)
-        created = database.autocommit(
-            lambda connection: players.insert(connection, user_id, zones, now, current.by_player), deadline
-        )
-        if created and not (zones and current.by_player):
+        by_zone = bool(zones and current.by_player)
+
+        def insert(connection: Connection) -> bool:
+            if by_zone:
+                player_zones.await_first_events(connection, user_id)
+            return players.insert(connection, user_id, zones, now, current.by_player)
+
+        created = database.transact(insert, deadline) if by_zone else database.autocommit(insert, deadline)
+        if created and not by_zone:
             return Initialized(stored.view, created=True)
         if created:
             # Periods depend on the zone, which was not known when the player was read.
@@ -64,12 +69,12 @@ def initialize_player(
         return Initialized(stored.view, created=False)
 
     def name_zone(connection: Connection) -> ZoneRefused | None:
-        before = players.lock_zones(connection, user_id)
+        before = player_zones.lock_zones(connection, user_id)
         after = with_zone(before, time_zone, now, zone_change_interval)
         if isinstance(after, ZoneRefused):
             return after
         if after != before:
-            players.store_zones(connection, user_id, after)
+            player_zones.store_zones(connection, user_id, after)
         return None
 
     return Initialized(stored.view, created=False, zone_refused=database.transact(name_zone, deadline))

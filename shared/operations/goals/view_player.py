@@ -7,6 +7,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import PlayerView
 from shared.postgres.database import Database
 from shared.postgres.goals import players
+from shared.postgres.goals.player_zones import read_zones
 
 
 def view_player(database: Database, user_id: str, deadline: float, current: CurrentPeriods = NO_PERIODS) -> PlayerView:
@@ -24,5 +25,5 @@ def player_zones(database: Database, user_id: str, deadline: float) -> Zones:
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
-    zones = database.autocommit(lambda connection: players.read_zones(connection, [user_id]), deadline)
+    zones = database.autocommit(lambda connection: read_zones(connection, [user_id]), deadline)
     return zones.get(user_id, NO_ZONES)

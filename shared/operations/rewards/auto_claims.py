@@ -18,7 +18,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.rotation import claim_end, past_periods
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.postgres.connection import Connection
-from shared.postgres.goals import players
+from shared.postgres.goals import player_zones
 from shared.postgres.rewards import auto_claims
 from shared.postgres.rewards.auto_claims import Candidates, Prerequisite
 
@@ -53,7 +53,7 @@ def due_among(
     auto_claims.lock(connection, {candidate.user_id for candidate in candidates})
     found = auto_claims.read_never_claimed(connection, candidates)
     by_player = {key.user_id for key in found if catalogue.goals[key.goal_id].schedule.by_player}
-    zones = players.read_zones(connection, by_player) if by_player else {}
+    zones = player_zones.read_zones(connection, by_player) if by_player else {}
     claimable = [key for key in found if _lasts(catalogue.goals[key.goal_id].schedule, key, zones, now)]
     required = {key: frozenset(_prerequisites(catalogue, key)) for key in claimable}
     met = auto_claims.read_met(connection, list(frozenset().union(*required.values())))

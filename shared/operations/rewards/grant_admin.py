@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.domain.claims import ClaimState
+from shared.domain.events import CompletionKey
 from shared.domain.grant_changes import Act, ActRefused, GrantStatus
 from shared.domain.instant import Instant
 from shared.operations.statistics.standing_changes import release_claim
@@ -72,8 +73,8 @@ class Report(NamedTuple):
     counts: list[GrantCount]
     granted_not_claimed: list[UUID]
     """Up to `EXAMPLES_MAX` grants. There should be none."""
-    claimed_without_grant: list[tuple[str, str]]
-    """Up to `EXAMPLES_MAX` pairs of player and goal. There should be none."""
+    claimed_without_grant: list[CompletionKey]
+    """Up to `EXAMPLES_MAX` completions. There should be none."""
 
     @property
     def agrees(self) -> bool:

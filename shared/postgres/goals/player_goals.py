@@ -12,7 +12,8 @@ from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of, zones_of
+from shared.postgres.goals.player_zones import zones_of
+from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
 from shared.postgres.statements import statement
 
 _READ = statement("read_player_goals")

@@ -10,23 +10,19 @@ from typing import Any, NamedTuple
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import Instant
-from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
+from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures
 from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
+from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import statement
 
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")
 _READ_WITH_SELECTIONS = statement("read_player_with_selections")
 _INSERT = statement("insert_player")
-_READ_ZONES = statement("read_zones")
-_LOCK_ZONES = statement("lock_zones")
-_STORE_ZONES = statement("store_zones")
-DEFAULT_TIME_ZONE = "UTC"
-"""Stored for players who have named no zone."""
 
 
 class StoredPlayer(NamedTuple):
@@ -135,21 +131,6 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
     return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
 
 
-def zones_of(time_zone: str | None, times: Sequence[Instant] | None, names: Sequence[str] | None) -> Zones:
-    """Return the zones that a player has named, from columns that are None for a player who was never initialized."""
-    if times and names:
-        return tuple(map(NamedZone, times, names))
-    # Stored before zones had their instants. Then `UTC` was also what players had who had named none.
-    return NO_ZONES if time_zone in (None, DEFAULT_TIME_ZONE) else (NamedZone(SINCE_EVER, time_zone),)
-
-
-def read_zones(connection: Connection, user_ids: Collection[str]) -> dict[str, Zones]:
-    """Return the zones that players have named, without players who have named none."""
-    rows = _READ_ZONES.rows(connection, text_array(sorted(user_ids)))
-    found = {user_id: zones_of(*columns) for user_id, *columns in rows}
-    return {user_id: zones for user_id, zones in found.items() if zones}
-
-
 def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
     return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions_of(*columns[12:]))
 
@@ -224,24 +205,6 @@ def insert(connection: Connection, user_id: str, zones: Zones, now: Instant, sch
     `schedules` are the texts of those that depend on the player. If events were already counted for one of them, the
     player's zone is one that is named now.
     """
-    columns = _zone_columns(zones)
-    stored = _INSERT.row(connection, user_id, _last_zone(zones), now, *columns, text_array(sorted(schedules)))
+    columns = zone_columns(zones)
+    stored = _INSERT.row(connection, user_id, last_zone(zones), now, *columns, text_array(sorted(schedules)))
     return stored is not None
-
-
-def lock_zones(connection: Connection, user_id: str) -> Zones:
-    """Lock a stored player, and return the zones that the player has named."""
-    return zones_of(*_LOCK_ZONES.only_row(connection, user_id))
-
-
-def store_zones(connection: Connection, user_id: str, zones: Zones) -> None:
-    """Store the zones that a player has named."""
-    _STORE_ZONES.rows(connection, user_id, _last_zone(zones), *_zone_columns(zones))
-
-
-def _zone_columns(zones: Zones) -> tuple[str, str]:
-    return int_array([named.instant for named in zones]), text_array([named.zone for named in zones])
-
-
-def _last_zone(zones: Zones) -> str:
-    return zones[-1].zone if zones else DEFAULT_TIME_ZONE

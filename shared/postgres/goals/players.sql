@@ -228,18 +228,3 @@ SELECT
     $5::text[]
 ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id;
-
--- name: read_zones
--- Return the zones that these players have named. Players who are not initialized are missing.
--- $1 user_ids
-SELECT user_id, time_zone, zone_times, zone_names FROM player WHERE user_id = ANY ($1::text[]);
-
--- name: lock_zones
--- Lock a player's row and return the zones that the player has named.
--- $1 user_id
-SELECT time_zone, zone_times, zone_names FROM player WHERE user_id = $1 FOR UPDATE;
-
--- name: store_zones
--- Store the zones that a player has named.
--- $1 user_id, $2 time_zone, $3 zone_times, $4 zone_names
-UPDATE player SET time_zone = $2, zone_times = $3, zone_names = $4 WHERE user_id = $1;

@@ -130,9 +130,9 @@ def granted_not_claimed(connection: Connection, count: int) -> list[UUID]:
     return [grant_id for (grant_id,) in _GRANTED_NOT_CLAIMED.rows(connection, count)]
 
 
-def claimed_without_grant(connection: Connection, count: int) -> list[tuple[str, str]]:
-    """Return at most `count` claims, as player and goal, whose grant is missing."""
-    return [(user_id, goal_id) for user_id, goal_id in _CLAIMED_WITHOUT_GRANT.rows(connection, count)]
+def claimed_without_grant(connection: Connection, count: int) -> list[CompletionKey]:
+    """Return at most `count` claimed completions whose grant is missing."""
+    return list(map(CompletionKey._make, _CLAIMED_WITHOUT_GRANT.rows(connection, count)))
 
 
 def _grant(row: Sequence[Any]) -> KeptGrant:

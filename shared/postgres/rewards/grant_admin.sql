@@ -96,7 +96,7 @@ LIMIT $1::integer;
 -- Return claims that no grant stands behind. There are none unless rows were changed by hand. Only completions whose
 -- grants are stored are carried forward.
 -- $1 count_max
-SELECT completion.user_id, completion.goal_id
+SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
 FROM completion
 LEFT JOIN reward_outbox AS outbox
     ON outbox.user_id = completion.user_id

@@ -17,13 +17,13 @@ from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
 from shared.postgres.goals import selections
+from shared.postgres.goals.player_zones import zones_of
 from shared.postgres.goals.players import (
     assignments_of,
     completion_ranges,
     period_tallies_of,
     tallies_of,
     tally_ranges,
-    zones_of,
 )
 from shared.postgres.goals.selections import SelectionKey
 from shared.postgres.statements import statement

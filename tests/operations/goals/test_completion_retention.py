@@ -210,7 +210,7 @@ def test_a_claim_without_its_grant_is_kept_for_the_report(database: Database, da
     with connected(database_url) as connection:
         connection.execute("DELETE FROM reward_outbox")
     retention(database).one_pass(CATALOGUE, LATER)
-    assert grant_admin.report(database, soon()).claimed_without_grant == [("player", "daily")]
+    assert [key[:2] for key in grant_admin.report(database, soon()).claimed_without_grant] == [("player", "daily")]
 
 
 def test_more_grants_than_were_carried_forward_are_reported(database: Database, database_url: str) -> None:

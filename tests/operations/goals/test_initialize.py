@@ -10,7 +10,7 @@ from shared.domain.instant import DAY, Instant
 from shared.domain.player_zones import NamedZone, ZoneRefused
 from shared.operations.goals.initialize import initialize_player
 from shared.postgres.database import Database
-from shared.postgres.goals import players
+from shared.postgres.goals import player_zones, players
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
@@ -49,7 +49,7 @@ def test_a_time_zone_is_kept_until_another_one_is_given_a_week_later(database: D
 def test_a_player_from_before_has_the_stored_zone_since_ever(database: Database, database_url: str) -> None:
     with connected(database_url) as connection:
         connection.execute("INSERT INTO player VALUES ('player', 'Asia/Tokyo', now()), ('nowhere', 'UTC', now())")
-        assert players.read_zones(connection, ["player", "nowhere"]) == {"player": (NamedZone(0, "Asia/Tokyo"),)}
+        assert player_zones.read_zones(connection, ["player", "nowhere"]) == {"player": (NamedZone(0, "Asia/Tokyo"),)}
     assert named(database) == ["Asia/Tokyo"]
     assert named(database, "nowhere") == []
     assert initialize_player(database, "nowhere", "UTC", NOW, soon()).zone_refused is None
