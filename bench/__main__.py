@@ -25,6 +25,7 @@ from bench.figures import Report, Table, Unit
 from bench.load import Run
 from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
+from bench.tables.boundary import measure_boundary
 from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
@@ -33,6 +34,7 @@ from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
+from bench.tables.pruning import measure_pruning
 from bench.tables.schedules import measure_schedules
 from bench.tables.soak import measure_soak
 from bench.tables.statistics import measure_statistics
@@ -43,6 +45,8 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
     "schedules": measure_schedules,
+    "boundary": measure_boundary,
+    "pruning": measure_pruning,
     "events": measure_events,
     "batches": measure_batches,
     "board_upkeep": measure_board_upkeep,
@@ -55,13 +59,15 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "mix": measure_mix,
     "soak": measure_soak,
 }
-ONLY_FULL = frozenset({"list_sizes", "claimable", "schedules", "board_upkeep", "delivery", "mix"})
+ONLY_FULL = frozenset(
+    {"list_sizes", "claimable", "schedules", "boundary", "pruning", "board_upkeep", "delivery", "mix"}
+)
 """Tables that do not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})
 """Tables that take an hour."""
 
-SHORT = Terms(seconds=2.0, rounds=2, players=10_000, ranked=50_000, mix_s=10.0, soak_s=3_600.0)
-FULL = replace(SHORT, seconds=15.0, rounds=4, ranked=1_000_000, mix_s=120.0)
+SHORT = Terms(seconds=2.0, rounds=2, players=10_000, ranked=50_000, mix_s=10.0, soak_s=3_600.0, pruned=400_000)
+FULL = replace(SHORT, seconds=15.0, rounds=4, ranked=1_000_000, mix_s=120.0, pruned=1_000_000)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
 """Default place for the databases: by custom a temporary folder on disk, while `/tmp` may lie in memory."""
@@ -153,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soak-seconds", dest="soak_s", type=float, help="how long the table `soak` plays")
     parser.add_argument("--players", type=int, help="number of players with a history")
     parser.add_argument("--ranked", type=int, help="number of players on a long leaderboard")
+    parser.add_argument("--pruned", type=int, help="number of tallies that the table `pruning` begins with")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", default=ON_DISK, help="folder for the databases (default: %(default)s)"
     )

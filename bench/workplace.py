@@ -48,6 +48,8 @@ class Terms:
     """Seconds for which the table `mix` plays a whole game."""
     soak_s: float
     """Seconds for which the table `soak` does."""
+    pruned: int
+    """Number of tallies of past periods."""
 
     @property
     def stretch(self) -> Stretch:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
@@ -25,6 +26,7 @@ from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import DAY
+from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.postgres.arrays import text_array
 from shared.runtime.clock import system_clock
 
@@ -32,6 +34,11 @@ YEAR_DAYS = 365
 VETERANS = 200
 """Players with a year of daily history: as many rows as 70,000 players without."""
 
+ZONES = 40
+"""Time zones that players have named, each as many."""
+OWN_DAYS = {"zone": "player", "default_zone": "Europe/Paris"}
+
+_NAME_ZONE = statement("name_zone")
 _COPY_TO_PERIOD = statement("copy_to_period")
 _COMPLETE_IN_PERIOD = statement("complete_in_period")
 
@@ -49,11 +56,13 @@ def measure_schedules(place: Workplace) -> Table:
         f"Saturated, in turns.",
     )
     _measure_lists(table, place)
+    _measure_own_days(table, place)
     _measure_events(table, place)
     return table
 
 
-def _mostly_daily(challenge: int, _goal: int) -> str | None:
+def mostly_daily(challenge: int, _goal: int) -> str | None:
+    """Return the schedules of 250 daily and 100 weekly goals."""
     return "daily" if challenge < 5 else "weekly" if challenge < 7 else None
 
 
@@ -68,10 +77,10 @@ def _three_each(challenge: int, goal: int) -> str | None:
 def _measure_lists(table: Table, place: Workplace) -> None:
     with ExitStack() as open_grounds:
         plain = open_grounds.enter_context(place.ground())
-        timed = _scheduled(place, open_grounds.enter_context(place.ground()), "mostly-daily", _mostly_daily)
+        timed = scheduled(place, open_grounds.enter_context(place.ground()), "mostly-daily", mostly_daily)
         players = shuffled(plain.play)
         veterans = players[:VETERANS]
-        _give_periods(timed, plain.play.players, veterans)
+        give_periods(timed, plain.play.players, veterans)
         lifetime, by_period = (
             open_grounds.enter_context(
                 place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path))
@@ -99,6 +108,33 @@ def _measure_lists(table: Table, place: Workplace) -> None:
     add_failures(table, [run for turns in (beside, aged) for pair in turns for run in pair])
 
 
+def _measure_own_days(table: Table, place: Workplace) -> None:
+    with ExitStack() as open_grounds:
+        plain = open_grounds.enter_context(place.ground())
+        own = scheduled(place, open_grounds.enter_context(place.ground()), "own-days", mostly_daily, **OWN_DAYS)
+        players = shuffled(plain.play)
+        zones = [name for name in sorted(available_timezones()) if name.startswith("America/")][:ZONES]
+        for number, zone in enumerate(zones):
+            some = players[number::ZONES]
+            with connected(own.url) as connection:
+                _NAME_ZONE.rows(connection, text_array(some), zone)
+            give_periods(own, some, (), (NamedZone(SINCE_EVER, zone),))
+        lifetime, by_zone = (
+            open_grounds.enter_context(
+                place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path))
+            )
+            for ground in (plain, own)
+        )
+        turns = place.in_turns(
+            "lists by players' own days", _listing(place, by_zone, players), _listing(place, lifetime, players)
+        )
+    cpu = ratio([(run.cpu_us(), other.cpu_us()) for run, other in turns])
+    in_postgres = ratio([(run.cpu_us(POSTGRES), other.cpu_us(POSTGRES)) for run, other in turns])
+    table.add(f"CPU per list in {ZONES} zones beside the lifetime", cpu.value, Unit.RATIO, at_most(1.4), str(cpu))
+    table.add(f"CPU of Postgres in {ZONES} zones", in_postgres.value, Unit.RATIO, note=str(in_postgres))
+    add_failures(table, [run for pair in turns for run in pair])
+
+
 def _measure_events(table: Table, place: Workplace) -> None:
     with ExitStack() as open_grounds:
         names: Mapping[str, ScheduleOf] = {
@@ -107,12 +143,12 @@ def _measure_events(table: Table, place: Workplace) -> None:
             "three": _three_each,
         }
         grounds = [
-            _scheduled(place, open_grounds.enter_context(place.ground()), f"{name}-schedule", schedule_of)
+            scheduled(place, open_grounds.enter_context(place.ground()), f"{name}-schedule", schedule_of)
             for name, schedule_of in names.items()
         ]
         # In a period that has just begun, a player's first value crosses targets by the dozen, which is rare.
         for ground in grounds:
-            _give_periods(ground, ground.play.players, ())
+            give_periods(ground, ground.play.players, ())
         handlers = [
             open_grounds.enter_context(
                 place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path))
@@ -145,8 +181,8 @@ def _report(place: Workplace, handler: ServerProcess, ground: Ground) -> Run:
     return run
 
 
-def _scheduled(place: Workplace, ground: Ground, name: str, schedule_of: ScheduleOf) -> Ground:
-    """Return the ground with a catalogue whose goals have schedules."""
+def scheduled(place: Workplace, ground: Ground, name: str, schedule_of: ScheduleOf, **of_days: str) -> Ground:
+    """Return the ground with a catalogue whose goals have schedules; `of_days` are further keys of daily ones."""
     document: Any = parse_yaml(ground.catalogue_path.read_text("utf-8")).value
     for number, challenge in enumerate(document["challenges"]):
         for position, goal in enumerate(challenge["goals"]):
@@ -155,14 +191,15 @@ def _scheduled(place: Workplace, ground: Ground, name: str, schedule_of: Schedul
                 goal["schedule"] = schedule
     every = {"daily": "day", "weekly": "week", "monthly": "month"}
     document["schedules"] = [{"id": schedule, "every": unit} for schedule, unit in every.items()]
+    document["schedules"][0] |= of_days
     path: Path = place.directory / f"{name}.json"
     path.write_text(json.dumps(document), "utf-8")
     return replace(ground, catalogue=load(path), catalogue_path=path)
 
 
-def _give_periods(ground: Ground, players: Sequence[str], veterans: Sequence[str]) -> None:
+def give_periods(ground: Ground, players: Sequence[str], veterans: Sequence[str], zones: Zones = NO_ZONES) -> None:
     """Give all players in the current periods what they have in the lifetime, and veterans a year of past days."""
-    current = current_periods(ground.catalogue, system_clock())
+    current = current_periods(ground.catalogue, system_clock()).of_player(zones)
     with connected(ground.url) as connection:
         connection.execute("SET statement_timeout = 0")
         for text, period in current.periods.items():

@@ -117,7 +117,7 @@ SCANS = {
     "read_choices": {"assignment_pkey", "player_pkey"},
     "store_claims": {"completion_pkey"},
     "read_never_claimed": {"completion_pkey", "assignment_pkey"},
-    "read_met": {"completion_pkey", "completion_of_goal"},
+    "read_met": {"completion_pkey", "completion_of_goal", "carried_completion_pkey"},
     "next_claim_number": {"completion_pkey"},
     "lock_completion": {"completion_pkey"},
     "release_claim": {"completion_pkey"},

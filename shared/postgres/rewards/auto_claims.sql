@@ -39,6 +39,11 @@ WHERE CASE
             AND period_start <> timestamptz 'epoch'
         OFFSET 0
     )
+    OR EXISTS (
+        SELECT FROM carried_completion
+        WHERE carried_completion.user_id = required.user_id AND carried_completion.goal_id = required.goal_id
+        OFFSET 0
+    )
     ELSE EXISTS (
         SELECT FROM completion
         WHERE completion.user_id = required.user_id

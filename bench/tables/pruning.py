@@ -1,0 +1,90 @@
+"""Events beside the duty that prunes tallies of past periods."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import islice
+
+from challenge.v1 import event_service_pb2 as rpc
+
+from bench import services
+from bench.database import connected, statement
+from bench.events import MEASURED, message
+from bench.figures import Table, Unit, at_most
+from bench.load import Run, median, ratio
+from bench.services import EVENT_HANDLER
+from bench.tables.calls import add_failures
+from bench.tables.events import RATE, REPORT
+from bench.tables.schedules import give_periods, mostly_daily, scheduled
+from bench.workplace import Ground, Workplace, calls_for
+from load_generator.plan import OpenLoop
+from shared.domain.instant import DAY
+from shared.domain.schedules import DAILY
+from shared.postgres.arrays import text_array
+from shared.runtime.clock import system_clock
+
+OVER_DAYS = 30
+"""Days after which a daily period is over for good, with time to spare."""
+
+_FILL = statement("fill_past_days")
+_COUNT = statement("past_days")
+_HOLD = b"SELECT pg_advisory_lock(1667785068, 6)"
+"""Takes the lock of the duty, so that it prunes nothing."""
+
+
+def measure_pruning(place: Workplace) -> Table:
+    """Measure the latency of events while tallies are pruned beside the same while none are."""
+    table = Table(
+        "pruning",
+        "Events beside the pruning of tallies",
+        f"{place.terms.pruned:,} tallies of past days; events at {RATE:g}/s, in turns without and with the duty, which "
+        "begins when the handler starts.",
+    )
+    with ExitStack() as stack:
+        ground = scheduled(place, stack.enter_context(place.ground()), "pruned", mostly_daily)
+        give_periods(ground, ground.play.players, ())
+        place.say(f"pruning: storing {place.terms.pruned:,} tallies")
+        _fill(ground, place.terms.pruned)
+        before = _left(ground)
+        turns: list[tuple[Run, Run]] = []
+        for _ in place.rounds("pruning", place.terms.rounds):
+            with connected(ground.url) as holder:
+                holder.execute(_HOLD)
+                without = _report(place, ground)
+            turns.append((_report(place, ground), without))
+        left = _left(ground)
+    p95 = ratio([(run.latency_ms(0.95), other.latency_ms(0.95)) for run, other in turns])
+    table.add("latency while pruning, p95", median([run.latency_ms(0.95) for run, _ in turns]), Unit.MILLISECONDS)
+    table.add("latency while pruning beside without, p95", p95.value, Unit.RATIO, at_most(1.5), str(p95))
+    seconds = sum(run.played.interval_s for run, _ in turns)
+    table.add("tallies pruned", before - left, note=f"of {before:,}, in the runs of {seconds:.0f} s and their warm-ups")
+    add_failures(table, [run for pair in turns for run in pair])
+    return table
+
+
+def _fill(ground: Ground, rows: int) -> None:
+    players, codes = ground.play.players, [measured.stat.code for measured in MEASURED]
+    days = max(1, rows // (len(players) * len(codes)))
+    with connected(ground.url) as connection:
+        connection.execute("SET statement_timeout = 0")
+        _FILL.rows(connection, text_array(list(players)), text_array(codes), DAILY.text, _over(), days)
+        connection.execute("VACUUM (ANALYZE) tally")
+
+
+def _over() -> int:
+    return (system_clock() // DAY - OVER_DAYS) * DAY
+
+
+def _left(ground: Ground) -> int:
+    with connected(ground.url) as connection:
+        connection.execute("SET statement_timeout = 0")
+        return int(_COUNT.value(connection, DAILY.text, _over()))
+
+
+def _report(place: Workplace, ground: Ground) -> Run:
+    with place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as handler:
+        events = list(islice(ground.play.events(system_clock()), calls_for(place.terms.stretch, RATE)))
+        requests = [rpc.ReportEventRequest(event=message(event)).SerializeToString() for event in events]
+        run = place.play(handler, REPORT, requests, OpenLoop(rate=RATE))
+        ground.play.take_back([[event] for event in events[len(run.played.codes) :]])
+        return run

@@ -1,0 +1,23 @@
+"""Settings of the event handler that depend on what players may still claim."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_handler.settings import EventHandlerSettings
+from shared.runtime.settings import load
+from shared.runtime.start_refused import SettingsInvalid
+
+REQUIRED = {"DATABASE_URL": "postgresql://host/game", "CATALOGUE": "catalogue.yaml"}
+
+
+@pytest.mark.parametrize(("text", "days"), [("", 0), ("0", 0), ("400", 400), ("36500", 36_500)])
+def test_completions_are_kept_for_ever_or_for_as_long_as_anything_may_change(text: str, days: int) -> None:
+    loaded = load(EventHandlerSettings, {**REQUIRED, "COMPLETION_RETENTION_D": text})
+    assert loaded.events.completion_retention_d == days
+
+
+@pytest.mark.parametrize("text", ["1", "399", "-1", "36501", "a year"])
+def test_a_retention_in_which_rewards_can_be_claimed_is_refused(text: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"COMPLETION_RETENTION_D is '?{text}"):
+        load(EventHandlerSettings, {**REQUIRED, "COMPLETION_RETENTION_D": text})
