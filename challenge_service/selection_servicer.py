@@ -7,13 +7,14 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
 from challenge_service.claim_servicer import ClaimServicer
-from challenge_service.definitions import challenge_of
+from challenge_service.definitions import challenge_of, goal_of
 from challenge_service.selection_messages import random_selection_message
 from shared.domain.catalogue import Challenge
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.random_selection import Wish
+from shared.operations.goals.reroll import reroll_goal
 from shared.operations.goals.select_goals import select_goals
 from shared.operations.goals.select_random_goals import select_random_goals
 from shared.operations.goals.view_player import view_player
@@ -76,6 +77,28 @@ class SelectionServicer(ClaimServicer):
         shown = self._shown(encoded, challenge, request.user_id, now, deadline)
         return shown + random_selection_message(selected).SerializeToString()
 
+    def RerollGoal(self, request: rpc.RerollGoalRequest, context: grpc.ServicerContext) -> bytes:
+        """Replace a goal that the player has in the current period of a pool."""
+        violations = _check_ids(request)
+        violations.check_id("goal_id", request.goal_id)
+        violations.raise_if_any()
+        encoded = self._catalogue.current
+        goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
+        challenge = encoded.catalogue.challenge_by_id[goal.challenge_id]
+        now, deadline = self._clock(), deadline_of(context)
+        rerolled = reroll_goal(
+            self._database,
+            encoded.catalogue,
+            request.user_id,
+            challenge,
+            goal,
+            request.request_id or None,
+            now,
+            deadline,
+        )
+        response = rpc.RerollGoalResponse(replacement_goal_id=rerolled.goal_id, rerolls_left=rerolled.rerolls_left)
+        return self._shown(encoded, challenge, request.user_id, now, deadline) + response.SerializeToString()
+
     def _shown(
         self, encoded: EncodedCatalogue, challenge: Challenge, user_id: str, now: Instant, deadline: float
     ) -> bytes:
@@ -86,7 +109,9 @@ class SelectionServicer(ClaimServicer):
         return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
 
 
-def _check_ids(request: rpc.SelectGoalsRequest | rpc.SelectRandomGoalsRequest) -> Violations:
+def _check_ids(
+    request: rpc.SelectGoalsRequest | rpc.SelectRandomGoalsRequest | rpc.RerollGoalRequest,
+) -> Violations:
     """Return the problems of the ids of player, challenge and request."""
     violations = Violations()
     violations.check_id("user_id", request.user_id)

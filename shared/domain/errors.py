@@ -123,6 +123,30 @@ class SelectedByPool(ChallengeError):
     reason = "SELECTED_BY_POOL"
 
 
+class NotAPool(ChallengeError):
+    """The challenge is not a pool, so the player chooses its goals."""
+
+    reason = "NOT_A_POOL"
+
+
+class RerollsSpent(ChallengeError):
+    """The player has replaced as many goals in this period as the pool allows."""
+
+    reason = "REROLLS_SPENT"
+
+
+class GoalCompleted(ChallengeError):
+    """The goal is completed already."""
+
+    reason = "GOAL_COMPLETED"
+
+
+class NothingToDraw(ChallengeError):
+    """The player has all other goals of the pool, or has reached their targets."""
+
+    reason = "NOTHING_TO_DRAW"
+
+
 class ClaimEnded(ChallengeError):
     """Rewards of the period can no longer be claimed."""
 

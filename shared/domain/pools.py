@@ -87,11 +87,14 @@ class PoolInUse:
     versions: Sequence[DatedVersion]
     """Oldest first; at least one."""
 
-    def version_at(self, instant: Instant) -> PoolVersion:
-        """Return the version in use at an instant; before the first one, that one."""
-        found = self.versions[0][1]
+    def version_of_period(self, instant: Instant) -> PoolVersion:
+        """Return the version of the period that begins at an instant: the last one before it, or else the first one.
+
+        One that comes at the very instant is too late: somebody may have seen the period already.
+        """
+        found = self.versions[0].version
         for since, version in self.versions:
-            if since <= instant:
+            if since < instant:
                 found = version
         return found
 
@@ -107,7 +110,7 @@ class Pools:
 
     def order(self, pool: PoolInUse, user_id: str, start: Instant, zones: Zones) -> Iterator[str]:
         """Yield the goals of a pool in the order of a player's draw for the period that begins then."""
-        version = pool.version_at(start)
+        version = pool.version_of_period(start)
         number = pool.schedule.of_player(zones).number_at(start)
         goals = version.for_period(start, pool.present)
         return drawn_for_period(goals, self._secret, (user_id, pool.challenge_id), number, version.no_repeat)
@@ -157,4 +160,4 @@ class Pools:
 
     def _draw(self, challenge_id: str, user_id: str, start: Instant, zones: Zones) -> tuple[str, ...]:
         pool = self.by_challenge[challenge_id]
-        return tuple(islice(self.order(pool, user_id, start, zones), pool.version_at(start).select))
+        return tuple(islice(self.order(pool, user_id, start, zones), pool.version_of_period(start).select))

@@ -195,6 +195,7 @@ def challenge_fields(challenge: Challenge) -> bytes:
         name=challenge.name,
         description=challenge.description,
         select_count=0 if challenge.pool is None else challenge.pool.select,
+        rerolls=0 if challenge.pool is None else challenge.pool.rerolls,
     ).SerializeToString()
 
 

@@ -38,6 +38,7 @@ VALID: dict[str, dict[str, Any]] = {
     "GetRotationRequest": {"user_id": "player"},
     "SelectGoalsRequest": {"user_id": "player", "challenge_id": "arena", "goal_ids": ["champion"], "request_id": "one"},
     "SelectRandomGoalsRequest": {"user_id": "player", "challenge_id": "arena", "count": 1, "request_id": "one"},
+    "RerollGoalRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "champion", "request_id": "one"},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
     "ListLeaderboardRequest": {"leaderboard_id": "wins"},
@@ -179,6 +180,10 @@ BAD: dict[str, list[Bad]] = {
     "SelectRandomGoalsRequest.exclude_active": NOTHING,
     "SelectRandomGoalsRequest.tag": _ids(bad_optional_ids()),
     "SelectRandomGoalsRequest.request_id": _ids(bad_optional_ids()),
+    "RerollGoalRequest.user_id": REQUIRED_ID,
+    "RerollGoalRequest.challenge_id": CHALLENGE_ID,
+    "RerollGoalRequest.goal_id": GOAL_ID,
+    "RerollGoalRequest.request_id": _ids(bad_optional_ids()),
     "ListClaimableRequest.user_id": REQUIRED_ID,
     "ListClaimableRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
     "ListClaimableRequest.page_token": [

@@ -76,7 +76,8 @@ CONTRACTS = {
 
 
 def test_there_is_a_request_for_every_method() -> None:
-    assert set(REQUESTS) == set(CONTRACTS)
+    # This catalogue has no pool. Goals of pools are replaced in tests/challenge_service/test_rerolls.py.
+    assert set(REQUESTS) | {"RerollGoal"} == set(CONTRACTS)
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -67,6 +67,9 @@ VALID: dict[str, Message] = {
     "SelectGoals": challenge_rpc.SelectGoalsRequest(
         user_id="player", challenge_id="arena", goal_ids=["warm-up", "champion"], replace=True, request_id="request"
     ),
+    "RerollGoal": challenge_rpc.RerollGoalRequest(
+        user_id="player", challenge_id="arena", goal_id="warm-up", request_id="request"
+    ),
     "ListClaimable": challenge_rpc.ListClaimableRequest(user_id="player", page_size=1),
     "GetClaim": challenge_rpc.GetClaimRequest(user_id="player", grant_id="6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11"),
     "ListClaims": challenge_rpc.ListClaimsRequest(

@@ -80,7 +80,7 @@ def with_current(recorded: Sequence[DatedVersion], challenge: Challenge, now: In
 
 def since_period(versions: Sequence[DatedVersion], start: Instant) -> Sequence[DatedVersion]:
     """Return the versions that periods depend on which begin at an instant or later."""
-    earlier = sum(version.since <= start for version in versions)
+    earlier = sum(version.since < start for version in versions)
     return versions[max(0, earlier - 1) :]
 
 

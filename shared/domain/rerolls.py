@@ -1,0 +1,27 @@
+"""Rerolls: a player replaces a goal of a pool by the next one in the order of the period's draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from shared.domain.goal import Goal
+from shared.domain.progress import PlayerView
+
+
+def is_reached(goal: Goal, view: PlayerView) -> bool:
+    """Return True if the goal is completed in the view, or would be if the player had it."""
+    tally = view.tally_of(goal)
+    return goal.id in view.completions or (
+        tally is not None and tally.measures.judged_by(goal.counting) >= goal.target and not goal.suspended
+    )
+
+
+def replacement(order: Sequence[str], selected: Collection[str], is_free: Callable[[str], bool]) -> str | None:
+    """Return the goal that replaces one of the selected ones; None if no other one is free.
+
+    `order` is that of the draw. What comes after all selected goals was not offered in this period yet, so it comes
+    first; then what was replaced before.
+    """
+    offered = max((position for position, goal_id in enumerate(order) if goal_id in selected), default=-1) + 1
+    candidates = (goal_id for goal_id in (*order[offered:], *order[:offered]) if goal_id not in selected)
+    return next(filter(is_free, candidates), None)

@@ -1,0 +1,104 @@
+"""Replacement of a goal of a pool by another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.current_periods import current_periods
+from shared.domain.errors import GoalCompleted, GoalInactive, NotAPool, NothingToDraw, RerollsSpent
+from shared.domain.goal import Goal
+from shared.domain.instant import Instant, to_datetime
+from shared.domain.player_zones import NO_ZONES
+from shared.domain.progress import PlayerView
+from shared.domain.rerolls import is_reached, replacement
+from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
+from shared.operations.goals.view_player import player_zones
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.events import tallies
+from shared.postgres.goals import player_goals
+from shared.postgres.goals.selections import SelectionKey, StoredSelection
+
+
+class Rerolled(NamedTuple):
+    """The outcome of a reroll."""
+
+    goal_id: str
+    """The goal that the player has now."""
+    rerolls_left: int
+    """Number of goals that the player may still replace in this period."""
+
+
+def reroll_goal(
+    database: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    challenge: Challenge,
+    goal: Goal,
+    request_id: str | None,
+    now: Instant,
+    deadline: float,
+) -> Rerolled:
+    """Replace a goal that the player has in the current period of a pool, once under a request id.
+
+    Raise `NotAPool`, `GoalInactive`, `RerollsSpent`, `GoalCompleted`, `NothingToDraw`, `RequestIdReused`, or
+    `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.
+    """
+    budget = challenge.pool
+    if budget is None or catalogue.pools is None:
+        raise NotAPool("the challenge is not a pool, so the player chooses its goals")
+    pools, pool = catalogue.pools, catalogue.pools.by_challenge[challenge.id]
+    zones = player_zones(database, user_id, deadline) if pool.schedule.by_player else NO_ZONES
+    period = pool.schedule.of_player(zones).shown_at(now)
+    if period is None or period.end is None:
+        raise GoalInactive("the pool has no current period")
+    start, end = period.start, period.end
+    current = current_periods(catalogue, now)
+    goals = {each.id: each for each in challenge.goals}
+
+    def change(connection: Connection, stored: StoredSelection) -> SelectionChange[Rerolled]:
+        selected = pools.selection(pool, user_id, start, zones, stored.goal_ids)
+        if goal.id not in selected:
+            raise GoalInactive("the player does not have the goal in this period")
+        if stored.rerolls >= budget.rerolls:
+            raise RerollsSpent(
+                "the player has replaced as many goals in this period as the pool allows",
+                rerolls=f"{budget.rerolls}",
+                reset_time=to_datetime(end).isoformat(),
+            )
+        order = list(pools.order(pool, user_id, start, zones))
+
+        def next_goal(view: PlayerView) -> Goal:
+            if is_reached(goal, view):
+                raise GoalCompleted("the goal is completed already")
+            free = replacement(
+                order, selected, lambda each: not goals[each].suspended and not is_reached(goals[each], view)
+            )
+            if free is None:
+                raise NothingToDraw("the player has all other goals of the pool, or has reached their targets")
+            return goals[free]
+
+        planned, found = None, next_goal(player_goals.read(connection, user_id, challenge.goals, current))
+        # An event may reach a goal after it was read, but not under the lock of its tally.
+        while planned != found:
+            planned = found
+            for stat in sorted({goal.stat, planned.stat}):
+                tallies.lock(connection, user_id, stat)
+            found = next_goal(player_goals.read(connection, user_id, challenge.goals, current))
+        replaced = tuple(found.id if each == goal.id else each for each in selected)
+        rerolls = stored.rerolls + 1
+        return SelectionChange(Rerolled(found.id, budget.rerolls - rerolls), True, replaced, rerolls)
+
+    request = SelectionRequest("RerollGoal", (goal.id,), request_id)
+    key = SelectionKey(user_id, challenge.id, start)
+    return change_selection(database, key, request, change, _encoded, _decoded, now, deadline)
+
+
+def _encoded(rerolled: Rerolled) -> Mapping[str, Any]:
+    return rerolled._asdict()
+
+
+def _decoded(stored: Mapping[str, Any]) -> Rerolled:
+    return Rerolled(stored["goal_id"], stored["rerolls_left"])
