@@ -22,6 +22,7 @@ FIRST = (
     "architecture.md",
     "catalogue.md",
     "schedules.md",
+    "choosing.md",
     "rewards.md",
     "leaderboards.md",
     "operations.md",

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from shared.catalogue.loader import load
+from shared.catalogue.pool_rules import small_pools
 from shared.domain.goal import LOGIN, Counting, Reward, RewardType, Source, Stat
+from shared.domain.instant import to_datetime
+from shared.domain.pools import Pool
 
 from .documents import loaded_text
 
@@ -88,6 +91,16 @@ def test_the_documented_example_loads() -> None:
     assert {goal.stat.source for goal in catalogue.goals.values()} == set(Source)
     assert any(goal.requires for goal in catalogue.goals.values())
     assert len(page.splitlines()) < 140
+
+
+def test_the_documented_pool_loads() -> None:
+    page = (ROOT / "docs" / "choosing.md").read_text("utf-8")
+    (example,) = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    (challenge,) = example.pool_challenges
+    assert challenge.pool == Pool(select=2, no_repeat=1, rerolls=1)
+    assert [(goal.id, goal.weight) for goal in challenge.goals] == [("kick", 3), ("jump", 3), ("dance", 1), ("sled", 1)]
+    assert [to_datetime(goal.joins).isoformat() for goal in challenge.goals][-1] == "2026-11-30T23:00:00+00:00"
+    assert list(small_pools(example)) == []
 
 
 def test_the_documented_schedules_load() -> None:

@@ -95,6 +95,12 @@ PERIOD_TIME = [
         ]
     ),
 ]
+PAGE_TOKEN = [
+    Bad("foreign", "AAAAAAAAAAAAAAAA"),
+    Bad("no token", "2"),
+    Bad("NUL", "\0"),
+    Bad("a megabyte", "A" * 1_000_000),
+]
 NOTHING: list[Bad] = []
 """For a field of which every value is valid."""
 
@@ -112,12 +118,7 @@ BAD: dict[str, list[Bad]] = {
         Bad("far too many", [str(number) for number in range(100_000)]),
     ],
     "ListChallengesRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
-    "ListChallengesRequest.page_token": [
-        Bad("foreign", "AAAAAAAAAAAAAAAA"),
-        Bad("no token", "2"),
-        Bad("NUL", "\0"),
-        Bad("a megabyte", "A" * 1_000_000),
-    ],
+    "ListChallengesRequest.page_token": PAGE_TOKEN,
     "ListChallengesRequest.catalogue_version": _ids(bad_optional_ids()),
     "GetChallengeRequest.user_id": REQUIRED_ID,
     "GetChallengeRequest.challenge_id": CHALLENGE_ID,
@@ -208,12 +209,7 @@ BAD: dict[str, list[Bad]] = {
         Bad("too many", [1] * 17),
     ],
     "ListClaimsRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
-    "ListClaimsRequest.page_token": [
-        Bad("foreign", "AAAAAAAAAAAAAAAA"),
-        Bad("no token", "2"),
-        Bad("NUL", "\0"),
-        Bad("a megabyte", "A" * 1_000_000),
-    ],
+    "ListClaimsRequest.page_token": PAGE_TOKEN,
     "GetPlayerStatsRequest.user_id": REQUIRED_ID,
     "GetPlayerTrendRequest.user_id": REQUIRED_ID,
     "GetPlayerTrendRequest.from_time": [
@@ -236,12 +232,7 @@ BAD: dict[str, list[Bad]] = {
         Bad("far too many", [str(number) for number in range(100_000)]),
     ],
     "ListLeaderboardRequest.page_size": [Bad("negative", -1), Bad("too great", 501), Bad("greatest", 2**31 - 1)],
-    "ListLeaderboardRequest.page_token": [
-        Bad("foreign", "AAAAAAAAAAAAAAAA"),
-        Bad("no token", "2"),
-        Bad("NUL", "\0"),
-        Bad("a megabyte", "A" * 1_000_000),
-    ],
+    "ListLeaderboardRequest.page_token": PAGE_TOKEN,
     "GetPlayerRankRequest.leaderboard_id": LEADERBOARD_ID,
     "GetPlayerRankRequest.user_id": REQUIRED_ID,
     "GetPlayerRankRequest.period_time": PERIOD_TIME,
