@@ -119,7 +119,9 @@ FROM (
 -- name: read_player_with_selections
 -- Return what read_player_by_period does, and the goals of pools that are stored as the player's: an array of pools, of
 -- starts and of goals. A statement of its own, so that reads without pools do not pay for it.
--- $1 to $7 as above, $8 challenge_ids of pools, $9 first_starts and $10 last_starts of their periods
+-- $1 user_id, $2 schedules, $3 first_starts, $4 last_starts, $5 first_starts and $6 last_starts of any schedule,
+-- $7 goal_ids of which it matters whether they ever were completed, $8 challenge_ids of pools, $9 first_starts and
+-- $10 last_starts of their periods
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
