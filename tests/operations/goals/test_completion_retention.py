@@ -136,7 +136,7 @@ def clear(database: Database) -> None:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(stories(), st.sampled_from(["GRANTED", "DEAD", None]))
 def test_everything_adds_up_as_before(
     two_connections: Database, story: tuple[Catalogue, list[Step]], state: str | None
