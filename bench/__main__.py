@@ -34,6 +34,7 @@ from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
+from bench.tables.pools import measure_pools
 from bench.tables.pruning import measure_pruning
 from bench.tables.schedules import measure_schedules
 from bench.tables.soak import measure_soak
@@ -47,6 +48,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "schedules": measure_schedules,
     "boundary": measure_boundary,
     "pruning": measure_pruning,
+    "pools": measure_pools,
     "events": measure_events,
     "batches": measure_batches,
     "board_upkeep": measure_board_upkeep,
@@ -60,7 +62,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "soak": measure_soak,
 }
 ONLY_FULL = frozenset(
-    {"list_sizes", "claimable", "schedules", "boundary", "pruning", "board_upkeep", "delivery", "mix"}
+    {"list_sizes", "claimable", "schedules", "boundary", "pruning", "pools", "board_upkeep", "delivery", "mix"}
 )
 """Tables that do not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})

@@ -88,13 +88,13 @@ def _measure_lists(table: Table, place: Workplace) -> None:
             for ground in (plain, timed)
         )
         beside = place.in_turns(
-            "lists by period", _listing(place, by_period, players), _listing(place, lifetime, players)
+            "lists by period", listing(place, by_period, players), listing(place, lifetime, players)
         )
         newer = players[VETERANS : 2 * VETERANS]
         aged = place.in_turns(
             "lists of players with a year of history",
-            _listing(place, by_period, veterans),
-            _listing(place, by_period, newer),
+            listing(place, by_period, veterans),
+            listing(place, by_period, newer),
         )
     cpu = ratio([(run.cpu_us(), other.cpu_us()) for run, other in beside])
     in_postgres = ratio([(run.cpu_us(POSTGRES), other.cpu_us(POSTGRES)) for run, other in beside])
@@ -126,7 +126,7 @@ def _measure_own_days(table: Table, place: Workplace) -> None:
             for ground in (plain, own)
         )
         turns = place.in_turns(
-            "lists by players' own days", _listing(place, by_zone, players), _listing(place, lifetime, players)
+            "lists by players' own days", listing(place, by_zone, players), listing(place, lifetime, players)
         )
     cpu = ratio([(run.cpu_us(), other.cpu_us()) for run, other in turns])
     in_postgres = ratio([(run.cpu_us(POSTGRES), other.cpu_us(POSTGRES)) for run, other in turns])
@@ -156,7 +156,7 @@ def _measure_events(table: Table, place: Workplace) -> None:
             for ground in grounds
         ]
         turns = [
-            [_report(place, handler, ground) for handler, ground in zip(handlers, grounds, strict=True)]
+            [report_batches(place, handler, ground) for handler, ground in zip(handlers, grounds, strict=True)]
             for _ in place.rounds("events by period", place.terms.rounds)
         ]
     plain = median([none.rate * BATCH for none, _, _ in turns])
@@ -169,12 +169,14 @@ def _measure_events(table: Table, place: Workplace) -> None:
     add_failures(table, [run for turn in turns for run in turn])
 
 
-def _listing(place: Workplace, service: ServerProcess, players: Sequence[str]) -> Callable[[], Run]:
+def listing(place: Workplace, service: ServerProcess, players: Sequence[str]) -> Callable[[], Run]:
+    """Return a function that lists the challenges of these players, saturated, for one turn."""
     requests = [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in players]
     return lambda: place.play(service, LIST, requests, SATURATION, place.terms.turn, repeat=True)
 
 
-def _report(place: Workplace, handler: ServerProcess, ground: Ground) -> Run:
+def report_batches(place: Workplace, handler: ServerProcess, ground: Ground) -> Run:
+    """Report the next batches of a ground, saturated, for one turn."""
     sent = batches(ground.play, calls_for(place.terms.turn, RATE_MAX / BATCH))
     run = place.play(handler, REPORT_BATCH, map(batch_request, sent), BATCH_SATURATION, place.terms.turn)
     ground.play.take_back(sent[len(run.played.codes) :])
