@@ -89,7 +89,7 @@ class _History(NamedTuple):
             self.now - HISTORY,
         )
         events = list(self._events())
-        ledger.insert_unseen(connection, [ledger.ledger_key(event) for event in events])
+        ledger.insert_unseen(connection, [ledger.ledger_key(event) for event in events]).unseen()
         merged = tallies.merge(connection, fold(events, self.catalogue.day_counted))
         completions.insert_missing(
             connection,

@@ -14,6 +14,10 @@ from shared.operations.events.flush import Flush
 from shared.postgres.database import Database
 from shared.runtime.clock import Clock, system_clock
 
+EXPECT_UNSEEN_AFTER = 32
+"""Flushes without a duplicate after which the next ones are expected to have none. Duplicates come together, when a
+caller repeats what it sent before an outage; each flush that meets them unexpectedly is done twice."""
+
 
 class EventFlusher:
     """Commits batches of events to the database."""
@@ -38,6 +42,8 @@ class EventFlusher:
         self._keep_content = keep_content
         self._routes = routes
         self._queue_clock = queue_clock
+        # Flushes run in several threads, and none minds an old number.
+        self._flushes_without_duplicates = EXPECT_UNSEEN_AFTER
 
     def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
         """Commit events that `judged_by` has accepted, and return one outcome per event; None where it is unknown.
@@ -51,6 +57,7 @@ class EventFlusher:
             keep_content=self._keep_content,
             routes=self._routes,
             queue_clock=self._queue_clock,
+            expect_unseen=self._flushes_without_duplicates >= EXPECT_UNSEEN_AFTER,
         )
         started = time.monotonic()
         try:
@@ -62,6 +69,7 @@ class EventFlusher:
             # Parts of a batch may be committed even if the rest of it failed.
             self._telemetry.split(flush.splits)
             self._hand_on_scores(judged_by, flush)
+        self._flushes_without_duplicates = 0 if flush.duplicates_found else self._flushes_without_duplicates + 1
         self._telemetry.flushed(outcomes, time.monotonic() - started)
         return outcomes
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import abc
@@ -23,11 +23,17 @@ _TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
 _COMMIT = b"commit", b"COMMIT"
 
 
-class _Execution(NamedTuple):
+class Execution:
     """An execution of a prepared statement."""
 
-    name: bytes
-    parameters: Sequence[bytes | None]
+    __slots__ = ("name", "parameters", "rows")
+
+    def __init__(self, name: bytes, parameters: Iterable[object]) -> None:
+        """Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types."""
+        self.name = name
+        self.parameters = [encoded(value) for value in parameters]
+        self.rows: list[tuple[Any, ...]] = []
+        """All rows, once the statement is executed."""
 
 
 class Connection(BoundedConnection):
@@ -43,7 +49,7 @@ class Connection(BoundedConnection):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._begins = False
-        self._deferred: list[_Execution] = []
+        self._deferred: list[Execution] = []
         self.round_trips = 0
         """Number of round trips of statements since the connection was opened."""
         self.transaction_id: int | None = None
@@ -54,38 +60,45 @@ class Connection(BoundedConnection):
         self.adapters.register_loader("timestamptz", InstantLoader)
 
     def run_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
-        """Execute a statement, preparing it at its first use, and return all rows.
-
-        Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types from the statement.
-        """
+        """Execute a statement, preparing it at its first use, and return all rows. `Execution` takes the parameters."""
         self._prepare(name, text)
-        execution = _Execution(name, [encoded(value) for value in parameters])
+        execution = Execution(name, parameters)
         if self._begins or self._deferred:
-            result = self._execute_waiting(execution)
+            self._execute_waiting(execution)
         else:
-            self.pgconn.send_query_prepared(*execution, None, Format.BINARY)
-            (result,) = self._results()
-        loader = self._loaders[name]
+            self.pgconn.send_query_prepared(name, execution.parameters, None, Format.BINARY)
+            self._load_rows(execution, *self._results())
+        return execution.rows
+
+    def defer_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> Execution:
+        """Execute a statement in the round trip of the transaction's next one or of its COMMIT.
+
+        Return the execution, which has the rows after that. If it fails, its error is raised there, and nothing after
+        it is executed. Outside a transaction it is executed at once.
+        """
+        if not self._begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            execution = Execution(name, ())
+            execution.rows = self.run_prepared(name, text, parameters)
+            return execution
+        self._prepare(name, text)
+        execution = Execution(name, parameters)
+        self._deferred.append(execution)
+        return execution
+
+    def execute_deferred(self) -> None:
+        """Execute the deferred statements, if any."""
+        if self._deferred:
+            self._execute_waiting()
+
+    def _load_rows(self, execution: Execution, result: PGresult) -> None:
+        loader = self._loaders[execution.name]
         if loader is None:
-            loader = self._loaders[name] = Transformer(self)
+            loader = self._loaders[execution.name] = Transformer(self)
             loader.set_pgresult(result)
         else:
             loader.set_pgresult(result, set_loaders=False)
-        rows = loader.load_rows(0, result.ntuples, tuple)
+        execution.rows = loader.load_rows(0, result.ntuples, tuple)
         result.clear()
-        return rows
-
-    def defer_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> None:
-        """Execute a statement in the round trip of the transaction's next one or of its COMMIT, and drop its rows.
-
-        If it fails, its error is raised there, and nothing after it is executed. Outside a transaction it is executed
-        at once.
-        """
-        if not self._begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
-            self.run_prepared(name, text, parameters)
-            return
-        self._prepare(name, text)
-        self._deferred.append(_Execution(name, [encoded(value) for value in parameters]))
 
     def begin(self) -> None:
         """Begin a READ COMMITTED transaction in the round trip of its first statement."""
@@ -97,14 +110,14 @@ class Connection(BoundedConnection):
 
         A COMMIT is never cancelled, because that would leave its outcome open.
         """
-        if self._begins and self._deferred:
+        if self._begins:
             # Without the transaction's id the outcome of a lost COMMIT could not be found out.
-            self._execute_waiting(self._deferred.pop())
+            self.execute_deferred()
         if self._begins:
             self.leave_transaction()
         elif self._deferred:
             self._prepare(*_COMMIT)
-            self._execute_waiting(_Execution(_COMMIT[0], []), cancellable=False)
+            self._execute_waiting(Execution(_COMMIT[0], ()), cancellable=False)
         else:
             self.run_script(b"COMMIT", cancellable=False)
 
@@ -123,28 +136,27 @@ class Connection(BoundedConnection):
             self._results(cancellable=False)
             self._loaders[name] = None
 
-    def _execute_waiting(self, last: _Execution, *, cancellable: bool = True) -> PGresult:
-        """Begin if that is due, and execute the deferred statements and the last one, all in one round trip.
-
-        Return the result of the last one.
-        """
-        waiting = [*self._deferred, last]
+    def _execute_waiting(self, *last: Execution, cancellable: bool = True) -> None:
+        """Begin if that is due, and execute the deferred statements and the last one, all in one round trip."""
+        waiting = [*self._deferred, *last]
+        begins: list[Execution] = []
         if self._begins:
             self._prepare(*_BEGIN)
             self._prepare(*_TRANSACTION_ID)
-            waiting[:0] = _Execution(_BEGIN[0], []), _Execution(_TRANSACTION_ID[0], [])
-        begins, self._begins = self._begins, False
+            begins = [Execution(_BEGIN[0], ()), Execution(_TRANSACTION_ID[0], ())]
+        self._begins = False
         self._deferred.clear()
         self.pgconn.enter_pipeline_mode()
-        for execution in waiting:
-            self.pgconn.send_query_prepared(*execution, None, Format.BINARY)
+        for execution in begins + waiting:
+            self.pgconn.send_query_prepared(execution.name, execution.parameters, None, Format.BINARY)
         self.pgconn.pipeline_sync()
         self._cancellable = cancellable
         self.round_trips += 1
         results = checked(self.wait(pipeline_results(self.pgconn)))
         if begins:
             self.transaction_id = transaction_id_of(results[1])
-        return results[-1]
+        for execution, result in zip(waiting, results[len(begins) :], strict=True):
+            self._load_rows(execution, result)
 
     def _begin_alone(self) -> None:
         """Begin before a statement that is not prepared."""
@@ -154,9 +166,8 @@ class Connection(BoundedConnection):
 
     def _execute_before(self) -> None:
         """Execute everything that waits for the next statement, because that one is not prepared."""
-        if self._deferred:
-            self._execute_waiting(self._deferred.pop())
-        elif self._begins:
+        self.execute_deferred()
+        if self._begins:
             self._begin_alone()
 
     def cursor(self, *arguments: Any, **keywords: Any) -> Any:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Execution
 
 _FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -36,12 +36,12 @@ class Statement:
         connection.took(self.name, time.monotonic() - started)
         return rows
 
-    def defer(self, connection: Connection, *parameters: object) -> None:
-        """Execute in the round trip of the transaction's next statement or of its COMMIT, and drop all rows.
+    def defer(self, connection: Connection, *parameters: object) -> Execution:
+        """Execute in the round trip of the transaction's next statement or of its COMMIT.
 
-        An error is raised there, too.
+        Return the execution, which has all rows after that. An error is raised there, too.
         """
-        connection.defer_prepared(self._key, self.text, parameters)
+        return connection.defer_prepared(self._key, self.text, parameters)
 
     def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
         """Execute, and return the first row, or None if there is none."""

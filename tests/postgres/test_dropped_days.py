@@ -210,7 +210,7 @@ def test_a_day_that_cannot_be_dropped_keeps_no_other_from_being_created(
 def test_rows_without_a_partition_go_with_their_day(connection: Connection, database_url: str) -> None:
     with opened(database_url, pool_size=1) as database:
         days = [TODAY - 20, TODAY - 6, TODAY + 9]
-        assert len(ledger.insert_unseen(connection, [ledger.ledger_key(event_of(day)) for day in days])) == 3
+        assert len(ledger.insert_unseen(connection, [ledger.ledger_key(event_of(day)) for day in days]).unseen()) == 3
         make(connection, TODAY - 5, TODAY)
         assert days_without_partition(connection) == 3
         drop_all_due(database, HORIZON, NOON)

@@ -35,7 +35,7 @@ def test_every_event_is_unseen_once(connection: Connection, batches: list[list[E
     seen: set[LedgerKey] = set()
     for batch in batches:
         keys = [ledger_key(event) for event in batch]
-        assert ledger.insert_unseen(connection, keys) == {key.event_hash for key in set(keys) - seen}
+        assert ledger.insert_unseen(connection, keys).unseen() == {key.event_hash for key in set(keys) - seen}
         seen |= set(keys)
 
 
@@ -44,7 +44,7 @@ def test_an_event_is_found_by_the_transaction_that_recorded_it(connection: Conne
     with connection.transaction():
         row = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
         assert row is not None
-        ledger.insert_unseen(connection, [key])
+        ledger.insert_unseen(connection, [key]).unseen()
     assert ledger.seen_by_transaction(connection, key, row[0])
     assert not ledger.seen_by_transaction(connection, key, row[0] + 1)
     assert not ledger.seen_by_transaction(connection, key._replace(user_id="other"), row[0])

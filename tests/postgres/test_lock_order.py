@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 LOCKS: dict[str, Callable[[Connection, Sequence[str]], object]] = {
     "ledger": lambda connection, user_ids: ledger.insert_unseen(
         connection, [ledger_key(Event("id", user_id, 0, KILLS, delta=1)) for user_id in user_ids]
-    ),
+    ).unseen(),
     "tally": lambda connection, user_ids: tallies.merge(
         connection, {TallyKey(user_id, KILLS): Tally() for user_id in user_ids}
     ),

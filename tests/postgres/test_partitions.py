@@ -47,7 +47,7 @@ def named(first: Day, last: Day) -> list[str]:
 def note(connection: Connection, days: Sequence[Day]) -> set[bytes]:
     """Record an event of each of these days as seen, and return the number of unseen ones."""
     events = [Event("id", "player", day * DAY, KILLS, delta=1) for day in days]
-    return ledger.insert_unseen(connection, [ledger_key(event) for event in events])
+    return ledger.insert_unseen(connection, [ledger_key(event) for event in events]).unseen()
 
 
 def keep(connection: Connection, first: Day, last: Day) -> PartitionChanges | None:
@@ -160,12 +160,12 @@ def test_a_detached_partition_is_attached_again_with_its_events(either_connectio
     # The default partition catches the day: one event that the detached partition knows, and one that it does not.
     other = ledger_key(Event("other", "player", FIRST_DAY * DAY, KILLS, delta=1))
     assert len(note(either_connection, [FIRST_DAY])) == 1
-    assert len(ledger.insert_unseen(either_connection, [other])) == 1
+    assert len(ledger.insert_unseen(either_connection, [other]).unseen()) == 1
     assert keep(either_connection, FIRST_DAY, FIRST_DAY + 1) == PartitionChanges(made=1, dropped=0)
     assert partitions(either_connection) == named(FIRST_DAY, FIRST_DAY + 1)
     assert days_without_partition(either_connection) == 0
     assert note(either_connection, [FIRST_DAY]) == set()
-    assert ledger.insert_unseen(either_connection, [other]) == set()
+    assert ledger.insert_unseen(either_connection, [other]).unseen() == set()
     assert keep(either_connection, FIRST_DAY, FIRST_DAY + 1) == PartitionChanges(made=0, dropped=0)
 
 

@@ -45,10 +45,10 @@ def test_a_flush_begins_with_its_first_statement(database_url: str) -> None:
         round_trips = RoundTrips()
         proxy.drop_reply(after=round_trips)
         for event_id, verdict, expected in (
-            ("completes nothing", Verdict.APPLIED, 3),  # ledger, tallies, COMMIT
-            ("completes nothing", Verdict.DUPLICATE, 3),  # ledger, first day, COMMIT
-            ("the fourth", Verdict.APPLIED, 3),
-            ("the fifth", Verdict.APPLIED, 6),  # the same, and assignments, completions, standings
+            ("completes nothing", Verdict.APPLIED, 2),  # ledger and tallies; COMMIT
+            ("completes nothing", Verdict.DUPLICATE, 5),  # the same with ROLLBACK; ledger; first day; COMMIT
+            ("the fourth", Verdict.APPLIED, 2),
+            ("the fifth", Verdict.APPLIED, 5),  # the same, and assignments, completions, standings
         ):
             before = round_trips.count
             assert report(database, event_id) is verdict

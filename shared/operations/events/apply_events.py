@@ -43,6 +43,12 @@ class Applied(NamedTuple):
     """A ledger row that this transaction wrote, by which it can be recognised; None if all events were duplicates."""
     changes: ScoreChanges | None = None
     """The scores on leaderboards that it changed, if any."""
+    duplicates_found: bool = False
+    """An event was a duplicate, or of a day that the ledger does not hold any more."""
+
+
+class SeenBefore(Exception):
+    """Some of the events were seen before, or are of a dropped day, although all were expected to be new."""
 
 
 def apply_events(
@@ -52,16 +58,52 @@ def apply_events(
     granting: Granting,
     *,
     keep_content: bool = False,
+    expect_unseen: bool = False,
 ) -> Applied:
     """Execute the statements of a flush and return what they did.
 
     `granting` is for goals that are claimed automatically. The statements lock in the order in which all transactions
     lock: ledger, tally, assignment, completion, grant, standing.
+
+    With `expect_unseen` the events are counted in the round trip that records them. Raise `SeenBefore` if that was
+    wrong; then the transaction must be rolled back.
     """
     keys = [ledger_key(event) for event in events]
     # The first of several events with one key counts, so its content is kept.
     content = dict(zip(reversed(keys), reversed(events), strict=True)) if keep_content else None
-    unseen = ledger.insert_unseen(connection, keys, content)
+    insertion = ledger.insert_unseen(connection, keys, content)
+    if expect_unseen:
+        outcomes = [_APPLIED] * len(events)
+        fresh: Sequence[int] = range(len(events))
+    else:
+        outcomes, fresh = _told_apart(connection, keys, events, insertion.unseen())
+    if not fresh:
+        return Applied(outcomes, None, duplicates_found=True)
+
+    fresh_events = [events[index] for index in fresh]
+    zones = _zones(connection, catalogue, fresh_events)
+    folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
+    if catalogue.tally_schedules:
+        calendars = Calendars(catalogue.tally_schedules, (), zones)
+        for index, outcome in zip(fresh, _applied(fresh_events, calendars), strict=True):
+            outcomes[index] = outcome
+    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
+    if expect_unseen and len(insertion.unseen()) < len(events):
+        raise SeenBefore
+    changes = StandingChanges(catalogue, granting.claim_time, granting)
+    crossings = _crossings(catalogue, merged)
+    if crossings:
+        selected = selected_crossings(connection, catalogue.pools, crossings, zones)
+        counted = _CountedEvents(events, fresh, zones)
+        for index, completed in _complete(connection, crossings, selected, counted, changes).items():
+            outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
+    return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged), len(fresh) < len(events))
+
+
+def _told_apart(
+    connection: Connection, keys: Sequence[LedgerKey], events: Sequence[Event], unseen: set[bytes]
+) -> tuple[list[Outcome], list[int]]:
+    """Return the outcomes of events, some of which may have been seen before, and the positions of those that count."""
     outcomes = [_DUPLICATE] * len(events)
     fresh: list[int] = []
     for index, key in enumerate(keys):
@@ -75,25 +117,7 @@ def apply_events(
             # The ids of its day were dropped, so whether it is a duplicate cannot be known any more.
             if event.day < first_day:
                 outcomes[index] = _DAY_IS_DROPPED
-    if not fresh:
-        return Applied(outcomes, None)
-
-    fresh_events = [events[index] for index in fresh]
-    zones = _zones(connection, catalogue, fresh_events)
-    folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
-    if catalogue.tally_schedules:
-        calendars = Calendars(catalogue.tally_schedules, (), zones)
-        for index, outcome in zip(fresh, _applied(fresh_events, calendars), strict=True):
-            outcomes[index] = outcome
-    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
-    changes = StandingChanges(catalogue, granting.claim_time, granting)
-    crossings = _crossings(catalogue, merged)
-    if crossings:
-        selected = selected_crossings(connection, catalogue.pools, crossings, zones)
-        counted = _CountedEvents(events, fresh, zones)
-        for index, completed in _complete(connection, crossings, selected, counted, changes).items():
-            outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
-    return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged))
+    return outcomes, fresh
 
 
 def is_written(connection: Connection, transaction_id: int, applied: Applied) -> bool:

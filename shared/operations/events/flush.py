@@ -19,7 +19,7 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.standings import record_of
-from shared.operations.events.apply_events import Applied, apply_events, is_written
+from shared.operations.events.apply_events import Applied, SeenBefore, apply_events, is_written
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -47,11 +47,13 @@ class Flush:
         keep_content: bool = False,
         routes: Routes = NO_ROUTES,
         queue_clock: Clock = system_clock,
+        expect_unseen: bool = True,
     ) -> None:
         """`catalogue` is the version that has accepted the events; `deadline` is in monotonic seconds.
 
         With `keep_content` the ledger keeps the events for audit. `routes` name the providers of rewards that are
-        claimed automatically, at the time of `queue_clock`.
+        claimed automatically, at the time of `queue_clock`. `expect_unseen` saves a round trip if no event is a
+        duplicate, and costs a transaction that is rolled back if one is.
         """
         self._database = database
         self._catalogue = catalogue
@@ -59,10 +61,13 @@ class Flush:
         self._keep_content = keep_content
         self._routes = routes
         self._queue_clock = queue_clock
+        self._expect_unseen = expect_unseen
         self.score_changes: list[ScoreChanges] = []
         """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
         self.splits = 0
         """Number of times that a refused part of the batch was split."""
+        self.duplicates_found = False
+        """An event was a duplicate, or of a day that the ledger does not hold any more."""
 
     def run(self, events: Sequence[Event]) -> Sequence[Outcome | None]:
         """Apply the events in one transaction and return one outcome per event, in order. They are committed by then.
@@ -75,7 +80,7 @@ class Flush:
         events are sent again.
         """
         try:
-            return self._apply(events)
+            return self._apply_unseen(events) if self._expect_unseen else self._apply(events)
         except ChallengeError:
             raise
         except Exception as refusal:
@@ -85,17 +90,33 @@ class Flush:
                 return [None] * len(events)
             return self._isolate(events, refusal)
 
-    def _apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
+    def _apply_unseen(self, events: Sequence[Event]) -> Sequence[Outcome]:
+        """Count the events in the round trip that looks for duplicates. If there are some, start again without them."""
+        try:
+            return self._apply(events, expect_unseen=True)
+        except SeenBefore:
+            return self._apply(events)
+
+    def _apply(self, events: Sequence[Event], *, expect_unseen: bool = False) -> Sequence[Outcome]:
         applied = self._database.transact(
-            lambda connection: self._execute(connection, events), self._deadline, written=is_written
+            lambda connection: self._execute(connection, events, expect_unseen=expect_unseen),
+            self._deadline,
+            written=is_written,
         )
         if applied.changes is not None:
             self.score_changes.append(applied.changes)
+        self.duplicates_found = self.duplicates_found or applied.duplicates_found
         return applied.outcomes
 
-    def _execute(self, connection: Connection, events: Sequence[Event]) -> Applied:
-        granting = Granting(self._queue_clock(), self._routes)
-        return apply_events(connection, self._catalogue, events, granting, keep_content=self._keep_content)
+    def _execute(self, connection: Connection, events: Sequence[Event], *, expect_unseen: bool = False) -> Applied:
+        return apply_events(
+            connection,
+            self._catalogue,
+            events,
+            Granting(self._queue_clock(), self._routes),
+            keep_content=self._keep_content,
+            expect_unseen=expect_unseen,
+        )
 
     def _isolate(self, events: Sequence[Event], refusal: Exception) -> Sequence[Outcome | None]:
         """Split a refused part and apply what the database accepts of it."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, to_date
 from shared.postgres.arrays import int_array, nullable_int_array, text_array
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Execution
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.statements import statement
 
@@ -39,29 +39,46 @@ def ledger_key(event: Event) -> LedgerKey:
     return LedgerKey(day, event.user_id, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
 
 
+class Insertion:
+    """Events that the transaction's next statement records as seen, or that are recorded when they are looked at."""
+
+    __slots__ = ("_connection", "_execution")
+
+    def __init__(self, connection: Connection, execution: Execution) -> None:
+        self._connection = connection
+        self._execution = execution
+
+    def unseen(self) -> set[bytes]:
+        """Return the hashes of the events that were not seen before."""
+        self._connection.execute_deferred()
+        return {event_hash for (event_hash,) in self._execution.rows}
+
+
 def insert_unseen(
     connection: Connection, keys: Iterable[LedgerKey], content: Mapping[LedgerKey, Event] | None = None
-) -> set[bytes]:
-    """Record these events as seen, and return the hashes of those that were not seen before.
+) -> Insertion:
+    """Record these events as seen, at the latest when the result is looked at.
 
-    Events of days before `first_day` are not recorded and not returned, whatever clocks and settings say.
+    Events of days before `first_day` are not recorded and count as seen, whatever clocks and settings say.
     With `content` the events themselves are kept, too, for audit and replay. `keys` may contain duplicates.
     """
     keys = sorted(keys)
     kept = [content[key] for key in keys] if content is not None else []
-    rows = _INSERT.rows(
+    return Insertion(
         connection,
-        int_array([key.day for key in keys]),
-        text_array([key.user_id for key in keys]),
-        text_array(["\\x" + key.event_hash.hex() for key in keys]),
-        text_array([event.event_id for event in kept]),
-        int_array([event.time for event in kept]),
-        text_array([event.stat.source for event in kept]),
-        text_array([event.stat.code for event in kept]),
-        nullable_int_array([event.delta for event in kept]),
-        nullable_int_array([event.value for event in kept]),
+        _INSERT.defer(
+            connection,
+            int_array([key.day for key in keys]),
+            text_array([key.user_id for key in keys]),
+            text_array(["\\x" + key.event_hash.hex() for key in keys]),
+            text_array([event.event_id for event in kept]),
+            int_array([event.time for event in kept]),
+            text_array([event.stat.source for event in kept]),
+            text_array([event.stat.code for event in kept]),
+            nullable_int_array([event.delta for event in kept]),
+            nullable_int_array([event.value for event in kept]),
+        ),
     )
-    return {event_hash for (event_hash,) in rows}
 
 
 def first_day(connection: Connection) -> Day:
