@@ -14,10 +14,11 @@ SHOWN_MAX = 5
 TABLES = {
     "_yoyo_migration": "SELECT",
     "assignment": "SELECT INSERT UPDATE",
+    "carried_completion": "SELECT INSERT UPDATE",
     "catalogue_version": "SELECT INSERT",
     "challenge_count": "SELECT INSERT UPDATE",
     "challenge_report": "SELECT INSERT DELETE",
-    "completion": "SELECT INSERT UPDATE",
+    "completion": "SELECT INSERT UPDATE DELETE",
     "database_identity": "SELECT",
     "draw_secret": "SELECT",
     "event_horizon": "SELECT INSERT UPDATE",
@@ -41,6 +42,7 @@ TABLES = {
     "season_run": "SELECT INSERT UPDATE DELETE",
     "selection": "SELECT INSERT UPDATE DELETE",
     "standing": "SELECT INSERT UPDATE",
+    "started_challenge": "SELECT INSERT",
     "tally": "SELECT INSERT UPDATE DELETE",
     "time_zone_data": "SELECT",
 }
