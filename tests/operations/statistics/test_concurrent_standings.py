@@ -19,7 +19,7 @@ from uuid import uuid4
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
-from shared.domain.goal import Counting, RewardType
+from shared.domain.goal import ClaimMode, Counting, RewardType
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Answer, Delivery, Refused
 from shared.domain.instant import DAY
@@ -50,8 +50,15 @@ from tests.support.strategies import FIRST_DAY, KILLS
 ROUTES = {RewardType.WALLET: PROVIDER}
 PLAYERS = [f"player {number}" for number in range(6)]
 NOW = FIRST_DAY * DAY
+# Every fourth goal is claimed by what completes it or another one.
 GOALS = [
-    replace(goal(f"goal {number}", target=1 + 7 * number, default_assigned=number % 3 > 0), points=number, tags=tags)
+    replace(
+        goal(f"goal {number}", target=1 + 7 * number, default_assigned=number % 3 > 0),
+        points=number,
+        tags=tags,
+        requires=(f"goal {(number + 9) % 24}",) if number % 4 == 1 else (),
+        claim_mode=ClaimMode.AUTO if number % 4 == 1 else ClaimMode.MANUAL,
+    )
     for number, tags in enumerate([(), ("pvp",), ("pvp", "long")] * 8)
 ]
 CATALOGUE = replace(
