@@ -13,14 +13,15 @@ from shared.domain.statistics import PlayerStatistics, TrendDay
 from shared.postgres.statistics.challenge_reports import ChallengeReport
 from shared.rpc.goal_encoding import SOURCES
 from shared.rpc.instants import duration_message, timestamp_message
+from shared.rpc.response_sizes import RESPONSE_BYTES_MAX
 
 _NOTHING = Standing()
 
 
 def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
-    """Return a player's statistics as a message."""
+    """Return a player's statistics as a message of at most `RESPONSE_BYTES_MAX`."""
     logins = statistics.logins
-    return rpc.PlayerStats(
+    stats = rpc.PlayerStats(
         total=_achievement(statistics.standings.get(EVERYTHING, _NOTHING)),
         challenges=[
             rpc.ChallengeStats(challenge_id=scope.id, achievement=_achievement(standing))
@@ -38,6 +39,17 @@ def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
         goals_under_way=statistics.under_way,
         completion_rate=statistics.completion_rate,
     )
+    _shorten(stats)
+    return stats
+
+
+def _shorten(stats: rpc.PlayerStats) -> None:
+    """Leave out the last tallies, then tags, then challenges, until the message is small enough."""
+    excess = stats.ByteSize() - RESPONSE_BYTES_MAX
+    for entries in (stats.tallies, stats.tags, stats.challenges):
+        while excess > 0 and entries:
+            excess -= entries.pop().ByteSize()
+            stats.shortened = True
 
 
 def trend_message(reached: TrendDay) -> rpc.TrendDay:

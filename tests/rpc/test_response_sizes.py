@@ -12,15 +12,18 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from admin.__main__ import main
+from challenge_service.statistics_messages import stats_message
 from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
-from shared.domain.goal import AMOUNT_MAX, Reward, RewardType
+from shared.domain.goal import AMOUNT_MAX, Reward, RewardType, Source, Stat
 from shared.domain.instant import SECOND
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.rankings import PLAYERS_MAX
-from shared.domain.statistics import TREND_DAYS_MAX
+from shared.domain.scopes import Scope, ScopeKind
+from shared.domain.standings import Standing
+from shared.domain.statistics import TREND_DAYS_MAX, PlayerStatistics, login_statistics
 from shared.domain.tally import Measures
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.response_sizes import RESPONSE_BYTES_MAX, ClaimsRoom, goals_size, size_warnings
@@ -119,6 +122,23 @@ def test_the_greatest_number_of_the_largest_entries_stays_below_the_bound(respon
     always = {field.name for field in entry.DESCRIPTOR.fields if field.containing_oneof is None}
     assert {field.name for field, _ in entry.ListFields()} >= always, "every field has its largest value"
     assert response.ByteSize() * entries_max < RESPONSE_BYTES_MAX
+
+
+@pytest.mark.parametrize("kinds", [("tallies",), ("tallies", "tags", "challenges")])
+def test_statistics_that_are_too_large_are_shortened_from_their_end(kinds: tuple[str, ...]) -> None:
+    def ids(kind: str) -> list[str]:
+        return [f"{number:05}{ID[5:]}" for number in range(8_000 if kind in kinds else 10)]
+
+    standings = {Scope(ScopeKind.CHALLENGE, each): Standing(1) for each in ids("challenges")}
+    standings |= {Scope(ScopeKind.TAG, each): Standing(1) for each in ids("tags")}
+    tallies = {Stat(Source.STAT, code): TallyView(Measures(1, 1, 1, 0)) for code in ids("tallies")}
+    stats = stats_message(PlayerStatistics(standings, tallies, login_statistics([], 0), 0, 0))
+    assert stats.shortened
+    assert 0.95 * RESPONSE_BYTES_MAX < stats.ByteSize() <= RESPONSE_BYTES_MAX
+    codes = [tally.stat_code for tally in stats.tallies]
+    assert codes == ids("tallies")[: len(codes)]
+    small = stats_message(PlayerStatistics({}, dict(list(tallies.items())[:10]), login_statistics([], 0), 0, 0))
+    assert not small.shortened
 
 
 def test_no_result_of_claiming_all_takes_more_than_its_room() -> None:
