@@ -22,6 +22,7 @@ def random_selection_message(selected: RandomlySelected) -> rpc.SelectRandomGoal
             for reason in LeftOut
             if reason in selected.left_out
         ],
+        free_places=selected.free_places,
         seed_id=selected.seed_id,
         empty_reason=rpc.LEFT_OUT_REASON_UNSPECIFIED
         if selected.empty_reason is None

@@ -9,9 +9,8 @@ from shared.catalogue.season_changes import schedule_changes, season_changes, se
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import PRIORITY_DEFAULT, Goal, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
-from shared.domain.instant import Instant, to_datetime
+from shared.domain.instant import MINUTE, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard
-from shared.domain.pools import Pool
 
 
 def incompatibilities(old: Catalogue, new: Catalogue, now: Instant) -> list[Problem]:
@@ -82,7 +81,7 @@ def _challenge_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield f"challenge {challenge.id!r}: name changes from {before.name!r} to {challenge.name!r}"
         if before.description != challenge.description:
             yield f"challenge {challenge.id!r}: description changes"
-        for change in _differences(_pool_traits(before.pool), _pool_traits(challenge.pool)):
+        for change in _differences(_challenge_traits(before), _challenge_traits(challenge)):
             yield f"challenge {challenge.id!r}: {change}"
 
 
@@ -127,6 +126,7 @@ def _traits(goal: Goal) -> dict[str, str]:
         "reward": _reward(goal.reward),
         "default_assigned": "true" if goal.default_assigned else "false",
         "requires": ", ".join(map(repr, goal.requires)) or "none",
+        "requires_to_activate": ", ".join(map(repr, goal.requires_to_activate)) or "none",
         "points": f"{goal.points:,}",
         "suspended": "true" if goal.suspended else "false",
         "claim": goal.claim_mode.value,
@@ -136,13 +136,17 @@ def _traits(goal: Goal) -> dict[str, str]:
     }
 
 
-def _pool_traits(pool: Pool | None) -> dict[str, str]:
-    """Return what a document says about a pool."""
-    numbers = (None, None, None) if pool is None else (pool.select, pool.no_repeat, pool.rerolls)
-    return {
-        key: "none" if number is None else f"{number}"
-        for key, number in zip(("select", "no_repeat", "rerolls"), numbers, strict=True)
+def _challenge_traits(challenge: Challenge) -> dict[str, str]:
+    """Return what a document says about a pool and about limits."""
+    pool = challenge.pool
+    numbers = {
+        "select": pool and pool.select,
+        "no_repeat": pool and pool.no_repeat,
+        "rerolls": pool and pool.rerolls,
+        "max_active": challenge.max_active,
     }
+    cooldown = f"{challenge.cooldown // MINUTE:,} minutes" if challenge.cooldown else "none"
+    return {key: "none" if number is None else f"{number}" for key, number in numbers.items()} | {"cooldown": cooldown}
 
 
 def _reward(reward: Reward) -> str:

@@ -1,7 +1,7 @@
 """Drafts: the values of a catalogue that have the right shape.
 
-Rules check drafts, so that a goal with a misspelt key still takes part in them and all problems can be reported
-together. A value of another shape is None here: the schema reports it, and rules skip it.
+Rules check drafts, so that a goal with a misspelt key still takes part in them. A value of another shape is None here:
+the schema reports it, and rules skip it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class GoalDraft:
     source: str | None
     stat: str | None
     has_stat: bool
-    """True if the key is present, whatever its value."""
+    """True if the key is present."""
     count: str | None
     requires: tuple[TextDraft, ...]
+    requires_to_activate: tuple[TextDraft, ...]
     tags: tuple[TextDraft, ...]
     own_schedule: TextDraft | None
     schedule: TextDraft | None
@@ -138,9 +139,9 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
         season_runs.extend(_season_run(*entry) for entry in _entries(root, document.value, "seasons"))
         for place, challenge in _entries(root, document.value, "challenges"):
             of_all = _placed_text(place, challenge, "schedule")
-            entries = list(_entries(place, challenge, "goals"))
+            entries, in_pool = list(_entries(place, challenge, "goals")), "select" in _keys(challenge)
             challenges.append(_challenge(place, challenge, of_all, len(entries)))
-            goals.extend(_goal(*entry, of_all, in_pool="select" in _keys(challenge)) for entry in entries)
+            goals.extend(_goal(*entry, of_all, in_pool=in_pool) for entry in entries)
     return CatalogueDraft(
         tuple(documents),
         tuple(challenges),
@@ -175,6 +176,7 @@ def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None, *
         has_stat=isinstance(goal, dict) and "stat" in goal,
         count=_text(goal, "count"),
         requires=tuple(_texts(place, goal, "requires")),
+        requires_to_activate=tuple(_texts(place, goal, "requires_to_activate")),
         tags=tuple(_texts(place, goal, "tags")),
         own_schedule=own_schedule,
         schedule=own_schedule or schedule_of_challenge,
@@ -227,8 +229,7 @@ def _keys(value: object) -> frozenset[str]:
 
 
 def _placed_text(place: Place, value: object, key: str) -> TextDraft | None:
-    text = _text(value, key)
-    return TextDraft(place.at(key), text) if text is not None else None
+    return None if (text := _text(value, key)) is None else TextDraft(place.at(key), text)
 
 
 def _entries(place: Place, value: object, key: str) -> Iterator[tuple[Place, object]]:

@@ -84,7 +84,15 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
 def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule]) -> Challenge:
     goals = tuple(_goal(goal, form, schedules) for goal in form.goals)
     pool = Pool(form.select, form.no_repeat, form.rerolls) if form.select is not None else None
-    return Challenge(id=form.id, name=form.name, description=form.description, goals=goals, pool=pool)
+    return Challenge(
+        id=form.id,
+        name=form.name,
+        description=form.description,
+        goals=goals,
+        pool=pool,
+        max_active=form.max_active,
+        cooldown=form.cooldown,
+    )
 
 
 def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule]) -> Goal:
@@ -106,6 +114,7 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         ),
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
+        requires_to_activate=tuple(form.requires_to_activate),
         points=form.points,
         schedule=schedule,
         suspended=form.suspended or challenge.suspended,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from shared.catalogue.cycles import cycles
 from shared.catalogue.document import Place
-from shared.catalogue.draft import CatalogueDraft
+from shared.catalogue.draft import CatalogueDraft, GoalDraft, TextDraft
+from shared.catalogue.limit_rules import LIMIT_RULES
 from shared.catalogue.pool_rules import POOL_RULES
 from shared.catalogue.problem import Problem
 from shared.catalogue.schedule_rules import (
@@ -50,34 +51,42 @@ def declared_stats_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
 def prerequisites_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         yield from unique(goal.requires)
+        yield from unique(goal.requires_to_activate)
 
 
 def prerequisites_exist(draft: CatalogueDraft) -> Iterator[Problem]:
     ids = {goal.id for goal in draft.goals}
     for goal in draft.goals:
-        for place, required in goal.requires:
+        for place, required in (*goal.requires, *goal.requires_to_activate):
             if required not in ids:
                 yield place.problem(f"there is no goal {shown(required)}")
 
 
 def no_goal_requires_itself(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
-        for place, required in goal.requires:
+        for place, required in (*goal.requires, *goal.requires_to_activate):
             if required == goal.id:
                 yield place.problem("a goal cannot require itself")
 
 
 def prerequisites_have_no_cycle(draft: CatalogueDraft) -> Iterator[Problem]:
+    yield from _cycles(draft, "requires", lambda goal: goal.requires)
+    yield from _cycles(draft, "requires_to_activate", lambda goal: goal.requires_to_activate)
+
+
+def _cycles(
+    draft: CatalogueDraft, key: str, required_by: Callable[[GoalDraft], Iterable[TextDraft]]
+) -> Iterator[Problem]:
     places = {goal.id: goal.place for goal in reversed(draft.goals) if goal.id is not None}
     required = {
-        goal.id: [prerequisite.text for prerequisite in goal.requires if prerequisite.text != goal.id]
+        goal.id: [prerequisite.text for prerequisite in required_by(goal) if prerequisite.text != goal.id]
         for goal in draft.goals
         if goal.id is not None
     }
     for cycle in cycles(required):
         path = " -> ".join(shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
         more = f" (and {len(cycle) - _CYCLE_SHOWN_MAX} more)" if len(cycle) > _CYCLE_SHOWN_MAX else ""
-        yield places[cycle[0]].at("requires").problem(f"goals require each other in a cycle: {path}{more}")
+        yield places[cycle[0]].at(key).problem(f"goals require each other in a cycle: {path}{more}")
 
 
 def stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -196,6 +205,7 @@ RULES: tuple[Rule, ...] = (
     sizes_are_bounded,
     *SCHEDULE_RULES,
     *POOL_RULES,
+    *LIMIT_RULES,
     challenges_fit_into_a_response,
 )
 

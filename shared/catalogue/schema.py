@@ -13,7 +13,7 @@ from pydantic import Field
 
 from shared.catalogue.fields import Amount, Description, Form, Id, Name
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
-from shared.catalogue.time_fields import From
+from shared.catalogue.time_fields import Cooldown, From
 from shared.domain.draws import NO_REPEAT_MAX, WEIGHT_DEFAULT, WEIGHT_MAX
 from shared.domain.goal import (
     AMOUNT_MAX,
@@ -33,6 +33,8 @@ SELECT_MAX = 100
 """Maximum number of goals of a pool that a player has in a period."""
 PREREQUISITES_MAX = 32
 TAGS_MAX = 16
+MAX_ACTIVE_MAX = 1_000
+"""Maximum number of goals that a challenge may allow to be active at once."""
 
 # Enumerations are written as text, and a strict field accepts only the enumeration's own members. With `strict=False`
 # the text becomes a member; no other spelling is accepted.
@@ -61,6 +63,7 @@ class GoalForm(Form):
     reward: RewardForm
     default_assigned: bool = False
     requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])
+    requires_to_activate: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])
     points: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
     schedule: Id = ""
     suspended: bool = False
@@ -84,6 +87,8 @@ class ChallengeOutline(Form):
     """Makes the challenge a pool. Rules check this, and that the next two come with it."""
     no_repeat: Annotated[int, Field(ge=0, le=NO_REPEAT_MAX)] = 0
     rerolls: Annotated[int, Field(ge=0, le=REROLLS_MAX)] = 0
+    max_active: Annotated[int | None, Field(ge=1, le=MAX_ACTIVE_MAX)] = None
+    cooldown: Cooldown = 0
     goals: Annotated[list[Any], Field(min_length=1)]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.instant import Day, Instant, to_day, to_instant
+from shared.domain.instant import DAY, HOUR, MINUTE, Day, Instant, to_day, to_instant
 from shared.domain.time_zones import zone_names
 
 PLAYER_ZONE = "player"
@@ -127,3 +127,22 @@ From = Annotated[
 ]
 FixedZone = Annotated[str, field(_fixed_zone, _ZONE_EXAMPLES)]
 Zone = Annotated[str, field(_zone, f"{_ZONE_EXAMPLES}, or '{PLAYER_ZONE}'")]
+
+COOLDOWN_DAYS_MAX = 366
+_UNITS = {"minutes": MINUTE, "hours": HOUR, "days": DAY}
+
+
+def _cooldown(value: object) -> Instant:
+    """Return the duration in microseconds."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((unit, number),) = value.items()
+        if unit in _UNITS and isinstance(number, int) and not isinstance(number, bool):
+            duration = number * _UNITS[unit]
+            if 0 < duration <= COOLDOWN_DAYS_MAX * DAY:
+                return duration
+    problem = f"must be {{minutes: N}}, {{hours: N}} or {{days: N}}, at most {COOLDOWN_DAYS_MAX} days"
+    raise PydanticCustomError("text", "{problem}", {"problem": problem})
+
+
+Cooldown = Annotated[Instant, PlainValidator(_cooldown)]
+"""Duration in microseconds."""

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
+from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule
@@ -42,6 +43,10 @@ class Challenge:
     goals: tuple[Goal, ...]
     pool: Pool | None = None
     """Set if players have only some of the goals in each period, drawn for them. The goals share one schedule then."""
+    max_active: int | None = None
+    """Maximum number of goals that a player can work on at once: active, not completed and not active by default."""
+    cooldown: Instant = 0
+    """Time in microseconds after a goal's deactivation before it can be activated again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,9 @@ class Catalogue:
     def required_across_schedules(self) -> tuple[str, ...]:
         """The goals with a schedule that goals of another schedule require: to have been completed ever is enough."""
         goals = self.goals
-        required = ((goals[other], goal) for goal in goals.values() for other in goal.requires)
+        required = (
+            (goals[other], goal) for goal in goals.values() for other in (*goal.requires, *goal.requires_to_activate)
+        )
         return tuple(sorted({other.id for other, goal in required if other.schedule not in (LIFETIME, goal.schedule)}))
 
     @cached_property

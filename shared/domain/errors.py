@@ -147,6 +147,24 @@ class NothingToDraw(ChallengeError):
     reason = "NOTHING_TO_DRAW"
 
 
+class ActivationLimitReached(ChallengeError):
+    """The player has as many goals of the challenge active as it allows."""
+
+    reason = "LIMIT_REACHED"
+
+
+class OnCooldown(ChallengeError):
+    """The goal was deactivated a short time ago."""
+
+    reason = "COOLDOWN"
+
+
+class ActivationLocked(ChallengeError):
+    """The goal cannot be activated until others are completed."""
+
+    reason = "ACTIVATION_LOCKED"
+
+
 class ClaimEnded(ChallengeError):
     """Rewards of the period can no longer be claimed."""
 

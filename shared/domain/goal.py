@@ -102,3 +102,5 @@ class Goal:
     """Weight in draws, from 1 to `shared.domain.draws.WEIGHT_MAX`."""
     joins: Instant = 0
     """A goal of a pool takes part in periods that begin at this instant or later."""
+    requires_to_activate: tuple[str, ...] = ()
+    """Goals that must be completed before this one can be activated."""

@@ -158,7 +158,8 @@ def was_ever_completed(goal: Goal, view: PlayerView) -> bool:
     return goal.id in view.ever or is_completed(goal, view)
 
 
-def _is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
+def is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
+    """Return True if a goal that `goal` requires is completed: of its own schedule in the period, of others ever."""
     return is_completed(required, view) or (required.id in view.ever and required.schedule != goal.schedule)
 
 
@@ -186,7 +187,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
         state = _IN_PROGRESS if progress else _NOT_STARTED
-    locked = bool(goal.requires) and not all(_is_met(goal, catalogue.goals[other], view) for other in goal.requires)
+    locked = bool(goal.requires) and not all(is_met(goal, catalogue.goals[other], view) for other in goal.requires)
     assign_time = assignment.active_since if assignment is not None else None
     return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from shared.domain.activation_limits import available_from, counted, missing_for
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.draws import Weighted, ranked
 from shared.domain.goal import Goal
-from shared.domain.progress import GoalState, PlayerView, goal_status
+from shared.domain.instant import Instant
+from shared.domain.progress import GoalState, goal_status
 from shared.domain.schedules import LIFETIME
+from shared.domain.selecting import Circumstances
 
 
 class LeftOut(StrEnum):
@@ -25,6 +28,9 @@ class LeftOut(StrEnum):
     LOCKED = "LOCKED"
     TARGET_REACHED = "TARGET_REACHED"
     ACTIVE = "ACTIVE"
+    ACTIVATION_LOCKED = "ACTIVATION_LOCKED"
+    COOLDOWN = "COOLDOWN"
+    LIMIT_REACHED = "LIMIT_REACHED"
 
 
 class Wish(NamedTuple):
@@ -40,10 +46,12 @@ class Draw(NamedTuple):
     """The goals that were drawn, and what they were drawn from."""
 
     goals: tuple[Goal, ...]
-    """In the order of the draw; at most as many as were wanted."""
+    """In the order of the draw; at most as many as were wanted, and as there are places for."""
     pool_size: int
     """The number of goals that could be drawn. With those left out they are all goals of the challenge."""
     left_out: Mapping[LeftOut, int]
+    free_places: int | None = None
+    """The number of goals that could be active beside those that stay active; None without a limit."""
 
     @property
     def empty_reason(self) -> LeftOut | None:
@@ -54,22 +62,69 @@ class Draw(NamedTuple):
         return max(self.left_out, key=lambda reason: (self.left_out[reason], list(LeftOut).index(reason)))
 
 
-def draw(challenge: Challenge, wish: Wish, view: PlayerView, catalogue: Catalogue, seed: bytes) -> Draw:
-    """Draw goals of a challenge for a player by their weights."""
+def draw(
+    challenge: Challenge,
+    wish: Wish,
+    replace: bool,
+    player: Circumstances,
+    catalogue: Catalogue,
+    now: Instant,
+    seed: bytes,
+) -> Draw:
+    """Draw goals of a challenge for a player by their weights. With `replace` they take the places of the others."""
+    places = _places(challenge, replace, player, catalogue)
     pool: dict[str, Goal] = {}
     left_out: Counter[LeftOut] = Counter()
     for goal in challenge.goals:
-        reason = reason_to_leave_out(goal, wish, view, catalogue)
+        reason = _reason(goal, wish, player, catalogue, challenge, now)
+        if reason is None and places.free == 0 and places.needed_by(goal):
+            reason = LeftOut.LIMIT_REACHED
         if reason is None:
             pool[goal.id] = goal
         else:
             left_out[reason] += 1
     order = ranked((Weighted(goal.id, goal.weight) for goal in pool.values()), seed)
-    return Draw(tuple(pool[goal_id] for goal_id in order[: wish.number]), len(pool), dict(left_out))
+    goals = tuple(places.fill(pool[goal_id] for goal_id in order))
+    return Draw(goals[: wish.number], len(pool), dict(left_out), places.free)
 
 
-def reason_to_leave_out(goal: Goal, wish: Wish, view: PlayerView, catalogue: Catalogue) -> LeftOut | None:
-    """Return why the goal cannot be drawn for the player; None if it can."""
+class _Places(NamedTuple):
+    """The places that a challenge's limit leaves."""
+
+    free: int | None
+    """None without a limit."""
+    taken_by: frozenset[str]
+    """The goals that stay active and count."""
+
+    def needed_by(self, goal: Goal) -> bool:
+        """Return True if the goal takes a place once it is drawn."""
+        return not goal.default_assigned and goal.id not in self.taken_by
+
+    def fill(self, goals: Iterable[Goal]) -> Iterator[Goal]:
+        """Yield the goals for which there are places."""
+        used = 0
+        for goal in goals:
+            if self.needed_by(goal):
+                if self.free is not None and used >= self.free:
+                    continue
+                used += 1
+            yield goal
+
+
+def _places(challenge: Challenge, replace: bool, player: Circumstances, catalogue: Catalogue) -> _Places:
+    if challenge.max_active is None:
+        return _Places(None, frozenset())
+    taken_by = counted(challenge, player.view, catalogue)
+    if replace:
+        taken_by &= player.rewarding
+    return _Places(max(0, challenge.max_active - len(taken_by)), taken_by)
+
+
+def _reason(
+    goal: Goal, wish: Wish, player: Circumstances, catalogue: Catalogue, challenge: Challenge, now: Instant
+) -> LeftOut | None:
+    """Return why the goal cannot be drawn for the player, whatever the limit; None if it can."""
+    view = player.view
     if wish.tag and wish.tag not in goal.tags:
         return LeftOut.OTHER_TAG
     status = goal_status(goal, view, catalogue)
@@ -84,6 +139,10 @@ def reason_to_leave_out(goal: Goal, wish: Wish, view: PlayerView, catalogue: Cat
     tally = view.tally_of(goal)
     if tally is not None and tally.measures.judged_by(goal.counting) >= goal.target:
         return LeftOut.TARGET_REACHED
-    if wish.exclude_active and status.active:
-        return LeftOut.ACTIVE
+    if status.active:
+        return LeftOut.ACTIVE if wish.exclude_active else None
+    if missing_for(goal, view, catalogue):
+        return LeftOut.ACTIVATION_LOCKED
+    if available_from(challenge, player.inactive_since.get(goal.id)) > now:
+        return LeftOut.COOLDOWN
     return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.activation import is_already_set
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.errors import GoalNotFound, SelectedByPool
 from shared.domain.goal import Goal
+from shared.domain.instant import Instant
 from shared.domain.progress import GoalState, PlayerView, goal_status
 
 
@@ -49,21 +51,34 @@ def goals_named(challenge: Challenge, goal_ids: Iterable[str]) -> tuple[Goal, ..
     return tuple(goal for goal in challenge.goals if goal.id in wanted)
 
 
+class Circumstances(NamedTuple):
+    """The state of a player that a selection depends on."""
+
+    view: PlayerView
+    rewarding: frozenset[str] = frozenset()
+    """Ids of goals of which a past period has a reward to claim."""
+    inactive_since: Mapping[str, Instant] = MappingProxyType({})
+    """When goals were deactivated, by id, of a challenge with a cooldown."""
+
+
 def switches_to(
-    challenge: Challenge, chosen: Collection[Goal], replace: bool, view: PlayerView, catalogue: Catalogue
+    challenge: Challenge, chosen: Collection[Goal], replace: bool, player: Circumstances, catalogue: Catalogue
 ) -> Switches:
     """Return what is to be switched so that the player has selected these goals, with `replace` no others.
 
     What is selected again is kept, and so are goals that are active by default and goals with a reward to claim.
     """
     kept = {goal.id for goal in chosen}
-    on = tuple(goal for goal in challenge.goals if goal.id in kept and not is_already_set(goal, True, view))
+    on = tuple(goal for goal in challenge.goals if goal.id in kept and not is_already_set(goal, True, player.view))
     if not replace:
         return Switches(on)
-    others = (goal for goal in challenge.goals if goal.id not in kept and not goal.default_assigned)
-    return Switches(on, tuple(goal for goal in others if _can_be_replaced(goal, view, catalogue)))
+    others = (goal for goal in challenge.goals if goal.id not in kept)
+    return Switches(on, tuple(goal for goal in others if can_be_replaced(goal, player, catalogue)))
 
 
-def _can_be_replaced(goal: Goal, view: PlayerView, catalogue: Catalogue) -> bool:
-    status = goal_status(goal, view, catalogue)
+def can_be_replaced(goal: Goal, player: Circumstances, catalogue: Catalogue) -> bool:
+    """Return True if a selection that replaces deactivates the goal unless it is selected again."""
+    if goal.default_assigned or goal.id in player.rewarding:
+        return False
+    status = goal_status(goal, player.view, catalogue)
     return status.active and status.state is not GoalState.COMPLETED

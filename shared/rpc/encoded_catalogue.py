@@ -13,9 +13,11 @@ from dataclasses import replace
 from itertools import chain, groupby, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
+from google.protobuf.duration_pb2 import Duration
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal, Stat
+from shared.domain.instant import SECOND
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched
@@ -196,6 +198,8 @@ def challenge_fields(challenge: Challenge) -> bytes:
         description=challenge.description,
         select_count=0 if challenge.pool is None else challenge.pool.select,
         rerolls=0 if challenge.pool is None else challenge.pool.rerolls,
+        max_active=challenge.max_active or 0,
+        cooldown=Duration(seconds=challenge.cooldown // SECOND) if challenge.cooldown else None,
     ).SerializeToString()
 
 

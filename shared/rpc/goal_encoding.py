@@ -65,6 +65,7 @@ def definition(goal: Goal) -> bytes:
         ),
         reward=reward_message(goal.reward),
         prerequisite_goal_ids=goal.requires,
+        activation_prerequisite_goal_ids=goal.requires_to_activate,
         target=goal.target,
         points=goal.points,
         tags=goal.tags,

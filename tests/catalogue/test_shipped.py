@@ -12,7 +12,7 @@ import pytest
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
 from shared.domain.goal import LOGIN, Counting, Reward, RewardType, Source, Stat
-from shared.domain.instant import to_datetime
+from shared.domain.instant import HOUR, to_datetime
 from shared.domain.pools import Pool
 
 from .documents import loaded_text
@@ -95,7 +95,8 @@ def test_the_documented_example_loads() -> None:
 
 def test_the_documented_pool_loads() -> None:
     page = (ROOT / "docs" / "choosing.md").read_text("utf-8")
-    (example,) = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    limited, example = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    assert [(each.max_active, each.cooldown) for each in limited.challenges] == [(3, 4 * HOUR)]
     (challenge,) = example.pool_challenges
     assert challenge.pool == Pool(select=2, no_repeat=1, rerolls=1)
     assert [(goal.id, goal.weight) for goal in challenge.goals] == [("kick", 3), ("jump", 3), ("dance", 1), ("sled", 1)]

@@ -12,6 +12,7 @@ from shared.domain.goal import Goal
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView, goal_status
 from shared.domain.random_selection import Wish, draw
 from shared.domain.schedules import DAILY
+from shared.domain.selecting import Circumstances
 from shared.domain.tally import Measures
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.strategies import KILLS
@@ -51,19 +52,21 @@ def test_the_numbers_of_a_draw_add_up_to_the_challenge(
 ) -> None:
     catalogue, view = player
     challenge = catalogue.challenge_by_id[CHALLENGE_ID]
-    drawn = draw(challenge, wish, view, catalogue, seed)
+    drawn = draw(challenge, wish, False, Circumstances(view), catalogue, 0, seed)
     assert drawn.pool_size + sum(drawn.left_out.values()) == len(challenge.goals)
     assert all(drawn.left_out.values())
     assert len(drawn.goals) == min(wish.number, drawn.pool_size)
     assert len({each.id for each in drawn.goals}) == len(drawn.goals)
     assert (drawn.empty_reason is None) == bool(drawn.goals)
-    assert drawn == draw(challenge, wish, view, catalogue, seed)
+    assert drawn == draw(challenge, wish, False, Circumstances(view), catalogue, 0, seed)
 
 
 @given(players_of_catalogues(), wishes, st.binary(min_size=32, max_size=32))
 def test_a_drawn_goal_can_be_worked_on(player: tuple[Catalogue, PlayerView], wish: Wish, seed: bytes) -> None:
     catalogue, view = player
-    for each in draw(catalogue.challenge_by_id[CHALLENGE_ID], wish, view, catalogue, seed).goals:
+    for each in draw(
+        catalogue.challenge_by_id[CHALLENGE_ID], wish, False, Circumstances(view), catalogue, 0, seed
+    ).goals:
         status = goal_status(each, view, catalogue)
         assert not status.completed
         assert not status.locked
@@ -81,5 +84,8 @@ def test_goals_are_drawn_by_their_weights() -> None:
     ]
     catalogue = catalogue_of(*goals)
     challenge, view = catalogue.challenge_by_id[CHALLENGE_ID], PlayerView({}, {}, {})
-    first = [draw(challenge, Wish(1), view, catalogue, bytes([seed] * 32)).goals[0].weight for seed in range(200)]
+    first = [
+        draw(challenge, Wish(1), False, Circumstances(view), catalogue, 0, bytes([seed] * 32)).goals[0].weight
+        for seed in range(200)
+    ]
     assert 160 <= first.count(9) <= 196

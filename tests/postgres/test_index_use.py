@@ -114,6 +114,7 @@ SCANS = {
     "read_zones": {"player_pkey"},
     "lock_zones": {"player_pkey"},
     "store_zones": {"player_pkey"},
+    "read_inactive_since": {"assignment_pkey"},
     "read_choices": {"assignment_pkey", "player_pkey"},
     "store_claims": {"completion_pkey"},
     "read_never_claimed": {"completion_pkey", "assignment_pkey"},

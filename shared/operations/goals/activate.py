@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from shared.domain.activation import is_already_set, switch
-from shared.domain.catalogue import Catalogue
+from shared.domain.activation_limits import check_activation, is_limited
+from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import SelectedByPool
 from shared.domain.events import CompletionKey
@@ -17,7 +20,8 @@ from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
-from shared.postgres.goals import assignments, player_goals
+from shared.postgres.goals import assignments, player_goals, selections
+from shared.postgres.goals.selections import SelectionKey
 
 
 def set_goal_active(
@@ -33,15 +37,19 @@ def set_goal_active(
     """Make the goal active or inactive, and return the resulting view of it. Write nothing if it is already set.
 
     The view has the status of this goal alone. The choice holds across periods. What it freezes or completes, it does
-    in the current period. A switch that completes nothing takes two round trips. `granting` is for goals that are
-    claimed automatically.
+    in the current period. A switch that completes nothing takes two round trips, and one more under a cooldown.
+    `granting` is for goals that are claimed automatically.
 
-    Raise `SelectedByPool`, `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+    Raise `SelectedByPool`, `ActivationLocked`, `OnCooldown`, `ActivationLimitReached`, `DatabaseUnavailable`,
+    `DeadlineExceeded` or `Overloaded`.
     """
     if goal.in_pool:
         raise SelectedByPool("the challenge is a pool, which chooses the player's goals")
 
     def store_switch(connection: Connection) -> PlayerView:
+        if limited:
+            # No other activation comes between the count and the write.
+            selections.hold(connection, SelectionKey(user_id, challenge.id), now)
         # No event or other switch of this goal comes between read and write. Every event changes the tally of the
         # lifetime, whatever periods it counts for.
         tallies.lock(connection, user_id, goal.stat)
@@ -49,7 +57,13 @@ def set_goal_active(
         if is_already_set(goal, active, view):
             raise _AlreadySet(view)
         switched = switch(goal, active, view, catalogue, now)
-        assignments.store(connection, user_id, goal.id, switched.assignment)
+        if limited:
+            inactive_since = {}
+            if challenge.cooldown:
+                inactive_since = assignments.read_inactive_since(connection, user_id, [goal.id])
+            after = switched.applied_to(view, goal)
+            check_activation(challenge, (goal,), view, after, inactive_since, catalogue, now)
+        assignments.store(connection, user_id, goal.id, switched.assignment, now)
         period = view.period_of(goal)
         changes = StandingChanges(catalogue, now, granting)
         if switched.completed and period is not None:
@@ -63,11 +77,25 @@ def set_goal_active(
         return _claimed(switched.applied_to(view, goal), goal, changes)
 
     current = current_periods(catalogue, now)
+    challenge = catalogue.challenge_by_id[goal.challenge_id]
+    limited = active and is_limited(challenge, (goal,))
     goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
+    if limited:
+        goals = list(_judged_by(challenge, goal, catalogue))
     try:
         return database.transact(store_switch, deadline)
     except _AlreadySet as already_set:
         return already_set.view
+
+
+def _judged_by(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Collection[Goal]:
+    """Return the goals that decide whether the goal can be activated, with it and those that it requires."""
+    found = {goal.id: goal}
+    if challenge.max_active is not None:
+        found |= {each.id: each for each in challenge.goals}
+    for each in tuple(found.values()):
+        found |= {required: catalogue.goals[required] for required in (*each.requires, *each.requires_to_activate)}
+    return found.values()
 
 
 def _claimed(view: PlayerView, goal: Goal, changes: StandingChanges) -> PlayerView:

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.current_periods import current_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
-from shared.domain.progress import PlayerView
-from shared.domain.selecting import Switches, goals_named, refuse_pool, switches_to
+from shared.domain.selecting import Circumstances, Switches, goals_named, refuse_pool, switches_to
 from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
 from shared.operations.goals.switch_goals import switch_goals
 from shared.postgres.connection import Connection
@@ -47,18 +45,18 @@ def select_goals(
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`. `granting`
     is for goals that are claimed automatically.
 
-    Raise `SelectedByPool`, `GoalNotFound`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and
-    `Overloaded`, after which the same call may be sent again.
+    Raise `SelectedByPool`, `GoalNotFound`, `RequestIdReused`, `ActivationLocked`, `OnCooldown`,
+    `ActivationLimitReached`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call
+    may be sent again.
     """
     refuse_pool(challenge)
     chosen = goals_named(challenge, goal_ids)
-    current = current_periods(catalogue, now)
 
-    def decide(view: PlayerView) -> Switches:
-        return switches_to(challenge, chosen, replace, view, catalogue)
+    def decide(player: Circumstances) -> Switches:
+        return switches_to(challenge, chosen, replace, player, catalogue)
 
     def change(connection: Connection, _: StoredSelection) -> SelectionChange[Selected]:
-        switched = switch_goals(connection, catalogue, user_id, current, decide, now, granting)
+        switched = switch_goals(connection, catalogue, user_id, challenge, decide, now, granting, replace=replace)
         return SelectionChange(Selected.by(switched), is_change=switched != Switches())
 
     request = SelectionRequest("SelectGoals", (sorted(goal.id for goal in chosen), replace), request_id)

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.current_periods import current_periods
 from shared.domain.draws import seed_id
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
-from shared.domain.progress import PlayerView
 from shared.domain.random_selection import Draw, LeftOut, Wish, draw
-from shared.domain.selecting import Switches, refuse_pool, switches_to
+from shared.domain.selecting import Circumstances, Switches, refuse_pool, switches_to
 from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
 from shared.operations.goals.switch_goals import switch_goals
 from shared.postgres.connection import Connection
@@ -33,6 +31,7 @@ class RandomlySelected(NamedTuple):
     pool_size: int
     left_out: Mapping[LeftOut, int]
     empty_reason: LeftOut | None
+    free_places: int | None
     seed_id: str
 
 
@@ -57,19 +56,18 @@ def select_random_goals(
     which the same call may be sent again.
     """
     refuse_pool(challenge)
-    current = current_periods(catalogue, now)
     seed = secrets.token_bytes(_SEED_BYTES)
 
     def change(connection: Connection, _: StoredSelection) -> SelectionChange[RandomlySelected]:
         made: list[Draw] = []
 
-        def decide(view: PlayerView) -> Switches:
+        def decide(player: Circumstances) -> Switches:
             # Drawn once, from the first view: an event that comes afterwards changes nothing about the draw.
             if not made:
-                made.append(draw(challenge, wish, view, catalogue, seed))
-            return switches_to(challenge, made[0].goals, replace and made[0].pool_size > 0, view, catalogue)
+                made.append(draw(challenge, wish, replace, player, catalogue, now, seed))
+            return switches_to(challenge, made[0].goals, replace and bool(made[0].goals), player, catalogue)
 
-        switched = switch_goals(connection, catalogue, user_id, current, decide, now, granting)
+        switched = switch_goals(connection, catalogue, user_id, challenge, decide, now, granting, replace=replace)
         selected = _selected(made[0], switched, seed_id(seed))
         return SelectionChange(selected, is_change=switched != Switches())
 
@@ -86,6 +84,7 @@ def _selected(drawn: Draw, switched: Switches, seed: str) -> RandomlySelected:
         drawn.pool_size,
         drawn.left_out,
         drawn.empty_reason,
+        drawn.free_places,
         seed,
     )
 
@@ -103,5 +102,6 @@ def _decoded(stored: Mapping[str, Any]) -> RandomlySelected:
         stored["pool_size"],
         {LeftOut(reason): count for reason, count in stored["left_out"].items()},
         None if empty_reason is None else LeftOut(empty_reason),
+        stored["free_places"],
         stored["seed_id"],
     )

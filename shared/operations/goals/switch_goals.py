@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from shared.domain.activation import is_already_set, switch
-from shared.domain.catalogue import Catalogue
-from shared.domain.current_periods import CurrentPeriods
+from shared.domain.activation_limits import check_activation, is_limited
+from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Goal
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment, PlayerView
 from shared.domain.rotation import past_periods
 from shared.domain.schedules import LIFETIME
-from shared.domain.selecting import Switches
+from shared.domain.selecting import Circumstances, Switches, can_be_replaced
 from shared.domain.standings import CompletionRecord, record_of
 from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
@@ -27,33 +27,45 @@ def switch_goals(
     connection: Connection,
     catalogue: Catalogue,
     user_id: str,
-    current: CurrentPeriods,
-    decide: Callable[[PlayerView], Switches],
+    challenge: Challenge,
+    decide: Callable[[Circumstances], Switches],
     now: Instant,
     granting: Granting | None,
+    *,
+    replace: bool,
 ) -> Switches:
-    """Store the switches that `decide` returns for the player, and return those that were needed.
+    """Store the switches that `decide` returns for goals of the challenge, and return those that were needed.
 
-    `current` are the current periods, and `granting` is for goals that are claimed automatically. The selection must be
-    locked, as the lock order demands.
+    Without `replace` it returns no deactivations. The selection must be locked, as the lock order demands. `granting`
+    is for goals that are claimed automatically.
+
+    Raise `ActivationLocked`, `OnCooldown` or `ActivationLimitReached`.
     """
-    planned = decide(players.read(connection, user_id, current).view)
+    current = current_periods(catalogue, now)
+    player = Circumstances(players.read(connection, user_id, current).view)
+    if replace:
+        player = player._replace(rewarding=_with_past_rewards(connection, user_id, challenge, player.view, now))
+    if challenge.cooldown:
+        goal_ids = [goal.id for goal in challenge.goals]
+        player = player._replace(inactive_since=assignments.read_inactive_since(connection, user_id, goal_ids))
+    planned = decide(player)
     goals = (*planned.on, *planned.off)
     if not goals:
         return planned
     # No event or other switch of these goals comes between read and write.
     for stat in sorted({goal.stat for goal in goals}):
         tallies.lock(connection, user_id, stat)
-    view = players.read(connection, user_id, current).view
-    rewarding = _with_past_rewards(connection, user_id, planned.off, view, now)
+    player = player._replace(view=players.read(connection, user_id, current).view)
     needed = Switches(
-        tuple(goal for goal in planned.on if not is_already_set(goal, True, view)),
+        tuple(goal for goal in planned.on if not is_already_set(goal, True, player.view)),
         # What an event has completed in the meantime has a reward to claim.
-        tuple(goal for goal in decide(view).off if goal in planned.off and goal.id not in rewarding),
+        tuple(goal for goal in planned.off if can_be_replaced(goal, player, catalogue)),
     )
     if needed != Switches():
         changes = StandingChanges(catalogue, now, granting)
-        _store(connection, catalogue, user_id, needed, view, now, changes)
+        after = _store(connection, catalogue, user_id, needed, player.view, now, changes)
+        if is_limited(challenge, needed.on):
+            check_activation(challenge, needed.on, player.view, after, player.inactive_since, catalogue, now)
         changes.store(connection)
     return needed
 
@@ -66,12 +78,15 @@ def _store(
     view: PlayerView,
     now: Instant,
     changes: StandingChanges,
-) -> None:
+) -> PlayerView:
+    """Store assignments, completions and claims; return the player afterwards."""
+    after = view
     chosen: dict[str, Assignment] = {}
     records: dict[CompletionKey, CompletionRecord] = {}
     for goal, active in [*((goal, True) for goal in switches.on), *((goal, False) for goal in switches.off)]:
         switched = switch(goal, active, view, catalogue, now)
         chosen[goal.id] = switched.assignment
+        after = switched.applied_to(after, goal)
         period = view.period_of(goal)
         if switched.completed and period is not None:
             key = CompletionKey(user_id, goal.id, period.start, 1)
@@ -83,16 +98,17 @@ def _store(
     if waiting:
         # What was completed before it was switched off waits for its reward.
         changes.unlock(connection, waiting)
+    return after
 
 
 def _with_past_rewards(
-    connection: Connection, user_id: str, goals: Collection[Goal], view: PlayerView, now: Instant
+    connection: Connection, user_id: str, challenge: Challenge, view: PlayerView, now: Instant
 ) -> frozenset[str]:
-    """Return the ids of those goals of which a past period has a reward that can still be claimed."""
+    """Return the ids of active goals of which a past period has a reward that can still be claimed."""
     starts = {
         goal.id: {period.start for period in past_periods(goal.schedule.of_player(view.zones), now)}
-        for goal in goals
-        if goal.schedule != LIFETIME
+        for goal in challenge.goals
+        if goal.schedule != LIFETIME and goal.id in view.assignments and view.assignments[goal.id].active
     }
     every = sorted(set().union(*starts.values()))
     if not every:

@@ -12,6 +12,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
 _READ_CHOICES = statement("read_choices")
+_READ_INACTIVE_SINCE = statement("read_inactive_since")
 _STORE = statement("store_assignment")
 _STORE_ALL = statement("store_assignments")
 
@@ -43,9 +44,16 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
     }
 
 
-def store(connection: Connection, user_id: str, goal_id: str, assignment: Assignment) -> None:
-    """Store a player's choice by the next round trip; a missing `active_since` keeps the stored one."""
-    _STORE.defer(connection, user_id, goal_id, *assignment)
+def store(
+    connection: Connection, user_id: str, goal_id: str, assignment: Assignment, now: Instant | None = None
+) -> None:
+    """Store a player's choice, made now, by the next round trip; a missing `active_since` keeps the stored one."""
+    _STORE.defer(connection, user_id, goal_id, *assignment, None if assignment.active else now)
+
+
+def read_inactive_since(connection: Connection, user_id: str, goal_ids: Sequence[str]) -> dict[str, Instant]:
+    """Return when those of these goals were deactivated that are inactive by the player's choice, as far as known."""
+    return dict(_READ_INACTIVE_SINCE.rows(connection, user_id, text_array(goal_ids)))
 
 
 def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignment], now: Instant) -> None:

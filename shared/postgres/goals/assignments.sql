@@ -12,14 +12,24 @@ LEFT JOIN player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.
--- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start
-INSERT INTO assignment AS stored (user_id, goal_id, active, active_since, frozen_progress, frozen_period_start)
-VALUES ($1, $2, $3, instant($4), $5, instant($6))
+-- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start, $7 inactive_since
+INSERT INTO assignment AS stored (
+    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, inactive_since
+)
+VALUES ($1, $2, $3, instant($4), $5, instant($6), instant($7))
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),
     frozen_progress = excluded.frozen_progress,
-    frozen_period_start = excluded.frozen_period_start;
+    frozen_period_start = excluded.frozen_period_start,
+    inactive_since = excluded.inactive_since;
+
+-- name: read_inactive_since
+-- Return when those of these goals were deactivated that the player has deactivated, and when that is known.
+-- $1 user_id, $2 goal_ids
+SELECT goal_id, inactive_since
+FROM assignment
+WHERE user_id = $1 AND goal_id = ANY ($2::text[]) AND inactive_since IS NOT NULL;
 
 -- name: store_assignments
 -- Store a player's choices for several goals, as store_assignment does. Goal ids must be sorted: their order is the lock

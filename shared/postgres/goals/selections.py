@@ -47,6 +47,11 @@ def lock(connection: Connection, key: SelectionKey, request_id: str | None, now:
     return StoredSelection(None if goal_ids is None else tuple(goal_ids), rerolls, result)
 
 
+def hold(connection: Connection, key: SelectionKey, now: Instant) -> None:
+    """Lock a selection before any tally of the player, before the next statement is executed."""
+    _LOCK.defer(connection, *key, None, now)
+
+
 def store(
     connection: Connection,
     key: SelectionKey,
