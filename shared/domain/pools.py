@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from shared.domain.draws import Weighted, drawn_for_period
+from shared.domain.draws import PeriodDraw, Weighted
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.periods import Period
@@ -27,6 +27,8 @@ REROLLS_MAX = 100
 """Maximum budget of rerolls in a period."""
 SELECTIONS_CACHED_MAX = 32_768
 """Maximum number of selections that a process remembers, of one player, pool and period each. They take 15 MB."""
+DRAWS_CACHED_MAX = 1_024
+"""Maximum number of draws of pools that are prepared, of one pool, period and history of zones each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ class PoolVersion(NamedTuple):
     goals: tuple[PoolGoal, ...]
     """Sorted by id, because their order in the catalogue does not matter. Suspended goals are not drawn."""
 
-    def for_period(self, start: Instant, present: Collection[str]) -> list[Weighted]:
+    def joined(self, start: Instant, present: Collection[str]) -> list[str]:
         """Return the goals that take part in a period, of those that are still in the catalogue."""
-        return [Weighted(goal.id, goal.weight) for goal in self.goals if goal.joins <= start and goal.id in present]
+        return [goal.id for goal in self.goals if goal.joins <= start and goal.id in present]
 
 
 class DatedVersion(NamedTuple):
@@ -107,13 +109,18 @@ class Pools:
         self._secret = secret
         self.by_challenge: Mapping[str, PoolInUse] = {pool.challenge_id: pool for pool in pools}
         self._drawn = lru_cache(cached_max)(self._draw)
+        self._draw_of = lru_cache(DRAWS_CACHED_MAX)(self._prepare)
 
     def order(self, pool: PoolInUse, user_id: str, start: Instant, zones: Zones) -> Iterator[str]:
         """Yield the goals of a pool in the order of a player's draw for the period that begins then."""
+        return self._draw_of(pool.challenge_id, start, zones).order(self._secret, user_id, pool.challenge_id)
+
+    def _prepare(self, challenge_id: str, start: Instant, zones: Zones) -> PeriodDraw:
+        pool = self.by_challenge[challenge_id]
         version = pool.version_of_period(start)
         number = pool.schedule.of_player(zones).number_at(start)
-        goals = version.for_period(start, pool.present)
-        return drawn_for_period(goals, self._secret, (user_id, pool.challenge_id), number, version.no_repeat)
+        items = (Weighted(goal.id, goal.weight) for goal in version.goals)
+        return PeriodDraw(items, frozenset(version.joined(start, pool.present)), number, version.no_repeat)
 
     def selection(
         self,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import islice, product
+from itertools import product
 from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.draws import WEIGHT_MAX, Weighted, drawn_for_period, ranked, seed_id, seed_of
+from shared.domain.draws import WEIGHT_MAX, PeriodDraw, Weighted, ranked, seed_id, seed_of
 
 _Drawn = TypeVar("_Drawn")
 
@@ -36,6 +36,12 @@ items = st.lists(
 seeds = st.integers(0, 10_000).map(lambda number: seed_of(SECRET, number))
 
 
+def drawn(items: list[Weighted], player: str, period: int, no_repeat: int = 0) -> list[str]:
+    """Return the order of a pool's draw, with all items present."""
+    present = {item.id for item in items}
+    return list(PeriodDraw(items, present, period, no_repeat).order(SECRET, player, "daily"))
+
+
 def chi_square(observed: Counter[_Drawn], probabilities: Mapping[_Drawn, float]) -> float:
     """Return how far counts are from what probabilities make expect."""
     total = sum(observed.values())
@@ -46,12 +52,10 @@ def chi_square(observed: Counter[_Drawn], probabilities: Mapping[_Drawn, float])
 @pytest.fixture(scope="module")
 def selections() -> list[tuple[list[str], list[str]]]:
     """Return what each of 100,000 players gets in two consecutive periods."""
+    first, second = (PeriodDraw(ITEMS, WEIGHTS, period, 0) for period in (20_000, 20_001))
     return [
-        (
-            ranked(ITEMS, seed_of(SECRET, "period", f"player-{number}", "daily", 20_000)),
-            ranked(ITEMS, seed_of(SECRET, "period", f"player-{number}", "daily", 20_001)),
-        )
-        for number in range(PLAYERS)
+        (list(first.order(SECRET, player, "daily")), list(second.order(SECRET, player, "daily")))
+        for player in (f"player-{number}" for number in range(PLAYERS))
     ]
 
 
@@ -95,22 +99,48 @@ def test_removing_an_item_leaves_the_order_of_the_others(
     assert ranked(remaining, seed) == [item for item in ranked(items, seed) if item != removed.id]
 
 
+def test_random_selections_follow_the_weights_too() -> None:
+    firsts = Counter(ranked(ITEMS, seed_of(SECRET, number))[0] for number in range(10_000))
+    # 4 degrees of freedom.
+    assert chi_square(firsts, {item: weight / TOTAL for item, weight in WEIGHTS.items()}) < 18.5
+
+
+@given(items, st.integers(0, 30), st.integers(0, 1_000), st.data())
+def test_an_absent_item_leaves_the_order_of_the_others(
+    items: list[Weighted], no_repeat: int, period: int, data: st.DataObject
+) -> None:
+    present = set(data.draw(st.lists(st.sampled_from([item.id for item in items]), min_size=1)))
+    order = PeriodDraw(items, present, period, no_repeat).order(SECRET, "player", "daily")
+    assert list(order) == [item for item in drawn(items, "player", period, no_repeat) if item in present]
+
+
 @given(st.integers(1, 5), st.integers(0, 1_000))
-def test_a_drawn_goal_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
-    pool = [Weighted(f"goal-{number}") for number in range(60)]
-    drawn = [
-        set(islice(drawn_for_period(pool, SECRET, (f"player-{player}", "daily"), period, no_repeat), 2))
-        for period in range(20_000, 20_020)
-    ]
-    for position, selection in enumerate(drawn):
+def test_what_has_its_turn_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
+    pool = [Weighted(f"goal-{number}") for number in range(80)]
+    selections = [set(drawn(pool, f"player-{player}", period, no_repeat)[:2]) for period in range(20_000, 20_020)]
+    for position, selection in enumerate(selections):
         assert len(selection) == 2
-        assert not any(selection & before for before in drawn[max(0, position - no_repeat) : position])
+        assert not any(selection & before for before in selections[max(0, position - no_repeat) : position])
+
+
+def test_turns_of_items_are_even_and_independent() -> None:
+    # With 31 residues and three items, mostly one of them at most has its turn: then it is first.
+    pool = [Weighted(f"goal-{number}") for number in range(3)]
+    firsts = Counter(drawn(pool, f"player-{player}", 20_000, 30)[0] for player in range(10_000))
+    # 2 degrees of freedom.
+    assert chi_square(firsts, {item.id: 1 / 3 for item in pool}) < 13.8
+    consecutive = [Weighted(f"goal-{number}") for number in range(2)]
+    # Of two items with two residues, both have the same turn in half of the cases: then the first may return.
+    repeats = sum(
+        drawn(consecutive, f"player-{player}", 20_000, 1)[0] == drawn(consecutive, f"player-{player}", 20_001, 1)[0]
+        for player in range(10_000)
+    )
+    assert repeats == pytest.approx(2_500, abs=200)
 
 
 @given(items, st.integers(0, 30), st.integers(0, 1_000))
 def test_a_pool_that_is_too_small_is_filled_up(items: list[Weighted], no_repeat: int, period: int) -> None:
-    drawn = list(drawn_for_period(items, SECRET, ("player", "pool"), period, no_repeat))
-    assert sorted(drawn) == sorted(item.id for item in items)
+    assert sorted(drawn(items, "player", period, no_repeat)) == sorted(item.id for item in items)
 
 
 def test_parts_of_a_seed_cannot_run_into_each_other() -> None:
@@ -125,5 +155,9 @@ def test_draws_are_the_same_in_every_release() -> None:
     assert seed.hex() == "fabef9e76c85026702eeffd40d5daaab392ef904f8ecf927f85062d09abeb79b"
     assert seed_id(seed) == "267aa52730b232bb"
     assert "".join(ranked(ITEMS, seed)) == "ecdba"
-    drawn = (drawn_for_period(ITEMS, SECRET, ("player", "daily"), period, 1) for period in range(20_000, 20_004))
-    assert ["".join(order) for order in drawn] == ["cbeda", "eadcb", "cbdea", "edabc"]
+    assert ["".join(drawn(ITEMS, "player", period, 1)) for period in range(20_000, 20_004)] == [
+        "ecdab",
+        "edbac",
+        "debac",
+        "edbca",
+    ]
