@@ -39,8 +39,8 @@ def measure_pools(place: Workplace) -> Table:
     table = Table(
         "pools",
         "Pools",
-        f"The load catalogue as {POOLS} daily pools of 50 goals, {SELECT} selected of each, no goal on two days "
-        f"running. Lists beside 500 goals that are active by default, of new players; {KNOWN} players whose selections are "
+        f"The load catalogue as {POOLS} daily pools of 50 goals, {SELECT} selected of each, none on two days running. "
+        f"Lists beside 500 goals that are active by default, of new players; {KNOWN} players whose selections are "
         "remembered, and so many that none is. Events beside the same goals without pools. Saturated, in turns.",
     )
     with ExitStack() as open_grounds:
