@@ -46,6 +46,8 @@ class Calendar:
     def __init__(self, schedules: Sequence[Schedule], by_day: bool, zones: Zones) -> None:
         self._schedules = [schedule.of_player(zones) for schedule in schedules]
         self._with_own_days = [schedule for schedule in schedules if by_day and schedule.has_own_days]
+        self.has_own_days = bool(self._with_own_days)
+        """Days of a schedule are not those of UTC, so a tally of its own has them."""
         self._since, self._until = 0, 0
         self._starts: Place = ()
         days = {schedule.text: len(schedules) + place for place, schedule in enumerate(self._with_own_days)}

@@ -20,6 +20,7 @@ from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.scopes import Scope
 from shared.domain.seasons import Season
+from shared.domain.tally import JUDGED_BY
 
 _Ranked = TypeVar("_Ranked", Scope, Stat)
 
@@ -27,8 +28,8 @@ _Ranked = TypeVar("_Ranked", Scope, Stat)
 class Ladder(NamedTuple):
     """The goals on one stat judged by one measure, by ascending target, so that bisection finds those in a range."""
 
-    counting: Counting
-    """`HIGHEST` for goals that count `latest` too, because the same measure judges both."""
+    measure: int
+    """Position of the measure in `Measures`."""
     targets: tuple[int, ...]
     goals: tuple[Goal, ...]
 
@@ -178,19 +179,18 @@ class Catalogue:
     @cached_property
     def ladders(self) -> Mapping[str, Mapping[Stat, tuple[Ladder, ...]]]:
         """The ladders by schedule text and stat, one for each measure, without suspended goals."""
-        rungs: dict[str, dict[Stat, dict[Counting, list[Goal]]]] = {}
+        rungs: dict[str, dict[Stat, dict[int, list[Goal]]]] = {}
         for goal in sorted(self.goals.values(), key=lambda goal: goal.target):
             if not goal.suspended:
-                judged_as = Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting
                 by_stat = rungs.setdefault(goal.schedule.text, {})
-                by_stat.setdefault(goal.stat, {}).setdefault(judged_as, []).append(goal)
+                by_stat.setdefault(goal.stat, {}).setdefault(JUDGED_BY[goal.counting], []).append(goal)
         return {
             schedule: {
                 stat: tuple(
-                    Ladder(counting, tuple(goal.target for goal in goals), tuple(goals))
-                    for counting, goals in by_counting.items()
+                    Ladder(measure, tuple(goal.target for goal in goals), tuple(goals))
+                    for measure, goals in by_measure.items()
                 )
-                for stat, by_counting in by_stat.items()
+                for stat, by_measure in by_stat.items()
             }
             for schedule, by_stat in rungs.items()
         }

@@ -7,7 +7,7 @@ The targets of all goals on a stat are kept in ladders, one for each measure, so
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 
 from shared.domain.catalogue import Ladder
 from shared.domain.events import Event
@@ -16,14 +16,16 @@ from shared.domain.instant import Day
 from shared.domain.tally import SUM_MAX, Measures
 
 
-def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Iterator[Goal]:
-    """Yield the goals whose target is in (before, after]."""
-    if before == after:
-        return
-    for counting, targets, goals in ladders:
-        low, high = before.judged_by(counting), after.judged_by(counting)
+def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Sequence[Goal]:
+    """Return the goals whose target is in (before, after]."""
+    found: Sequence[Goal] = ()
+    for measure, targets, goals in ladders:
+        low, high = before[measure] or 0, after[measure] or 0
         if low < high:
-            yield from goals[bisect_right(targets, low) : bisect_right(targets, high)]
+            first = bisect_right(targets, low)
+            if first < len(targets) and targets[first] <= high:
+                found = [*found, *goals[first : bisect_right(targets, high, first)]]
+    return found
 
 
 def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:

@@ -19,6 +19,9 @@ class Source(StrEnum):
     LOGIN = "login"
     STAT = "stat"
 
+    # Stats are keys of nearly every dictionary on the way of an event, and an enum's own hash is a Python function.
+    __hash__ = str.__hash__
+
 
 PRIORITY_FIRST = 1
 PRIORITY_LAST = 9
@@ -33,6 +36,8 @@ class Counting(StrEnum):
     SUM = "sum"
     EVENTS = "events"
     DAYS = "days"
+
+    __hash__ = str.__hash__
 
 
 class RewardType(StrEnum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -44,10 +45,10 @@ class Measures(NamedTuple):
 
     def judged_by(self, counting: Counting) -> int:
         """Return the number to compare with a target; 0 if nothing was counted yet."""
-        return self[_JUDGED_BY[counting]] or 0
+        return self[JUDGED_BY[counting]] or 0
 
 
-_JUDGED_BY = {
+JUDGED_BY = {
     counting: Measures._fields.index(measure)
     for counting, measure in {
         Counting.LATEST: "highest",
@@ -57,6 +58,7 @@ _JUDGED_BY = {
         Counting.DAYS: "day_count",
     }.items()
 }
+"""Position in `Measures` of the number that decides, by counting. `LATEST` is judged by the highest value, too."""
 
 
 @dataclass(slots=True)
@@ -152,13 +154,25 @@ def fold(
     tallies: dict[TallyKey, Tally] = {}
     for key in sorted(cells):
         user_id, stat = key
+        of_key = cells[key]
         calendar = calendars.of(user_id, stat) if schedules else None
         if calendar is None:
-            [tallies[TallyKey(user_id, stat)]] = cells[key].values()
+            [tallies[_tally_key((user_id, stat, _LIFETIME, LIFETIME_START))]] = of_key.values()
+        elif len(of_key) == 1 and not calendar.has_own_days:
+            [(place, tally)] = of_key.items()
+            for text, of_start, _ in calendar.in_key_order:
+                start = LIFETIME_START if of_start is None else place[of_start]
+                if start is not None:
+                    tallies[_tally_key((user_id, stat, text, start))] = tally
         else:
-            for text, start, tally in _divided(calendar, cells[key]):
-                tallies[TallyKey(user_id, stat, text, start)] = tally
+            for text, start, tally in _divided(calendar, of_key):
+                tallies[_tally_key((user_id, stat, text, start))] = tally
     return tallies
+
+
+_LIFETIME = LIFETIME.text
+# The constructor of a named tuple without a Python call.
+_tally_key = partial(tuple.__new__, TallyKey)
 
 
 def _divided(calendar: Calendar, cells: Mapping[Place, Tally]) -> Iterator[tuple[str, Instant, Tally]]:

@@ -6,7 +6,7 @@ target, or one that suspends the goal no longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.claims import is_claimable
@@ -53,5 +53,5 @@ def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Goal]:
             yield from _crossed(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
 
 
-def _crossed(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
+def _crossed(ladders: Iterable[Ladder], tally: TallyView) -> Sequence[Goal]:
     return crossed(ladders, _NOTHING, tally.measures)

@@ -6,6 +6,7 @@ from hypothesis import given
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Counting, Source, Stat
+from shared.domain.tally import JUDGED_BY
 from tests.support.strategies import SCHEDULES, catalogues
 
 
@@ -14,13 +15,13 @@ def test_every_goal_is_on_one_ladder_of_its_schedule_and_stat_by_ascending_targe
     on_ladders = []
     by_both = [(text, stat, found) for text, by_stat in catalogue.ladders.items() for stat, found in by_stat.items()]
     for schedule, stat, ladders in by_both:
-        assert len({ladder.counting for ladder in ladders}) == len(ladders)
+        assert len({ladder.measure for ladder in ladders}) == len(ladders)
         for ladder in ladders:
             assert list(ladder.targets) == sorted(ladder.targets) == [goal.target for goal in ladder.goals]
             for goal in ladder.goals:
                 assert goal.stat == stat
                 assert goal.schedule.text == schedule
-                assert ladder.counting == (Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting)
+                assert ladder.measure == JUDGED_BY[goal.counting]
                 on_ladders.append(goal.id)
     assert sorted(on_ladders) == sorted(goal.id for goal in catalogue.goals.values() if not goal.suspended)
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.calendars import Calendars
-from shared.domain.catalogue import Catalogue
+from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Stat
@@ -146,13 +146,20 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
 
 
 def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:
-    ladders = catalogue.ladders
-    return [
-        Crossing(tally, goal)
-        for tally in merged
-        if (of_schedule := ladders.get(tally.schedule)) is not None
-        for goal in crossed(of_schedule.get(tally.stat, ()), tally.before, tally.after)
-    ]
+    crossings: list[Crossing] = []
+    # A batch has many tallies of few stats.
+    known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
+    for tally in merged:
+        key = (tally.schedule, tally.source, tally.stat_code)
+        ladders = known.get(key)
+        if ladders is None:
+            ladders = known[key] = catalogue.ladders.get(tally.schedule, _NO_LADDERS).get(tally.stat, ())
+        if ladders:
+            crossings += [Crossing(tally, goal) for goal in crossed(ladders, tally.before, tally.after)]
+    return crossings
+
+
+_NO_LADDERS: Mapping[Stat, Sequence[Ladder]] = {}
 
 
 def _complete(

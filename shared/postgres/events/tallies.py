@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from shared.domain.goal import Source, Stat
@@ -23,6 +23,10 @@ STATS_CACHED_MAX = 4_096
 """More stats than any game counts."""
 # A range of an int4multirange literal such as {[1,3),[7,8)}.
 _STRETCH = re.compile(r"\[(\d+),(\d+)\)")
+
+
+# The constructor of a named tuple without a Python call: two for each tally of a flush.
+_measures = partial(tuple.__new__, Measures)
 
 
 class MergedTally(NamedTuple):
@@ -71,12 +75,12 @@ class MergedTally(NamedTuple):
     @property
     def before(self) -> Measures:
         """The measures before the merge."""
-        return Measures(self.prev_sum, self.prev_events, self.prev_highest, self.prev_day_count)
+        return _measures((self.prev_sum, self.prev_events, self.prev_highest, self.prev_day_count))
 
     @property
     def after(self) -> Measures:
         """The measures after the merge."""
-        return Measures(self.sum, self.events, self.highest, self.day_count)
+        return _measures((self.sum, self.events, self.highest, self.day_count))
 
     @property
     def days_before(self) -> frozenset[Day]:
