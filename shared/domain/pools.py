@@ -25,8 +25,8 @@ from shared.domain.schedules import Schedule
 
 REROLLS_MAX = 100
 """Maximum budget of rerolls in a period."""
-SELECTIONS_CACHED_MAX = 32_768
-"""Maximum number of selections that a process remembers, of one player, pool and period each. They take 15 MB."""
+SELECTIONS_CACHED_MAX = 65_536
+"""Maximum number of selections that a process remembers, of one player, pool and period each. They take 30 MB."""
 DRAWS_CACHED_MAX = 1_024
 """Maximum number of draws of pools that are prepared, of one pool, period and history of zones each."""
 

@@ -42,16 +42,18 @@ def selected_crossings(
         SelectionKey(crossing.tally.user_id, crossing.goal.challenge_id, crossing.tally.period_start)
         for crossing in of_pools
     ]
-    stored = selections.read(connection, keys)
-    return frozenset(
-        crossing.completion
-        for crossing, key in zip(of_pools, keys, strict=True)
-        if crossing.goal.id
-        in pools.selection(
+    unique = set(keys)
+    stored = selections.read(connection, unique)
+    selected = {
+        key: pools.selection(
             pools.by_challenge[key.challenge_id],
             key.user_id,
             key.period_start,
             zones.get(key.user_id, NO_ZONES),
             stored.get(key),
         )
+        for key in unique
+    }
+    return frozenset(
+        crossing.completion for crossing, key in zip(of_pools, keys, strict=True) if crossing.goal.id in selected[key]
     )

@@ -21,6 +21,8 @@ from shared.postgres.events import tallies
 from shared.postgres.goals import player_goals
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
 
+NOTHING_DONE = PlayerView({}, {}, {})
+
 
 class Rerolled(NamedTuple):
     """The outcome of a reroll."""
@@ -80,8 +82,8 @@ def reroll_goal(
                 raise NothingToDraw("the player has all other goals of the pool, or has reached their targets")
             return goals[free]
 
-        planned, found = None, next_goal(player_goals.read(connection, user_id, challenge.goals, current))
-        # An event may reach a goal after it was read, but not under the lock of its tally.
+        # Nearly always the next goal is not reached, so it is locked unseen. Under the lock no event comes in between.
+        planned, found = None, next_goal(NOTHING_DONE)
         while planned != found:
             planned = found
             for stat in sorted({goal.stat, planned.stat}):

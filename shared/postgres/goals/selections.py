@@ -71,7 +71,7 @@ def store(
 
 def read(connection: Connection, keys: Collection[SelectionKey]) -> dict[SelectionKey, tuple[str, ...]]:
     """Return the goals of these selections, without those that are computed."""
-    found = sorted(set(keys))
+    found = sorted(keys)
     rows = _READ.rows(
         connection,
         text_array([key.user_id for key in found]),
