@@ -14,12 +14,13 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
 from bench.database import connected
+from bench.events import Play
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import Run, median, ratio
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.calls import add_failures, add_latency
 from bench.tables.schedules import give_periods, listing, report_batches, scheduled
-from bench.workplace import Ground, Workplace, calls_for, shuffled
+from bench.workplace import SEED, Ground, Workplace, calls_for, shuffled
 from load_generator.plan import OpenLoop
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
@@ -31,7 +32,8 @@ REROLL = "challenge.v1.ChallengeService/RerollGoal"
 RATE = 100.0
 POOLS, SELECT, REROLLS = 10, 3, 100
 KNOWN = 200
-"""Players whose selections are all remembered; those of all players together are not."""
+"""Players whose selections are all remembered; those of all players together are not. A process that remembers a
+selection draws it once in a period, so the events are of these players."""
 
 
 def measure_pools(place: Workplace) -> Table:
@@ -50,7 +52,7 @@ def measure_pools(place: Workplace) -> Table:
         for ground in (daily, pooled):
             give_periods(ground, ground.play.players, ())
         runs = _measure_lists(table, place, _all_default(place, plain), pooled)
-        runs += _measure_events(table, place, daily, pooled)
+        runs += _measure_events(table, place, _of_known(daily), _of_known(pooled))
         runs.append(_measure_rerolls(table, place, pooled))
     add_failures(table, runs)
     return table
@@ -118,6 +120,12 @@ def _rerolls(pooled: Ground) -> Iterator[bytes]:
         yield rpc.RerollGoalRequest(
             user_id=f"new {player}", challenge_id=pool.challenge_id, goal_id=goal_id, request_id="reroll"
         ).SerializeToString()
+
+
+def _of_known(ground: Ground) -> Ground:
+    """Return the ground with a game of few of its players."""
+    play = ground.play
+    return replace(ground, play=Play(play.players[:KNOWN], SEED + 1, play.values))
 
 
 def _all_default(place: Workplace, ground: Ground) -> Ground:

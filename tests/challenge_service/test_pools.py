@@ -15,13 +15,16 @@ from challenge.v1.challenge_service_pb2 import (
     ListClaimableRequest,
     SetGoalActiveRequest,
 )
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest
 
 from shared.domain.instant import DAY, HOUR, Instant
 from tests.support.event_messages import stat, timestamp
 from tests.support.pool_catalogue import MEMBERS, POOL, SELECT, member, picks, pool_catalogue
+from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
-from tests.support.services import NOW, Game, game
+from tests.support.round_trips import RoundTrips
+from tests.support.services import NOW, Game, ManualClock, challenge_channel, game
 
 TODAY: Instant = NOW - NOW % DAY
 
@@ -154,3 +157,18 @@ def test_a_goal_joins_with_the_first_day_after_its_time(database_url: str) -> No
         assert picks(running) == ["pick-0"]
         running.clock.now = TODAY + DAY
         assert picks(running) == ["pick-0", "pick-1"]
+
+
+def test_a_list_with_pools_is_one_round_trip(database_url: str) -> None:
+    catalogue = pool_catalogue(rerolls=1)
+    with (
+        proxy_to(database_url) as (proxy, url),
+        challenge_channel(url, catalogue, clock=ManualClock(), pool_size=1) as channel,
+    ):
+        stub, request = ChallengeServiceStub(channel), ListChallengesRequest(user_id="player")
+        stub.ListChallenges(request)  # The first call on a connection prepares the statement.
+        round_trips = RoundTrips()
+        proxy.drop_reply(after=round_trips)
+        for calls in range(1, 4):
+            stub.ListChallenges(request)
+            assert round_trips.count == calls
