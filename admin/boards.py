@@ -18,7 +18,7 @@ from admin.terminal import over_text, period_text, say, say_error, time_text
 from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
-from shared.domain.rankings import PLAYERS_MAX
+from shared.domain.leaderboard import PLAYERS_MAX
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database

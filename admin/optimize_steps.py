@@ -19,8 +19,8 @@ from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.instant import Day
+from shared.domain.leaderboard import RankedPage
 from shared.domain.maintenance import IndexWork, TableWork, index_work, table_work
-from shared.domain.rankings import RankedPage
 from shared.domain.scores import RankingKey
 from shared.postgres import database_identity
 from shared.postgres.connection import Connection

@@ -13,9 +13,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from shared.domain.goal import Stat
-from shared.domain.instant import Instant, to_datetime
+from shared.domain.instant import LIFETIME_START, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard
-from shared.domain.periods import LIFETIME_START
 from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import RankingKey
 

@@ -16,10 +16,10 @@ from bench.load import Run
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.tally import Tally, TallyKey, fold
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events.ledger import ledger_key
 from shared.postgres.events.tallies import stat_of
+from shared.postgres.statements import int_array, text_array
 
 _IN_LEDGER = statement("acknowledged_in_ledger")
 _TALLIES = statement("tallies")

@@ -17,17 +17,16 @@ from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import LOGIN, Goal
 from shared.domain.grants import Granting
-from shared.domain.instant import DAY, HOUR, Instant, day_of
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant, day_of
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import Standing, StandingKey, record_of
 from shared.domain.tally import fold
 from shared.operations.events.ledger_partitions import DAYS_AHEAD
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, ledger_partitions, tallies
 from shared.postgres.goals import completions
 from shared.postgres.rewards import outbox
+from shared.postgres.statements import text_array
 from shared.postgres.statistics import histories, standings
 from shared.postgres.transaction import run_transaction
 

@@ -9,8 +9,7 @@ from bench.database import connected
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import LOGIN, Goal
-from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold

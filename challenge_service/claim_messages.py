@@ -10,8 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim

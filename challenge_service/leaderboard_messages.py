@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from challenge.v1 import leaderboard_service_pb2 as rpc
 
-from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.rankings import Ranked
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, Ranked
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.scopes import Scope, ScopeKind
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage

@@ -10,8 +10,7 @@ from challenge_service.paging import period_position, period_token
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import LeaderboardNotFound
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import PLAYERS_MAX, is_in_top, percentile
+from shared.domain.leaderboard import PLAYERS_MAX, Leaderboard, is_in_top, percentile
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.rpc.deadlines import deadline_of

@@ -6,8 +6,7 @@ from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.player_zones import Zones
 from shared.domain.rotation import rotation_at
 from shared.domain.schedules import Schedule

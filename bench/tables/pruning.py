@@ -20,7 +20,7 @@ from bench.workplace import Ground, Workplace, calls_for
 from load_generator.plan import OpenLoop
 from shared.domain.instant import DAY
 from shared.domain.schedules import DAILY
-from shared.postgres.arrays import text_array
+from shared.postgres.statements import text_array
 from shared.runtime.clock import system_clock
 
 OVER_DAYS = 30

@@ -27,7 +27,7 @@ from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import DAY
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
-from shared.postgres.arrays import text_array
+from shared.postgres.statements import text_array
 from shared.runtime.clock import system_clock
 
 YEAR_DAYS = 365

@@ -13,8 +13,7 @@ from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
 from shared.cache.ranking_markers import RankingMarkers, Trusted
 from shared.cache.redis import Argument, Cache, CacheRefused, CacheUnavailable, Script
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import Ranked, RankedPage
+from shared.domain.leaderboard import Leaderboard, Ranked, RankedPage
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 
 PUT_PLAYERS_MAX = 500

@@ -12,8 +12,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant, to_datetime
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period, to_datetime
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed
 from shared.domain.rotation import claim_end

@@ -13,8 +13,7 @@ from weakref import WeakKeyDictionary
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
 from shared.domain.rotation import claim_end

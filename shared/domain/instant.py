@@ -1,4 +1,4 @@
-"""Instants and days as integers.
+"""Instants and days as integers, and periods: the intervals in which something is counted.
 
 Integers compare, add and convert to and from protobuf, Postgres and JSON exactly, and cost nothing on the event path.
 No rule reads a clock: `now` is an argument.
@@ -7,7 +7,7 @@ No rule reads a clock: `now` is an argument.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00:00Z."""
@@ -48,3 +48,18 @@ def to_instant(moment: datetime) -> Instant:
 def to_datetime(instant: Instant) -> datetime:
     """Return the instant as an aware datetime in UTC, for people and logs."""
     return _EPOCH + timedelta(microseconds=instant)
+
+
+LIFETIME_START: Instant = 0
+"""Start of the lifetime's only period: finite, so that it can be part of a key."""
+
+
+class Period(NamedTuple):
+    """The half-open interval [start, end). Its start identifies it within its schedule."""
+
+    start: Instant
+    end: Instant | None
+    """None for the lifetime."""
+
+
+LIFETIME_PERIOD = Period(LIFETIME_START, None)

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from shared.domain.instant import DAY, Instant
-from shared.domain.periods import Period
+from shared.domain.instant import DAY, Instant, Period
 from shared.domain.recurrence import Every, Recurrence
 
 ZONES_MAX = 100

@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 from shared.domain.draws import PeriodDraw, Weighted
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import Schedule
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Counting, Goal, Stat
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures

@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, Instant
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.scopes import EVERYTHING, Scope, scopes_of
 from shared.domain.standings import (

@@ -10,9 +10,10 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
-from shared.domain.instant import Day, Instant, to_date, to_day
-from shared.domain.periods import Period
+from shared.domain.instant import Day, Instant, Period, to_date, to_day
+from shared.domain.spans import SPANS_MAX, Span, Spans
 from shared.domain.time_zones import UTC_ZONE, day_exists, instant_of, local_day
 
 _FIRST_MONDAY: Day = 4
@@ -160,3 +161,21 @@ def every_days(days: int, anchor: Day, *, at: int = 0, zone: str = UTC_ZONE, by_
 def clock_text(minute: int) -> str:
     """Return a minute of the day as clocks show it: `05:00`."""
     return f"{minute // 60:02}:{minute % 60:02}"
+
+
+class Days:
+    """The days of one zone that begin at one minute. Thread-safe, and memoised as periods are."""
+
+    def __init__(self, at: int, zone: str) -> None:
+        self._recurrence = Recurrence(Every.DAY, at, zone)
+        self._spans = Spans(self._span)
+        self._date = lru_cache(SPANS_MAX)(lambda start: local_day(start, zone))
+
+    def at(self, instant: Instant) -> Day:
+        """Return the day of an instant, as the date on which it began."""
+        return self._date(self._spans.at(instant).start)
+
+    def _span(self, instant: Instant) -> Span:
+        day = self._recurrence.period_at(instant)
+        assert day.end is not None  # noqa: S101 - only the lifetime has no end
+        return Span(day.start, day.end, day)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.schedules import Schedule
 
 PAST_PERIODS_MAX = 35

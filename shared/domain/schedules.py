@@ -10,11 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from shared.domain.days import Days
-from shared.domain.instant import DAY, HOUR, Day, Instant
-from shared.domain.periods import LIFETIME_PERIOD, Period
+from shared.domain.instant import DAY, HOUR, LIFETIME_PERIOD, Day, Instant, Period
 from shared.domain.player_zones import PlayerRecurrence, Zones, usual_length
-from shared.domain.recurrence import Every, Recurrence
+from shared.domain.recurrence import Days, Every, Recurrence
 from shared.domain.seasons import Season
 from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Spans
 from shared.domain.time_zones import UTC_ZONE

@@ -6,8 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 
 FOREVER: Instant = 2**62
 """Later than any instant; `-FOREVER` is earlier than any."""

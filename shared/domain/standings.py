@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, Instant
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind, scopes_of
 from shared.domain.tally import SUM_MAX

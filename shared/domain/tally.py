@@ -16,8 +16,7 @@ from typing import NamedTuple
 from shared.domain.calendars import Calendar, Calendars, Place
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Stat
-from shared.domain.instant import Day, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, Day, Instant
 from shared.domain.player_zones import Zones
 from shared.domain.schedules import LIFETIME, Schedule
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import statement, text_array
 
 _MISSING = statement("missing_rights")
 

@@ -12,8 +12,7 @@ from grpc_status import rpc_status
 from shared.domain.claims import RefusalReason
 from shared.domain.goal import RewardType
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
-from shared.domain.instant import SECOND, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, SECOND, Instant
 
 REWARD_TYPES = {kind: rpc.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
 REFUSAL_REASONS = {rpc.RefusalReason.Value(f"REFUSAL_REASON_{reason.name}"): reason for reason in RefusalReason}

@@ -29,8 +29,7 @@ import urllib3
 
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
-from shared.domain.instant import SECOND, Instant, to_datetime, to_instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, SECOND, Instant, to_datetime, to_instant
 from shared.providers.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 

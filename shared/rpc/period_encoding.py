@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from challenge.v1 import challenge_pb2, challenge_service_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.periods import Period
+from shared.domain.instant import Period
 from shared.domain.rotation import claim_end
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.rpc.instants import timestamp_message

@@ -16,7 +16,7 @@ from bench.game import ACTIONS_PER_S, CLAIM_SHARE, EVENTS_PER_S
 from bench.services import ROOT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 
 PROFILES = ROOT / "tests" / "load"
 MIX = PROFILES / "player_mix"

@@ -13,8 +13,7 @@ from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.redis import Cache
 from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.rankings import Ranked, RankedPage
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, Ranked, RankedPage
 from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
 from shared.runtime.telemetry import Telemetry

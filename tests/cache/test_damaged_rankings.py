@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from devstack.valkey import EmbeddedValkey
-from shared.domain.rankings import RankedPage
+from shared.domain.leaderboard import RankedPage
 from shared.domain.scores import Score
 from tests.cache.cached_rankings import IDENTITY, KEYS, PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked
 

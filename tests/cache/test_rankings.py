@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from shared.cache.members import Undecodable, member_of, sort_key_of
 from shared.cache.ranking_builds import BuildLost
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import RankedPage
+from shared.domain.leaderboard import Leaderboard, RankedPage
 from shared.domain.scores import Score
 from shared.domain.tally import SUM_MAX
 from tests.cache.cached_rankings import PERIOD, TOP, CachedRankings, cached_rankings_on, ranked

@@ -9,7 +9,7 @@ import redis
 
 from devstack.valkey import EmbeddedValkey
 from shared.cache.redis import PROBLEMS
-from shared.domain.rankings import RankedPage
+from shared.domain.leaderboard import RankedPage
 from shared.domain.scores import Score
 from tests.cache.cached_rankings import CachedRankings, cached_rankings_on, ranked
 from tests.support.waiting import wait_until

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from shared.domain.instant import DAY, SECOND
-from shared.domain.rankings import PLAYERS_MAX
+from shared.domain.leaderboard import PLAYERS_MAX
 from shared.rpc.request_limits import RequestParser
 from shared.rpc.validation import CHALLENGE_IDS_MAX, SELECTED_MAX
 from tests.support.bad_ids import bad_ids, bad_optional_ids

@@ -18,7 +18,7 @@ from psycopg import sql
 from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 from tests.challenge_service.test_servicer import REQUESTS
 from tests.support.event_messages import login, stat
 from tests.support.leaderboards import ranked_now

@@ -20,8 +20,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.domain.goal import Source, Stat
-from shared.domain.instant import DAY, HOUR, Instant, to_datetime
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant, to_datetime
 from shared.domain.schedules import DAILY, WEEKLY
 from tests.support.event_messages import stat, timestamp
 from tests.support.goals import catalogue_of, goal

@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from challenge_service.__main__ import CONTRACT, LEADERBOARD_CONTRACT, STATISTICS_CONTRACT
 from shared.domain.claims import grant_id
 from shared.domain.events import CompletionKey
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 from tests.support.event_messages import login, stat
 from tests.support.leaderboards import ranked_now
 from tests.support.sample_catalogue import sample_catalogue_with_leaderboards

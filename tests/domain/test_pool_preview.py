@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.instant import DAY, Instant
-from shared.domain.periods import Period
+from shared.domain.instant import DAY, Instant, Period
 from shared.domain.pool_preview import PoolPreview, preview
 from shared.domain.pools import DatedVersion, PoolGoal, PoolInUse, Pools, PoolVersion
 from shared.domain.schedules import DAILY

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Goal
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.instant import DAY, LIFETIME_START, Period
 from shared.domain.progress import (
     Assignment,
     Completion,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.instant import DAY, Instant, to_datetime, to_day, to_instant
-from shared.domain.periods import Period
+from shared.domain.instant import DAY, Instant, Period, to_datetime, to_day, to_instant
 from shared.domain.recurrence import Every, Recurrence, every_days
 from shared.domain.time_zones import zone_names
 

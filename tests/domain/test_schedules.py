@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import spans
-from shared.domain.instant import DAY, HOUR, SECOND, Instant, to_datetime, to_instant
-from shared.domain.periods import LIFETIME_START, Period
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, SECOND, Instant, Period, to_datetime, to_instant
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.rotation import PAST_PERIODS_MAX, claim_end, past_periods, periods_from, rotation_at
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule

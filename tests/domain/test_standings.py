@@ -7,8 +7,7 @@ from copy import deepcopy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.instant import DAY, SECOND
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START, SECOND
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
+from shared.postgres.statements import int_array, nullable_int_array, text_array
 from tests.support.strategies import texts
 
 bigints = st.integers(-(2**63), 2**63 - 1)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from shared.domain.events import CompletionKey, Event
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 from shared.domain.schedules import LIFETIME
 from shared.domain.scopes import ScopeKind
 from shared.domain.standings import CompletionRecord, Standing, StandingKey

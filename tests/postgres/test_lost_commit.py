@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.schedules import DAILY
 from shared.domain.tally import Tally, TallyKey
 from shared.operations.rewards.claim import claim_reward

@@ -13,19 +13,17 @@ from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType, Stat
 from shared.domain.grants import Granting
-from shared.domain.instant import DAY, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Measures, Tally, TallyKey
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, completions, players
 from shared.postgres.goals.assignments import Choice
 from shared.postgres.rewards import outbox
-from shared.postgres.statements import statements
+from shared.postgres.statements import int_array, statements, text_array
 from tests.support.periods import period_of
 from tests.support.strategies import KILLS, STATS
 from tests.support.strategies import tallies as any_tallies

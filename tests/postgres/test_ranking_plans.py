@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.periods import LIFETIME_START
-from shared.domain.rankings import Ranked
+from shared.domain.instant import LIFETIME_START
+from shared.domain.leaderboard import Ranked
 from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.leaderboards.ranking_readers import RankingReader

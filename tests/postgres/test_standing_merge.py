@@ -8,8 +8,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME
 from shared.domain.scopes import ScopeKind
 from shared.domain.standings import Standing, StandingKey

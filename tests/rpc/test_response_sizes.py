@@ -19,8 +19,8 @@ from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.goal import AMOUNT_MAX, Reward, RewardType, Source, Stat
 from shared.domain.instant import SECOND
+from shared.domain.leaderboard import PLAYERS_MAX
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
-from shared.domain.rankings import PLAYERS_MAX
 from shared.domain.scopes import Scope, ScopeKind
 from shared.domain.standings import Standing
 from shared.domain.statistics import TREND_DAYS_MAX, PlayerStatistics, login_statistics

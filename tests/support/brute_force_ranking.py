@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import Ranked, RankedPage
+from shared.domain.leaderboard import Leaderboard, Ranked, RankedPage
 
 
 class Scored(NamedTuple):

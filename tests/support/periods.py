@@ -6,8 +6,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from functools import lru_cache
 
-from shared.domain.instant import DAY, Instant
-from shared.domain.periods import Period
+from shared.domain.instant import DAY, Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import Schedule

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.events import Event
 from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Counting, Goal, Reward, RewardType, Source, Stat
-from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
-from shared.domain.periods import Period
+from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant, Period
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY, Schedule
 from shared.domain.standings import Standing

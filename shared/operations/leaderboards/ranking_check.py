@@ -12,8 +12,7 @@ from shared.cache.ranking_cache import RankingCache
 from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import PLAYERS_MAX, RankedPage
+from shared.domain.leaderboard import PLAYERS_MAX, Leaderboard, RankedPage
 from shared.domain.scores import RankingKey, Score
 from shared.operations.leaderboards.ranking_sync import SYNC_INTERVAL_S, CatalogueInUse
 from shared.operations.leaderboards.score_pages import PAGE_ROWS, score_pages

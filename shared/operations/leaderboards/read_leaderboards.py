@@ -10,10 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared.domain.errors import LeaderboardPeriodNotFound, RankingUnavailable
-from shared.domain.instant import DAY, Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.periods import Period
-from shared.domain.rankings import LeaderboardReader, Ranked, RankedPage
+from shared.domain.instant import DAY, Instant, Period
+from shared.domain.leaderboard import Leaderboard, LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader

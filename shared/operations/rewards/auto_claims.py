@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
-from shared.domain.instant import DAY, Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.rotation import claim_end, past_periods
 from shared.domain.schedules import LIFETIME, Schedule

@@ -7,8 +7,7 @@ from shared.domain.claim_periods import PeriodStatus, claimable_period, past_sta
 from shared.domain.claims import check_claimable
 from shared.domain.errors import GoalNotCompleted
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.progress import PlayerView, goal_status
 from shared.domain.rotation import past_periods
 from shared.postgres.connection import Connection

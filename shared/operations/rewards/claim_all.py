@@ -12,8 +12,7 @@ from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal, Reward
 from shared.domain.grants import NO_ROUTES, Granting, Routes
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.standings import record_of
 from shared.operations.rewards.claim import is_stored
 from shared.operations.rewards.completed_goals import read_player_periods

@@ -9,8 +9,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus, past_status
 from shared.domain.current_periods import current_periods
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant
-from shared.domain.periods import Period
+from shared.domain.instant import Instant, Period
 from shared.domain.progress import PlayerView, goal_status
 from shared.domain.rotation import past_periods
 from shared.domain.schedules import LIFETIME, Schedule

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import is_claimable
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START, Instant
 from shared.operations.rewards.completed_goals import PlayerPeriods, read_past, read_player
 from shared.postgres.database import Database
 

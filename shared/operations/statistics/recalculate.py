@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.schedules import LIFETIME
 from shared.domain.scopes import Scope, ScopeKind

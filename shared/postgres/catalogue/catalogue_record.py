@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from shared.domain.identity import GoalIdentity
 from shared.domain.instant import Instant
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import statement, text_array
 
 _INSERT_IDENTITIES = statement("insert_goal_identities")
 _READ_IDENTITIES = statement("read_goal_identities")

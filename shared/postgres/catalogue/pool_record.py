@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from shared.domain.instant import Instant
 from shared.domain.pools import DatedVersion, PoolGoal, PoolVersion
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_pool_versions")
 _READ_SECRET = statement("read_draw_secret")

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from shared.domain.instant import Instant
 from shared.domain.seasons import Season, SeasonRun
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _INSERT = statement("insert_season_runs")
 _READ = statement("read_season_runs")

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, to_date
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection, Execution
 from shared.postgres.events.tallies import stat_of
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")
 _FIRST_DAY = statement("first_ledger_day")

@@ -12,9 +12,8 @@ from shared.domain.instant import Day, Instant
 from shared.domain.scores import TallyState
 from shared.domain.statistics import Stretch
 from shared.domain.tally import Measures, Tally, TallyKey
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _MERGE = statement("merge_tallies")
 _LOCK = statement("lock_tally")

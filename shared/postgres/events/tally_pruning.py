@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 from shared.postgres.statistics.challenge_reports import goal_columns
 
 _LOCK = statement("lock_tally_pruning")

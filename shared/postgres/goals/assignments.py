@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _READ_CHOICES = statement("read_choices")
 _READ_INACTIVE_SINCE = statement("read_inactive_since")

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_completion_retention")
 _FIRST_OPEN = statement("first_open_period_of_points")

@@ -11,9 +11,8 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion
 from shared.domain.standings import CompletionRecord
-from shared.postgres.arrays import filled, int_array, nullable_int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _INSERT = statement("insert_completions")
 _READ_OF_GOALS = statement("read_completions_of_goals")

@@ -7,14 +7,13 @@ from typing import Any
 
 from shared.domain.current_periods import CurrentPeriods, Range
 from shared.domain.goal import Goal
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import LIFETIME_START
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
-from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.goals.player_zones import zones_of
 from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
-from shared.postgres.statements import statement
+from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player_goals")
 _LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)

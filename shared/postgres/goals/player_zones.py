@@ -7,9 +7,8 @@ from zlib import crc32
 
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _HOLD_OFF = statement("hold_off_first_zones")
 _AWAIT = statement("await_first_events")

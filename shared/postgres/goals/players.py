@@ -13,11 +13,10 @@ from shared.domain.instant import Instant
 from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.tally import Measures
-from shared.postgres.arrays import filled, int_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
-from shared.postgres.statements import statement
+from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")

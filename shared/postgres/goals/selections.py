@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.domain.instant import Instant
-from shared.domain.periods import LIFETIME_START
-from shared.postgres.arrays import int_array, text_array
+from shared.domain.instant import LIFETIME_START, Instant
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_selection")
 _STORE = statement("store_selection")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _INSERT = statement("insert_journal_entry")
 _READ = statement("read_journal")

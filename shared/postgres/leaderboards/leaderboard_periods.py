@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from shared.domain.identity import LeaderboardIdentity
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, nullable_int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _UPSERT = statement("upsert_leaderboards")
 _READ_IDENTITIES = statement("read_leaderboard_identities")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard
-from shared.domain.rankings import Ranked, RankedPage
-from shared.postgres.arrays import text_array
+from shared.domain.leaderboard import Leaderboard, Ranked, RankedPage
 from shared.postgres.connection import Connection
-from shared.postgres.statements import Statement, statement
+from shared.postgres.statements import Statement, statement, text_array
 
 _RANKING_FROM = statement("read_ranking_from")
 _RANKING_OF_PLAYERS = statement("read_ranking_of_players")

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.scores import RankingKey, Score
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import statement, text_array
 
 _EPOCHS = statement("board_epochs")
 _OPEN_RANKINGS = statement("open_rankings")

@@ -10,11 +10,10 @@ import psycopg
 
 from shared.domain.instant import Day
 from shared.domain.maintenance import TableActivity
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
 from shared.postgres.schema import ADVISORY_LOCK, BEHIND_POOLER, is_behind_pooler
 from shared.postgres.session_options import connect_arguments
-from shared.postgres.statements import statement
+from shared.postgres.statements import statement, text_array
 
 _T = TypeVar("_T")
 

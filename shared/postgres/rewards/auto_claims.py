@@ -8,9 +8,8 @@ from zlib import crc32
 
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _LOCK = statement("lock_auto_claims")
 _READ_NEVER_CLAIMED = statement("read_never_claimed")

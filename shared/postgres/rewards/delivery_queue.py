@@ -9,9 +9,8 @@ from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import FINAL, Delivery, Settlement
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _LEASE = statement("lease_grants")
 _TAKE_STALE = statement("take_stale_grants")

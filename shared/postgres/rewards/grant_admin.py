@@ -12,9 +12,8 @@ from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
 from shared.domain.grant_changes import Act, GrantStatus
 from shared.domain.instant import Instant
-from shared.postgres.arrays import text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import statement, text_array
 
 _LIST = statement("list_grants")
 _FIND = statement("find_grant")

@@ -13,10 +13,9 @@ from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import NO_PROVIDER, Granting
-from shared.postgres.arrays import int_array, nullable_text_array, text_array
 from shared.postgres.connection import Connection
 from shared.postgres.sqlstates import violated_constraint
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_text_array, statement, text_array
 
 _STORE = statement("store_claims")
 _FIND = statement("find_claim")

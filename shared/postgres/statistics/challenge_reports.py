@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from shared.domain.goal import Counting, Goal
 from shared.domain.instant import Instant
-from shared.postgres.arrays import int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_challenge_count")
 _LAST = statement("last_challenge_count")

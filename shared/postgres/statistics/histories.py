@@ -9,9 +9,8 @@ from typing import Any
 
 from shared.domain.recalculation import Adjustment, CarriedForward, CompletedGoal, History
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
-from shared.postgres.arrays import filled, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import filled, statement, text_array
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
 _READ = statement("read_histories")

@@ -13,7 +13,6 @@ from shared.domain.progress import Assignment, TallyView
 from shared.domain.scopes import Scope
 from shared.domain.standings import Standing
 from shared.domain.statistics import Stretch, TrendDay
-from shared.postgres.arrays import filled
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
 from shared.postgres.goals import selections
@@ -26,7 +25,7 @@ from shared.postgres.goals.players import (
     tally_ranges,
 )
 from shared.postgres.goals.selections import SelectionKey
-from shared.postgres.statements import statement
+from shared.postgres.statements import filled, statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
 _READ = statement("read_player_statistics")

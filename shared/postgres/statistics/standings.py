@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from shared.domain.scopes import ScopeKind
 from shared.domain.standings import Standing, StandingKey
-from shared.postgres.arrays import int_array, nullable_int_array, text_array
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _MERGE = statement("merge_standings")
 _STORE = statement("store_standings")

@@ -8,8 +8,7 @@ import pytest
 
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Counting, Source, Stat
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.progress import GoalState
 from shared.operations.events.flush import Flush
 from shared.operations.goals.view_player import view_player

@@ -18,9 +18,8 @@ from shared.domain.claims import Claim
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, ActRefused, refunded, retried
-from shared.domain.instant import DAY, Instant
+from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.leaderboard import LeaderboardMeasure
-from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.scopes import ScopeKind
 from shared.domain.standings import StandingKey

@@ -6,8 +6,7 @@ import pytest
 
 from shared.domain.events import CompletionKey, Event, Verdict
 from shared.domain.goal import Source, Stat
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.progress import GoalState
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

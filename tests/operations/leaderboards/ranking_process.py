@@ -9,8 +9,7 @@ from itertools import chain
 
 from shared.domain.events import Event
 from shared.domain.instant import DAY
-from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.rankings import RankedPage
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, RankedPage
 from shared.domain.schedules import DAILY
 from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import Score

@@ -9,10 +9,8 @@ import pytest
 
 from shared.domain.events import Event
 from shared.domain.goal import LOGIN
-from shared.domain.instant import HOUR, SECOND, Instant
-from shared.domain.leaderboard import LeaderboardMeasure
-from shared.domain.periods import LIFETIME_START
-from shared.domain.rankings import RankedPage
+from shared.domain.instant import HOUR, LIFETIME_START, SECOND, Instant
+from shared.domain.leaderboard import LeaderboardMeasure, RankedPage
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
-from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.rankings import LeaderboardReader, RankedPage
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, LeaderboardReader, RankedPage
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import Standing, StandingKey

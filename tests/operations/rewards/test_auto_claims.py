@@ -19,8 +19,7 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import ClaimMode, Goal, RewardType, Source, Stat
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.grants import Granting
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active

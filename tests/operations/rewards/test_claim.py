@@ -16,8 +16,7 @@ from shared.domain.errors import (
     RequestIdReused,
 )
 from shared.domain.events import CompletionKey, Event
-from shared.domain.instant import DAY
-from shared.domain.periods import LIFETIME_START
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.progress import GoalState
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.rewards.claim import claim_reward

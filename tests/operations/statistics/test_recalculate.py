@@ -10,9 +10,8 @@ import pytest
 from admin.__main__ import main
 from shared.catalogue.loader import load
 from shared.domain.events import Event
-from shared.domain.instant import DAY
+from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.periods import LIFETIME_START
 from shared.domain.recalculation import Drift
 from shared.domain.schedules import LIFETIME, WEEKLY
 from shared.domain.scopes import EVERYTHING, ScopeKind

@@ -11,9 +11,8 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim
 from shared.domain.events import Event
 from shared.domain.grant_changes import Act, refunded
-from shared.domain.instant import DAY, HOUR
+from shared.domain.instant import DAY, HOUR, LIFETIME_START
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.periods import LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY
 from shared.domain.scopes import EVERYTHING, ScopeKind
 from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, claim_parts, completion_parts
