@@ -37,6 +37,7 @@ from bench.tables.players import measure_players
 from bench.tables.pools import measure_pools
 from bench.tables.pruning import measure_pruning
 from bench.tables.schedules import measure_schedules
+from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
@@ -49,6 +50,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "boundary": measure_boundary,
     "pruning": measure_pruning,
     "pools": measure_pools,
+    "selections": measure_selections,
     "events": measure_events,
     "batches": measure_batches,
     "board_upkeep": measure_board_upkeep,
@@ -62,7 +64,18 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "soak": measure_soak,
 }
 ONLY_FULL = frozenset(
-    {"list_sizes", "claimable", "schedules", "boundary", "pruning", "pools", "board_upkeep", "delivery", "mix"}
+    {
+        "list_sizes",
+        "claimable",
+        "schedules",
+        "boundary",
+        "pruning",
+        "pools",
+        "selections",
+        "board_upkeep",
+        "delivery",
+        "mix",
+    }
 )
 """Tables that do not fit into two minutes."""
 ONLY_BY_NAME = frozenset({"soak"})

@@ -30,8 +30,11 @@ EVENTS_PER_S = 500
 
 INITIALIZE_SHARE = 0.10
 SET_ACTIVE_SHARE = 0.15
+SELECT_RANDOM_SHARE = 0.05
 CLAIM_SHARE = 0.05
 """Share of actions that list and then claim."""
+SELECTED = 5
+"""Number of goals that a random selection asks for."""
 ACTIVE_ONLY_SHARE = 0.5
 """Share of the other lists."""
 
@@ -45,6 +48,7 @@ class Kind(IntEnum):
 
     INITIALIZE = 0
     SET_ACTIVE = auto()
+    SELECT_RANDOM = auto()
     LIST = auto()
     LIST_ACTIVE = auto()
     CLAIM = auto()
@@ -54,6 +58,7 @@ class Kind(IntEnum):
 NAMES = {
     Kind.INITIALIZE: "InitializePlayer, returning",
     Kind.SET_ACTIVE: "SetGoalActive",
+    Kind.SELECT_RANDOM: "SelectRandomGoals",
     Kind.LIST: "ListChallenges",
     Kind.LIST_ACTIVE: "ListChallenges, active only",
     Kind.CLAIM: "ClaimReward",
@@ -64,6 +69,7 @@ _CHALLENGES, _EVENTS = 0, 1
 METHODS: Sequence[tuple[int, str]] = [
     (_CHALLENGES, "challenge.v1.ChallengeService/InitializePlayer"),
     (_CHALLENGES, "challenge.v1.ChallengeService/SetGoalActive"),
+    (_CHALLENGES, "challenge.v1.ChallengeService/SelectRandomGoals"),
     (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
     (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
     (_CHALLENGES, "challenge.v1.ChallengeService/ClaimReward"),
@@ -117,7 +123,9 @@ class Mix:
             return Asked(Kind.INITIALIZE, rpc.InitializePlayerRequest(user_id=player).SerializeToString())
         if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE:
             return Asked(Kind.SET_ACTIVE, self._choice(player))
-        if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + CLAIM_SHARE:
+        if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + SELECT_RANDOM_SHARE:
+            return Asked(Kind.SELECT_RANDOM, self._draw(player))
+        if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + SELECT_RANDOM_SHARE + CLAIM_SHARE:
             self._thinking.append((self._player_calls + THINKING_CALLS, self._claim(player)))
         elif self._chance.random() < ACTIVE_ONLY_SHARE:
             return Asked(
@@ -129,6 +137,16 @@ class Mix:
         goal = self._chance.choice(self._choices)
         return rpc.SetGoalActiveRequest(
             user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, active=self._chance.random() < 0.5
+        ).SerializeToString()
+
+    def _draw(self, player: str) -> bytes:
+        goal = self._chance.choice(self._choices)
+        return rpc.SelectRandomGoalsRequest(
+            user_id=player,
+            challenge_id=goal.challenge_id,
+            count=SELECTED,
+            replace=True,
+            request_id=f"{self._player_calls}",
         ).SerializeToString()
 
     def _claim(self, player: str) -> bytes:

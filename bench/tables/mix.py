@@ -34,8 +34,8 @@ def measure_mix(place: Workplace) -> Table:
         "New players, then players and events together",
         f"{new.measured_s:g} s of {NEW_PLAYERS.rate:g} new players/s; then {stretch.measured_s:g} s of {ACTIONS_PER_S} "
         f"actions/s of {place.terms.players:,} players with history (10 % initialize, 15 % set a goal active or not, "
-        f"5 % list and then claim, 70 % list, half of these only active goals) and {EVENTS_PER_S} events/s (a fifth "
-        "logins). Both services on one core.",
+        "5 % select goals at random, 5 % list and then claim, 65 % list, half of these only active goals) and "
+        f"{EVENTS_PER_S} events/s (a fifth logins). Both services on one core.",
     )
     with game_begun(place) as game:
         place.say(f"mix: new players for {new.measured_s:g} s")

@@ -78,7 +78,6 @@ def switches_to(
 
 def can_be_replaced(goal: Goal, player: Circumstances, catalogue: Catalogue) -> bool:
     """Return True if a selection that replaces deactivates the goal unless it is selected again."""
-    if goal.default_assigned or goal.id in player.rewarding:
+    if goal.default_assigned or goal.id in player.rewarding or not is_already_set(goal, True, player.view):
         return False
-    status = goal_status(goal, player.view, catalogue)
-    return status.active and status.state is not GoalState.COMPLETED
+    return goal_status(goal, player.view, catalogue).state is not GoalState.COMPLETED

@@ -20,7 +20,7 @@ from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
-from shared.postgres.goals import assignments, completions, players
+from shared.postgres.goals import assignments, completions, player_goals, players
 
 
 def switch_goals(
@@ -55,7 +55,12 @@ def switch_goals(
     # No event or other switch of these goals comes between read and write.
     for stat in sorted({goal.stat for goal in goals}):
         tallies.lock(connection, user_id, stat)
-    player = player._replace(view=players.read(connection, user_id, current).view)
+    if is_limited(challenge, planned.on):
+        view = players.read(connection, user_id, current).view
+    else:
+        required = [catalogue.goals[other] for goal in goals for other in goal.requires]
+        view = player_goals.read(connection, user_id, {each.id: each for each in (*goals, *required)}.values(), current)
+    player = player._replace(view=view)
     needed = Switches(
         tuple(goal for goal in planned.on if not is_already_set(goal, True, player.view)),
         # What an event has completed in the meantime has a reward to claim.
