@@ -97,6 +97,7 @@ SCANS = {
     "store_selection": {"selection_pkey"},
     "find_selection_result": {"selection_pkey"},
     "read_selections": {"selection_pkey"},
+    "read_selections_of_players": {"selection_pkey"},
     "prune_tallies": {"tally_pkey", "assignment_pkey", "standing_pkey", "started_challenge_pkey"},
     "count_challenges": {
         "tally_pkey",

@@ -43,7 +43,8 @@ def selected_crossings(
         for crossing in of_pools
     ]
     unique = set(keys)
-    stored = selections.read(connection, unique)
+    starts = {key.period_start for key in unique}
+    stored = selections.read_of_players(connection, {key.user_id for key in unique}, min(starts), max(starts))
     selected = {
         key: pools.selection(
             pools.by_challenge[key.challenge_id],

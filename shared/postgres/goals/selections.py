@@ -14,6 +14,7 @@ _STORE = statement("store_selection")
 _FIND_RESULT = statement("find_selection_result")
 _PRUNE = statement("prune_selections")
 _READ = statement("read_selections")
+_READ_OF_PLAYERS = statement("read_selections_of_players")
 
 
 class SelectionKey(NamedTuple):
@@ -76,6 +77,14 @@ def read(connection: Connection, keys: Collection[SelectionKey]) -> dict[Selecti
         text_array([key.challenge_id for key in found]),
         int_array([key.period_start for key in found]),
     )
+    return {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in rows}
+
+
+def read_of_players(
+    connection: Connection, user_ids: Collection[str], first: Instant, last: Instant
+) -> dict[SelectionKey, tuple[str, ...]]:
+    """Return the goals of players' selections in periods that begin from `first` to `last`, without computed ones."""
+    rows = _READ_OF_PLAYERS.rows(connection, text_array(sorted(user_ids)), first, last)
     return {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in rows}
 
 

@@ -16,9 +16,24 @@ UPDATE selection SET
     results = (ARRAY[$7::bytea] || results)[1:16]
 WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 
+-- name: read_selections_of_players
+-- Return the goals of these players' selections in periods that begin between two instants, without those that are
+-- computed. The flush asks for the players whose goals were crossed, one probe each, and locks nothing: who changes a
+-- selection holds the tallies of the goals.
+-- $1 user_ids, $2 first_start, $3 last_start
+SELECT user_id, challenge_id, microseconds(period_start), goal_ids
+FROM unnest($1::text[]) AS wanted (player_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM selection
+    WHERE user_id = player_id
+        AND period_start >= instant($2)
+        AND period_start <= instant($3)
+        AND goal_ids IS NOT NULL
+    OFFSET 0
+) AS selection;
+
 -- name: read_selections
--- Return the goals of these selections, without those that are computed. The flush asks for the pools whose goals were
--- crossed, and locks nothing: who changes a selection holds the tallies of the goals.
+-- Return the goals of these selections, without those that are computed.
 -- $1 user_ids, $2 challenge_ids, $3 period_starts
 SELECT wanted.user_id, wanted.challenge_id, microseconds(selection.period_start), selection.goal_ids
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (user_id, challenge_id, start)
