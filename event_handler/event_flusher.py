@@ -45,14 +45,14 @@ class EventFlusher:
         # Flushes run in several threads, and none minds an old number.
         self._flushes_without_duplicates = EXPECT_UNSEEN_AFTER
 
-    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
-        """Commit events that `judged_by` has accepted, and return one outcome per event; None where it is unknown.
+    def flush(self, accepted_by: Catalogue, events: Sequence[Event], deadline: float) -> Sequence[Outcome | None]:
+        """Commit events that `accepted_by` has accepted, and return one outcome per event; None where it is unknown.
 
         `deadline` is in monotonic seconds. Raises as `Flush.run` does.
         """
         flush = Flush(
             self._database,
-            judged_by,
+            accepted_by,
             deadline,
             keep_content=self._keep_content,
             routes=self._routes,
@@ -68,12 +68,12 @@ class EventFlusher:
         finally:
             # Parts of a batch may be committed even if the rest of it failed.
             self._telemetry.split(flush.splits)
-            self._hand_on_scores(judged_by, flush)
+            self._hand_on_scores(accepted_by, flush)
         self._flushes_without_duplicates = 0 if flush.duplicates_found else self._flushes_without_duplicates + 1
         self._telemetry.flushed(outcomes, time.monotonic() - started)
         return outcomes
 
-    def _hand_on_scores(self, judged_by: Catalogue, flush: Flush) -> None:
+    def _hand_on_scores(self, accepted_by: Catalogue, flush: Flush) -> None:
         if self._scores is not None:
             for changes in flush.score_changes:
-                self._scores.submit(judged_by, changes)
+                self._scores.submit(accepted_by, changes)

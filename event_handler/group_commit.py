@@ -49,11 +49,11 @@ Returns one outcome per event, in order; None where it is unknown."""
 class Submission:
     """Events that wait for their commit, and the thread that waits with them."""
 
-    __slots__ = ("_answer", "_done", "deadline", "events", "judged_by")
+    __slots__ = ("_answer", "_done", "accepted_by", "deadline", "events")
 
-    def __init__(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> None:
-        """`judged_by` is the catalogue that has accepted the events; `deadline` is in monotonic seconds."""
-        self.judged_by = judged_by
+    def __init__(self, accepted_by: Catalogue, events: Sequence[Event], deadline: float) -> None:
+        """`accepted_by` is the catalogue that has accepted the events; `deadline` is in monotonic seconds."""
+        self.accepted_by = accepted_by
         self.events = events
         self.deadline = deadline
         self._answer: Sequence[Outcome] | ChallengeError = ()
@@ -84,26 +84,28 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
     """The buffer of the event handler and the thread that commits it."""
 
     def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
+        """`buffer_events_max` bounds the number of events that wait or are being committed."""
         super().__init__(
             "writer",
             size_max=buffer_events_max,
             batch_size_max=FLUSH_EVENTS_MAX,
-            group_of=attrgetter("judged_by"),
+            # One flush commits events under one catalogue.
+            group_of=attrgetter("accepted_by"),
         )
         self._flush = flush
 
     def submit(
-        self, judged_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
+        self, accepted_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
     ) -> Submission:
         """Buffer events to be committed by `deadline`, in monotonic seconds, and return the submission to wait for.
 
-        `judged_by` is the catalogue that has accepted the events. Raise `ShuttingDown` after `close`, and `Overloaded`
+        `accepted_by` is the catalogue that has accepted them. Raise `ShuttingDown` after `close`, and `Overloaded`
         if the events do not fit; a patient caller waits for room until the deadline. Raise `DeadlineExceeded` if no
         time is left.
         """
         if deadline - time.monotonic() < REMAINING_MIN_S:
             raise DeadlineExceeded("there is no time left to commit the events")
-        submission = Submission(judged_by, events, deadline)
+        submission = Submission(accepted_by, events, deadline)
         if not self._put(submission, len(events), wait_until=deadline if patient else None):
             raise ShuttingDown if self._closing else Overloaded("the event buffer is full")
         return submission
@@ -119,6 +121,7 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
         ]
 
     def _written(self, batch: list[Submission], result: list[Answer]) -> None:
+        """Wake the callers of a batch with their answers, one per submission."""
         for submission, answer in zip(batch, result, strict=True):
             submission.answer(answer)
 
@@ -128,7 +131,7 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
         latest = max(submission.deadline for submission in batch)
         deadline = min(max(latest, now + FLUSH_DEADLINE_MIN_S), now + FLUSH_DEADLINE_MAX_S)
         try:
-            outcomes = self._flush(batch[0].judged_by, events, deadline)
+            outcomes = self._flush(batch[0].accepted_by, events, deadline)
         except ChallengeError as error:
             return [error] * len(batch)
         except Exception:

@@ -34,9 +34,9 @@ class ScoreWriter(BatchingWriter[Changed, None]):
         self.left_to_the_journal = 0
         """Flushes whose scores are left for the repair from the journal."""
 
-    def submit(self, judged_by: Catalogue, changes: ScoreChanges) -> None:
-        """Have committed scores written. Never waits."""
-        if not self._put((judged_by, changes, self._boards.database_key)):
+    def submit(self, catalogue: Catalogue, changes: ScoreChanges) -> None:
+        """Have the scores that a flush under this catalogue has committed written to Redis. Never waits."""
+        if not self._put((catalogue, changes, self._boards.database_key)):
             self.left_to_the_journal += 1
 
     def _write(self, batch: list[Changed]) -> None:

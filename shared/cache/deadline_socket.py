@@ -1,4 +1,4 @@
-"""Sockets with a deadline over everything that one question to Redis reads and writes.
+"""Sockets with one deadline for everything that one use of Redis reads and writes.
 
 The timeout of redis-py begins again with each received byte, so a server that trickles could hold a thread for hours.
 """
@@ -28,7 +28,10 @@ def bounded(until: float) -> Iterator[None]:
 
 
 def _remaining_s(otherwise: float | None) -> float | None:
-    """Return the seconds left to this thread. Raise `TimeoutError` if there are none."""
+    """Return the seconds until this thread's deadline, or `otherwise` if it has none.
+
+    Raise `TimeoutError` if the deadline has passed.
+    """
     until = getattr(_deadline, "until", None)
     if until is None:
         return otherwise
@@ -72,14 +75,15 @@ class DeadlineSocket:
 
 
 class _WithDeadline:
-    """The part of a connection class that opens sockets."""
+    """A mixin for redis-py's connection classes: connecting, and the socket, respect the thread's deadline."""
 
     socket_connect_timeout: float | None
     socket_timeout: float | None
 
     def _connect(self) -> DeadlineSocket:
+        """Return a connected socket. redis-py calls this for each new connection."""
         usual = self.socket_connect_timeout, self.socket_timeout
-        # The second bounds the handshake of TLS.
+        # redis-py applies the first to connecting and the second to the TLS handshake.
         self.socket_connect_timeout, self.socket_timeout = map(_remaining_s, usual)
         try:
             return DeadlineSocket(super()._connect())  # type: ignore[misc]

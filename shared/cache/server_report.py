@@ -11,6 +11,7 @@ class CacheReport(NamedTuple):
     """Statistics of the whole server, including other users of it, since its start."""
 
     hits: int
+    """Reads of keys that existed."""
     misses: int
     """Reads of keys that did not exist."""
     evicted: int
@@ -19,7 +20,7 @@ class CacheReport(NamedTuple):
     limit_bytes: int
     """Memory limit; 0 if there is none."""
     policy: str
-    """Which keys are evicted when memory runs out."""
+    """Eviction policy, such as `allkeys-lru`: decides which keys are evicted when memory runs out."""
     up_s: int
     """Seconds since the server started."""
 

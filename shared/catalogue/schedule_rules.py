@@ -12,7 +12,7 @@ from shared.catalogue.schedule_building import PERIODS
 from shared.catalogue.time_fields import PLAYER_ZONE
 from shared.catalogue.unique import shown, unique
 from shared.domain.goal import Counting, Source
-from shared.domain.instant import DAY
+from shared.domain.instant import DAY, Instant
 from shared.domain.recurrence import Every
 from shared.domain.rotation import PAST_PERIODS_MAX
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT
@@ -121,18 +121,18 @@ def claim_graces_span_few_periods(draft: CatalogueDraft) -> Iterator[Problem]:
 
 
 def claim_graces_span_few_season_runs(draft: CatalogueDraft) -> Iterator[Problem]:
-    """Yield seasons with more short runs within a claim grace than periods that can be claimed.
+    """Yield the seasons of which more periods may end within one claim grace than can be claimed.
 
-    A run is a period, or is divided into periods of which two may be cut off.
+    A run is one period, or is divided into periods, of which the first and the last may be cut short.
     """
-    runs: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    runs: dict[str, list[tuple[Instant, Instant]]] = defaultdict(list)
     for run in draft.season_runs:
         if run.id is not None and run.starts is not None and run.ends is not None:
             runs[run.id].append((run.ends, run.starts))
     for schedule in draft.schedules:
         of_season = sorted(runs.get(schedule.season.text, ())) if schedule.season is not None else []
         days = schedule.claim_grace_days or CLAIM_GRACE_DEFAULT // DAY
-        most = max((_periods_within(of_season, end, days, schedule) for end, _ in of_season), default=0)
+        most = max((_periods_ended_within(days, end, of_season, schedule) for end, _ in of_season), default=0)
         if most > PAST_PERIODS_MAX and schedule.season is not None:
             yield schedule.season.place.problem(
                 f"{most} of its periods end within the claim grace of {days} days, and the last {PAST_PERIODS_MAX} can "
@@ -140,10 +140,13 @@ def claim_graces_span_few_season_runs(draft: CatalogueDraft) -> Iterator[Problem
             )
 
 
-def _periods_within(runs: Sequence[tuple[int, int]], until: int, grace_days: int, schedule: ScheduleDraft) -> int:
-    """Return the maximum number of periods that end within the claim grace before the end of a run.
+def _periods_ended_within(
+    grace_days: int, until: Instant, runs: Sequence[tuple[Instant, Instant]], schedule: ScheduleDraft
+) -> int:
+    """Return the maximum number of periods that end in the `grace_days` days before `until`, the end of a run.
 
-    Periods of one run are left to another rule.
+    `runs` are the season's runs, each with its end first and its start second. If only one of them ends in these days,
+    it counts as one period: `claim_graces_span_few_periods` bounds the periods of a single run.
     """
     since = until - grace_days * DAY
     within = [(max(start, since), end) for end, start in runs if since < end <= until]

@@ -42,11 +42,14 @@ def _problem(run: SeasonRun, new_end: Instant | None, now: Instant) -> str | Non
     return None
 
 
-def short_claim_graces(catalogue: Catalogue, horizon: Instant) -> Iterator[Problem]:
-    """Yield a warning for each schedule whose rewards cannot be claimed for as long as its events are accepted."""
+def short_claim_graces(catalogue: Catalogue, accepted_age: Instant) -> Iterator[Problem]:
+    """Yield a warning for each schedule whose claim grace is shorter than the time for which events are accepted.
+
+    `accepted_age` is the maximum age of accepted events in microseconds.
+    """
     for schedule in catalogue.schedules:
-        if schedule.claim_grace < horizon + CLAIM_MARGIN:
-            days = -(-(horizon + CLAIM_MARGIN) // DAY)
+        if schedule.claim_grace < accepted_age + CLAIM_MARGIN:
+            days = -(-(accepted_age + CLAIM_MARGIN) // DAY)
             yield Problem(
                 f"schedule {schedule.id!a}",
                 f"claim_grace is shorter than the accepted age of events: give it {days} days, so that what late "

@@ -41,16 +41,16 @@ NO_ZONES: Zones = ()
 
 
 class ZoneRefused(NamedTuple):
-    """The refusal of another zone."""
+    """The reason why a player may not change the time zone now."""
 
     until: Instant | None
-    """When the player may name another zone; None if never again."""
+    """When the player may name another zone; None if `ZONES_MAX` is reached, so never again."""
 
 
 def with_zone(zones: Zones, zone: str, now: Instant, interval: Instant = ZONE_CHANGE_INTERVAL) -> Zones | ZoneRefused:
-    """Return the zones of a player who names a zone now; the same if it is the one named last.
+    """Return the zones of a player after naming a zone now, or the refusal; the same zones if it was the last named.
 
-    The first zone may be named at any time, another one `interval` after the last.
+    The first zone may be named at any time, another one `interval` microseconds after the last.
     """
     if zones and zones[-1].zone == zone:
         return zones
@@ -76,7 +76,7 @@ class _Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class PlayerRecurrence:
-    """A recurrence by the days of one player."""
+    """A recurrence whose days begin at midnight, or another time of day, in the zones of one player."""
 
     of_all: Recurrence
     """The recurrence of players who have named no zone."""
@@ -163,10 +163,10 @@ def _next_boundary(recurrence: Recurrence, instant: Instant) -> Instant:
 
 
 def usual_length(recurrence: Recurrence) -> Instant:
-    """Return the usual length of a period by days or weeks."""
+    """Return the usual length in microseconds of a period of days or weeks, without changes to and from summer time."""
     return {Every.DAY: 1, Every.WEEK: 7}.get(recurrence.every, recurrence.days) * DAY
 
 
 def _half_length(recurrence: Recurrence) -> Instant:
-    """Return half the usual length of a period."""
+    """Return half the usual length of a period, in microseconds."""
     return usual_length(recurrence) // 2

@@ -28,17 +28,18 @@ class Content(NamedTuple):
 
 
 class Refresh(NamedTuple):
-    """The last refresh."""
+    """A finished refresh."""
 
     fresh_at: Instant
     """When it started; everything committed before is in the ranking."""
     content: Content
+    """The summary of what it read, from just before it started."""
     duration: Instant
     """In microseconds."""
 
 
 def is_due(now: Instant, content: Content, last: Refresh | None) -> bool:
-    """Return True if a refresh is due now. The first one always is."""
+    """Return True if a refresh is due now, `last` being the last one. The first one always is."""
     if last is None:
         return True
     age = now - last.fresh_at

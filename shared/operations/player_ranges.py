@@ -1,4 +1,4 @@
-"""Work on all players, range by range, at a bounded rate."""
+"""Work on all players in ranges of their ids, at a bounded rate."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 REST_FACTOR = 4
-"""Rest after each range, at least as a multiple of its duration, in which calls have the core to themselves."""
+"""Minimum rest after each range, as a multiple of the time it took. Meanwhile calls have the core to themselves."""
 REST_MAX_S = 5.0
-"""A transaction that is idle for much longer would be ended by the server."""
+"""Maximum rest in seconds after each range. A transaction that is idle for much longer would be ended by the server."""
 
 
 class Visited(NamedTuple):
@@ -22,7 +22,7 @@ class Visited(NamedTuple):
 
 
 class PlayerRanges:
-    """Visits players in the order of their ids. A pass that is stopped is resumed there."""
+    """Visits players in the order of their ids. A pass that was interrupted is resumed by the next one."""
 
     def __init__(self, rest: Callable[[float], bool]) -> None:
         """`rest` waits for the given number of seconds, and returns True if it is time to stop."""
@@ -32,10 +32,12 @@ class PlayerRanges:
     def one_pass(
         self, may_go_on: Callable[[], bool], step: Callable[[str], Visited], step_s: float
     ) -> tuple[int, bool]:
-        """Call `step` with the last player before its range until none are left.
+        """Call `step` for one range after the other, from where the last pass was interrupted to the last player.
 
-        Each step takes at least `step_s` seconds, with its rest. Return the number of rows changed, and whether all
-        players were visited.
+        `step` visits a range of players; its argument is the id before the first of them. A step and the rest after it
+        take at least `step_s` seconds together, unless the rest would exceed `REST_MAX_S`. The pass is interrupted
+        when `may_go_on` returns False or it is time to stop. Return the number of rows changed, and whether the last
+        player was reached.
         """
         rows = 0
         while may_go_on():

@@ -248,7 +248,7 @@ class InlineExecutor(ThreadPoolExecutor):
         super().__init__(1)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the task now and return its completed future."""
+        """Run the task now and return its completed future. An exception of the task is raised here."""
         ended: Future[Any] = Future()
         ended.set_result(fn(*args, **kwargs))
         return ended

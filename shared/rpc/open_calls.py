@@ -91,7 +91,11 @@ class OpenCalls:
         self._thread.join()
 
     def begin(self, call: ServerCall, timeout_s: float, received: Callable[[bytes | None], None]) -> None:
-        """Receive the request of a new call, once its connection has read enough, and call `received` with it."""
+        """Receive the request of a new call and call `received` with it, or with None if the call ends without one.
+
+        If too many responses on its connection are unread, the call is held until they are read, or refused. The
+        request must arrive within `timeout_s` seconds.
+        """
         self._open.add(call)
         call.on_end(partial(self._discard, call))
         if not self._held.hold(call, partial(self._receive, call, timeout_s, received)):
@@ -118,7 +122,7 @@ class OpenCalls:
         self._unread.note_end(call)
 
     def responds(self, call: ServerCall, response: bytes) -> bytes:
-        """Count the bytes of a response, and return it."""
+        """Count the bytes of a response as unread until they are written, and return the response."""
         return self._unread.count(call, response)
 
     def _make_room(self, now: float) -> None:

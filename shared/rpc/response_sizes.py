@@ -36,12 +36,12 @@ def size_warnings(catalogue: Catalogue) -> Iterator[str]:
 
 
 def goals_size(goals: Iterable[Goal]) -> int:
-    """Return the maximum size of the goals in a response."""
+    """Return the maximum size in bytes of the goals in a response."""
     return sum(_FRAMING_BYTES_MAX + len(definition(goal)) + _PLAYER_BYTES_MAX for goal in goals)
 
 
 class ClaimsRoom:
-    """The room that is left for claims in a `ClaimAllResponse`."""
+    """The bytes that are left for results in a `ClaimAllResponse`."""
 
     def __init__(self, bytes_max: int = RESPONSE_BYTES_MAX) -> None:
         self._left = bytes_max
@@ -49,7 +49,11 @@ class ClaimsRoom:
         """True once a result did not fit."""
 
     def take(self, goal: Goal, reward: Reward) -> bool:
-        """Reserve room for the result of a goal with this reward; return False if it does not fit."""
+        """Reserve the maximum size of a goal's result with this reward; return False if it does not fit.
+
+        A smaller result may still fit afterwards.
+        """
+        # A `GoalClaim` names the goal's id, and so does the `Claim` in it.
         ids = (goal.challenge_id, goal.id, goal.id, reward.id)
         size = _CLAIM_BYTES_MAX + sum(len(text.encode()) for text in ids)
         if size > self._left:

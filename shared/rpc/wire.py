@@ -73,20 +73,24 @@ _SECONDS = number_tag(Timestamp.DESCRIPTOR, "seconds")
 _NANOS = number_tag(Timestamp.DESCRIPTOR, "nanos")
 
 
-class _EndsOfSeconds(dict[int, bytes]):
-    """The rest of the varint of the seconds and the next tag, by the bits from the 21st on. An entry serves 24 days."""
+class _SecondsEndings(dict[int, bytes]):
+    """A memo of how the seconds of a timestamp end: the last three bytes of their varint, then the tag of the nanos.
+
+    The key is the seconds without their lowest 21 bits, so an entry serves 24 days. An entry is computed when it is
+    first looked up.
+    """
 
     def __missing__(self, high_bits: int) -> bytes:
-        # Less than 2^17 until the year 9999.
+        # The key is less than 2^17 until the year 9999, so three groups of 7 bits are enough.
         low, middle, high = high_bits & 0x7F, high_bits >> 7 & 0x7F, high_bits >> 14
         ending = self[high_bits] = _MORE[low] + _MORE[middle] + _LAST[high] + _NANOS
         return ending
 
 
-_ends_of_seconds = _EndsOfSeconds()
+_seconds_endings = _SecondsEndings()
 _TIMESTAMP_LENGTH = 13
 TIMESTAMP_REST_LENGTH = 12
-"""Length after the `timestamp_tag`."""
+"""Length in bytes of what follows the `timestamp_tag` in a `timestamp_field`."""
 
 
 def timestamp_tag(message: Descriptor, field: str) -> bytes:
@@ -108,7 +112,7 @@ def timestamp_field(beginning: bytes, instant: Instant) -> bytes:
             _MORE[seconds & 0x7F],
             _MORE[seconds >> 7 & 0x7F],
             _MORE[seconds >> 14 & 0x7F],
-            _ends_of_seconds[seconds >> 21],
+            _seconds_endings[seconds >> 21],
             _MORE[nanos & 0x7F],
             _MORE[nanos >> 7 & 0x7F],
             _MORE[nanos >> 14 & 0x7F],

@@ -24,7 +24,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.judged_by: list[Catalogue] = []
+        self.accepted_by: list[Catalogue] = []
         self.deadlines: list[float] = []
         self.committing: SimpleQueue[int] = SimpleQueue()
         """Receives the size of each batch before it is committed."""
@@ -33,8 +33,8 @@ class Store:
         self.failures: list[Exception] = []
         """Exceptions to raise, one per commit, instead of committing."""
 
-    def flush(self, judged_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome | None]:
-        self.judged_by.append(judged_by)
+    def flush(self, accepted_by: Catalogue, events: Sequence[Event], deadline: float) -> list[Outcome | None]:
+        self.accepted_by.append(accepted_by)
         self.deadlines.append(deadline)
         self.committing.put(len(events))
         assert self.open.wait(PATIENCE_S)

@@ -72,14 +72,14 @@ def test_a_batch_is_bounded_and_no_call_is_split() -> None:
         assert [len(batch) for batch in store.batches] == [1, size, size, size, FLUSH_EVENTS_MAX + 1]
 
 
-def test_a_batch_holds_events_of_one_catalogue_and_is_judged_by_it() -> None:
+def test_a_batch_holds_events_of_one_catalogue_and_is_accepted_by_it() -> None:
     store = Store()
     newer = catalogue_of(goal("newer"))
     with writing(store) as group_commit:
         store.hold_up(group_commit)
         submissions = [
-            group_commit.submit(judged_by, events_named(event_id), soon())
-            for judged_by, event_id in [
+            group_commit.submit(accepted_by, events_named(event_id), soon())
+            for accepted_by, event_id in [
                 (CATALOGUE, "1"),
                 (CATALOGUE, "2"),
                 (newer, "3"),
@@ -91,7 +91,7 @@ def test_a_batch_holds_events_of_one_catalogue_and_is_judged_by_it() -> None:
         for submission in submissions:
             submission.wait()
     assert store.batches == [["first"], ["1", "2"], ["3", "4"], ["5"]]
-    assert store.judged_by == [CATALOGUE, CATALOGUE, newer, CATALOGUE]
+    assert store.accepted_by == [CATALOGUE, CATALOGUE, newer, CATALOGUE]
 
 
 def test_events_that_do_not_fit_into_the_buffer_are_refused_at_once() -> None:

@@ -76,7 +76,7 @@ def apply_events(
         outcomes = [_APPLIED] * len(events)
         fresh: Sequence[int] = range(len(events))
     else:
-        outcomes, fresh = _told_apart(connection, keys, events, insertion.unseen())
+        outcomes, fresh = _split_by_ledger(connection, keys, events, insertion.unseen())
     if not fresh:
         return Applied(outcomes, None, duplicates_found=True)
 
@@ -100,10 +100,14 @@ def apply_events(
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged), len(fresh) < len(events))
 
 
-def _told_apart(
+def _split_by_ledger(
     connection: Connection, keys: Sequence[LedgerKey], events: Sequence[Event], unseen: set[bytes]
 ) -> tuple[list[Outcome], list[int]]:
-    """Return the outcomes of events, some of which may have been seen before, and the positions of those that count."""
+    """Return the outcome of each event, and the positions of the events that count.
+
+    `keys` are those of the events, in their order. `unseen` are the hashes that the ledger did not hold; they are
+    removed from it. Of several events with one key the first counts.
+    """
     outcomes = [_DUPLICATE] * len(events)
     fresh: list[int] = []
     for index, key in enumerate(keys):
@@ -146,6 +150,7 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
 
 
 def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:
+    """Return the goals whose targets the tallies have reached with this batch, each with its tally."""
     crossings: list[Crossing] = []
     # A batch has many tallies of few stats.
     known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
@@ -212,7 +217,7 @@ class _CountedEvents:
         self._by_period: dict[tuple[str, Stat, str, Instant], list[int]] = {}
 
     def by(self, tally: MergedTally, schedule: Schedule) -> list[int]:
-        """Return the positions of the events that the tally counts, which has this schedule."""
+        """Return the positions of the events that the tally, which has this schedule, counts."""
         of_stat = self._by_stat[tally.user_id, tally.stat]
         if schedule == LIFETIME:
             return of_stat

@@ -15,6 +15,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.telemetry import Telemetry
 
 POLL_INTERVAL_S = 2.0
+"""Interval in seconds at which the duty looks whether a refresh is due."""
 POLL_TIMEOUT_S = 5.0
 REFRESH_TIMEOUT_S = 600.0
 """Time limit of one refresh. A leaderboard of a million players takes some 15 seconds."""
@@ -53,10 +54,11 @@ class RankingRefresh:
         self._work.stop()
 
     def _refresh(self, connection: Connection) -> Refresh | None:
-        """Refresh and return how it went; None if another process does it or if it is not due."""
+        """Refresh and return the refresh that was recorded; None if another process does it or if it is not due."""
         if not ranking_refresh.try_lock(connection):
             return None
-        # Another process may have been faster. The changes are read before the refresh, so that none is missed.
+        # Another process may have been faster.
+        # The summary is read before the refresh: what changes meanwhile makes the next one due.
         now = self._clock()
         content, last = ranking_refresh.read(connection)
         if not is_due(now, content, last):
@@ -68,5 +70,6 @@ class RankingRefresh:
         return done
 
     def _age_s(self) -> float:
+        """Return the seconds since the last refresh started; NaN if there was none."""
         last = self._last
         return max(0, self._clock() - last.fresh_at) / SECOND if last is not None else math.nan

@@ -39,7 +39,10 @@ def ledger_key(event: Event) -> LedgerKey:
 
 
 class Insertion:
-    """Events that the transaction's next statement records as seen, or that are recorded when they are looked at."""
+    """A deferred statement that records events as seen.
+
+    It is executed in the round trip of the transaction's next statement, or by `unseen` if there was none.
+    """
 
     __slots__ = ("_connection", "_execution")
 
@@ -48,7 +51,7 @@ class Insertion:
         self._execution = execution
 
     def unseen(self) -> set[bytes]:
-        """Return the hashes of the events that were not seen before."""
+        """Return the hashes of the events that were not seen before and are recorded now."""
         self._connection.execute_deferred()
         return {event_hash for (event_hash,) in self._execution.rows}
 
@@ -56,10 +59,11 @@ class Insertion:
 def insert_unseen(
     connection: Connection, keys: Iterable[LedgerKey], content: Mapping[LedgerKey, Event] | None = None
 ) -> Insertion:
-    """Record these events as seen, at the latest when the result is looked at.
+    """Record these events as seen, in the transaction's next round trip; `Insertion.unseen` returns the new ones.
 
     Events of days before `first_day` are not recorded and count as seen, whatever clocks and settings say.
-    With `content` the events themselves are kept, too, for audit and replay. `keys` may contain duplicates.
+    With `content` the events themselves are kept, too, for audit and replay; it has an event for each key. `keys` may
+    contain duplicates.
     """
     keys = sorted(keys)
     kept = [content[key] for key in keys] if content is not None else []

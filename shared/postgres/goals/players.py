@@ -1,4 +1,4 @@
-"""Players in the database, and everything that their goals are judged by."""
+"""Players in the database, and everything that decides the progress of their goals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class StoredPlayer(NamedTuple):
 
 
 def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS) -> StoredPlayer:
-    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    """Return a player with everything of the lifetime and of the `current` periods, in one round trip.
+
+    `current` are the periods of players who have named no zone; those of this player are derived from them.
+    """
     if not current.periods and not current.required_ever:
         time_zones, *arrays = _READ.only_row(connection, user_id)
         return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
@@ -69,7 +72,7 @@ class _Parameters:
         self._last: tuple[CurrentPeriods, tuple[str, ...]] = NO_PERIODS, ()
 
     def of(self, current: CurrentPeriods) -> tuple[str, ...]:
-        """Return the parameters of these periods."""
+        """Return the parameters for these periods, as Postgres array literals."""
         last, parameters = self._last
         if last is not current:
             required_ever = text_array(current.required_ever)
@@ -92,7 +95,10 @@ def _zones_or_none(time_zones: Sequence[str] | None) -> Sequence[str] | None:
 
 
 def tally_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
-    """Return the schedules and the first and last starts of periods that may be current, as arrays."""
+    """Return the schedules, and for each the first and last start that its current period may have for any player.
+
+    Each of the three is a Postgres array literal.
+    """
     found = list(current.tally_ranges())
     return (
         text_array([text for text, _ in found]),
@@ -102,7 +108,7 @@ def tally_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
 
 
 def pool_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
-    """Return the pools and the first and last starts of their periods that may be current, as arrays."""
+    """Return the same as `tally_ranges` for pools, with the ids of their challenges instead of schedules."""
     found = list(current.pool_ranges())
     return (
         text_array([challenge_id for challenge_id, _ in found]),
@@ -125,28 +131,33 @@ def selected_of(periods: CurrentPeriods, user_id: str, zones: Zones, columns: Se
 
 
 def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
-    """Return the first and last starts of periods that may be current, as arrays."""
+    """Return the first and last starts that current periods with completions may have, as Postgres array literals."""
     ranges = current.completion_ranges()
     return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
 
 
 def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
+    """Return a player's lifetime view from the columns of tallies (7), assignments (5) and completions (the rest)."""
     return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions_of(*columns[12:]))
 
 
 def tallies_of(
     sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
 ) -> dict[Stat, TallyView]:
-    """Return a player's lifetime tallies from arrays of their columns."""
+    """Return a player's lifetime tallies from their columns, one entry per tally.
+
+    `measures_and_latest` are the columns of the fields of `Measures` in their order, then the newest value.
+    """
     return dict(zip(map(stat_of, sources, codes), _tally_views(*measures_and_latest), strict=True))
 
 
 def period_tallies_of(
     current: CurrentPeriods, sources: Sequence[str], codes: Sequence[str], *columns: Sequence[Any]
 ) -> dict[tuple[Stat, str], TallyView]:
-    """Return a player's tallies of current periods from arrays of their columns.
+    """Return a player's tallies of current periods by stat and schedule, from their columns, one entry per tally.
 
-    The last two columns are the schedule and the start. Other periods than the current ones are left out.
+    `columns` are those of `tallies_of`, then the canonical texts of the schedules and the starts of the periods.
+    Tallies of other periods than the current ones are left out.
     """
     *measures_and_latest, schedules, starts = columns
     keys = zip(map(stat_of, sources, codes), schedules, strict=True)
@@ -164,20 +175,21 @@ def _tally_views(*measures_and_latest: Sequence[int | None]) -> Iterator[TallyVi
 
 
 def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
-    """Return a player's choices from arrays of their columns."""
+    """Return a player's choices by goal id. `columns` are those of the fields of `Assignment` in their order."""
     return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
 
 
 def completions_of(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
-    """Return a player's completions from arrays of their columns."""
+    """Return a player's completions by goal id. `columns` are those of the fields of `Completion` in their order."""
     return dict(zip(goal_ids, map(_completion, zip(*columns, strict=True)), strict=True))
 
 
 def completions_of_periods(
     current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Instant | None]
 ) -> dict[str, Completion]:
-    """Return the completions of goals' current periods from arrays of their columns, the last of which is the start.
+    """Return the completions of goals' current periods by goal id.
 
+    `columns` are those of `completions_of`, then the starts of the periods.
     Periods of different schedules may start at one instant. Only the start of the goal's own period counts.
     """
     *times, starts = columns

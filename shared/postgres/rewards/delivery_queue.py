@@ -39,10 +39,10 @@ class Settled(NamedTuple):
 
 
 def lease_due(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
-    """Lease at most `count` due grants, and return them in queue order."""
+    """Lease at most `count` due grants of the lease's provider, and return them in queue order."""
     rows = _LEASE.rows(connection, lease.provider, now, count, lease.owner, lease.until)
     # An UPDATE returns its rows in any order.
-    return sorted(map(_delivery, rows), key=_place)
+    return sorted(map(_delivery, rows), key=_queue_position)
 
 
 def take_stale(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
@@ -100,5 +100,5 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     )
 
 
-def _place(delivery: Delivery) -> tuple[int, Instant, str]:
+def _queue_position(delivery: Delivery) -> tuple[int, Instant, str]:
     return delivery.reward.priority, delivery.claim_time, delivery.grant_id
