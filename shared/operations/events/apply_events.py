@@ -6,7 +6,7 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from shared.domain.calendars import Calendars
@@ -21,7 +21,7 @@ from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
-from shared.operations.events.crossings import Crossing, selected_crossings
+from shared.operations.events.crossings import Crossing, SelectedGoal, selected_crossings
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
@@ -170,7 +170,7 @@ _NO_LADDERS: Mapping[Stat, Sequence[Ladder]] = {}
 def _complete(
     connection: Connection,
     crossings: Sequence[Crossing],
-    selected: Collection[CompletionKey],
+    selected: Set[SelectedGoal],
     counted: _CountedEvents,
     changes: StandingChanges,
 ) -> dict[int, list[CompletionKey]]:
@@ -186,7 +186,7 @@ def _complete(
     for crossing in crossings:
         tally, goal = crossing
         choice = choices[tally.user_id, goal.id]
-        having = (goal.id,) if goal.in_pool and crossing.completion in selected else ()
+        having = (goal.id,) if goal.in_pool and (tally.user_id, goal.id, tally.period_start) in selected else ()
         if is_active(goal, choice.assignment, completion=None, selected=having):
             indices = counted.by(tally, goal.schedule)
             walked = [counted.events[index] for index in indices]
