@@ -66,7 +66,7 @@ def change_selection(
     """
     stored_as = request.request_id or f"{_UNNAMED}{secrets.token_hex(8)}"
 
-    def work(connection: Connection) -> Result:
+    def work(connection: Connection) -> tuple[Result, bytes]:
         stored = selections.lock(connection, key, stored_as, now)
         if stored.result is not None:
             raise _Unchanged(decode(_own_result(stored.result, request)))
@@ -78,19 +78,17 @@ def change_selection(
         else:
             result = json.dumps({"call": request.digest, **encode(changed.result)}, separators=(",", ":")).encode()
         selections.store(connection, key, stored_as, result, goal_ids=changed.goal_ids, rerolls=changed.rerolls)
-        return changed.result
+        return changed.result, result
+
+    def is_stored(connection: Connection, _: int, done: tuple[Result, bytes]) -> bool:
+        # Another call under the request id may have got ahead of this one: then its result counts.
+        return selections.find_result(connection, key, stored_as) == done[1]
 
     try:
-        return database.transact(
-            work, deadline, written=lambda connection, _, __: _is_stored(connection, key, stored_as)
-        )
+        return database.transact(work, deadline, written=is_stored)[0]
     except _Unchanged as unchanged:
         result: Result = unchanged.result
         return result
-
-
-def _is_stored(connection: Connection, key: SelectionKey, request_id: str) -> bool:
-    return selections.find_result(connection, key, request_id) is not None
 
 
 def _own_result(stored: bytes, request: SelectionRequest) -> Mapping[str, Any]:
