@@ -1,4 +1,4 @@
-"""`python -m admin pools …`: shows what players would get from pools."""
+"""`python -m admin pools …`: previews of pools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second after the start of a period beside the second before it."""
+"""Latency in the second after the start of a period, compared with the second before it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from shared.domain.instant import MINUTE, SECOND, Instant
 from shared.runtime.clock import system_clock
 
 LISTS, EVENTS = 300, 500
-"""Calls per second."""
+"""Calls per second of each kind."""
 RATE = LISTS + EVENTS
 BEFORE_S, AFTER_S = 6.0, 4.0
 """Seconds of calls before and after the boundary."""
 PREPARE: Instant = 40 * SECOND
-"""Time in which a database is copied and services are started, at least, before the boundary."""
+"""Minimum time before the boundary, in microseconds, for copying a database and starting services."""
 METHODS = [(0, LIST), (1, REPORT)]
 KINDS = {"lists": 0, "events": 1}
 
@@ -71,6 +71,7 @@ def measure_boundary(place: Workplace) -> Table:
 
 
 def _latencies(run: Run, method: int, first: int, last: int) -> list[int]:
+    """Return the latencies in microseconds of one method's calls among the calls from `first` to before `last`."""
     played = run.played
     return [played.latencies_us[n] for n in range(first, last) if played.methods[n] == method]
 

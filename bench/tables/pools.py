@@ -1,4 +1,4 @@
-"""Pools: lists and events beside goals that are not in pools, and rerolls."""
+"""Pools: lists and events, each compared with the same without pools, and rerolls."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from shared.runtime.clock import system_clock
 
 REROLL = "challenge.v1.ChallengeService/RerollGoal"
 RATE = 100.0
+"""Rerolls per second."""
 POOLS, SELECT, REROLLS = 10, 3, 100
 KNOWN = 200
 """Players whose selections are all remembered; those of all players together are not. A process that remembers a
@@ -37,7 +38,7 @@ selection draws it once in a period, so the events are of these players."""
 
 
 def measure_pools(place: Workplace) -> Table:
-    """Measure lists and events with pools beside without, and the latency of rerolls."""
+    """Measure lists and events with pools and without, and the latency of rerolls."""
     table = Table(
         "pools",
         "Pools",

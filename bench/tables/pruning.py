@@ -1,4 +1,4 @@
-"""Events beside the duty that prunes tallies of past periods."""
+"""Latency of events while a duty prunes tallies of past periods, compared with the latency without it."""
 
 from __future__ import annotations
 
@@ -72,10 +72,12 @@ def _fill(ground: Ground, rows: int) -> None:
 
 
 def _over() -> int:
+    """Return the instant before which periods are over for good."""
     return (system_clock() // DAY - OVER_DAYS) * DAY
 
 
 def _left(ground: Ground) -> int:
+    """Return the number of tallies that the duty has not pruned yet."""
     with connected(ground.url) as connection:
         connection.execute("SET statement_timeout = 0")
         return int(_COUNT.value(connection, DAILY.text, _over()))

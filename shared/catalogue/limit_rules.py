@@ -1,4 +1,4 @@
-"""Rules about limits on what players may activate."""
+"""Rules about the limits on activations: `max_active`, `cooldown` and `requires_to_activate`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
 
-_OF_CHALLENGES = ("max_active", "cooldown")
+_LIMITS_OF_CHALLENGES = ("max_active", "cooldown")
 
 
 def pools_have_no_limits(draft: CatalogueDraft) -> Iterator[Problem]:
     for challenge in draft.challenges:
         if "select" in challenge.keys:
-            for key in sorted(challenge.keys.intersection(_OF_CHALLENGES)):
+            for key in sorted(challenge.keys.intersection(_LIMITS_OF_CHALLENGES)):
                 yield challenge.place.at(key).problem(
                     "is not for a challenge with select, whose goals no player activates"
                 )

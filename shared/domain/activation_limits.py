@@ -12,7 +12,7 @@ from shared.domain.progress import PlayerView, goal_status, is_met
 
 
 def counted(challenge: Challenge, view: PlayerView, catalogue: Catalogue) -> frozenset[str]:
-    """Return the ids of the goals that count towards the challenge's limit: active and worked on.
+    """Return the ids of the goals that count towards the challenge's `max_active`: active and worked on.
 
     Goals that are active by default do not count, and neither do those that are completed or whose season is not
     running.
@@ -34,7 +34,10 @@ def missing_for(goal: Goal, view: PlayerView, catalogue: Catalogue) -> tuple[str
 
 
 def available_from(challenge: Challenge, inactive_since: Instant | None) -> Instant:
-    """Return when a goal that was deactivated then can be activated again; 0 if it can at any time."""
+    """Return from when a goal of the challenge can be activated again; 0 if it can at any time.
+
+    `inactive_since` is when it was last deactivated; None if it never was.
+    """
     return 0 if inactive_since is None else inactive_since + challenge.cooldown
 
 
@@ -47,10 +50,11 @@ def check_activation(
     catalogue: Catalogue,
     now: Instant,
 ) -> None:
-    """Raise `ActivationLocked`, `OnCooldown` or `ActivationLimitReached` if these goals may not be activated.
+    """Raise `ActivationLocked`, `OnCooldown` or `ActivationLimitReached` if `activated` may not be activated now.
 
-    `before` and `after` are the player without and with all switches of the call. A limit that was lowered below what
-    is active forbids only activations.
+    `activated` are the goals of the challenge that the call activates. `before` and `after` are the player without and
+    with all switches of the call. `inactive_since` has the last deactivations by goal id. If `max_active` was lowered
+    below the number of active goals, only activations are refused: nothing is deactivated.
     """
     goals = tuple(activated)
     for goal in goals:

@@ -1,4 +1,4 @@
-"""Statistics of draws: what many players would get from a pool."""
+"""Preview of a pool: the goals that many players would get, as shares of the players."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.domain.instant import Instant, Period
 from shared.domain.pools import PoolInUse, Pools
 
 REPEATS_PLAYERS_MIN = 200
-"""Minimum number of players whose past periods are drawn, too."""
+"""Minimum number of players whose past periods are drawn, too, to count repeats."""
 
 
 class PoolPreview(NamedTuple):
@@ -18,7 +18,7 @@ class PoolPreview(NamedTuple):
 
     period: Period
     shares: Mapping[str, float]
-    """The share of players who get a goal, from 0 to 1, by the ids of all goals that take part."""
+    """The share of players who get the goal, by goal id, for all goals that take part in the period."""
     repeating: float
     """The share of players who get a goal that they have had within the periods in which it should not return."""
     short: float
@@ -26,19 +26,22 @@ class PoolPreview(NamedTuple):
 
 
 def preview(pools: Pools, pool: PoolInUse, period: Period, players: int) -> PoolPreview:
-    """Return what a number of players who have named no zone would get in a period of a pool."""
+    """Return the preview of a period of a pool.
+
+    It draws for `players` made-up players who have named no zone, at least 1.
+    """
     version = pool.version_of_period(period.start)
     counts = Counter(dict.fromkeys(version.joined(period.start, pool.present), 0))
     before = _starts_before(pool, period.start, version.no_repeat)
-    # Past periods cost as much each, and a share needs fewer players than those of many goals.
-    asked = max(REPEATS_PLAYERS_MIN, players // (len(before) + 1))
+    # Each past period costs as much as the period itself, and one share needs fewer players than the shares of goals.
+    sample_size = max(REPEATS_PLAYERS_MIN, players // (len(before) + 1))
     short = repeating = sampled = 0
     for number in range(players):
         user_id = f"player-{number}"
         selection = pools.selection(pool, user_id, period.start)
         counts.update(selection)
         short += len(selection) < version.select
-        if before and sampled < asked:
+        if before and sampled < sample_size:
             sampled += 1
             had = {goal_id for start in before for goal_id in pools.selection(pool, user_id, start)}
             repeating += not had.isdisjoint(selection)
@@ -51,7 +54,7 @@ def preview(pools: Pools, pool: PoolInUse, period: Period, players: int) -> Pool
 
 
 def _starts_before(pool: PoolInUse, start: Instant, count: int) -> list[Instant]:
-    """Return the starts of as many periods before one, newest first."""
+    """Return the starts of at most `count` periods before the one that starts at `start`, newest first."""
     starts: list[Instant] = []
     while len(starts) < count and (before := pool.schedule.last_before(start)) is not None:
         start = before.start

@@ -81,14 +81,14 @@ def set_goal_active(
     limited = active and is_limited(challenge, (goal,))
     goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
     if limited:
-        goals = list(_judged_by(challenge, goal, catalogue))
+        goals = list(_needed_goals(challenge, goal, catalogue))
     try:
         return database.transact(store_switch, deadline)
     except _AlreadySet as already_set:
         return already_set.view
 
 
-def _judged_by(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Collection[Goal]:
+def _needed_goals(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Collection[Goal]:
     """Return the goals that decide whether the goal can be activated, with it and those that it requires."""
     found = {goal.id: goal}
     if challenge.max_active is not None:

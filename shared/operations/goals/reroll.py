@@ -1,4 +1,4 @@
-"""Replacement of a goal of a pool by another one."""
+"""Rerolls: the transaction that replaces a goal that a player has from a pool by another one of the pool."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def reroll_goal(
     now: Instant,
     deadline: float,
 ) -> Rerolled:
-    """Replace a goal that the player has in the current period of a pool, once under a request id.
+    """Replace a goal that the player has in the current period of a pool, and return the outcome.
+
+    Repeated with the same `request_id`, the call returns the first outcome and replaces nothing. `deadline` is in
+    monotonic seconds.
 
     Raise `NotAPool`, `GoalInactive`, `RerollsSpent`, `GoalCompleted`, `NothingToDraw`, `RequestIdReused`, or
     `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be sent again.

@@ -25,7 +25,7 @@ def zones_of(time_zone: str | None, times: Sequence[Instant] | None, names: Sequ
     """Return the zones that a player has named, from columns that are None for a player who was never initialized."""
     if times and names:
         return tuple(map(NamedZone, times, names))
-    # Stored before zones had their instants. Then `UTC` was also what players had who had named none.
+    # Stored before zones had their instants. `UTC` was then also stored for players who had named none.
     return NO_ZONES if time_zone in (None, DEFAULT_TIME_ZONE) else (NamedZone(SINCE_EVER, time_zone),)
 
 
@@ -35,10 +35,11 @@ def read_zones(connection: Connection, user_ids: Collection[str]) -> dict[str, Z
 
 
 def read_zones_to_count_by(connection: Connection, user_ids: Collection[str]) -> dict[str, Zones]:
-    """Return the same. Players who are not stored cannot be stored with a zone until the transaction ends.
+    """Return the same as `read_zones`. Until the transaction ends, players not yet stored cannot be stored with a zone.
 
-    The zone that a player is stored with may hold since ever, if nothing was counted by the days of the default zone.
-    So whoever counts by these must not be overtaken by the insert. Only such players cost a second round trip.
+    The zone that a player is stored with applies to the past, too, if nothing was counted by the days of the default
+    zone. So events must not be counted by that zone while the player is stored with another. Only players who are not
+    stored cost a second round trip.
     """
     zones = _zones_of_stored(connection, user_ids)
     unknown = [user_id for user_id in user_ids if user_id not in zones]
@@ -77,10 +78,10 @@ def store_zones(connection: Connection, user_id: str, zones: Zones) -> None:
 
 
 def zone_columns(zones: Zones) -> tuple[str, str]:
-    """Return instants and names as arrays."""
+    """Return the instants and the names of the zones as Postgres array literals."""
     return int_array([named.instant for named in zones]), text_array([named.zone for named in zones])
 
 
 def last_zone(zones: Zones) -> str:
-    """Return the zone named last, as it is stored."""
+    """Return the zone named last; `DEFAULT_TIME_ZONE` if there is none."""
     return zones[-1].zone if zones else DEFAULT_TIME_ZONE
