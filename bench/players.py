@@ -17,7 +17,7 @@ from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import LOGIN, Goal
 from shared.domain.grants import Granting
-from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant, day_of
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant, Microseconds, day_of
 from shared.domain.recalculation import recalculated
 from shared.domain.standings import Standing, StandingKey, record_of
 from shared.domain.tally import fold
@@ -35,7 +35,7 @@ CHOSEN_GOALS = 3
 """Number of goals that each player has activated beyond the default ones."""
 CLAIMING = 4
 """One player in this many has claimed a reward."""
-HISTORY: Instant = 48 * HOUR
+HISTORY: Microseconds = 48 * HOUR
 """Length of the history; events of that age are still accepted."""
 
 _PLAYERS_AT_ONCE = 500

@@ -13,7 +13,7 @@ from challenge_service.rotation_messages import rotation_response
 from challenge_service.selection_servicer import SelectionServicer
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import NO_ROUTES, Granting, Routes
-from shared.domain.instant import Instant
+from shared.domain.instant import Microseconds
 from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
@@ -42,7 +42,7 @@ class ChallengeServicer(SelectionServicer):
         queue_clock: Clock | None = None,
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
-        time_zone_interval: Instant = ZONE_CHANGE_INTERVAL,
+        time_zone_interval: Microseconds = ZONE_CHANGE_INTERVAL,
     ) -> None:
         """`time_zone_interval` is the shortest time between changes of a player's time zone; the rest is for claims."""
         super().__init__(database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max)

@@ -21,7 +21,7 @@ from bench.tables.lists import LIST
 from bench.tables.schedules import give_periods, mostly_daily, scheduled
 from bench.workplace import Ground, Workplace, shuffled
 from load_generator.plan import OpenLoop, Stretch
-from shared.domain.instant import MINUTE, SECOND, Instant
+from shared.domain.instant import MINUTE, SECOND, Instant, Microseconds
 from shared.runtime.clock import system_clock
 
 LISTS, EVENTS = 300, 500
@@ -29,7 +29,7 @@ LISTS, EVENTS = 300, 500
 RATE = LISTS + EVENTS
 BEFORE_S, AFTER_S = 6.0, 4.0
 """Seconds of calls before and after the boundary."""
-PREPARE: Instant = 40 * SECOND
+PREPARE: Microseconds = 40 * SECOND
 """Minimum time before the boundary, in microseconds, for copying a database and starting services."""
 METHODS = [(0, LIST), (1, REPORT)]
 KINDS = {"lists": 0, "events": 1}

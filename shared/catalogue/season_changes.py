@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import DAY, HOUR, Instant, to_datetime
+from shared.domain.instant import DAY, HOUR, Instant, Microseconds, to_datetime
 from shared.domain.schedules import Schedule
 from shared.domain.seasons import SeasonRun
 
-END_MARGIN: Instant = HOUR
+END_MARGIN: Microseconds = HOUR
 """Minimum time between now and an end that is moved: longer than events may be ahead, and than a rollout takes."""
-CLAIM_MARGIN: Instant = HOUR
+CLAIM_MARGIN: Microseconds = HOUR
 """Minimum time between the last accepted event of a period and its claim end."""
 
 
@@ -42,7 +42,7 @@ def _problem(run: SeasonRun, new_end: Instant | None, now: Instant) -> str | Non
     return None
 
 
-def short_claim_graces(catalogue: Catalogue, accepted_age: Instant) -> Iterator[Problem]:
+def short_claim_graces(catalogue: Catalogue, accepted_age: Microseconds) -> Iterator[Problem]:
     """Yield a warning for each schedule whose claim grace is shorter than the time for which events are accepted.
 
     `accepted_age` is the maximum age of accepted events in microseconds.

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.instant import DAY, HOUR, MINUTE, Day, Instant, to_day, to_instant
+from shared.domain.instant import DAY, HOUR, MINUTE, Day, Instant, Microseconds, to_day, to_instant
 from shared.domain.time_zones import zone_names
 
 PLAYER_ZONE = "player"
@@ -132,7 +132,7 @@ COOLDOWN_DAYS_MAX = 366
 _UNITS = {"minutes": MINUTE, "hours": HOUR, "days": DAY}
 
 
-def _cooldown(value: object) -> Instant:
+def _cooldown(value: object) -> Microseconds:
     """Return the duration in microseconds."""
     if isinstance(value, dict) and len(value) == 1:
         ((unit, number),) = value.items()
@@ -144,5 +144,5 @@ def _cooldown(value: object) -> Instant:
     raise PydanticCustomError("text", "{problem}", {"problem": problem})
 
 
-Cooldown = Annotated[Instant, PlainValidator(_cooldown)]
+Cooldown = Annotated[Microseconds, PlainValidator(_cooldown)]
 """Duration in microseconds."""

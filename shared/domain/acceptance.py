@@ -10,7 +10,7 @@ from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.goal import AMOUNT_MAX, Source
-from shared.domain.instant import HOUR, SECOND, Instant
+from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 
 EVENT_ID_LENGTH_MAX = 64
 ID_LENGTH_MAX = 128
@@ -23,9 +23,9 @@ _NO_MATCHING_GOAL = Outcome(Verdict.NO_MATCHING_GOAL)
 class AcceptanceWindow(NamedTuple):
     """The accepted event times, relative to now."""
 
-    horizon: int = 72 * HOUR
+    horizon: Microseconds = 72 * HOUR
     """Oldest accepted event, in microseconds before now; the ledger keeps event ids at least as long."""
-    skew: int = 300 * SECOND
+    skew: Microseconds = 300 * SECOND
     """Newest accepted event, in microseconds after now, because callers' clocks differ."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shared.domain.instant import SECOND, Instant
+from shared.domain.instant import SECOND, Instant, Microseconds
 
 FAILURES_MAX = 5
 """Consecutive failures that open the breaker. Single failures are normal; each costs a grant one of its attempts."""
-FIRST_PAUSE: Instant = SECOND
-LONGEST_PAUSE: Instant = 30 * SECOND
+FIRST_PAUSE: Microseconds = SECOND
+LONGEST_PAUSE: Microseconds = 30 * SECOND
 """Upper bound of the delay between a provider's recovery and the first delivery to it."""
 
 
@@ -24,7 +24,7 @@ class Breaker:
         """True if the provider is considered unavailable."""
         return self._failures >= FAILURES_MAX
 
-    def outage(self, now: Instant) -> Instant:
+    def outage(self, now: Instant) -> Microseconds:
         """Return how long every delivery has failed, in microseconds; 0 while the breaker is closed."""
         return now - self._first_failure if self.is_open else 0
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
-from shared.domain.instant import Instant
+from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule
@@ -46,7 +46,7 @@ class Challenge:
     """Set if players have only some of the goals in each period, drawn for them. The goals share one schedule then."""
     max_active: int | None = None
     """Maximum number of goals that a player can work on at once: active, not completed and not active by default."""
-    cooldown: Instant = 0
+    cooldown: Microseconds = 0
     """Time in microseconds after a goal's deactivation before it can be activated again."""
 
 

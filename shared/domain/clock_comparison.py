@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
-from shared.domain.instant import MICROSECOND, SECOND, Instant
+from shared.domain.instant import MICROSECOND, SECOND, Instant, Microseconds
 
-DIFFERENCE_MAX: Instant = 5 * SECOND
+DIFFERENCE_MAX: Microseconds = 5 * SECOND
 """Difference of two clocks that agree. Clocks kept by NTP differ by milliseconds."""
-ERROR_MAX: Instant = SECOND // 2
+ERROR_MAX: Microseconds = SECOND // 2
 """Error of a reading that still tells something: half the round trip to the database."""
 READINGS_MIN = 3
 """Readings in a row that show a difference before the process is unhealthy: one of them may be a hiccup."""
@@ -23,11 +23,11 @@ class Reading(NamedTuple):
     monotonic: Instant
     """The monotonic clock of the process, which cannot be set."""
     database: Instant
-    error: Instant
+    error: Microseconds
     """Half the round trip: the clock of the database was read at most this much earlier or later."""
 
     @property
-    def difference(self) -> Instant:
+    def difference(self) -> Microseconds:
         """The lead of the database's clock over the process's."""
         return self.database - self.process
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant, Period
+from shared.domain.instant import Instant, Microseconds, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
 from shared.domain.rotation import claim_end
@@ -52,7 +52,7 @@ class CurrentPeriods(NamedTuple):
     """Ids of goals that are not shown: their season is over for good, or is still to come."""
     upcoming: frozenset[str] = _NOTHING
     """Those of the hidden goals whose season is still to come."""
-    by_player: Mapping[str, Instant] = MappingProxyType({})
+    by_player: Mapping[str, Microseconds] = MappingProxyType({})
     """The longest period of each schedule that depends on a player's zones, by schedule text."""
     instant: Instant = 0
     """The instant of the question, if a schedule depends on the player."""

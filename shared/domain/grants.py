@@ -18,7 +18,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
-from shared.domain.instant import HOUR, SECOND, Instant
+from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 
 RETRY_AFTER_MAX = HOUR
 """Longest pause that a provider can ask for, in microseconds."""
@@ -81,7 +81,7 @@ class TryAgain(NamedTuple):
     """The attempt failed, or its outcome is unknown."""
 
     error: str
-    retry_after: Instant = 0
+    retry_after: Microseconds = 0
     """Pause the provider asks for, in microseconds."""
 
 
@@ -118,13 +118,13 @@ class RetryPolicy:
     attempts_max: int = 40
     """Attempts before a grant is dead. With the pauses below, whatever the jitter, they span more than an hour, so an
     outage of an hour buries nothing."""
-    first_pause: Instant = SECOND
-    longest_pause: Instant = 300 * SECOND
-    outage: Instant = 30 * SECOND
+    first_pause: Microseconds = SECOND
+    longest_pause: Microseconds = 300 * SECOND
+    outage: Microseconds = 30 * SECOND
     """A provider whose every delivery failed for this long was down. When it is back, grants that failed meanwhile are
     due at once instead of after their pauses."""
 
-    def pause_after(self, attempts: int, jitter: float) -> Instant:
+    def pause_after(self, attempts: int, jitter: float) -> Microseconds:
         """Return the pause after this number of attempts, in microseconds.
 
         It doubles with each attempt. `jitter`, 0 to 1, scales it from half to one and a half, so that grants that

@@ -1,4 +1,4 @@
-"""Instants and days as integers, and periods: the intervals in which something is counted.
+"""Instants, lengths of time and days as integers, and periods: the intervals in which something is counted.
 
 Integers compare, add and convert to and from protobuf, Postgres and JSON exactly, and cost nothing on the event path.
 No rule reads a clock: `now` is an argument.
@@ -12,14 +12,17 @@ from typing import NamedTuple, TypeAlias
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00:00Z."""
 
+Microseconds: TypeAlias = int
+"""A length of time: the difference of two instants."""
+
 Day: TypeAlias = int
 """Days since 1970-01-01; the UTC day of an instant is `instant // DAY`."""
 
-MICROSECOND: Instant = 1
-SECOND: Instant = 1_000_000
-MINUTE: Instant = 60 * SECOND
-HOUR: Instant = 3_600 * SECOND
-DAY: Instant = 24 * HOUR
+MICROSECOND: Microseconds = 1
+SECOND: Microseconds = 1_000_000
+MINUTE: Microseconds = 60 * SECOND
+HOUR: Microseconds = 3_600 * SECOND
+DAY: Microseconds = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()

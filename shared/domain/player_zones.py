@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from shared.domain.instant import DAY, Instant, Period
+from shared.domain.instant import DAY, Instant, Microseconds, Period
 from shared.domain.recurrence import Every, Recurrence
 
 ZONES_MAX = 100
 """Maximum number of zones that are kept of one player. No more are accepted."""
-ZONE_CHANGE_INTERVAL: Instant = 7 * DAY
+ZONE_CHANGE_INTERVAL: Microseconds = 7 * DAY
 """Shortest time between two accepted changes of a player's zone."""
 SINCE_EVER: Instant = 0
 """Instant of the zone that a player is initialized with: it holds for all periods."""
@@ -47,7 +47,9 @@ class ZoneRefused(NamedTuple):
     """When the player may name another zone; None if `ZONES_MAX` is reached, so never again."""
 
 
-def with_zone(zones: Zones, zone: str, now: Instant, interval: Instant = ZONE_CHANGE_INTERVAL) -> Zones | ZoneRefused:
+def with_zone(
+    zones: Zones, zone: str, now: Instant, interval: Microseconds = ZONE_CHANGE_INTERVAL
+) -> Zones | ZoneRefused:
     """Return the zones of a player after naming a zone now, or the refusal; the same zones if it was the last named.
 
     The first zone may be named at any time, another one `interval` microseconds after the last.
@@ -162,11 +164,11 @@ def _next_boundary(recurrence: Recurrence, instant: Instant) -> Instant:
     return end
 
 
-def usual_length(recurrence: Recurrence) -> Instant:
+def usual_length(recurrence: Recurrence) -> Microseconds:
     """Return the usual length in microseconds of a period of days or weeks, without changes to and from summer time."""
     return {Every.DAY: 1, Every.WEEK: 7}.get(recurrence.every, recurrence.days) * DAY
 
 
-def _half_length(recurrence: Recurrence) -> Instant:
+def _half_length(recurrence: Recurrence) -> Microseconds:
     """Return half the usual length of a period, in microseconds."""
     return usual_length(recurrence) // 2

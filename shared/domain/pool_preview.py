@@ -14,7 +14,7 @@ REPEATS_PLAYERS_MIN = 200
 
 
 class PoolPreview(NamedTuple):
-    """The goals that players would get in one period."""
+    """The shares of players, from 0 to 1, who would get each goal, a repeated goal, or too few goals in one period."""
 
     period: Period
     shares: Mapping[str, float]

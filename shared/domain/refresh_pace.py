@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.instant import SECOND, Instant
+from shared.domain.instant import SECOND, Instant, Microseconds
 
 CHANGES_ENOUGH = 1_000
 """Changed scores that make a refresh due as soon as `REST_FACTOR` allows."""
-PATIENCE: Instant = 10 * SECOND
+PATIENCE: Microseconds = 10 * SECOND
 """Delay after which fewer changed scores make a refresh due, in microseconds."""
 REST_FACTOR = 10
 """Minimum time between the starts of two refreshes, as a multiple of the first one's duration."""
@@ -34,7 +34,7 @@ class Refresh(NamedTuple):
     """When it started; everything committed before is in the ranking."""
     content: Content
     """The summary of what it read, from just before it started."""
-    duration: Instant
+    duration: Microseconds
     """In microseconds."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from shared.domain.instant import DAY, HOUR, LIFETIME_PERIOD, Day, Instant, Period
+from shared.domain.instant import DAY, HOUR, LIFETIME_PERIOD, Day, Instant, Microseconds, Period
 from shared.domain.player_zones import PlayerRecurrence, Zones, usual_length
 from shared.domain.recurrence import Days, Every, Recurrence
 from shared.domain.seasons import Season
@@ -18,7 +18,7 @@ from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Span
 from shared.domain.time_zones import UTC_ZONE
 from shared.domain.windows import Window
 
-CLAIM_GRACE_DEFAULT: Instant = 7 * DAY
+CLAIM_GRACE_DEFAULT: Microseconds = 7 * DAY
 
 ZONES_CACHED_MAX = 2_048
 """Maximum number of different zone histories of players that are remembered with a schedule. Players who have named one
@@ -41,7 +41,7 @@ class Schedule:
     """The season to whose runs periods are clipped."""
     id: str = field(default="", compare=False)
     """The id by which the catalogue and players name the schedule; empty if they do not."""
-    claim_grace: Instant = field(default=CLAIM_GRACE_DEFAULT, compare=False)
+    claim_grace: Microseconds = field(default=CLAIM_GRACE_DEFAULT, compare=False)
     """Time after a period's end for which its rewards can be claimed."""
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class Schedule:
         return isinstance(self.recurrence, Recurrence) and self.recurrence.by_player
 
     @property
-    def longest_period(self) -> Instant:
+    def longest_period(self) -> Microseconds:
         """The longest period by a player's own days: one and a half of the usual length, and an hour for the clock."""
         if not isinstance(self.recurrence, Recurrence):
             raise ValueError(f"{self.text} does not depend on the player")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.domain.goal import Goal
-from shared.domain.instant import LIFETIME_START, Instant
+from shared.domain.instant import LIFETIME_START, Instant, Microseconds
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
 from shared.domain.scopes import EVERYTHING, Scope, ScopeKind, scopes_of
 from shared.domain.tally import SUM_MAX
@@ -40,7 +40,7 @@ class Standing:
     """Saturates at ±`SUM_MAX`; negative only by adjustments."""
     points_time: Instant | None = None
     """The newest completion or adjustment with a known instant."""
-    fastest: Instant | None = None
+    fastest: Microseconds | None = None
     """The shortest time from activation to completion, in microseconds."""
     version: int = 0
     """Number of completions and adjustments included; of two states of a standing the later one has more."""
@@ -139,5 +139,5 @@ def _or_never(time: Instant | None) -> float:
     return float("-inf") if time is None else time
 
 
-def _or_for_ever(duration: Instant | None) -> float:
+def _or_for_ever(duration: Microseconds | None) -> float:
     return float("inf") if duration is None else duration

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from shared.domain.claims import RefusalReason
 from shared.domain.goal import RewardType
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
-from shared.domain.instant import LIFETIME_START, SECOND, Instant
+from shared.domain.instant import LIFETIME_START, SECOND, Instant, Microseconds
 
 REWARD_TYPES = {kind: rpc.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
 REFUSAL_REASONS = {rpc.RefusalReason.Value(f"REFUSAL_REASON_{reason.name}"): reason for reason in RefusalReason}
@@ -93,7 +93,7 @@ def _failure(error: grpc.RpcError) -> TryAgain:
     return TryAgain(f"{error.code().name}: {error.details()}", _retry_after(error))
 
 
-def _retry_after(error: grpc.Call) -> Instant:
+def _retry_after(error: grpc.Call) -> Microseconds:
     """Return the pause requested in the error details; 0 if there is none or it is malformed."""
     try:
         status = rpc_status.from_call(error)
@@ -102,6 +102,6 @@ def _retry_after(error: grpc.Call) -> Instant:
     for packed in status.details if status is not None else ():
         if packed.Is(RetryInfo.DESCRIPTOR):
             delay = RetryInfo.FromString(packed.value).retry_delay
-            asked: Instant = delay.seconds * SECOND + delay.nanos // 1_000
+            asked: Microseconds = delay.seconds * SECOND + delay.nanos // 1_000
             return max(0, min(asked, RETRY_AFTER_MAX))
     return 0

@@ -29,7 +29,7 @@ import urllib3
 
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
-from shared.domain.instant import LIFETIME_START, SECOND, Instant, to_datetime, to_instant
+from shared.domain.instant import LIFETIME_START, SECOND, Microseconds, to_datetime, to_instant
 from shared.providers.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 
@@ -96,7 +96,7 @@ class WebhookProvider:
         said = content[:200].decode("utf-8", "replace")
         return TryAgain(f"HTTP {status}: {said}", self._pause(retry_after))
 
-    def _pause(self, retry_after: str | None) -> Instant:
+    def _pause(self, retry_after: str | None) -> Microseconds:
         """Return the pause in Retry-After, given in seconds or as a date; 0 if missing or malformed."""
         if not retry_after:
             return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from shared.domain.instant import SECOND, Instant
+from shared.domain.instant import SECOND, Instant, Microseconds
 
 # The range of google.protobuf.Timestamp: the years 1 to 9999.
 _SECONDS_MIN = -62_135_596_800
@@ -22,7 +22,7 @@ def instant_of(message: Timestamp) -> Instant | None:
     return None
 
 
-def duration_of(message: Duration) -> Instant | None:
+def duration_of(message: Duration) -> Microseconds | None:
     """Return the duration in microseconds, rounded towards zero; None if the message is not a valid duration."""
     seconds, nanos = message.seconds, message.nanos
     if abs(seconds) > _DURATION_SECONDS_MAX or abs(nanos) >= 1_000_000_000 or seconds * nanos < 0:
@@ -41,7 +41,7 @@ def timestamp_message(instant: Instant) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 
 
-def duration_message(microseconds: Instant) -> Duration:
+def duration_message(duration: Microseconds) -> Duration:
     """Return a non-negative duration as a message."""
-    seconds, rest = divmod(microseconds, SECOND)
+    seconds, rest = divmod(duration, SECOND)
     return Duration(seconds=seconds, nanos=rest * 1_000)

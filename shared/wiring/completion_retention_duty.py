@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import Instant
+from shared.domain.instant import Microseconds
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
 from shared.postgres.database import Database
@@ -14,7 +14,7 @@ from shared.runtime.service import Process
 
 
 def start_completion_retention(
-    live: LiveCatalogue[Catalogue], database: Database, retention: Instant, clocks: Clocks, process: Process
+    live: LiveCatalogue[Catalogue], database: Database, retention: Microseconds, clocks: Clocks, process: Process
 ) -> None:
     """Start the duty. While the clocks differ, it does nothing."""
     stopping = threading.Event()

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.instant import DAY, Instant
+from shared.domain.instant import DAY, Instant, Microseconds
 from shared.domain.pools import DatedVersion, PoolInUse, Pools, version_of
 from shared.domain.schedules import Schedule
 from shared.postgres.catalogue import pool_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 
-NEEDED_FOR: Instant = 40 * DAY
+NEEDED_FOR: Microseconds = 40 * DAY
 """Time for which a version is kept after the last period that began under it: longer than events are accepted."""
 
 

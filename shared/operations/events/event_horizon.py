@@ -6,7 +6,7 @@ A handler that is set to less would refuse events that another accepts, and drop
 from __future__ import annotations
 
 from shared.domain.acceptance import AcceptanceWindow
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import event_horizons
@@ -29,7 +29,7 @@ class EventHorizon:
     def renew(self, database: Database, now: Instant, deadline: float) -> None:
         """Tell the other handlers of this one's horizon, and adopt the greatest of theirs."""
 
-        def work(connection: Connection) -> Instant:
+        def work(connection: Connection) -> Microseconds:
             event_horizons.renew(connection, self._settings.horizon)
             return event_horizons.in_force(connection, now)
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from shared.domain.instant import Instant, day_of
+from shared.domain.instant import Instant, Microseconds, day_of
 from shared.postgres.database import Database
 from shared.postgres.events import ledger_partitions
 from shared.runtime.clock import Clock
@@ -44,7 +44,7 @@ class LedgerPartitions:
 
 
 def keep_ledger_partitions(
-    database: Database, horizon: Instant, now: Instant, deadline: float, *, may_drop: bool = True
+    database: Database, horizon: Microseconds, now: Instant, deadline: float, *, may_drop: bool = True
 ) -> None:
     """Create partitions ahead and drop an old one.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
-from shared.domain.instant import HOUR, Instant
+from shared.domain.instant import HOUR, Instant, Microseconds
 from shared.domain.rotation import over_before
 from shared.domain.schedules import Schedule
 from shared.operations.player_ranges import PlayerRanges, Visited
@@ -30,12 +30,12 @@ RANGE_TALLIES = 1_000
 """Approximate number of tallies in one range of players. Those of past periods are deleted in one transaction."""
 TALLIES_A_SECOND = 5_000
 """Maximum number of tallies visited per second, deleted or not: ten million take half an hour."""
-MARGIN: Instant = HOUR
+MARGIN: Microseconds = HOUR
 """Time beyond the accepted age of events after which a period is over for good."""
 
 
 def prunable_before(
-    schedule: Schedule, first_open: Instant | None, accepted_age: Instant, now: Instant
+    schedule: Schedule, first_open: Instant | None, accepted_age: Microseconds, now: Instant
 ) -> Instant | None:
     """Return the instant before which periods begin that are over for good; None if there is none.
 
@@ -62,7 +62,7 @@ class TallyPruning:
         self._database = database
         self._ranges = PlayerRanges(rest)
 
-    def one_pass(self, catalogue: Catalogue, accepted_age: Instant, now: Instant) -> int:
+    def one_pass(self, catalogue: Catalogue, accepted_age: Microseconds, now: Instant) -> int:
         """Prune the tallies of all players, and return how many were deleted.
 
         `accepted_age` is the age up to which events are accepted, in microseconds. Raise `DatabaseUnavailable`,

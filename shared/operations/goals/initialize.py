@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.domain.player_zones import (
     NO_ZONES,
     SINCE_EVER,
@@ -37,7 +37,7 @@ def initialize_player(
     now: Instant,
     deadline: float,
     current: CurrentPeriods = NO_PERIODS,
-    zone_change_interval: Instant = ZONE_CHANGE_INTERVAL,
+    zone_change_interval: Microseconds = ZONE_CHANGE_INTERVAL,
 ) -> Initialized:
     """Store the player if missing, and the time zone that the player names; keep the stored one if it is None.
 

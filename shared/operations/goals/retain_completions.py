@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.domain.rotation import over_before
 from shared.domain.schedules import LIFETIME, MONTHLY
 from shared.operations.player_ranges import PlayerRanges, Visited
@@ -31,7 +31,7 @@ COMPLETIONS_A_SECOND = 5_000
 """Maximum number of completions visited per second, carried forward or not."""
 
 
-def closed_before(first_open: Instant | None, retention: Instant, now: Instant) -> Instant:
+def closed_before(first_open: Instant | None, retention: Microseconds, now: Instant) -> Instant:
     """Return the start of the month before which completions are carried forward.
 
     `first_open` is the start of the oldest period of a leaderboard over points whose ranking is not final.
@@ -44,7 +44,7 @@ def closed_before(first_open: Instant | None, retention: Instant, now: Instant) 
 class CompletionRetention:
     """The duty of a process. However many processes have it, one carries forward at a time."""
 
-    def __init__(self, database: Database, retention: Instant, rest: Callable[[float], bool]) -> None:
+    def __init__(self, database: Database, retention: Microseconds, rest: Callable[[float], bool]) -> None:
         """`rest` waits for the given number of seconds, and returns True if it is time to stop."""
         self._database = database
         self._retention = retention

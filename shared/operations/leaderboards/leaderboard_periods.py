@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import HOUR, SECOND, Instant
+from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 from shared.domain.rotation import periods_from
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -17,12 +17,12 @@ MAINTAIN_TIMEOUT_S = 5.0
 FINISH_TIMEOUT_S = 300.0
 """Time limit of making one period final. A leaderboard of a million players takes some 20 seconds."""
 
-FINAL_MARGIN: Instant = HOUR
+FINAL_MARGIN: Microseconds = HOUR
 """Time between the last accepted event of a period and its final ranking: far longer than an event waits for its
 commit, and than the clocks of handlers differ."""
-IN_USE_NOTE_INTERVAL: Instant = 600 * SECOND
+IN_USE_NOTE_INTERVAL: Microseconds = 600 * SECOND
 """Interval at which a leaderboard in use is noted again."""
-RETIRE_AFTER: Instant = HOUR
+RETIRE_AFTER: Microseconds = HOUR
 """Time for which an unused leaderboard is still ranked: longer than any rollout of a catalogue takes."""
 
 
@@ -56,7 +56,7 @@ def note_leaderboards_in_use(database: Database, catalogue: Catalogue, now: Inst
 
 
 def maintain_leaderboard_periods(
-    database: Database, catalogue: Catalogue, horizon: Instant, now: Instant, deadline: float
+    database: Database, catalogue: Catalogue, horizon: Microseconds, now: Instant, deadline: float
 ) -> None:
     """Open periods ahead, and retire leaderboards that no process uses.
 
@@ -67,7 +67,7 @@ def maintain_leaderboard_periods(
     database.autocommit(lambda connection: leaderboard_periods.retire(connection, now - RETIRE_AFTER), deadline)
 
 
-def finish_leaderboard_periods(work: LongWork, horizon: Instant, now: Instant) -> int:
+def finish_leaderboard_periods(work: LongWork, horizon: Microseconds, now: Instant) -> int:
     """Make ended periods final, each in its own transaction, and return how many.
 
     A period is due when its last event was too old an hour ago: by `now` and by the database's clock, and by the
@@ -79,7 +79,7 @@ def finish_leaderboard_periods(work: LongWork, horizon: Instant, now: Instant) -
     return finished
 
 
-def _finish_next(connection: Connection, horizon: Instant, now: Instant) -> bool:
+def _finish_next(connection: Connection, horizon: Microseconds, now: Instant) -> bool:
     """Make the period final that ended first. Return False if there is none, or if another process does this."""
     if not leaderboard_periods.lock_periods(connection):
         return False

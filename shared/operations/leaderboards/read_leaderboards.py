@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared.domain.errors import LeaderboardPeriodNotFound, RankingUnavailable
-from shared.domain.instant import DAY, Instant, Period
+from shared.domain.instant import DAY, Instant, Microseconds, Period
 from shared.domain.leaderboard import Leaderboard, LeaderboardReader, Ranked, RankedPage
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
 
-AHEAD_MAX: Instant = 62 * DAY
+AHEAD_MAX: Microseconds = 62 * DAY
 """No open period begins later than this from now."""
 
 _Query = Callable[[LeaderboardReader, Instant], RankedPage | None]

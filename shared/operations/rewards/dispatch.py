@@ -19,7 +19,7 @@ from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
 from shared.domain.errors import ChallengeError
 from shared.domain.grants import Answer, Delivery, Provider, RetryPolicy, Settlement, TryAgain, settle
-from shared.domain.instant import SECOND, Instant
+from shared.domain.instant import SECOND, Instant, Microseconds
 from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.operations.rewards.settle import record
@@ -36,7 +36,7 @@ POLL_S = 0.1
 PASS_INTERVAL_S = 0.01
 """Pause between passes. Under load a pass records dozens of outcomes, so the pause delays nothing."""
 STATEMENT_TIMEOUT_S = 5.0
-LEASE_MARGIN: Instant = 5 * SECOND
+LEASE_MARGIN: Microseconds = 5 * SECOND
 """Duration of a lease beyond two timeouts of the provider, for the statements and for clock differences."""
 LEASED_PER_THREAD = 4
 """Leased grants per delivery thread, so that no thread waits for the next lease."""
@@ -64,7 +64,7 @@ class Destination:
     """Poll interval while there is nothing to do."""
 
     @property
-    def timeout(self) -> Instant:
+    def timeout(self) -> Microseconds:
         """The timeout in microseconds."""
         return int(self.timeout_s * SECOND)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from shared.domain.identity import LeaderboardIdentity
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, nullable_text_array, statement, text_array
 
@@ -79,7 +79,7 @@ def lock_periods(connection: Connection) -> bool:
 
 
 def next_to_end(
-    connection: Connection, process_time: Instant, horizon: Instant, margin: Instant
+    connection: Connection, process_time: Instant, horizon: Microseconds, margin: Microseconds
 ) -> tuple[str, Instant] | None:
     """Lock and return the period that ended longest ago and is not final, as leaderboard and start.
 

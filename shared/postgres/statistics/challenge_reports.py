@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from shared.domain.goal import Counting, Goal
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, statement, text_array
 
@@ -55,7 +55,7 @@ class LastCount(NamedTuple):
     catalogue_version: str | None
     changes: int | None
     """Number of changes of the counted tables that Postgres had recorded by then."""
-    duration: Instant | None
+    duration: Microseconds | None
     changes_by_now: int
 
 
@@ -111,7 +111,7 @@ def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> N
     )
 
 
-def note_count(connection: Connection, now: Instant, version: str, changes: int, duration: Instant) -> None:
+def note_count(connection: Connection, now: Instant, version: str, changes: int, duration: Microseconds) -> None:
     """Record that challenges were counted; `changes` is the number before the count began."""
     _NOTE.rows(connection, now, version, changes, duration)
 
