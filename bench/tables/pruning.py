@@ -69,6 +69,8 @@ def _fill(ground: Ground, rows: int) -> None:
         connection.execute("SET statement_timeout = 0")
         _FILL.rows(connection, text_array(list(players)), text_array(codes), DAILY.text, _over(), days)
         connection.execute("VACUUM (ANALYZE) tally")
+        # Otherwise the rows just stored are written to disk during the first rounds.
+        connection.execute("CHECKPOINT")
 
 
 def _over() -> int:
