@@ -107,6 +107,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         keep_content=settings.events.keep_content,
         routes=routes,
         queue_clock=clocks.database,
+        events_carry_present=development is not None,
     )
     group_commit = GroupCommit(flusher.flush, buffer_events_max=settings.events.buffer_events_max)
     telemetry.watch(group_commit)

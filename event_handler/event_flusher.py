@@ -31,10 +31,12 @@ class EventFlusher:
         keep_content: bool = False,
         routes: Routes = NO_ROUTES,
         queue_clock: Clock = system_clock,
+        events_carry_present: bool = False,
     ) -> None:
         """Without `scores` no Redis is told. With `keep_content` the ledger keeps the events for audit.
 
         `routes` name the providers of rewards that are claimed automatically, at the time of `queue_clock`.
+        `events_carry_present` is for the development clock, see `Flush`.
         """
         self._database = database
         self._telemetry = telemetry
@@ -42,6 +44,7 @@ class EventFlusher:
         self._keep_content = keep_content
         self._routes = routes
         self._queue_clock = queue_clock
+        self._events_carry_present = events_carry_present
         # Flushes run in several threads, and none minds an old number.
         self._flushes_without_duplicates = EXPECT_UNSEEN_AFTER
 
@@ -57,6 +60,7 @@ class EventFlusher:
             keep_content=self._keep_content,
             routes=self._routes,
             queue_clock=self._queue_clock,
+            events_carry_present=self._events_carry_present,
             expect_unseen=self._flushes_without_duplicates >= EXPECT_UNSEEN_AFTER,
         )
         started = time.monotonic()

@@ -14,6 +14,7 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1 import statistics_service_pb2 as statistics_rpc
 
+from shared.domain.goal import ClaimMode, Source, Stat
 from shared.domain.instant import DAY, HOUR, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
@@ -27,14 +28,23 @@ from tests.support.refusals import refusal
 from tests.support.services import NOW, Game, game
 from tests.support.strategies import KILLS
 
+TOURS, STAGES = Stat(Source.STAT, "tours"), Stat(Source.STAT, "stages")
 OWN_DAY = Schedule(Recurrence(Every.DAY, by_player=True), id="own-day")
 GOALS = (
     goal("daily", target=2, schedule=DAILY),
     goal("weekly", target=4, schedule=WEEKLY),
     goal("own-day", target=2, schedule=OWN_DAY),
 )
+# The goal that is claimed without a call is locked until one of the same period and one of a longer one are completed.
+LOCKED = (
+    goal("tour", stat=TOURS, target=1, schedule=WEEKLY),
+    goal("stage", stat=STAGES, target=1, schedule=DAILY),
+    replace(
+        goal("prize", stat=STAGES, target=1, schedule=DAILY, requires=("stage", "tour")), claim_mode=ClaimMode.AUTO
+    ),
+)
 BOARD = Leaderboard("week", "Week", "", LeaderboardMeasure.SUM, KILLS, WEEKLY)
-CATALOGUE = replace(catalogue_of(*GOALS), schedules=(OWN_DAY,), leaderboards=(BOARD,))
+CATALOGUE = replace(catalogue_of(*GOALS, *LOCKED), schedules=(OWN_DAY,), leaderboards=(BOARD,))
 TODAY = NOW - NOW % DAY
 NEXT_MONTH = NOW + 30 * DAY
 
@@ -121,6 +131,17 @@ def test_yesterdays_reward_is_claimed_today_and_is_due_at_once(warped: Game, pla
     assert set(warped.rows(due, player)) == {(NOW, NOW)}
     expired = rpc.ListClaimableRequest(user_id=player)
     assert not warped.challenges.ListClaimable(expired, **at(NEXT_MONTH + 9 * DAY)).rewards
+
+
+@pytest.mark.parametrize("now", [NOW, NEXT_MONTH, NOW + 7_000 * DAY, NOW - 400 * DAY])
+def test_a_goal_is_claimed_without_a_call_at_the_instant_that_its_event_carries(
+    warped: Game, player: str, now: Instant
+) -> None:
+    report(warped, now, stat("stages", player, delta=1, at=now))
+    claim = "SELECT microseconds(claim_time) FROM completion WHERE user_id = %s AND goal_id = 'prize'"
+    assert warped.rows(claim, player) == [(None,)]
+    report(warped, now, stat("tours", player, delta=1, at=now))
+    assert warped.rows(claim, player) == [(NOW,)]
 
 
 def test_zones_are_named_at_the_instant_that_the_call_carries(warped: Game, player: str) -> None:

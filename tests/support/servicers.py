@@ -84,7 +84,10 @@ def event_servicer(
     """Yield the servicer of the event handler, with its writer."""
     with _database(database_url, POOL_SIZE) as database:
         telemetry = EventTelemetry(Telemetry())
-        group_commit = GroupCommit(EventFlusher(database, telemetry, None).flush, buffer_events_max=buffer_events_max)
+        flusher = EventFlusher(
+            database, telemetry, None, queue_clock=clock, events_carry_present=development is not None
+        )
+        group_commit = GroupCommit(flusher.flush, buffer_events_max=buffer_events_max)
         group_commit.start()
         try:
             judging = live(drawing(database, catalogue, clock()), lambda definitions: definitions)

@@ -57,13 +57,15 @@ def apply_events(
     events: Sequence[Event],
     granting: Granting,
     *,
+    now: Instant | None = None,
     keep_content: bool = False,
     expect_unseen: bool = False,
 ) -> Applied:
     """Execute the statements of a flush and return what they did.
 
-    `granting` is for goals that are claimed automatically. The statements lock in the order in which all transactions
-    lock: ledger, tally, assignment, completion, grant, standing.
+    `granting` is for goals that are claimed automatically. `now` decides which of their rewards can still be claimed;
+    it is the time of claims unless it is given. The statements lock in the order in which all transactions lock:
+    ledger, tally, assignment, completion, grant, standing.
 
     With `expect_unseen` the events are counted in the round trip that records them. Raise `SeenBefore` if that was
     wrong; then the transaction must be rolled back.
@@ -90,7 +92,7 @@ def apply_events(
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     if expect_unseen and len(insertion.unseen()) < len(events):
         raise SeenBefore
-    changes = StandingChanges(catalogue, granting.claim_time, granting)
+    changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
     crossings = _crossings(catalogue, merged)
     if crossings:
         selected = selected_crossings(connection, catalogue.pools, crossings, zones)

@@ -48,12 +48,14 @@ class Flush:
         routes: Routes = NO_ROUTES,
         queue_clock: Clock = system_clock,
         expect_unseen: bool = True,
+        events_carry_present: bool = False,
     ) -> None:
         """`catalogue` is the version that has accepted the events; `deadline` is in monotonic seconds.
 
         With `keep_content` the ledger keeps the events for audit. `routes` name the providers of rewards that are
         claimed automatically, at the time of `queue_clock`. `expect_unseen` saves a round trip if no event is a
-        duplicate, and costs a transaction that is rolled back if one is.
+        duplicate, and costs a transaction that is rolled back if one is. With `events_carry_present`, which is for the
+        development clock, rewards can be claimed automatically that could be at the time of the last event.
         """
         self._database = database
         self._catalogue = catalogue
@@ -62,6 +64,7 @@ class Flush:
         self._routes = routes
         self._queue_clock = queue_clock
         self._expect_unseen = expect_unseen
+        self._events_carry_present = events_carry_present
         self.score_changes: list[ScoreChanges] = []
         """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
         self.splits = 0
@@ -114,6 +117,7 @@ class Flush:
             self._catalogue,
             events,
             Granting(self._queue_clock(), self._routes),
+            now=max(event.time for event in events) if self._events_carry_present else None,
             keep_content=self._keep_content,
             expect_unseen=expect_unseen,
         )
