@@ -28,7 +28,13 @@ def pools() -> None:
     epilog="Draws with a secret of its own, so no database is needed. A pool of 50 goals takes half a second."
 )
 @click.argument("path", type=click.Path(path_type=Path), help="A YAML or JSON file, or a folder of such files.")
-@click.option("--players", type=click.IntRange(1, 1_000_000), default=PLAYERS, show_default=True)
+@click.option(
+    "--players",
+    type=click.IntRange(1, 1_000_000),
+    default=PLAYERS,
+    show_default=True,
+    help="Number of players drawn for.",
+)
 def preview(path: Path, players: int) -> int:
     """Show what players would get in the next period of each pool: shares of goals, repeats, and pools too small."""
     try:

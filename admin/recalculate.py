@@ -8,7 +8,7 @@ import click
 
 from admin.arguments import dry_run, exactly_one, identifier
 from admin.opening import deadline, load_catalogue_that_runs, open_database, read
-from admin.statistics_tables import show_drifts
+from admin.statistics import show_drifts
 from admin.terminal import count_text, progress_bars, say
 from shared.domain.catalogue import Catalogue
 from shared.domain.recalculation import Drift

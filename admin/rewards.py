@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import click
 
-from admin import arguments, reward_tables
+from admin import arguments
 from admin.opening import deadline, open_database, read, stop
-from admin.terminal import say, say_error
+from admin.terminal import period_text, say, say_error, time_text, who_text
+from admin.terminal import show as show_table
 from shared.domain.claims import ClaimState
 from shared.domain.goal import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.grant_changes import Act, ActRefused, buried, prioritised, refunded, rerouted, retried
 from shared.operations.rewards import grant_admin
-from shared.operations.rewards.grant_admin import Change, OperatorAction
-from shared.postgres.rewards.grant_admin import list_grants
+from shared.operations.rewards.grant_admin import Change, OperatorAction, Report
+from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant, list_grants
 from shared.runtime.clock import system_clock
 from shared.runtime.reward_settings import PROVIDERS
 
@@ -48,7 +50,7 @@ def list_(states: Sequence[ClaimState], provider: str | None, player: str | None
         for grant in grants:
             say(str(grant.grant_id))
     else:
-        reward_tables.show_list(grants)
+        show_grants(grants)
 
 
 @rewards.command()
@@ -59,7 +61,7 @@ def show(grant: UUID) -> None:
         found = grant_admin.show(database, grant, deadline())
     if found is None:
         stop("there is no such grant")
-    reward_tables.show_grant(*found)
+    show_grant(*found)
 
 
 @rewards.command(epilog="Exit status: 0 every claim has its grant and every grant its claim, 1 not so.")
@@ -67,7 +69,7 @@ def report() -> int:
     """Count grants, and compare them with claims."""
     with open_database("rewards") as database:
         found = grant_admin.report(database, deadline())
-    reward_tables.show_report(found)
+    show_grant_report(found)
     return 0 if found.agrees else 1
 
 
@@ -135,3 +137,103 @@ def _perform(action: OperatorAction, grants: Sequence[UUID], *, dry: bool) -> in
             done = "would be" if dry else "is"
             say(f"{grant_id}: {done} {after.state}, priority {after.priority}, provider {after.provider}")
     return 1 if refused else 0
+
+
+LISTED_ERROR_CHARACTERS = 60
+"""Characters of the last error in a list; `show` prints all of it."""
+
+UNDER_WAY = (ClaimState.PENDING, ClaimState.DELIVERING)
+
+
+def show_grants(grants: Iterable[KeptGrant]) -> None:
+    """Print one line for each grant."""
+    names = (
+        "grant",
+        "state",
+        "provider",
+        "pr.",
+        "attempts",
+        "claimed",
+        "player",
+        "goal",
+        "period",
+        "reward",
+        "last error",
+    )
+    show_table(names, map(_row, grants))
+
+
+def _row(grant: KeptGrant) -> tuple[object, ...]:
+    status = grant.status
+    return (
+        grant.grant_id,
+        status.state,
+        status.provider,
+        status.priority,
+        status.attempts,
+        time_text(grant.claim_time),
+        grant.key.user_id,
+        grant.key.goal_id,
+        period_text(grant.key.period_start),
+        _reward(grant),
+        (grant.last_error or "")[:LISTED_ERROR_CHARACTERS],
+    )
+
+
+def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
+    """Print everything about one grant."""
+    status, key = grant.status, grant.key
+    facts = {
+        "grant": grant.grant_id,
+        "player": key.user_id,
+        "goal": key.goal_id,
+        "period": period_text(key.period_start),
+        "occurrence": key.occurrence,
+        "claim number": grant.claim_number,
+        "request id": grant.request_id,
+        "reward": _reward(grant),
+        "claimed": time_text(grant.claim_time),
+        "state": status.state,
+        "refusal": status.refusal,
+        "provider": status.provider,
+        "priority": status.priority,
+        "attempts": status.attempts,
+        "due": time_text(status.due_time) if status.state is ClaimState.PENDING else None,
+        "leased by": grant.lease_owner,
+        "leased until": None if grant.lease_until is None else time_text(grant.lease_until),
+        "settled": None if status.settle_time is None else time_text(status.settle_time),
+        "last error": grant.last_error,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            say(f"{name + ':':<14}{value}")
+    for entry in audit:
+        before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
+        who = who_text(entry.operator, entry.database_role)
+        say(f"{time_text(entry.time)}  {who}: {entry.act} ({entry.reason}); before: {before}")
+
+
+def show_grant_report(report: Report) -> None:
+    """Print the numbers of grants, and where claims and grants disagree."""
+    names = ("provider", "state", "grants", "oldest claim")
+    show_table(
+        names,
+        ((each.provider, each.state, f"{each.grants:,}", time_text(each.oldest_claim_time)) for each in report.counts),
+    )
+    grants = Counter[ClaimState]()
+    for count in report.counts:
+        grants[count.state] += count.grants
+    say(
+        f"claimed, not granted: {sum(grants[state] for state in UNDER_WAY):,} on their way, "
+        f"{grants[ClaimState.DEAD]:,} dead, {grants[ClaimState.REFUSED]:,} refused"
+    )
+    for grant_id in report.granted_not_claimed:
+        say(f"granted, not claimed: {grant_id}")
+    for key in report.claimed_without_grant:
+        say(f"claimed, without a grant: {key.goal_id} of {key.user_id}, period: {period_text(key.period_start)}")
+    if report.agrees:
+        say("every claim has its grant, and every grant its claim")
+
+
+def _reward(grant: KeptGrant) -> str:
+    return f"{grant.reward.quantity:,} {grant.reward.id}"

@@ -15,8 +15,8 @@ from rich.text import Text
 from shared.domain.goal import Stat
 from shared.domain.instant import LIFETIME_START, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard
-from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import RankingKey
+from shared.domain.standings import EVERYTHING
 
 WIDTH_MAX = 1_000
 

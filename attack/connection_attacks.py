@@ -15,8 +15,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
-from attack.observed import Attack, Observed, in_threads, login_event
-from attack.stack import Services
+from attack.stack import Attack, Observed, Services, in_threads, login_event
 from devstack.ports import LOOPBACK
 from load_generator import frames
 from load_generator.frames import request_headers

@@ -19,8 +19,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
 from attack.endpoints import BadWebhook, TricklingProxy
-from attack.observed import Attack, Observed, comes_true, in_threads, login_event
-from attack.stack import Services
+from attack.stack import Attack, Observed, Services, comes_true, in_threads, login_event
 from devstack.ports import LOOPBACK
 
 REPORT_EVENTS = "challenge.v1.EventService/ReportEvents"

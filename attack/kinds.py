@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from attack import connection_attacks, input_attacks
 from attack.endpoints import BadWebhook, TricklingProxy
-from attack.observed import Attack
-from attack.stack import Stack
+from attack.stack import Attack, Stack
 from bench.services import ROOT
 
 GET_CHALLENGE = "challenge.v1.ChallengeService/GetChallenge"

@@ -21,8 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attack.kinds import Kind
-from attack.observed import Observed, comes_true
-from attack.stack import Services, Stack
+from attack.stack import Observed, Services, Stack, comes_true
 from bench.load import percentile
 from bench.services import ROOT, STOP_S
 from devstack.ports import LOOPBACK

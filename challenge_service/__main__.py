@@ -25,9 +25,9 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.wiring.challenge_count_duty import start_challenge_counting
 from shared.wiring.development_clock import open_development_clock, present
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_ranking_duties, start_ranking_refresh
+from shared.wiring.range_duties import start_challenge_counting
 from shared.wiring.reward_delivery import start_delivery
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,7 @@ from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
 from shared.operations.rewards.queue_position import Position
 from shared.rpc.goal_encoding import reward_message
-from shared.rpc.instants import timestamp_message
-from shared.rpc.period_encoding import period_message
+from shared.rpc.instants import period_message, timestamp_message
 
 CLAIM_STATES = {state: challenge_pb2.ClaimState.Value(f"CLAIM_STATE_{state.name}") for state in ClaimState}
 STATES_OF_CLAIMS = {number: state for state, number in CLAIM_STATES.items()}

@@ -10,8 +10,7 @@ from shared.domain.instant import Instant, Period
 from shared.domain.player_zones import Zones
 from shared.domain.rotation import rotation_at
 from shared.domain.schedules import Schedule
-from shared.rpc.instants import timestamp_message
-from shared.rpc.period_encoding import period_message, season_id
+from shared.rpc.instants import period_message, season_id, timestamp_message
 
 
 def rotation_response(catalogue: Catalogue, now: Instant, zones: Zones) -> rpc.GetRotationResponse:

@@ -30,10 +30,9 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
-from shared.wiring.completion_retention_duty import start_completion_retention
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
-from shared.wiring.tally_pruning_duty import start_tally_pruning
+from shared.wiring.range_duties import start_completion_retention, start_tally_pruning
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,9 @@ from bench import services
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import POSTGRES, Run, median, ratio
-from bench.players import player_ids
+from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE, ROOT, ServerProcess
 from bench.tables.calls import add_failures, add_latency
-from bench.veterans import store_veterans
 from bench.workplace import Ground, Workplace, shuffled
 from load_generator.plan import ClosedLoop, OpenLoop
 from shared.runtime.clock import system_clock

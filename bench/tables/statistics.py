@@ -8,10 +8,9 @@ from google.protobuf.message import DecodeError
 from bench import services
 from bench.figures import Table, Unit
 from bench.load import POSTGRES
-from bench.players import player_ids
+from bench.players import POINTS, TAGS, player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_failures, add_latency
-from bench.veterans import POINTS, TAGS, store_veterans
 from bench.workplace import LOAD_CATALOGUE, Workplace
 from load_generator.plan import OpenLoop
 from shared.catalogue.loader import load

@@ -31,7 +31,7 @@ from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
 from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
+from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.time_zones import UTC_ZONE, instant_of
 
 

@@ -18,8 +18,8 @@ from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.scopes import Scope
 from shared.domain.seasons import Season
+from shared.domain.standings import Scope
 from shared.domain.tally import JUDGED_BY
 
 _Ranked = TypeVar("_Ranked", Scope, Stat)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared.domain.goal import Goal, Stat
 from shared.domain.leaderboard import Leaderboard
-from shared.domain.scopes import Scope
+from shared.domain.standings import Scope
 
 
 class GoalIdentity(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.scopes import Scope
+from shared.domain.standings import Scope
 
 
 class LeaderboardMeasure(StrEnum):

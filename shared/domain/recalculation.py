@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 from shared.domain.instant import LIFETIME_START, Instant
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
-from shared.domain.scopes import EVERYTHING, Scope, scopes_of
 from shared.domain.standings import (
+    EVERYTHING,
     CompletionRecord,
     Parts,
+    Scope,
     Standing,
     StandingKey,
     add_up,
     adjustment_parts,
     claim_parts,
     completion_parts,
+    scopes_of,
 )
 
 PointsSchedules = Mapping[Scope, Collection[Schedule]]

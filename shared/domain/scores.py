@@ -12,8 +12,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
-from shared.domain.scopes import Scope
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import Scope, Standing, StandingKey
 from shared.domain.tally import Measures
 
 UNKNOWN_TIME: Instant = 0

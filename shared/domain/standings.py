@@ -3,19 +3,46 @@
 A standing is a commutative monoid like a tally: completions, claims and adjustments may be added in any order and
 grouping. It is updated with every completion and recalculated from the whole history only to check it.
 `merge_standings` in `shared/postgres/statistics/standings.sql` is the same merge in the database.
+
+Scopes are the sets of goals that statistics and leaderboards of points count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from shared.domain.goal import Goal
 from shared.domain.instant import LIFETIME_START, Instant, Microseconds
 from shared.domain.schedules import DAILY, LIFETIME, Schedule
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind, scopes_of
 from shared.domain.tally import SUM_MAX
+
+
+class ScopeKind(StrEnum):
+    """The kind of a scope. Values are stored in the database."""
+
+    ALL = "all"
+    CHALLENGE = "challenge"
+    TAG = "tag"
+
+
+class Scope(NamedTuple):
+    """A set of goals that count for a statistic."""
+
+    kind: ScopeKind
+    id: str
+    """The challenge id or the tag; empty exactly for `ALL`."""
+
+
+EVERYTHING = Scope(ScopeKind.ALL, "")
+
+
+def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...]:
+    """Return the scopes a goal counts in. `challenge_id` is None if the challenge is no longer known."""
+    challenge = (Scope(ScopeKind.CHALLENGE, challenge_id),) if challenge_id is not None else ()
+    return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
 
 
 class StandingKey(NamedTuple):

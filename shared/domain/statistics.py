@@ -15,8 +15,7 @@ from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Day
 from shared.domain.progress import Assignment, TallyView, is_active, shown_measure
 from shared.domain.schedules import LIFETIME
-from shared.domain.scopes import Scope
-from shared.domain.standings import Standing
+from shared.domain.standings import Scope, Standing
 
 RECENT_DAYS = 30
 """Days that the completion rate covers, including today."""

@@ -22,7 +22,7 @@ from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
-from shared.rpc.period_encoding import EncodedPeriods
+from shared.rpc.instants import EncodedPeriods
 from shared.rpc.pool_encoding import SpliceablePool
 from shared.rpc.wire import Pieces, nested_tag
 

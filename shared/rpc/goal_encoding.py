@@ -11,7 +11,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import ClaimMode, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
-from shared.rpc.period_encoding import schedule_id, season_id
+from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
 SOURCES = {source: challenge_pb2.Source.Value(f"SOURCE_{source.name}") for source in Source}

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.unary import parsed
+from shared.rpc.call_layers import parsed
 
 COUNTED_BYTES_MIN = 128 * 1024
 """Size from which the items of a request are counted. Of the smallest items of two bytes, 65,536 fit below it."""

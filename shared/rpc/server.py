@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
+from shared.rpc.call_layers import streaming_method, unary_method
 from shared.rpc.call_pool import CallPool, run_in
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
@@ -23,8 +24,6 @@ from shared.rpc.side_pool import SidePool
 from shared.rpc.standard_services import HEALTH, HealthService, reflection_handlers
 from shared.rpc.statuses import status_of
 from shared.rpc.stream_pool import StreamPool
-from shared.rpc.streaming import streaming_method
-from shared.rpc.unary import unary_method
 from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.health import Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
@@ -46,7 +45,7 @@ class ServiceBinding:
 
 
 class Server:
-    """A synchronous gRPC server. `shared.rpc.unary` describes the layers around each call."""
+    """A synchronous gRPC server. `shared.rpc.call_layers` describes the layers around each call."""
 
     def __init__(
         self,

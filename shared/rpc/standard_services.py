@@ -23,11 +23,11 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from shared.domain.errors import InvalidRequest
+from shared.rpc.call_layers import parsed
 from shared.rpc.call_pool import run_in
 from shared.rpc.open_calls import RequestReceiver
 from shared.rpc.side_pool import SidePool
 from shared.rpc.statuses import status_of
-from shared.rpc.unary import parsed
 from shared.runtime.health import Health
 
 HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name

@@ -18,7 +18,6 @@ from prometheus_client import Counter
 
 from shared.runtime import command_line
 from shared.runtime.clock import Clock, system_clock
-from shared.runtime.connections import connections_of
 from shared.runtime.development_clock import require_loopback
 from shared.runtime.duties import Duties
 from shared.runtime.http_port import HttpPort, Page
@@ -31,7 +30,7 @@ from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
 from shared.runtime.secret import Hider
 from shared.runtime.settings import load, variable_name
-from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
+from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings, connections_of
 from shared.runtime.settings_report import text_table, unknown_variables
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.start_refused import EXIT_REFUSED, StartRefused

@@ -30,8 +30,13 @@ from shared.operations.leaderboards.leaderboard_periods import (
 from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, RankingBuilder
 from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_TIMEOUT_S, RankingCheck
 from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S, POLL_TIMEOUT_S, RankingRefresh
-from shared.operations.leaderboards.ranking_sync import PASS_TIMEOUT_S, SYNC_INTERVAL_S, CatalogueInUse, RankingSync
-from shared.operations.leaderboards.score_pages import PAGE_TIMEOUT_S
+from shared.operations.leaderboards.ranking_sync import (
+    PAGE_TIMEOUT_S,
+    PASS_TIMEOUT_S,
+    SYNC_INTERVAL_S,
+    CatalogueInUse,
+    RankingSync,
+)
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
 from shared.postgres.long_work import STOP_S, LongWork

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from attack.kinds import KINDS, LETTERS
-from attack.observed import Observed
 from attack.run import LATENCY_FLOOR_MS, Phase, verdict
+from attack.stack import Observed
 
 BOUNDED = next(kind for kind in KINDS if kind.has_latency_bound)
 UNBOUNDED = next(kind for kind in KINDS if not kind.has_latency_bound)

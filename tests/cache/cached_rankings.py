@@ -14,8 +14,8 @@ from shared.cache.redis import Cache
 from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, Ranked, RankedPage
-from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
+from shared.domain.standings import EVERYTHING
 from shared.runtime.telemetry import Telemetry
 from tests.support.waiting import wait_until
 

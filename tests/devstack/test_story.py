@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from devstack.run import CHALLENGE, GOAL, STAT, WINS, quoted
 from devstack.settings import DEMO_CATALOGUE
-from devstack.story import CHALLENGE, GOAL, STAT, WINS, quoted
 from shared.catalogue.loader import load
 from shared.domain.goal import Counting
 from tests.devstack.command import PROJECT, devstack

@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from docsite.__main__ import assembled, descriptors, navigation
-from docsite.pages import with_links_of_the_site
+from docsite.__main__ import assembled, descriptors, navigation, with_links_of_the_site
 from docsite.reference import reference_pages
 from tests.support.prose import documents
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from shared.domain.instant import DAY, LIFETIME_START, SECOND
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
 from shared.domain.standings import (
+    EVERYTHING,
     CompletionRecord,
+    Scope,
+    ScopeKind,
     Standing,
     StandingKey,
     add_up,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.ports import LOOPBACK
-from devstack.story import find_tool
+from devstack.run import find_tool
 from tests.support.postgres_server import PostgresServer
 from tests.support.service_process import PROJECT, ServiceProcess, serving
 

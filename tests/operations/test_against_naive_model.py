@@ -28,8 +28,7 @@ from shared.domain.player_zones import NO_ZONES
 from shared.domain.progress import goal_status
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
-from shared.domain.standings import Standing
+from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.view_player import view_player

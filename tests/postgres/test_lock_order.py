@@ -11,8 +11,7 @@ import pytest
 from shared.domain.events import CompletionKey, Event
 from shared.domain.instant import LIFETIME_START
 from shared.domain.schedules import LIFETIME
-from shared.domain.scopes import ScopeKind
-from shared.domain.standings import CompletionRecord, Standing, StandingKey
+from shared.domain.standings import CompletionRecord, ScopeKind, Standing, StandingKey
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies

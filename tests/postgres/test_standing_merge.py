@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.schedules import DAILY, LIFETIME
-from shared.domain.scopes import ScopeKind
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import ScopeKind, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.statistics import standings as stored_standings
 from tests.support.strategies import standings

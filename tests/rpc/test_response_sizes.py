@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from admin.__main__ import main
-from challenge_service.statistics_messages import stats_message
+from challenge_service.statistics_servicer import stats_message
 from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
@@ -21,8 +21,7 @@ from shared.domain.goal import AMOUNT_MAX, Reward, RewardType, Source, Stat
 from shared.domain.instant import SECOND
 from shared.domain.leaderboard import PLAYERS_MAX
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
-from shared.domain.scopes import Scope, ScopeKind
-from shared.domain.standings import Standing
+from shared.domain.standings import Scope, ScopeKind, Standing
 from shared.domain.statistics import TREND_DAYS_MAX, PlayerStatistics, login_statistics
 from shared.domain.tally import Measures
 from shared.rpc.encoded_catalogue import EncodedCatalogue

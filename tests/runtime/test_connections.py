@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.runtime.connections import connections_of
 from shared.runtime.settings import load, prefixed
-from shared.runtime.settings_groups import DatabaseSettings, ServerSettings
+from shared.runtime.settings_groups import DatabaseSettings, ServerSettings, connections_of
 from shared.runtime.start_refused import SettingsInvalid
 
 

@@ -9,7 +9,7 @@ from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.scopes import EVERYTHING, Scope
+from shared.domain.standings import EVERYTHING, Scope
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.runtime.telemetry import Telemetry

@@ -12,7 +12,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Source, Stat
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import DAILY
-from shared.domain.scopes import EVERYTHING
+from shared.domain.standings import EVERYTHING
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.services import Game, game
 

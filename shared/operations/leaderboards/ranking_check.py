@@ -14,8 +14,7 @@ from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import PLAYERS_MAX, Leaderboard, RankedPage
 from shared.domain.scores import RankingKey, Score
-from shared.operations.leaderboards.ranking_sync import SYNC_INTERVAL_S, CatalogueInUse
-from shared.operations.leaderboards.score_pages import PAGE_ROWS, score_pages
+from shared.operations.leaderboards.ranking_sync import PAGE_ROWS, SYNC_INTERVAL_S, CatalogueInUse, score_pages
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal, scores
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.scopes import EVERYTHING
-from shared.domain.standings import Standing
+from shared.domain.standings import EVERYTHING, Standing
 from shared.domain.tally import SUM_MAX
 from shared.operations.goals.known_player import require_known_player
 from shared.operations.statistics.standing_changes import StandingChanges

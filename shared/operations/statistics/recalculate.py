@@ -14,8 +14,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import LIFETIME_START
 from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.schedules import LIFETIME
-from shared.domain.scopes import Scope, ScopeKind
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import Scope, ScopeKind, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal

@@ -10,11 +10,11 @@ from shared.domain.claims import Claim
 from shared.domain.events import CompletionKey
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
-from shared.domain.scopes import Scope
 from shared.domain.scores import TallyState
 from shared.domain.standings import (
     CompletionRecord,
     Parts,
+    Scope,
     Standing,
     StandingKey,
     add_up,

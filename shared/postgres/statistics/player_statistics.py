@@ -10,8 +10,7 @@ from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day
 from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, TallyView
-from shared.domain.scopes import Scope
-from shared.domain.standings import Standing
+from shared.domain.standings import Scope, Standing
 from shared.domain.statistics import Stretch, TrendDay
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shared.domain.scopes import ScopeKind
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import ScopeKind, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 

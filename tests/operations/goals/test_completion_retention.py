@@ -21,8 +21,7 @@ from shared.domain.grant_changes import Act, ActRefused, refunded, retried
 from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
-from shared.domain.scopes import ScopeKind
-from shared.domain.standings import StandingKey
+from shared.domain.standings import ScopeKind, StandingKey
 from shared.operations.events.prune_tallies import TallyPruning
 from shared.operations.goals import retain_completions
 from shared.operations.goals.retain_completions import CompletionRetention

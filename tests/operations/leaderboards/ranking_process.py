@@ -11,13 +11,12 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, RankedPage
 from shared.domain.schedules import DAILY
-from shared.domain.scopes import EVERYTHING
 from shared.domain.scores import Score
+from shared.domain.standings import EVERYTHING
 from shared.operations.events.flush import Flush
 from shared.operations.leaderboards.ranking_build import RankingBuilder
 from shared.operations.leaderboards.ranking_check import RankingCheck
-from shared.operations.leaderboards.ranking_sync import RankingSync
-from shared.operations.leaderboards.score_pages import score_pages
+from shared.operations.leaderboards.ranking_sync import RankingSync, score_pages
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from tests.cache.cached_rankings import CachedRankings, ranked

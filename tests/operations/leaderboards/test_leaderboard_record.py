@@ -13,7 +13,7 @@ from shared.domain.goal import LOGIN
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
-from shared.domain.scopes import Scope, ScopeKind
+from shared.domain.standings import Scope, ScopeKind
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue
 from shared.postgres.database import Database
 from tests.support.databases import opened, soon

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure, LeaderboardReader, RankedPage
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods

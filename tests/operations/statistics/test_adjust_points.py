@@ -15,7 +15,7 @@ from shared.domain.goal import AMOUNT_MAX
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import WEEKLY
-from shared.domain.scopes import EVERYTHING
+from shared.domain.standings import EVERYTHING
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.known_player import PlayerUnknown

@@ -26,8 +26,7 @@ from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recalculation import Drift, drifts
 from shared.domain.schedules import DAILY, WEEKLY
-from shared.domain.scopes import EVERYTHING, Scope, ScopeKind
-from shared.domain.standings import StandingKey
+from shared.domain.standings import EVERYTHING, Scope, ScopeKind, StandingKey
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.operations.rewards.claim import claim_reward

@@ -14,8 +14,7 @@ from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recalculation import Drift
 from shared.domain.schedules import LIFETIME, WEEKLY
-from shared.domain.scopes import EVERYTHING, ScopeKind
-from shared.domain.standings import Standing, StandingKey
+from shared.domain.standings import EVERYTHING, ScopeKind, Standing, StandingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.statistics import recalculate as operations

@@ -14,8 +14,16 @@ from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, HOUR, LIFETIME_START
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY
-from shared.domain.scopes import EVERYTHING, ScopeKind
-from shared.domain.standings import CompletionRecord, Standing, StandingKey, add_up, claim_parts, completion_parts
+from shared.domain.standings import (
+    EVERYTHING,
+    CompletionRecord,
+    ScopeKind,
+    Standing,
+    StandingKey,
+    add_up,
+    claim_parts,
+    completion_parts,
+)
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

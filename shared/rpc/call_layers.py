@@ -1,6 +1,6 @@
-"""The layers around a servicer's unary method.
+"""The layers around a servicer's unary and streaming methods.
 
-They are the same for all methods, from the outside in:
+Those of unary methods are the same for all methods, from the outside in:
 
 1. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
    (`shared.rpc.call_pool`) before anything else is spent on it;
@@ -12,23 +12,28 @@ They are the same for all methods, from the outside in:
 7. the servicer's method, which returns a message or an encoded message.
 
 These are functions rather than gRPC interceptors, which would build a new handler for every call.
+
+A stream occupies a thread for as long as it is open. So streams have their own threads and their own bound, and never
+take a thread from unary calls. When all of their threads are taken, idle ones yield (`shared.rpc.stream_pool`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
 from shared.domain.errors import DeadlineExceeded, InvalidRequest
-from shared.rpc.call_pool import is_refusing
+from shared.rpc.call_pool import is_refusing, run_in
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.method_router import Refusal
 from shared.rpc.open_calls import NO_REQUEST
+from shared.rpc.open_streams import OpenStream, current_stream
 from shared.rpc.statuses import status_of
+from shared.rpc.stream_pool import StreamPool
 
 M = TypeVar("M", bound=Message)
 
@@ -98,3 +103,60 @@ def parsed(request_type: type[M], raw: bytes) -> M:
         return request_type.FromString(raw)
     except DecodeError:
         raise InvalidRequest.of("request", f"is not an encoded {request_type.DESCRIPTOR.full_name}") from None
+
+
+def streaming_method(
+    name: str,
+    method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
+    parse: Callable[[bytes], M],
+    pool: StreamPool,
+    refusal: Refusal,
+    telemetry: CallTelemetry,
+) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]:
+    """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
+    measured = telemetry.of_method(name)
+
+    def responses(raw: Iterator[bytes], context: grpc.ServicerContext, stream: OpenStream) -> Iterator[bytes]:
+        for response in method(_requests(parse, raw, stream), context):
+            raw_response = response.SerializeToString()
+            stream.responds()
+            yield raw_response
+            stream.responded()
+
+    def call(raw: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        started = time.monotonic()
+        if is_refusing():
+            refusal.refuse(context)
+        stream = current_stream()
+        try:
+            yield from responses(raw, context, stream)
+        except Exception as error:
+            if stream.has_yielded:
+                measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+                stream.call.leave_ended()
+            if not context.is_active():
+                # The sender went away, and the error is a consequence of that.
+                measured.failed(grpc.StatusCode.CANCELLED, time.monotonic() - started)
+                return
+            status = status_of(error, name)
+            measured.failed(status.code, time.monotonic() - started)
+            context.abort_with_status(status)
+        if stream.has_yielded:
+            measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+            stream.call.leave_ended()
+        measured.succeeded(time.monotonic() - started)
+
+    return run_in(pool, call)
+
+
+def _requests(parse: Callable[[bytes], M], raw: Iterator[bytes], stream: OpenStream) -> Iterator[M]:
+    """Yield the requests as they arrive. Raise `ConnectionAbortedError` when the sender goes away."""
+    try:
+        for message in raw:
+            stream.received()
+            yield parse(message)
+    except grpc.RpcError as gone:
+        # gRPC keeps the error beside the call, and its traceback refers back to the call. With that cycle the call
+        # would live until the next garbage collection, and count against the streams that its connection may open.
+        gone.__traceback__ = None
+        raise ConnectionAbortedError("the caller disconnected") from None

@@ -1,0 +1,82 @@
+"""Duties that pass through all players in small steps, and stop between two of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import SECOND, Microseconds
+from shared.operations.catalogue.live_catalogue import LiveCatalogue
+from shared.operations.events.event_horizon import EventHorizon
+from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
+from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
+from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
+from shared.postgres.database import Database
+from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.runtime.clocks import Clocks
+from shared.runtime.service import Process
+
+
+def start_completion_retention(
+    live: LiveCatalogue[Catalogue], database: Database, retention: Microseconds, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ, it does nothing."""
+    stopping = threading.Event()
+    keeping = CompletionRetention(database, retention, stopping.wait)
+    carried = process.telemetry.counter("completions_carried_forward", "Completions of past periods carried forward.")
+
+    def one_pass() -> None:
+        in_use = live.in_use
+        if in_use is not None and clocks.wait_until_compared() and clocks.agreed:
+            carried.inc(keeping.one_pass(in_use.prepared, clocks.earliest()))
+
+    process.duties.start("carry completions forward", RETAIN_INTERVAL_S, one_pass, pass_s=STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("retention", stopping.set)
+
+
+def start_tally_pruning(
+    live: LiveCatalogue[Catalogue], database: Database, horizon: EventHorizon, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ or the horizons of other handlers are unknown, it deletes nothing."""
+    stopping = threading.Event()
+    pruning = TallyPruning(database, stopping.wait)
+    pruned = process.telemetry.counter("tallies_pruned", "Tallies of past periods deleted.")
+
+    def one_pass() -> None:
+        in_use = live.in_use
+        if in_use is not None and clocks.wait_until_compared() and clocks.agreed and horizon.known:
+            pruned.inc(pruning.one_pass(in_use.prepared, horizon.window.horizon, clocks.earliest()))
+
+    process.duties.start("prune tallies", PRUNE_INTERVAL_S, one_pass, pass_s=RANGE_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current range of players.
+    process.lifecycle.on_stop("pruning", stopping.set)
+
+
+READ_TIMEOUT_S = 2.0
+COUNT_TIMEOUT_S = 10.0
+"""Much longer than the count of one range of players takes."""
+
+
+def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
+    """Count challenges in the background, and export when any process last counted them."""
+    counted_s = 0.0
+    stopping = threading.Event()
+    process.telemetry.gauge(
+        "challenge_report_timestamp_seconds",
+        "When challenges were last counted, in seconds since 1970.",
+        lambda: counted_s,
+    )
+
+    def one_pass() -> None:
+        nonlocal counted_s
+        in_use = catalogue.in_use
+        if in_use is None:
+            return
+        count_challenges(database, in_use.prepared.catalogue, process.clock(), rest=stopping.wait)
+        counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
+
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=COUNT_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current range of players.
+    process.lifecycle.on_stop("counting", stopping.set)
