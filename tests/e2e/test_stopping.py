@@ -36,7 +36,7 @@ def events(count: int) -> list[rpc.Event]:
 
 def committed(database_url: str) -> int:
     """Return the number of committed events."""
-    [(count,)] = rows(database_url, "SELECT coalesce(sum(events), 0)::bigint FROM tally")
+    [(count,)] = rows(database_url, "SELECT coalesce(sum(events), 0)::bigint FROM tally WHERE schedule = 'lifetime'")
     return int(count)
 
 
