@@ -8,15 +8,14 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge_service import responses
 from challenge_service.claim_servicer import ClaimServicer
 from challenge_service.definitions import challenge_of, goal_of
-from challenge_service.selection_messages import random_selection_message
 from shared.domain.catalogue import Challenge
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
-from shared.domain.random_selection import Wish
+from shared.domain.random_selection import LeftOut, Wish
 from shared.operations.goals.reroll import reroll_goal
 from shared.operations.goals.select_goals import select_goals
-from shared.operations.goals.select_random_goals import select_random_goals
+from shared.operations.goals.select_random_goals import RandomlySelected, select_random_goals
 from shared.operations.goals.view_player import view_player
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -118,3 +117,26 @@ def _check_ids(
     violations.check_id("challenge_id", request.challenge_id)
     violations.check_optional_id("request_id", request.request_id)
     return violations
+
+
+LEFT_OUT_REASONS = {reason: rpc.LeftOutReason.Value(f"LEFT_OUT_REASON_{reason}") for reason in LeftOut}
+
+
+def random_selection_message(selected: RandomlySelected) -> rpc.SelectRandomGoalsResponse:
+    """Return the response without the challenge and the periods."""
+    return rpc.SelectRandomGoalsResponse(
+        selected_goal_ids=selected.selected,
+        activated_goal_ids=selected.activated,
+        deactivated_goal_ids=selected.deactivated,
+        pool_size=selected.pool_size,
+        left_out=[
+            rpc.LeftOutGoals(reason=LEFT_OUT_REASONS[reason], count=selected.left_out[reason])
+            for reason in LeftOut
+            if reason in selected.left_out
+        ],
+        free_places=selected.free_places,
+        seed_id=selected.seed_id,
+        empty_reason=rpc.LEFT_OUT_REASON_UNSPECIFIED
+        if selected.empty_reason is None
+        else LEFT_OUT_REASONS[selected.empty_reason],
+    )

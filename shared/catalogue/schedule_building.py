@@ -11,8 +11,7 @@ from shared.catalogue.schema import ALL_TIME
 from shared.catalogue.time_fields import PLAYER_ZONE, Weekday
 from shared.domain.instant import DAY
 from shared.domain.recurrence import Every, Recurrence, every_days
-from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule, Season, SeasonRun
 from shared.domain.windows import Window
 
 PERIODS = {ALL_TIME: LIFETIME, "day": DAILY, "week": WEEKLY, "month": MONTHLY}

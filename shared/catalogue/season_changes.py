@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, Microseconds, to_datetime
-from shared.domain.schedules import Schedule
-from shared.domain.seasons import SeasonRun
+from shared.domain.schedules import Schedule, SeasonRun
 
 END_MARGIN: Microseconds = HOUR
 """Minimum time between now and an end that is moved: longer than events may be ahead, and than a rollout takes."""

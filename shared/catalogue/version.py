@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 
 from shared.domain.catalogue import Challenge
 from shared.domain.leaderboard import Leaderboard
-from shared.domain.schedules import Schedule
-from shared.domain.seasons import Season
+from shared.domain.schedules import Schedule, Season
 
 _DIGEST_BYTES = 16
 

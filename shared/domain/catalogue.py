@@ -17,8 +17,7 @@ from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
-from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.seasons import Season
+from shared.domain.schedules import LIFETIME, Schedule, Season
 from shared.domain.standings import Scope
 from shared.domain.tally import JUDGED_BY
 

@@ -1,4 +1,4 @@
-"""Schedules: the rules by which counting restarts.
+"""Schedules: the rules by which counting restarts, and seasons: times in which goals and leaderboards exist.
 
 An event belongs to the period in which it happened, not the one in which it arrived. Periods are computed from
 instants: nothing runs at their boundaries, so no boundary can be missed.
@@ -9,14 +9,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from shared.domain.instant import DAY, HOUR, LIFETIME_PERIOD, Day, Instant, Microseconds, Period
 from shared.domain.player_zones import PlayerRecurrence, Zones, usual_length
 from shared.domain.recurrence import Days, Every, Recurrence
-from shared.domain.seasons import Season
 from shared.domain.spans import FOREVER, PLAYER_SPANS_MAX, SPANS_MAX, Span, Spans
 from shared.domain.time_zones import UTC_ZONE
 from shared.domain.windows import Window
+
+
+class SeasonRun(NamedTuple):
+    """One time of a season: the half-open interval [start, end). Its start is permanent, its end may be moved."""
+
+    start: Instant
+    end: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """A season. Goals name it by its id, and so they return with each of its runs."""
+
+    id: str
+    runs: tuple[SeasonRun, ...]
+    """In order of time; they do not overlap."""
+
+    def interval_at(self, instant: Instant) -> tuple[Instant, Instant, bool]:
+        """Return the run or the pause [start, end) that contains the instant, and True if it is a run."""
+        pause_start = -FOREVER
+        for run in self.runs:
+            if instant < run.start:
+                return pause_start, run.start, False
+            if instant < run.end:
+                return run.start, run.end, True
+            pause_start = run.end
+        return pause_start, FOREVER, False
+
 
 CLAIM_GRACE_DEFAULT: Microseconds = 7 * DAY
 

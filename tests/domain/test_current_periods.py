@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from shared.domain.current_periods import NO_PERIODS, current_periods, shown_periods
 from shared.domain.instant import DAY, HOUR, Instant, Period
 from shared.domain.recurrence import Every, Recurrence
-from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, Schedule
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, Schedule, Season, SeasonRun
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY
 

@@ -13,8 +13,7 @@ from shared.domain import spans
 from shared.domain.instant import DAY, HOUR, LIFETIME_START, SECOND, Instant, Period, to_datetime, to_instant
 from shared.domain.recurrence import Every, Recurrence
 from shared.domain.rotation import PAST_PERIODS_MAX, claim_end, past_periods, periods_from, rotation_at
-from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule, Season, SeasonRun
 from shared.domain.windows import Window
 from tests.support.periods import period_of
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from shared.domain.instant import Instant
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import Season, SeasonRun
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, statement, text_array
 

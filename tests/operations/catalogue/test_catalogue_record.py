@@ -12,8 +12,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
 from shared.domain.instant import DAY, HOUR
 from shared.domain.recurrence import Every, Recurrence
-from shared.domain.schedules import Schedule
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import Schedule, Season, SeasonRun
 from shared.operations.catalogue.catalogue_record import conflicts_with_record, record_catalogue, record_warnings
 from shared.operations.catalogue.catalogue_watch import RECORD_DEADLINE_S
 from shared.postgres.database import Database

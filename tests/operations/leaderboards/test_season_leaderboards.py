@@ -11,8 +11,7 @@ from shared.domain.goal import LOGIN
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
-from shared.domain.schedules import Schedule
-from shared.domain.seasons import Season, SeasonRun
+from shared.domain.schedules import Schedule, Season, SeasonRun
 from shared.domain.windows import Window
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (
