@@ -136,9 +136,12 @@ def test_the_retry_policy_covers_only_methods_that_can_be_repeated() -> None:
         event_rpc.DESCRIPTOR.services_by_name["EventService"],
     ]
     methods = {(service.full_name, method.name) for service in services for method in service.methods}
-    # A claim can be repeated only with a request id, and a stream's caller resends unacknowledged events itself.
+    # Claims, draws and rerolls can be repeated only with a request id, and a stream's caller resends unacknowledged
+    # events itself.
     assert methods - named == {
         ("challenge.v1.ChallengeService", "ClaimReward"),
+        ("challenge.v1.ChallengeService", "RerollGoal"),
+        ("challenge.v1.ChallengeService", "SelectRandomGoals"),
         ("challenge.v1.EventService", "StreamEvents"),
     }
     assert named <= methods

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
-from shared.domain.instant import DAY, LIFETIME_START, Instant
+from shared.domain.instant import DAY, LIFETIME_START, SECOND, Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.rotation import claim_end, past_periods
 from shared.domain.schedules import LIFETIME, Schedule
@@ -59,6 +59,10 @@ def due_among(
     return {key for key, prerequisites in required.items() if prerequisites <= met}
 
 
+_LAST_START: Instant = 250_000_000_000 * SECOND
+"""Later than the start of any period."""
+
+
 def in_all_periods(user_id: str, goal: Goal, now: Instant) -> Candidates:
     """Return the completions of a goal in all periods whose claim end may be ahead."""
     schedule = goal.schedule
@@ -67,8 +71,8 @@ def in_all_periods(user_id: str, goal: Goal, now: Instant) -> Candidates:
     past = past_periods(schedule, now)
     shown = past[-1] if past else schedule.shown_at(now)
     first = now if shown is None else shown.start
-    # Periods by a player's own days may start earlier, and an event may be ahead of the clock.
-    return Candidates(user_id, goal.id, max(0, first - DAY * 11), now + DAY)
+    # Periods by a player's own days may start earlier, and events may be ahead of the clock.
+    return Candidates(user_id, goal.id, max(0, first - DAY * 11), _LAST_START)
 
 
 def _in_one_period(key: CompletionKey, goal: Goal) -> Candidates:
