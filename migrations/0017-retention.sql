@@ -22,7 +22,7 @@ CREATE TABLE carried_completion (
 
 COMMENT ON TABLE carried_completion IS 'The sum of completions of past periods that were deleted, as they counted in standings.';
 COMMENT ON COLUMN carried_completion.challenge_id IS 'As in the table completion; another challenge or other tags make another row.';
-COMMENT ON COLUMN carried_completion.granted IS 'Claims among them whose reward was granted: so many grants have no completion any more.';
+COMMENT ON COLUMN carried_completion.granted IS 'Number of claims among them whose reward was granted. Their grants have no completion any more.';
 COMMENT ON COLUMN carried_completion.closed_before IS 'All of them were completed and claimed before: standings of earlier periods are not recalculated.';
 
 CREATE TABLE started_challenge (

@@ -43,8 +43,8 @@ def measure_pools(place: Workplace) -> Table:
         "pools",
         "Pools",
         f"The load catalogue as {POOLS} daily pools of 50 goals, {SELECT} selected of each, none on two days running. "
-        f"Lists beside 500 goals that are active by default, of new players; {KNOWN} players whose selections are "
-        "remembered, and so many that none is. Events beside the same goals without pools. Saturated, in turns.",
+        f"Lists of new players beside 500 goals that are active by default: of {KNOWN} players whose selections stay "
+        "in the cache, and of more than it holds. Events beside the same goals without pools. Saturated, in turns.",
     )
     with ExitStack() as open_grounds:
         plain = open_grounds.enter_context(place.ground())

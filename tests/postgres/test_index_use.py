@@ -62,6 +62,7 @@ SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
     "read_player_by_period": {
         "player_pkey",
+        "selection_pkey",
         "tally_pkey",
         "assignment_pkey",
         "completion_pkey",
@@ -70,15 +71,6 @@ SCANS = {
     },
     "read_player_goals": {
         "player_pkey",
-        "tally_pkey",
-        "assignment_pkey",
-        "completion_pkey",
-        "completion_of_goal",
-        "carried_completion_pkey",
-    },
-    "read_player_with_selections": {
-        "player_pkey",
-        "selection_pkey",
         "tally_pkey",
         "assignment_pkey",
         "completion_pkey",

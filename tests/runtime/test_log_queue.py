@@ -172,7 +172,7 @@ def test_grpc_core_writes_no_log_lines() -> None:
     assert [json.loads(line)["message"] for line in ended.stderr.splitlines()] == ["refused"]
 
 
-def test_a_message_that_has_no_text_fails_nobody_who_logs() -> None:
+def test_a_message_without_text_fails_no_caller() -> None:
     class Silent:
         def __repr__(self) -> str:
             raise ValueError

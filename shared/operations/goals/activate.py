@@ -8,12 +8,12 @@ from shared.domain.activation import is_already_set, switch
 from shared.domain.activation_limits import check_activation, is_limited
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.current_periods import current_periods
-from shared.domain.errors import SelectedByPool
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
+from shared.domain.selecting import refuse_pool
 from shared.domain.standings import record_of
 from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
@@ -43,8 +43,8 @@ def set_goal_active(
     Raise `SelectedByPool`, `ActivationLocked`, `OnCooldown`, `ActivationLimitReached`, `DatabaseUnavailable`,
     `DeadlineExceeded` or `Overloaded`.
     """
-    if goal.in_pool:
-        raise SelectedByPool("the challenge is a pool, which chooses the player's goals")
+    challenge = catalogue.challenge_by_id[goal.challenge_id]
+    refuse_pool(challenge)
 
     def store_switch(connection: Connection) -> PlayerView:
         if limited:
@@ -77,7 +77,6 @@ def set_goal_active(
         return _claimed(switched.applied_to(view, goal), goal, changes)
 
     current = current_periods(catalogue, now)
-    challenge = catalogue.challenge_by_id[goal.challenge_id]
     limited = active and is_limited(challenge, (goal,))
     goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
     if limited:

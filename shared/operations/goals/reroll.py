@@ -21,7 +21,7 @@ from shared.postgres.events import tallies
 from shared.postgres.goals import player_goals
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
 
-NOTHING_DONE = PlayerView({}, {}, {})
+_NOTHING_DONE = PlayerView({}, {}, {})
 
 
 class Rerolled(NamedTuple):
@@ -53,7 +53,7 @@ def reroll_goal(
     """
     budget = challenge.pool
     if budget is None or catalogue.pools is None:
-        raise NotAPool("the challenge is not a pool, so the player chooses its goals")
+        raise NotAPool("the challenge is not a pool, so the player chooses its goals", challenge_id=challenge.id)
     pools, pool = catalogue.pools, catalogue.pools.by_challenge[challenge.id]
     zones = player_zones(database, user_id, deadline) if pool.schedule.by_player else NO_ZONES
     period = pool.schedule.of_player(zones).shown_at(now)
@@ -66,7 +66,7 @@ def reroll_goal(
     def change(connection: Connection, stored: StoredSelection) -> SelectionChange[Rerolled]:
         selected = pools.selection(pool, user_id, start, zones, stored.goal_ids)
         if goal.id not in selected:
-            raise GoalInactive("the player does not have the goal in this period")
+            raise GoalInactive("the player does not have the goal in this period", goal_id=goal.id)
         if stored.rerolls >= budget.rerolls:
             raise RerollsSpent(
                 "the player has replaced as many goals in this period as the pool allows",
@@ -77,7 +77,7 @@ def reroll_goal(
 
         def next_goal(view: PlayerView) -> Goal:
             if is_reached(goal, view):
-                raise GoalCompleted("the goal is completed already")
+                raise GoalCompleted("the goal is completed already", goal_id=goal.id)
             free = replacement(
                 order, selected, lambda each: not goals[each].suspended and not is_reached(goals[each], view)
             )
@@ -86,7 +86,7 @@ def reroll_goal(
             return goals[free]
 
         # Nearly always the next goal is not reached, so it is locked unseen. Under the lock no event comes in between.
-        planned, found = None, next_goal(NOTHING_DONE)
+        planned, found = None, next_goal(_NOTHING_DONE)
         while planned != found:
             planned = found
             for stat in sorted({goal.stat, planned.stat}):

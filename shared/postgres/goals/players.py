@@ -20,7 +20,6 @@ from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")
-_READ_WITH_SELECTIONS = statement("read_player_with_selections")
 _INSERT = statement("insert_player")
 
 
@@ -40,18 +39,12 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
     if not current.periods and not current.required_ever:
         time_zones, *arrays = _READ.only_row(connection, user_id)
         return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
-    parameters = _parameters.of(current)
-    selections: Sequence[Any] = ()
-    if current.pools is None:
-        time_zones, zone_times, ever, *arrays = _READ_BY_PERIOD.only_row(connection, user_id, *parameters)
-    else:
-        row = _READ_WITH_SELECTIONS.only_row(connection, user_id, *parameters)
-        time_zones, zone_times, ever, *selections = row[:6]
-        arrays = list(row[6:])
+    row = _READ_BY_PERIOD.only_row(connection, user_id, *_parameters.of(current))
+    time_zones, zone_times, ever, *selections = row[:6]
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
-    columns = filled(arrays)
+    columns = filled(row[6:])
     lifetime = _view(columns[:15])
     view = lifetime._replace(
         completions={**lifetime.completions, **completions_of_periods(periods, *columns[24:])},
@@ -76,9 +69,12 @@ class _Parameters:
         last, parameters = self._last
         if last is not current:
             required_ever = text_array(current.required_ever)
-            parameters = (*tally_ranges(current), *completion_ranges(current), required_ever)
-            if current.pools is not None:
-                parameters += pool_ranges(current)
+            parameters = (
+                *tally_ranges(current),
+                *completion_ranges(current),
+                required_ever,
+                *pool_ranges(current),
+            )
             self._last = current, parameters
         return parameters
 

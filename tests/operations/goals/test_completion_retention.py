@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.claims import Claim
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey, Event
-from shared.domain.grant_changes import Act, ActRefused, refunded, retried
 from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import ScopeKind, StandingKey
 from shared.operations.events.prune_tallies import TallyPruning
 from shared.operations.goals import retain_completions
-from shared.operations.goals.retain_completions import CompletionRetention
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards import grant_admin
-from shared.operations.rewards.claim import claim_reward
-from shared.operations.rewards.grant_admin import OperatorAction, perform
 from shared.operations.statistics.challenge_reports import count_challenges, read_challenge_reports
 from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
 from shared.operations.statistics.recalculate import recalculate, recalculate_all
@@ -37,50 +29,20 @@ from shared.postgres.goals import completion_retention
 from shared.postgres.statistics import histories
 from tests.operations.statistics.test_challenge_reports import do
 from tests.operations.test_against_naive_model import PLAYERS, Step, System, stories
+from tests.support.completion_retention import (
+    CATALOGUE,
+    LATER,
+    NOW,
+    RETENTION,
+    completed,
+    play,
+    retention,
+)
 from tests.support.databases import connected, flushed, opened, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
 from tests.support.periods import period_of
 from tests.support.strategies import DAYS, FIRST_DAY, KILLS
-
-RETENTION = 400 * DAY
-NOW = FIRST_DAY * DAY
-LATER = NOW + 500 * DAY
-DAILY_GOAL = replace(goal("daily", target=1, schedule=DAILY), points=3, tags=("pvp", "a, b"))
-WEEKLY_GOAL = goal("weekly", target=1, schedule=WEEKLY)
-AFTER_A_DAILY = goal("after a daily", target=1_000, requires=("daily",))
-CATALOGUE = catalogue_of(DAILY_GOAL, WEEKLY_GOAL, AFTER_A_DAILY, goal("ever", target=1))
-
-
-def retention(database: Database, rest: Callable[[float], bool] = lambda _: False) -> CompletionRetention:
-    """Return a duty that does not rest."""
-    return CompletionRetention(database, RETENTION, rest)
-
-
-def play(database: Database, players: tuple[str, ...] = ("player",), days: int = 3) -> None:
-    """Complete all goals on each of some days."""
-    flushed(
-        database,
-        CATALOGUE,
-        [Event(f"{day}", player, NOW + day * DAY, KILLS, delta=1) for player in players for day in range(days)],
-    )
-
-
-def claim_daily(database: Database, player: str = "player") -> Claim:
-    return claim_reward(database, CATALOGUE, player, DAILY_GOAL, None, NOW + 2 * DAY, soon())
-
-
-def settle(database_url: str, state: str = "GRANTED", refusal: str | None = None) -> None:
-    """Settle all grants."""
-    with connected(database_url) as connection:
-        connection.execute("UPDATE reward_outbox SET state = $1, refusal = $2", (state, refusal))
-
-
-def completed(database_url: str) -> list[tuple[str, int]]:
-    """Return the stored completions, as goal and day of the period."""
-    with connected(database_url) as connection:
-        rows = connection.execute("SELECT goal_id, period_start FROM completion ORDER BY 1, 2", binary=True)
-        return [(goal_id, start // DAY) for goal_id, start in rows]
 
 
 class Seen(NamedTuple):
@@ -120,7 +82,7 @@ def seen(database: Database, catalogue: Catalogue, players: list[str], now: Inst
 def two_connections(database_url: str) -> Iterator[Database]:
     """Yield a pool whose connections are open: opening one draws random numbers, as `one_connection` says."""
     with opened(database_url, pool_size=2) as pool:
-        pool.transact(lambda _: view_player(pool, "nobody", soon()), soon())
+        pool.transact(lambda _: view_player(pool, "new player", soon()), soon())
         yield pool
 
 
@@ -187,97 +149,6 @@ def test_only_completions_of_periods_before_the_month_are_carried_forward(
     assert completed(database_url) == kept
     assert retention(database).one_pass(CATALOGUE, following + 31 * DAY + RETENTION) == len(kept) - 1
     assert completed(database_url) == [("ever", 0)]
-
-
-@pytest.mark.parametrize("state", ["PENDING", "DEAD"])
-def test_a_completion_whose_grant_may_change_is_kept(database: Database, database_url: str, state: str) -> None:
-    play(database)
-    claim = claim_daily(database)
-    settle(database_url, state)
-    kept = [("daily", claim.key.period_start // DAY), ("ever", 0)]
-    assert retention(database).one_pass(CATALOGUE, LATER) > 0
-    assert completed(database_url) == kept
-    settle(database_url)
-    assert retention(database).one_pass(CATALOGUE, LATER) == 1
-    assert completed(database_url) == kept[1:]
-
-
-def test_a_claim_without_its_grant_is_kept_for_the_report(database: Database, database_url: str) -> None:
-    play(database)
-    claim_daily(database)
-    with connected(database_url) as connection:
-        connection.execute("DELETE FROM reward_outbox")
-    retention(database).one_pass(CATALOGUE, LATER)
-    assert [key[:2] for key in grant_admin.report(database, soon()).claimed_without_grant] == [("player", "daily")]
-
-
-def test_more_grants_than_were_carried_forward_are_reported(database: Database, database_url: str) -> None:
-    play(database)
-    claim = claim_daily(database)
-    settle(database_url)
-    retention(database).one_pass(CATALOGUE, LATER)
-    assert grant_admin.report(database, soon()).agrees
-    with connected(database_url) as connection:
-        connection.execute("UPDATE carried_completion SET granted = 0")
-    assert grant_admin.report(database, soon()).granted_not_claimed == [UUID(claim.grant_id)]
-
-
-@pytest.mark.parametrize(("state", "refusal"), [("GRANTED", None), ("REFUSED", "PLAYER_UNKNOWN")])
-def test_a_grant_whose_completion_was_carried_forward_is_neither_refunded_nor_retried(
-    database: Database, database_url: str, state: str, refusal: str | None
-) -> None:
-    play(database)
-    grant_id = UUID(claim_daily(database).grant_id)
-    settle(database_url, state, refusal)
-    retention(database).one_pass(CATALOGUE, LATER)
-    for act, change in ((Act.REFUND, partial(refunded, now=LATER)), (Act.RETRY, partial(retried, now=LATER))):
-        with pytest.raises(ActRefused, match="COMPLETION_RETENTION_D"):
-            perform(database, grant_id, OperatorAction(act, change, "ada", "a test"), LATER, soon(), dry=False)
-    assert grant_admin.report(database, soon()).agrees
-
-
-def test_a_refund_waits_for_a_step_and_is_refused(database: Database, database_url: str) -> None:
-    play(database)
-    claim = claim_daily(database)
-    settle(database_url)
-    refused: list[str] = []
-
-    def refund() -> None:
-        action = OperatorAction(Act.REFUND, partial(refunded, now=LATER), "ada", "a test")
-        try:
-            perform(database, UUID(claim.grant_id), action, LATER, soon(), dry=False)
-        except ActRefused as error:
-            refused.append(str(error))
-
-    operator = threading.Thread(target=refund)
-    with opened(database_url, pool_size=1) as other:
-
-        def step(connection: Any) -> None:
-            before = {"daily": claim.key.period_start + 1}
-            keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
-            assert claim.key in keys
-            operator.start()
-            assert completion_retention.carry(connection, keys, LATER) == len(keys)
-
-        other.transact(step, soon())
-    operator.join()
-    assert len(refused) == 1
-
-
-def test_a_grant_that_is_retried_before_its_completion_is_locked_keeps_it(
-    database: Database, database_url: str
-) -> None:
-    play(database)
-    claim = claim_daily(database)
-    settle(database_url)
-
-    def step(connection: Any) -> int:
-        before = {"daily": claim.key.period_start + 1}
-        keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
-        settle(database_url, "PENDING")
-        return completion_retention.carry(connection, [claim.key], LATER) if claim.key in keys else -1
-
-    assert database.transact(step, soon()) == 0
 
 
 def test_a_completion_of_an_open_ranking_of_points_is_kept(database: Database, database_url: str) -> None:
