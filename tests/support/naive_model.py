@@ -13,10 +13,14 @@ from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import GoalState
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT
-from tests.support.periods import period_of
+from tests.support.periods import counted_period, last_period, shown_period
 
 Completed = tuple[str, str, Instant]
 """A player, a goal, and the start of the period in which it is completed."""
+Place = tuple[str, str, Instant | None]
+"""The same of any period; None where a season leaves none."""
+Status = tuple[bool, bool, GoalState, int]
+"""Active, locked, state and progress."""
 
 ZONE_INTERVAL: Instant = 6 * HOUR
 """Shortest time between two changes of a player's zone."""
@@ -34,7 +38,7 @@ class NaiveModel:
         self.by_id = catalogue.goals
         self.events: dict[tuple[str, str, int], Event] = {}
         self.chosen: dict[tuple[str, str], bool] = {}
-        self.frozen: dict[Completed, int] = {}
+        self.frozen: dict[Place, int] = {}
         self.completed: set[Completed] = set()
         self.claimed: set[Completed] = set()
         self.ever_claimed: set[Completed] = set()
@@ -54,7 +58,10 @@ class NaiveModel:
             self.events.setdefault(key, event)
         for event in events:
             for goal in self.goals:
-                key_of = (event.user_id, goal.id, self._start(event.user_id, goal, event.time))
+                start = self._counted_start(event.user_id, goal, event.time)
+                if start is None:
+                    continue
+                key_of = (event.user_id, goal.id, start)
                 reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
                 if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
                     self.completed.add(key_of)
@@ -68,8 +75,13 @@ class NaiveModel:
         """
         zones = self.zones.get(user_id)
         if zones is None:
-            by_zone = {goal.stat for goal in self.goals if goal.schedule.by_player}
-            is_counted = any(event.user_id == user_id and event.stat in by_zone for event in self.events.values())
+            by_zone = [goal for goal in self.goals if goal.schedule.by_player]
+            is_counted = any(
+                (event.user_id, event.stat) == (user_id, goal.stat)
+                and self._counted_start(user_id, goal, event.time) is not None
+                for event in self.events.values()
+                for goal in by_zone
+            )
             self.zones[user_id] = (NamedZone(now if is_counted else SINCE_EVER, zone),)
         elif not zones or zones[-1].zone != zone:
             if zones and now < zones[-1].instant + ZONE_INTERVAL:
@@ -88,8 +100,8 @@ class NaiveModel:
         for frozen in [each for each in self.frozen if each[:2] == key[:2]]:
             del self.frozen[frozen]
         self.frozen[key] = shown
-        if was_completed or self._is_completed(key):
-            self.completed.add(key)
+        if key[2] is not None and (was_completed or self._is_completed(key)):
+            self.completed.add((*key[:2], key[2]))
         activated = {each for each in self.completed if active and each[:2] == key[:2]}
         self._claim_unlocked(self.completed - completed_before, activated)
 
@@ -99,20 +111,18 @@ class NaiveModel:
         The current period is claimed if the goal is completed in it, else the newest past one.
         """
         current = self._current(user_id, goal)
-        past = [key for key in self.completed if key[:2] == current[:2] and key[2] < current[2] and self._lasts(key)]
-        if self._is_completed(current) or not past:
-            key, locked = current, self._is_locked(user_id, goal, current[2])
-        else:
-            key = max(past)
-            locked = self._is_locked(user_id, goal, key[2])
-        if key in self.claimed:
+        since = self.now + 1 if current[2] is None else current[2]
+        past = [key for key in self.completed if key[:2] == current[:2] and key[2] < since and self._lasts(key)]
+        place = current if self._is_completed(current) or not past else max(past)
+        if place in self.claimed:
             return AlreadyClaimed
         if not self.is_active(user_id, goal):
             return GoalInactive
-        if not self._is_completed(key):
+        if place[2] is None or not self._is_completed(place):
             return GoalNotCompleted
-        if locked:
+        if self._is_locked(user_id, goal, place[2]):
             return GoalLocked
+        key = (user_id, goal.id, place[2])
         completed_before = set(self.completed)
         self.completed.add(key)
         self._claim(key)
@@ -148,15 +158,30 @@ class NaiveModel:
             if looked_at and allowed and stored and lasts:
                 self._claim(key)
 
-    def status(self, user_id: str, goal: Goal) -> tuple[bool, bool, GoalState, int]:
-        """Return active, locked, state and progress in the current period."""
-        active, key = self.is_active(user_id, goal), self._current(user_id, goal)
-        locked = self._is_locked(user_id, goal, key[2])
-        if key in self.claimed:
+    def status(self, user_id: str, goal: Goal) -> Status:
+        """Return the status in the current period."""
+        return self._status_in(self._current(user_id, goal), goal)
+
+    def shown(self, user_id: str, goal: Goal) -> Status | None:
+        """Return the status that lists show; None if they hide the goal.
+
+        After a season they show its last period until its rewards cannot be claimed any longer.
+        """
+        place = self._current(user_id, goal)
+        if place[2] is not None:
+            return self._status_in(place, goal)
+        last = last_period(goal.schedule, self.now, self.zones.get(user_id, NO_ZONES))
+        if last is None or not self._lasts((user_id, goal.id, last.start)):
+            return None
+        return self._status_in((user_id, goal.id, last.start), goal)
+
+    def _status_in(self, place: Place, goal: Goal) -> Status:
+        active, locked = self.is_active(place[0], goal), self._is_locked(place[0], goal, place[2])
+        if place in self.claimed:
             return active, locked, GoalState.CLAIMED, goal.target
-        if self._is_completed(key):
+        if self._is_completed(place):
             return active, locked, GoalState.COMPLETED, goal.target
-        shown = self._shown(*key) if active else self.frozen.get(key, 0)
+        shown = self._shown(*place) if active else self.frozen.get(place, 0)
         progress = max(0, min(shown, goal.target))
         return active, locked, GoalState.IN_PROGRESS if progress else GoalState.NOT_STARTED, progress
 
@@ -169,25 +194,29 @@ class NaiveModel:
     def is_active(self, user_id: str, goal: Goal) -> bool:
         return self.chosen.get((user_id, goal.id), goal.default_assigned)
 
-    def _start(self, user_id: str, goal: Goal, instant: Instant) -> Instant:
-        return period_of(goal.schedule, instant, self.zones.get(user_id, NO_ZONES)).start
+    def _counted_start(self, user_id: str, goal: Goal, instant: Instant) -> Instant | None:
+        """Return the start of the period that an event at the instant counts for."""
+        period = counted_period(goal.schedule, instant, self.zones.get(user_id, NO_ZONES))
+        return None if period is None else period.start
 
-    def _current(self, user_id: str, goal: Goal) -> Completed:
-        return user_id, goal.id, self._start(user_id, goal, self.now)
+    def _current(self, user_id: str, goal: Goal) -> Place:
+        period = shown_period(goal.schedule, self.now, self.zones.get(user_id, NO_ZONES))
+        return user_id, goal.id, None if period is None else period.start
 
     def _lasts(self, key: Completed) -> bool:
         """Return True if the reward of the period can still be claimed."""
-        end = period_of(self.by_id[key[1]].schedule, key[2], self.zones.get(key[0], NO_ZONES)).end
-        return end is None or end + CLAIM_GRACE_DEFAULT > self.now
+        period = shown_period(self.by_id[key[1]].schedule, key[2], self.zones.get(key[0], NO_ZONES))
+        assert period is not None
+        return period.end is None or period.end + CLAIM_GRACE_DEFAULT > self.now
 
-    def _is_completed(self, key: Completed) -> bool:
+    def _is_completed(self, key: Place) -> bool:
         """Return True if a completion is stored, or the goal is satisfied without one in the current period."""
-        user_id, goal_id, start = key
+        user_id, goal_id, _ = key
         goal = self.by_id[goal_id]
-        satisfied = start == self._start(user_id, goal, self.now) and self._judged(*key) >= goal.target
+        satisfied = key == self._current(user_id, goal) and self._judged(*key) >= goal.target
         return key in self.completed or (satisfied and self.is_active(user_id, goal) and not goal.suspended)
 
-    def _is_locked(self, user_id: str, goal: Goal, start: Instant) -> bool:
+    def _is_locked(self, user_id: str, goal: Goal, start: Instant | None) -> bool:
         """Return True if a prerequisite is not met: in the same period if it has the same schedule, otherwise ever."""
         for required in map(self.by_id.__getitem__, goal.requires):
             if required.schedule == goal.schedule:
@@ -199,7 +228,7 @@ class NaiveModel:
                 return True
         return False
 
-    def _judged(self, user_id: str, goal_id: str, start: Instant, among: Sequence[Event] | None = None) -> int:
+    def _judged(self, user_id: str, goal_id: str, start: Instant | None, among: Sequence[Event] | None = None) -> int:
         goal, counted = self.by_id[goal_id], self._counted(user_id, goal_id, start, among)
         match goal.counting:
             case Counting.SUM:
@@ -211,16 +240,20 @@ class NaiveModel:
             case Counting.LATEST | Counting.HIGHEST:
                 return max((event.value for event in counted if event.value is not None), default=0)
 
-    def _shown(self, user_id: str, goal_id: str, start: Instant) -> int:
+    def _shown(self, user_id: str, goal_id: str, start: Instant | None) -> int:
         if self.by_id[goal_id].counting is not Counting.LATEST:
             return self._judged(user_id, goal_id, start)
         counted = self._counted(user_id, goal_id, start)
         return max(((event.time, event.value) for event in counted if event.value is not None), default=(0, 0))[1]
 
-    def _counted(self, user_id: str, goal_id: str, start: Instant, among: Sequence[Event] | None = None) -> list[Event]:
+    def _counted(
+        self, user_id: str, goal_id: str, start: Instant | None, among: Sequence[Event] | None = None
+    ) -> list[Event]:
         goal = self.by_id[goal_id]
         return [
             event
             for event in (self.events.values() if among is None else among)
-            if event.user_id == user_id and event.stat == goal.stat and self._start(user_id, goal, event.time) == start
+            if (event.user_id, event.stat) == (user_id, goal.stat)
+            and start is not None
+            and self._counted_start(user_id, goal, event.time) == start
         ]

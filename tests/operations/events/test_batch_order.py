@@ -17,6 +17,7 @@ from shared.domain.progress import GoalStatus, goal_status
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
+from tests.operations.stories import shuffled_batches
 from tests.support.databases import flushed, soon
 from tests.support.strategies import DAYS, FIRST_DAY, catalogues, events
 
@@ -61,18 +62,6 @@ class Arrival:
         view = view_player(self._database, self._prefix + player, soon(), current_periods(self._catalogue, now))
         goals = self._catalogue.goals.values()
         return [goal_status(goal, view, self._catalogue)._replace(complete_time=None) for goal in goals]
-
-
-def shuffled_batches(reported: Sequence[Event], chance: random.Random) -> list[list[Event]]:
-    """Return all events at least once and some twice, in random order and batches."""
-    arriving = [*reported, *chance.choices(reported, k=chance.randrange(len(reported) + 1))]
-    chance.shuffle(arriving)
-    batches = []
-    while arriving:
-        size = chance.randint(1, len(arriving))
-        batches.append(arriving[:size])
-        arriving = arriving[size:]
-    return batches
 
 
 @given(catalogues(schedules=SCHEDULES), distinct_events, st.randoms(use_true_random=False))

@@ -28,7 +28,8 @@ from shared.postgres.database import Database
 from shared.postgres.goals import completion_retention
 from shared.postgres.statistics import histories
 from tests.operations.statistics.test_challenge_reports import do
-from tests.operations.test_against_naive_model import PLAYERS, Step, System, stories
+from tests.operations.stories import PLAYERS, Story, stories
+from tests.operations.system import System
 from tests.support.completion_retention import (
     CATALOGUE,
     LATER,
@@ -98,9 +99,7 @@ def clear(database: Database) -> None:
 
 @settings(max_examples=15)
 @given(stories(), st.sampled_from(["GRANTED", "DEAD", None]))
-def test_everything_adds_up_as_before(
-    two_connections: Database, story: tuple[Catalogue, list[Step]], state: str | None
-) -> None:
+def test_everything_adds_up_as_before(two_connections: Database, story: Story, state: str | None) -> None:
     catalogue, steps = story
     clear(two_connections)
     system = System(two_connections, catalogue)

@@ -22,19 +22,20 @@ from shared.operations.statistics.challenge_reports import (
 )
 from shared.postgres.database import Database
 from shared.postgres.statistics.challenge_reports import ChallengeReport, LastCount
-from tests.operations.test_against_naive_model import (
+from tests.operations.stories import (
     NOW,
     PLAYERS,
     Adjust,
     Report,
     Step,
+    Story,
     Switch,
-    System,
     Take,
     Undo,
     Wait,
     stories,
 )
+from tests.operations.system import System
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.strategies import DAYS, FIRST_DAY, KILLS
@@ -74,9 +75,7 @@ def do(system: System, step: Step) -> None:
 
 
 @given(stories())
-def test_counts_equal_those_of_reading_every_player(
-    one_connection: Database, story: tuple[Catalogue, list[Step]]
-) -> None:
+def test_counts_equal_those_of_reading_every_player(one_connection: Database, story: Story) -> None:
     catalogue, steps = story
     one_connection.autocommit(
         lambda connection: connection.run_script(
