@@ -21,8 +21,8 @@ from types import FrameType
 
 from bench import machine, services
 from bench.database import Databases
-from bench.figures import Report, Table, Unit
-from bench.load import Run
+from bench.figures import Report, Table, Unit, at_most
+from bench.load import Run, failures
 from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
 from bench.tables.boundary import measure_boundary
@@ -139,8 +139,9 @@ def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal)
 
 
 def _add_circumstances(table: Table, runs: Sequence[Run]) -> None:
-    """Add the figures that tell whether the others can be trusted."""
+    """Add the number of failed calls, of which a quiet machine has none, and whether the figures can be trusted."""
     if runs:
+        table.add("failed calls", sum(run.failed for run in runs), target=at_most(0), note=failures(runs))
         busiest = max(run.busy_generator for run in runs)
         other_load = sum(run.other_load for run in runs) / len(runs)
         table.add("cores used by the load generator, at most", busiest, note="near 1: the generator was measured")

@@ -51,11 +51,11 @@ class Play:
         event_id = f"{self.random.getrandbits(128):032x}"
         return Event(event_id, player, time, stat, value=value)
 
-    def events(self, now: Instant, login_share: float = LOGIN_SHARE) -> Iterator[Event]:
+    def events(self, now: Instant) -> Iterator[Event]:
         """Yield events of random players without end: logins, and otherwise a rising value of a random stat."""
         while True:
             player = self.players[int(self.random.random() * len(self.players))]
-            if self.random.random() < login_share:
+            if self.random.random() < LOGIN_SHARE:
                 yield self.event(player, LOGIN, None, now)
                 continue
             measured = MEASURED[int(self.random.random() * len(MEASURED))]

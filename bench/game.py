@@ -11,7 +11,6 @@ from typing import NamedTuple
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1 import event_service_pb2 as event_rpc
 
-from bench import services
 from bench.correctness import Faults, compare, is_part, is_whole, read_tallies, reported
 from bench.events import Play, message
 from bench.load import Run
@@ -241,7 +240,7 @@ def game_begun(place: Workplace) -> Iterator[Game]:
     """Yield a game of players with a history, with services that were just started."""
     with (
         place.ground() as ground,
-        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as challenges,
-        place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as events,
+        place.service(CHALLENGE_SERVICE, ground) as challenges,
+        place.service(EVENT_HANDLER, ground) as events,
     ):
         yield Game(place, ground, [challenges, events])

@@ -123,11 +123,6 @@ class Run:
         return self.played.cpu_s[process] / self.played.interval_s
 
     @property
-    def rate_per_core(self) -> float:
-        """Calls per second of the server's CPU time."""
-        return 1e6 / self.cpu_us()
-
-    @property
     def busy_generator(self) -> float:
         """The share of a core used by the generator; near 1 the generator was measured, not the server."""
         return self.played.cpu_s[GENERATOR] / self.played.interval_s

@@ -95,11 +95,6 @@ def environment(module: str, url: str, **settings: str) -> dict[str, str]:
     return {**_bare_env(), "DATABASE_URL": url, **ports, **settings}
 
 
-def service(module: str, url: str, catalogue: Path, **settings: str) -> ServerProcess:
-    """Return a service at its defaults, but for addresses, the catalogue and `settings`."""
-    return ServerProcess(module, env=environment(module, url, CATALOGUE=str(catalogue), **settings))
-
-
 def dispatcher(url: str, **provider: str) -> ServerProcess:
     """Return a reward dispatcher at its defaults; `provider` is where it delivers."""
     return ServerProcess(REWARD_DISPATCHER, env=environment(REWARD_DISPATCHER, url, **provider))

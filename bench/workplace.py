@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, Run
 from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
-from bench.services import ROOT, ServerProcess
+from bench.services import ROOT, ServerProcess, environment
 from devstack.valkey import EmbeddedValkey
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play
 from shared.catalogue.loader import load
+from shared.catalogue.yaml_document import parse_yaml
 from shared.domain.catalogue import Catalogue
 from shared.runtime.clock import system_clock
 
@@ -64,7 +67,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Ground:
-    """A database of players with a history, and the game that continues from there."""
+    """A database, the catalogue that services use on it, and the game that continues from what is stored there."""
 
     url: str
     catalogue: Catalogue
@@ -100,9 +103,17 @@ class Workplace:
         with self._databases.copy_of(url) as copy:
             yield Ground(copy, catalogue, LOAD_CATALOGUE, Play(begun.players, SEED + 1, begun.values))
 
-    def empty_database(self) -> str:
-        """Return the URL of a new database with all migrations and no rows."""
-        return self._databases.migrated()
+    def empty_ground(self, catalogue_path: Path = LOAD_CATALOGUE) -> Ground:
+        """Return a new database with all migrations and no rows."""
+        return Ground(self._databases.migrated(), load(catalogue_path), catalogue_path, Play([], SEED))
+
+    def changed(self, ground: Ground, name: str, change: Callable[[Any], object]) -> Ground:
+        """Return the ground with another catalogue: `change` modifies the parsed document of the present one."""
+        document = parse_yaml(ground.catalogue_path.read_text(encoding="utf-8")).value
+        change(document)
+        path = self.directory / f"{name}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return replace(ground, catalogue=load(path), catalogue_path=path)
 
     @contextmanager
     def redis(self) -> Iterator[str]:
@@ -121,6 +132,28 @@ class Workplace:
             yield server
         finally:
             server.stop()
+
+    @contextmanager
+    def service(self, module: str, ground: Ground, **settings: str) -> Iterator[ServerProcess]:
+        """Yield a running service at its defaults, but for addresses, the catalogue and `settings`."""
+        env = environment(module, ground.url, CATALOGUE=str(ground.catalogue_path), **settings)
+        with self.running(ServerProcess(module, env=env)) as server:
+            yield server
+
+    def play_at(
+        self,
+        server: ServerProcess,
+        method: str,
+        requests: Iterable[bytes],
+        rate: float,
+        *,
+        repeat: bool = False,
+        keep_every: int = 0,
+    ) -> Run:
+        """Play requests of one method at a fixed rate in calls per second for the usual interval."""
+        self.say(f"{method.rpartition('/')[2]} at {rate:g}/s")
+        some = requests if repeat else islice(requests, calls_for(self.terms.stretch, rate))
+        return self.play(server, method, some, OpenLoop(rate=rate), repeat=repeat, keep_every=keep_every)
 
     def play(
         self,

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from challenge.v1 import event_service_pb2 as rpc
 
-from bench import services
 from bench.correctness import Reported, Response, check_events, read_tallies, reported
 from bench.database import connected, opened, statement, text
-from bench.events import LOGIN_SHARE, Play, message
+from bench.events import Play, message
 from bench.figures import Table, Unit, at_least, at_most, number
 from bench.load import POSTGRES, Run, median, ratio
-from bench.services import EVENT_HANDLER
-from bench.tables.calls import add_failures
+from bench.services import EVENT_HANDLER, ServerProcess
 from bench.workplace import Ground, Workplace, calls_for
 from load_generator.plan import ClosedLoop
+from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
+from shared.domain.grants import Granting
 from shared.operations.events import flush
-from shared.operations.events.apply_events import apply_events
+from shared.operations.events.apply_events import Applied, apply_events
 from shared.operations.events.flush import Flush
 from shared.postgres.connection import Connection
 from shared.postgres.transaction import run_transaction
@@ -77,16 +76,12 @@ def measure_batches(place: Workplace) -> Table:
     )
     with place.ground() as ground:
         before, rows_before = read_tallies(ground.url), rows_written(ground.url)
-        sent: list[Batches] = []
         told: list[Reported] = []
-        with place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as handler:
+        with place.service(EVENT_HANDLER, ground) as handler:
 
             def report(method: str, pace: ClosedLoop, response: Response) -> Run:
-                stretch = place.terms.turn
-                sent.append(batches(ground.play, calls_for(stretch, RATE_MAX / BATCH)))
-                run = place.play(handler, method, map(batch_request, sent[-1]), pace, stretch, keep_every=1)
-                ground.play.take_back(sent[-1][len(run.played.codes) :])
-                told.append(reported(run, sent[-1], response))
+                run, outcome = report_batches(place, handler, ground, method, pace, response)
+                told.append(outcome)
                 return run
 
             turns = [
@@ -104,22 +99,33 @@ def measure_batches(place: Workplace) -> Table:
         reported_events = sum(len(part.applied) for part in told[: -len(turns)])
         completing = sum(part.completing for part in told) / max(reported_events, 1)
         table.add("events that complete something", 100 * completing, Unit.PERCENT, at_most(1.0))
-        add_failures(table, [run for turn in turns for run in (turn.calls, turn.streams)])
         _add_rows(table, rows_before, rows_written(ground.url), applied)
         check_events(table, ground.url, before, told)
         _add_poison(table, ground)
     return table
 
 
-def batches(play: Play, count: int, login_share: float = LOGIN_SHARE) -> Batches:
+def report_batches(
+    place: Workplace,
+    handler: ServerProcess,
+    ground: Ground,
+    method: str = REPORT_BATCH,
+    pace: ClosedLoop = SATURATION,
+    response: Response = rpc.ReportEventsResponse,
+) -> tuple[Run, Reported]:
+    """Report the next batches of a ground for one turn; return what was measured, and the responses."""
+    stretch = place.terms.turn
+    sent = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
+    requests = (rpc.ReportEventsRequest(events=map(message, events)).SerializeToString() for events in sent)
+    run = place.play(handler, method, requests, pace, stretch, keep_every=1)
+    ground.play.take_back(sent[len(run.played.codes) :])
+    return run, reported(run, sent, response)
+
+
+def batches(play: Play, count: int) -> Batches:
     """Return batches of the next events."""
-    events = play.events(system_clock(), login_share)
+    events = play.events(system_clock())
     return [list(islice(events, BATCH)) for _ in range(count)]
-
-
-def batch_request(events: Sequence[Event]) -> bytes:
-    """Return the encoded call that reports these events."""
-    return rpc.ReportEventsRequest(events=map(message, events)).SerializeToString()
 
 
 def _add_rates(table: Table, turns: Sequence[Turn]) -> None:
@@ -193,10 +199,15 @@ def _alone(place: Workplace, ground: Ground) -> Alone:
     return Alone(applied, measured * BATCH / elapsed_s, 1e6 * cpu_s / max(measured * BATCH, 1))
 
 
+def _flush(catalogue: Catalogue, events: Sequence[Event]) -> Callable[[Connection], Applied]:
+    """Return the transaction that applies a batch."""
+    return lambda connection: apply_events(connection, catalogue, events, Granting(system_clock()), expect_unseen=True)
+
+
 def _apply_until(deadline: float, connection: Connection, ground: Ground, prepared: Batches) -> int:
     """Apply batches until a deadline in monotonic seconds; return how many."""
     for done, events in enumerate(prepared):
         if time.monotonic() >= deadline:
             return done
-        run_transaction(connection, partial(apply_events, catalogue=ground.catalogue, events=events))
+        run_transaction(connection, _flush(ground.catalogue, events))
     return len(prepared)

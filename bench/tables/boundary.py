@@ -7,17 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from challenge.v1 import challenge_service_pb2 as rpc
-from challenge.v1 import event_service_pb2 as event_rpc
-
-from bench import services
-from bench.events import message
 from bench.figures import Table, Unit, at_most
 from bench.load import Run, percentile
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.tables.calls import add_failures
-from bench.tables.events import REPORT
-from bench.tables.lists import LIST
+from bench.tables.events import REPORT, report_request
+from bench.tables.lists import LIST, list_request
 from bench.tables.schedules import give_periods, mostly_daily, scheduled
 from bench.workplace import Ground, Workplace, shuffled
 from load_generator.plan import OpenLoop, Stretch
@@ -51,11 +45,9 @@ def measure_boundary(place: Workplace) -> Table:
         "services on one core. The seconds of all rounds together. A player's first value in a day completes goals by "
         "the dozen, as rising values do in no game of daily goals.",
     )
-    runs: list[Run] = []
     around = {kind: Around([], []) for kind in KINDS}
     for _ in place.rounds("boundary", place.terms.rounds):
         run, offset_s = _play(place)
-        runs.append(run)
         middle = round(offset_s * RATE)
         for kind, number in KINDS.items():
             around[kind].before.extend(_latencies(run, number, middle - RATE, middle))
@@ -66,7 +58,6 @@ def measure_boundary(place: Workplace) -> Table:
         table.add(
             f"latency of {kind} after the boundary beside before, p95", second / first, Unit.RATIO, at_most(1.5), note
         )
-    add_failures(table, runs)
     return table
 
 
@@ -84,8 +75,8 @@ def _play(place: Workplace) -> tuple[Run, float]:
         ground = scheduled(place, plain, f"boundary-{hour:02}-{minute:02}", mostly_daily, at=f"{hour:02}:{minute:02}")
         give_periods(ground, ground.play.players, ())
         with (
-            place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as lists,
-            place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as events,
+            place.service(CHALLENGE_SERVICE, ground) as lists,
+            place.service(EVENT_HANDLER, ground) as events,
         ):
             begin = boundary - int(BEFORE_S * SECOND)
             stretch = Stretch(1.0, BEFORE_S + AFTER_S - 1.0)
@@ -106,8 +97,8 @@ def _requests(ground: Ground, players: Sequence[str], begin: Instant) -> Iterato
     while True:
         for kind in (1, 0, 1, 0, 1, 1, 0, 1):
             if kind == 0:
-                yield 0, rpc.ListChallengesRequest(user_id=players[number % len(players)]).SerializeToString()
+                yield 0, list_request(players[number % len(players)])
             else:
                 event = next(events)._replace(time=begin + number * SECOND // RATE)
-                yield 1, event_rpc.ReportEventRequest(event=message(event)).SerializeToString()
+                yield 1, report_request(event)
             number += 1

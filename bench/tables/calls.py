@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from bench.figures import Table, Unit, at_most
-from bench.load import Run, failures
+from bench.figures import Table, Target, Unit, at_most
+from bench.load import POSTGRES, Run, median, ratio
 from bench.machine import memory_of
 
+Turns: TypeAlias = Sequence[tuple[Run, Run]]
+"""Runs of what is measured and of what it is compared with, by round."""
+Measure: TypeAlias = Callable[[Run], float]
 
-def add_latency(
+
+def rate(run: Run) -> float:
+    """Return the successful calls per second."""
+    return run.rate
+
+
+def cpu_us(run: Run) -> float:
+    """Return the server's CPU time per call in microseconds."""
+    return run.cpu_us()
+
+
+def postgres_us(run: Run) -> float:
+    """Return the CPU time of Postgres per call in microseconds."""
+    return run.cpu_us(POSTGRES)
+
+
+def calls_per_core(run: Run) -> float:
+    """Return the calls per second of the server's CPU time."""
+    return 1e6 / run.cpu_us()
+
+
+def add_medians(table: Table, name: str, turns: Turns, measure: Measure, unit: Unit, *labels: str) -> None:
+    """Add the medians of what is measured and, if it has a label, of what it is compared with."""
+    for label, runs in zip(labels, zip(*turns, strict=True), strict=False):
+        table.add(f"{name}, {label}", median([measure(run) for run in runs]), unit)
+
+
+def add_ratio(
+    table: Table, name: str, turns: Turns, measure: Measure, target: Target | None = None, note: str = ""
+) -> None:
+    """Add how many times as much was measured as of what it is compared with, with the range over the rounds."""
+    found = ratio([(measure(run), measure(other)) for run, other in turns])
+    table.add(name, found.value, Unit.RATIO, target, f"{note}{found}")
+
+
+def add_calls(
     table: Table, name: str, run: Run, *, p50: float | None = None, p95: float | None = None, p99: float | None = None
 ) -> None:
-    """Add the percentiles of an open loop in milliseconds, with their targets."""
+    """Add the latency of an open loop in milliseconds, with its targets, and the CPU time of a call."""
     for share, bound in ((0.5, p50), (0.95, p95), (0.99, p99)):
         table.add(
             f"latency {name}, p{share * 100:.0f}",
@@ -21,12 +60,20 @@ def add_latency(
             None if bound is None else at_most(bound),
             f"the generator itself was {run.late_ms(share):.2f} ms late",
         )
+    table.add(f"CPU per call {name}", cpu_us(run), Unit.MICROSECONDS)
+    table.add(f"CPU of Postgres per call {name}", postgres_us(run), Unit.MICROSECONDS)
 
 
-def add_failures(table: Table, runs: Iterable[Run]) -> None:
-    """Add the number of failed calls, and their errors. On a quiet machine none fails."""
-    every = list(runs)
-    table.add("failed calls", sum(run.failed for run in every), target=at_most(0), note=failures(every))
+def add_saturated(
+    table: Table, turns: Turns, rate_target: Target | None = None, per_core: Target | None = None, aim: str = ""
+) -> None:
+    """Add what a saturated service achieves beside the empty handler, with the targets of the two ratios."""
+    labels = ("saturated", "empty handler")
+    add_medians(table, "CPU per call", turns, cpu_us, Unit.MICROSECONDS, *labels)
+    add_medians(table, "CPU of Postgres per call", turns, postgres_us, Unit.MICROSECONDS, labels[0])
+    add_medians(table, "rate", turns, rate, Unit.CALLS_A_SECOND, *labels)
+    add_ratio(table, "rate beside the empty handler", turns, rate, rate_target)
+    add_ratio(table, "calls per core-second beside the empty handler", turns, calls_per_core, per_core, aim)
 
 
 def add_memory(table: Table, name: str, pid: int) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from bench import services
 from bench.database import connected
 from bench.figures import Table, Unit
-from bench.load import POSTGRES
 from bench.players import player_ids
 from bench.services import CHALLENGE_SERVICE
-from bench.tables.calls import add_failures, add_latency
+from bench.tables.calls import add_calls
 from bench.workplace import Workplace
-from load_generator.plan import OpenLoop
-from shared.catalogue.loader import load
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
@@ -32,6 +27,7 @@ LIST = "challenge.v1.ChallengeService/ListClaimable"
 RATE = 100.0
 PLAYERS = 100
 GOALS = 50
+"""Goals of the load catalogue's first challenge."""
 GRACE_DAYS = 34
 """The longest grace of a daily schedule: with today there are 35 periods."""
 
@@ -45,42 +41,21 @@ def measure_claimable(place: Workplace) -> Table:
         f"{PLAYERS} players with {rewards:,} unclaimed rewards: {GOALS} daily goals in {GRACE_DAYS + 1} periods. "
         "The first page has 100.",
     )
-    path = _catalogue_file(place.directory / "claimable.json")
-    url = place.empty_database()
-    players = player_ids(PLAYERS)
-    _store(url, load(path), players, system_clock())
-    with place.running(services.service(CHALLENGE_SERVICE, url, path)) as service:
-        place.say(f"claimable: open loop at {RATE:g}/s")
+    ground, players = place.changed(place.empty_ground(), "claimable", _into_daily_goals), player_ids(PLAYERS)
+    _store(ground.url, ground.catalogue, players, system_clock())
+    with place.service(CHALLENGE_SERVICE, ground) as service:
         requests = [rpc.ListClaimableRequest(user_id=player).SerializeToString() for player in players]
-        run = place.play(service, LIST, requests, OpenLoop(rate=RATE), repeat=True)
-    add_latency(table, f"at {RATE:g}/s", run, p95=15.0)
-    table.add("CPU per call", run.cpu_us(), Unit.MICROSECONDS)
-    table.add("CPU of Postgres per call", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
+        run = place.play_at(service, LIST, requests, RATE, repeat=True)
+    add_calls(table, f"at {RATE:g}/s", run, p95=15.0)
     table.add("length of a response", run.response_bytes, Unit.BYTES)
-    add_failures(table, [run])
     return table
 
 
-def _catalogue_file(path: Path) -> Path:
-    goals = [
-        {
-            "id": f"daily-{number:02}",
-            "name": "Daily",
-            "source": "stat",
-            "stat": "wins",
-            "count": "sum",
-            "target": number + 1,
-            "reward": {"type": "WALLET", "id": "GEMS", "quantity": 1},
-            "default_assigned": True,
-        }
-        for number in range(GOALS)
-    ]
-    content = {
-        "schedules": [{"id": "daily", "every": "day", "claim_grace": {"days": GRACE_DAYS}}],
-        "challenges": [{"id": "daily", "name": "Daily", "schedule": "daily", "goals": goals}],
-    }
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
+def _into_daily_goals(document: Any) -> None:
+    document["schedules"] = [{"id": "daily", "every": "day", "claim_grace": {"days": GRACE_DAYS}}]
+    document["challenges"] = [document["challenges"][0] | {"schedule": "daily"}]
+    for goal in document["challenges"][0]["goals"]:
+        goal["default_assigned"] = True
 
 
 def _store(url: str, catalogue: Catalogue, players: Sequence[str], now: Instant) -> None:

@@ -37,7 +37,7 @@ def measure_delivery(place: Workplace) -> Table:
     for provider in (GRPC, WEBHOOK):
         place.say(f"delivery: by {provider}")
         books, http_port = place.directory / f"{provider}.books", free_port()
-        url = place.empty_database()
+        url = place.empty_ground().url
         with (
             connected(url) as connection,
             place.running(game(books, THINKS_S, http_port), place.cores.others) as served,

@@ -9,21 +9,17 @@ from random import Random
 from typing import NamedTuple
 
 import grpc
-from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from google.protobuf.message import DecodeError
 
-from bench import services
-from bench.database import connected, statement
-from bench.events import MEASURED, Play, message
+from bench.events import MEASURED, Play
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES, Run
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess, counted
-from bench.tables.board_upkeep import RANKED_STAT, catalogue_with_boards
-from bench.tables.calls import add_failures, add_latency
+from bench.tables.board_upkeep import rank, with_boards
+from bench.tables.calls import add_calls
 from bench.tables.events import RATE as EVENTS_RATE
-from bench.tables.events import REPORT
+from bench.tables.events import REPORT, report_request
 from bench.workplace import SEED, Workplace, calls_for
 from devstack.ports import LOOPBACK
 from load_generator.plan import OpenLoop
@@ -44,7 +40,7 @@ READY_S = 240.0
 """Deadline in seconds, longer than it takes to build a ranking of a million players in Postgres or Redis."""
 LOOK_INTERVAL_S = 0.2
 
-_FILL = statement("fill_scores")
+_TOP_REQUEST = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
 
 
 class Source(NamedTuple):
@@ -70,38 +66,29 @@ def measure_leaderboards(place: Workplace) -> Table:
         "reads the ranking in Postgres, and from one with Redis. Then as many questions, a fifth of them for the first "
         f"{TOP}, while {EVENTS_RATE:g} events/s go on, of which a fifth are scores.",
     )
-    url, path = place.empty_database(), catalogue_with_boards(place.directory)
+    ground = with_boards(place, place.empty_ground())
     place.say(f"leaderboards: giving {players:,} players a score")
-    with connected(url) as connection:
-        _FILL.rows(connection, RANKED_STAT, players)
-        connection.execute("ANALYZE tally")
-    with place.running(services.service(CHALLENGE_SERVICE, url, path)) as service:
+    rank(ground.url, players)
+    with place.service(CHALLENGE_SERVICE, ground) as service:
         place.say("leaderboards: waiting for the first ranking in Postgres")
         _wait_until_ranked(service, lambda state, _begun: state.size == players)
-        runs = _add_reads(place, table, service, POSTGRES_RANKING)
-    with (
-        place.redis() as redis_url,
-        place.running(services.service(CHALLENGE_SERVICE, url, path, REDIS_URL=redis_url)) as service,
-    ):
+        _add_reads(place, table, service, POSTGRES_RANKING)
+    with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, ground, REDIS_URL=redis_url) as service:
         place.say("leaderboards: waiting for the ranking in Redis")
         # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
         _wait_until_ranked(service, lambda state, begun: state.fresh_at.ToMicroseconds() >= begun)
-        runs += _add_reads(place, table, service, REDIS)
-        with place.running(services.service(EVENT_HANDLER, url, path, REDIS_URL=redis_url)) as events:
-            runs += _add_hits(place, table, service, events)
-    add_failures(table, runs)
+        _add_reads(place, table, service, REDIS)
+        with place.service(EVENT_HANDLER, ground, REDIS_URL=redis_url) as events:
+            _add_hits(place, table, service, events)
     return table
 
 
-def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> list[Run]:
+def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> None:
     """Add the latency of both calls, and check the responses."""
     players, random = place.terms.ranked, Random(SEED)
     asked = [random.randint(1, players) for _ in range(calls_for(place.terms.stretch, RATE))]
-    place.say(f"leaderboards: ranks {source.name} at {RATE:g}/s")
-    ranks = place.play(service, RANK, map(_rank_request, asked), OpenLoop(rate=RATE), keep_every=1)
-    place.say(f"leaderboards: the first {TOP} {source.name} at {RATE:g}/s")
-    first = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
-    lists = place.play(service, LIST, [first], OpenLoop(rate=RATE), repeat=True, keep_every=10)
+    ranks = place.play_at(service, RANK, map(_rank_request, asked), RATE, keep_every=1)
+    lists = place.play_at(service, LIST, [_TOP_REQUEST], RATE, repeat=True, keep_every=10)
     scores = sorted(map(_score, range(1, players + 1)))
     wrong_ranks = sum(not _is_rank(response, asked[number], scores) for number, response in ranks.responses.items())
     wrong_lists = sum(not _is_top(response, scores) for response in lists.responses.values())
@@ -109,14 +96,11 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
         ("GetPlayerRank", ranks, source.rank_p95_ms, wrong_ranks),
         ("ListLeaderboard", lists, source.list_p95_ms, wrong_lists),
     ):
-        add_latency(table, f"of {name} {source.name}", run, p95=p95)
-        table.add(f"CPU per call, {name} {source.name}", run.cpu_us(), Unit.MICROSECONDS)
-        table.add(f"CPU of Postgres per call, {name} {source.name}", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
+        add_calls(table, f"of {name} {source.name}", run, p95=p95)
         table.check(f"wrong responses of {name} {source.name}", wrong, f"of {len(run.responses):,}")
-    return [ranks, lists]
 
 
-def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: ServerProcess) -> list[Run]:
+def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: ServerProcess) -> None:
     """Add the share of questions that Redis serves while the leaderboard changes."""
     stretch, rate = place.terms.stretch, RATE + EVENTS_RATE
     place.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
@@ -145,7 +129,6 @@ def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: Se
         part = run.part(method)
         note = f"p50 {part.latency_ms(0.5):.1f}, p99 {part.latency_ms(0.99):.1f} ms"
         table.add(f"latency of {name} meanwhile, p95", part.latency_ms(0.95), Unit.MILLISECONDS, note=note)
-    return [run]
 
 
 def _read_outcomes(service: ServerProcess) -> tuple[float, float]:
@@ -160,13 +143,12 @@ def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
     playing = random.sample(range(1, players + 1), min(players, PLAYING))
     values = {(_player(number), MEASURED[0].stat): _score(number) for number in playing}
     happening = Play([_player(number) for number in playing], SEED, values).events(system_clock())
-    first = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
     for number in range(count):
         asked, next_asked = (int(RATE * each / (RATE + EVENTS_RATE)) for each in (number, number + 1))
         if asked == next_asked:
-            yield 2, event_rpc.ReportEventRequest(event=message(next(happening))).SerializeToString()
+            yield 2, report_request(next(happening))
         elif asked % LIST_EVERY == 0:
-            yield 1, first
+            yield 1, _TOP_REQUEST
         else:
             yield 0, _rank_request(random.choice(playing))
 

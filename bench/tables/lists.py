@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_least, at_most
-from bench.load import POSTGRES, Run, median, ratio
+from bench.load import Run
 from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE, ROOT, ServerProcess
-from bench.tables.calls import add_failures, add_latency
+from bench.tables.calls import add_calls, add_medians, add_ratio, add_saturated, cpu_us
 from bench.workplace import Ground, Workplace, shuffled
-from load_generator.plan import ClosedLoop, OpenLoop
+from load_generator.plan import ClosedLoop
+from shared.catalogue.loader import load
 from shared.runtime.clock import system_clock
 
 LIST = "challenge.v1.ChallengeService/ListChallenges"
@@ -35,13 +36,9 @@ def measure_lists(place: Workplace) -> Table:
         f"{place.terms.players:,} players with history, in random order. Saturated: {SATURATION.in_flight} calls in "
         f"flight on {SATURATION.connections} connections, in turns with the empty handler.",
     )
-    with (
-        place.ground() as ground,
-        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
-    ):
-        requests = [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in shuffled(ground.play)]
-        place.say(f"lists: open loop at {RATE:g}/s")
-        steady = place.play(service, LIST, requests, OpenLoop(rate=RATE), repeat=True, keep_every=1)
+    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground) as service:
+        requests = list(map(list_request, shuffled(ground.play)))
+        steady = place.play_at(service, LIST, requests, RATE, repeat=True, keep_every=1)
         turn = place.terms.turn
         with place.running(services.empty_handler(steady.response_bytes)) as empty:
             turns = place.in_turns(
@@ -49,35 +46,29 @@ def measure_lists(place: Workplace) -> Table:
                 lambda: place.play(service, LIST, requests, SATURATION, turn, repeat=True, keep_every=KEEP_EVERY),
                 lambda: place.play(empty, LIST, requests, SATURATION, turn, repeat=True),
             )
-    _add_saturation(table, turns)
+    add_saturated(table, turns, at_least(0.5), at_least(0.5))
     table.add("length of a response", steady.response_bytes, Unit.BYTES)
-    add_latency(table, f"at {RATE:g}/s", steady, p50=3.0, p95=8.0)
-    runs = [steady, *(run for run, _ in turns)]
-    add_failures(table, runs)
-    kept = [response for run in runs for response in run.responses.values()]
+    add_calls(table, f"at {RATE:g}/s", steady, p50=3.0, p95=8.0)
+    kept = [response for run in (steady, *(run for run, _ in turns)) for response in run.responses.values()]
     broken = sum(not is_whole(response, ground.catalogue) for response in kept)
     table.check("incomplete lists", broken, f"of {len(kept):,} that were kept")
     return table
 
 
-def _add_saturation(table: Table, turns: Sequence[tuple[Run, Run]]) -> None:
-    """Add the capacity of a core beside that of the empty handler."""
-    cpu = ratio([(run.cpu_us(), empty.cpu_us()) for run, empty in turns])
-    rate = ratio([(run.rate, empty.rate) for run, empty in turns])
-    table.add("CPU per call", median([run.cpu_us() for run, _ in turns]), Unit.MICROSECONDS)
-    table.add("CPU per call of the empty handler", median([empty.cpu_us() for _, empty in turns]), Unit.MICROSECONDS)
-    table.add("CPU beside the empty handler", cpu.value, Unit.RATIO, at_most(2.0), str(cpu))
-    table.add("CPU of Postgres per call", median([run.cpu_us(POSTGRES) for run, _ in turns]), Unit.MICROSECONDS)
-    table.add("rate, saturated", median([run.rate for run, _ in turns]), Unit.CALLS_A_SECOND, note="aim 2,000")
-    table.add("rate of the empty handler", median([empty.rate for _, empty in turns]), Unit.CALLS_A_SECOND)
-    table.add("rate beside the empty handler", rate.value, Unit.RATIO, at_least(0.5), str(rate))
+def list_request(player: str) -> bytes:
+    """Return the encoded call that lists a player's challenges."""
+    return rpc.ListChallengesRequest(user_id=player).SerializeToString()
+
+
+def listing(place: Workplace, service: ServerProcess, players: Iterable[str]) -> Callable[[], Run]:
+    """Return a function that lists the challenges of these players, saturated, for one turn."""
+    requests = list(map(list_request, players))
+    return lambda: place.play(service, LIST, requests, SATURATION, place.terms.turn, repeat=True)
 
 
 VETERANS = 200
 LONGER = 10
 """Factor by which the long catalogue is longer."""
-
-Turns = Sequence[tuple[Run, Run]]
 
 
 def measure_list_sizes(place: Workplace) -> Table:
@@ -89,47 +80,42 @@ def measure_list_sizes(place: Workplace) -> Table:
     )
     with (
         place.ground() as ground,
-        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
-        place.running(services.service(CHALLENGE_SERVICE, ground.url, _long_catalogue(place, ground))) as long_service,
+        place.service(CHALLENGE_SERVICE, ground) as service,
+        place.service(CHALLENGE_SERVICE, _with_long_catalogue(place, ground)) as long_service,
     ):
-        new = [f"new {player}" for player in ground.play.players]
+        players = ground.play.players
+        new = [f"new {player}" for player in players]
         veterans = [f"veteran {player}" for player in player_ids(VETERANS)]
         store_veterans(ground.url, ground.catalogue, veterans, system_clock())
-        completed = place.in_turns(
-            "lists of veterans", _listing(place, service, veterans), _listing(place, service, new)
-        )
+        completed = place.in_turns("lists of veterans", listing(place, service, veterans), listing(place, service, new))
         longer = place.in_turns(
-            "lists of a long catalogue",
-            _listing(place, long_service, ground.play.players),
-            _listing(place, service, ground.play.players),
+            "lists of a long catalogue", listing(place, long_service, players), listing(place, service, players)
         )
     goals = len(ground.catalogue.goals)
-    _add(table, f"{goals} completed goals", completed, "a new player")
-    cpu = ratio([(run.cpu_us(), other.cpu_us()) for run, other in completed])
-    table.add("CPU beside a new player", cpu.value, Unit.RATIO, at_most(4.0), str(cpu))
-    _add(table, f"{LONGER * goals:,} goals in the catalogue", longer, f"{goals} goals")
-    grown = ratio([(run.response_bytes, other.response_bytes) for run, other in longer])
-    cpu = ratio([(run.cpu_us() / run.response_bytes, other.cpu_us() / other.response_bytes) for run, other in longer])
-    table.add("length beside the shorter catalogue", grown.value, Unit.RATIO)
-    table.add("CPU per byte beside the shorter catalogue", cpu.value, Unit.RATIO, at_most(1.0), str(cpu))
-    add_failures(table, [run for turns in (completed, longer) for pair in turns for run in pair])
+    add_medians(table, "CPU per list", completed, cpu_us, Unit.MICROSECONDS, f"{goals} completed goals", "a new player")
+    add_ratio(table, "CPU beside a new player", completed, cpu_us, at_most(4.0))
+    add_medians(
+        table,
+        "CPU per list",
+        longer,
+        cpu_us,
+        Unit.MICROSECONDS,
+        f"{LONGER * goals:,} goals in the catalogue",
+        f"{goals} goals",
+    )
+    add_ratio(table, "length beside the shorter catalogue", longer, lambda run: run.response_bytes)
+    add_ratio(table, "CPU per byte beside the shorter catalogue", longer, _cpu_per_byte, at_most(1.0))
     return table
 
 
-def _add(table: Table, name: str, turns: Turns, other: str) -> None:
-    table.add(f"CPU per list, {name}", median([run.cpu_us() for run, _ in turns]), Unit.MICROSECONDS)
-    table.add(f"CPU per list, {other}", median([run.cpu_us() for _, run in turns]), Unit.MICROSECONDS)
+def _cpu_per_byte(run: Run) -> float:
+    return run.cpu_us() / run.response_bytes
 
 
-def _listing(place: Workplace, service: ServerProcess, players: Sequence[str]) -> Callable[[], Run]:
-    requests = [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in players]
-    return lambda: place.play(service, LIST, requests, SATURATION, place.terms.turn, repeat=True)
-
-
-def _long_catalogue(place: Workplace, ground: Ground) -> Path:
-    """Write a catalogue that begins like the load catalogue and continues with similar challenges."""
+def _with_long_catalogue(place: Workplace, ground: Ground) -> Ground:
+    """Return the ground with a catalogue that begins like the load catalogue and continues with similar challenges."""
     path = place.directory / "long.yaml"
     challenges = str(LONGER * len(ground.catalogue.challenges))
     command = [sys.executable, "catalogues/generate_load.py", "--challenges", challenges, "--output", str(path)]
     subprocess.run(command, cwd=ROOT, check=True)
-    return path
+    return replace(ground, catalogue=load(path), catalogue_path=path)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from itertools import count, islice
-
-from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_most
 from bench.game import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES, Game, game_begun
 from bench.load import POSTGRES, Run
 from bench.machine import memory_of
-from bench.tables.calls import add_failures, add_memory
-from bench.tables.lists import LIST
+from bench.tables.calls import add_memory
+from bench.tables.lists import LIST, list_request
 from bench.tables.players import INITIALIZE, new_player
 from bench.workplace import Workplace, calls_for
 from load_generator.plan import ClosedLoop, OpenLoop, Stretch
@@ -50,7 +47,6 @@ def measure_mix(place: Workplace) -> Table:
             add_memory(table, server.name, server.running_pid)
         postgres = memory_of(place.postgres_pid).resident
         table.add(f"memory of {POSTGRES}", postgres, Unit.MEBIBYTES, note="all its processes")
-        add_failures(table, [arrived, played.run])
         played.faults.add_to(table)
         table.check("incomplete lists", played.broken_lists, f"of {played.kept_lists:,} that were kept")
         _check_every_player(table, place, game)
@@ -71,17 +67,13 @@ def _add_latencies(table: Table, arrived: Run, run: Run) -> None:
 def _check_every_player(table: Table, place: Workplace, game: Game) -> None:
     """Add whether every player's list is complete afterwards."""
     broken = listed = 0
-    for requests in _lists_of_all(game.ground.play.players):
+    players = game.ground.play.players
+    for start in range(0, len(players), PLAYERS_AT_ONCE):
         place.say(f"mix: checking every player's list, {listed:,} so far")
         pace, stretch = ClosedLoop(in_flight=16), Stretch(0.0, 60.0)
+        requests = map(list_request, players[start : start + PLAYERS_AT_ONCE])
         lists = place.play(game.servers[0], LIST, requests, pace, stretch, keep_every=1).responses
         listed += len(lists)
         broken += sum(not is_whole(response, game.ground.catalogue) for response in lists.values())
-    missing = len(game.ground.play.players) - listed
+    missing = len(players) - listed
     table.check("players whose list is missing or incomplete afterwards", broken + missing, f"of {listed:,}")
-
-
-def _lists_of_all(players: Sequence[str]) -> Iterator[list[bytes]]:
-    for start in range(0, len(players), PLAYERS_AT_ONCE):
-        some = players[start : start + PLAYERS_AT_ONCE]
-        yield [rpc.ListChallengesRequest(user_id=player).SerializeToString() for player in some]

@@ -8,13 +8,11 @@ from itertools import count, cycle, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from bench import services
 from bench.figures import Table, Unit, at_least
-from bench.load import POSTGRES
 from bench.services import CHALLENGE_SERVICE
-from bench.tables.calls import add_failures, add_latency
+from bench.tables.calls import add_calls, cpu_us, postgres_us
 from bench.workplace import Ground, Workplace, calls_for, shuffled
-from load_generator.plan import ClosedLoop, OpenLoop
+from load_generator.plan import ClosedLoop
 
 SERVICE = "challenge.v1.ChallengeService"
 INITIALIZE, ACTIVATE = f"{SERVICE}/InitializePlayer", f"{SERVICE}/SetGoalActive"
@@ -27,39 +25,27 @@ SATURATED_RATE_MAX = 6_000.0
 
 def measure_players(place: Workplace) -> Table:
     """Measure latency at fixed rates, and new players per core."""
-    stretch = place.terms.stretch
-    with (
-        place.ground() as ground,
-        place.running(services.service(CHALLENGE_SERVICE, ground.url, ground.catalogue_path)) as service,
-    ):
-        table = Table(
-            "players",
-            "InitializePlayer, SetGoalActive",
-            f"{len(ground.play.players):,} players with history. Nearly all activations change something. "
-            f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
-        )
+    table = Table(
+        "players",
+        "InitializePlayer, SetGoalActive",
+        f"{place.terms.players:,} players with history. Nearly all activations change something. "
+        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections.",
+    )
+    with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground) as service:
         new_players = map(new_player, count())
-        runs = []
         for name, method, rate, requests, p95 in (
             ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0),
             ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0),
             ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0),
         ):
-            place.say(f"players: {name} at {rate:g}/s")
-            some = islice(requests, calls_for(stretch, rate))
-            run = place.play(service, method, some, OpenLoop(rate=rate))
-            add_latency(table, f"of {name} at {rate:g}/s", run, p95=p95)
-            table.add(f"CPU per call, {name}", run.cpu_us(), Unit.MICROSECONDS)
-            runs.append(run)
+            add_calls(table, f"of {name} at {rate:g}/s", place.play_at(service, method, requests, rate), p95=p95)
         place.say("players: InitializePlayer, new, saturated")
-        some = islice(new_players, calls_for(stretch, SATURATED_RATE_MAX))
+        some = islice(new_players, calls_for(place.terms.stretch, SATURATED_RATE_MAX))
         run = place.play(service, INITIALIZE, some, SATURATION)
-        table.add("InitializePlayer, new, saturated", run.rate, Unit.CALLS_A_SECOND, at_least(1_000))
-        table.add("CPU per call, saturated", run.cpu_us(), Unit.MICROSECONDS)
-        table.add("CPU of Postgres per call, saturated", run.cpu_us(POSTGRES), Unit.MICROSECONDS)
-        runs.append(run)
-        add_failures(table, runs)
-        return table
+    table.add("InitializePlayer, new, saturated", run.rate, Unit.CALLS_A_SECOND, at_least(1_000))
+    table.add("CPU per call, saturated", cpu_us(run), Unit.MICROSECONDS)
+    table.add("CPU of Postgres per call, saturated", postgres_us(run), Unit.MICROSECONDS)
+    return table
 
 
 def new_player(number: int) -> bytes:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from itertools import islice
 
-from challenge.v1 import event_service_pb2 as rpc
-
-from bench import services
 from bench.database import connected, statement
-from bench.events import MEASURED, message
+from bench.events import MEASURED
 from bench.figures import Table, Unit, at_most
-from bench.load import Run, median, ratio
+from bench.load import Run
 from bench.services import EVENT_HANDLER
-from bench.tables.calls import add_failures
-from bench.tables.events import RATE, REPORT
+from bench.tables.calls import add_medians, add_ratio
+from bench.tables.events import RATE, REPORT, report_request
 from bench.tables.schedules import give_periods, mostly_daily, scheduled
 from bench.workplace import Ground, Workplace, calls_for
-from load_generator.plan import OpenLoop
 from shared.domain.instant import DAY
 from shared.domain.schedules import DAILY
 from shared.postgres.statements import text_array
@@ -40,8 +35,8 @@ def measure_pruning(place: Workplace) -> Table:
         f"{place.terms.pruned:,} tallies of past days; events at {RATE:g}/s, in turns without and with the duty, which "
         "begins when the handler starts.",
     )
-    with ExitStack() as stack:
-        ground = scheduled(place, stack.enter_context(place.ground()), "pruned", mostly_daily)
+    with place.ground() as plain:
+        ground = scheduled(place, plain, "pruned", mostly_daily)
         give_periods(ground, ground.play.players, ())
         place.say(f"pruning: storing {place.terms.pruned:,} tallies")
         _fill(ground, place.terms.pruned)
@@ -53,13 +48,15 @@ def measure_pruning(place: Workplace) -> Table:
                 without = _report(place, ground)
             turns.append((_report(place, ground), without))
         left = _left(ground)
-    p95 = ratio([(run.latency_ms(0.95), other.latency_ms(0.95)) for run, other in turns])
-    table.add("latency while pruning, p95", median([run.latency_ms(0.95) for run, _ in turns]), Unit.MILLISECONDS)
-    table.add("latency while pruning beside without, p95", p95.value, Unit.RATIO, at_most(1.5), str(p95))
+    add_medians(table, "latency while pruning", turns, _p95_ms, Unit.MILLISECONDS, "p95")
+    add_ratio(table, "latency while pruning beside without, p95", turns, _p95_ms, at_most(1.5))
     seconds = sum(run.played.interval_s for run, _ in turns)
     table.add("tallies pruned", before - left, note=f"of {before:,}, in the runs of {seconds:.0f} s and their warm-ups")
-    add_failures(table, [run for pair in turns for run in pair])
     return table
+
+
+def _p95_ms(run: Run) -> float:
+    return run.latency_ms(0.95)
 
 
 def _fill(ground: Ground, rows: int) -> None:
@@ -86,9 +83,8 @@ def _left(ground: Ground) -> int:
 
 
 def _report(place: Workplace, ground: Ground) -> Run:
-    with place.running(services.service(EVENT_HANDLER, ground.url, ground.catalogue_path)) as handler:
+    with place.service(EVENT_HANDLER, ground) as handler:
         events = list(islice(ground.play.events(system_clock()), calls_for(place.terms.stretch, RATE)))
-        requests = [rpc.ReportEventRequest(event=message(event)).SerializeToString() for event in events]
-        run = place.play(handler, REPORT, requests, OpenLoop(rate=RATE))
+        run = place.play_at(handler, REPORT, map(report_request, events), RATE)
         ground.play.take_back([[event] for event in events[len(run.played.codes) :]])
         return run

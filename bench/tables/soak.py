@@ -10,7 +10,6 @@ from bench.figures import Figure, Grid, Table, Unit, at_most
 from bench.game import CAPACITY, Game, Played, game_begun
 from bench.load import POSTGRES, bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.tables.calls import add_failures
 from bench.workplace import Workplace
 from load_generator.plan import Stretch
 
@@ -67,7 +66,6 @@ def measure_soak(place: Workplace) -> Table:
     )
     _add_drift(table, rounds)
     _add_growth(table, intervals)
-    add_failures(table, [part.run for part in every])
     Faults.total(part.faults for part in every).add_to(table)
     table.check("incomplete lists", sum(part.broken_lists for part in every))
     return table

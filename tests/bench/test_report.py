@@ -35,7 +35,7 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_
     # A folder of pytest's cannot be entered by Postgres' account.
     data = server_folder / "bench"
     done = subprocess.run(
-        [*COMMAND, "--json", str(report_file), "--data", str(data / "new"), "events"],
+        [*COMMAND, "--json", str(report_file), "--data", str(data / "new"), "events", "batches"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -45,12 +45,14 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(report_file.read_text())
     assert report["facts"]["command"].startswith("python -m bench --players 60")
-    (events,) = report["tables"]
+    events, batches = report["tables"]
     figures = {figure["figure"]: figure for figure in events["figures"]}
     assert figures["rate, saturated"]["measured"] > 0
     assert figures["CPU per call, saturated"]["measured"] > 0
     assert figures["acknowledged events that the ledger lacks"]["met"] is True
-    assert events["title"] in done.stdout
+    for table in (events, batches):
+        assert table["title"] in done.stdout
+        assert table["figures"][-1]["figure"] == "time taken"
 
 
 def test_ctrl_c_ends_all_started_processes(interrupted: subprocess.Popen[bytes]) -> None:
