@@ -12,11 +12,11 @@ from shared.domain.catalogue import Challenge
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
+from shared.domain.progress import PlayerView
 from shared.domain.random_selection import LeftOut, Wish
 from shared.operations.goals.reroll import reroll_goal
 from shared.operations.goals.select_goals import select_goals
 from shared.operations.goals.select_random_goals import RandomlySelected, select_random_goals
-from shared.operations.goals.view_player import view_player
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.validation import SELECTED_MAX, Violations
@@ -34,7 +34,7 @@ class SelectionServicer(ClaimServicer):
         encoded = self._catalogue.current
         challenge = challenge_of(encoded.catalogue, request.challenge_id)
         now, deadline = self._clock(), deadline_of(context)
-        selected = select_goals(
+        selected, view = select_goals(
             self._database,
             encoded.catalogue,
             request.user_id,
@@ -49,8 +49,7 @@ class SelectionServicer(ClaimServicer):
         response = rpc.SelectGoalsResponse(
             activated_goal_ids=selected.activated, deactivated_goal_ids=selected.deactivated
         )
-        shown = self._shown(encoded, challenge, request.user_id, now, deadline)
-        return shown + response.SerializeToString()
+        return challenge_shown(encoded, challenge, view, now) + response.SerializeToString()
 
     def SelectRandomGoals(self, request: rpc.SelectRandomGoalsRequest, context: grpc.ServicerContext) -> bytes:
         """Activate goals of a challenge drawn at random, and say what they were drawn from."""
@@ -61,7 +60,7 @@ class SelectionServicer(ClaimServicer):
         encoded = self._catalogue.current
         challenge = challenge_of(encoded.catalogue, request.challenge_id)
         now, deadline = self._clock(), deadline_of(context)
-        selected = select_random_goals(
+        selected, view = select_random_goals(
             self._database,
             encoded.catalogue,
             request.user_id,
@@ -73,8 +72,7 @@ class SelectionServicer(ClaimServicer):
             deadline,
             Granting(self._queue_clock(), self._routes),
         )
-        shown = self._shown(encoded, challenge, request.user_id, now, deadline)
-        return shown + random_selection_message(selected).SerializeToString()
+        return challenge_shown(encoded, challenge, view, now) + random_selection_message(selected).SerializeToString()
 
     def RerollGoal(self, request: rpc.RerollGoalRequest, context: grpc.ServicerContext) -> bytes:
         """Replace a goal that the player has in the current period of a pool."""
@@ -85,7 +83,7 @@ class SelectionServicer(ClaimServicer):
         goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         challenge = encoded.catalogue.challenge_by_id[goal.challenge_id]
         now, deadline = self._clock(), deadline_of(context)
-        rerolled = reroll_goal(
+        rerolled, view = reroll_goal(
             self._database,
             encoded.catalogue,
             request.user_id,
@@ -96,16 +94,16 @@ class SelectionServicer(ClaimServicer):
             deadline,
         )
         response = rpc.RerollGoalResponse(replacement_goal_id=rerolled.goal_id, rerolls_left=rerolled.rerolls_left)
-        return self._shown(encoded, challenge, request.user_id, now, deadline) + response.SerializeToString()
+        return challenge_shown(encoded, challenge, view, now) + response.SerializeToString()
 
-    def _shown(
-        self, encoded: EncodedCatalogue, challenge: Challenge, user_id: str, now: Instant, deadline: float
-    ) -> bytes:
-        """Return the challenge and the periods as `GetChallenge` does: responses have them in the same fields."""
-        shown = shown_periods(encoded.catalogue, now)
-        view = view_player(self._database, user_id, deadline, shown)
-        message = encoded.without(shown.hidden).challenge(challenge, view)
-        return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
+
+def challenge_shown(encoded: EncodedCatalogue, challenge: Challenge, view: PlayerView, now: Instant) -> bytes:
+    """Return the challenge and the periods as a `GetChallengeResponse`: other responses have them in the same fields.
+
+    `view` is in the periods that are shown now.
+    """
+    message = encoded.without(shown_periods(encoded.catalogue, now).hidden).challenge(challenge, view)
+    return responses.challenge_response(message, encoded.periods.field(rpc.GetChallengeResponse, view.periods))
 
 
 def _check_ids(

@@ -10,7 +10,7 @@ from challenge_service.claim_servicer import WAITS_MAX, check_goal_ids
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import page_position, page_token
 from challenge_service.rotation_messages import rotation_response
-from challenge_service.selection_servicer import SelectionServicer
+from challenge_service.selection_servicer import SelectionServicer, challenge_shown
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Microseconds
@@ -117,7 +117,9 @@ class ChallengeServicer(SelectionServicer):
         violations.raise_if_any()
         encoded = self._catalogue.current
         challenge = challenge_of(encoded.catalogue, request.challenge_id)
-        return self._shown(encoded, challenge, request.user_id, self._clock(), deadline_of(context))
+        now = self._clock()
+        view = view_player(self._database, request.user_id, deadline_of(context), shown_periods(encoded.catalogue, now))
+        return challenge_shown(encoded, challenge, view, now)
 
     def SetGoalActive(self, request: rpc.SetGoalActiveRequest, context: grpc.ServicerContext) -> bytes:
         """Activate or deactivate a goal for the player."""

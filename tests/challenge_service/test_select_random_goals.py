@@ -107,6 +107,14 @@ def test_a_repeated_request_returns_what_the_first_one_has_drawn(player: Chooser
     assert contents(player.game.database_url) == before
 
 
+def test_calls_without_a_request_id_do_not_make_one_with_an_id_forgotten(player: Chooser) -> None:
+    first = player.draw(2, replace=True, request_id="one")
+    for _ in range(20):
+        player.draw(1, replace=True)
+        player.select("optional-0", replace=True)
+    assert player.draw(2, replace=True, request_id="one").seed_id == first.seed_id
+
+
 def test_a_request_that_found_nothing_finds_nothing_again(player: Chooser) -> None:
     player.select(*OPTIONAL)
     first = player.draw(1, exclude_active=True, request_id="one")

@@ -37,7 +37,7 @@ def set_goal_active(
     """Make the goal active or inactive, and return the resulting view of it. Write nothing if it is already set.
 
     The view has the status of this goal alone. The choice holds across periods. What it freezes or completes, it does
-    in the current period. A switch that completes nothing takes two round trips, and one more under a cooldown.
+    in the current period. A switch that completes nothing takes two round trips.
     `granting` is for goals that are claimed automatically.
 
     Raise `SelectedByPool`, `ActivationLocked`, `OnCooldown`, `ActivationLimitReached`, `DatabaseUnavailable`,
@@ -49,18 +49,19 @@ def set_goal_active(
     def store_switch(connection: Connection) -> PlayerView:
         if limited:
             # No other activation comes between the count and the write.
-            selections.hold(connection, SelectionKey(user_id, challenge.id), now)
+            selections.lock(connection, SelectionKey(user_id, challenge.id), None, now)
         # No event or other switch of this goal comes between read and write. Every event changes the tally of the
         # lifetime, whatever periods it counts for.
         tallies.lock(connection, user_id, goal.stat)
+        read_inactive_since = None
+        if limited and challenge.cooldown:
+            read_inactive_since = assignments.read_inactive_since(connection, user_id, [goal.id])
         view = player_goals.read(connection, user_id, goals, current)
         if is_already_set(goal, active, view):
             raise _AlreadySet(view)
         switched = switch(goal, active, view, catalogue, now)
         if limited:
-            inactive_since = {}
-            if challenge.cooldown:
-                inactive_since = assignments.read_inactive_since(connection, user_id, [goal.id])
+            inactive_since = {} if read_inactive_since is None else read_inactive_since()
             after = switched.applied_to(view, goal)
             check_activation(challenge, (goal,), view, after, inactive_since, catalogue, now)
         assignments.store(connection, user_id, goal.id, switched.assignment, now)

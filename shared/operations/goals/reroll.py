@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.current_periods import current_periods
+from shared.domain.current_periods import current_periods, shown_periods
 from shared.domain.errors import GoalCompleted, GoalInactive, NotAPool, NothingToDraw, RerollsSpent
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant, to_datetime
 from shared.domain.player_zones import NO_ZONES
 from shared.domain.progress import PlayerView
 from shared.domain.rerolls import is_reached, replacement
-from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
+from shared.operations.goals.selection_requests import (
+    SelectionChange,
+    SelectionOutcome,
+    SelectionRequest,
+    change_selection,
+)
 from shared.operations.goals.view_player import player_zones
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -42,7 +47,7 @@ def reroll_goal(
     request_id: str | None,
     now: Instant,
     deadline: float,
-) -> Rerolled:
+) -> SelectionOutcome[Rerolled]:
     """Replace a goal that the player has in the current period of a pool, and return the outcome.
 
     Repeated with the same `request_id`, the call returns the first outcome and replaces nothing. `deadline` is in
@@ -63,7 +68,10 @@ def reroll_goal(
     current = current_periods(catalogue, now)
     goals = {each.id: each for each in challenge.goals}
 
-    def change(connection: Connection, stored: StoredSelection) -> SelectionChange[Rerolled]:
+    def look(_: Connection) -> None:
+        """Read nothing: which tallies to lock before reading depends on the selection."""
+
+    def change(connection: Connection, stored: StoredSelection, _: None) -> SelectionChange[Rerolled]:
         selected = pools.selection(pool, user_id, start, zones, stored.goal_ids)
         if goal.id not in selected:
             raise GoalInactive("the player does not have the goal in this period", goal_id=goal.id)
@@ -98,11 +106,8 @@ def reroll_goal(
 
     request = SelectionRequest("RerollGoal", (goal.id,), request_id)
     key = SelectionKey(user_id, challenge.id, start)
-    return change_selection(database, key, request, change, _encoded, _decoded, now, deadline)
-
-
-def _encoded(rerolled: Rerolled) -> Mapping[str, Any]:
-    return rerolled._asdict()
+    shown = shown_periods(catalogue, now)
+    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
 
 
 def _decoded(stored: Mapping[str, Any]) -> Rerolled:

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.current_periods import shown_periods
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.selecting import Circumstances, Switches, goals_named, refuse_pool, switches_to
-from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
-from shared.operations.goals.switch_goals import switch_goals
+from shared.operations.goals.selection_requests import (
+    SelectionChange,
+    SelectionOutcome,
+    SelectionRequest,
+    change_selection,
+)
+from shared.operations.goals.switch_goals import read_circumstances, switch_goals
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
@@ -39,7 +45,7 @@ def select_goals(
     now: Instant,
     deadline: float,
     granting: Granting | None = None,
-) -> Selected:
+) -> SelectionOutcome[Selected]:
     """Activate these goals, all or none, and return what was switched; once under a request id.
 
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`. `granting`
@@ -55,17 +61,17 @@ def select_goals(
     def decide(player: Circumstances) -> Switches:
         return switches_to(challenge, chosen, replace, player, catalogue)
 
-    def change(connection: Connection, _: StoredSelection) -> SelectionChange[Selected]:
-        switched = switch_goals(connection, catalogue, user_id, challenge, decide, now, granting, replace=replace)
+    def look(connection: Connection) -> Circumstances:
+        return read_circumstances(connection, catalogue, user_id, challenge, now, replace=replace)
+
+    def change(connection: Connection, _: StoredSelection, player: Circumstances) -> SelectionChange[Selected]:
+        switched = switch_goals(connection, catalogue, user_id, challenge, player, decide, now, granting)
         return SelectionChange(Selected.by(switched), is_change=switched != Switches())
 
     request = SelectionRequest("SelectGoals", (sorted(goal.id for goal in chosen), replace), request_id)
     key = SelectionKey(user_id, challenge.id)
-    return change_selection(database, key, request, change, _encoded, _decoded, now, deadline)
-
-
-def _encoded(selected: Selected) -> Mapping[str, Any]:
-    return selected._asdict()
+    shown = shown_periods(catalogue, now)
+    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
 
 
 def _decoded(stored: Mapping[str, Any]) -> Selected:

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.current_periods import shown_periods
 from shared.domain.draws import seed_id
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.random_selection import Draw, LeftOut, Wish, draw
 from shared.domain.selecting import Circumstances, Switches, refuse_pool, switches_to
-from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
-from shared.operations.goals.switch_goals import switch_goals
+from shared.operations.goals.selection_requests import (
+    SelectionChange,
+    SelectionOutcome,
+    SelectionRequest,
+    change_selection,
+)
+from shared.operations.goals.switch_goals import read_circumstances, switch_goals
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
@@ -46,7 +52,7 @@ def select_random_goals(
     now: Instant,
     deadline: float,
     granting: Granting | None = None,
-) -> RandomlySelected:
+) -> SelectionOutcome[RandomlySelected]:
     """Draw goals and activate them, and return what was drawn and switched; once under a request id.
 
     With `replace`, also deactivate what the player had selected before in the challenge, see `switches_to`, unless
@@ -58,7 +64,10 @@ def select_random_goals(
     refuse_pool(challenge)
     seed = secrets.token_bytes(_SEED_BYTES)
 
-    def change(connection: Connection, _: StoredSelection) -> SelectionChange[RandomlySelected]:
+    def look(connection: Connection) -> Circumstances:
+        return read_circumstances(connection, catalogue, user_id, challenge, now, replace=replace)
+
+    def change(connection: Connection, _: StoredSelection, seen: Circumstances) -> SelectionChange[RandomlySelected]:
         made: list[Draw] = []
 
         def decide(player: Circumstances) -> Switches:
@@ -67,13 +76,14 @@ def select_random_goals(
                 made.append(draw(challenge, wish, replace, player, catalogue, now, seed))
             return switches_to(challenge, made[0].goals, replace and bool(made[0].goals), player, catalogue)
 
-        switched = switch_goals(connection, catalogue, user_id, challenge, decide, now, granting, replace=replace)
+        switched = switch_goals(connection, catalogue, user_id, challenge, seen, decide, now, granting)
         selected = _selected(made[0], switched, seed_id(seed))
         return SelectionChange(selected, is_change=switched != Switches())
 
     request = SelectionRequest("SelectRandomGoals", (*wish, replace), request_id)
     key = SelectionKey(user_id, challenge.id)
-    return change_selection(database, key, request, change, _encoded, _decoded, now, deadline)
+    shown = shown_periods(catalogue, now)
+    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
 
 
 def _selected(drawn: Draw, switched: Switches, seed: str) -> RandomlySelected:
@@ -87,10 +97,6 @@ def _selected(drawn: Draw, switched: Switches, seed: str) -> RandomlySelected:
         drawn.free_places,
         seed,
     )
-
-
-def _encoded(selected: RandomlySelected) -> Mapping[str, Any]:
-    return selected._asdict()
 
 
 def _decoded(stored: Mapping[str, Any]) -> RandomlySelected:

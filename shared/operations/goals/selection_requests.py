@@ -6,20 +6,30 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from shared.domain.current_periods import CurrentPeriods
 from shared.domain.errors import RequestIdReused
 from shared.domain.instant import Instant
+from shared.domain.progress import PlayerView
+from shared.operations.goals.view_player import view_player
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.goals import selections
+from shared.postgres.goals import players, selections
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
 
 _DIGEST_BYTES = 12
-_UNNAMED = "\x01"
-"""The beginning of ids that stand for a call without a request id. A caller's id has no control characters."""
+_CALL_BITS = 63
 
-Result = TypeVar("Result")
+
+class Storable(Protocol):
+    """A result that JSON can express: a named tuple."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+Result = TypeVar("Result", bound=Storable)
+Seen = TypeVar("Seen")
 
 
 class SelectionChange(NamedTuple, Generic[Result]):
@@ -48,47 +58,77 @@ class SelectionRequest(NamedTuple):
         return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
+class SelectionOutcome(NamedTuple, Generic[Result]):
+    """The result of a call, and the player after it."""
+
+    result: Result
+    view: PlayerView
+
+
 def change_selection(
     database: Database,
     key: SelectionKey,
     request: SelectionRequest,
-    change: Callable[[Connection, StoredSelection], SelectionChange[Result]],
-    encode: Callable[[Result], Mapping[str, Any]],
+    look: Callable[[Connection], Seen],
+    change: Callable[[Connection, StoredSelection, Seen], SelectionChange[Result]],
     decode: Callable[[Mapping[str, Any]], Result],
+    shown: CurrentPeriods,
     now: Instant,
     deadline: float,
-) -> Result:
-    """Change a selection in one transaction under its lock, and return the result; once under a request id.
+) -> SelectionOutcome[Result]:
+    """Change a selection in one transaction under its lock, and return the outcome; once under a request id.
 
-    `change` may be called again after a conflict or a lost connection. `encode` and `decode` turn its result into JSON
-    and back. Raise what `change` raises, `RequestIdReused`, and `DatabaseUnavailable`, `DeadlineExceeded` or
-    `Overloaded`, after which the same call may be sent again.
+    `look` reads what `change` needs in the round trip that locks the selection. Both may be called again after a
+    conflict or a lost connection. `decode` returns the result from what its `_asdict` has returned. The player is
+    viewed in the `shown` periods, in the round trip of COMMIT.
+
+    Raise what `change` raises, `RequestIdReused`, and `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after
+    which the same call may be sent again.
     """
-    stored_as = request.request_id or f"{_UNNAMED}{secrets.token_hex(8)}"
+    call = secrets.randbits(_CALL_BITS)
 
-    def work(connection: Connection) -> tuple[Result, bytes]:
-        stored = selections.lock(connection, key, stored_as, now)
+    def work(connection: Connection) -> _Done:
+        locked = selections.lock(connection, key, request.request_id, now)
+        seen = look(connection)
+        connection.execute_deferred()
+        stored = locked()
         if stored.result is not None:
             raise _Unchanged(decode(_own_result(stored.result, request)))
-        changed = change(connection, stored)
-        if request.request_id is None:
-            if not changed.is_change:
-                raise _Unchanged(changed.result)
-            result = b""
+        result, is_change, goal_ids, rerolls = change(connection, stored, seen)
+        content = b""
+        if request.request_id is not None:
+            content = json.dumps({"call": request.digest, **result._asdict()}, separators=(",", ":")).encode()
+            selections.store(connection, key, request.request_id, content, goal_ids=goal_ids, rerolls=rerolls)
+        elif is_change:
+            selections.store_unnamed(connection, key, call, goal_ids=goal_ids, rerolls=rerolls)
         else:
-            result = json.dumps({"call": request.digest, **encode(changed.result)}, separators=(",", ":")).encode()
-        selections.store(connection, key, stored_as, result, goal_ids=changed.goal_ids, rerolls=changed.rerolls)
-        return changed.result, result
+            raise _Unchanged(result)
+        return _Done(result, content, players.read_later(connection, key.user_id, shown))
 
-    def is_stored(connection: Connection, _: int, done: tuple[Result, bytes]) -> bool:
+    def is_stored(connection: Connection, _: int, done: _Done) -> bool:
+        if request.request_id is None:
+            return selections.has_unnamed(connection, key, call)
         # Another call under the request id may have got ahead of this one: then its result counts.
-        return selections.find_result(connection, key, stored_as) == done[1]
+        return selections.find_result(connection, key, request.request_id) == done.content
 
+    player = None
     try:
-        return database.transact(work, deadline, written=is_stored)[0]
+        done = database.transact(work, deadline, written=is_stored)
+        result: Result = done.result
+        player = done.read_player()
     except _Unchanged as unchanged:
-        result: Result = unchanged.result
-        return result
+        result = unchanged.result
+    view = view_player(database, key.user_id, deadline, shown) if player is None else player.view
+    return SelectionOutcome(result, view)
+
+
+class _Done(NamedTuple):
+    """A transaction before its COMMIT."""
+
+    result: Any
+    content: bytes
+    """The result as it is stored; empty without a request id."""
+    read_player: Callable[[], players.StoredPlayer | None]
 
 
 def _own_result(stored: bytes, request: SelectionRequest) -> Mapping[str, Any]:

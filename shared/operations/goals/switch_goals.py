@@ -23,31 +23,37 @@ from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, completions, player_goals, players
 
 
+def read_circumstances(
+    connection: Connection, catalogue: Catalogue, user_id: str, challenge: Challenge, now: Instant, *, replace: bool
+) -> Circumstances:
+    """Return what a selection in the challenge depends on; with `replace` also what must not be deactivated."""
+    inactive_since = None
+    if challenge.cooldown:
+        goal_ids = [goal.id for goal in challenge.goals]
+        inactive_since = assignments.read_inactive_since(connection, user_id, goal_ids)
+    view = players.read(connection, user_id, current_periods(catalogue, now)).view
+    rewarding = _with_past_rewards(connection, user_id, challenge, view, now) if replace else frozenset()
+    return Circumstances(view, rewarding, {} if inactive_since is None else inactive_since())
+
+
 def switch_goals(
     connection: Connection,
     catalogue: Catalogue,
     user_id: str,
     challenge: Challenge,
+    player: Circumstances,
     decide: Callable[[Circumstances], Switches],
     now: Instant,
     granting: Granting | None,
-    *,
-    replace: bool,
 ) -> Switches:
     """Store the switches that `decide` returns for goals of the challenge, and return those that were needed.
 
-    Without `replace` it returns no deactivations. The selection must be locked, as the lock order demands. `granting`
-    is for goals that are claimed automatically.
+    `player` is as read in this transaction, in which the selection is locked, as the lock order demands. `granting` is
+    for goals that are claimed automatically.
 
     Raise `ActivationLocked`, `OnCooldown` or `ActivationLimitReached`.
     """
     current = current_periods(catalogue, now)
-    player = Circumstances(players.read(connection, user_id, current).view)
-    if replace:
-        player = player._replace(rewarding=_with_past_rewards(connection, user_id, challenge, player.view, now))
-    if challenge.cooldown:
-        goal_ids = [goal.id for goal in challenge.goals]
-        player = player._replace(inactive_since=assignments.read_inactive_since(connection, user_id, goal_ids))
     planned = decide(player)
     goals = (*planned.on, *planned.off)
     if not goals:
@@ -110,10 +116,12 @@ def _with_past_rewards(
     connection: Connection, user_id: str, challenge: Challenge, view: PlayerView, now: Instant
 ) -> frozenset[str]:
     """Return the ids of active goals of which a past period has a reward that can still be claimed."""
+    members = {goal.id: goal for goal in challenge.goals}
+    active = (goal_id for goal_id, assignment in view.assignments.items() if assignment.active and goal_id in members)
     starts = {
-        goal.id: {period.start for period in past_periods(goal.schedule.of_player(view.zones), now)}
-        for goal in challenge.goals
-        if goal.schedule != LIFETIME and goal.id in view.assignments and view.assignments[goal.id].active
+        goal_id: {period.start for period in past_periods(members[goal_id].schedule.of_player(view.zones), now)}
+        for goal_id in active
+        if members[goal_id].schedule != LIFETIME
     }
     every = sorted(set().union(*starts.values()))
     if not every:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
@@ -50,9 +50,15 @@ def store(
     _STORE.defer(connection, user_id, goal_id, *assignment, None if assignment.active else now)
 
 
-def read_inactive_since(connection: Connection, user_id: str, goal_ids: Sequence[str]) -> dict[str, Instant]:
-    """Return when those of these goals were deactivated that are inactive by the player's choice, as far as known."""
-    return dict(_READ_INACTIVE_SINCE.rows(connection, user_id, text_array(goal_ids)))
+def read_inactive_since(
+    connection: Connection, user_id: str, goal_ids: Sequence[str]
+) -> Callable[[], dict[str, Instant]]:
+    """Read, by the next round trip, when those of these goals were deactivated that the player has deactivated.
+
+    Return a function that returns it after that, as far as it is known.
+    """
+    execution = _READ_INACTIVE_SINCE.defer(connection, user_id, text_array(goal_ids))
+    return lambda: dict(execution.rows)
 
 
 def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignment], now: Instant) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from shared.domain.tally import Measures
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
-from shared.postgres.statements import filled, int_array, statement, text_array
+from shared.postgres.statements import Statement, filled, int_array, statement, text_array
 
 _READ = statement("read_player")
 _READ_BY_PERIOD = statement("read_player_by_period")
@@ -36,10 +36,37 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
 
     `current` are the periods of players who have named no zone; those of this player are derived from them.
     """
+    found, parameters = _statement_of(user_id, current)
+    return _stored(user_id, current, found.only_row(connection, *parameters))
+
+
+def read_later(
+    connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS
+) -> Callable[[], StoredPlayer | None]:
+    """Read a player as `read` does, but by the next round trip, which may be that of COMMIT.
+
+    Return a function that returns the player after that; None if no response came.
+    """
+    found, parameters = _statement_of(user_id, current)
+    execution = found.defer(connection, *parameters)
+
+    def stored() -> StoredPlayer | None:
+        return _stored(user_id, current, execution.rows[0]) if execution.rows else None
+
+    return stored
+
+
+def _statement_of(user_id: str, current: CurrentPeriods) -> tuple[Statement, tuple[str, ...]]:
+    """Return the statement that reads a player, and its parameters."""
     if not current.periods and not current.required_ever:
-        time_zones, *arrays = _READ.only_row(connection, user_id)
+        return _READ, (user_id,)
+    return _READ_BY_PERIOD, (user_id, *_parameters.of(current))
+
+
+def _stored(user_id: str, current: CurrentPeriods, row: Sequence[Any]) -> StoredPlayer:
+    if not current.periods and not current.required_ever:
+        time_zones, *arrays = row
         return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
-    row = _READ_BY_PERIOD.only_row(connection, user_id, *_parameters.of(current))
     time_zones, zone_times, ever, *selections = row[:6]
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)

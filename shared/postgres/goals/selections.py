@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import LIFETIME_START, Instant
@@ -11,6 +11,8 @@ from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_selection")
 _STORE = statement("store_selection")
+_STORE_UNNAMED = statement("store_unnamed_selection")
+_FIND_UNNAMED = statement("find_unnamed_call")
 _FIND_RESULT = statement("find_selection_result")
 _PRUNE = statement("prune_selections")
 _READ = statement("read_selections")
@@ -37,18 +39,21 @@ class StoredSelection(NamedTuple):
     """The result that is stored under the request id; None if it is a new request."""
 
 
-def lock(connection: Connection, key: SelectionKey, request_id: str | None, now: Instant) -> StoredSelection:
-    """Lock a selection before any tally of the player, as the lock order demands, and return it.
+def lock(
+    connection: Connection, key: SelectionKey, request_id: str | None, now: Instant
+) -> Callable[[], StoredSelection]:
+    """Lock a selection in the next round trip, and return a function that returns it after that.
 
-    `request_id` is the id of a request whose result may be stored.
+    It is locked before any tally of the player, as the lock order demands. `request_id` is the id of a request whose
+    result may be stored.
     """
-    goal_ids, rerolls, result = _LOCK.only_row(connection, *key, request_id, now)
-    return StoredSelection(None if goal_ids is None else tuple(goal_ids), rerolls, result)
+    execution = _LOCK.defer(connection, *key, request_id, now)
 
+    def locked() -> StoredSelection:
+        ((goal_ids, rerolls, result),) = execution.rows
+        return StoredSelection(None if goal_ids is None else tuple(goal_ids), rerolls, result)
 
-def hold(connection: Connection, key: SelectionKey, now: Instant) -> None:
-    """Lock a selection before any tally of the player, before the next statement is executed."""
-    _LOCK.defer(connection, *key, None, now)
+    return locked
 
 
 def store(
@@ -64,8 +69,26 @@ def store(
 
     The 16 latest requests are kept.
     """
-    chosen = None if goal_ids is None else text_array(goal_ids)
-    _STORE.defer(connection, *key, chosen, rerolls, request_id, result)
+    _STORE.defer(connection, *key, _goal_array(goal_ids), rerolls, request_id, result)
+
+
+def store_unnamed(
+    connection: Connection,
+    key: SelectionKey,
+    call: int,
+    *,
+    goal_ids: Sequence[str] | None = None,
+    rerolls: int = 0,
+) -> None:
+    """Store a locked selection that a call without a request id has changed, by the next round trip.
+
+    `call` is the call's random number. The 4 latest are kept, beside the requests that have an id.
+    """
+    _STORE_UNNAMED.defer(connection, *key, _goal_array(goal_ids), rerolls, call)
+
+
+def _goal_array(goal_ids: Sequence[str] | None) -> str | None:
+    return None if goal_ids is None else text_array(goal_ids)
 
 
 def read(connection: Connection, keys: Collection[SelectionKey]) -> dict[SelectionKey, tuple[str, ...]]:
@@ -92,6 +115,12 @@ def find_result(connection: Connection, key: SelectionKey, request_id: str) -> b
     """Return the result that is stored under a request id; None if there is none."""
     row = _FIND_RESULT.row(connection, *key, request_id)
     return None if row is None else row[0]
+
+
+def has_unnamed(connection: Connection, key: SelectionKey, call: int) -> bool:
+    """Return True if a call without a request id is one of the latest that changed the selection."""
+    row = _FIND_UNNAMED.row(connection, *key, call)
+    return row is not None and bool(row[0])
 
 
 def prune(connection: Connection, after: str, last: str, before: Mapping[str, Instant]) -> None:

@@ -16,6 +16,16 @@ UPDATE selection SET
     results = (ARRAY[$7::bytea] || results)[1:16]
 WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 
+-- name: store_unnamed_selection
+-- Store what a locked selection has, with the number of the call without a request id that changed it; forget the oldest
+-- of 4 others. That many at once may still be waiting to find out whether they were committed.
+-- $1 user_id, $2 challenge_id, $3 period_start, $4 goal_ids, $5 rerolls, $6 call number
+UPDATE selection SET
+    goal_ids = $4::text[],
+    rerolls = $5,
+    unnamed_calls = (ARRAY[$6::bigint] || unnamed_calls)[1:4]
+WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
+
 -- name: read_selections_of_players
 -- Return the goals of these players' selections in periods that begin between two instants, without those that are
 -- computed. The flush asks for the players whose goals were crossed, one probe each, and locks nothing: who changes a
@@ -50,6 +60,13 @@ WHERE selection.goal_ids IS NOT NULL;
 -- Return the result of a request, if it is one of the latest that changed the selection.
 -- $1 user_id, $2 challenge_id, $3 period_start, $4 request_id
 SELECT results[array_position(request_ids, $4::text)]
+FROM selection
+WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
+
+-- name: find_unnamed_call
+-- Return whether a call without a request id is one of the latest that changed the selection.
+-- $1 user_id, $2 challenge_id, $3 period_start, $4 call number
+SELECT $4::bigint = ANY (unnamed_calls)
 FROM selection
 WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 

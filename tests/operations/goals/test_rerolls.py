@@ -45,7 +45,7 @@ def reroll(
     """Replace a goal."""
     goal = catalogue.goals[goal_id]
     challenge = catalogue.challenge_by_id[goal.challenge_id]
-    return reroll_goal(database, catalogue, user_id, challenge, goal, request_id, NOW, soon())
+    return reroll_goal(database, catalogue, user_id, challenge, goal, request_id, NOW, soon()).result
 
 
 def reach(database: Database, catalogue: Catalogue, *goal_ids: str, user_id: str = "player") -> None:
@@ -173,7 +173,7 @@ def drop_lock(proxy: TcpProxy) -> None:
 
 def drop_store(proxy: TcpProxy) -> None:
     """Cut the connection before COMMIT."""
-    proxy.drop_reply(after=lambda chunk: b"store_selection" in chunk)
+    proxy.drop_reply(after=lambda chunk: b"store_" in chunk)
 
 
 @pytest.mark.parametrize("request_id", ["one", None], ids=["request id", "no request id"])

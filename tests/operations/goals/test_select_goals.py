@@ -29,7 +29,7 @@ def select(database: Database, *numbers: int, user_id: str = "player", **request
     """Select goals by their numbers."""
     arguments = {"replace": False, "request_id": None, "now": NOW, "deadline": soon(), **request}
     goal_ids = [GOALS[number].id for number in numbers]
-    return select_goals(database, CATALOGUE, user_id, CHALLENGE, goal_ids, **arguments)
+    return select_goals(database, CATALOGUE, user_id, CHALLENGE, goal_ids, **arguments).result
 
 
 def active(database: Database, user_id: str = "player") -> list[int]:
@@ -90,7 +90,7 @@ def drop_lock(proxy: TcpProxy) -> None:
 
 def drop_store(proxy: TcpProxy) -> None:
     """Cut the connection before COMMIT."""
-    proxy.drop_reply(after=lambda chunk: b"store_selection" in chunk)
+    proxy.drop_reply(after=lambda chunk: b"store_" in chunk)
 
 
 @pytest.mark.parametrize("request_id", ["one", None], ids=["request id", "no request id"])

@@ -26,7 +26,7 @@ def select(database: Database, count: int, **request: Any) -> RandomlySelected:
     """Select goals at random, only inactive ones."""
     arguments = {"replace": False, "request_id": None, "now": NOW, "deadline": soon(), **request}
     wish = Wish(count, exclude_active=True)
-    return select_random_goals(database, CATALOGUE, "player", CHALLENGE, wish, **arguments)
+    return select_random_goals(database, CATALOGUE, "player", CHALLENGE, wish, **arguments).result
 
 
 def active(database: Database) -> set[str]:

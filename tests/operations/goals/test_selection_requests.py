@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+from shared.domain.current_periods import NO_PERIODS
 from shared.domain.instant import DAY
 from shared.operations.goals.selection_requests import SelectionChange, SelectionRequest, change_selection
 from shared.postgres.connection import Connection
@@ -16,19 +18,25 @@ NOW = FIRST_DAY * DAY
 TERMINATION_MS = 5_000
 
 
+class Drawn(NamedTuple):
+    """A result."""
+
+    name: str
+
+
 def draw(
     database: Database, result: str, request_id: str, interrupt: Callable[[Connection], None] = lambda _: None
 ) -> str:
     """Draw once under the request id, with this result if nothing is stored; run `interrupt` before COMMIT."""
 
-    def change(connection: Connection, _: object) -> SelectionChange[str]:
+    def change(connection: Connection, *_: object) -> SelectionChange[Drawn]:
         interrupt(connection)
-        return SelectionChange(result, is_change=True)
+        return SelectionChange(Drawn(result), is_change=True)
 
     key, request = SelectionKey("player", "arena"), SelectionRequest("Draw", (), request_id)
     return change_selection(
-        database, key, request, change, lambda drawn: {"drawn": drawn}, lambda stored: str(stored["drawn"]), NOW, soon()
-    )
+        database, key, request, lambda _: None, change, lambda stored: Drawn(stored["name"]), NO_PERIODS, NOW, soon()
+    ).result.name
 
 
 def test_a_call_whose_commit_fails_returns_what_another_one_stored_under_its_request_id(database_url: str) -> None:

@@ -1,0 +1,1 @@
+ALTER TABLE selection DROP COLUMN unnamed_calls;
