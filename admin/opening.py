@@ -138,10 +138,10 @@ def agreed_prefix(identity: DatabaseIdentity) -> str:
     return prefix
 
 
-def load_catalogue() -> Catalogue:
-    """Return the catalogue at CATALOGUE."""
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """Return the catalogue at a path that an argument names, which may be a pipe, or else at CATALOGUE."""
     try:
-        return load(Path(setting("CATALOGUE")))
+        return load(Path(setting("CATALOGUE"))) if path is None else load(path, pipe_allowed=True)
     except CatalogueInvalid as invalid:
         stop(*map(str, invalid.problems))
 

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import click
 
-from admin.opening import stop
-from admin.terminal import count_text, say, say_error, show, time_text
-from shared.catalogue.loader import load
-from shared.catalogue.problem import CatalogueInvalid
+from admin.arguments import count_option
+from admin.opening import load_catalogue, stop
+from admin.terminal import count_text, say, show, time_text
 from shared.domain.pool_preview import preview as preview_of
 from shared.operations.catalogue.pool_record import drawn_by, with_current
 from shared.runtime.clock import system_clock
 
-PLAYERS = 10_000
-"""Default number of players of a preview."""
+PLAYERS_MAX = 1_000_000
 
 
 @click.group()
@@ -28,21 +26,10 @@ def pools() -> None:
     epilog="Draws with a secret of its own, so no database is needed. A pool of 50 goals takes half a second."
 )
 @click.argument("path", type=click.Path(path_type=Path), help="A YAML or JSON file, or a folder of such files.")
-@click.option(
-    "--players",
-    type=click.IntRange(1, 1_000_000),
-    default=PLAYERS,
-    show_default=True,
-    help="Number of players drawn for.",
-)
-def preview(path: Path, players: int) -> int:
+@count_option("--players", 1, PLAYERS_MAX, 10_000, "Number of players drawn for.")
+def preview(path: Path, players: int) -> None:
     """Show what players would get in the next period of each pool: shares of goals, repeats, and pools too small."""
-    try:
-        catalogue = load(path, pipe_allowed=True)
-    except CatalogueInvalid as invalid:
-        for problem in invalid.problems:
-            say_error(str(problem))
-        return 1
+    catalogue = load_catalogue(path)
     now = system_clock()
     versions = {challenge.id: with_current([], challenge, now) for challenge in catalogue.pool_challenges}
     drawing = drawn_by(catalogue, secrets.token_bytes(32), versions).pools
@@ -70,7 +57,6 @@ def preview(path: Path, players: int) -> int:
         if found.short:
             say(f"too small: {_percent(found.short)} of players get fewer goals than {challenge.pool.select}")
         say("")
-    return 0
 
 
 def _percent(share: float) -> str:

@@ -24,9 +24,10 @@ from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest
 
 from bench.services import ROOT
+from devstack.health import health_check
 
 RATE = 50.0
 CHANNELS = 4
@@ -111,9 +112,7 @@ def _calls(challenge_port: int, event_port: int, leaderboard: str | None) -> lis
 
 
 def _check(channel: grpc.Channel) -> Call:
-    check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
-        "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
-    )
+    check = health_check(channel)
     return lambda _number: check(HealthCheckRequest(), timeout=DEADLINE_S)
 
 

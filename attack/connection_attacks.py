@@ -151,12 +151,12 @@ IMPATIENT_CALLERS = 8
 IMPATIENT_DEADLINE_S = 0.01
 
 
-def held(path: str, count: int, service: str) -> Attack:
+def held(path: str, count: int) -> Attack:
     """Return an attack that holds calls without a body on one connection, again and again."""
 
     @contextmanager
     def attack(services: Services, observed: Observed) -> Iterator[None]:
-        target = services.challenge if service == "challenge_service" else services.event
+        target = services.event if "EventService" in path else services.challenge
         with HeldCalls(target.port, path, count) as calls:
             yield
         observed.notes.append(f"calls ended by the server: {calls.ended}")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from attack import connection_attacks, input_attacks
+from attack.connection_attacks import half_sent_scrapes, held, never_read, stalled_log
 from attack.endpoints import BadWebhook, TricklingProxy
+from attack.input_attacks import bad_webhook, empty_events, junk_catalogue, trickling_redis
 from attack.stack import Attack, Stack
 from bench.services import ROOT
 
@@ -59,7 +60,7 @@ def _webhook(*, trickle: bool) -> Prepare:
             "REWARD_WEBHOOK_SECRET": "a secret of the attack",
         }
         with closing(webhook):
-            yield Prepared(input_attacks.bad_webhook(webhook), settings)
+            yield Prepared(bad_webhook(webhook), settings)
 
     return prepare
 
@@ -69,43 +70,29 @@ def _junk_catalogue(stack: Stack) -> Iterator[Prepared]:
     path = stack.folder / "catalogue" / "catalogue.yaml"
     path.parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / "catalogues" / "demo.yaml", path)
-    yield Prepared(input_attacks.junk_catalogue(path), {"CATALOGUE": str(path)})
+    yield Prepared(junk_catalogue(path), {"CATALOGUE": str(path)})
 
 
 @contextmanager
 def _trickling_redis(stack: Stack) -> Iterator[Prepared]:
     with closing(TricklingProxy(stack.valkey.port)) as proxy:
         url = stack.valkey.url.replace(f":{stack.valkey.port}/", f":{proxy.port}/")
-        yield Prepared(input_attacks.trickling_redis(proxy), {"REDIS_URL": url})
+        yield Prepared(trickling_redis(proxy), {"REDIS_URL": url})
 
 
 KINDS = [
+    Kind("C", "32 GetChallenge calls without a body on one connection", _plain(held(GET_CHALLENGE, 32))),
+    Kind("C", "128 ReportEvents calls without a body on one connection", _plain(held(REPORT_EVENTS, 128))),
+    Kind("C", "70 Health/Check calls without a body on one connection", _plain(held(CHECK, 70))),
+    Kind("C", "32 idle StreamEvents", _plain(held(STREAM_EVENTS, 32))),
+    Kind("C", "4 connections that never read", _plain(never_read, CATALOGUE=LOAD_CATALOGUE)),
     Kind(
-        "C",
-        "32 GetChallenge calls without a body on one connection",
-        _plain(connection_attacks.held(GET_CHALLENGE, 32, "challenge_service")),
+        "D", "400 half-sent requests to the metrics port, and two scrapers without a pause", _plain(half_sent_scrapes)
     ),
-    Kind(
-        "C",
-        "128 ReportEvents calls without a body on one connection",
-        _plain(connection_attacks.held(REPORT_EVENTS, 128, "event_handler")),
-    ),
-    Kind(
-        "C",
-        "70 Health/Check calls without a body on one connection",
-        _plain(connection_attacks.held(CHECK, 70, "challenge_service")),
-    ),
-    Kind("C", "32 idle StreamEvents", _plain(connection_attacks.held(STREAM_EVENTS, 32, "event_handler"))),
-    Kind("C", "4 connections that never read", _plain(connection_attacks.never_read, CATALOGUE=LOAD_CATALOGUE)),
-    Kind(
-        "D",
-        "400 half-sent requests to the metrics port, and two scrapers without a pause",
-        _plain(connection_attacks.half_sent_scrapes),
-    ),
-    Kind("E", "logs that are not read, and callers with deadlines of 10 ms", _plain(connection_attacks.stalled_log)),
+    Kind("E", "logs that are not read, and callers with deadlines of 10 ms", _plain(stalled_log)),
     Kind("F", "a webhook with endless 100 Continue", _webhook(trickle=False)),
     Kind("F", "a webhook that sends a byte of header at a time", _webhook(trickle=True)),
-    Kind("G", "4 MB of empty events", _plain(input_attacks.empty_events), has_latency_bound=False),
+    Kind("G", "4 MB of empty events", _plain(empty_events), has_latency_bound=False),
     Kind("H", "junk as a catalogue", _junk_catalogue, has_latency_bound=False, seconds_min=30.0),
     Kind("I", "a Redis that sends a byte at a time", _trickling_redis, leaderboard="champions"),
 ]

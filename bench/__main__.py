@@ -153,9 +153,7 @@ def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
     return {
         "command": shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-        **machine.machine(),
-        **machine.versions(databases.version),
-        **machine.disk(databases.server.data.parent),
+        **machine.facts(databases.version, databases.server.data.parent),
         "services": services.settings(),
         "cores": str(place.cores),
         "terms": f"{terms.seconds:g} s per interval, {terms.rounds} rounds of each comparison",

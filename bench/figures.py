@@ -84,14 +84,6 @@ class Figure:
         }
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Numbers that are read side by side; the first column names the row."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[float]]
-
-
 @dataclass
 class Table:
     """One part of the report."""
@@ -101,7 +93,8 @@ class Table:
     conditions: str
     """The method by which the figures were measured, in a sentence or two."""
     figures: list[Figure] = field(default_factory=list)
-    grid: Grid | None = None
+    grid: Sequence[Mapping[str, float]] = ()
+    """Rows of numbers by column, which are read side by side; the first number names the row."""
 
     def add(
         self, name: str, value: float, unit: Unit = Unit.COUNT, target: Target | None = None, note: str = ""
@@ -115,13 +108,12 @@ class Table:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON-compatible values."""
-        grid = self.grid
         return {
             "table": self.name,
             "title": self.title,
             "conditions": self.conditions,
             "figures": [figure.to_dict() for figure in self.figures],
-            **({"grid": [dict(zip(grid.columns, row, strict=True)) for row in grid.rows]} if grid else {}),
+            **({"grid": [dict(row) for row in self.grid]} if self.grid else {}),
         }
 
 

@@ -22,30 +22,21 @@ _PAGE = 8_192
 """The smallest unit that Postgres writes, in bytes."""
 
 
-def machine() -> dict[str, str]:
-    """Return the processor, memory, system and current load."""
-    cores = len(os.sched_getaffinity(0))
+def facts(postgres: str, directory: Path) -> dict[str, str]:
+    """Return what the figures depend on: hardware, versions (`postgres` is the database's), and the folder's disk."""
+    file_system = _file_system(directory)
+    disk = f"{file_system}, {_sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
+    if file_system == "tmpfs":
+        disk += "; in memory: commits cost nothing here, so no figure is comparable"
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     return {
-        "processor": f"{_processor()}, {cores} cores",
+        "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load before the start": f"{os.getloadavg()[0]:.2f} (runnable processes in the last minute)",
+        "versions": f"Python {platform.python_version()}, PostgreSQL {postgres}, {libraries}",
+        "disk": disk,
     }
-
-
-def versions(postgres: str) -> dict[str, str]:
-    """Return the versions of the interpreter, the database and the main libraries."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    return {"versions": f"Python {platform.python_version()}, PostgreSQL {postgres}, {libraries}"}
-
-
-def disk(directory: Path) -> dict[str, str]:
-    """Return the file system of a folder, and the time it takes to make a page durable there."""
-    kind = _file_system(directory)
-    told = f"{kind}, {_sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
-    if kind == "tmpfs":
-        told += "; in memory: commits cost nothing here, so no figure is comparable"
-    return {"disk": told}
 
 
 def _processor() -> str:

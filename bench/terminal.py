@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.figures import Figure, Grid, Table, number
+from bench.figures import Figure, Table, number
 
 _WIDTH_ELSEWHERE = 150
 """Number of columns where the output is not a terminal."""
@@ -47,7 +47,7 @@ class Terminal:
         self._console.print()
         self._console.print(Text(table.title, "bold"))
         self._console.print(Padding(Text(table.conditions, "dim"), (0, 0, 0, 2)))
-        if table.grid is not None:
+        if table.grid:
             self._console.print(_shown_grid(table.grid))
         self._console.print(_shown_figures(table))
 
@@ -72,10 +72,10 @@ def _shown_verdict(figure: Figure) -> Text:
     return Text("yes", "green") if figure.met else Text("NO", "bold red")
 
 
-def _shown_grid(grid: Grid) -> RichTable:
+def _shown_grid(grid: Sequence[Mapping[str, float]]) -> RichTable:
     shown = RichTable(box=None, header_style="dim", padding=(0, 1))
-    for column in grid.columns:
+    for column in grid[0]:
         shown.add_column(column, justify="right")
-    for row in grid.rows:
-        shown.add_row(*map(number, row))
+    for row in grid:
+        shown.add_row(*map(number, row.values()))
     return shown

@@ -17,13 +17,17 @@ def is_serving(host: str, port: int) -> bool:
         return False
     # A proxy in the environment is for remote hosts.
     with grpc.insecure_channel(f"{host}:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
-        check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
-            "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
-        )
         try:
-            return check(HealthCheckRequest(), timeout=CALL_S).status == HealthCheckResponse.SERVING
+            return health_check(channel)(HealthCheckRequest(), timeout=CALL_S).status == HealthCheckResponse.SERVING
         except grpc.RpcError:
             return False
+
+
+def health_check(channel: grpc.Channel) -> grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse]:
+    """Return the method that checks the health of the service at the other end."""
+    return channel.unary_unary(
+        "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+    )
 
 
 def listens(host: str, port: int) -> bool:

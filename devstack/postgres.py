@@ -26,12 +26,6 @@ KILL_S = 6
 LEAVING_S = 1
 """Time in seconds in which a server notices that its supervisor was killed."""
 
-_STOP_SIGNALS = {
-    "smart": (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT),
-    "fast": (signal.SIGINT, signal.SIGQUIT),
-    "immediate": (signal.SIGQUIT,),
-}
-
 
 class EmbeddedPostgres(EmbeddedServer):
     """A server with one role, one database and a password. Its data survives a restart.
@@ -128,15 +122,15 @@ class EmbeddedPostgres(EmbeddedServer):
         """The data directory."""
         return self._cluster.data
 
-    def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
-        """Stop the server: wait for clients to leave (`smart`), end their transactions (`fast`), or crash."""
+    def stop(self) -> None:
         if self._child is not None:
-            self._child.stop(_STOP_SIGNALS[mode])
+            # "Fast": transactions of clients are ended. If that takes too long, "immediate".
+            self._child.stop((signal.SIGINT, signal.SIGQUIT))
 
     def kill(self) -> None:
         """End the server at once, as a crash would; the next start recovers from the write-ahead log."""
         if self._child is not None:
-            self._child.stop(_STOP_SIGNALS["immediate"], KILL_S)
+            self._child.stop((signal.SIGQUIT,), KILL_S)
 
     def remove(self) -> None:
         """Stop the server and delete its data and password."""

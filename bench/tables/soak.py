@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.correctness import Faults
-from bench.figures import Figure, Grid, Table, Unit, at_most
+from bench.figures import Figure, Table, Unit, at_most
 from bench.game import CAPACITY, Game, Played, game_begun
 from bench.load import POSTGRES, bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
@@ -26,6 +26,8 @@ ROUNDS_MIN = 6
 TURN_S = 3.0
 ROUNDS_A_CAPACITY = 10
 """Number of rounds played at one rate before the capacity is measured again."""
+
+_SERVICES = (CHALLENGE_SERVICE, EVENT_HANDLER)
 
 DRIFT_MAX = 1.1
 GROWTH_MAX = 1.1
@@ -90,36 +92,22 @@ def _play_both(place: Workplace, old: Game, new: Game, count: int) -> list[Turns
     return rounds
 
 
-def _grid(intervals: Sequence[Interval]) -> Grid:
-    services = (CHALLENGE_SERVICE, EVENT_HANDLER)
-    return Grid(
-        [
-            "interval",
-            "capacity, calls/s",
-            "calls/s",
-            "failed",
-            "cores busy",
-            "CPU µs",
-            "p50 ms",
-            "p99 ms",
-            *(f"{what} of {name}" for what in ("MiB", "descriptors") for name in services),
-        ],
-        [
-            [
-                number,
-                saturated.run.rate,
-                played.run.rate,
-                played.run.failed,
-                played.busy_cores,
-                played.cpu_us,
-                played.run.latency_ms(0.5),
-                played.run.latency_ms(0.99),
-                *played.memory,
-                *played.descriptors,
-            ]
-            for number, (saturated, played) in enumerate(intervals, 1)
-        ],
-    )
+def _grid(intervals: Sequence[Interval]) -> list[dict[str, float]]:
+    return [
+        {
+            "interval": number,
+            "capacity, calls/s": saturated.run.rate,
+            "calls/s": played.run.rate,
+            "failed": played.run.failed,
+            "cores busy": played.busy_cores,
+            "CPU µs": played.cpu_us,
+            "p50 ms": played.run.latency_ms(0.5),
+            "p99 ms": played.run.latency_ms(0.99),
+            **{f"MiB of {name}": mib for name, mib in zip(_SERVICES, played.memory, strict=True)},
+            **{f"descriptors of {name}": count for name, count in zip(_SERVICES, played.descriptors, strict=True)},
+        }
+        for number, (saturated, played) in enumerate(intervals, 1)
+    ]
 
 
 def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
@@ -145,15 +133,11 @@ def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
     early = [interval.played for interval in intervals[quarter : 2 * quarter]]
     late = [interval.played for interval in intervals[-quarter:]]
 
-    def add(name: str, begun: Sequence[float], ended: Sequence[float]) -> None:
-        first, last = median(begun), median(ended)
+    def add(name: str, measured: Callable[[Played], float]) -> None:
+        first, last = (median([measured(part) for part in quarter]) for quarter in (early, late))
         note = f"from {first:.4g} to {last:.4g}"
         table.figures.append(Figure(f"{name}, last quarter", last / first, Unit.RATIO, at_most(GROWTH_MAX), note, True))
 
-    for place, name in enumerate((CHALLENGE_SERVICE, EVENT_HANDLER)):
-        add(f"memory of {name}", [part.memory[place] for part in early], [part.memory[place] for part in late])
-        add(
-            f"descriptors of {name}",
-            [part.descriptors[place] for part in early],
-            [part.descriptors[place] for part in late],
-        )
+    for place, name in enumerate(_SERVICES):
+        add(f"memory of {name}", lambda part, place=place: part.memory[place])  # type: ignore[misc]
+        add(f"descriptors of {name}", lambda part, place=place: part.descriptors[place])  # type: ignore[misc]

@@ -35,5 +35,7 @@ def test_a_catalogue_without_pools_or_with_problems_has_no_preview(
         admin("pools", "preview", str(write_json(tmp_path / "none.json", document(goal()))))
     assert ended.value.code == 1
     assert "the catalogue has no pools" in capsys.readouterr().err
-    assert admin("pools", "preview", str(write_json(tmp_path / "bad.json", document(goal(target=0))))) == 1
+    with pytest.raises(SystemExit) as ended:
+        admin("pools", "preview", str(write_json(tmp_path / "bad.json", document(goal(target=0)))))
+    assert ended.value.code == 1
     assert "challenges[0].goals[0].target: must be at least 1" in capsys.readouterr().err
