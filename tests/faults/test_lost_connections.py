@@ -14,6 +14,7 @@ from tests.support.event_messages import stat
 from tests.support.oracle import DOCUMENT, Oracle
 from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
+from tests.support.round_trips import has_commit
 from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import ManualClock, challenge_service, event_service, game, rows
 from tests.support.waiting import wait_until
@@ -60,7 +61,7 @@ def test_events_count_once_although_the_reply_to_commit_is_lost(database_url: st
         calling(oracle, [stub]),
     ):
         for count in range(dropped):
-            proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            proxy.drop_reply(after=has_commit)
             wait_until(lambda count=count: proxy.dropped > count)  # type: ignore[misc]
             oracle.wait_for_acknowledged(1)
     with challenge_service(database_url, loaded(DOCUMENT), clock=clock) as reader:
@@ -80,7 +81,7 @@ def test_a_claim_returns_its_grant_although_the_reply_to_commit_is_lost(database
         challenge_service(url_through_proxy, catalogue, clock=ManualClock()) as stub,
     ):
         for count, who in enumerate(players, 1):
-            proxy.drop_reply(after=lambda chunk: b"COMMIT" in chunk)
+            proxy.drop_reply(after=has_commit)
             request = ClaimRewardRequest(user_id=who, challenge_id="arena", goal_id="warm-up")
             claim = stub.ClaimReward(request).claim
             assert proxy.dropped == count

@@ -114,7 +114,7 @@ SCANS = {
     "store_claims": {"completion_pkey"},
     "read_never_claimed": {"completion_pkey", "assignment_pkey"},
     "read_met": {"completion_pkey", "completion_of_goal", "carried_completion_pkey"},
-    "next_claim_number": {"completion_pkey"},
+    "lock_unclaimed": {"completion_pkey"},
     "lock_completion": {"completion_pkey"},
     "release_claim": {"completion_pkey"},
     "find_claim": {"reward_outbox_pkey"},

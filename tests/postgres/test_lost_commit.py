@@ -15,6 +15,7 @@ from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
 from tests.support.proxy import TcpProxy, proxy_to
+from tests.support.round_trips import has_commit
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
@@ -22,8 +23,8 @@ ROUNDS = 20
 
 
 def drop_next_commit(proxy: TcpProxy) -> None:
-    """Let the next COMMIT reach the server, and drop its reply."""
-    proxy.drop_reply(after=lambda chunk: b"COMMIT\0" in chunk)
+    """Let the next COMMIT reach the server, alone or behind other statements, and drop its reply."""
+    proxy.drop_reply(after=has_commit)
 
 
 def test_a_flush_counts_once_and_returns_its_outcomes(database_url: str) -> None:

@@ -13,6 +13,7 @@ from shared.domain.events import Event, Verdict
 from shared.domain.instant import DAY
 from shared.domain.progress import is_active
 from shared.operations.goals.activate import set_goal_active
+from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.sqlstates import ContentRefused
@@ -48,7 +49,7 @@ def test_a_flush_begins_with_its_first_statement(database_url: str) -> None:
             ("completes nothing", Verdict.APPLIED, 2),  # ledger and tallies; COMMIT
             ("completes nothing", Verdict.DUPLICATE, 5),  # the same with ROLLBACK; ledger; first day; COMMIT
             ("the fourth", Verdict.APPLIED, 2),
-            ("the fifth", Verdict.APPLIED, 5),  # the same, and assignments, completions, standings
+            ("the fifth", Verdict.APPLIED, 4),  # the same, and assignments and completions; standings with COMMIT
         ):
             before = round_trips.count
             assert report(database, event_id) is verdict
@@ -76,8 +77,31 @@ def test_an_activation_takes_two_round_trips(database_url: str) -> None:
         switch("kill 5", False)
         for number in range(4):
             report(database, f"completes nothing while the goal is inactive {number}")
-        # Lock and read; choice and completion; standings; COMMIT.
-        assert switch("kill 5", True) == 4
+        # Lock and read; choice and completion; standings and COMMIT.
+        assert switch("kill 5", True) == 3
+
+
+def test_a_claim_takes_two_round_trips(database_url: str) -> None:
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+
+        def claim(user_id: str, goal_id: str, request_id: str | None = None) -> int:
+            before = round_trips.count
+            claimed = claim_reward(database, CATALOGUE, user_id, CATALOGUE.goals[goal_id], request_id, NOW, soon())
+            assert claimed.key.goal_id == goal_id
+            return round_trips.count - before
+
+        round_trips = RoundTrips()
+        for user_id in ("prepares", "player"):
+            for number in range(5):
+                event = Event(str(number), user_id, NOW, KILLS, delta=1)
+                flush(database, CATALOGUE, [event], soon())
+            claim(user_id, "kill 1", "request")
+        claim("prepares", "kill 5")
+        claim("prepares", "kill 1", "request")
+        proxy.drop_reply(after=round_trips)
+        assert claim("player", "kill 5", "another request") == 2
+        # Lock and read; ROLLBACK; the earlier claim.
+        assert claim("player", "kill 1", "request") == 3
 
 
 def test_a_deferred_statement_fails_where_the_next_one_is_executed(database_url: str) -> None:

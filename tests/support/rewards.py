@@ -40,8 +40,11 @@ def store_claim(
 
     def store(connection: Connection) -> Claim:
         completions.insert_missing(connection, {key: CompletionRecord(now)})
-        number = completions.next_claim_number(connection, key)
-        assert number is not None, "the goal is not claimable"
+        lock = completions.lock_unclaimed(connection, key)
+        connection.execute_deferred()
+        unclaimed = completions.unclaimed(lock)
+        assert unclaimed is not None, "the goal is not claimable"
+        number = unclaimed.next_claim_number
         reward = Reward(RewardType.WALLET, "GEMS", 10, priority)
         claim = Claim(key, None, ClaimState.PENDING, reward, grant_id(key, number), now, number)
         assert key in outbox.store(connection, [claim], Granting(now, {RewardType.WALLET: PROVIDER}))

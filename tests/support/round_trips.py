@@ -11,6 +11,12 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 
+def has_commit(sent: bytes) -> bool:
+    """Return whether a client sends COMMIT, alone or behind prepared statements."""
+    # The latter is a Bind message: an empty name of a portal, and the name of the statement.
+    return b"Q\0\0\0\x0bCOMMIT\0" in sent or b"\0commit\0" in sent
+
+
 class RoundTrips:
     """A counter of round trips in the bytes that a client sends."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, check_claimable
-from shared.domain.current_periods import current_periods
+from shared.domain.current_periods import CurrentPeriods, current_periods
 from shared.domain.errors import (
     AlreadyClaimed,
     ClaimEnded,
@@ -17,14 +19,18 @@ from shared.domain.errors import (
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
 from shared.domain.grants import NO_ROUTES, Granting, Routes
-from shared.domain.instant import Instant
+from shared.domain.instant import LIFETIME_START, Instant
+from shared.domain.progress import PlayerView
+from shared.domain.schedules import LIFETIME
 from shared.domain.standings import record_of
 from shared.operations.rewards.choose_period import choose_period
+from shared.operations.rewards.store_claims import NONE_LOCKED
 from shared.operations.statistics.standing_changes import StandingChanges
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Execution
 from shared.postgres.database import Database
-from shared.postgres.goals import players
+from shared.postgres.goals import completions, player_goals, players
 from shared.postgres.rewards import outbox
+from shared.postgres.sqlstates import ContentRefused
 
 _REFUSALS = (
     OccurrenceNotFound,
@@ -59,18 +65,27 @@ def claim_reward(
     `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
     sent again.
     """
+    current = current_periods(catalogue, now)
+    expected = _expected_start(goal, period_start, current)
 
     def store(connection: Connection) -> Claim:
-        view = players.read(connection, user_id, current_periods(catalogue, now)).view
+        # Locked and read in one round trip, what is still unclaimed is claimed and committed in another.
+        locks: dict[CompletionKey, Execution] = {}
+        if expected is not None:
+            key = CompletionKey(user_id, goal.id, expected, 1)
+            locks[key] = completions.lock_unclaimed(connection, key)
+        view = _read(connection, catalogue, user_id, goal, current)
         _, period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
         check_claimable(status)
         key = CompletionKey(user_id, goal.id, period.start, 1)
+        unclaimed = completions.unclaimed(locks[key]) if key in locks else None
         changes = StandingChanges(catalogue, now, Granting(now if claim_time is None else claim_time, routes))
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
             record = record_of(goal, None, status.assign_time, period.start)
             changes.complete(connection, {key: record}, left_unclaimed=(key,))
-        claim = changes.claim(connection, (key,), request_id).get(key)
+        locked = NONE_LOCKED if unclaimed is None else {key: unclaimed}
+        claim = changes.claim(connection, (key,), request_id, locked).get(key)
         if claim is None:
             # Claimed since this transaction read the player.
             raise AlreadyClaimed("the reward has already been claimed")
@@ -78,8 +93,7 @@ def claim_reward(
         return claim
 
     try:
-        # A repeated transaction would find the goal claimed, and without a request id could not tell by which call.
-        return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+        return _transact(database, store, deadline)
     except _REFUSALS as refusal:
         # An earlier claim stays valid, whatever has changed since and whatever period is current now. Nearly every call
         # is the first under its id, so the earlier claim is read only here: a second claim under one id is refused
@@ -90,6 +104,36 @@ def claim_reward(
         if earlier.key.goal_id != goal.id or period_start not in (None, earlier.key.period_start):
             raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
         return earlier
+
+
+def _expected_start(goal: Goal, period_start: Instant | None, current: CurrentPeriods) -> Instant | None:
+    """Return the start of the period that the claim is nearly always for; None if it depends on the player."""
+    text = goal.schedule.text
+    if period_start is not None or goal.schedule == LIFETIME:
+        return LIFETIME_START if period_start is None else period_start
+    if text in current.by_player or text not in current.periods:
+        return None
+    return current.periods[text].start
+
+
+def _read(
+    connection: Connection, catalogue: Catalogue, user_id: str, goal: Goal, current: CurrentPeriods
+) -> PlayerView:
+    """Return a view of the player that has the status of the goal."""
+    goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
+    if any(each.in_pool for each in goals):
+        return players.read(connection, user_id, current).view
+    return player_goals.read(connection, user_id, goals, current)
+
+
+def _transact(database: Database, store: Callable[[Connection], Claim], deadline: float) -> Claim:
+    try:
+        # A repeated transaction would find the goal claimed, and without a request id could not tell by which call.
+        return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+    except ContentRefused as refused:
+        if outbox.is_reused_request_id(refused):
+            raise RequestIdReused("the request id belongs to another claim") from refused
+        raise
 
 
 def is_stored(connection: Connection, claim: Claim) -> bool:

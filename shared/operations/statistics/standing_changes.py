@@ -23,10 +23,11 @@ from shared.domain.standings import (
     completion_parts,
 )
 from shared.operations.rewards.auto_claims import due_after, due_among
-from shared.operations.rewards.store_claims import store_claims
+from shared.operations.rewards.store_claims import NONE_LOCKED, store_claims
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import completions
+from shared.postgres.goals.completions import Unclaimed
 from shared.postgres.leaderboards import journal
 from shared.postgres.rewards.auto_claims import Candidates
 from shared.postgres.statistics import standings
@@ -81,11 +82,18 @@ class StandingChanges:
         self._due |= due_among(connection, self._catalogue, candidates, self._now)
 
     def claim(
-        self, connection: Connection, keys: Collection[CompletionKey], request_id: str | None = None
+        self,
+        connection: Connection,
+        keys: Collection[CompletionKey],
+        request_id: str | None = None,
+        locked: Mapping[CompletionKey, Unclaimed] = NONE_LOCKED,
     ) -> dict[CompletionKey, Claim]:
-        """Claim stored completions with their rewards of now, and return the claims of those not claimed before."""
+        """Claim stored completions with their rewards of now, and return the claims of those not claimed before.
+
+        `locked` are those of them that the transaction has locked unclaimed.
+        """
         due, self._due = self._due.difference(keys), set()
-        stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting)
+        stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting, locked)
         for key, (claim, claimed) in stored.items():
             self.claims[key] = claim
             self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
@@ -99,14 +107,16 @@ class StandingChanges:
         """Store the changes. Add a journal entry if scores change by them or by `merged`; otherwise return None."""
         if self._due:
             self.claim(connection, ())
-        stored = standings.merge(connection, add_up(self._parts)) if self._parts else {}
+        added = add_up(self._parts)
         leaderboards = self._catalogue.leaderboards_over
+        ranked = {key for key in added if (Scope(key.scope, key.scope_id), key.schedule) in leaderboards}
         by_tallies = self._ranked(merged)
-        by_points = {
-            key: standing
-            for key, standing in stored.items()
-            if (Scope(key.scope, key.scope_id), key.schedule) in leaderboards
-        }
+        by_points: Mapping[StandingKey, Standing] = {}
+        if ranked:
+            stored = standings.merge(connection, added)
+            by_points = {key: standing for key, standing in stored.items() if key in ranked}
+        elif added:
+            standings.add(connection, added)
         if not by_tallies and not by_points:
             return None
         players = {tally.user_id for tally in by_tallies}.union(key.user_id for key in by_points)

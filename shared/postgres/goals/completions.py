@@ -11,19 +11,28 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion
 from shared.domain.standings import CompletionRecord
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Execution
 from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _INSERT = statement("insert_completions")
 _READ_OF_GOALS = statement("read_completions_of_goals")
 _READ_OF_PERIODS = statement("read_completions_of_periods")
-_NEXT_CLAIM_NUMBER = statement("next_claim_number")
+_LOCK_UNCLAIMED = statement("lock_unclaimed")
 _LOCK = statement("lock_completion")
 _RELEASE = statement("release_claim")
 
 
 # The constructor of a named tuple without a Python call: a player may have thousands of past completions.
 _completion = partial(tuple.__new__, Completion)
+
+
+class Unclaimed(NamedTuple):
+    """A locked completion that nobody else can claim."""
+
+    next_claim_number: int
+    """From 1."""
+    challenge_id: str | None
+    tags: Sequence[str]
 
 
 class HeldClaim(NamedTuple):
@@ -81,10 +90,14 @@ def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
     return found
 
 
-def next_claim_number(connection: Connection, key: CompletionKey) -> int | None:
-    """Lock an unclaimed completion, and return its next claim number, from 1; None if it is claimed or not stored."""
-    row = _NEXT_CLAIM_NUMBER.row(connection, *key)
-    return None if row is None else int(row[0])
+def lock_unclaimed(connection: Connection, key: CompletionKey) -> Execution:
+    """Lock a completion if it is unclaimed, in the next round trip; `unclaimed` returns it after that."""
+    return _LOCK_UNCLAIMED.defer(connection, *key)
+
+
+def unclaimed(lock: Execution) -> Unclaimed | None:
+    """Return the completion that was locked; None if it is claimed or not stored."""
+    return Unclaimed(*lock.rows[0]) if lock.rows else None
 
 
 def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:

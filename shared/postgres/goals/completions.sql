@@ -21,10 +21,10 @@ FROM unnest(
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
--- name: next_claim_number
--- Lock an unclaimed completion and return the number of its next claim.
+-- name: lock_unclaimed
+-- Lock an unclaimed completion and return the number of its next claim, and where it counts.
 -- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
-SELECT claim_number + 1
+SELECT claim_number + 1, challenge_id, tags
 FROM completion
 WHERE user_id = $1
     AND goal_id = $2

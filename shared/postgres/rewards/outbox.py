@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from shared.domain.claims import Claim, ClaimState, RefusalReason
-from shared.domain.errors import RequestIdReused
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import NO_PROVIDER, Granting
 from shared.postgres.connection import Connection
-from shared.postgres.sqlstates import violated_constraint
+from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import int_array, nullable_text_array, statement, text_array
 
 _STORE = statement("store_claims")
@@ -36,33 +33,39 @@ def store(connection: Connection, claims: Collection[Claim], granting: Granting)
     """Claim completions, and store each claim with its grant, due at once, for its reward's provider.
 
     Return where the stored claims count, by completion. Nothing is stored of a completion that is claimed or not
-    stored, or whose next claim has another number. Raise `RequestIdReused` if the player made another claim under a
-    request id.
+    stored, or whose next claim has another number.
     """
+    rows = _STORE.rows(connection, *_columns(claims, granting))
+    return {CompletionKey(*key): Claimed(challenge_id, tuple(tags)) for *key, challenge_id, tags in rows}
+
+
+def store_locked(connection: Connection, claims: Collection[Claim], granting: Granting) -> None:
+    """Do what `store` does by the next round trip, for completions that are locked and unclaimed."""
+    _STORE.defer(connection, *_columns(claims, granting))
+
+
+def _columns(claims: Collection[Claim], granting: Granting) -> Iterator[object]:
+    """Yield the parameters that store claims, sorted by key."""
     ordered = sorted(claims, key=lambda claim: claim.key)
     keys, rewards = [claim.key for claim in ordered], [claim.reward for claim in ordered]
-    try:
-        rows = _STORE.rows(
-            connection,
-            text_array([key.user_id for key in keys]),
-            text_array([key.goal_id for key in keys]),
-            int_array([key.period_start for key in keys]),
-            int_array([key.occurrence for key in keys]),
-            int_array([claim.claim_number for claim in ordered]),
-            text_array([claim.grant_id for claim in ordered]),
-            nullable_text_array([claim.request_id for claim in ordered]),
-            text_array([granting.routes.get(reward.type, NO_PROVIDER) for reward in rewards]),
-            text_array([reward.type.value for reward in rewards]),
-            text_array([reward.id for reward in rewards]),
-            int_array([reward.quantity for reward in rewards]),
-            int_array([reward.priority for reward in rewards]),
-            granting.claim_time,
-        )
-    except psycopg.errors.UniqueViolation as error:
-        if violated_constraint(error) == "reward_outbox_request_id":
-            raise RequestIdReused("the request id belongs to another claim") from error
-        raise
-    return {CompletionKey(*key): Claimed(challenge_id, tuple(tags)) for *key, challenge_id, tags in rows}
+    yield text_array([key.user_id for key in keys])
+    yield text_array([key.goal_id for key in keys])
+    yield int_array([key.period_start for key in keys])
+    yield int_array([key.occurrence for key in keys])
+    yield int_array([claim.claim_number for claim in ordered])
+    yield text_array([claim.grant_id for claim in ordered])
+    yield nullable_text_array([claim.request_id for claim in ordered])
+    yield text_array([granting.routes.get(reward.type, NO_PROVIDER) for reward in rewards])
+    yield text_array([reward.type.value for reward in rewards])
+    yield text_array([reward.id for reward in rewards])
+    yield int_array([reward.quantity for reward in rewards])
+    yield int_array([reward.priority for reward in rewards])
+    yield granting.claim_time
+
+
+def is_reused_request_id(refused: ContentRefused) -> bool:
+    """Return whether a claim was refused because the player made another one under its request id."""
+    return refused.evidence["constraint"] == "reward_outbox_request_id"
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:

@@ -25,6 +25,11 @@ def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict
     }
 
 
+def add(connection: Connection, added: Mapping[StandingKey, Standing]) -> None:
+    """Do what `merge` does by the transaction's next round trip or COMMIT, and return nothing."""
+    _MERGE.defer(connection, *_columns(added))
+
+
 def store(connection: Connection, standings: Mapping[StandingKey, Standing]) -> None:
     """Replace stored standings. The rows must exist and be locked, which `merge` ensures."""
     _STORE.rows(connection, *_columns(standings))
