@@ -13,18 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
-from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
-from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from attack.kinds import Kind
-from attack.stack import Observed, Services, Stack, comes_true
+from attack.stack import Observed, Services, Stack
 from bench.load import percentile
-from bench.services import ROOT, STOP_S
-from devstack.ports import LOOPBACK
+from bench.services import ROOT, STOP_S, wait_until_ranked
 
 WARM_UP_S = 3.0
 QUIET_S = 6.0
@@ -70,7 +66,7 @@ def run_kind(stack: Stack, kind: Kind, seconds: float) -> Result:
     observed = Observed()
     with kind.prepare(stack) as attack, Services(stack, attack.settings) as services:
         if kind.leaderboard is not None:
-            _wait_until_ranked(services, kind.leaderboard)
+            wait_until_ranked(services.challenge.port, kind.leaderboard, RANKED_S)
         file = stack.folder / "calls.jsonl"
         file.unlink(missing_ok=True)
         with _callers(services, file, kind.leaderboard):
@@ -131,22 +127,6 @@ def _callers(services: Services, file: Path, leaderboard: str | None) -> Iterato
     finally:
         process.kill()
         process.wait()
-
-
-def _wait_until_ranked(services: Services, leaderboard: str) -> None:
-    """Wait until the leaderboard can be read."""
-    request = leaderboard_rpc.ListLeaderboardRequest(leaderboard_id=leaderboard, page_size=10)
-    with grpc.insecure_channel(f"{LOOPBACK}:{services.challenge.port}") as channel:
-        stub = LeaderboardServiceStub(channel)
-
-        def is_ranked() -> bool:
-            try:
-                return bool(stub.ListLeaderboard(request, timeout=5))
-            except grpc.RpcError:
-                return False
-
-        if not comes_true(is_ranked, RANKED_S):
-            raise TimeoutError("the leaderboard is not ranked")
 
 
 def _check_stop(services: Services, observed: Observed) -> None:

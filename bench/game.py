@@ -54,26 +54,19 @@ class Kind(IntEnum):
     EVENT = auto()
 
 
-NAMES = {
-    Kind.INITIALIZE: "InitializePlayer, returning",
-    Kind.SET_ACTIVE: "SetGoalActive",
-    Kind.SELECT_RANDOM: "SelectRandomGoals",
-    Kind.LIST: "ListChallenges",
-    Kind.LIST_ACTIVE: "ListChallenges, active only",
-    Kind.CLAIM: "ClaimReward",
-    Kind.EVENT: "ReportEvent",
-}
 _CHALLENGES, _EVENTS = 0, 1
 """Indices of the servers."""
-METHODS: Sequence[tuple[int, str]] = [
-    (_CHALLENGES, "challenge.v1.ChallengeService/InitializePlayer"),
-    (_CHALLENGES, "challenge.v1.ChallengeService/SetGoalActive"),
-    (_CHALLENGES, "challenge.v1.ChallengeService/SelectRandomGoals"),
-    (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
-    (_CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
-    (_CHALLENGES, "challenge.v1.ChallengeService/ClaimReward"),
-    (_EVENTS, "challenge.v1.EventService/ReportEvent"),
-]
+_KINDS = {
+    Kind.INITIALIZE: ("InitializePlayer, returning", _CHALLENGES, "challenge.v1.ChallengeService/InitializePlayer"),
+    Kind.SET_ACTIVE: ("SetGoalActive", _CHALLENGES, "challenge.v1.ChallengeService/SetGoalActive"),
+    Kind.SELECT_RANDOM: ("SelectRandomGoals", _CHALLENGES, "challenge.v1.ChallengeService/SelectRandomGoals"),
+    Kind.LIST: ("ListChallenges", _CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
+    Kind.LIST_ACTIVE: ("ListChallenges, active only", _CHALLENGES, "challenge.v1.ChallengeService/ListChallenges"),
+    Kind.CLAIM: ("ClaimReward", _CHALLENGES, "challenge.v1.ChallengeService/ClaimReward"),
+    Kind.EVENT: ("ReportEvent", _EVENTS, "challenge.v1.EventService/ReportEvent"),
+}
+NAMES = {kind: name for kind, (name, _, _) in _KINDS.items()}
+METHODS = [(server, method) for _, server, method in _KINDS.values()]
 """The server and the full name of each kind's method."""
 
 

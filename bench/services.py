@@ -6,10 +6,14 @@ import json
 import os
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import grpc
+from challenge.v1.leaderboard_service_pb2 import LeaderboardState, ListLeaderboardRequest
+from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from prometheus_client.parser import text_string_to_metric_families
 
 from challenge_service.settings import ChallengeSettings
@@ -155,3 +159,24 @@ def counted(port: int, name: str, **labels: str) -> float:
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
+
+
+LOOK_INTERVAL_S = 0.2
+
+
+def wait_until_ranked(
+    port: int, leaderboard_id: str, patience_s: float, ready: Callable[[LeaderboardState], bool] = lambda _state: True
+) -> None:
+    """Wait until a leaderboard can be read and `ready` accepts its state. Raise `TimeoutError` after `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    request = ListLeaderboardRequest(leaderboard_id=leaderboard_id, page_size=1)
+    with grpc.insecure_channel(f"{LOOPBACK}:{port}") as channel:
+        while time.monotonic() < deadline:
+            try:
+                if ready(LeaderboardServiceStub(channel).ListLeaderboard(request).state):
+                    return
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+            time.sleep(LOOK_INTERVAL_S)
+    raise TimeoutError(f"the leaderboard {leaderboard_id} is not ranked")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-import grpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
-from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from google.protobuf.message import DecodeError
 
 from bench.events import MEASURED, Play
 from bench.figures import Table, Unit, at_least
-from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess, counted
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess, counted, wait_until_ranked
 from bench.tables.board_upkeep import rank, with_boards
 from bench.tables.calls import add_calls
 from bench.tables.events import RATE as EVENTS_RATE
 from bench.tables.events import REPORT, report_request
 from bench.workplace import SEED, Workplace, calls_for
-from devstack.ports import LOOPBACK
 from load_generator.plan import OpenLoop
 from shared.runtime.clock import system_clock
 
@@ -38,7 +34,6 @@ LIST_EVERY = 5
 HITS_PERCENT = 85.0
 READY_S = 240.0
 """Deadline in seconds, longer than it takes to build a ranking of a million players in Postgres or Redis."""
-LOOK_INTERVAL_S = 0.2
 
 _TOP_REQUEST = rpc.ListLeaderboardRequest(leaderboard_id=BOARD, page_size=TOP).SerializeToString()
 
@@ -71,12 +66,13 @@ def measure_leaderboards(place: Workplace) -> Table:
     rank(ground.url, players)
     with place.service(CHALLENGE_SERVICE, ground) as service:
         place.say("leaderboards: waiting for the first ranking in Postgres")
-        _wait_until_ranked(service, lambda state, _begun: state.size == players)
+        wait_until_ranked(service.port, BOARD, READY_S, lambda state: state.size == players)
         _add_reads(place, table, service, POSTGRES_RANKING)
     with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, ground, REDIS_URL=redis_url) as service:
         place.say("leaderboards: waiting for the ranking in Redis")
         # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
-        _wait_until_ranked(service, lambda state, begun: state.fresh_at.ToMicroseconds() >= begun)
+        begun = system_clock()
+        wait_until_ranked(service.port, BOARD, READY_S, lambda state: state.fresh_at.ToMicroseconds() >= begun)
         _add_reads(place, table, service, REDIS)
         with place.service(EVENT_HANDLER, ground, REDIS_URL=redis_url) as events:
             _add_hits(place, table, service, events)
@@ -151,23 +147,6 @@ def _game(players: int, count: int) -> Iterator[tuple[int, bytes]]:
             yield 1, _TOP_REQUEST
         else:
             yield 0, _rank_request(random.choice(playing))
-
-
-def _wait_until_ranked(service: ServerProcess, ready: Callable[[rpc.LeaderboardState, int], bool]) -> None:
-    """Wait until `ready` accepts the state in a response, given the instant at which the wait began."""
-    begun, deadline = system_clock(), time.monotonic() + READY_S
-    request = rpc.GetPlayerRankRequest(leaderboard_id=BOARD, user_id=_player(1))
-    with grpc.insecure_channel(f"{LOOPBACK}:{service.port}") as channel:
-        stub = LeaderboardServiceStub(channel)
-        while time.monotonic() < deadline:
-            try:
-                if ready(stub.GetPlayerRank(request).state, begun):
-                    return
-            except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-            time.sleep(LOOK_INTERVAL_S)
-    raise TimeoutError("the leaderboard is not ranked")
 
 
 def _player(number: int) -> str:
