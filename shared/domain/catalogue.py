@@ -13,7 +13,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Source, Stat
+from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Rung, Source, Stat, rungs_of
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
@@ -25,12 +25,12 @@ _Ranked = TypeVar("_Ranked", Scope, Stat)
 
 
 class Ladder(NamedTuple):
-    """The goals on one stat judged by one measure, by ascending target, so that bisection finds those in a range."""
+    """The rungs of goals on one stat judged by one measure, by ascending target, so that bisection finds a range."""
 
     measure: int
     """Position of the measure in `Measures`."""
     targets: tuple[int, ...]
-    goals: tuple[Goal, ...]
+    rungs: tuple[Rung, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +178,19 @@ class Catalogue:
     @cached_property
     def ladders(self) -> Mapping[str, Mapping[Stat, tuple[Ladder, ...]]]:
         """The ladders by schedule text and stat, one for each measure, without suspended goals."""
-        rungs: dict[str, dict[Stat, dict[int, list[Goal]]]] = {}
-        for goal in sorted(self.goals.values(), key=lambda goal: goal.target):
-            if not goal.suspended:
-                by_stat = rungs.setdefault(goal.schedule.text, {})
-                by_stat.setdefault(goal.stat, {}).setdefault(JUDGED_BY[goal.counting], []).append(goal)
+        found: dict[str, dict[Stat, dict[int, list[Rung]]]] = {}
+        rungs = (rung for goal in self.goals.values() if not goal.suspended for rung in rungs_of(goal))
+        for rung in sorted(rungs, key=lambda rung: rung.target):
+            goal = rung.goal
+            by_stat = found.setdefault(goal.schedule.text, {})
+            by_stat.setdefault(goal.stat, {}).setdefault(JUDGED_BY[goal.counting], []).append(rung)
         return {
             schedule: {
                 stat: tuple(
-                    Ladder(measure, tuple(goal.target for goal in goals), tuple(goals))
-                    for measure, goals in by_measure.items()
+                    Ladder(measure, tuple(rung.target for rung in of_measure), tuple(of_measure))
+                    for measure, of_measure in by_measure.items()
                 )
                 for stat, by_measure in by_stat.items()
             }
-            for schedule, by_stat in rungs.items()
+            for schedule, by_stat in found.items()
         }

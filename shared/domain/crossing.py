@@ -1,6 +1,6 @@
-"""Goals that a change of a tally completes, and the event that completes each.
+"""Steps of goals that a change of a tally reaches, and the event that completes each.
 
-The targets of all goals on a stat are kept in ladders, one for each measure, so bisection finds those in
+The targets of all rungs on a stat are kept in ladders, one for each measure, so bisection finds those in
 (before, after]. An event that completes nothing costs the same however many goals watch its stat.
 """
 
@@ -11,28 +11,29 @@ from collections.abc import Collection, Iterable, Sequence
 
 from shared.domain.catalogue import Ladder
 from shared.domain.events import Event
-from shared.domain.goal import Counting, Goal
+from shared.domain.goal import Counting, Rung
 from shared.domain.instant import Day
 from shared.domain.tally import SUM_MAX, Measures
 
 
-def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Sequence[Goal]:
-    """Return the goals whose target is in (before, after]."""
-    found: Sequence[Goal] = ()
-    for measure, targets, goals in ladders:
+def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Sequence[Rung]:
+    """Return the rungs whose target is in (before, after]."""
+    found: Sequence[Rung] = ()
+    for measure, targets, rungs in ladders:
         low, high = before[measure] or 0, after[measure] or 0
         if low < high:
             first = bisect_right(targets, low)
             if first < len(targets) and targets[first] <= high:
-                found = [*found, *goals[first : bisect_right(targets, high, first)]]
+                found = [*found, *rungs[first : bisect_right(targets, high, first)]]
     return found
 
 
-def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:
-    """Return the index of the event that reaches the goal's target; raise ValueError if none does.
+def crossing_position(rung: Rung, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:
+    """Return the index of the event that reaches the rung's target; raise ValueError if none does.
 
     `events` are the player's new events of the goal's stat, in the order they are applied.
     """
+    goal, target = rung.goal, rung.target
     total, count, highest = before.sum, before.events, before.highest
     days, day_count = set(days_before), before.day_count
     for position, event in enumerate(events):
@@ -44,6 +45,6 @@ def crossing_position(goal: Goal, before: Measures, days_before: Collection[Day]
         if goal.counting is Counting.DAYS and (day := goal.schedule.day_at(event.time)) not in days:
             days.add(day)
             day_count += 1
-        if Measures(total, count, highest, day_count).judged_by(goal.counting) >= goal.target:
+        if Measures(total, count, highest, day_count).judged_by(goal.counting) >= target:
             return position
     raise ValueError(f"no event reaches the target of {goal.id}")

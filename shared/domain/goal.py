@@ -109,3 +109,21 @@ class Goal:
     """A goal of a pool takes part in periods that begin at this instant or later."""
     requires_to_activate: tuple[str, ...] = ()
     """Goals that must be completed before this one can be activated."""
+
+
+class Rung(NamedTuple):
+    """One step of a goal: a target, and the completion that reaching it causes."""
+
+    goal: Goal
+    occurrence: int = 1
+    """From 1."""
+
+    @property
+    def target(self) -> int:
+        """The measure at which the step is reached."""
+        return self.goal.target * self.occurrence
+
+
+def rungs_of(goal: Goal) -> tuple[Rung, ...]:
+    """Return the steps of a goal, by ascending target."""
+    return (Rung(goal),)

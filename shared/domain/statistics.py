@@ -105,8 +105,8 @@ def goals_under_way(
 
 
 def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
-    for measure, targets, goals in ladders:
-        for goal in goals[bisect_right(targets, tally.measures[measure] or 0) :]:
+    for measure, targets, rungs in ladders:
+        for goal, _ in rungs[bisect_right(targets, tally.measures[measure] or 0) :]:
             if shown_measure(goal, tally) > 0:
                 yield goal
 

@@ -6,7 +6,7 @@ target, or one that suspends the goal no longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.claims import is_claimable
@@ -43,15 +43,15 @@ def unclaimed_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:
 
 
 def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Goal]:
-    """Yield the goals whose target is reached in their current period, without suspended ones."""
+    """Yield the goals whose target is reached in their current period, once for each rung, without suspended ones."""
     ladders = catalogue.ladders
     lifetime = ladders.get(LIFETIME.text, _NO_LADDERS)
     for stat, tally in view.tallies.items():
-        yield from _crossed(lifetime.get(stat, ()), tally)
+        yield from _goals_of(lifetime.get(stat, ()), tally)
     for (stat, schedule), tally in view.period_tallies.items():
         if schedule in view.periods and schedule not in view.ended:
-            yield from _crossed(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
+            yield from _goals_of(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
 
 
-def _crossed(ladders: Iterable[Ladder], tally: TallyView) -> Sequence[Goal]:
-    return crossed(ladders, _NOTHING, tally.measures)
+def _goals_of(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
+    return (rung.goal for rung in crossed(ladders, _NOTHING, tally.measures))

@@ -17,8 +17,8 @@ def test_every_goal_is_on_one_ladder_of_its_schedule_and_stat_by_ascending_targe
     for schedule, stat, ladders in by_both:
         assert len({ladder.measure for ladder in ladders}) == len(ladders)
         for ladder in ladders:
-            assert list(ladder.targets) == sorted(ladder.targets) == [goal.target for goal in ladder.goals]
-            for goal in ladder.goals:
+            assert list(ladder.targets) == sorted(ladder.targets) == [rung.target for rung in ladder.rungs]
+            for goal, _ in ladder.rungs:
                 assert goal.stat == stat
                 assert goal.schedule.text == schedule
                 assert ladder.measure == JUDGED_BY[goal.counting]

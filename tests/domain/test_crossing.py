@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
-from shared.domain.goal import AMOUNT_MAX, Stat
+from shared.domain.goal import AMOUNT_MAX, Rung, Stat
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
 from tests.support.strategies import SCHEDULES, STATS, catalogues, events, goal_of
@@ -33,7 +33,7 @@ def test_crossed_goals_have_a_target_above_before_and_up_to_after(
         and not goal.suspended
         and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
     }
-    found = [goal.id for goal in crossed(catalogue.ladders.get(schedule.text, {}).get(stat, ()), before, after)]
+    found = [rung.goal.id for rung in crossed(catalogue.ladders.get(schedule.text, {}).get(stat, ()), before, after)]
     assert set(found) == expected
     assert len(found) == len(expected)
 
@@ -56,9 +56,9 @@ def test_the_crossing_event_is_the_first_that_reaches_the_target(data: st.DataOb
             break
     if expected is None:
         with pytest.raises(ValueError, match="no event reaches"):
-            crossing_position(goal, before, days_before, fresh)
+            crossing_position(Rung(goal), before, days_before, fresh)
     else:
-        assert crossing_position(goal, before, days_before, fresh) == expected
+        assert crossing_position(Rung(goal), before, days_before, fresh) == expected
 
 
 @given(catalogues(), measures)

@@ -152,7 +152,7 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
 
 
 def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:
-    """Return the goals whose targets the tallies have reached with this batch, each with its tally."""
+    """Return the rungs whose targets the tallies have reached with this batch, each with its tally."""
     crossings: list[Crossing] = []
     # A batch has many tallies of few stats.
     known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
@@ -162,7 +162,7 @@ def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Cros
         if ladders is None:
             ladders = known[key] = catalogue.ladders.get(tally.schedule, _NO_LADDERS).get(tally.stat, ())
         if ladders:
-            crossings += [Crossing(tally, goal) for goal in crossed(ladders, tally.before, tally.after)]
+            crossings += [Crossing(tally, rung) for rung in crossed(ladders, tally.before, tally.after)]
     return crossings
 
 
@@ -181,18 +181,19 @@ def _complete(
     `selected` are those of goals of pools that the player has in their periods.
     """
     choices = assignments.read_choices(
-        connection, [(crossing.tally.user_id, crossing.goal.id) for crossing in crossings]
+        connection, [(crossing.tally.user_id, crossing.rung.goal.id) for crossing in crossings]
     )
     completed_by: dict[CompletionKey, int] = {}
     records: dict[CompletionKey, CompletionRecord] = {}
     for crossing in crossings:
-        tally, goal = crossing
+        tally, rung = crossing
+        goal = rung.goal
         choice = choices[tally.user_id, goal.id]
         having = (goal.id,) if goal.in_pool and (tally.user_id, goal.id, tally.period_start) in selected else ()
         if is_active(goal, choice.assignment, completion=None, selected=having):
             indices = counted.by(tally, goal.schedule)
             walked = [counted.events[index] for index in indices]
-            position = crossing_position(goal, tally.before, tally.days_before, walked)
+            position = crossing_position(rung, tally.before, tally.days_before, walked)
             completed_by[crossing.completion] = indices[position]
             time = walked[position].time
             records[crossing.completion] = record_of(goal, time, choice.active_since, tally.period_start)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Goal
+from shared.domain.goal import Rung
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
@@ -19,14 +19,15 @@ SelectedGoal: TypeAlias = tuple[str, str, Instant]
 
 
 class Crossing(NamedTuple):
-    """A goal whose target this batch has reached."""
+    """A rung whose target this batch has reached."""
 
     tally: MergedTally
-    goal: Goal
+    rung: Rung
 
     @property
     def completion(self) -> CompletionKey:
-        return CompletionKey(self.tally.user_id, self.goal.id, self.tally.period_start, 1)
+        goal, occurrence = self.rung
+        return CompletionKey(self.tally.user_id, goal.id, self.tally.period_start, occurrence)
 
 
 def selected_crossings(
@@ -38,7 +39,7 @@ def selected_crossings(
     """
     if pools is None:
         return frozenset()
-    of_pools = [crossing for crossing in crossings if crossing.goal.challenge_id in pools.by_challenge]
+    of_pools = [crossing for crossing in crossings if crossing.rung.goal.challenge_id in pools.by_challenge]
     if not of_pools:
         return frozenset()
     starts = {tally.period_start for tally, _ in of_pools}
@@ -47,7 +48,7 @@ def selected_crossings(
     known: Mapping[tuple[str, str, Instant], tuple[str, ...]] = dict(stored.items())
     found: dict[tuple[str, str, Instant], tuple[str, ...]] = {}
     selected: set[SelectedGoal] = set()
-    for tally, goal in of_pools:
+    for tally, (goal, _) in of_pools:
         user_id, start = tally.user_id, tally.period_start
         key = user_id, goal.challenge_id, start
         selection = found.get(key)

@@ -178,7 +178,7 @@ class Flush:
         self._execute(connection, [control])
         for by_stat in self._catalogue.ladders.values():
             for ladder in by_stat.get(control.stat, ())[:1]:
-                goal = ladder.goals[0]
+                goal = ladder.rungs[0].goal
                 period = goal.schedule.period_at(control.time)
                 if period is not None:
                     key = CompletionKey(control.user_id, goal.id, period.start, 1)
