@@ -21,6 +21,7 @@ from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.limits import limits_of
 from shared.rpc.response_sizes import size_warnings
 from shared.rpc.server import Server, ServiceBinding, serve
+from shared.rpc.tls import server_credentials
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
@@ -29,6 +30,7 @@ from shared.wiring.development_clock import open_development_clock, present
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_ranking_duties, start_ranking_refresh
 from shared.wiring.range_duties import start_challenge_counting
 from shared.wiring.reward_delivery import start_delivery
+from shared.wiring.transport_security import open_port_tls
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
     leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, clock)
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
+    tls = open_port_tls(settings.tls, process)
     server = Server(
         process.endpoint,
         [
@@ -92,6 +95,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         health=health,
         telemetry=process.telemetry,
         development=development,
+        credentials=None if tls is None else server_credentials(tls),
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.waits.stop)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

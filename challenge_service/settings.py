@@ -15,6 +15,7 @@ from shared.runtime.settings_groups import (
     ServerSettings,
     TelemetrySettings,
 )
+from shared.runtime.tls_settings import TlsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class ChallengeSettings:
     """All settings of the challenge service."""
 
     server: ServerSettings = prefixed("CHALLENGE_", port=50051, metrics_port=9101)
+    tls: TlsSettings
     catalogue: CatalogueSettings
     database: DatabaseSettings
     redis: RedisSettings

@@ -26,6 +26,7 @@ from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEA
 from shared.providers.opening import named_routes
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
+from shared.rpc.tls import server_credentials
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
@@ -33,6 +34,7 @@ from shared.wiring.backing_services import open_cache, open_catalogue, open_data
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.range_duties import start_completion_retention, start_tally_pruning
+from shared.wiring.transport_security import open_port_tls
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         group_commit, catalogue.live, lambda: horizon.window, present_by_both(now, development), telemetry
     )
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
+    tls = open_port_tls(settings.tls, process)
     server = Server(
         process.endpoint,
         [ServiceBinding(CONTRACT, servicer)],
@@ -125,6 +128,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         health=health,
         telemetry=process.telemetry,
         development=development,
+        credentials=None if tls is None else server_credentials(tls),
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

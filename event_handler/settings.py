@@ -15,6 +15,7 @@ from shared.runtime.settings_groups import (
     ServerSettings,
     TelemetrySettings,
 )
+from shared.runtime.tls_settings import TlsSettings
 
 COMPLETION_RETENTION_MIN_D = 400
 """The longest claim grace of a schedule (366 days) and the longest `EVENT_HORIZON_H` (30 days), with days to spare: no
@@ -100,6 +101,7 @@ class EventHandlerSettings:
     # More threads than the challenge service has: a call waits here for the commit that it shares, without using CPU.
     # A disk that stalls for a moment fills only a few of the threads.
     server: ServerSettings = prefixed("EVENT_", port=50052, metrics_port=9102, threads=128)
+    tls: TlsSettings
     events: EventSettings
     routes: RouteSettings
     catalogue: CatalogueSettings

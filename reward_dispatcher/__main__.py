@@ -9,11 +9,13 @@ from functools import partial
 from reward_dispatcher.settings import DispatcherSettings
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, serve
+from shared.rpc.tls import server_credentials
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_database
 from shared.wiring.reward_delivery import start_delivery
+from shared.wiring.transport_security import open_port_tls
 
 NAME = "reward_dispatcher"
 
@@ -26,6 +28,7 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
     database = open_database(settings.database, NAME, process, health, clocks)
     start_delivery(settings.rewards, database, clocks, process)
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
+    tls = open_port_tls(settings.tls, process)
     server = Server(
         process.endpoint,
         [],
@@ -33,6 +36,7 @@ def compose(settings: DispatcherSettings, process: Process) -> None:
         limits=limits_of(settings.server),
         health=health,
         telemetry=process.telemetry,
+        credentials=None if tls is None else server_credentials(tls),
     )
     serve(server, health, process.lifecycle, process.grace_s)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import grpc
 from challenge.reward.v1 import reward_provider_pb2 as rpc
 from challenge.reward.v1.reward_provider_pb2_grpc import RewardProviderServiceStub
@@ -13,6 +17,8 @@ from shared.domain.claims import RefusalReason
 from shared.domain.goal import RewardType
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import LIFETIME_START, SECOND, Instant, Microseconds
+from shared.runtime.file_watch import FileWatch
+from shared.runtime.tls_material import TlsMaterial
 
 REWARD_TYPES = {kind: rpc.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
 REFUSAL_REASONS = {rpc.RefusalReason.Value(f"REFUSAL_REASON_{reason.name}"): reason for reason in RefusalReason}
@@ -31,16 +37,23 @@ _OPTIONS = (
 class GameServiceProvider:
     """A client of one service. Threads share its channel."""
 
-    def __init__(self, target: str, *, timeout_s: float) -> None:
-        """Set up the channel to `target`, a host and port; `timeout_s` bounds a whole attempt."""
-        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
-        self._stub = RewardProviderServiceStub(self._channel)
+    def __init__(self, target: str, *, timeout_s: float, tls: FileWatch[TlsMaterial] | None = None) -> None:
+        """Set up the channel to `target`, a host and port; `timeout_s` bounds a whole attempt.
+
+        With `tls` the channel uses TLS, and another one takes its place when the files change.
+        """
+        self._target = target
         self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._channel = _Channel(target, None if tls is None else tls.current)
+        if tls is not None:
+            tls.on_change(self._replace_channel)
 
     def grant(self, delivery: Delivery) -> Answer:
         """Make one attempt."""
         try:
-            response = self._stub.Grant(_request(delivery), timeout=self._timeout_s)
+            with self._stub() as stub:
+                response = stub.Grant(_request(delivery), timeout=self._timeout_s)
         except grpc.RpcError as error:
             return _failure(error)
         answer = _outcome(response)
@@ -49,14 +62,60 @@ class GameServiceProvider:
     def find(self, delivery: Delivery) -> Answer | None:
         """Return the outcome of an earlier attempt if the game knows it."""
         try:
-            response = self._stub.GetGrant(rpc.GetGrantRequest(grant_id=delivery.grant_id), timeout=self._timeout_s)
+            with self._stub() as stub:
+                response = stub.GetGrant(rpc.GetGrantRequest(grant_id=delivery.grant_id), timeout=self._timeout_s)
         except grpc.RpcError:
             return None
         return _outcome(response)
 
     def close(self) -> None:
         """Close the channel."""
-        self._channel.close()
+        self._channel.channel.close()
+
+    @contextmanager
+    def _stub(self) -> Iterator[RewardProviderServiceStub]:
+        """Yield a stub of the current channel, which stays open while the block runs."""
+        with self._lock:
+            used = self._channel
+            used.calls += 1
+        try:
+            yield used.stub
+        finally:
+            with self._lock:
+                used.calls -= 1
+                is_last = used is not self._channel and not used.calls
+            if is_last:
+                used.channel.close()
+
+    def _replace_channel(self, material: TlsMaterial) -> None:
+        """Use another channel from now on. The last call on the one before closes it."""
+        following = _Channel(self._target, material)
+        with self._lock:
+            before, self._channel = self._channel, following
+            is_idle = not before.calls
+        if is_idle:
+            before.channel.close()
+
+
+class _Channel:
+    """A channel and the number of calls on it."""
+
+    def __init__(self, target: str, material: TlsMaterial | None) -> None:
+        if material is None:
+            self.channel = grpc.insecure_channel(target, options=_OPTIONS)
+        else:
+            # Channels to one target with equal options would share their connections, whatever certificate they show.
+            options = (*_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+            self.channel = grpc.secure_channel(target, _credentials(material), options=options)
+        self.stub = RewardProviderServiceStub(self.channel)
+        self.calls = 0
+
+
+def _credentials(material: TlsMaterial) -> grpc.ChannelCredentials:
+    identity = material.identity
+    if identity is None:
+        return grpc.ssl_channel_credentials(material.authorities)
+    return grpc.ssl_channel_credentials(material.authorities, identity.private_key, identity.certificate)
 
 
 def _request(delivery: Delivery) -> rpc.GrantRequest:

@@ -9,8 +9,10 @@ from shared.domain.grants import Answer, Delivery, Granted, Provider, Routes
 from shared.providers.game_service import GameServiceProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
+from shared.runtime.file_watch import FileWatch
 from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings, RouteSettings
 from shared.runtime.start_refused import StartRefused
+from shared.runtime.tls_material import TlsMaterial
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +52,13 @@ def routes_of(settings: RewardSettings) -> Routes:
     return routes
 
 
-def open_providers(settings: RewardSettings, clock: Clock) -> dict[str, Provider]:
-    """Return all configured providers by name, since one without a reward type may still have waiting grants."""
+def open_providers(
+    settings: RewardSettings, clock: Clock, tls: FileWatch[TlsMaterial] | None = None
+) -> dict[str, Provider]:
+    """Return all configured providers by name, since one without a reward type may still have waiting grants.
+
+    `tls` is for the provider `grpc`.
+    """
     providers: dict[str, Provider] = {}
     if LOG in routes_of(settings).values():
         providers[LOG] = LogOnlyProvider()
@@ -64,5 +71,5 @@ def open_providers(settings: RewardSettings, clock: Clock) -> dict[str, Provider
             clock=clock,
         )
     if settings.grpc_target:
-        providers[GRPC] = GameServiceProvider(settings.grpc_target, timeout_s=settings.timeout_s)
+        providers[GRPC] = GameServiceProvider(settings.grpc_target, timeout_s=settings.timeout_s, tls=tls)
     return providers

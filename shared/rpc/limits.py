@@ -16,6 +16,9 @@ CONNECTION_GRACE_S = 60
 """Time in seconds that calls get to end on a connection that has reached its age. No unary call takes longer than
 `shared.rpc.deadlines.LONGEST_S`, and `ClaimReward` waits for at most 10 s."""
 
+HANDSHAKE_S = 10
+"""Time in seconds in which a new connection must have ended its handshake, that of TLS included."""
+
 CONNECTION_IDLE_S = 600
 """Time in seconds after which a connection without calls is closed."""
 
@@ -57,6 +60,7 @@ def channel_options(limits: Limits, endpoint: Endpoint, threads: int, request_by
         ("grpc.max_receive_message_length", request_bytes_max),
         # With fewer streams than threads, one connection could not use them all.
         ("grpc.max_concurrent_streams", max(limits.streams_per_connection, threads)),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_S * 1_000),
         ("grpc.max_connection_age_ms", limits.connection_age_s * 1_000),
         ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_S * 1_000),
         ("grpc.max_connection_idle_ms", CONNECTION_IDLE_S * 1_000),

@@ -58,14 +58,17 @@ class Server:
         health: Health,
         telemetry: Telemetry,
         development: DevelopmentClock | None = None,
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         """Run up to `threads` calls at once, beside up to `streams` open streams.
 
-        With a `development` clock calls may carry their instant; without one they are refused if they do.
+        With `credentials` the port speaks TLS. With a `development` clock calls may carry their instant; without one
+        they are refused if they do.
         """
         self._endpoint = endpoint
         self._limits = limits or Limits()
         self._development = development
+        self._credentials = credentials
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
         self._connections = AcceptedConnections()
@@ -98,7 +101,11 @@ class Server:
         if not self._endpoint.shared:
             require_free(self._endpoint)
         try:
-            port = self._server.add_insecure_port(str(self._endpoint))
+            address = str(self._endpoint)
+            if self._credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, self._credentials)
         except RuntimeError:
             raise self._endpoint.unavailable() from None
         self._connections.port = port
@@ -148,8 +155,6 @@ class Server:
         pooled = run_in(self._receiver(self._pool, method.name), unary)
         handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
         return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)
-        pooled = run_in(self._receiver(self._pool, method.name), unary)
-        return Method(grpc.unary_unary_rpc_method_handler(pooled), refusal.handler(), lambda: self._pool.has_room)
 
     def _receiver(self, pool: CallPool, method: str = "") -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)

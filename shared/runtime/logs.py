@@ -20,6 +20,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import shared.runtime.quiet_grpc  # noqa: F401 - for processes that have not imported gRPC yet
 from shared.runtime.secret import masked
 
 _uncaught = logging.getLogger("uncaught")
@@ -102,11 +103,9 @@ def log_to_stderr(level: str, *, worker: int | None = None, hide: Callable[[str]
 
     `hide` masks secrets.
 
-    Python's warnings, and exceptions that nothing catches in any thread, become lines like all others. gRPC's core
-    writes to standard error by itself, in a form of its own, and waits for a reader that stalls: it is silenced unless
-    GRPC_VERBOSITY asks for it.
+    Python's warnings, and exceptions that nothing catches in any thread, become lines like all others. gRPC's core is
+    silenced unless GRPC_VERBOSITY asks for it (`shared.runtime.quiet_grpc`).
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     queue = LogQueue(sys.stderr.fileno())
     queue.setFormatter(JsonFormatter(worker=worker, personal=level == "DEBUG", hide=hide))
     logging.basicConfig(level=level, handlers=[queue], force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.runtime.address_checks import check_target, check_webhook
 from shared.runtime.secret import Secret, SecretAddress
@@ -39,6 +40,20 @@ class RewardSettings(RouteSettings):
         "REWARD_GRPC_TARGET",
         help="Host and port of the provider `grpc`, which serves `challenge.reward.v1`.",
         check=check_target,
+    )
+    grpc_tls: bool = setting(
+        "REWARD_GRPC_TLS", default=False, help="Whether the channel to the provider `grpc` uses TLS."
+    )
+    grpc_ca: Path | None = setting(
+        "REWARD_GRPC_CA",
+        help="PEM file with the authorities of the provider's certificate. Not set: the public ones that gRPC ships.",
+    )
+    grpc_certificate: Path | None = setting(
+        "REWARD_GRPC_CERTIFICATE",
+        help="PEM file with the certificate that the channel shows to the provider, for mutual TLS.",
+    )
+    grpc_private_key: Path | None = setting(
+        "REWARD_GRPC_PRIVATE_KEY", help="PEM file with the private key of `REWARD_GRPC_CERTIFICATE`."
     )
     dispatch: bool = setting(
         "REWARD_DISPATCH",

@@ -35,6 +35,7 @@ from shared.runtime.settings_report import text_table, unknown_variables
 from shared.runtime.signals import hold_reload_signal, hold_stop_signals
 from shared.runtime.start_refused import EXIT_REFUSED, StartRefused
 from shared.runtime.telemetry import Registry, Telemetry
+from shared.runtime.tls_settings import require_complete
 from shared.runtime.version import VERSION
 from shared.runtime.workers import Workers
 
@@ -111,6 +112,7 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
         if connections is not None:
             connections.require_allowed()
         require_loopback(settings)
+        require_complete(settings)
         if arguments.show_settings:
             sys.stdout.write(text_table(service.settings, settings))
             if connections is not None:

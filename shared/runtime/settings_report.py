@@ -86,7 +86,7 @@ def _meaning(variable: Variable) -> str:
     return declared.help
 
 
-PREFIXES = ("CHALLENGE_", "DATABASE_", "DISPATCHER_", "EVENT_", "REDIS_", "REWARD_")
+PREFIXES = ("CHALLENGE_", "DATABASE_", "DISPATCHER_", "EVENT_", "REDIS_", "REWARD_", "TLS_")
 CUTOFF = 0.7
 """Likeness of two names after their prefix, from 0 to 1, at which one is probably meant to be the other."""
 

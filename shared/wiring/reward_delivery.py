@@ -16,6 +16,7 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.process_name import ProcessName
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.service import Process
+from shared.wiring.transport_security import open_reward_tls
 
 STOP_MARGIN_S = 1.0
 
@@ -41,7 +42,8 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
     owner = ProcessName()
     count = partial(count_queue, database, clocks.database, telemetry)
     process.duties.start("count reward queue", COUNT_INTERVAL_S, once_compared(count), pass_s=COUNT_TIMEOUT_S)
-    for name, provider in open_providers(settings, process.clock).items():
+    tls = open_reward_tls(settings, process)
+    for name, provider in open_providers(settings, process.clock, tls).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(
             name=name,

@@ -47,6 +47,7 @@ OWNERS = {
     "yaml": {"shared.catalogue"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
+    "cryptography": {"shared.runtime.tls_material"},
 }
 
 # Modules of the standard library that read a clock, draw random numbers, or touch the world outside.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
@@ -19,11 +21,23 @@ from shared.runtime.development_clock import DevelopmentClock
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
 from shared.runtime.telemetry import Telemetry
+from tests.support.tls_tunnel import tunnel_to
 
 SERVICE = challenge_service_pb2.DESCRIPTOR.services_by_name["ChallengeService"]
 METHOD = f"/{SERVICE.full_name}/InitializePlayer"
 
 Method: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]
+
+
+@dataclass
+class Transport:
+    """The transport of servers of `listening`. With TLS, callers speak plaintext to a tunnel to the server."""
+
+    credentials: grpc.ServerCredentials | None = None
+    trusting: ssl.SSLContext | None = None
+
+
+TRANSPORT = Transport()
 
 
 class Scripted:
@@ -78,10 +92,12 @@ def listening(
         telemetry=telemetry or Telemetry(),
         limits=limits,
         development=development,
+        credentials=TRANSPORT.credentials,
     )
     port = server.start()
     try:
-        yield port
+        with ExitStack() as stack:
+            yield port if TRANSPORT.trusting is None else stack.enter_context(tunnel_to(port, TRANSPORT.trusting))
     finally:
         server.stop(0)
 
