@@ -29,6 +29,11 @@ class PlayerRanges:
         self._rest = rest
         self._after = ""
 
+    @property
+    def under_way(self) -> bool:
+        """True if a pass was interrupted, so that the next one begins after its last player."""
+        return bool(self._after)
+
     def one_pass(
         self, may_go_on: Callable[[], bool], step: Callable[[str], Visited], step_s: float
     ) -> tuple[int, bool]:

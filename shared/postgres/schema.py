@@ -7,7 +7,7 @@ Migrations are plain SQL files, applied by yoyo. Services never migrate by thems
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from yoyo import read_migrations
 from yoyo.backends.base import DatabaseBackend
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import default_migration_table
+from yoyo.migrations import MigrationList, default_migration_table
 
 from shared.postgres.connection import Connection
 from shared.postgres.migrations import MIGRATIONS
@@ -31,6 +31,10 @@ ADVISORY_LOCK = 0x6368616C
 
 LOCK_POLL_S = 0.1
 """Interval in seconds at which a process asks for the lock while another one has it."""
+
+LOCK_ATTEMPTS_MAX = 20
+LOCK_REST_S = 1.0
+"""Rest in seconds before the next attempt to lock a table, in which waiting calls get their turn."""
 
 BEHIND_POOLER = (
     "a connection pooler such as PgBouncer is in front of the database and shares locks and settings of sessions with "
@@ -66,25 +70,64 @@ def migrate(address: str) -> list[str]:
 
     Raise `MigrationRefused` if it is not possible.
     """
-    with _migrating(address) as backend:
-        pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
-        backend.apply_migrations(pending)
-        with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
-            record_time_zones(connection)
-        return [migration.id for migration in pending]
+
+    def pending(backend: DatabaseBackend) -> MigrationList:
+        return backend.to_apply(read_migrations(str(MIGRATIONS)))
+
+    return _change(address, pending, _apply)
 
 
 def roll_back(address: str, count: int) -> list[str]:
-    """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data."""
-    with _migrating(address) as backend:
-        applied = backend.to_rollback(read_migrations(str(MIGRATIONS)))
-        newest = applied[:count]
-        backend.rollback_migrations(newest)
-        return [migration.id for migration in newest]
+    """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data.
+
+    Raise `MigrationRefused` if it is not possible.
+    """
+
+    def applied(backend: DatabaseBackend) -> MigrationList:
+        return backend.to_rollback(read_migrations(str(MIGRATIONS)))[:count]
+
+    return _change(address, applied, lambda _, backend, migrations: backend.rollback_migrations(migrations))
+
+
+def _apply(address: str, backend: DatabaseBackend, migrations: MigrationList) -> None:
+    backend.apply_migrations(migrations)
+    with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
+        record_time_zones(connection)
+
+
+def _change(
+    address: str,
+    choose: Callable[[DatabaseBackend], MigrationList],
+    change: Callable[[str, DatabaseBackend, MigrationList], None],
+) -> list[str]:
+    """Apply or roll back the migrations that `choose` returns, and return their names.
+
+    A duty or a dump may hold a table that a migration changes. Calls wait behind a waiting migration, so it waits for a
+    short time, and again after a rest.
+    """
+    names: list[str] | None = None
+    for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
+        try:
+            with _migrating(address) as backend:
+                chosen = choose(backend)
+                if names is None:
+                    names = [migration.id for migration in chosen]
+                # What an earlier attempt has done is no longer among them.
+                change(address, backend, chosen.filter(lambda migration, names=names: migration.id in names))
+                return names
+        except TableHeld:
+            if not attempts_left:
+                raise
+            time.sleep(LOCK_REST_S)
+    raise AssertionError
 
 
 class MigrationRefused(Exception):
     """The schema cannot be changed; the message says what is missing."""
+
+
+class TableHeld(MigrationRefused):
+    """Another session holds a table that a migration changes."""
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
@@ -93,7 +136,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
         connection = psycopg.connect(dburi.database, **_arguments(dburi.database))
         # While a migration waits for a table, the calls of services wait behind it.
-        connection.execute("SET lock_timeout = '3s'")
+        connection.execute("SET lock_timeout = '1s'")
         return connection
 
 
@@ -118,7 +161,7 @@ def _refusals(remedy: str = "migrate as the role that owns the tables") -> Itera
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationRefused(f"{error.diag.message_primary}: {remedy} (docs/operations.md, Roles)") from error
     except psycopg.errors.LockNotAvailable as error:
-        raise MigrationRefused(LOCKED) from error
+        raise TableHeld(LOCKED) from error
     except psycopg.OperationalError as error:
         raise MigrationRefused(error.diag.message_primary or str(error).partition("\n")[0]) from error
 

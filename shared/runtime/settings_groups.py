@@ -25,9 +25,9 @@ class DatabaseSettings:
         "DATABASE_POOL_SIZE",
         default=8,
         unit="connections",
-        minimum=1,
+        minimum=2,
         maximum=1_000,
-        help="Connections to PostgreSQL that each worker keeps.",
+        help="Connections to PostgreSQL that each worker keeps. Duties that pass through all players need two.",
     )
     connections_max: int = setting(
         "DATABASE_CONNECTIONS_MAX",

@@ -11,6 +11,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
+from shared.operations.statistics import challenge_reports
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
 from shared.postgres.database import Database
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -55,8 +56,6 @@ def start_tally_pruning(
 
 
 READ_TIMEOUT_S = 2.0
-COUNT_TIMEOUT_S = 10.0
-"""Much longer than the count of one range of players takes."""
 
 
 def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
@@ -77,6 +76,6 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
         count_challenges(database, in_use.prepared.catalogue, process.clock(), rest=stopping.wait)
         counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
 
-    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=COUNT_TIMEOUT_S)
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=challenge_reports.STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current range of players.
     process.lifecycle.on_stop("counting", stopping.set)

@@ -27,3 +27,11 @@ def one_connection(database_url: str) -> Iterator[Database]:
     with opened(database_url, pool_size=1) as pool:
         view_player(pool, "nobody", soon())
         yield pool
+
+
+@pytest.fixture
+def two_connections(database_url: str) -> Iterator[Database]:
+    """Yield a pool for duties, whose steps need a second connection. Both are open, for the reason given above."""
+    with opened(database_url, pool_size=2) as pool:
+        pool.transact(lambda _: view_player(pool, "new player", soon()), soon())
+        yield pool

@@ -152,8 +152,18 @@ def stories_in_zones(draw: st.DrawFn) -> Story:
 def stories_in_seasons(draw: st.DrawFn) -> Story:
     """Draw the same with goals whose season returns, or whose window opens and closes."""
     catalogue, ends = draw(_seasonal_catalogues())
+    goals, late = goal_of(catalogue), st.builds(Wait, st.sampled_from(ends))
     steps = _steps(catalogue, _nows | st.sampled_from(ends)) | _names
-    return Story(_ranked(catalogue), _begin_with_names(draw, st.lists(steps, min_size=1, max_size=12)))
+    # What hardly ever comes together by chance: claims at the very end, and goals that are off during their season.
+    claims = st.tuples(_players, goals).map(lambda of: Take(*of))
+    switches = st.tuples(_players, goals).flatmap(
+        lambda of: st.tuples(st.just(Switch(*of, False)), _reports, late, st.just(Switch(*of, True)))
+    )
+    scenes: st.SearchStrategy[Sequence[Step]] = (
+        steps.map(lambda step: (step,)) | st.tuples(_reports, late, claims) | switches
+    )
+    played = st.lists(scenes, min_size=1, max_size=8).map(lambda scenes: [step for scene in scenes for step in scene])
+    return Story(_ranked(catalogue), _begin_with_names(draw, played))
 
 
 @st.composite

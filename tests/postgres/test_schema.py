@@ -91,13 +91,45 @@ def test_every_migration_has_a_rollback() -> None:
         assert (MIGRATIONS / f"{name}.rollback.sql").is_file()
 
 
-def test_writers_do_not_wait_long_behind_a_migration(empty_url: str) -> None:
+@pytest.fixture
+def undone(empty_url: str) -> list[str]:
+    """Return the migrations that were applied and rolled back again."""
     schema.migrate(empty_url)
-    undone = ALL[ALL.index("0011-two-releases") :]
-    assert sorted(schema.roll_back(empty_url, len(undone))) == undone
+    newest = ALL[ALL.index("0011-two-releases") :]
+    assert sorted(schema.roll_back(empty_url, len(newest))) == newest
+    return newest
+
+
+def test_writers_do_not_wait_long_behind_a_migration(
+    empty_url: str, undone: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "LOCK_ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(schema, "LOCK_REST_S", 0.1)
     with psycopg.connect(empty_url) as forgotten:
         forgotten.execute("DELETE FROM leaderboard_journal")
         with pytest.raises(schema.MigrationRefused, match="another session holds a table"):
             schema.migrate(empty_url)
         assert missing(empty_url) == undone
     assert schema.migrate(empty_url) == undone
+
+
+@pytest.mark.parametrize("held", ["leaderboard_journal", "player"], ids=["the first table", "a later one"])
+def test_a_migration_waits_in_short_attempts_for_a_table_that_is_held(
+    empty_url: str, undone: list[str], held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    def rest(_: float) -> None:
+        nonlocal attempts
+        attempts += 1
+        holder.rollback()
+
+    with psycopg.connect(empty_url) as holder:
+        holder.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(held)))
+        monkeypatch.setattr("shared.postgres.schema.time.sleep", rest)
+        assert schema.migrate(empty_url) == undone
+        assert attempts == 1
+        holder.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(held)))
+        assert sorted(schema.roll_back(empty_url, len(undone))) == undone
+        assert attempts == 2
+    assert missing(empty_url) == undone

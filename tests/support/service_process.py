@@ -61,7 +61,7 @@ class ServiceProcess:
             [sys.executable, "-m", *self._program(module), *arguments],
             output=Lines(self._note),
             env={**os.environ, **settings, **environ},
-            cwd=PROJECT,
+            cwd=self._folder(),
             grace_s=STOP_S,
         )
         self._channel: grpc.Channel | None = None
@@ -162,6 +162,10 @@ class ServiceProcess:
     def _program(self, module: str) -> list[str]:
         """Return what Python runs: the name of a module, and its first arguments."""
         return [module]
+
+    def _folder(self) -> Path:
+        """Return the folder of the code that it runs."""
+        return PROJECT
 
     def _note(self, line: str) -> None:
         try:

@@ -73,10 +73,13 @@ class TallyPruning:
             return 0
 
         def work(holder: Connection) -> int:
-            # The deletions have short transactions of their own. This one changes nothing, so nothing waits for it.
+            # The deletions have short transactions of their own. This one reads no table, so not even a migration waits
+            # for it.
             if not tally_pruning.lock(holder):
                 return 0
-            open_periods = tally_pruning.first_open_periods(holder)
+            open_periods = self._database.autocommit(
+                tally_pruning.first_open_periods, time.monotonic() + RANGE_TIMEOUT_S
+            )
             found = {
                 schedule.text: prunable_before(schedule, open_periods.get(schedule.text), accepted_age, now)
                 for schedule in schedules

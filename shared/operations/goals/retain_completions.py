@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, Microseconds
@@ -41,6 +42,13 @@ def closed_before(first_open: Instant | None, retention: Microseconds, now: Inst
     return before if month is None else month.start
 
 
+class _Subject(NamedTuple):
+    """The catalogue and the month that decide which completions a pass carries forward."""
+
+    catalogue_version: str
+    month: Instant
+
+
 class CompletionRetention:
     """The duty of a process. However many processes have it, one carries forward at a time."""
 
@@ -49,8 +57,10 @@ class CompletionRetention:
         self._database = database
         self._retention = retention
         self._ranges = PlayerRanges(rest)
-        self._done: tuple[str, Instant] | None = None
-        """The catalogue and the month of the last whole pass: until one of them changes there is nothing to do."""
+        self._begun: _Subject | None = None
+        """The subject with which the last pass began, whether it has ended or was interrupted."""
+        self._done: _Subject | None = None
+        """The same of the last whole pass: until the subject changes there is nothing to do."""
 
     def one_pass(self, catalogue: Catalogue, now: Instant) -> int:
         """Carry completions of all players forward, and return how many.
@@ -61,21 +71,28 @@ class CompletionRetention:
             return 0
 
         def work(holder: Connection) -> int:
-            # The steps have transactions of their own. This one changes nothing, so nothing waits for it.
+            # The steps have transactions of their own. This one reads no table, so not even a migration waits for it.
             if not completion_retention.lock(holder):
                 return 0
-            month = closed_before(completion_retention.first_open_period(holder), self._retention, now)
-            if self._done == (catalogue.version, month):
+            first_open = self._database.autocommit(
+                completion_retention.first_open_period, time.monotonic() + STEP_TIMEOUT_S
+            )
+            month = closed_before(first_open, self._retention, now)
+            subject = _Subject(catalogue.version, month)
+            if self._done == subject:
                 return 0
             before = _periods_before(catalogue, month)
             if not before:
                 return 0
+            if not self._ranges.under_way:
+                self._begun = subject
             step = partial(self._step, before=before, month=month)
             carried, whole = self._ranges.one_pass(
                 lambda: completion_retention.lock(holder), step, STEP_COMPLETIONS / COMPLETIONS_A_SECOND
             )
             if whole:
-                self._done = catalogue.version, month
+                # If it was interrupted and the month has changed since, the first players are visited again.
+                self._done = self._begun
             return carried
 
         return self._database.transact(work, time.monotonic() + PASS_TIMEOUT_S)

@@ -18,6 +18,8 @@ from shared.postgres.statistics.challenge_reports import ChallengeReport, Counte
 
 COUNT_INTERVAL_S = 60.0
 COUNT_TIMEOUT_S = 3_600.0
+STEP_TIMEOUT_S = 10.0
+"""Much longer than the count of one range of players takes."""
 PAUSE_FACTOR = 10
 """Pause after a count, as a multiple of its duration: at most a tenth of a core is spent on counting."""
 RANGE_TALLIES = 1_000
@@ -38,25 +40,34 @@ def count_challenges(
     However many processes do this, challenges are counted once per interval, and not at all while nothing changes.
     """
 
-    def work(connection: Connection) -> bool:
-        if not challenge_reports.lock(connection):
+    def work(holder: Connection) -> bool:
+        # The counts have short transactions of their own. This one reads no table, so no migration waits for it.
+        if not challenge_reports.lock(holder):
             return False
-        last = challenge_reports.last_count(connection)
+        last = database.autocommit(challenge_reports.last_count, _soon())
         if not is_due(last, catalogue.version, now):
             return False
-        counted = _count(connection, catalogue, rest)
+        counted = _count(database, holder, catalogue, rest)
         if counted is None:
             return False
         challenges, took_s = counted
-        challenge_reports.store(connection, challenges, now)
-        challenge_reports.note_count(connection, now, catalogue.version, last.changes_by_now, int(took_s * SECOND))
+
+        def store(connection: Connection) -> None:
+            challenge_reports.store(connection, challenges, now)
+            challenge_reports.note_count(connection, now, catalogue.version, last.changes_by_now, int(took_s * SECOND))
+
+        database.transact(store, _soon())
         return True
 
     return database.transact(work, time.monotonic() + COUNT_TIMEOUT_S)
 
 
+def _soon() -> float:
+    return time.monotonic() + STEP_TIMEOUT_S
+
+
 def _count(
-    connection: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
+    database: Database, holder: Connection, catalogue: Catalogue, rest: Callable[[float], bool]
 ) -> tuple[list[Counted], float] | None:
     """Count all players range by range. Return the counts and the time taken without rests; None if stopped.
 
@@ -65,19 +76,25 @@ def _count(
     totals = {challenge_id: Counted(challenge_id, 0, 0, 0) for challenge_id in catalogue.challenge_by_id}
     took_s = 0.0
     after = ""
-    while True:
-        started = time.monotonic()
+
+    def count_range(connection: Connection) -> tuple[str, list[Counted]]:
         last = challenge_reports.end_of_range(connection, after, RANGE_TALLIES)
-        for challenge_id, *numbers in challenge_reports.count(connection, catalogue.goals.values(), after, last):
+        return last, challenge_reports.count(connection, catalogue.goals.values(), after, last)
+
+    # Asking for the lock again keeps the transaction that holds it from being ended as idle.
+    while challenge_reports.lock(holder):
+        started = time.monotonic()
+        after, counted = database.transact(count_range, _soon())
+        for challenge_id, *numbers in counted:
             before = totals.get(challenge_id, Counted(challenge_id, 0, 0, 0))
             totals[challenge_id] = Counted(challenge_id, *map(add, before[1:], numbers))
-        after = last
         range_s = time.monotonic() - started
         took_s += range_s
         if after == challenge_reports.LAST_USER_ID:
             return list(totals.values()), took_s
         if rest(min(REST_FACTOR * range_s, REST_MAX_S)):
-            return None
+            break
+    return None
 
 
 def is_due(last: LastCount, version: str, now: Instant) -> bool:

@@ -28,6 +28,7 @@ from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
 from tests.support.periods import period_of
 from tests.support.strategies import FIRST_DAY, KILLS
+from tests.support.table_locks import locked_tables
 
 NOW = (FIRST_DAY + 40) * DAY + HOUR
 AGE = 3 * DAY
@@ -111,12 +112,15 @@ def test_a_pass_that_is_stopped_is_resumed_where_it_was(database: Database) -> N
     assert first + stopped.one_pass(CATALOGUE, AGE, NOW) == stored
 
 
-def test_while_one_process_prunes_another_does_not(database: Database) -> None:
+def test_while_one_process_prunes_another_does_not_and_no_table_is_locked(
+    database: Database, database_url: str
+) -> None:
     stored = store_old(database)
     by_other: list[int] = []
 
     def rest(_: float) -> bool:
         by_other.append(pruning(database).one_pass(CATALOGUE, AGE, NOW))
+        assert not locked_tables(database_url)
         return False
 
     assert pruning(database, rest).one_pass(CATALOGUE, AGE, NOW) == stored

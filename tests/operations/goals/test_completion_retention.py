@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -39,11 +38,12 @@ from tests.support.completion_retention import (
     play,
     retention,
 )
-from tests.support.databases import connected, flushed, opened, soon
+from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
 from tests.support.periods import period_of
 from tests.support.strategies import DAYS, FIRST_DAY, KILLS
+from tests.support.table_locks import locked_tables
 
 
 class Seen(NamedTuple):
@@ -77,14 +77,6 @@ def seen(database: Database, catalogue: Catalogue, players: list[str], now: Inst
         list(read_challenge_reports(database, list(catalogue.challenge_by_id), soon())),
         [view_player(database, player, soon(), current_periods(catalogue, now)).ever for player in players],
     )
-
-
-@pytest.fixture
-def two_connections(database_url: str) -> Iterator[Database]:
-    """Yield a pool whose connections are open: opening one draws random numbers, as `one_connection` says."""
-    with opened(database_url, pool_size=2) as pool:
-        pool.transact(lambda _: view_player(pool, "new player", soon()), soon())
-        yield pool
 
 
 def clear(database: Database) -> None:
@@ -210,6 +202,7 @@ def test_two_duties_and_steps_that_fail_carry_everything_once(
         nonlocal stopped
         stopped += 1
         by_other.append(retention(database).one_pass(CATALOGUE, LATER))
+        assert not locked_tables(database_url)
         if stopped == 3:
             raise InterruptedError
         return stopped % 2 == 0
@@ -228,6 +221,24 @@ def test_two_duties_and_steps_that_fail_carry_everything_once(
     with connected(database_url) as connection:
         [(total,)] = connection.execute("SELECT sum(completed) FROM carried_completion").fetchall()
     assert total == stored
+
+
+def test_a_month_that_begins_while_a_pass_is_interrupted_reaches_every_player(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retain_completions, "STEP_COMPLETIONS", 4)
+    players = tuple(f"player {number}" for number in range(6))
+    # Days of February and of March: at first only those of February are old enough.
+    play(database, players, days=5)
+    march = RETENTION + period_of(MONTHLY, NOW + 5 * DAY).start
+    resting = iter([True])
+    duty = retention(database, lambda _: next(resting, False))
+    assert 0 < duty.one_pass(CATALOGUE, march) < len(players)
+    april = march + 31 * DAY
+    while duty.one_pass(CATALOGUE, april):
+        pass
+    # What is left are the completions of the lifetime.
+    assert completed(database_url) == [("ever", 0)] * len(players)
 
 
 def test_a_key_is_carried_once(database: Database) -> None:

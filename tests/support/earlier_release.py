@@ -1,0 +1,51 @@
+"""An earlier state of this project, from its history, whose processes run beside those of today."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.service_process import PROJECT, ServiceProcess
+
+CODE = ("challenge_service", "event_handler", "reward_dispatcher", "shared", "protos", "catalogues", "pyproject.toml")
+
+
+def release_before(migration: str, folder: Path) -> Path | None:
+    """Export the code as it was before a migration was added, with the code of its contract, and return where it is.
+
+    None without the history, as in a shallow clone.
+    """
+    added = _git("log", "--diff-filter=A", "--format=%H", "--max-count=1", "--", f"migrations/{migration}.sql")
+    before = f"{added.decode().strip()}^"
+    if not added or not _git("rev-parse", "--quiet", "--verify", before):
+        return None
+    archive = _git("archive", before, *CODE, "migrations")
+    subprocess.run(["tar", "x"], cwd=folder, input=archive, check=True)  # noqa: S607
+    generated = folder / "generated"
+    generated.mkdir()
+    files = sorted(str(path.relative_to(folder / "protos")) for path in (folder / "protos").rglob("*.proto"))
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", "protos"]
+    outputs = [f"--python_out={generated}", f"--grpc_python_out={generated}"]
+    subprocess.run([*protoc, *outputs, *files], cwd=folder, check=True)
+    for package in [path for path in generated.rglob("*") if path.is_dir()]:
+        (package / "__init__.py").touch()
+    return folder
+
+
+def _git(*arguments: str) -> bytes:
+    """Return what git prints; nothing if it fails."""
+    return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, check=False).stdout  # noqa: S607
+
+
+class EarlierProcess(ServiceProcess):
+    """A service of the exported code."""
+
+    def __init__(self, release: Path, module: str, database_url: str, **environ: str) -> None:
+        self._release = release
+        path = os.pathsep.join(map(str, (release, release / "generated")))
+        super().__init__(module, database_url, PYTHONPATH=path, **environ)
+
+    def _folder(self) -> Path:
+        return self._release
