@@ -225,4 +225,11 @@ def _board_traits(board: Leaderboard) -> dict[str, str]:
 
 
 def _events_of(stat: Stat) -> str:
-    return "logins" if stat.source is Source.LOGIN else f"events of stat {stat.code!r}"
+    match stat.source:
+        case Source.LOGIN:
+            return "logins"
+        case Source.GOAL:
+            return f"completions of {stat.code!r}"
+        case Source.POINTS:
+            return f"points of {stat.code!r}"
+    return f"events of stat {stat.code!r}"

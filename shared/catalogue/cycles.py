@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from shared.catalogue.unique import shown
+
+_SHOWN_MAX = 8
 
 
 def cycles(edges: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
@@ -29,3 +33,9 @@ def cycles(edges: Mapping[str, Collection[str]]) -> Iterator[tuple[str, ...]]:
                 yield tuple(reversed(cycle))
             elif successor in edges and successor not in finished:
                 trail[successor] = iter(edges[successor])
+
+
+def cycle_path(cycle: Sequence[str]) -> str:
+    """Return a cycle in words, back to its first node."""
+    path = " -> ".join(map(shown, [*cycle[:_SHOWN_MAX], cycle[0]]))
+    return f"{path} (and {len(cycle) - _SHOWN_MAX} more)" if len(cycle) > _SHOWN_MAX else path

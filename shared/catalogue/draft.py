@@ -6,10 +6,10 @@ the schema reports it, and rules skip it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from shared.catalogue.content import TextDraft, entries_of, keys_of, placed_text, text_of, texts
 from shared.catalogue.document import Document, Place
 from shared.catalogue.schedule_building import is_always_open, schedule_text
 from shared.catalogue.schedule_forms import Recurring, recurring
@@ -21,23 +21,17 @@ SCHEDULE_TEXTS_MAX = 100
 """Maximum number of schedules whose texts are computed: more than are allowed. A text takes 20 µs."""
 
 
-class TextDraft(NamedTuple):
-    """An entry of a list of ids."""
-
-    place: Place
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class GoalDraft:
     """One goal; `place` is the whole goal's."""
 
     place: Place
     id: str | None
+    content: Mapping[str, object]
+    """The goal as it is written."""
+    challenge_id: str | None
     source: str | None
     stat: str | None
-    has_stat: bool
-    """True if the key is present."""
     count: str | None
     requires: tuple[TextDraft, ...]
     requires_to_activate: tuple[TextDraft, ...]
@@ -46,9 +40,13 @@ class GoalDraft:
     schedule: TextDraft | None
     """Its own schedule, or its challenge's."""
     default_assigned: bool
-    has_from: bool
     in_pool: bool
     """True if its challenge has the key `select`."""
+
+    @property
+    def counts(self) -> tuple[str | None, ...]:
+        """What it counts of its source: a stat, or goals by their challenge, their tag or a list."""
+        return self.stat, *(f"{self.content.get(key, '')}" for key in ("challenge", "tag", "goals"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,11 @@ class LeaderboardDraft:
     period: TextDraft | None
     keys: frozenset[str]
     """The keys that are present, whatever their values."""
+
+    @property
+    def counts(self) -> tuple[str | None, ...]:
+        """What it counts of events, as for a goal."""
+        return self.stat, "", "", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +135,16 @@ def draft_of(documents: Sequence[Document]) -> CatalogueDraft:
     season_runs: list[SeasonRunDraft] = []
     for document in documents:
         root = Place(document)
-        stats.extend(_texts(root, document.value, "stats"))
-        leaderboards.extend(_board(*entry) for entry in _entries(root, document.value, "leaderboards"))
-        for place, schedule in _entries(root, document.value, "schedules"):
+        stats.extend(texts(root, document.value, "stats"))
+        leaderboards.extend(_board(*entry) for entry in entries_of(root, document.value, "leaderboards"))
+        for place, schedule in entries_of(root, document.value, "schedules"):
             schedules.append(_schedule(place, schedule, with_text=len(schedules) < SCHEDULE_TEXTS_MAX))
-        season_runs.extend(_season_run(*entry) for entry in _entries(root, document.value, "seasons"))
-        for place, challenge in _entries(root, document.value, "challenges"):
-            of_all = _placed_text(place, challenge, "schedule")
-            entries, in_pool = list(_entries(place, challenge, "goals")), "select" in _keys(challenge)
+        season_runs.extend(_season_run(*entry) for entry in entries_of(root, document.value, "seasons"))
+        for place, challenge in entries_of(root, document.value, "challenges"):
+            of_all = placed_text(place, challenge, "schedule")
+            entries, in_pool = list(entries_of(place, challenge, "goals")), "select" in keys_of(challenge)
             challenges.append(_challenge(place, challenge, of_all, len(entries)))
-            goals.extend(_goal(*entry, of_all, in_pool=in_pool) for entry in entries)
+            goals.extend(_goal(*entry, text_of(challenge, "id"), of_all, in_pool=in_pool) for entry in entries)
     return CatalogueDraft(
         tuple(documents),
         tuple(challenges),
@@ -157,31 +160,39 @@ def _challenge(place: Place, challenge: object, own_schedule: TextDraft | None, 
     select = challenge.get("select") if isinstance(challenge, dict) else None
     return ChallengeDraft(
         place,
-        id=_text(challenge, "id"),
+        id=text_of(challenge, "id"),
         response_size=response_size(challenge),
         own_schedule=own_schedule,
         select=select if isinstance(select, int) else None,
         goals=goals,
-        keys=_keys(challenge),
+        keys=keys_of(challenge),
     )
 
 
-def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None, *, in_pool: bool) -> GoalDraft:
-    own_schedule = _placed_text(place, goal, "schedule")
+def _goal(
+    place: Place,
+    goal: object,
+    challenge_id: str | None,
+    schedule_of_challenge: TextDraft | None,
+    *,
+    in_pool: bool,
+) -> GoalDraft:
+    own_schedule = placed_text(place, goal, "schedule")
+    content = goal if isinstance(goal, dict) else {}
     return GoalDraft(
         place,
-        id=_text(goal, "id"),
-        source=_text(goal, "source"),
-        stat=_text(goal, "stat"),
-        has_stat=isinstance(goal, dict) and "stat" in goal,
-        count=_text(goal, "count"),
-        requires=tuple(_texts(place, goal, "requires")),
-        requires_to_activate=tuple(_texts(place, goal, "requires_to_activate")),
-        tags=tuple(_texts(place, goal, "tags")),
+        id=text_of(goal, "id"),
+        content=content,
+        challenge_id=challenge_id,
+        source=text_of(goal, "source"),
+        stat=text_of(goal, "stat"),
+        count=text_of(goal, "count"),
+        requires=tuple(texts(place, goal, "requires")),
+        requires_to_activate=tuple(texts(place, goal, "requires_to_activate")),
+        tags=tuple(texts(place, goal, "tags")),
         own_schedule=own_schedule,
         schedule=own_schedule or schedule_of_challenge,
-        default_assigned=isinstance(goal, dict) and goal.get("default_assigned") is True,
-        has_from="from" in _keys(goal),
+        default_assigned=content.get("default_assigned") is True,
         in_pool=in_pool,
     )
 
@@ -189,14 +200,14 @@ def _goal(place: Place, goal: object, schedule_of_challenge: TextDraft | None, *
 def _board(place: Place, board: object) -> LeaderboardDraft:
     return LeaderboardDraft(
         place,
-        id=_text(board, "id"),
-        over=_text(board, "over"),
-        challenge=_text(board, "challenge"),
-        tag=_text(board, "tag"),
-        stat=_text(board, "stat"),
-        count=_text(board, "count"),
-        period=_placed_text(place, board, "period"),
-        keys=_keys(board),
+        id=text_of(board, "id"),
+        over=text_of(board, "over"),
+        challenge=text_of(board, "challenge"),
+        tag=text_of(board, "tag"),
+        stat=text_of(board, "stat"),
+        count=text_of(board, "count"),
+        period=placed_text(place, board, "period"),
+        keys=keys_of(board),
     )
 
 
@@ -206,44 +217,19 @@ def _schedule(place: Place, schedule: object, *, with_text: bool) -> ScheduleDra
     days = grace.get("days") if isinstance(grace, dict) else None
     return ScheduleDraft(
         place,
-        id=_text(schedule, "id"),
+        id=text_of(schedule, "id"),
         every=recurring(values.get("every")),
-        zone=_text(schedule, "zone"),
-        season=_placed_text(place, schedule, "season"),
+        zone=text_of(schedule, "zone"),
+        season=placed_text(place, schedule, "season"),
         claim_grace_days=days if isinstance(days, int) else None,
         is_always_open="window" in values and is_always_open(values["window"]),
         text=schedule_text(schedule) if with_text else None,
-        keys=_keys(schedule),
+        keys=keys_of(schedule),
     )
 
 
 def _season_run(place: Place, run: object) -> SeasonRunDraft:
     values = run if isinstance(run, dict) else {}
     return SeasonRunDraft(
-        place, _text(run, "id"), moment_or_none(values.get("starts")), moment_or_none(values.get("ends"))
+        place, text_of(run, "id"), moment_or_none(values.get("starts")), moment_or_none(values.get("ends"))
     )
-
-
-def _keys(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, dict) else frozenset()
-
-
-def _placed_text(place: Place, value: object, key: str) -> TextDraft | None:
-    return None if (text := _text(value, key)) is None else TextDraft(place.at(key), text)
-
-
-def _entries(place: Place, value: object, key: str) -> Iterator[tuple[Place, object]]:
-    """Yield the entries of the list under `key`, each with its place; none if there is no such list."""
-    entries = value.get(key) if isinstance(value, dict) else None
-    if isinstance(entries, list):
-        for index, entry in enumerate(entries):
-            yield place.at(key, index), entry
-
-
-def _texts(place: Place, value: object, key: str) -> Iterator[TextDraft]:
-    return (TextDraft(at, entry) for at, entry in _entries(place, value, key) if isinstance(entry, str))
-
-
-def _text(value: object, key: str) -> str | None:
-    text = value.get(key) if isinstance(value, dict) else None
-    return text if isinstance(text, str) else None

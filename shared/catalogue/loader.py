@@ -17,6 +17,7 @@ from shared.catalogue.schema import (
     CatalogueForm,
     ChallengeForm,
     GoalForm,
+    GoalSource,
     LeaderboardForm,
     Over,
     Ranks,
@@ -25,14 +26,18 @@ from shared.catalogue.schema import (
 from shared.catalogue.time_fields import JoinTime
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
+from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import Goal, Reward, Source, Stat
+from shared.domain.goal import CountedGoals, Counting, Goal, Reward, Source, Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.time_zones import UTC_ZONE, instant_of
+
+COUNTINGS = {GoalSource.GOALS: Counting.EVENTS, GoalSource.POINTS: Counting.SUM}
+"""The counting of goals over goals and over points, which is not written."""
 
 
 def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
@@ -103,8 +108,8 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         challenge_id=challenge.id,
         name=form.name,
         description=form.description,
-        stat=Stat(form.source, form.stat),
-        counting=form.count,
+        stat=_stat(form),
+        counting=_counting(form),
         target=form.target,
         reward=Reward(
             type=form.reward.type,
@@ -123,7 +128,25 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         in_pool=challenge.select is not None,
         weight=form.weight,
         joins=0 if form.joins is None else _instant(form.joins, schedule),
+        counts=_counted(form) if form.source in COUNTINGS else None,
     )
+
+
+def _stat(form: GoalForm) -> Stat:
+    if form.source in COUNTINGS:
+        return counted_stat(Source.GOAL if form.source is GoalSource.GOALS else Source.POINTS, _counted(form))
+    return Stat(Source(form.source.value), form.stat)
+
+
+def _counted(form: GoalForm) -> CountedGoals:
+    return CountedGoals(form.challenge, form.tag, tuple(form.goals))
+
+
+def _counting(form: GoalForm) -> Counting:
+    counting = form.count or COUNTINGS.get(form.source)
+    if counting is None:
+        raise ValueError("a rule has let a goal without a count pass")
+    return counting
 
 
 def _instant(joins: JoinTime, schedule: Schedule) -> Instant:

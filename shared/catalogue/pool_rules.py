@@ -36,7 +36,7 @@ def only_pools_have_keys_of_pools(draft: CatalogueDraft) -> Iterator[Problem]:
             for key in challenge.keys.intersection(_OF_POOLS):
                 yield challenge.place.at(key).problem("is only for a challenge with select")
     for goal in draft.goals:
-        if goal.has_from and not goal.in_pool:
+        if "from" in goal.content and not goal.in_pool:
             yield goal.place.at("from").problem("is only for a goal of a challenge with select")
 
 

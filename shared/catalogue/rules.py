@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from shared.catalogue.cycles import cycles
+from shared.catalogue.cascade_rules import CASCADE_RULES, CASCADE_RULES_FOR_COMPLETE_CATALOGUES
+from shared.catalogue.content import TextDraft
+from shared.catalogue.cycles import cycle_path, cycles
 from shared.catalogue.document import Place
-from shared.catalogue.draft import CatalogueDraft, GoalDraft, TextDraft
+from shared.catalogue.draft import CatalogueDraft, GoalDraft
 from shared.catalogue.limit_rules import LIMIT_RULES
 from shared.catalogue.pool_rules import POOL_RULES
 from shared.catalogue.problem import Problem
@@ -17,7 +19,7 @@ from shared.catalogue.schedule_rules import (
     SCHEDULES_MAX,
     SEASON_RUNS_MAX,
 )
-from shared.catalogue.schema import LeaderboardCounting, Over
+from shared.catalogue.schema import GoalSource, LeaderboardCounting, Over
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
 from shared.catalogue.unique import shown, unique
 from shared.domain.goal import Counting, Source
@@ -28,10 +30,9 @@ DECLARED_STATS_MAX = 1_000
 LEADERBOARDS_MAX = 100
 """Maximum number of leaderboards: each is ranked again at every refresh of the ranking that serves without Redis."""
 
-_CYCLE_SHOWN_MAX = 8
-
 Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
 
+_WITHOUT_STAT = frozenset(GoalSource) - {GoalSource.STAT}
 _COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM})
 """The countings that need a value or a delta."""
 
@@ -84,20 +85,18 @@ def _cycles(
         if goal.id is not None
     }
     for cycle in cycles(required):
-        path = " -> ".join(shown(goal_id) for goal_id in [*cycle[:_CYCLE_SHOWN_MAX], cycle[0]])
-        more = f" (and {len(cycle) - _CYCLE_SHOWN_MAX} more)" if len(cycle) > _CYCLE_SHOWN_MAX else ""
-        yield places[cycle[0]].at(key).problem(f"goals require each other in a cycle: {path}{more}")
+        yield places[cycle[0]].at(key).problem(f"goals require each other in a cycle: {cycle_path(cycle)}")
 
 
 def stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
-        if goal.source == Source.STAT and not goal.has_stat:
+        if goal.source == Source.STAT and "stat" not in goal.content:
             yield goal.place.at("stat").problem("is required with source: stat")
 
 
-def login_goals_have_no_stat(draft: CatalogueDraft) -> Iterator[Problem]:
+def only_stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
-        if goal.source == Source.LOGIN and goal.has_stat:
+        if goal.source in _WITHOUT_STAT and "stat" in goal.content:
             yield goal.place.at("stat").problem("is only for source: stat")
 
 
@@ -195,7 +194,7 @@ RULES: tuple[Rule, ...] = (
     no_goal_requires_itself,
     prerequisites_have_no_cycle,
     stat_goals_have_a_stat,
-    login_goals_have_no_stat,
+    only_stat_goals_have_a_stat,
     login_goals_count_events_or_days,
     tags_are_unique,
     leaderboard_ids_are_unique,
@@ -206,6 +205,7 @@ RULES: tuple[Rule, ...] = (
     *SCHEDULE_RULES,
     *POOL_RULES,
     *LIMIT_RULES,
+    *CASCADE_RULES,
     challenges_fit_into_a_response,
 )
 
@@ -214,5 +214,6 @@ RULES_FOR_COMPLETE_CATALOGUES: tuple[Rule, ...] = (
     prerequisites_exist,
     challenges_and_tags_of_leaderboards_exist,
     *SCHEDULE_RULES_FOR_COMPLETE_CATALOGUES,
+    *CASCADE_RULES_FOR_COMPLETE_CATALOGUES,
 )
 """Rules that require something to exist. They are skipped if a file could not be read, because it may contain it."""

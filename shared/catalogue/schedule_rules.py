@@ -178,16 +178,17 @@ def season_runs_do_not_overlap(draft: CatalogueDraft) -> Iterator[Problem]:
 def stats_have_few_schedules(draft: CatalogueDraft) -> Iterator[Problem]:
     texts = {schedule.id: schedule.text or schedule.id for schedule in draft.schedules}
     texts |= {word: schedule.text for word, schedule in PERIODS.items()}
-    users = [(goal.source, goal.stat, goal.schedule) for goal in draft.goals]
-    users += [(board.over, board.stat, board.period) for board in draft.leaderboards if board.over != "points"]
-    found: dict[tuple[str | None, str | None], set[str]] = defaultdict(set)
-    for source, stat, schedule in users:
+    users = [(goal.source, goal.counts, goal.schedule) for goal in draft.goals]
+    users += [(board.over, board.counts, board.period) for board in draft.leaderboards if board.over != "points"]
+    found: dict[tuple[str | None, tuple[str | None, ...]], set[str]] = defaultdict(set)
+    for source, counts, schedule in users:
         text = texts.get(schedule.text) if schedule is not None else None
         if schedule is None or text is None or text == PERIODS["all_time"].text or source is None:
             continue
-        of_stat = found[source, stat]
+        of_stat = found[source, counts]
         if len(of_stat) == SCHEDULES_OF_STAT_MAX and text not in of_stat:
-            name = "logins have" if source == Source.LOGIN else f"stat {shown(stat or '')} has"
+            name = "logins have" if source == Source.LOGIN else f"stat {shown(counts[0] or '')} has"
+            name = name if source in tuple(Source) else f"what this goal of source: {source} counts has"
             yield schedule.place.problem(f"{name} more than {SCHEDULES_OF_STAT_MAX} schedules")
         of_stat.add(text)
 

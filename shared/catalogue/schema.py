@@ -23,7 +23,6 @@ from shared.domain.goal import (
     ClaimMode,
     Counting,
     RewardType,
-    Source,
 )
 from shared.domain.pools import REROLLS_MAX
 
@@ -35,6 +34,19 @@ PREREQUISITES_MAX = 32
 TAGS_MAX = 16
 MAX_ACTIVE_MAX = 1_000
 """Maximum number of goals that a challenge may allow to be active at once."""
+
+COUNTED_GOALS_MAX = 100
+"""Maximum number of goals in the list of a goal over goals. More of them share a challenge or a tag."""
+
+
+class GoalSource(StrEnum):
+    """What moves a goal, in the words of catalogues."""
+
+    LOGIN = "login"
+    STAT = "stat"
+    GOALS = "goals"
+    POINTS = "points"
+
 
 # Enumerations are written as text, and a strict field accepts only the enumeration's own members. With `strict=False`
 # the text becomes a member; no other spelling is accepted.
@@ -55,10 +67,14 @@ class GoalForm(Form):
     id: Id
     name: Name
     description: Description = ""
-    source: Annotated[Source, Field(strict=False)]
+    source: Annotated[GoalSource, Field(strict=False)]
     stat: Id = ""
     """Present if and only if `source: stat`; a rule checks it."""
-    count: Annotated[Counting, Field(strict=False)]
+    challenge: Id = ""
+    tag: Id = ""
+    goals: Annotated[list[Id], Field(min_length=1, max_length=COUNTED_GOALS_MAX)] = Field(default=[])
+    """These three are for goals over goals or points; rules check this, and that those alone have no `count`."""
+    count: Annotated[Counting | None, Field(strict=False)] = None
     target: Amount
     reward: RewardForm
     default_assigned: bool = False

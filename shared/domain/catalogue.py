@@ -13,6 +13,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
+from shared.domain.cascades import Cascades
 from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Rung, Source, Stat, rungs_of
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
@@ -109,6 +110,11 @@ class Catalogue:
             for required in goal.requires:
                 found[required].append(goal)
         return {required: tuple(goals) for required, goals in found.items()}
+
+    @cached_property
+    def cascades(self) -> Cascades:
+        """The tallies that completions add to, of goals over goals and over points."""
+        return Cascades(self.goals)
 
     @cached_property
     def wanted(self) -> frozenset[Stat]:

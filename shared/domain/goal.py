@@ -18,6 +18,10 @@ class Source(StrEnum):
 
     LOGIN = "login"
     STAT = "stat"
+    GOAL = "goal"
+    """Completions of other goals. No event can name it, nor the next one."""
+    POINTS = "points"
+    """Points of other goals' completions, and points that operators give."""
 
     # Stats are keys of nearly every dictionary on the way of an event, and an enum's own hash is a Python function.
     __hash__ = str.__hash__
@@ -67,6 +71,14 @@ class Stat(NamedTuple):
 LOGIN = Stat(Source.LOGIN, "")
 
 
+class CountedGoals(NamedTuple):
+    """The goals that a goal over goals or over points counts: all, those of a challenge or with a tag, or a list."""
+
+    challenge_id: str = ""
+    tag: str = ""
+    goal_ids: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """The reward of a completed goal; `quantity` is 1 to `AMOUNT_MAX`."""
@@ -109,6 +121,8 @@ class Goal:
     """A goal of a pool takes part in periods that begin at this instant or later."""
     requires_to_activate: tuple[str, ...] = ()
     """Goals that must be completed before this one can be activated."""
+    counts: CountedGoals | None = None
+    """The goals whose completions or points it counts. Set exactly if its source is `GOAL` or `POINTS`."""
 
 
 class Rung(NamedTuple):

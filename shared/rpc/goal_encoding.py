@@ -8,13 +8,18 @@ from typing import NamedTuple
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import ClaimMode, Counting, Goal, Reward, RewardType, Source
+from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
-SOURCES = {source: challenge_pb2.Source.Value(f"SOURCE_{source.name}") for source in Source}
+SOURCES = {
+    Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
+    Source.STAT: challenge_pb2.SOURCE_STAT,
+    Source.GOAL: challenge_pb2.SOURCE_GOALS,
+    Source.POINTS: challenge_pb2.SOURCE_POINTS,
+}
 COUNTINGS = {counting: challenge_pb2.Counting.Value(f"COUNTING_{counting.name}") for counting in Counting}
 REWARD_TYPES = {kind: challenge_pb2.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
 CLAIM_MODES = {mode: challenge_pb2.ClaimMode.Value(f"CLAIM_MODE_{mode.name}") for mode in ClaimMode}
@@ -57,12 +62,7 @@ def definition(goal: Goal) -> bytes:
         challenge_id=goal.challenge_id,
         name=goal.name,
         description=goal.description,
-        requirement=challenge_pb2.Requirement(
-            source=SOURCES[goal.stat.source],
-            stat_code=goal.stat.code,
-            counting=COUNTINGS[goal.counting],
-            target=goal.target,
-        ),
+        requirement=_requirement(goal),
         reward=reward_message(goal.reward),
         prerequisite_goal_ids=goal.requires,
         activation_prerequisite_goal_ids=goal.requires_to_activate,
@@ -74,6 +74,19 @@ def definition(goal: Goal) -> bytes:
         season_id=season_id(goal.schedule),
         claim_mode=CLAIM_MODES[goal.claim_mode],
     ).SerializeToString()
+
+
+def _requirement(goal: Goal) -> challenge_pb2.Requirement:
+    counted = goal.counts or CountedGoals()
+    return challenge_pb2.Requirement(
+        source=SOURCES[goal.stat.source],
+        stat_code=goal.stat.code if goal.counts is None else "",
+        counting=COUNTINGS[goal.counting],
+        target=goal.target,
+        counted_challenge_id=counted.challenge_id,
+        counted_tag=counted.tag,
+        counted_goal_ids=counted.goal_ids,
+    )
 
 
 def id_only(goal: Goal) -> bytes:

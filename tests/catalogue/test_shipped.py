@@ -11,7 +11,7 @@ import pytest
 
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
-from shared.domain.goal import LOGIN, Counting, Reward, RewardType, Source, Stat
+from shared.domain.goal import LOGIN, CountedGoals, Counting, Reward, RewardType, Source, Stat
 from shared.domain.instant import HOUR, to_datetime
 from shared.domain.pools import Pool
 
@@ -31,7 +31,7 @@ def test_the_demo_catalogue_uses_every_feature() -> None:
     demo = load(CATALOGUES / "demo.yaml")
     goals = demo.goals.values()
     assert {goal.counting for goal in goals} == set(Counting)
-    assert {goal.stat.source for goal in goals} == set(Source)
+    assert {Source.LOGIN, Source.STAT} <= {goal.stat.source for goal in goals}
     assert {goal.reward.type for goal in goals} == set(RewardType)
     assert {goal.default_assigned for goal in goals} == {True, False}
     assert any(demo.goals[required].challenge_id != goal.challenge_id for goal in goals for required in goal.requires)
@@ -88,9 +88,20 @@ def test_the_documented_example_loads() -> None:
     page = (ROOT / "docs" / "catalogue.md").read_text("utf-8")
     (example,) = re.findall(r"```yaml\n(challenges:.*?)```", page, re.DOTALL)
     catalogue = loaded_text(example)
-    assert {goal.stat.source for goal in catalogue.goals.values()} == set(Source)
+    assert {goal.stat.source for goal in catalogue.goals.values()} == {Source.LOGIN, Source.STAT}
     assert any(goal.requires for goal in catalogue.goals.values())
     assert len(page.splitlines()) < 140
+
+
+def test_the_documented_goals_load() -> None:
+    page = (ROOT / "docs" / "goals.md").read_text("utf-8")
+    (over_goals,) = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    assert {goal.id: goal.counts for goal in over_goals.goals.values() if goal.counts is not None} == {
+        "winter-12-dailies": CountedGoals(challenge_id="dailies"),
+        "winter-100-points": CountedGoals(tag="easy"),
+        "winter-both": CountedGoals(goal_ids=("winter-12-dailies", "winter-100-points")),
+    }
+    assert [over_goals.cascades.level_of(goal_id) for goal_id in over_goals.goals] == [0, 0, 1, 1, 2]
 
 
 def test_the_documented_pool_loads() -> None:

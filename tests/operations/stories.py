@@ -18,6 +18,7 @@ from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule, Season, SeasonRun
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.windows import Window
+from tests.support.goals_over_goals import with_goals_over_goals
 from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants, with_goal
 
 PLAYERS = ("ann", "bob")
@@ -134,9 +135,11 @@ _nows = instants | st.just(NOW)
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
-    """Draw a catalogue with schedules, and the steps of two players."""
+def stories(draw: st.DrawFn, *, over_goals: bool = False) -> Story:
+    """Draw a catalogue with schedules, and the steps of two players. Some goals may be `over_goals` and over points."""
     catalogue = draw(catalogues(schedules=_schedules, claim_modes=_claim_modes))
+    if over_goals:
+        catalogue = draw(with_goals_over_goals(easily_completed(catalogue), (LIFETIME, DAILY, WEEKLY, MONTHLY)))
     return Story(_ranked(catalogue), draw(st.lists(_steps(catalogue, _nows), min_size=1, max_size=12)))
 
 
@@ -170,6 +173,7 @@ def stories_in_seasons(draw: st.DrawFn) -> Story:
 def arrivals(draw: st.DrawFn) -> tuple[Story, list[Event]]:
     """Draw a story without events, with schedules of every kind, and the events that arrive after it."""
     catalogue, _ = draw(_seasonal_catalogues())
+    catalogue = draw(with_goals_over_goals(catalogue, (LIFETIME, WEEKLY, OWN_DAY)))
     goals = goal_of(catalogue)
     switches: st.SearchStrategy[list[Step]] = st.lists(st.builds(Switch, _players, goals, st.booleans()), max_size=4)
     distinct = st.lists(events(PLAYERS), min_size=1, max_size=15, unique_by=lambda event: event.event_id)

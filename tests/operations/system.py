@@ -56,7 +56,9 @@ class System:
         completed = [key for outcome in outcomes for key in outcome.completions]
         for event, outcome in zip(sent, outcomes, strict=True):
             assert all(key.user_id == event.user_id for key in outcome.completions)
-            assert all(self.catalogue.goals[key.goal_id].stat == event.stat for key in outcome.completions)
+            goals = [self.catalogue.goals[key.goal_id] for key in outcome.completions]
+            assert all(goal.stat == event.stat for goal in goals if goal.counts is None)
+            assert not goals or goals[0].counts is None, "causes are named before effects"
         self.named += completed
         return [outcome.verdict for outcome in outcomes], {
             (key.user_id.removeprefix(self.prefix), key.goal_id, key.period_start) for key in completed

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR
-from shared.domain.player_zones import NO_ZONES
 from shared.postgres.database import Database
 from tests.operations.stories import (
     FIRST,
+    NOW,
     PLAYERS,
     Adjust,
     Name,
@@ -66,8 +66,7 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
             assert system.name_zone(player, zone, now) == model.name_zone(player, zone, now)
         case Adjust(player, points):
             system.adjust(player, points)
-            model.adjusted[player] += points
-            model.zones.setdefault(player, NO_ZONES)
+            model.adjust(player, points, NOW)
     compare_players(system, model)
 
 
@@ -95,6 +94,12 @@ def test_goals_by_the_days_of_a_players_zones_match_the_naive_model(one_connecti
 @settings(max_examples=50)
 @given(stories_in_seasons())
 def test_goals_of_seasons_and_windows_match_the_naive_model(one_connection: Database, story: Story) -> None:
+    play(one_connection, story)
+
+
+@settings(max_examples=100)
+@given(stories(over_goals=True))
+def test_goals_over_goals_and_points_match_the_naive_model(one_connection: Database, story: Story) -> None:
     play(one_connection, story)
 
 

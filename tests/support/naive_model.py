@@ -13,6 +13,7 @@ from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import GoalState
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT
+from tests.support.naive_cascades import Given, counted
 from tests.support.periods import counted_period, last_period, shown_period
 
 Completed = tuple[str, str, Instant]
@@ -43,6 +44,7 @@ class NaiveModel:
         self.claimed: set[Completed] = set()
         self.ever_claimed: set[Completed] = set()
         self.adjusted: Counter[str] = Counter()
+        self.given: list[Given] = []
         self.zones: dict[str, Zones] = {}
         """The zones that initialized players have named."""
 
@@ -65,6 +67,7 @@ class NaiveModel:
                 reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
                 if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
                     self.completed.add(key_of)
+        self._cascade(completed_before)
         self._claim_unlocked(self.completed - completed_before)
         return verdicts
 
@@ -102,6 +105,7 @@ class NaiveModel:
         self.frozen[key] = shown
         if key[2] is not None and (was_completed or self._is_completed(key)):
             self.completed.add((*key[:2], key[2]))
+        self._cascade(completed_before)
         activated = {each for each in self.completed if active and each[:2] == key[:2]}
         self._claim_unlocked(self.completed - completed_before, activated)
 
@@ -125,9 +129,61 @@ class NaiveModel:
         key = (user_id, goal.id, place[2])
         completed_before = set(self.completed)
         self.completed.add(key)
+        self._cascade(completed_before)
         self._claim(key)
         self._claim_unlocked(self.completed - completed_before)
         return key[2]
+
+    def adjust(self, user_id: str, points: int, time: Instant) -> None:
+        """Add points by an operator. What they complete is not claimed automatically."""
+        given = Given(user_id, points, time)
+        self.adjusted[user_id] += points
+        self.zones.setdefault(user_id, NO_ZONES)
+        self.given.append(given)
+        self._cascade(set(self.completed), given)
+
+    def _cascade(self, before: Collection[Completed], given: Given | None = None) -> None:
+        """Complete goals over goals and points whose target was reached since `before` and, if given, by these points.
+
+        They may bring others to their targets in turn.
+        """
+        earlier = [each for each in self.given if each is not given]
+        over = [goal for goal in self.goals if goal.counts is not None and not goal.suspended]
+        pending = True
+        while pending:
+            instants = {key[::2] for key in self.completed - set(before)} | ({given[::2]} if given else set())
+            found = {
+                (user_id, goal.id, start)
+                for user_id, instant in instants
+                for goal in over
+                if (start := self._shown_start(user_id, goal, instant)) is not None
+                and self._counted_completions(user_id, goal, start, self.completed, self.given) >= goal.target
+                and self._counted_completions(user_id, goal, start, before, earlier) < goal.target
+                and self.is_active(user_id, goal)
+            }
+            pending = not found <= self.completed
+            self.completed |= found
+
+    def _counted_completions(
+        self,
+        user_id: str,
+        goal: Goal,
+        start: Instant | None,
+        completed: Collection[Completed],
+        given: Collection[Given],
+    ) -> int:
+        return counted(
+            goal,
+            start,
+            self.by_id,
+            [key[1:] for key in completed if key[0] == user_id],
+            [each for each in given if each.player == user_id],
+            lambda instant: self._shown_start(user_id, goal, instant),
+        )
+
+    def _shown_start(self, user_id: str, goal: Goal, instant: Instant) -> Instant | None:
+        period = shown_period(goal.schedule, instant, self.zones.get(user_id, NO_ZONES))
+        return None if period is None else period.start
 
     def _claim(self, key: Completed) -> None:
         self.claimed.add(key)
@@ -200,8 +256,7 @@ class NaiveModel:
         return None if period is None else period.start
 
     def _current(self, user_id: str, goal: Goal) -> Place:
-        period = shown_period(goal.schedule, self.now, self.zones.get(user_id, NO_ZONES))
-        return user_id, goal.id, None if period is None else period.start
+        return user_id, goal.id, self._shown_start(user_id, goal, self.now)
 
     def _lasts(self, key: Completed) -> bool:
         """Return True if the reward of the period can still be claimed."""
@@ -229,16 +284,19 @@ class NaiveModel:
         return False
 
     def _judged(self, user_id: str, goal_id: str, start: Instant | None, among: Sequence[Event] | None = None) -> int:
-        goal, counted = self.by_id[goal_id], self._counted(user_id, goal_id, start, among)
+        goal = self.by_id[goal_id]
+        if goal.counts is not None:
+            return self._counted_completions(user_id, goal, start, self.completed, self.given)
+        events = self._counted(user_id, goal_id, start, among)
         match goal.counting:
             case Counting.SUM:
-                return min(2**62, sum(event.delta or 0 for event in counted))
+                return min(2**62, sum(event.delta or 0 for event in events))
             case Counting.EVENTS:
-                return len(counted)
+                return len(events)
             case Counting.DAYS:
-                return len({goal.schedule.day_at(event.time) for event in counted})
+                return len({goal.schedule.day_at(event.time) for event in events})
             case Counting.LATEST | Counting.HIGHEST:
-                return max((event.value for event in counted if event.value is not None), default=0)
+                return max((event.value for event in events if event.value is not None), default=0)
 
     def _shown(self, user_id: str, goal_id: str, start: Instant | None) -> int:
         if self.by_id[goal_id].counting is not Counting.LATEST:

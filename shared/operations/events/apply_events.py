@@ -6,28 +6,27 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.calendars import Calendars
-from shared.domain.catalogue import Catalogue, Ladder
-from shared.domain.crossing import crossed, crossing_position
+from shared.domain.catalogue import Catalogue
+from shared.domain.crossing import crossing_position
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Stat
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
-from shared.domain.progress import is_active
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import fold
-from shared.operations.events.crossings import Crossing, SelectedGoal, selected_crossings
+from shared.operations.events.crossings import Crossing, active_crossings, crossings_of
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger, tallies
 from shared.postgres.events.ledger import LedgerKey, ledger_key
 from shared.postgres.events.tallies import MergedTally
-from shared.postgres.goals import assignments, player_zones
+from shared.postgres.goals import player_zones
 
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
@@ -65,7 +64,7 @@ def apply_events(
 
     `granting` is for goals that are claimed automatically. `now` decides which of their rewards can still be claimed;
     it is the time of claims unless it is given. The statements lock in the order in which all transactions lock:
-    ledger, tally, assignment, completion, grant, standing.
+    ledger; by level tally, assignment, completion; grant; standing.
 
     With `expect_unseen` the events are counted in the round trip that records them. Raise `SeenBefore` if that was
     wrong; then the transaction must be rolled back.
@@ -93,11 +92,10 @@ def apply_events(
     if expect_unseen and len(insertion.unseen()) < len(events):
         raise SeenBefore
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
-    crossings = _crossings(catalogue, merged)
+    crossings = crossings_of(catalogue, merged)
     if crossings:
-        selected = selected_crossings(connection, catalogue.pools, crossings, zones)
         counted = _CountedEvents(events, fresh, zones)
-        for index, completed in _complete(connection, crossings, selected, counted, changes).items():
+        for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():
             outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged), len(fresh) < len(events))
 
@@ -151,59 +149,27 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
     return player_zones.read_zones_to_count_by(connection, user_ids) if user_ids else {}
 
 
-def _crossings(catalogue: Catalogue, merged: Sequence[MergedTally]) -> list[Crossing]:
-    """Return the rungs whose targets the tallies have reached with this batch, each with its tally."""
-    crossings: list[Crossing] = []
-    # A batch has many tallies of few stats.
-    known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
-    for tally in merged:
-        key = (tally.schedule, tally.source, tally.stat_code)
-        ladders = known.get(key)
-        if ladders is None:
-            ladders = known[key] = catalogue.ladders.get(tally.schedule, _NO_LADDERS).get(tally.stat, ())
-        if ladders:
-            crossings += [Crossing(tally, rung) for rung in crossed(ladders, tally.before, tally.after)]
-    return crossings
-
-
-_NO_LADDERS: Mapping[Stat, Sequence[Ladder]] = {}
-
-
 def _complete(
     connection: Connection,
+    catalogue: Catalogue,
     crossings: Sequence[Crossing],
-    selected: Set[SelectedGoal],
     counted: _CountedEvents,
     changes: StandingChanges,
 ) -> dict[int, list[CompletionKey]]:
-    """Store the completions of active goals and return them by the index of the event that completed them.
-
-    `selected` are those of goals of pools that the player has in their periods.
-    """
-    choices = assignments.read_choices(
-        connection, [(crossing.tally.user_id, crossing.rung.goal.id) for crossing in crossings]
-    )
-    completed_by: dict[CompletionKey, int] = {}
+    """Store the completions of active goals and what they complete in turn; return them by the index of the event."""
     records: dict[CompletionKey, CompletionRecord] = {}
-    for crossing in crossings:
+    caused_by: dict[CompletionKey, int] = {}
+    for crossing, active_since in active_crossings(connection, catalogue, crossings, counted.zones):
         tally, rung = crossing
-        goal = rung.goal
-        choice = choices[tally.user_id, goal.id]
-        having = (goal.id,) if goal.in_pool and (tally.user_id, goal.id, tally.period_start) in selected else ()
-        if is_active(goal, choice.assignment, completion=None, selected=having):
-            indices = counted.by(tally, goal.schedule)
-            walked = [counted.events[index] for index in indices]
-            position = crossing_position(rung, tally.before, tally.days_before, walked)
-            completed_by[crossing.completion] = indices[position]
-            time = walked[position].time
-            records[crossing.completion] = record_of(goal, time, choice.active_since, tally.period_start)
-    if not completed_by:
-        return {}
-    stored = changes.complete(connection, records)
+        indices = counted.by(tally, rung.goal.schedule)
+        walked = [counted.events[index] for index in indices]
+        position = crossing_position(rung, tally.before, tally.days_before, walked)
+        caused_by[crossing.completion] = indices[position]
+        time = walked[position].time
+        records[crossing.completion] = record_of(rung.goal, time, active_since, tally.period_start)
     by_event: dict[int, list[CompletionKey]] = defaultdict(list)
-    for completion, index in completed_by.items():
-        if completion in stored:
-            by_event[index].append(completion)
+    for completion, index in changes.complete(connection, records, caused_by=caused_by).items() if records else ():
+        by_event[index].append(completion)
     return by_event
 
 
@@ -213,7 +179,7 @@ class _CountedEvents:
     def __init__(self, events: Sequence[Event], fresh: Sequence[int], zones: Mapping[str, Zones]) -> None:
         """`fresh` are the positions of the new events in the batch, `zones` those of their players."""
         self.events = events
-        self._zones = zones
+        self.zones = zones
         self._by_stat: dict[tuple[str, Stat], list[int]] = defaultdict(list)
         for index in fresh:
             self._by_stat[events[index].user_id, events[index].stat].append(index)
@@ -227,7 +193,7 @@ class _CountedEvents:
         key = (tally.user_id, tally.stat, tally.schedule, tally.period_start)
         found = self._by_period.get(key)
         if found is None:
-            of_player = schedule.of_player(self._zones.get(tally.user_id, NO_ZONES))
+            of_player = schedule.of_player(self.zones.get(tally.user_id, NO_ZONES))
             periods = ((index, of_player.period_at(self.events[index].time)) for index in of_stat)
             found = [index for index, period in periods if period is not None and period.start == tally.period_start]
             self._by_period[key] = found

@@ -1,25 +1,28 @@
-"""Goals whose targets a batch of events has reached, and which of them their players have."""
+"""Goals whose targets a transaction has reached, and which of them their players have."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
+from shared.domain.catalogue import Catalogue, Ladder
+from shared.domain.crossing import crossed
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Rung
+from shared.domain.goal import Rung, Stat
 from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
+from shared.domain.progress import is_active
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
-from shared.postgres.goals import selections
+from shared.postgres.goals import assignments, selections
 
 SelectedGoal: TypeAlias = tuple[str, str, Instant]
 """A player, a goal of a pool, and the start of a period for which the player has the goal."""
 
 
 class Crossing(NamedTuple):
-    """A rung whose target this batch has reached."""
+    """A rung whose target this transaction has reached."""
 
     tally: MergedTally
     rung: Rung
@@ -28,6 +31,43 @@ class Crossing(NamedTuple):
     def completion(self) -> CompletionKey:
         goal, occurrence = self.rung
         return CompletionKey(self.tally.user_id, goal.id, self.tally.period_start, occurrence)
+
+
+def crossings_of(catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Crossing]:
+    """Return the rungs whose targets the tallies have reached by this merge, each with its tally."""
+    crossings: list[Crossing] = []
+    # A batch has many tallies of few stats.
+    known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
+    for tally in merged:
+        key = (tally.schedule, tally.source, tally.stat_code)
+        ladders = known.get(key)
+        if ladders is None:
+            ladders = known[key] = catalogue.ladders.get(tally.schedule, _NO_LADDERS).get(tally.stat, ())
+        if ladders:
+            crossings += [Crossing(tally, rung) for rung in crossed(ladders, tally.before, tally.after)]
+    return crossings
+
+
+_NO_LADDERS: Mapping[Stat, Sequence[Ladder]] = {}
+
+
+def active_crossings(
+    connection: Connection, catalogue: Catalogue, crossings: Sequence[Crossing], zones: Mapping[str, Zones]
+) -> Iterator[tuple[Crossing, Instant | None]]:
+    """Yield the crossings whose goal is active for the player, each with the instant since when, if that is known.
+
+    `zones` are those of players whose periods depend on them. Without crossings, nothing is read.
+    """
+    if not crossings:
+        return
+    selected = selected_crossings(connection, catalogue.pools, crossings, zones)
+    choices = assignments.read_choices(connection, [(each.tally.user_id, each.rung.goal.id) for each in crossings])
+    for crossing in crossings:
+        tally, (goal, _) = crossing
+        choice = choices[tally.user_id, goal.id]
+        having = (goal.id,) if goal.in_pool and (tally.user_id, goal.id, tally.period_start) in selected else ()
+        if is_active(goal, choice.assignment, completion=None, selected=having):
+            yield crossing, choice.active_since
 
 
 def selected_crossings(

@@ -97,7 +97,7 @@ def reroll_goal(
         planned, found = None, next_goal(_NOTHING_DONE)
         while planned != found:
             planned = found
-            for stat in sorted({goal.stat, planned.stat}):
+            for stat in catalogue.cascades.locked_with((goal, planned)):
                 tallies.lock(connection, user_id, stat)
             found = next_goal(player_goals.read(connection, user_id, challenge.goals, current))
         replaced = tuple(found.id if each == goal.id else each for each in selected)

@@ -59,7 +59,7 @@ def switch_goals(
     if not goals:
         return planned
     # No event or other switch of these goals comes between read and write.
-    for stat in sorted({goal.stat for goal in goals}):
+    for stat in catalogue.cascades.locked_with(goals):
         tallies.lock(connection, user_id, stat)
     if is_limited(challenge, planned.on):
         view = players.read(connection, user_id, current).view

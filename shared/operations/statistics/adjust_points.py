@@ -35,6 +35,7 @@ def adjust_points(
 ) -> AdjustedPoints:
     """Add points to a player or subtract them, and record by whom and why, in one transaction and once for each id.
 
+    Goals over points that they complete are claimed by calls or at the next login.
     `adjustment.points` is between `-AMOUNT_MAX` and `AMOUNT_MAX` and not 0. With `dry` nothing is stored, and the
     result is what it would be. Raise `PlayerUnknown`, and what the database raises.
     """
@@ -46,7 +47,7 @@ def adjust_points(
             return AdjustedPoints(before, max(-SUM_MAX, min(before + adjustment.points, SUM_MAX)))
         adjustments.insert(connection, user_id, adjustment_id, adjustment)
         changes = StandingChanges(catalogue, adjustment.time)
-        changes.adjust(user_id, adjustment.points, adjustment.time)
+        changes.adjust(connection, user_id, adjustment.points, adjustment.time)
         changes.store(connection)
         return AdjustedPoints(before, _points(connection, user_id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -22,6 +23,8 @@ from shared.domain.standings import (
     claim_parts,
     completion_parts,
 )
+from shared.operations.goals import cascade
+from shared.operations.goals.cascade import Caused
 from shared.operations.rewards.auto_claims import due_after, due_among
 from shared.operations.rewards.store_claims import NONE_LOCKED, store_claims
 from shared.postgres.connection import Connection
@@ -65,17 +68,20 @@ class StandingChanges:
         connection: Connection,
         records: Mapping[CompletionKey, CompletionRecord],
         left_unclaimed: Collection[CompletionKey] = (),
-    ) -> set[CompletionKey]:
-        """Store completions, and return those not stored before. Only these count.
+        caused_by: Mapping[CompletionKey, int] = MappingProxyType({}),
+    ) -> dict[CompletionKey, int]:
+        """Store completions and what they complete in turn, and return those not stored before. Only these count.
 
-        None of `left_unclaimed` is claimed automatically: a call claims it, or its goal is not active.
+        None of `left_unclaimed` is claimed automatically: a call claims it, or its goal is not active. `caused_by` are
+        the positions of the events that caused them in a batch; each returned completion has its event's.
         """
-        stored = completions.insert_missing(connection, records)
-        for key in stored:
-            self._add(completion_parts(key.user_id, records[key], self._catalogue.points_schedules))
+        caused = {key: Caused(record, caused_by.get(key, 0)) for key, record in records.items()}
+        stored = cascade.complete(connection, self._catalogue, caused)
+        self._add_completed(stored)
+        # After all completions: this locks what other transactions lock after theirs.
         if stored and self._catalogue.auto_claimed:
             self._due |= due_after(connection, self._catalogue, stored, self._now).difference(left_unclaimed)
-        return stored
+        return {key: each.position for key, each in stored.items()}
 
     def unlock(self, connection: Connection, candidates: Collection[Candidates]) -> None:
         """Claim those of these completions automatically that nothing stands in the way of any more."""
@@ -99,8 +105,9 @@ class StandingChanges:
             self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
         return {key: claim for key, (claim, _) in stored.items() if key in keys}
 
-    def adjust(self, user_id: str, points: int, adjust_time: Instant) -> None:
-        """Add an adjustment of points by an operator."""
+    def adjust(self, connection: Connection, user_id: str, points: int, adjust_time: Instant) -> None:
+        """Add an adjustment of points by an operator, and store what it completes, which is not claimed here."""
+        self._add_completed(cascade.add_points(connection, self._catalogue, user_id, points, adjust_time))
         self._add(adjustment_parts(user_id, points, adjust_time, self._catalogue.points_schedules))
 
     def store(self, connection: Connection, merged: Sequence[MergedTally] = ()) -> ScoreChanges | None:
@@ -127,6 +134,10 @@ class StandingChanges:
         if not leaderboards:
             return []
         return [tally.state for tally in merged if (tally.stat, tally.schedule) in leaderboards]
+
+    def _add_completed(self, completed: Mapping[CompletionKey, Caused]) -> None:
+        for key, each in completed.items():
+            self._add(completion_parts(key.user_id, each.record, self._catalogue.points_schedules))
 
     def _add(self, parts: Parts) -> None:
         self._parts += parts
