@@ -30,6 +30,7 @@ from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
 from bench.tables.events import measure_events
+from bench.tables.goals import measure_goals
 from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
@@ -51,6 +52,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "pruning": measure_pruning,
     "pools": measure_pools,
     "selections": measure_selections,
+    "goals": measure_goals,
     "events": measure_events,
     "batches": measure_batches,
     "board_upkeep": measure_board_upkeep,
@@ -72,6 +74,7 @@ ONLY_FULL = frozenset(
         "pruning",
         "pools",
         "selections",
+        "goals",
         "board_upkeep",
         "delivery",
         "mix",
