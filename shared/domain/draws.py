@@ -1,15 +1,16 @@
 """Weighted draws without replacement that are pure functions of a seed, so that they can be explained afterwards.
 
 A draw is a ranking: its first k items are a draw of k. Each item gets u, uniform in (0, 1), from a hash of the seed and
-the item, and ranks by -ln(u) / weight, ascending. So an item is first with the probability weight / sum of weights, and
+its place, and ranks by -ln(u) / weight, ascending. So an item is first with the probability weight / total, and
 the order of two items does not depend on the others: if an item is removed, the others keep their order, and the next
 one moves up. See Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b, shake_128
+from heapq import heapify, heappop
 from itertools import compress
 from math import log
 from operator import not_
@@ -47,23 +48,23 @@ def seed_id(seed: bytes) -> str:
     return blake2b(seed, digest_size=8, person=b"seed id").hexdigest()
 
 
-def ranked(items: Iterable[Weighted], seed: bytes) -> list[str]:
-    """Return the ids of the items in the order of the seed's draw.
+def ranked(places: Iterable[int], weights: Sequence[int], seed: bytes) -> Iterator[int]:
+    """Yield places in the order of the seed's draw, ascending by -ln(u) / weight.
+
+    `weights` are those of all places, from 1 to `WEIGHT_MAX`. Each place takes its u from the same bytes of one hash,
+    so the order of two places does not depend on which others are asked for. Equal keys rank by place.
 
     Equal on every platform, except that a logarithm may differ in its last bit there: two keys would have to agree in
-    50 bits for that to matter. Equal keys rank by id.
+    50 bits for that to matter. The first few of 500 take 0.15 ms.
     """
-    # The top 52 bits and a half: exactly representable, never 0 and never 1.
-    keys = [
-        (
-            -log(((int.from_bytes(blake2b(seed + item.encode(), digest_size=8).digest(), "big") >> 12) + 0.5) / 2**52)
-            / weight,
-            item,
-        )
-        for item, weight in items
-    ]
-    keys.sort()
-    return [item for _, item in keys]
+    count = len(weights)
+    numbers = unpack(f">{count}Q", shake_128(seed).digest(8 * count))
+    # The top 52 bits and a half: exactly representable, never 0 and never 2^52.
+    keys = [((_LOG - log((numbers[place] >> 12) + 0.5)) / weights[place], place) for place in places]
+    # Mostly the first few are asked for: a heap gives them before everything is sorted.
+    heapify(keys)
+    while keys:
+        yield heappop(keys)[1]
 
 
 class PeriodDraw:
@@ -73,7 +74,8 @@ class PeriodDraw:
     turn does not repeat within that many periods. Items that have their turn come first; the others fill up a selection
     that they cannot, and may repeat.
 
-    A draw of 50 items takes 25 µs, because all of them take their u from one hash, by their places in the order of ids.
+    Items take their u by their places in the order of ids, so that it does not matter in which order they are given.
+    A draw of 3 of 50 items takes 25 µs.
     """
 
     def __init__(self, items: Iterable[Weighted], present: Collection[str], number: int, no_repeat: int) -> None:
@@ -82,43 +84,30 @@ class PeriodDraw:
         `number` is that of the period. It grows by one from each period to the next.
         """
         found = sorted(items)
-        self._count, self._number, self._modulus = len(found), number, no_repeat + 1
-        self._items = [
-            _Drawable(place, _number(blake2b(item.id.encode(), digest_size=8).digest()), *item)
-            for place, item in enumerate(found)
-            if item.id in present
-        ]
+        self._number, self._modulus = number, no_repeat + 1
+        self._ids = [item.id for item in found]
+        self._weights = [item.weight for item in found]
+        self._present = [place for place, item in enumerate(found) if item.id in present]
+        self._hashed = [_number(blake2b(self._ids[place].encode(), digest_size=8).digest()) for place in self._present]
 
     def order(self, secret: bytes, user_id: str, pool_id: str) -> Iterator[str]:
         """Yield the ids in the order in which the pool gives them to a player. The first k are a selection of k."""
         seed = seed_of(secret, "period", user_id, pool_id, self._number)
         modulus = self._modulus
         if modulus == 1:
-            yield from self._ranked(self._items, seed)
+            yield from self._ranked(self._present, seed)
             return
         # A linear hash over a prime field: the turns of any two items are independent.
         turns = seed_of(secret, "turn", user_id, pool_id)
         factor, shift = 1 + _number(turns[:8]) % (_PRIME - 1), _number(turns[8:16])
         turn = self._number % modulus
-        has_turn = [(factor * hashed + shift) % _PRIME % modulus == turn for _, hashed, _, _ in self._items]
-        yield from self._ranked(compress(self._items, has_turn), seed)
+        has_turn = [(factor * hashed + shift) % _PRIME % modulus == turn for hashed in self._hashed]
+        yield from self._ranked(compress(self._present, has_turn), seed)
         # Only small pools come to this.
-        yield from self._ranked(compress(self._items, map(not_, has_turn)), seed)
+        yield from self._ranked(compress(self._present, map(not_, has_turn)), seed)
 
-    def _ranked(self, items: Iterable[_Drawable], seed: bytes) -> list[str]:
-        numbers = unpack(f">{self._count}Q", shake_128(seed).digest(8 * self._count))
-        keys = [((_LOG - log((numbers[place] >> 12) + 0.5)) / weight, item) for place, _, item, weight in items]
-        keys.sort()
-        return [item for _, item in keys]
-
-
-class _Drawable(NamedTuple):
-    """An item that can be drawn."""
-
-    place: int
-    hashed: int
-    id: str
-    weight: int
+    def _ranked(self, places: Iterable[int], seed: bytes) -> Iterator[str]:
+        return map(self._ids.__getitem__, ranked(places, self._weights, seed))
 
 
 _PRIME = 2**61 - 1

@@ -162,6 +162,11 @@ def is_met(goal: Goal, required: Goal, view: PlayerView) -> bool:
     return is_completed(required, view) or (required.id in view.ever and required.schedule != goal.schedule)
 
 
+def is_locked(goal: Goal, view: PlayerView, catalogue: Catalogue) -> bool:
+    """Return True if a goal that `goal` requires is not completed."""
+    return not all(is_met(goal, catalogue.goals[other], view) for other in goal.requires)
+
+
 def _is_reached(goal: Goal, tally: TallyView | None, view: PlayerView) -> bool:
     """Return True if the tally reaches the target, and that completes the goal."""
     if tally is None or tally.measures.judged_by(goal.counting) < goal.target:
@@ -186,7 +191,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
         state = _IN_PROGRESS if progress else _NOT_STARTED
-    locked = bool(goal.requires) and not all(is_met(goal, catalogue.goals[other], view) for other in goal.requires)
+    locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
     return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 from shared.domain.activation_limits import available_from, counted, missing_for
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.draws import Weighted, ranked
+from shared.domain.draws import ranked
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
-from shared.domain.progress import GoalState, goal_status
-from shared.domain.schedules import LIFETIME
+from shared.domain.progress import is_active, is_completed, is_locked
 from shared.domain.selecting import Circumstances
 
 
@@ -73,19 +73,19 @@ def draw(
 ) -> Draw:
     """Draw goals of a challenge for a player by their weights. With `replace` they take the places of the others."""
     places = _places(challenge, replace, player, catalogue)
-    pool: dict[str, Goal] = {}
+    drawable: list[int] = []
     left_out: Counter[LeftOut] = Counter()
-    for goal in challenge.goals:
+    for position, goal in enumerate(challenge.goals):
         reason = _reason(goal, wish, player, catalogue, challenge, now)
         if reason is None and places.free == 0 and places.needed_by(goal):
             reason = LeftOut.LIMIT_REACHED
         if reason is None:
-            pool[goal.id] = goal
+            drawable.append(position)
         else:
             left_out[reason] += 1
-    order = ranked((Weighted(goal.id, goal.weight) for goal in pool.values()), seed)
-    goals = tuple(places.fill(pool[goal_id] for goal_id in order))
-    return Draw(goals[: wish.number], len(pool), dict(left_out), places.free)
+    order = ranked(drawable, [goal.weight for goal in challenge.goals], seed)
+    goals = places.fill(challenge.goals[position] for position in order)
+    return Draw(tuple(islice(goals, wish.number)), len(drawable), dict(left_out), places.free)
 
 
 class _Places(NamedTuple):
@@ -127,22 +127,25 @@ def _reason(
     view = player.view
     if wish.tag and wish.tag not in goal.tags:
         return LeftOut.OTHER_TAG
-    status = goal_status(goal, view, catalogue)
-    if status.completed:
-        return LeftOut.CLAIMED if status.state is GoalState.CLAIMED else LeftOut.COMPLETED
+    completion = view.completions.get(goal.id)
+    if completion is not None:
+        return LeftOut.COMPLETED if completion.claim_time is None else LeftOut.CLAIMED
+    active, tally = is_active(goal, view.assignments.get(goal.id), None, view.selected), view.tally_of(goal)
+    reached = tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
+    if reached and active and is_completed(goal, view):
+        return LeftOut.COMPLETED
     if goal.suspended:
         return LeftOut.SUSPENDED
-    if goal.schedule != LIFETIME and view.period_of(goal) is None:
+    if view.period_of(goal) is None:
         return LeftOut.NOT_RUNNING
-    if status.locked:
+    if goal.requires and is_locked(goal, view, catalogue):
         return LeftOut.LOCKED
-    tally = view.tally_of(goal)
-    if tally is not None and tally.measures.judged_by(goal.counting) >= goal.target:
+    if reached:
         return LeftOut.TARGET_REACHED
-    if status.active:
+    if active:
         return LeftOut.ACTIVE if wish.exclude_active else None
-    if missing_for(goal, view, catalogue):
+    if goal.requires_to_activate and missing_for(goal, view, catalogue):
         return LeftOut.ACTIVATION_LOCKED
-    if available_from(challenge, player.inactive_since.get(goal.id)) > now:
+    if challenge.cooldown and available_from(challenge, player.inactive_since.get(goal.id)) > now:
         return LeftOut.COOLDOWN
     return None

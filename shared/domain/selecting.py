@@ -72,7 +72,9 @@ def switches_to(
     on = tuple(goal for goal in challenge.goals if goal.id in kept and not is_already_set(goal, True, player.view))
     if not replace:
         return Switches(on)
-    others = (goal for goal in challenge.goals if goal.id not in kept)
+    # Only these can be active without being so by default, and they are few.
+    touched = player.view.assignments.keys() | player.view.completions.keys()
+    others = (goal for goal in challenge.goals if goal.id in touched and goal.id not in kept)
     return Switches(on, tuple(goal for goal in others if can_be_replaced(goal, player, catalogue)))
 
 
