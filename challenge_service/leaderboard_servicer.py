@@ -8,6 +8,7 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge_service.paging import period_position, period_token
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import LeaderboardNotFound
+from shared.domain.goal import written_code
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import PLAYERS_MAX, Leaderboard, LeaderboardMeasure, Ranked, is_in_top, percentile
 from shared.domain.schedules import DAILY, LIFETIME, MONTHLY, WEEKLY
@@ -147,7 +148,7 @@ def leaderboard_message(board: Leaderboard) -> rpc.Leaderboard:
         shared_ranks=board.shared_ranks,
     )
     if not isinstance(board.ranked, Scope):
-        message.stat_code = board.ranked.code
+        message.stat_code = written_code(board.ranked)
     elif board.ranked.kind is ScopeKind.CHALLENGE:
         message.challenge_id = board.ranked.id
     elif board.ranked.kind is ScopeKind.TAG:

@@ -6,7 +6,7 @@ import grpc
 from challenge.v1 import statistics_service_pb2 as rpc
 
 from shared.domain.errors import ChallengeNotFound
-from shared.domain.goal import Stat
+from shared.domain.goal import Stat, written_code
 from shared.domain.instant import DAY, Day, Instant, day_of
 from shared.domain.progress import TallyView
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing
@@ -167,7 +167,7 @@ def _tally(stat: Stat, tally: TallyView) -> rpc.LifetimeTally:
     measures = tally.measures
     return rpc.LifetimeTally(
         source=SOURCES[stat.source],
-        stat_code=stat.code,
+        stat_code=written_code(stat),
         sum=measures.sum,
         events=measures.events,
         latest=tally.latest,

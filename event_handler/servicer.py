@@ -75,7 +75,7 @@ class EventServicer:
         refusals: list[Outcome | None] = []
         accepted: list[Event] = []
         for message in messages:
-            event = read_event(message)
+            event = read_event(message, catalogue)
             refusal = event if isinstance(event, Outcome) else judge(event, catalogue, window, now)
             refusals.append(refusal)
             if isinstance(event, Event) and refusal is None:

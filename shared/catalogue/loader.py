@@ -16,6 +16,7 @@ from shared.catalogue.schedule_building import PERIODS, schedule_of, seasons_of
 from shared.catalogue.schema import (
     CatalogueForm,
     ChallengeForm,
+    DerivedStatForm,
     GoalForm,
     GoalSource,
     LeaderboardForm,
@@ -28,7 +29,7 @@ from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import CountedGoals, Counting, Goal, Reward, Source, Stat
+from shared.domain.goal import CountedGoals, Counting, DerivedStat, Goal, Reward, Source, Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
@@ -73,21 +74,30 @@ def warnings_about(path: Path, catalogue: Catalogue) -> tuple[Problem, ...]:
 def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
     challenges: list[Challenge] = []
     stats: list[str] = []
+    derived: list[DerivedStat] = []
     boards: list[Leaderboard] = []
     found = list(forms)
     seasons = seasons_of(run for form in found for run in form.seasons)
     schedules = {each.id: schedule_of(each, seasons) for form in found for each in form.schedules}
     for form in found:
-        challenges += (_challenge(challenge, schedules) for challenge in form.challenges)
-        stats += form.stats
-        boards += (_board(board, schedules) for board in form.leaderboards)
+        stats += (stat for stat in form.stats if isinstance(stat, str))
+        derived += (_derived_stat(stat) for stat in form.stats if not isinstance(stat, str))
+    by_id = {stat.id: stat for stat in derived}
+    for form in found:
+        challenges += (_challenge(challenge, schedules, by_id) for challenge in form.challenges)
+        boards += (_board(board, schedules, by_id) for board in form.leaderboards)
     times = tuple(schedules.values()), tuple(seasons.values())
-    version = version_of(challenges, stats, boards, *times)
-    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards), *times)
+    version = version_of(challenges, stats, boards, *times, derived)
+    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards), *times, tuple(derived))
 
 
-def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule]) -> Challenge:
-    goals = tuple(_goal(goal, form, schedules) for goal in form.goals)
+def _derived_stat(form: DerivedStatForm) -> DerivedStat:
+    where = sorted((key, tuple(sorted(values))) for key, values in form.where.items())
+    return DerivedStat(form.id, form.base, tuple(where))
+
+
+def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]) -> Challenge:
+    goals = tuple(_goal(goal, form, schedules, derived) for goal in form.goals)
     pool = Pool(form.select, form.no_repeat, form.rerolls) if form.select is not None else None
     return Challenge(
         id=form.id,
@@ -100,7 +110,9 @@ def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule]) -> Challe
     )
 
 
-def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule]) -> Goal:
+def _goal(
+    form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]
+) -> Goal:
     schedule_id = form.schedule or challenge.schedule
     schedule = schedules[schedule_id] if schedule_id else LIFETIME
     return Goal(
@@ -108,7 +120,7 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         challenge_id=challenge.id,
         name=form.name,
         description=form.description,
-        stat=_stat(form),
+        stat=_stat(form, derived),
         counting=_counting(form),
         target=form.target,
         reward=Reward(
@@ -128,14 +140,20 @@ def _goal(form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Sche
         in_pool=challenge.select is not None,
         weight=form.weight,
         joins=0 if form.joins is None else _instant(form.joins, schedule),
+        derived=derived.get(form.stat),
         counts=_counted(form) if form.source in COUNTINGS else None,
     )
 
 
-def _stat(form: GoalForm) -> Stat:
+def _stat(form: GoalForm, derived: Mapping[str, DerivedStat]) -> Stat:
     if form.source in COUNTINGS:
         return counted_stat(Source.GOAL if form.source is GoalSource.GOALS else Source.POINTS, _counted(form))
-    return Stat(Source(form.source.value), form.stat)
+    return _stat_of_events(form.source.value, form.stat, derived)
+
+
+def _stat_of_events(source: str, written: str, derived: Mapping[str, DerivedStat]) -> Stat:
+    """Return the stat that a goal or leaderboard names, plain or derived."""
+    return derived[written].stat if written in derived else Stat(Source(source), written)
 
 
 def _counted(form: GoalForm) -> CountedGoals:
@@ -157,22 +175,22 @@ def _instant(joins: JoinTime, schedule: Schedule) -> Instant:
     return instant_of(joins.day or 0, 0, zone)
 
 
-def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule]) -> Leaderboard:
+def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]) -> Leaderboard:
     return Leaderboard(
         id=form.id,
         name=form.name,
         description=form.description,
         measure=LeaderboardMeasure(form.count.value) if form.count is not None else LeaderboardMeasure.POINTS,
-        ranked=_ranked(form),
+        ranked=_ranked(form, derived),
         schedule=PERIODS.get(form.period) or schedules[form.period],
         ascending=form.order is SortOrder.ASCENDING,
         shared_ranks=form.ranks is Ranks.SHARED,
     )
 
 
-def _ranked(form: LeaderboardForm) -> Scope | Stat:
+def _ranked(form: LeaderboardForm, derived: Mapping[str, DerivedStat]) -> Scope | Stat:
     if form.over is not Over.POINTS:
-        return Stat(Source(form.over.value), form.stat)
+        return _stat_of_events(form.over.value, form.stat, derived)
     if form.challenge:
         return Scope(ScopeKind.CHALLENGE, form.challenge)
     return Scope(ScopeKind.TAG, form.tag) if form.tag else EVERYTHING

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from shared.catalogue.cascade_rules import CASCADE_RULES, CASCADE_RULES_FOR_COMPLETE_CATALOGUES
 from shared.catalogue.content import TextDraft
 from shared.catalogue.cycles import cycle_path, cycles
+from shared.catalogue.derived_stat_rules import DERIVED_STAT_RULES
 from shared.catalogue.document import Place
 from shared.catalogue.draft import CatalogueDraft, GoalDraft
 from shared.catalogue.limit_rules import LIMIT_RULES
@@ -205,6 +206,7 @@ RULES: tuple[Rule, ...] = (
     *SCHEDULE_RULES,
     *POOL_RULES,
     *LIMIT_RULES,
+    *DERIVED_STAT_RULES,
     *CASCADE_RULES,
     challenges_fit_into_a_response,
 )

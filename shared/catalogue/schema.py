@@ -9,11 +9,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.catalogue.fields import Amount, Description, Form, Id, Name
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.catalogue.time_fields import Cooldown, From
+from shared.domain.acceptance import ATTRIBUTES_MAX
 from shared.domain.draws import NO_REPEAT_MAX, WEIGHT_DEFAULT, WEIGHT_MAX
 from shared.domain.goal import (
     AMOUNT_MAX,
@@ -32,6 +33,8 @@ SELECT_MAX = 100
 """Maximum number of goals of a pool that a player has in a period."""
 PREREQUISITES_MAX = 32
 TAGS_MAX = 16
+CONDITION_VALUES_MAX = 64
+"""Maximum number of values that a derived stat allows an attribute to have."""
 MAX_ACTIVE_MAX = 1_000
 """Maximum number of goals that a challenge may allow to be active at once."""
 
@@ -145,6 +148,21 @@ class Ranks(StrEnum):
     STRICT = "strict"
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class DerivedStatForm(Form):
+    """A stat that counts the events of another one that have certain attributes."""
+
+    id: Id
+    base: Id = Field(alias="from")
+    where: Annotated[
+        dict[Id, Annotated[list[Id], BeforeValidator(_listed), Field(min_length=1, max_length=CONDITION_VALUES_MAX)]],
+        Field(min_length=1, max_length=ATTRIBUTES_MAX),
+    ]
+
+
 class LeaderboardForm(Form):
     """One leaderboard."""
 
@@ -168,7 +186,7 @@ class CatalogueOutline(Form):
 
     challenges: list[Any] = Field(default=[])
     stats: list[Any] = Field(default=[])
-    """Further stat codes that are tallied even if no goal uses them yet."""
+    """Further stat codes that are tallied even if no goal uses them yet, and derived stats."""
     leaderboards: list[Any] = Field(default=[])
     schedules: list[Any] = Field(default=[])
     seasons: list[Any] = Field(default=[])
@@ -178,7 +196,7 @@ class CatalogueForm(CatalogueOutline):
     """One file: a catalogue, or a part of one."""
 
     challenges: list[ChallengeForm] = Field(default=[])
-    stats: list[Id] = Field(default=[])
+    stats: list[Id | DerivedStatForm] = Field(default=[])
     leaderboards: list[LeaderboardForm] = Field(default=[])
     schedules: list[ScheduleForm] = Field(default=[])
     seasons: list[SeasonForm] = Field(default=[])

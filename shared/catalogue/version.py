@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from shared.domain.catalogue import Challenge
+from shared.domain.goal import DerivedStat
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.schedules import Schedule, Season
 
@@ -20,6 +21,7 @@ def version_of(
     boards: Sequence[Leaderboard] = (),
     schedules: Sequence[Schedule] = (),
     seasons: Sequence[Season] = (),
+    derived_stats: Sequence[DerivedStat] = (),
 ) -> str:
     """Return 32 hexadecimal digits that are equal if and only if the definitions are.
 
@@ -33,6 +35,7 @@ def version_of(
         [dataclasses.asdict(board) for board in boards],
         [dataclasses.asdict(schedule) for schedule in schedules],
         [dataclasses.asdict(season) for season in sorted(seasons, key=lambda season: season.id)],
+        [dataclasses.asdict(stat) for stat in sorted(derived_stats, key=lambda stat: stat.id)],
     ]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES).hexdigest()

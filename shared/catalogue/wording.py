@@ -12,7 +12,14 @@ from shared.catalogue.document import Document, Location, Place
 from shared.catalogue.fields import Id
 from shared.catalogue.problem import Problem
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
-from shared.catalogue.schema import CatalogueForm, CatalogueOutline, ChallengeOutline, GoalForm, LeaderboardForm
+from shared.catalogue.schema import (
+    CatalogueForm,
+    CatalogueOutline,
+    ChallengeOutline,
+    DerivedStatForm,
+    GoalForm,
+    LeaderboardForm,
+)
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -34,6 +41,7 @@ _CATALOGUE = TypeAdapter(CatalogueOutline)
 _CHALLENGE = TypeAdapter(ChallengeOutline)
 _GOAL = TypeAdapter(GoalForm)
 _STAT: TypeAdapter[str] = TypeAdapter(Id, config=ConfigDict(strict=True))
+_DERIVED_STAT = TypeAdapter(DerivedStatForm)
 _LEADERBOARD = TypeAdapter(LeaderboardForm)
 _SCHEDULE = TypeAdapter(ScheduleForm)
 _SEASON = TypeAdapter(SeasonForm)
@@ -66,7 +74,7 @@ def _parts(root: object) -> Iterator[tuple[Location, TypeAdapter[Any], object]]:
         for position, goal in _entries(challenge, "goals"):
             yield ("challenges", index, "goals", position), _GOAL, goal
     for index, stat in _entries(root, "stats"):
-        yield ("stats", index), _STAT, stat
+        yield ("stats", index), _DERIVED_STAT if isinstance(stat, dict) else _STAT, stat
     for index, leaderboard in _entries(root, "leaderboards"):
         yield ("leaderboards", index), _LEADERBOARD, leaderboard
     for index, schedule in _entries(root, "schedules"):

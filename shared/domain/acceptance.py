@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -14,6 +16,8 @@ from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 
 EVENT_ID_LENGTH_MAX = 64
 ID_LENGTH_MAX = 128
+ATTRIBUTES_MAX = 16
+"""Maximum number of attributes of an event."""
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -38,6 +42,24 @@ def id_problem(text: str, length_max: int = ID_LENGTH_MAX) -> str | None:
     if _CONTROL_CHARACTER.search(text):
         return "contains a control character"
     return None
+
+
+def attributes_problem(attributes: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the attributes of an event, or None. Keys and values are bounded like ids."""
+    if len(attributes) > ATTRIBUTES_MAX:
+        return f"attributes: has {len(attributes):,} items, not up to {ATTRIBUTES_MAX}"
+    for key, value in attributes.items():
+        problem = _known_problem(key)
+        if problem is not None:
+            return f"attributes: the key {key[:ID_LENGTH_MAX]!a} {problem}"
+        problem = _known_problem(value)
+        if problem is not None:
+            return f"attributes[{key!a}]: {problem}"
+    return None
+
+
+# Most attributes are of few keys and values.
+_known_problem = lru_cache(maxsize=16_384)(id_problem)
 
 
 def judge(event: Event, catalogue: Catalogue, window: AcceptanceWindow, now: Now) -> Outcome | None:

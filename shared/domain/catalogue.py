@@ -14,7 +14,8 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from shared.domain.cascades import Cascades
-from shared.domain.goal import LOGIN, ClaimMode, Counting, Goal, Rung, Source, Stat, rungs_of
+from shared.domain.derived_stats import DerivedStats
+from shared.domain.goal import LOGIN, ClaimMode, Counting, DerivedStat, Goal, Rung, Source, Stat, rungs_of
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
@@ -63,6 +64,7 @@ class Catalogue:
     schedules: tuple[Schedule, ...] = ()
     """The schedules that have an id, whether they are used or not."""
     seasons: tuple[Season, ...] = ()
+    derived_stats: tuple[DerivedStat, ...] = ()
     pools: Pools | None = None
     """Draws the goals of pools. Set once a catalogue with pools is recorded in a database, whose secret it uses."""
 
@@ -118,9 +120,19 @@ class Catalogue:
 
     @cached_property
     def wanted(self) -> frozenset[Stat]:
-        """The stats that are tallied: those of goals and leaderboards, declared ones, and logins for statistics."""
+        """The stats that are tallied: those of goals and leaderboards, declared ones, and logins for statistics.
+
+        What others are derived from is declared by that.
+        """
         declared = frozenset(Stat(Source.STAT, code) for code in self.declared_stats)
-        return declared.union([LOGIN], self.leaderboard_schedules, (goal.stat for goal in self.goals.values()))
+        of_goals = (goal.stat for goal in self.goals.values())
+        of_derived = (each.stat for each in self.derived_stats)
+        return declared.union([LOGIN], self.leaderboard_schedules, of_goals, of_derived, self.derived.bases)
+
+    @cached_property
+    def derived(self) -> DerivedStats:
+        """The derived stats, found by the attributes of events."""
+        return DerivedStats(self.derived_stats)
 
     @cached_property
     def day_counted(self) -> frozenset[Stat]:

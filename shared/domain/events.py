@@ -27,6 +27,8 @@ class Event(NamedTuple):
     """0 to `AMOUNT_MAX`."""
     value: int | None = None
     """-`AMOUNT_MAX` to `AMOUNT_MAX`."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Keys and values, sorted; of an accepted event those that decide which derived stats it moves."""
 
     @property
     def day(self) -> Day:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,8 +20,10 @@ class Source(StrEnum):
 
     LOGIN = "login"
     STAT = "stat"
+    DERIVED = "derived"
+    """Events of a stat that have certain attributes. No event names it, nor the next two."""
     GOAL = "goal"
-    """Completions of other goals. No event can name it, nor the next one."""
+    """Completions of other goals."""
     POINTS = "points"
     """Points of other goals' completions, and points that operators give."""
 
@@ -69,6 +73,32 @@ class Stat(NamedTuple):
 
 
 LOGIN = Stat(Source.LOGIN, "")
+
+
+_DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedStat:
+    """A derived stat: the events of a stat that have certain attributes."""
+
+    id: str
+    base: str
+    """Code of the stat that events name."""
+    where: tuple[tuple[str, tuple[str, ...]], ...]
+    """Attributes, at least one, each with the values of which an event has one; sorted."""
+
+    @property
+    def stat(self) -> Stat:
+        """The key of its tallies. It contains the definition: with another one, nothing is tallied yet."""
+        canonical = json.dumps([self.base, self.where], separators=(",", ":"))
+        digest = hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES)
+        return Stat(Source.DERIVED, f"{self.id}:{digest.hexdigest()}")
+
+
+def written_code(stat: Stat) -> str:
+    """Return the stat as catalogues write it: a derived one by its id."""
+    return stat.code.rpartition(":")[0] if stat.source is Source.DERIVED else stat.code
 
 
 class CountedGoals(NamedTuple):
@@ -121,6 +151,8 @@ class Goal:
     """A goal of a pool takes part in periods that begin at this instant or later."""
     requires_to_activate: tuple[str, ...] = ()
     """Goals that must be completed before this one can be activated."""
+    derived: DerivedStat | None = None
+    """The definition of its stat, if it is a derived one."""
     counts: CountedGoals | None = None
     """The goals whose completions or points it counts. Set exactly if its source is `GOAL` or `POINTS`."""
 

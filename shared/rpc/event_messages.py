@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from challenge.v1 import event_service_pb2
 
+from shared.domain.acceptance import attributes_problem
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import LOGIN, Source, Stat
@@ -14,25 +15,33 @@ from shared.rpc.instants import instant_of, timestamp_message
 VERDICTS = {verdict: event_service_pb2.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
 
 
-def read_event(message: event_service_pb2.Event) -> Event | Outcome:
-    """Return the event in a message, or its outcome if there is none. `shared.domain.acceptance` judges the content."""
+def read_event(message: event_service_pb2.Event, catalogue: Catalogue) -> Event | Outcome:
+    """Return the event in a message, or its outcome if there is none. `shared.domain.acceptance` judges the content.
+
+    Of its attributes, the event has those that the catalogue looks at.
+    """
     if not message.HasField("event_time"):
         return Outcome(Verdict.INVALID, reason="event_time: is required")
     time = instant_of(message.event_time)
     if time is None:
         return Outcome(Verdict.INVALID, reason="event_time: is not a valid timestamp")
+    attributes = message.attributes
+    if attributes and (problem := attributes_problem(attributes)) is not None:
+        return Outcome(Verdict.INVALID, reason=problem)
     payload = message.WhichOneof("payload")
     if payload == "logged_in":
         return Event(message.event_id, message.user_id, time, LOGIN)
     if payload == "stat_updated":
-        stat = message.stat_updated
+        updated = message.stat_updated
+        stat = Stat(Source.STAT, updated.stat_code)
         return Event(
             message.event_id,
             message.user_id,
             time,
-            Stat(Source.STAT, stat.stat_code),
-            stat.delta if stat.HasField("delta") else None,
-            stat.value if stat.HasField("value") else None,
+            stat,
+            updated.delta if updated.HasField("delta") else None,
+            updated.value if updated.HasField("value") else None,
+            catalogue.derived.used_attributes(stat, attributes) if attributes else (),
         )
     return Outcome(Verdict.INVALID, reason="payload: logged_in or stat_updated is required")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source
+from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source, written_code
 from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
 from shared.rpc.instants import schedule_id, season_id
@@ -17,6 +17,7 @@ from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, tim
 SOURCES = {
     Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
     Source.STAT: challenge_pb2.SOURCE_STAT,
+    Source.DERIVED: challenge_pb2.SOURCE_DERIVED,
     Source.GOAL: challenge_pb2.SOURCE_GOALS,
     Source.POINTS: challenge_pb2.SOURCE_POINTS,
 }
@@ -80,9 +81,14 @@ def _requirement(goal: Goal) -> challenge_pb2.Requirement:
     counted = goal.counts or CountedGoals()
     return challenge_pb2.Requirement(
         source=SOURCES[goal.stat.source],
-        stat_code=goal.stat.code if goal.counts is None else "",
+        stat_code=written_code(goal.stat) if goal.counts is None else "",
         counting=COUNTINGS[goal.counting],
         target=goal.target,
+        base_stat_code=goal.derived.base if goal.derived is not None else "",
+        conditions=[
+            challenge_pb2.AttributeCondition(key=key, values=values)
+            for key, values in (goal.derived.where if goal.derived is not None else ())
+        ],
         counted_challenge_id=counted.challenge_id,
         counted_tag=counted.tag,
         counted_goal_ids=counted.goal_ids,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from shared.domain.calendars import Calendars
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossing_position
+from shared.domain.derived_stats import DerivedStats
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Stat
 from shared.domain.grants import Granting
@@ -82,11 +83,12 @@ def apply_events(
         return Applied(outcomes, None, duplicates_found=True)
 
     fresh_events = [events[index] for index in fresh]
-    zones = _zones(connection, catalogue, fresh_events)
-    folded = fold(fresh_events, catalogue.day_counted, catalogue.tally_schedules, zones)
+    counted_events = list(catalogue.derived.expanded(fresh_events)) if catalogue.derived_stats else fresh_events
+    zones = _zones(connection, catalogue, counted_events)
+    folded = fold(counted_events, catalogue.day_counted, catalogue.tally_schedules, zones)
     if catalogue.tally_schedules:
         calendars = Calendars(catalogue.tally_schedules, (), zones)
-        for index, outcome in zip(fresh, _applied(fresh_events, calendars), strict=True):
+        for index, outcome in zip(fresh, _applied(fresh_events, calendars, catalogue.derived), strict=True):
             outcomes[index] = outcome
     merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
     if expect_unseen and len(insertion.unseen()) < len(events):
@@ -94,7 +96,7 @@ def apply_events(
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
     crossings = crossings_of(catalogue, merged)
     if crossings:
-        counted = _CountedEvents(events, fresh, zones)
+        counted = _CountedEvents(events, fresh, catalogue.derived, zones)
         for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():
             outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged), len(fresh) < len(events))
@@ -129,12 +131,16 @@ def is_written(connection: Connection, transaction_id: int, applied: Applied) ->
     return applied.evidence is None or ledger.seen_by_transaction(connection, applied.evidence, transaction_id)
 
 
-def _applied(events: Sequence[Event], calendars: Calendars) -> Iterator[Outcome]:
+def _applied(events: Sequence[Event], calendars: Calendars, derived: DerivedStats) -> Iterator[Outcome]:
     """Yield the outcome of each event, which tells until when the periods last that it counts for."""
     by_end: dict[Instant | None, Outcome] = {None: _APPLIED}
     for event in events:
         calendar = calendars.of(event.user_id, event.stat)
         end = None if calendar is None else calendar.credited_until(event.time)
+        for stat in derived.met_by(event) if event.attributes else ():
+            calendar = calendars.of(event.user_id, stat)
+            of_derived = None if calendar is None else calendar.credited_until(event.time)
+            end = of_derived if end is None or (of_derived is not None and of_derived < end) else end
         outcome = by_end.get(end)
         if outcome is None:
             outcome = by_end[end] = Outcome(Verdict.APPLIED, credited_until=end)
@@ -176,13 +182,18 @@ def _complete(
 class _CountedEvents:
     """The new events of a batch by the tallies that count them."""
 
-    def __init__(self, events: Sequence[Event], fresh: Sequence[int], zones: Mapping[str, Zones]) -> None:
+    def __init__(
+        self, events: Sequence[Event], fresh: Sequence[int], derived: DerivedStats, zones: Mapping[str, Zones]
+    ) -> None:
         """`fresh` are the positions of the new events in the batch, `zones` those of their players."""
         self.events = events
         self.zones = zones
         self._by_stat: dict[tuple[str, Stat], list[int]] = defaultdict(list)
         for index in fresh:
-            self._by_stat[events[index].user_id, events[index].stat].append(index)
+            event = events[index]
+            self._by_stat[event.user_id, event.stat].append(index)
+            for stat in derived.met_by(event) if event.attributes else ():
+                self._by_stat[event.user_id, stat].append(index)
         self._by_period: dict[tuple[str, Stat, str, Instant], list[int]] = {}
 
     def by(self, tally: MergedTally, schedule: Schedule) -> list[int]:

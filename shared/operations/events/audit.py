@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.domain.goal import Stat
+from shared.domain.goal import Source, Stat
 from shared.domain.instant import DAY, Instant, day_of
 from shared.domain.progress import TallyView
 from shared.domain.tally import Measures, fold
@@ -66,11 +66,12 @@ def audit_player(database: Database, user_id: str, horizon: int, now: Instant, d
 
     stored, seen = database.autocommit(read, deadline)
     replayed = {key.stat: tally.measures for key, tally in fold(seen.events, ()).items()}
-    stats = sorted({*stored, *replayed})
+    # No attributes are kept, and completions are no events.
+    stats = sorted(stat for stat in {*stored, *replayed} if stat.source in (Source.LOGIN, Source.STAT))
     nothing = TallyView(Measures())
     return PlayerAudit(
         [StatAudit(stat, replayed.get(stat, Measures()), stored.get(stat, nothing).measures) for stat in stats],
         kept=len(seen.events),
         without_content=seen.without_content,
-        stored=sum(tally.measures.events for tally in stored.values()),
+        stored=sum(stored[stat].measures.events for stat in stats if stat in stored),
     )

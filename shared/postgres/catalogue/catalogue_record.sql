@@ -36,9 +36,9 @@ UNION ALL
 SELECT DISTINCT 'season', season_id FROM season_run
 UNION ALL
 (
-    SELECT 'stat', stat_code FROM goal_identity WHERE stat_code <> ''
+    SELECT 'stat', stat_code FROM goal_identity WHERE source = 'stat'
     UNION
-    SELECT 'stat', stat_code FROM leaderboard WHERE stat_code <> ''
+    SELECT 'stat', stat_code FROM leaderboard WHERE source = 'stat'
     UNION
     SELECT scope, scope_id FROM leaderboard WHERE scope IN ('challenge', 'tag')
     UNION
