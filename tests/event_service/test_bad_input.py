@@ -55,11 +55,22 @@ def _with_time(problem: str, time: Timestamp, verdict: rpc.Verdict.ValueType = I
     return Bad(problem, event, "event_time: ", verdict)
 
 
+def _attributed(event: rpc.Event, key: str, value: str) -> rpc.Event:
+    event.attributes[key] = value
+    return event
+
+
+def _with_attribute(key: str, value: str) -> rpc.Event:
+    return _attributed(stat("wins", delta=1), key, value)
+
+
 def _amounts(field: str, *amounts: int) -> list[Bad]:
     return [Bad(str(amount), amount_event(field, amount), f"stat_updated.{field}: ") for amount in amounts]
 
 
 TOO_MANY = [login()] * 1_001
+BAD_ATTRIBUTES = {problem: bad for problem, bad in bad_ids().items() if len(bad) < 1_000}
+"""Short enough that all of them fit into one call."""
 
 BAD: dict[str, Sequence[Bad | BadCall]] = {
     "ReportEventRequest.event": [
@@ -90,6 +101,22 @@ BAD: dict[str, Sequence[Bad | BadCall]] = {
     ],
     "Event.logged_in": [Bad("nothing happened", _without("payload"), "payload: ")],
     "Event.stat_updated": [Bad("neither delta nor value", stat("wins"), "stat_updated: ")],
+    "Event.attributes": [
+        *(
+            Bad(f"key: {problem}", _with_attribute(bad, "bow"), "attributes: the key ")
+            for problem, bad in BAD_ATTRIBUTES.items()
+        ),
+        *(
+            Bad(f"value: {problem}", _with_attribute("w", bad), "attributes['w']: ")
+            for problem, bad in BAD_ATTRIBUTES.items()
+        ),
+        Bad(
+            "too many",
+            stat("wins", delta=1, attributes={f"key {n}": "a" for n in range(17)}),
+            "attributes: has 17 items",
+        ),
+        Bad("of a login", _attributed(login(), "w", ""), "attributes['w']: "),
+    ],
     "StatUpdated.stat_code": [
         Bad(problem, stat(bad, delta=1), "stat_updated.stat_code: ") for problem, bad in bad_ids().items()
     ],

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidRequest
-from shared.rpc.request_limits import COUNTED_BYTES_MIN, LIMITS, RequestParser, field_numbers
+from shared.rpc.request_limits import COUNTED_BYTES_MIN, LIMITS, RequestParser, fields_of
+from shared.rpc.wire import varint
 
 SERVICES = {
     **challenge_service_pb2.DESCRIPTOR.services_by_name,
@@ -43,6 +44,14 @@ def test_four_megabytes_of_empty_events_are_refused_without_being_parsed(method:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize(("method", "field"), [("ReportEvent", "event"), ("ReportEvents", "events")])
+def test_very_many_attributes_are_refused_without_being_parsed(method: str, field: str) -> None:
+    entries = b"".join(b"\x32\x05\x0a\x03" + number.to_bytes(3) for number in range(200_000))
+    event = event_service_pb2.ReportEventRequest(event=event_service_pb2.Event(event_id="1")).SerializeToString()
+    raw = event[:1] + varint(len(entries)) + entries
+    assert refused_fields(method, raw) == {f"{field}.attributes"}
 
 
 @pytest.mark.parametrize(("method", "field"), [("ListChallenges", "challenge_ids"), ("ListLeaderboard", "user_ids")])
@@ -84,14 +93,14 @@ def test_the_scan_finds_the_fields_of_an_encoded_message(ids: list[str], page_si
     request = challenge_service_pb2.ListChallengesRequest(
         challenge_ids=ids, page_size=page_size, active_only=active_only
     )
-    numbers = list(field_numbers(request.SerializeToString()))
+    numbers = [number for number, _ in fields_of(request.SerializeToString())]
     assert numbers == [2] * active_only + [3] * len(ids) + [4] * (page_size > 0)
 
 
 @given(st.binary(max_size=200))
 def test_the_scan_ends_for_any_bytes(raw: bytes) -> None:
     try:
-        list(field_numbers(raw))
+        list(fields_of(raw))
     except InvalidRequest as refused:
         assert refused.violations[0].field == "request"  # noqa: PT017 - most bytes are refused
 

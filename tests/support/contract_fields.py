@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 
 def request_fields(service: ServiceDescriptor) -> set[str]:
-    """Return every field a caller of the service can set, as `Message.field`; a timestamp is one value."""
+    """Return every field a caller of the service can set, as `Message.field`; a timestamp or a map is one value."""
     return {name for method in service.methods for name in _fields(method.input_type)}
 
 
@@ -16,5 +16,5 @@ def _fields(message: Descriptor) -> Iterator[str]:
     for field in message.fields:
         yield f"{message.name}.{field.name}"
         nested = field.message_type
-        if nested is not None and nested.file.package == message.file.package:
+        if nested is not None and nested.file.package == message.file.package and not nested.GetOptions().map_entry:
             yield from _fields(nested)

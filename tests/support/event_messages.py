@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from challenge.v1.event_service_pb2 import Event, LoggedIn, StatUpdated
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,6 +25,7 @@ def stat(
     value: int | None = None,
     event_id: str | None = None,
     at: Instant = NOW,
+    attributes: Mapping[str, str] | None = None,
 ) -> Event:
     """Return an event that updates a stat, by default with a new id."""
     return Event(
@@ -31,6 +33,7 @@ def stat(
         user_id=user_id,
         event_time=timestamp(at),
         stat_updated=StatUpdated(stat_code=stat_code, delta=delta, value=value),
+        attributes=attributes,
     )
 
 
