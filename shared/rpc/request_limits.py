@@ -37,8 +37,8 @@ class RequestLimits:
 
 
 _EVENTS = RequestLimits(4 * 1024 * 1024, {"events": 1_000}, {("events", "attributes"): 1_000 * 2 * ATTRIBUTES_MAX})
-"""1,000 events with the longest ids in four-byte characters have 1.4 MB. Events with too long ids get a verdict, and so do
-those with too many attributes, unless a call has very many."""
+"""1,000 events with the longest ids in four-byte characters have 1.4 MB. Events with too long ids get a verdict, and
+so do those with too many attributes, unless a call has very many."""
 
 LIMITS: Mapping[str, RequestLimits] = {
     "ReportEvent": RequestLimits(4 * 1024 * 1024, {}, {("event", "attributes"): 1_000 * 2 * ATTRIBUTES_MAX}),
