@@ -1,4 +1,4 @@
-"""What goals ask for: events that complete goals over others, beside events that complete as many goals alone."""
+"""Goals by kind: events that complete goals over others, beside events that complete as many goals alone."""
 
 from __future__ import annotations
 

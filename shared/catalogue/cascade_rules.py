@@ -20,7 +20,7 @@ _OVER_GOALS = (GoalSource.GOALS, GoalSource.POINTS)
 _SCOPES = ("challenge", "tag", "goals")
 
 _Scope: TypeAlias = tuple[str, str, tuple[str, ...]]
-"""What a goal counts: its source, the key that names the goals, and the ids under that key."""
+"""The things a goal counts: its source, the key that names the goals, and the ids under that key."""
 
 
 def only_goals_over_goals_name_them(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -78,7 +78,7 @@ class _Counting:
 
     @property
     def scopes(self) -> dict[str | None, _Scope]:
-        """What goals count, by goal id."""
+        """The scope that each goal counts, by goal id."""
         return {goal.id: scope for scope, goals in self.over.items() for goal in goals if goal.id is not None}
 
 

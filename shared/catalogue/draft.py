@@ -45,7 +45,7 @@ class GoalDraft:
 
     @property
     def counts(self) -> tuple[str | None, ...]:
-        """What it counts of its source: a stat, or goals by their challenge, their tag or a list."""
+        """The things it counts of its source: a stat, or goals by their challenge, their tag or a list."""
         return self.stat, *(f"{self.content.get(key, '')}" for key in ("challenge", "tag", "goals"))
 
 
@@ -81,7 +81,7 @@ class LeaderboardDraft:
 
     @property
     def counts(self) -> tuple[str | None, ...]:
-        """What it counts of events, as for a goal."""
+        """The stat that it counts, in the form of a goal."""
         return self.stat, "", "", ""
 
 

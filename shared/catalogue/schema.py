@@ -43,7 +43,7 @@ COUNTED_GOALS_MAX = 100
 
 
 class GoalSource(StrEnum):
-    """What moves a goal, in the words of catalogues."""
+    """The things that move a goal, in the words of catalogues."""
 
     LOGIN = "login"
     STAT = "stat"

@@ -107,7 +107,7 @@ def _stats_of(goal: Goal) -> Iterator[Stat]:
 
 
 class Feed(NamedTuple):
-    """What one completion, or an operator, adds to a tally."""
+    """An addition to a tally, by one completion or an operator."""
 
     user_id: str
     stat: Stat

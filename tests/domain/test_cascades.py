@@ -1,4 +1,4 @@
-"""What completions add to the tallies of goals over goals and over points."""
+"""Additions of completions to the tallies of goals over goals and over points."""
 
 from __future__ import annotations
 
