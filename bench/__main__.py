@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import machine, services
+from bench.calibration import changes
 from bench.database import Databases
 from bench.figures import Report, Table, Unit, at_most
 from bench.load import Run, failures
@@ -129,13 +130,17 @@ def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal)
             place = Workplace(terms, Path(scratch), databases, terminal.say)
             report = Report(_facts(place, databases))
             terminal.show_header(report.facts)
-            for name in names:
-                started = time.monotonic()
-                table = TABLES[name](place)
-                _add_circumstances(table, place.take_runs())
-                table.add("time taken", time.monotonic() - started, Unit.SECONDS)
-                report.tables.append(table)
-                terminal.show(table)
+            with place.running(services.empty_handler(0)) as empty:
+                before = place.calibrate(empty)
+                for name in names:
+                    started = time.monotonic()
+                    table = TABLES[name](place)
+                    _add_circumstances(table, place.take_runs())
+                    table.add("time taken", time.monotonic() - started, Unit.SECONDS)
+                    after = place.calibrate(empty)
+                    table.warning, before = changes(before, after), after
+                    report.tables.append(table)
+                    terminal.show(table)
             return report
         finally:
             databases.server.remove()

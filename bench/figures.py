@@ -92,6 +92,8 @@ class Table:
     title: str
     conditions: str
     """The method by which the figures were measured, in a sentence or two."""
+    warning: str = ""
+    """The reason not to trust the figures, if there is one."""
     figures: list[Figure] = field(default_factory=list)
     grid: Sequence[Mapping[str, float]] = ()
     """Rows of numbers by column, which are read side by side; the first number names the row."""
@@ -110,6 +112,7 @@ class Table:
         """Return the table as JSON-compatible values."""
         return {
             "table": self.name,
+            "warning": self.warning,
             "title": self.title,
             "conditions": self.conditions,
             "figures": [figure.to_dict() for figure in self.figures],
@@ -131,7 +134,8 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-compatible values."""
-        return {"facts": dict(self.facts), "tables": [table.to_dict() for table in self.tables]}
+        warnings = {table.name: table.warning for table in self.tables if table.warning}
+        return {"warnings": warnings, "facts": dict(self.facts), "tables": [table.to_dict() for table in self.tables]}
 
 
 def number(value: float) -> str:

@@ -78,6 +78,10 @@ class Run:
 
     def __init__(self, played: Played) -> None:
         self.played = played
+        self.floor: Run | None = None
+        """The same calls at the same pace to an empty handler, which writes the same rows if this run wrote any."""
+        self.round_trips = math.nan
+        """Round trips to the database per call; NaN if they were not counted."""
 
     def part(self, method: int) -> Run:
         """Return the result of one method's calls, by its index; the CPU time remains that of all calls."""

@@ -25,7 +25,7 @@ _PAGE = 8_192
 def facts(postgres: str, directory: Path) -> dict[str, str]:
     """Return what the figures depend on: hardware, versions (`postgres` is the database's), and the folder's disk."""
     file_system = _file_system(directory)
-    disk = f"{file_system}, {_sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
+    disk = f"{file_system}, {sync_ms(directory):.2f} ms to make a page durable (median of {_SYNCS})"
     if file_system == "tmpfs":
         disk += "; in memory: commits cost nothing here, so no figure is comparable"
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
@@ -55,7 +55,8 @@ def _file_system(directory: Path) -> str:
     return max(above, key=lambda mount: len(mount.mountpoint)).fstype if above else "unknown"
 
 
-def _sync_ms(directory: Path) -> float:
+def sync_ms(directory: Path) -> float:
+    """Return the time in milliseconds that the folder's disk takes to make a page durable, the median of some."""
     times = []
     with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
         for _ in range(_SYNCS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -64,6 +65,12 @@ class ServerProcess(Child):
             raise RuntimeError(f"{self.name} is not started")
         return self.pid
 
+    @property
+    def round_trips(self) -> float:
+        """The number of round trips to the database so far; NaN if the server does not count them."""
+        counts = self.name in (CHALLENGE_SERVICE, EVENT_HANDLER)
+        return counted(self.metrics_port, "database_round_trips_total") if counts else math.nan
+
     def serve(self) -> None:
         """Start and wait until the server takes calls. Raise `StartFailed` with its last lines if it does not."""
         self.start()
@@ -116,10 +123,18 @@ def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
     return ServerProcess("devstack.game", env=env)
 
 
-def empty_handler(response_bytes: int, beside: str = CHALLENGE_SERVICE) -> ServerProcess:
-    """Return a server with an empty handler that has as many threads as the service `beside`."""
-    threads = _settings()[beside].server.threads
-    return ServerProcess("bench.empty", ["--bytes", str(response_bytes), "--threads", str(threads)])
+def empty_handler(
+    response_bytes: int, beside: str = CHALLENGE_SERVICE, *, writes: str = "", url: str = ""
+) -> ServerProcess:
+    """Return a server with an empty handler that has as many threads as the service `beside`.
+
+    If it `writes`, each call commits the statement of that name, on as many connections as the service has.
+    """
+    settings = _settings()[beside]
+    arguments = ["--bytes", str(response_bytes), "--threads", str(settings.server.threads)]
+    if writes:
+        arguments += ["--write", writes, url, str(settings.database.pool_size)]
+    return ServerProcess("bench.empty", arguments, _bare_env())
 
 
 def _bare_env() -> dict[str, str]:

@@ -45,6 +45,8 @@ class Terminal:
     def show(self, table: Table) -> None:
         """Show a table of the report."""
         self._console.print()
+        if table.warning:
+            self._console.print(Text(table.warning, "bold red"))
         self._console.print(Text(table.title, "bold"))
         self._console.print(Padding(Text(table.conditions, "dim"), (0, 0, 0, 2)))
         if table.grid:

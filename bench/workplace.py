@@ -11,12 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.calibration import calibrate
 from bench.database import Databases
 from bench.events import Play
 from bench.load import POSTGRES, SERVER, Run
 from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
-from bench.services import ROOT, ServerProcess, environment
+from bench.services import ROOT, ServerProcess, empty_handler, environment
 from devstack.valkey import EmbeddedValkey
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play
@@ -149,11 +150,31 @@ class Workplace:
         *,
         repeat: bool = False,
         keep_every: int = 0,
+        writes: str = "",
     ) -> Run:
-        """Play requests of one method at a fixed rate in calls per second for the usual interval."""
+        """Play requests of one method at a fixed rate in calls per second for the usual interval, and at its floor.
+
+        `writes` names the statement that writes the rows of a call; see `bench.empty`.
+        """
         self.say(f"{method.rpartition('/')[2]} at {rate:g}/s")
-        some = requests if repeat else islice(requests, calls_for(self.terms.stretch, rate))
-        return self.play(server, method, some, OpenLoop(rate=rate), repeat=repeat, keep_every=keep_every)
+        some = list(requests if repeat else islice(requests, calls_for(self.terms.stretch, rate)))
+        run = self.play(server, method, some, OpenLoop(rate=rate), repeat=repeat, keep_every=keep_every)
+        self.play_floor(run, server, method, some, OpenLoop(rate=rate), writes)
+        return run
+
+    def play_floor(
+        self,
+        run: Run,
+        server: ServerProcess,
+        method: str,
+        requests: Iterable[bytes],
+        pace: OpenLoop | ClosedLoop,
+        writes: str = "",
+    ) -> None:
+        """Play the requests of a run again to measure its floor."""
+        url = self._databases.migrated() if writes else ""
+        with self.running(empty_handler(run.response_bytes, server.name, writes=writes, url=url)) as empty:
+            run.floor = self.play(empty, method, requests, pace, repeat=True)
 
     def play(
         self,
@@ -167,7 +188,8 @@ class Workplace:
         keep_every: int = 0,
     ) -> Run:
         """Play requests of one method against a server; see `Plan`."""
-        return self.play_mix(
+        before = server.round_trips
+        run = self.play_mix(
             {SERVER: server},
             [(0, method)],
             ((0, request) for request in requests),
@@ -176,6 +198,8 @@ class Workplace:
             repeat=repeat,
             keep_every=[keep_every],
         )
+        run.round_trips = (server.round_trips - before) / len(run.played.codes)
+        return run
 
     def play_mix(
         self,
@@ -211,6 +235,11 @@ class Workplace:
     def postgres_pid(self) -> int:
         """The process id of Postgres' postmaster, the parent of all its other processes."""
         return self._databases.pid
+
+    def calibrate(self, empty: ServerProcess) -> Mapping[str, float]:
+        """Return the times of fixed pieces of work; see `bench.calibration`."""
+        with self.on(self.cores.server):
+            return calibrate(self.directory, empty)
 
     @contextmanager
     def on(self, cores: tuple[int, ...]) -> Iterator[None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from bench.figures import Table, Target, Unit, at_most
+from bench.figures import Table, Target, Unit, at_most, number
 from bench.load import POSTGRES, Run, median, ratio
 from bench.machine import memory_of
 
@@ -49,9 +50,17 @@ def add_ratio(
 
 
 def add_calls(
-    table: Table, name: str, run: Run, *, p50: float | None = None, p95: float | None = None, p99: float | None = None
+    table: Table,
+    name: str,
+    run: Run,
+    *,
+    p50: float | None = None,
+    p95: float | None = None,
+    p99: float | None = None,
+    floor_p50: Target | None = None,
+    floor_p95: Target | None = None,
 ) -> None:
-    """Add the latency of an open loop in milliseconds, with its targets, and the CPU time of a call."""
+    """Add the latency in milliseconds, the CPU time of a call, and both beside their floor, with their targets."""
     for share, bound in ((0.5, p50), (0.95, p95), (0.99, p99)):
         table.add(
             f"latency {name}, p{share * 100:.0f}",
@@ -60,20 +69,36 @@ def add_calls(
             None if bound is None else at_most(bound),
             f"the generator itself was {run.late_ms(share):.2f} ms late",
         )
+    if run.floor is not None:
+        for what, measure, target in (
+            ("p50", lambda of: of.latency_ms(0.5), floor_p50),
+            ("p95", lambda of: of.latency_ms(0.95), floor_p95),
+            ("CPU per call", cpu_us, None),
+        ):
+            value, floor = measure(run), measure(run.floor)
+            times = value / floor if floor else math.nan
+            table.add(f"{what} {name} beside its floor", times, Unit.RATIO, target, f"the floor is {number(floor)}")
+    if not math.isnan(run.round_trips):
+        table.add(f"round trips per call {name}", run.round_trips)
     table.add(f"CPU per call {name}", cpu_us(run), Unit.MICROSECONDS)
     table.add(f"CPU of Postgres per call {name}", postgres_us(run), Unit.MICROSECONDS)
 
 
 def add_saturated(
-    table: Table, turns: Turns, rate_target: Target | None = None, per_core: Target | None = None, aim: str = ""
+    table: Table,
+    turns: Turns,
+    rate_target: Target | None = None,
+    per_core: Target | None = None,
+    aim: str = "",
+    of: str = "",
 ) -> None:
     """Add what a saturated service achieves beside the empty handler, with the targets of the two ratios."""
-    labels = ("saturated", "empty handler")
+    labels = (f"{of}saturated", "empty handler")
     add_medians(table, "CPU per call", turns, cpu_us, Unit.MICROSECONDS, *labels)
     add_medians(table, "CPU of Postgres per call", turns, postgres_us, Unit.MICROSECONDS, labels[0])
     add_medians(table, "rate", turns, rate, Unit.CALLS_A_SECOND, *labels)
-    add_ratio(table, "rate beside the empty handler", turns, rate, rate_target)
-    add_ratio(table, "calls per core-second beside the empty handler", turns, calls_per_core, per_core, aim)
+    add_ratio(table, f"{of}rate beside the empty handler", turns, rate, rate_target)
+    add_ratio(table, f"{of}calls per core-second beside the empty handler", turns, calls_per_core, per_core, aim)
 
 
 def add_memory(table: Table, name: str, pid: int) -> None:

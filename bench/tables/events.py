@@ -9,7 +9,7 @@ from challenge.v1 import event_service_pb2 as rpc
 from bench import services
 from bench.correctness import Reported, check_events, read_tallies, reported
 from bench.events import message
-from bench.figures import Table, at_least
+from bench.figures import Table, at_least, at_most
 from bench.load import Run
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_calls, add_saturated
@@ -19,7 +19,13 @@ from shared.domain.events import Event
 from shared.runtime.clock import system_clock
 
 REPORT = "challenge.v1.EventService/ReportEvent"
+ALONE = "one at a time"
 RATE = 500.0
+PACES: tuple[tuple[str, OpenLoop | ClosedLoop, float], ...] = (
+    (ALONE, ClosedLoop(in_flight=1, connections=1), 2_000.0),
+    *((f"at {rate:g}/s", OpenLoop(rate=rate), rate) for rate in (100.0, RATE)),
+)
+"""Each with its greatest rate."""
 SATURATION = ClosedLoop(in_flight=32, connections=8)
 """As many calls as a worker handles at once."""
 RATE_MAX = 6_000.0
@@ -48,17 +54,21 @@ def measure_events(place: Workplace) -> Table:
             told.append(reported(run, calls, rpc.ReportEventResponse))
             return run
 
-        place.say(f"events: open loop at {RATE:g}/s")
-        steady = report(OpenLoop(rate=RATE), place.terms.stretch, RATE)
+        steady: dict[str, Run] = {}
+        for name, pace, rate in PACES:
+            place.say(f"events: {name}")
+            steady[name] = run = report(pace, place.terms.stretch, rate)
+            empty_requests = list(map(report_request, told[-1].applied))
+            place.play_floor(run, handler, REPORT, empty_requests, pace, "floor_event")
         turn = place.terms.turn
-        empty_requests = list(map(report_request, told[0].applied))
-        with place.running(services.empty_handler(steady.response_bytes, EVENT_HANDLER)) as empty:
+        with place.running(services.empty_handler(run.response_bytes, EVENT_HANDLER)) as empty:
             turns = place.in_turns(
                 "events: saturated",
                 lambda: report(SATURATION, turn, RATE_MAX),
                 lambda: place.play(empty, REPORT, empty_requests, SATURATION, turn, repeat=True),
             )
-        add_calls(table, f"at {RATE:g}/s", steady, p50=6.0, p95=12.0, p99=30.0)
+        for name, run in steady.items():
+            add_calls(table, name, run, p50=6.0, p95=12.0, p99=30.0, floor_p50=at_most(1.5 if name == ALONE else 2.0))
         add_saturated(table, turns, per_core=at_least(0.38), aim="aim 0.5; ")
         check_events(table, ground.url, before, told)
     return table

@@ -8,9 +8,10 @@ from itertools import count, cycle, islice
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from bench.figures import Table, Unit, at_least
+from bench import services
+from bench.figures import Table, Unit, at_least, at_most
 from bench.services import CHALLENGE_SERVICE
-from bench.tables.calls import add_calls, cpu_us, postgres_us
+from bench.tables.calls import add_calls, add_saturated, cpu_us, postgres_us
 from bench.workplace import Ground, Workplace, calls_for, shuffled
 from load_generator.plan import ClosedLoop
 
@@ -33,18 +34,31 @@ def measure_players(place: Workplace) -> Table:
     )
     with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground) as service:
         new_players = map(new_player, count())
-        for name, method, rate, requests, p95 in (
-            ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0),
-            ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0),
-            ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0),
+        for name, method, rate, requests, p95, writes in (
+            ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0, "floor_player"),
+            ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0, ""),
+            ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0, "floor_activation"),
         ):
-            add_calls(table, f"of {name} at {rate:g}/s", place.play_at(service, method, requests, rate), p95=p95)
+            run = place.play_at(service, method, requests, rate, writes=writes)
+            floor_p95 = at_most(1.5) if method == ACTIVATE else None
+            add_calls(table, f"of {name} at {rate:g}/s", run, p95=p95, floor_p95=floor_p95)
+        activations, turn = _activations(ground), place.terms.turn
+        activated = list(islice(activations, 1_000))
+        with place.running(services.empty_handler(run.response_bytes)) as empty:
+            turns = place.in_turns(
+                "players: SetGoalActive, saturated",
+                lambda: place.play(
+                    service, ACTIVATE, islice(activations, calls_for(turn, SATURATED_RATE_MAX)), SATURATION, turn
+                ),
+                lambda: place.play(empty, ACTIVATE, activated, SATURATION, turn, repeat=True),
+            )
         place.say("players: InitializePlayer, new, saturated")
         some = islice(new_players, calls_for(place.terms.stretch, SATURATED_RATE_MAX))
         run = place.play(service, INITIALIZE, some, SATURATION)
     table.add("InitializePlayer, new, saturated", run.rate, Unit.CALLS_A_SECOND, at_least(1_000))
-    table.add("CPU per call, saturated", cpu_us(run), Unit.MICROSECONDS)
-    table.add("CPU of Postgres per call, saturated", postgres_us(run), Unit.MICROSECONDS)
+    table.add("CPU per call, InitializePlayer saturated", cpu_us(run), Unit.MICROSECONDS)
+    table.add("CPU of Postgres per call, InitializePlayer saturated", postgres_us(run), Unit.MICROSECONDS)
+    add_saturated(table, turns, at_least(0.25), of="SetGoalActive ")
     return table
 
 

@@ -85,6 +85,6 @@ def _left(ground: Ground) -> int:
 def _report(place: Workplace, ground: Ground) -> Run:
     with place.service(EVENT_HANDLER, ground) as handler:
         events = list(islice(ground.play.events(system_clock()), calls_for(place.terms.stretch, RATE)))
-        run = place.play_at(handler, REPORT, map(report_request, events), RATE)
+        run = place.play_at(handler, REPORT, map(report_request, events), RATE, writes="floor_event")
         ground.play.take_back([[event] for event in events[len(run.played.codes) :]])
         return run

@@ -51,7 +51,7 @@ class Connection(BoundedConnection):
         self._begins = False
         self._deferred: list[Execution] = []
         self.round_trips = 0
-        """Number of round trips of statements since the connection was opened."""
+        """Number of round trips since the connection was opened, without those that prepare statements."""
         self.transaction_id: int | None = None
         """The id of the latest transaction; None before its first statement."""
         self._loaders: dict[bytes, abc.Transformer | None] = {}
@@ -66,6 +66,7 @@ class Connection(BoundedConnection):
         if self._begins or self._deferred:
             self._execute_waiting(execution)
         else:
+            self.round_trips += 1
             self.pgconn.send_query_prepared(name, execution.parameters, None, Format.BINARY)
             self._load_rows(execution, *self._results())
         return execution.rows
@@ -181,6 +182,7 @@ class Connection(BoundedConnection):
         If a statement that is not cancellable is abandoned, the connection is closed and the server finishes it.
         """
         self._execute_before()
+        self.round_trips += 1
         self.pgconn.send_query(text)
         return self._results(cancellable=cancellable)
 
@@ -226,5 +228,4 @@ class Connection(BoundedConnection):
 
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable
-        self.round_trips += 1
         return checked(self.wait(receive(self.pgconn)))

@@ -189,10 +189,13 @@ class Database:
         while True:
             try:
                 connection = self._borrow(deadline)
+                before = connection.round_trips
                 try:
                     result = work(connection)
                 finally:
                     connection.deadline = None
+                    if self._telemetry is not None:
+                        self._telemetry.made_round_trips(connection.round_trips - before)
                     if connection.unsettled:
                         self._canceller.add(connection)
                     else:

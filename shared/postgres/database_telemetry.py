@@ -16,6 +16,7 @@ class DatabaseTelemetry:
             "statement_seconds", "Time of each statement until its rows have arrived.", labels=("statement",)
         )
         self._observers: dict[str, Callable[[float], None]] = {}
+        self._round_trips = telemetry.counter("database_round_trips", "Round trips to the database.")
         retries = telemetry.counter("database_retries", "Retries of work, by reason.", labels=("reason",))
         self._retries = {failure: retries.labels(failure.name.lower()) for failure in Failure}
         ambiguous = telemetry.counter(
@@ -36,6 +37,10 @@ class DatabaseTelemetry:
         if observe is None:
             observe = self._observers[statement] = self._seconds.labels(statement).observe
         observe(seconds)
+
+    def made_round_trips(self, count: int) -> None:
+        """Count the round trips of a piece of work."""
+        self._round_trips.inc(count)
 
     def retried(self, failure: Failure) -> None:
         """Count a retry."""

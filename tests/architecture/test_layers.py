@@ -39,7 +39,7 @@ OWNERS = {
     "grpc_health": GRPC,
     "grpc_reflection": GRPC,
     "grpc_status": GRPC,
-    "psycopg": {"shared.postgres", "shared.runtime.address_checks"},
+    "psycopg": {"shared.postgres", "shared.runtime.address_checks", "bench.empty"},
     "psycopg_pool": {"shared.postgres"},
     "yoyo": {"shared.postgres"},
     "redis": {"shared.cache"},
