@@ -22,12 +22,12 @@ from shared.postgres import schema
 from shared.postgres.migrations import migration_files
 from shared.runtime.clock import system_clock
 from tests.catalogue.documents import loaded, write_json
-from tests.support.earlier_release import EarlierProcess, release_before
+from tests.support.earlier_release import release_before
 from tests.support.event_callers import calling
 from tests.support.event_messages import stat
 from tests.support.oracle import DOCUMENT, Oracle
 from tests.support.sample_catalogue import assigned, challenge
-from tests.support.service_process import ServiceProcess, serving
+from tests.support.service_process import CopiedProcess, ServiceProcess, serving
 from tests.support.services import challenge_service, rows
 
 pytestmark = pytest.mark.slow
@@ -120,8 +120,8 @@ def test_the_release_before_serves_on_while_the_schema_moves_ahead_and_back(
     assert sorted(schema.roll_back(url, len(NEW))) == NEW
     oracle = Oracle(time.time_ns() // 1_000, seed=42)
     with (
-        EarlierProcess(release, "event_handler", url, **environ) as old_handler,
-        EarlierProcess(release, "challenge_service", url, **environ) as old_service,
+        CopiedProcess(release, "event_handler", url, **environ) as old_handler,
+        CopiedProcess(release, "challenge_service", url, **environ) as old_service,
     ):
         old_handler.wait_until_serving()
         old_service.wait_until_serving()

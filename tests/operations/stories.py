@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, ClaimMode, Goal
+from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
@@ -154,19 +154,25 @@ def stories_in_zones(draw: st.DrawFn) -> Story:
 @st.composite
 def stories_in_seasons(draw: st.DrawFn) -> Story:
     """Draw the same with goals whose season returns, or whose window opens and closes."""
-    catalogue, ends = draw(_seasonal_catalogues())
-    goals, late = goal_of(catalogue), st.builds(Wait, st.sampled_from(ends))
+    catalogue, runs = draw(_seasonal_catalogues())
+    ends = [run.end + late for run in runs for late in (0, CLAIM_GRACE_DEFAULT)]
     steps = _steps(catalogue, _nows | st.sampled_from(ends)) | _names
-    # What hardly ever comes together by chance: claims at the very end, and goals that are off during their season.
-    claims = st.tuples(_players, goals).map(lambda of: Take(*of))
-    switches = st.tuples(_players, goals).flatmap(
-        lambda of: st.tuples(st.just(Switch(*of, False)), _reports, late, st.just(Switch(*of, True)))
-    )
-    scenes: st.SearchStrategy[Sequence[Step]] = (
-        steps.map(lambda step: (step,)) | st.tuples(_reports, late, claims) | switches
-    )
+    lates = st.sampled_from((0, CLAIM_GRACE_DEFAULT - 1, CLAIM_GRACE_DEFAULT))
+    # What hardly ever comes together by chance.
+    last_moments = st.builds(_last_moments, _players, goal_of(catalogue), st.sampled_from(runs), lates, st.booleans())
+    scenes = steps.map(lambda step: [step]) | last_moments
     played = st.lists(scenes, min_size=1, max_size=8).map(lambda scenes: [step for scene in scenes for step in scene])
     return Story(_ranked(catalogue), _begin_with_names(draw, played))
+
+
+def _last_moments(player: str, goal: Goal, run: SeasonRun, late: Instant, off: bool) -> list[Step]:
+    """Return events at the very end of a run, and what a player does after it: claim, or activate what was off."""
+    amount = None if goal.stat == LOGIN else 2
+    last = [Event(f"{run.end} {number}", player, run.end - 1, goal.stat, amount, amount) for number in range(2)]
+    report, wait = Report(last), Wait(run.end + late)
+    if off:
+        return [Switch(player, goal, False), report, wait, Switch(player, goal, True)]
+    return [report, wait, Take(player, goal)]
 
 
 @st.composite
@@ -186,8 +192,8 @@ def _begin_with_names(draw: st.DrawFn, steps: st.SearchStrategy[list[Step]]) -> 
 
 
 @st.composite
-def _seasonal_catalogues(draw: st.DrawFn) -> tuple[Catalogue, list[Instant]]:
-    """Draw a catalogue with runs of a season, days within them and windows; and the instants at which its runs end."""
+def _seasonal_catalogues(draw: st.DrawFn) -> tuple[Catalogue, tuple[SeasonRun, ...]]:
+    """Draw a catalogue with runs of a season, days within them and windows; and these runs."""
     bounds = draw(st.lists(instants, min_size=2, max_size=6, unique=True))
     runs = tuple(SeasonRun(*bounds) for bounds in zip(*[iter(sorted(bounds))] * 2, strict=False))
     season = Season("winter; a season", runs)
@@ -201,7 +207,7 @@ def _seasonal_catalogues(draw: st.DrawFn) -> tuple[Catalogue, list[Instant]]:
         LIFETIME,
     )
     catalogue = draw(catalogues(schedules=schedules, claim_modes=_claim_modes))
-    return easily_completed(catalogue), [run.end + late for run in runs for late in (0, CLAIM_GRACE_DEFAULT)]
+    return easily_completed(catalogue), runs
 
 
 def _ranked(catalogue: Catalogue) -> Catalogue:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.service_process import PROJECT, ServiceProcess
+from tests.support.service_process import PROJECT
 
 CODE = ("challenge_service", "event_handler", "reward_dispatcher", "shared", "protos", "catalogues", "pyproject.toml")
 
@@ -37,15 +36,3 @@ def release_before(migration: str, folder: Path) -> Path | None:
 def _git(*arguments: str) -> bytes:
     """Return what git prints; nothing if it fails."""
     return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, check=False).stdout  # noqa: S607
-
-
-class EarlierProcess(ServiceProcess):
-    """A service of the exported code."""
-
-    def __init__(self, release: Path, module: str, database_url: str, **environ: str) -> None:
-        self._release = release
-        path = os.pathsep.join(map(str, (release, release / "generated")))
-        super().__init__(module, database_url, PYTHONPATH=path, **environ)
-
-    def _folder(self) -> Path:
-        return self._release

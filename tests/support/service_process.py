@@ -185,6 +185,22 @@ class WrongClockProcess(ServiceProcess):
         return ["tests.support.shifted_service", module, str(self._ahead_s)]
 
 
+class CopiedProcess(ServiceProcess):
+    """A service of a copy of the code with the generated code in it: an earlier release, or what an image holds."""
+
+    def __init__(self, folder: Path, module: str, database_url: str, **environ: str) -> None:
+        self._copy = folder
+        super().__init__(module, database_url, PYTHONPATH=python_path(folder), **environ)
+
+    def _folder(self) -> Path:
+        return self._copy
+
+
+def python_path(folder: Path) -> str:
+    """Return the search path for a copy of the code."""
+    return os.pathsep.join(map(str, (folder, folder / "generated")))
+
+
 @contextmanager
 def serving(module: str, database_url: str, *arguments: str, **environ: str) -> Iterator[ServiceProcess]:
     """Start a service and wait until it serves; kill it at the end if it still runs."""
