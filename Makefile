@@ -91,8 +91,9 @@ docs: $(READY) $(VENV)/.docs ## Build the documentation site into .site/html; a 
 	@$(BIN)/python -m docsite
 
 .PHONY: settings
-settings: $(READY) ## Bring the table in docs/settings.md up to date with the code
+settings: $(READY) ## Bring the tables of settings and of roles in docs/ up to date with the code
 	@$(BIN)/python -m docsite.settings_table
+	@$(BIN)/python -m docsite.access_table
 
 .PHONY: proto
 proto: $(GENERATED) ## Generate the Python code of the contract

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.caller_settings import CallerSettings
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import (
@@ -39,6 +40,7 @@ class ChallengeSettings:
 
     server: ServerSettings = prefixed("CHALLENGE_", port=50051, metrics_port=9101)
     tls: TlsSettings
+    callers: CallerSettings
     catalogue: CatalogueSettings
     database: DatabaseSettings
     redis: RedisSettings

@@ -31,6 +31,7 @@ from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
 from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.callers import open_callers
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.range_duties import start_completion_retention, start_tally_pruning
@@ -129,6 +130,8 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         telemetry=process.telemetry,
         development=development,
         credentials=None if tls is None else server_credentials(tls),
+        callers=open_callers(settings.callers, process),
+        reflection=settings.callers.reflects,
     )
     serve(server, health, process.lifecycle, process.grace_s, servicer.streams.stop)
     process.lifecycle.on_stop("calls that the database holds", partial(database.begin_stop, process.grace_s))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.runtime.caller_settings import CallerSettings
 from shared.runtime.reward_settings import RouteSettings
 from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import (
@@ -102,6 +103,7 @@ class EventHandlerSettings:
     # A disk that stalls for a moment fills only a few of the threads.
     server: ServerSettings = prefixed("EVENT_", port=50052, metrics_port=9102, threads=128)
     tls: TlsSettings
+    callers: CallerSettings
     events: EventSettings
     routes: RouteSettings
     catalogue: CatalogueSettings

@@ -177,6 +177,44 @@ class AlreadyClaimed(ChallengeError):
     reason = "ALREADY_CLAIMED"
 
 
+class CredentialMissing(ChallengeError):
+    """The call carries no credential, and the service asks for one."""
+
+    reason = "CREDENTIAL_MISSING"
+
+
+class CredentialInvalid(ChallengeError):
+    """The credential of the call is not one that the service accepts."""
+
+    reason = "CREDENTIAL_INVALID"
+
+
+class CredentialExpired(ChallengeError):
+    """The token of the call was valid and has expired."""
+
+    reason = "CREDENTIAL_EXPIRED"
+
+
+class RoleMissing(ChallengeError):
+    """The caller does not have the role that the method needs."""
+
+    reason = "ROLE_MISSING"
+
+
+class OtherPlayer(ChallengeError):
+    """The caller speaks for one player, and the call names another."""
+
+    reason = "OTHER_PLAYER"
+
+
+class TokenKeysUnavailable(RetryableError):
+    """The token cannot be judged: no keys of its issuer were fetched yet."""
+
+    reason = "TOKEN_KEYS_UNAVAILABLE"
+    default_message = "the keys of the token's issuer are not known yet"
+    default_retry_after_s = 1.0
+
+
 class Overloaded(RetryableError):
     """The service has more to do than it accepts."""
 

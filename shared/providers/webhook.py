@@ -30,7 +30,7 @@ import urllib3
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
 from shared.domain.instant import LIFETIME_START, SECOND, Microseconds, to_datetime, to_instant
-from shared.providers.bounded_http import bounded_pool, time_limit
+from shared.runtime.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 
 ANSWER_BYTES_MAX = 16 * 1024

@@ -2,14 +2,16 @@
 
 Those of unary methods are the same for all methods, from the outside in:
 
-1. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
+1. callers, where they are judged (`shared.rpc.caller_gate`): before the request is received, by its headers;
+2. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
    (`shared.rpc.call_pool`) before anything else is spent on it;
-2. tracing: a sampled call gets a span, whatever its outcome;
-3. metrics: every call is counted by its status code and duration;
-4. errors: an exception from inside becomes a status (`shared.rpc.statuses`);
-5. deadline: a call whose caller has stopped listening is not begun;
-6. parsing, within limits (`shared.rpc.request_limits`): malformed bytes are an invalid request;
-7. the servicer's method, which returns a message or an encoded message.
+3. tracing: a sampled call gets a span, whatever its outcome;
+4. metrics: every call is counted by its status code and duration;
+5. errors: an exception from inside becomes a status (`shared.rpc.statuses`);
+6. deadline: a call whose caller has stopped listening is not begun;
+7. parsing, within limits (`shared.rpc.request_limits`): malformed bytes are an invalid request;
+8. the player: a caller who speaks for one player may name no other;
+9. the servicer's method, which returns a message or an encoded message.
 
 These are functions rather than gRPC interceptors, which would build a new handler for every call.
 
@@ -21,11 +23,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from shared.domain.access import Access
 from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing, run_in
 from shared.rpc.call_telemetry import CallTelemetry
@@ -33,7 +37,6 @@ from shared.rpc.method_router import Refusal
 from shared.rpc.open_calls import NO_REQUEST
 from shared.rpc.open_streams import OpenStream, current_stream
 from shared.rpc.statuses import status_of
-from shared.rpc.stream_pool import StreamPool
 
 M = TypeVar("M", bound=Message)
 
@@ -50,22 +53,29 @@ def unary_method(
     parse: Callable[[bytes], M],
     refusal: Refusal,
     telemetry: CallTelemetry,
+    access: Access,
 ) -> RawMethod:
-    """Wrap a servicer's method; `name` is its full name, such as `challenge.v1.EventService/ReportEvent`."""
+    """Wrap a servicer's method; `name` is its full name, such as `challenge.v1.EventService/ReportEvent`.
+
+    The returned method takes the player for whom alone its caller may speak; None: any.
+    """
     tracing = telemetry.tracing
     measured = telemetry.of_method(name)
     no_request = status_of(InvalidRequest.of("request", "is missing"), name)
 
-    def response_to(raw: bytes, context: grpc.ServicerContext) -> bytes:
+    def response_to(raw: bytes, context: grpc.ServicerContext, player: str | None) -> bytes:
         if context.time_remaining() == 0:
             raise DeadlineExceeded("the deadline passed before the call was started")
-        response = method(parse(raw), context)
+        request = parse(raw)
+        if player is not None:
+            access.require_own(request, player)
+        response = method(request, context)
         return response if isinstance(response, bytes) else response.SerializeToString()
 
-    def outcome(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
+    def outcome(raw: bytes, context: grpc.ServicerContext, player: str | None) -> bytes | grpc.Status:
         started = time.monotonic()
         try:
-            response = response_to(raw, context)
+            response = response_to(raw, context, player)
         except Exception as error:
             failure = status_of(error, name)
         else:
@@ -74,22 +84,22 @@ def unary_method(
         measured.failed(failure.code, time.monotonic() - started)
         return failure
 
-    def traced(raw: bytes, context: grpc.ServicerContext) -> bytes | grpc.Status:
+    def traced(raw: bytes, context: grpc.ServicerContext, player: str | None) -> bytes | grpc.Status:
         if tracing is None or (parent := tracing.parent_of(context.invocation_metadata())) is False:
-            return outcome(raw, context)
+            return outcome(raw, context, player)
         with tracing.span(name, parent) as span:
-            result = outcome(raw, context)
+            result = outcome(raw, context, player)
             code = grpc.StatusCode.OK if isinstance(result, bytes) else result.code
             span.ended(code.value[0], server_fault=code in SERVER_FAULTS)
             return result
 
-    def call(raw: bytes, context: grpc.ServicerContext) -> bytes:
+    def call(raw: bytes, context: grpc.ServicerContext, player: str | None = None) -> bytes:
         if is_refusing():
             refusal.refuse(context)
         if not context.is_active():
             measured.failed(grpc.StatusCode.CANCELLED, 0.0)
             return b""
-        result = no_request if raw is NO_REQUEST else traced(raw, context)
+        result = no_request if raw is NO_REQUEST else traced(raw, context, player)
         if not isinstance(result, bytes):
             context.abort_with_status(result)
         return result
@@ -109,11 +119,14 @@ def streaming_method(
     name: str,
     method: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
     parse: Callable[[bytes], M],
-    pool: StreamPool,
+    pool: ThreadPoolExecutor,
     refusal: Refusal,
     telemetry: CallTelemetry,
 ) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]:
-    """Wrap a servicer's method; `name` is its full name. Its measured duration is the time that the stream was open."""
+    """Wrap a servicer's method, which runs in `pool`; `name` is its full name.
+
+    Its measured duration is the time that the stream was open.
+    """
     measured = telemetry.of_method(name)
 
     def responses(raw: Iterator[bytes], context: grpc.ServicerContext, stream: OpenStream) -> Iterator[bytes]:
@@ -132,7 +145,7 @@ def streaming_method(
             yield from responses(raw, context, stream)
         except Exception as error:
             if stream.has_yielded:
-                measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+                measured.failed(stream.ended_by, time.monotonic() - started)
                 stream.call.leave_ended()
             if not context.is_active():
                 # The sender went away, and the error is a consequence of that.
@@ -142,7 +155,7 @@ def streaming_method(
             measured.failed(status.code, time.monotonic() - started)
             context.abort_with_status(status)
         if stream.has_yielded:
-            measured.failed(grpc.StatusCode.RESOURCE_EXHAUSTED, time.monotonic() - started)
+            measured.failed(stream.ended_by, time.monotonic() - started)
             stream.call.leave_ended()
         measured.succeeded(time.monotonic() - started)
 

@@ -22,6 +22,8 @@ import grpc
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
+from shared.domain.access import Caller, Credentials
+
 
 class _Left(grpc.RpcError):
     """The error with which a method leaves a call that has ended.
@@ -44,13 +46,26 @@ _LEFT: Final = _Left()
 class ServerCall:
     """A call that gRPC has accepted."""
 
-    __slots__ = ("_peer", "_rpc_event", "_state", "cancelled_at", "responded_at", "waiting_since")
+    __slots__ = (
+        "_peer",
+        "_rpc_event",
+        "_state",
+        "caller",
+        "cancelled_at",
+        "credentials",
+        "responded_at",
+        "waiting_since",
+    )
 
     def __init__(self, rpc_event: Any, state: Any) -> None:
         """`rpc_event` and `state` as gRPC submits them to an executor."""
         self._rpc_event = rpc_event
         self._state = state
         self._peer = ""
+        self.caller: Caller | None = None
+        """The caller, once it is known; None where callers are not judged."""
+        self.credentials: Credentials | None = None
+        """The proof of who it is."""
         self.waiting_since = 0.0
         """When it began to wait for its request, on the monotonic clock in seconds."""
         self.responded_at = 0.0
@@ -64,6 +79,18 @@ class ServerCall:
         if not self._peer:
             self._peer = self._rpc_event.call.peer().decode("utf-8", "replace")
         return self._peer
+
+    @property
+    def authorizations(self) -> list[str]:
+        """The values of the header `authorization`."""
+        return [value for key, value in self._rpc_event.invocation_metadata if key == "authorization"]
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The subject alternative names of the certificate that the connection has shown; empty without one."""
+        if cygrpc.peer_identity_key(self._rpc_event.call) != b"x509_subject_alternative_name":
+            return ()
+        return tuple(name.decode("utf-8", "replace") for name in cygrpc.peer_identities(self._rpc_event.call))
 
     @property
     def is_active(self) -> bool:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import grpc
+
 from shared.rpc.grpc_internals import ServerCall
 
 GREEDY_STREAMS = 8
@@ -48,7 +50,9 @@ class OpenStream:
         self.call: Final = call
         self.peer: Final = peer
         self.has_yielded = False
-        """True once it was ended in favour of another stream."""
+        """True once it was ended in favour of another stream, or because its caller is no longer accepted."""
+        self.ended_by = grpc.StatusCode.RESOURCE_EXHAUSTED
+        """The status code with which it was ended."""
         self.ended_at = 0.0
         """When it was ended, on the monotonic clock in seconds; 0 before."""
         self.is_unread = False

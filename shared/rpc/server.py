@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from shared.domain.access import Callers
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_layers import streaming_method, unary_method
 from shared.rpc.call_pool import CallPool, run_in
 from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.caller_gate import CallerGate, Door, GuardedStreams
 from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
 from shared.rpc.limits import Limits, channel_options
+from shared.rpc.method_access import access_of
 from shared.rpc.method_router import Handler, Method, MethodRouter, Refusal
 from shared.rpc.open_calls import OpenCalls, RequestReceiver
 from shared.rpc.open_streams import PATIENCE
@@ -59,16 +62,20 @@ class Server:
         telemetry: Telemetry,
         development: DevelopmentClock | None = None,
         credentials: grpc.ServerCredentials | None = None,
+        callers: Callers | None = None,
+        reflection: bool = True,
     ) -> None:
         """Run up to `threads` calls at once, beside up to `streams` open streams.
 
-        With `credentials` the port speaks TLS. With a `development` clock calls may carry their instant; without one
-        they are refused if they do.
+        With `credentials` the port speaks TLS. With `callers`, calls are judged before their request is received;
+        health checks never are. With a `development` clock calls may carry their instant; without one they are refused
+        if they do.
         """
         self._endpoint = endpoint
         self._limits = limits or Limits()
         self._development = development
         self._credentials = credentials
+        self._gate = CallerGate(callers, telemetry) if callers is not None else None
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
         self._connections = AcceptedConnections()
@@ -92,7 +99,9 @@ class Server:
                 lambda watch: self._side_pool.response_stream(watch, self._open_calls, self._limits.body_timeout_s),
             )
         )
-        handlers += reflection_handlers([*names, HEALTH], self._side_pool)
+        if reflection:
+            door = Door(self._gate, "reflection", None, None) if self._gate is not None else None
+            handlers += reflection_handlers([*names, HEALTH], self._side_pool, door)
         options = channel_options(self._limits, endpoint, threads, bytes_max)
         self._server = grpc.server(self._pool, handlers, options=options)
 
@@ -114,12 +123,16 @@ class Server:
         self._health_pool.start()
         self._stream_pool.start()
         self._side_pool.start()
+        if self._gate is not None:
+            self._gate.start([self._stream_pool, self._side_pool])
         self._server.start()
         return port
 
     def stop(self, grace_s: float) -> None:
         """Accept no new calls, wait `grace_s` for those in progress, cancel the rest, and wait for all threads."""
         self._server.stop(grace_s).wait()
+        if self._gate is not None:
+            self._gate.stop()
         self._open_calls.stop()
         self._pool.close()
         self._health_pool.close()
@@ -138,27 +151,30 @@ class Server:
         implementation = getattr(binding.servicer, method.name)
         parser = RequestParser(method)
         measured = calls.of_method(name)
+        access = access_of(method)
+        door = Door(self._gate, name, access, measured) if self._gate is not None else None
         development = self._development
         refusing_time = Refusal(name, NEEDS_CLOCK, measured).handler() if development is None else None
         if method.client_streaming:
             if development is not None:
                 implementation = streaming_in_time(implementation, development)
             refusal = Refusal(name, Overloaded("too many streams at once"), measured)
-            streaming = streaming_method(name, implementation, parser.parse, self._stream_pool, refusal, calls)
+            pool = self._stream_pool if door is None else GuardedStreams(self._stream_pool, door)
+            streaming = streaming_method(name, implementation, parser.parse, pool, refusal, calls)
             # The pool refuses streams itself.
             streams: Handler = grpc.stream_stream_rpc_method_handler(streaming)
             return Method(streams, refusal.handler(), lambda: True, refusing_time)
         if development is not None:
             implementation = unary_in_time(implementation, development)
         refusal = Refusal(name, Overloaded("too many calls at once"), measured)
-        unary = unary_method(name, implementation, parser.parse, refusal, calls)
-        pooled = run_in(self._receiver(self._pool, method.name), unary)
+        unary = unary_method(name, implementation, parser.parse, refusal, calls, access)
+        pooled = run_in(self._receiver(self._pool, method.name, door), unary)
         handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
         return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)
 
-    def _receiver(self, pool: CallPool, method: str = "") -> RequestReceiver:
+    def _receiver(self, pool: CallPool, method: str = "", door: Door | None = None) -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)
-        return RequestReceiver(self._open_calls, pool, timeout_s)
+        return RequestReceiver(self._open_calls, pool, timeout_s, door)
 
 
 def _idle_status() -> grpc.Status:

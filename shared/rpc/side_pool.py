@@ -11,6 +11,8 @@ import grpc
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import is_refusing, run_in
+from shared.rpc.caller_gate import Door, GuardedStreams
+from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.open_calls import OpenCalls, RequestReceiver
 from shared.rpc.open_streams import Patience, current_stream
 from shared.rpc.statuses import status_of
@@ -43,9 +45,16 @@ class SidePool:
         """Return a method like `stream`, for which the one request is received before it gets a thread."""
         return run_in(RequestReceiver(calls, self._pool, timeout_s), self._bounded(method))
 
-    def stream(self, method: Method[Q, R]) -> Method[Q, R]:
-        """Return a method that runs in the pool, responds many times and may wait in between."""
-        return run_in(self._pool, self._bounded(method))
+    def stream(self, method: Method[Q, R], door: Door | None = None) -> Method[Q, R]:
+        """Return a method that runs in the pool, responds many times and may wait in between.
+
+        With a `door` its callers are judged.
+        """
+        return run_in(self._pool if door is None else GuardedStreams(self._pool, door), self._bounded(method))
+
+    def end_unwelcome(self, judge: Callable[[ServerCall], grpc.Status | None]) -> None:
+        """End the open streams for which `judge` returns a status."""
+        self._pool.end_unwelcome(judge)
 
     def _bounded(self, method: Method[Q, R]) -> Method[Q, R]:
         def bounded(request: Q, context: grpc.ServicerContext) -> Iterator[R]:

@@ -25,6 +25,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from shared.domain.errors import InvalidRequest
 from shared.rpc.call_layers import parsed
 from shared.rpc.call_pool import run_in
+from shared.rpc.caller_gate import Door
 from shared.rpc.open_calls import RequestReceiver
 from shared.rpc.side_pool import SidePool
 from shared.rpc.statuses import status_of
@@ -87,11 +88,16 @@ def _response(serving: bool | None) -> HealthCheckResponse:
 NEWER_REFLECTION = "grpc.reflection.v1.ServerReflection"
 
 
-def reflection_handlers(services: Sequence[str], pool: SidePool) -> list[grpc.GenericRpcHandler]:
-    """Return the handlers that reflect `services` (full names) and reflection itself, run in `pool`."""
+def reflection_handlers(
+    services: Sequence[str], pool: SidePool, door: Door | None = None
+) -> list[grpc.GenericRpcHandler]:
+    """Return the handlers that reflect `services` (full names) and reflection itself, run in `pool`.
+
+    With a `door` callers are judged.
+    """
     servicer = reflection.ReflectionServicer([*services, reflection.SERVICE_NAME])
     method = grpc.stream_stream_rpc_method_handler(
-        pool.stream(servicer.ServerReflectionInfo), _parsed, ServerReflectionResponse.SerializeToString
+        pool.stream(servicer.ServerReflectionInfo, door), _parsed, ServerReflectionResponse.SerializeToString
     )
     return [
         grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method})

@@ -103,15 +103,29 @@ class StreamPool(ThreadPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a stream now or when its turn comes. The returned future is shared and says nothing about this stream."""
         _respond, rpc_event, state, *_ = args
-        call = ServerCall(rpc_event, state)
-        newcomer = _Newcomer(call, call.peer, time.monotonic(), partial(fn, *args, **kwargs))
+        self.take(ServerCall(rpc_event, state), partial(fn, *args, **kwargs))
+        return SUBMITTED
+
+    def take(self, call: ServerCall, run: Callable[[], object]) -> None:
+        """Run the stream of a call now or when its turn comes."""
+        newcomer = _Newcomer(call, call.peer, time.monotonic(), run)
         with self._lock:
             stream, refused = self._admit(newcomer)
         if stream is not None:
             self._inner.submit(self._run, stream, newcomer.run)
         if refused is newcomer:
             refuse(newcomer.run)
-        return SUBMITTED
+
+    def end_unwelcome(self, judge: Callable[[ServerCall], grpc.Status | None]) -> None:
+        """End the open streams for which `judge` returns a status."""
+        with self._lock:
+            streams = [stream for stream in self._open if not stream.ended_at]
+        for stream in streams:
+            if (status := judge(stream.call)) is not None:
+                stream.has_yielded, stream.ended_at, stream.ended_by = True, time.monotonic(), status.code
+                if not stream.call.end(status):
+                    # It has ended by itself, and is about to leave its thread.
+                    stream.has_yielded = False
 
     def close(self) -> None:
         """Refuse the streams that wait, and return when all others have ended. Nothing may be submitted afterwards."""

@@ -16,7 +16,7 @@ LAYERS = [
     {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack", "load_generator"},
     {"shared.wiring"},
     {"shared.operations"},
-    {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers"},
+    {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers", "shared.callers"},
     {"shared.runtime"},
     {"shared.domain"},
 ]
@@ -43,11 +43,12 @@ OWNERS = {
     "psycopg_pool": {"shared.postgres"},
     "yoyo": {"shared.postgres"},
     "redis": {"shared.cache"},
-    "urllib3": {"shared.providers"},
+    "urllib3": {"shared.providers", "shared.callers", "shared.runtime.bounded_http"},
     "yaml": {"shared.catalogue"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
-    "cryptography": {"shared.runtime.tls_material"},
+    "cryptography": {"shared.runtime.tls_material", "shared.callers"},
+    "jwt": {"shared.callers"},
 }
 
 # Modules of the standard library that read a clock, draw random numbers, or touch the world outside.

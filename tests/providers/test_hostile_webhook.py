@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from shared.domain.grants import Granted, TryAgain
-from shared.providers.bounded_http import RESPONSE_BYTES_MAX
 from shared.providers.webhook import WebhookProvider
+from shared.runtime.bounded_http import RESPONSE_BYTES_MAX
 from tests.providers.deliveries import DELIVERY
 from tests.support.busy_machine import LATE_S
 from tests.support.services import ManualClock

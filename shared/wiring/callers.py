@@ -1,0 +1,33 @@
+"""The callers that a service accepts, followed while it runs."""
+
+from __future__ import annotations
+
+from shared.callers.callers_file import read_callers
+from shared.callers.live_callers import LiveCallers
+from shared.callers.token_keys import FETCH_TIMEOUT_S, LOOK_S
+from shared.runtime.caller_settings import CallerSettings
+from shared.runtime.file_watch import LOOK_INTERVAL_S, FileWatch
+from shared.runtime.service import Process
+
+
+def open_callers(settings: CallerSettings, process: Process) -> LiveCallers | None:
+    """Load and follow the callers; return None if everybody may call. Raise `StartRefused` with all problems."""
+    if settings.file is None:
+        return None
+    watch = FileWatch("CALLERS", [settings.file], read_callers)
+    callers = LiveCallers(watch.current)
+    watch.on_change(callers.take)
+    telemetry = process.telemetry
+    telemetry.gauge(
+        "callers_file_refused",
+        "1 while the changed file of callers is refused.",
+        lambda: float(watch.refused is not None),
+    )
+    telemetry.gauge(
+        "token_keys_refused", "Issuers of tokens whose keys could not be read.", lambda: float(callers.refused_key_sets)
+    )
+    telemetry.gauge("credentials_remembered", "Credentials that were verified.", lambda: float(callers.remembered))
+    process.lifecycle.on_reload(watch.reload)
+    process.duties.start("follow callers", LOOK_INTERVAL_S, watch.look)
+    process.duties.start("follow keys of tokens", LOOK_S, callers.look_for_keys, pass_s=FETCH_TIMEOUT_S)
+    return callers
