@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 
+from bench.figures import quotient
 from bench.machine import sync_ms
 from bench.services import ServerProcess
 from devstack.ports import LOOPBACK
@@ -41,8 +42,10 @@ def calibrate(directory: Path, empty: ServerProcess) -> Mapping[str, float]:
 
 def changes(before: Mapping[str, float], after: Mapping[str, float]) -> str:
     """Return which work took how much longer or shorter after than before, if that is too much; else nothing."""
-    ratios = {name: after[name] / before[name] for name in before}
+    ratios = {name: quotient(after[name], before[name]) for name in before}
     changed = [
-        f"{name} {ratio:.2f} times as long" for name, ratio in ratios.items() if max(ratio, 1 / ratio) > DIFFERENCE_MAX
+        f"{name} {ratio:.2f} times as long"
+        for name, ratio in ratios.items()
+        if max(ratio, quotient(1, ratio)) > DIFFERENCE_MAX
     ]
     return f"the machine changed, measure again: afterwards {', '.join(changed)}" if changed else ""

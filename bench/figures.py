@@ -9,6 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 
+def quotient(value: float, other: float) -> float:
+    """Return a value divided by another; NaN if that is 0, as in a turn so short that a server got no CPU."""
+    return value / other if other else math.nan
+
+
 class Unit(StrEnum):
     """The unit of a figure."""
 

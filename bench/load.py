@@ -30,8 +30,8 @@ class Ratio(NamedTuple):
 
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """Return the ratio of the first to the second value of each round."""
-    ratios = [first / second for first, second in pairs]
+    """Return the ratio of the first to the second value of each round, without rounds in which that is 0."""
+    ratios = [first / second for first, second in pairs if second] or [math.nan]
     return Ratio(median(ratios), min(ratios), max(ratios))
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from bench.calibration import calibrate
 from bench.database import Databases
 from bench.events import Play
+from bench.figures import quotient
 from bench.load import POSTGRES, SERVER, Run
 from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
@@ -198,7 +199,7 @@ class Workplace:
             repeat=repeat,
             keep_every=[keep_every],
         )
-        run.round_trips = (server.round_trips - before) / len(run.played.codes)
+        run.round_trips = quotient(server.round_trips - before, len(run.played.codes))
         return run
 
     def play_mix(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from bench.figures import Table, Unit, at_most
+from bench.figures import Table, Unit, at_most, quotient
 from bench.load import Run, percentile
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.events import REPORT, report_request
@@ -56,7 +56,11 @@ def measure_boundary(place: Workplace) -> Table:
         first, second = percentile(before, 0.95) / 1e3, percentile(after, 0.95) / 1e3
         note = f"{second:.1f} to {first:.1f} ms; the longest {max(after) / 1e3:.0f} and {max(before) / 1e3:.0f} ms"
         table.add(
-            f"latency of {kind} after the boundary beside before, p95", second / first, Unit.RATIO, at_most(1.5), note
+            f"latency of {kind} after the boundary beside before, p95",
+            quotient(second, first),
+            Unit.RATIO,
+            at_most(1.5),
+            note,
         )
     return table
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from bench.figures import Table, Target, Unit, at_most, number
+from bench.figures import Table, Target, Unit, at_most, number, quotient
 from bench.load import POSTGRES, Run, median, ratio
 from bench.machine import memory_of
 
@@ -32,7 +32,7 @@ def postgres_us(run: Run) -> float:
 
 def calls_per_core(run: Run) -> float:
     """Return the calls per second of the server's CPU time."""
-    return 1e6 / run.cpu_us()
+    return quotient(1e6, run.cpu_us())
 
 
 def add_medians(table: Table, name: str, turns: Turns, measure: Measure, unit: Unit, *labels: str) -> None:
@@ -76,7 +76,7 @@ def add_calls(
             ("CPU per call", cpu_us, None),
         ):
             value, floor = measure(run), measure(run.floor)
-            times = value / floor if floor else math.nan
+            times = quotient(value, floor)
             table.add(f"{what} {name} beside its floor", times, Unit.RATIO, target, f"the floor is {number(floor)}")
     if not math.isnan(run.round_trips):
         table.add(f"round trips per call {name}", run.round_trips)

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from bench.database import connected, statement
-from bench.figures import Table, Unit, at_least
+from bench.figures import Table, Unit, at_least, quotient
 from bench.services import dispatcher, game
 from bench.workplace import Workplace
 from devstack.game.settings import PUBLIC_SECRET
@@ -48,7 +48,7 @@ def measure_delivery(place: Workplace) -> Table:
                 _wait_until_delivered(connection)
                 cpu_us = 1e6 * cpu_seconds(running.running_pid) / grants
             ((delivered, seconds),) = statement("delivered").rows(connection)
-        table.add(f"grants a second, by {provider}", 0.8 * delivered / seconds, target=at_least(800))
+        table.add(f"grants a second, by {provider}", quotient(0.8 * delivered, seconds), target=at_least(800))
         table.add(f"CPU of the dispatcher per grant, by {provider}", cpu_us, Unit.MICROSECONDS, note="with its start")
         table.check(f"grants that the game has not given exactly once, by {provider}", _faults(books, grants))
     return table

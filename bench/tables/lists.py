@@ -11,7 +11,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
 from bench.correctness import is_whole
-from bench.figures import Table, Unit, at_least, at_most
+from bench.figures import Table, Unit, at_least, at_most, quotient
 from bench.load import Run
 from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE, ROOT, ServerProcess
@@ -109,7 +109,7 @@ def measure_list_sizes(place: Workplace) -> Table:
 
 
 def _cpu_per_byte(run: Run) -> float:
-    return run.cpu_us() / run.response_bytes
+    return quotient(run.cpu_us(), run.response_bytes)
 
 
 def _with_long_catalogue(place: Workplace, ground: Ground) -> Ground:

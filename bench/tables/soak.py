@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.correctness import Faults
-from bench.figures import Figure, Table, Unit, at_most
+from bench.figures import Figure, Table, Unit, at_most, quotient
 from bench.game import CAPACITY, Game, Played, game_begun
 from bench.load import POSTGRES, bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
@@ -115,7 +115,7 @@ def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
 
     def add(name: str, unit: str, measured: Callable[[Played], float]) -> None:
         pairs = [(measured(old), measured(new)) for old, new in rounds]
-        ratios = [old / new for old, new in pairs]
+        ratios = [quotient(old, new) for old, new in pairs]
         least, greatest = bounds_of_median(ratios)
         olds, news = (median(values) for values in zip(*pairs, strict=True))
         note = f"{least:.2f} to {greatest:.2f} with 95 % confidence; {olds:.4g} and {news:.4g} {unit} in the middle"
@@ -136,7 +136,9 @@ def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
     def add(name: str, measured: Callable[[Played], float]) -> None:
         first, last = (median([measured(part) for part in quarter]) for quarter in (early, late))
         note = f"from {first:.4g} to {last:.4g}"
-        table.figures.append(Figure(f"{name}, last quarter", last / first, Unit.RATIO, at_most(GROWTH_MAX), note, True))
+        table.figures.append(
+            Figure(f"{name}, last quarter", quotient(last, first), Unit.RATIO, at_most(GROWTH_MAX), note, True)
+        )
 
     for place, name in enumerate(_SERVICES):
         add(f"memory of {name}", lambda part, place=place: part.memory[place])  # type: ignore[misc]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.figures import Figure, Report, Table, Unit, at_least, at_most, number
+from bench.figures import Figure, Report, Table, Unit, at_least, at_most, number, quotient
 from bench.load import bounds_of_median, median, percentile, ratio
 
 SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1)
@@ -83,3 +83,10 @@ def test_a_missed_target_is_shown_and_a_wrong_response_fails_the_report() -> Non
 
 def test_a_ratio_is_the_median_of_the_rounds() -> None:
     assert ratio([(1.0, 2.0), (3.0, 2.0), (2.0, 2.0)]) == (1.0, 0.5, 1.5)
+
+
+def test_a_round_in_which_nothing_was_measured_has_no_ratio() -> None:
+    assert ratio([(1.0, 2.0), (3.0, 0.0), (0.0, 2.0)]) == (0.25, 0.0, 0.5)
+    assert all(math.isnan(value) for value in ratio([(1.0, 0.0)]))
+    assert math.isnan(quotient(1.0, 0.0))
+    assert quotient(1.0, 4.0) == 0.25

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from shared.domain.errors import ChallengeError, DeadlineExceeded
+from shared.postgres import statement_canceller
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.runtime.telemetry import Telemetry
 from tests.support.busy_machine import LATE_S
-from tests.support.databases import connected, soon
+from tests.support.databases import PATIENCE_S, connected, soon
 from tests.support.proxy import proxy_to
 from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
@@ -47,7 +48,9 @@ def sleep(connection: Connection) -> None:
 
 
 @pytest.fixture
-def one(database_url: str) -> Iterator[OneConnection]:
+def one(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OneConnection]:
+    """Yield a pool that cancels statements even if the machine is busy for a moment, instead of closing connections."""
+    monkeypatch.setattr(statement_canceller, "SETTLE_S", PATIENCE_S)
     opened = OneConnection(database_url)
     opened.database.open()
     yield opened
