@@ -64,5 +64,11 @@ def count_queue(database: Database, clock: Clock, telemetry: RewardTelemetry) ->
     now = clock()
     since = now - int(COUNT_INTERVAL_S * SECOND / 2)
     deadline = time.monotonic() + COUNT_TIMEOUT_S
-    database.transact(lambda connection: queue_marks.make_marks(connection, EXACT, now, since), deadline)
-    telemetry.export_queues(database.autocommit(queue_marks.depths, deadline), now)
+    try:
+        database.transact(lambda connection: queue_marks.make_marks(connection, EXACT, now, since), deadline)
+        depths = database.autocommit(queue_marks.depths, deadline)
+    except Exception:
+        # The last lengths would look as if nothing were wrong.
+        telemetry.export_unknown_queues()
+        raise
+    telemetry.export_queues(depths, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from shared.domain.claims import ClaimState
@@ -42,7 +43,9 @@ class RewardTelemetry:
             "reward_breaker_open", "1 while a provider is not called because it keeps failing.", labels=("provider",)
         )
         self._depth = telemetry.labelled_gauge(
-            "reward_queue_depth", "Grants waiting in the queue, as last counted.", labels=("provider",)
+            "reward_queue_depth",
+            "Grants waiting in the queue, as last counted; not a number if that failed.",
+            labels=("provider",),
         )
         self._oldest = telemetry.labelled_gauge(
             "reward_oldest_due_seconds", "Time for which the oldest waiting grant has been due.", labels=("provider",)
@@ -58,6 +61,12 @@ class RewardTelemetry:
             depth = waiting.get(provider)
             self._depth.labels(provider).set(depth.grants if depth else 0)
             self._oldest.labels(provider).set(max(0, now - depth.oldest_due_time) / SECOND if depth else 0)
+
+    def export_unknown_queues(self) -> None:
+        """Export that the lengths of the queues are not known."""
+        for provider in self._exported:
+            self._depth.labels(provider).set(math.nan)
+            self._oldest.labels(provider).set(math.nan)
 
     def of_provider(self, name: str) -> ProviderTelemetry:
         """Return the metrics of one provider."""

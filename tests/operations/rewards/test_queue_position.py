@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.instant import SECOND
 from shared.operations.rewards.queue_position import (
     COUNT_INTERVAL_S,
@@ -127,6 +129,30 @@ def test_the_queue_is_counted_once_per_interval_by_any_number_of_processes(
     assert depth(count(database, clock)) == 5
     clock.now += INTERVAL
     assert depth(count(database, clock)) == 9
+
+
+def test_the_length_is_unknown_while_the_queue_cannot_be_counted(
+    database: Database, database_url: str, queue_up: Callable[..., list[UUID]]
+) -> None:
+    clock, telemetry = ManualClock(), Telemetry()
+    metrics = RewardTelemetry(telemetry)
+    labels = {"provider": PROVIDER}
+
+    def exported() -> list[float | None]:
+        names = ("reward_queue_depth", "reward_oldest_due_seconds")
+        return [telemetry.registry.get_sample_value(name, labels) for name in names]
+
+    queue_up(5)
+    count_queue(database, clock, metrics)
+    assert depth(telemetry) == 5
+    with connected(database_url) as connection:
+        connection.execute("ALTER TABLE reward_queue_mark RENAME TO away")
+        with pytest.raises(DatabaseUnavailable):
+            count_queue(database, clock, metrics)
+        assert all(value is not None and math.isnan(value) for value in exported())
+        connection.execute("ALTER TABLE away RENAME TO reward_queue_mark")
+    count_queue(database, clock, metrics)
+    assert depth(telemetry) == 5
 
 
 def depth(telemetry: Telemetry) -> int:
