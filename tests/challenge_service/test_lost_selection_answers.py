@@ -1,4 +1,4 @@
-"""Lost answers of selections, draws and rerolls: a retry returns them, and nothing is done twice."""
+"""Lost responses to selections, draws and rerolls: a retry returns them, and nothing is done twice."""
 
 from __future__ import annotations
 
