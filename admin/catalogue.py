@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from admin.opening import deadline
+from admin.opening import deadline, secret
 from admin.terminal import count_text, say, say_error
 from shared.catalogue.compatibility import changes, incompatibilities
 from shared.catalogue.loader import load, warnings_about
@@ -79,7 +78,7 @@ def _load(path: Path) -> tuple[Catalogue | None, list[Problem]]:
 
 def _compared_with_record(catalogue: Catalogue) -> tuple[Sequence[Problem], Sequence[Problem]]:
     """Return why the catalogue may not run on the database, or why that cannot be known; and warnings."""
-    url = os.environ.get("DATABASE_URL")
+    url = secret("DATABASE_URL")
     if not url:
         return [Problem("", "is not set", "DATABASE_URL")], []
     try:

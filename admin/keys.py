@@ -29,7 +29,7 @@ def _name(_context: click.Context, _option: click.Parameter, text: str) -> str:
 
 
 @keys.command()
-@click.argument("name", callback=_name)
+@click.argument("name", callback=_name, help="Name of the caller, for people.")
 @click.option(
     "--role",
     "roles",

@@ -28,6 +28,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.sqlstates import missing_right
 from shared.runtime.address_checks import check_database, check_redis
+from shared.runtime.secret_files import secret_text
 
 _T = TypeVar("_T")
 
@@ -40,9 +41,20 @@ def deadline() -> float:
     return time.monotonic() + DEADLINE_S
 
 
+_SECRETS = frozenset({"DATABASE_URL", "REDIS_URL"})
+
+
+def secret(name: str) -> str:
+    """Return a secret from the environment or the file that it names; empty without either. May end the command."""
+    try:
+        return secret_text(name, os.environ)
+    except ValueError as problem:
+        stop(f"{name} {problem}", status=2)
+
+
 def setting(name: str) -> str:
     """Return an environment variable that the command needs, or end the command."""
-    value = os.environ.get(name)
+    value = secret(name) if name in _SECRETS else os.environ.get(name)
     if not value:
         stop(f"{name} is not set", status=2)
     return value
@@ -104,7 +116,7 @@ def open_cache() -> Iterator[Cache]:
 @contextmanager
 def open_cache_if_set() -> Iterator[Cache | None]:
     """Yield the Redis at REDIS_URL, which need not reply, or None if the variable is not set."""
-    url = os.environ.get("REDIS_URL")
+    url = secret("REDIS_URL")
     if not url:
         yield None
         return

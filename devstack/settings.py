@@ -74,6 +74,8 @@ class DevstackSettings:
             "CATALOGUE": str(self.catalogue),
             "BIND_ADDRESS": self.bind_address,
             "DEVELOPMENT_CLOCK": str(self.callers_set_time).lower(),
+            # The stack and its printed commands speak plaintext.
+            **dict.fromkeys(("TLS_CERTIFICATE", "TLS_PRIVATE_KEY", "TLS_CLIENT_CA"), ""),
             "REWARD_ITEM_PROVIDER": self.item_provider,
             "REWARD_WALLET_PROVIDER": self.wallet_provider,
             **{endpoint.setting: str(endpoint.port) for endpoint in self.endpoints()},

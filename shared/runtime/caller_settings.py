@@ -19,6 +19,11 @@ class CallerSettings:
     reflection: bool | None = setting(
         "REFLECTION", help="Whether callers may read the contract by reflection. Not set: only without `CALLERS`."
     )
+    allow_anonymous: bool = setting(
+        "ALLOW_ANONYMOUS",
+        default=False,
+        help="Whether the gRPC port may be open beyond the loopback interface without `CALLERS` and mutual TLS.",
+    )
 
     @property
     def reflects(self) -> bool:

@@ -28,6 +28,7 @@ from shared.runtime.metrics_page import WorkerMetrics, metrics_page
 from shared.runtime.parent_link import ParentLink
 from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
+from shared.runtime.safe_start import require_protection
 from shared.runtime.secret import Hider
 from shared.runtime.settings import load, variable_name
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings, connections_of
@@ -113,6 +114,7 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
             connections.require_allowed()
         require_loopback(settings)
         require_complete(settings)
+        require_protection(settings)
         if arguments.show_settings:
             sys.stdout.write(text_table(service.settings, settings))
             if connections is not None:

@@ -24,6 +24,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from shared.runtime.secret import Secret
+from shared.runtime.secret_files import secret_text
 from shared.runtime.start_refused import SettingsInvalid
 
 S = TypeVar("S")
@@ -98,7 +99,7 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
     problems: list[str] = []
     for variable in variables(cls):
         try:
-            values[variable.path] = _value(variable, environ.get(variable.name, "").strip())
+            values[variable.path] = _value(variable, _text(variable, environ))
         except ValueError as error:
             problems.append(f"{variable.name} {error}")
     if problems:
@@ -154,6 +155,13 @@ def _build(cls: type[S], values: Mapping[str, object], path: str) -> S:
         else:
             arguments[field.name] = values[here]
     return cls(**arguments)
+
+
+def _text(variable: Variable, environ: Mapping[str, str]) -> str:
+    """Return the text of a variable. A secret may stand in a file instead. Raise ValueError if it cannot be read."""
+    if issubclass(variable.kind, Secret):
+        return secret_text(variable.name, environ)
+    return environ.get(variable.name, "").strip()
 
 
 def _value(variable: Variable, text: str) -> object:

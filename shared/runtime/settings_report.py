@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from shared.runtime.secret import Secret
+from shared.runtime.secret_files import SUFFIX
 from shared.runtime.settings import Variable, variables
 
 
@@ -109,6 +111,7 @@ class UnknownVariable:
 def unknown_variables(cls: type, environ: Mapping[str, str]) -> Iterator[UnknownVariable]:
     """Yield the variables that have a prefix of this process's settings and are none of them."""
     known = [variable.name for variable in variables(cls)]
+    known += [variable.name + SUFFIX for variable in variables(cls) if issubclass(variable.kind, Secret)]
     prefixes = tuple(prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in known))
     for name in sorted(environ):
         if name.startswith(prefixes) and name not in known and not _SERVICE_LINK.fullmatch(name):

@@ -30,6 +30,11 @@ class TlsSettings:
         "TLS_CLIENT_CA",
         help="PEM file with authorities. Set: every caller must show a certificate by one of them (mutual TLS).",
     )
+    allow_plaintext: bool = setting(
+        "ALLOW_PLAINTEXT",
+        default=False,
+        help="Whether the gRPC port may be open beyond the loopback interface without TLS.",
+    )
 
     @property
     def is_on(self) -> bool:
