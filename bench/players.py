@@ -141,17 +141,19 @@ MISSED_EVERY_DAYS = 10
 _VETERANS_AT_ONCE = 20
 
 
-def store_veterans(url: str, catalogue: Catalogue, players: Sequence[str], now: Instant) -> None:
-    """Store new players who have completed every goal of the catalogue, each at another time."""
+def store_veterans(url: str, catalogue: Catalogue, players: Sequence[str], now: Instant, every: int = 1) -> None:
+    """Store new players who have completed every goal of the catalogue, or one in `every` goals, each at another time."""
     with connected(url) as connection:
         connection.execute("SET statement_timeout = 0")
         for start in range(0, len(players), _VETERANS_AT_ONCE):
             some = players[start : start + _VETERANS_AT_ONCE]
-            run_transaction(connection, partial(_store, catalogue=catalogue, players=some, now=now - start))
+            run_transaction(
+                connection, partial(_store, catalogue=catalogue, players=some, now=now - start, every=every)
+            )
         connection.execute("VACUUM (ANALYZE)")
 
 
-def _store(connection: Connection, catalogue: Catalogue, players: Sequence[str], now: Instant) -> None:
+def _store(connection: Connection, catalogue: Catalogue, players: Sequence[str], now: Instant, every: int) -> None:
     began = now - YEAR_DAYS * DAY
     logins = [
         Event("", player, began + day * DAY, LOGIN)
@@ -165,7 +167,7 @@ def _store(connection: Connection, catalogue: Catalogue, players: Sequence[str],
         Event("", player, now - DAY, stat, delta=highest, value=highest) for player in players for stat in sorted(stats)
     ]
     tallies.merge(connection, fold([*logins, *others], catalogue.day_counted))
-    goals = list(catalogue.goals.values())
+    goals = list(catalogue.goals.values())[::every]
     records = {
         CompletionKey(player, goal.id, LIFETIME_START, 1): _record(
             goal, began + number + YEAR_DAYS * DAY * place // len(goals)

@@ -86,14 +86,21 @@ def measure_list_sizes(place: Workplace) -> Table:
         players = ground.play.players
         new = [f"new {player}" for player in players]
         veterans = [f"veteran {player}" for player in player_ids(VETERANS)]
+        halfway = [f"halfway {player}" for player in player_ids(VETERANS)]
         store_veterans(ground.url, ground.catalogue, veterans, system_clock())
+        store_veterans(ground.url, ground.catalogue, halfway, system_clock(), every=2)
         completed = place.in_turns("lists of veterans", listing(place, service, veterans), listing(place, service, new))
+        half = place.in_turns("lists halfway", listing(place, service, halfway), listing(place, service, new))
+        with place.running(services.empty_handler(completed[0][1].response_bytes)) as empty:
+            first = place.in_turns("lists of new players", listing(place, service, new), listing(place, empty, new))
         longer = place.in_turns(
             "lists of a long catalogue", listing(place, long_service, players), listing(place, service, players)
         )
     goals = len(ground.catalogue.goals)
     add_medians(table, "CPU per list", completed, cpu_us, Unit.MICROSECONDS, f"{goals} completed goals", "a new player")
-    add_ratio(table, "CPU beside a new player", completed, cpu_us, at_most(4.0))
+    add_ratio(table, "CPU beside a new player", completed, cpu_us, at_most(2.5))
+    add_ratio(table, "CPU beside a new player, half of the goals completed", half, cpu_us, at_most(2.0))
+    add_ratio(table, "CPU of a new player beside the empty handler", first, cpu_us, at_most(1.7))
     add_medians(
         table,
         "CPU per list",

@@ -11,10 +11,10 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal
-from shared.domain.progress import Completion, PlayerView, is_active
-from shared.rpc.goal_encoding import UNTOUCHED, CompletedGoalPrefix, GoalEncoder, claimed_field
+from shared.domain.progress import PlayerView, is_active
+from shared.rpc.goal_encoding import CLAIM_TIME, UNTOUCHED, CompletedGoalPrefix, GoalEncoder
 from shared.rpc.pool_encoding import SpliceablePool
-from shared.rpc.wire import Pieces, nested_tag, timestamp_field
+from shared.rpc.wire import TIMESTAMP_REST_LENGTH, Pieces, nested_tag
 
 _GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
 
@@ -24,8 +24,10 @@ class Touched(NamedTuple):
 
     positions: Sequence[int]
     """Positions in the catalogue's order."""
-    completions: Mapping[int, Completion]
-    """The completion at every position if it alone determines the goal; otherwise a completion without times."""
+    complete_times: Sequence[bytes | None]
+    """By place in `positions`: the `timestamp_rests` of the completion if it alone determines the goal; else None."""
+    claim_times: Sequence[bytes | None]
+    """The same of the claim; None if there is none."""
 
 
 class Edition:
@@ -94,7 +96,7 @@ class Spliceable:
 
     def spliced(self, view: PlayerView, touched: Touched, active_only: bool) -> Pieces:
         """Return the message for a player, with `active_only` without inactive goals."""
-        positions, completions = touched
+        positions, complete_times, claim_times = touched
         template, encode = (
             (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.field)
         )
@@ -106,32 +108,37 @@ class Spliceable:
         length = len(whole)
         pieces: list[bytes | memoryview] = []
         copied = 0
-        for position in positions[begin:end]:
-            goal, begins, ends, unclaimed, claimed = places[position - first]
-            complete_time, claim_time = completions[position]
-            if complete_time is None:
-                field = encode(goal, view)
-            elif claim_time is None:
-                field = timestamp_field(unclaimed, complete_time)
-            else:
-                field = claimed_field(claimed, complete_time, claim_time)
+        for index in range(begin, end):
+            goal, begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth = places[positions[index] - first]
             if copied < begins:
                 pieces.append(whole[copied:begins])
-            pieces.append(field)
-            length += len(field) - (ends - begins)
             copied = ends
+            complete_time, claim_time = complete_times[index], claim_times[index]
+            if complete_time is None:
+                field = encode(goal, view)
+                pieces.append(field)
+                length += len(field) - (ends - begins)
+            elif claim_time is None:
+                pieces += unclaimed, complete_time
+                length += unclaimed_growth
+            else:
+                pieces += claimed, complete_time, CLAIM_TIME, claim_time
+                length += claimed_growth
         pieces.append(whole[copied:])
         return Pieces(length, pieces)
 
 
 class _Place(NamedTuple):
-    """The byte range of a goal in a template, and its prefixes once completed (see `CompletedGoalPrefix`)."""
+    """The byte range of a goal in a template, and its encoding once completed (see `CompletedGoalPrefix`)."""
 
     goal: Goal
     begins: int
     ends: int
     unclaimed: bytes
+    unclaimed_growth: int
+    """The bytes by which the goal with its times is longer than the range."""
     claimed: bytes
+    claimed_growth: int
 
 
 class _Template:
@@ -144,4 +151,15 @@ class _Template:
         self.whole = memoryview(head + b"".join(fields))
         self.untouched = Pieces(len(self.whole), [self.whole])
         bounds = list(accumulate(map(len, fields), initial=len(head)))
-        self.places = list(map(_Place, goals, bounds, bounds[1:], *zip(*completed, strict=True)))
+        self.places = [
+            _Place(
+                goal,
+                begins,
+                ends,
+                unclaimed,
+                len(unclaimed) + TIMESTAMP_REST_LENGTH - (ends - begins),
+                claimed,
+                len(claimed) + len(CLAIM_TIME) + 2 * TIMESTAMP_REST_LENGTH - (ends - begins),
+            )
+            for goal, begins, ends, (unclaimed, claimed) in zip(goals, bounds, bounds[1:], completed, strict=False)
+        ]

@@ -24,7 +24,7 @@ from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
 from shared.rpc.instants import EncodedPeriods
 from shared.rpc.pool_encoding import SpliceablePool
-from shared.rpc.wire import Pieces, nested_tag
+from shared.rpc.wire import Pieces, nested_tag, timestamp_rests
 
 _INITIALIZED_GOALS = nested_tag(challenge_service_pb2.InitializePlayerResponse.DESCRIPTOR, "goals")
 _SET_GOAL = nested_tag(challenge_service_pb2.SetGoalActiveResponse.DESCRIPTOR, "goal")
@@ -127,7 +127,9 @@ class ShownGoals:
             found.update(dict.fromkeys(self._dependents[required], _RECOMPUTE))
         for dependent in found.keys() & self._dependent:
             found[dependent] = _RECOMPUTE
-        return Touched(sorted(found), found)
+        positions = sorted(found)
+        complete_times, claim_times = zip(*map(found.__getitem__, positions), strict=True) if found else ((), ())
+        return Touched(positions, timestamp_rests(complete_times), timestamp_rests(claim_times))
 
     def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:
         return map(self._positions.get, goal_ids, repeat(_NO_POSITION))

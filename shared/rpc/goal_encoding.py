@@ -9,7 +9,6 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source, written_code
-from shared.domain.instant import Instant
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
@@ -33,7 +32,7 @@ _STATE = number_tag(_GOAL, "state")
 _PROGRESS = number_tag(_GOAL, "progress")
 _ASSIGN_TIME = timestamp_tag(_GOAL, "assign_time")
 _COMPLETE_TIME = timestamp_tag(_GOAL, "complete_time")
-_CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
+CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
 _OCCURRENCE = number_field(number_tag(_GOAL, "occurrence"), 1)
 
 _STATUS_FIELDS = {
@@ -108,14 +107,9 @@ class CompletedGoalPrefix(NamedTuple):
     """The encoding, up to the completion time, of a goal with only a completion stored: the same for all players."""
 
     unclaimed: bytes
-    """The beginning of a `timestamp_field`."""
+    """The encoding up to the completion time, which `timestamp_rests` completes."""
     claimed: bytes
-    """The beginning of a `claimed_field`."""
-
-
-def claimed_field(beginning: bytes, complete_time: Instant, claim_time: Instant) -> bytes:
-    """Encode a goal that was completed and claimed; `beginning` comes from a `CompletedGoalPrefix`."""
-    return timestamp_field(timestamp_field(beginning, complete_time) + _CLAIM_TIME, claim_time)
+    """The same of a claimed goal: the completion time is followed by `CLAIM_TIME` and the rest of the claim time."""
 
 
 class GoalEncoder:
@@ -142,7 +136,7 @@ class GoalEncoder:
             self.field(goal, UNTOUCHED._replace(completions={goal.id: Completion(0, claim_time)}))
             for claim_time in (None, 0)
         )
-        claim_length = len(_CLAIM_TIME) + TIMESTAMP_REST_LENGTH
+        claim_length = len(CLAIM_TIME) + TIMESTAMP_REST_LENGTH
         return CompletedGoalPrefix(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
 
     def _field(self, goal_id: str, status: GoalStatus) -> bytes:
@@ -155,7 +149,7 @@ class GoalEncoder:
                 number_field(_PROGRESS, progress),
                 timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
                 timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
-                timestamp_field(_CLAIM_TIME, claim_time) if claim_time is not None else b"",
+                timestamp_field(CLAIM_TIME, claim_time) if claim_time is not None else b"",
             )
         )
         return self._tag + varint(len(message)) + message

@@ -17,7 +17,16 @@ from shared.domain.progress import GoalStatus, PlayerView, goal_status
 from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
 from shared.rpc.goal_encoding import CLAIM_MODES, COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
-from shared.rpc.wire import Pieces, nested_pieces, nested_tag, number_field, number_tag, timestamp_field, timestamp_tag
+from shared.rpc.wire import (
+    Pieces,
+    nested_pieces,
+    nested_tag,
+    number_field,
+    number_tag,
+    timestamp_field,
+    timestamp_rests,
+    timestamp_tag,
+)
 from tests.support.strategies import catalogues_with_players, texts, views
 
 GOAL = challenge_pb2.Goal.DESCRIPTOR
@@ -174,6 +183,12 @@ def test_instants_are_encoded_like_protobuf(instant: Instant) -> None:
     encoded = timestamp_field(timestamp_tag(GOAL, "claim_time"), instant)
     assert challenge_pb2.Goal.FromString(encoded) == challenge_pb2.Goal(claim_time=time_message(instant))
     assert len(encoded) == len(timestamp_field(timestamp_tag(GOAL, "claim_time"), 0))
+
+
+@given(st.lists(st.none() | instants, max_size=300))
+def test_many_instants_are_encoded_like_each_alone(many: list[Instant | None]) -> None:
+    alone = [None if instant is None else timestamp_field(b"", instant) for instant in many]
+    assert list(timestamp_rests(many)) == alone
 
 
 @given(st.lists(texts))
