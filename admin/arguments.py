@@ -104,7 +104,7 @@ operator = click.option(
     show_default="your user name",
     type=audit_text(ID_LENGTH_MAX),
     metavar="NAME",
-    help="Who acts, for the audit.",
+    help="Name of who acts, for the audit.",
 )
 
 

@@ -42,7 +42,7 @@ def boards() -> None:
 def list_rankings(finals: int) -> None:
     """List the rankings of all leaderboards: where they are read from, and how fresh they are."""
     catalogue = load_catalogue()
-    names = ("leaderboard", "over", "period", "until", "players", "in Redis", "answered from", "as of")
+    names = ("leaderboard", "over", "period", "until", "players", "in Redis", "read from", "as of")
     with open_database("boards") as database, open_cache_if_set() as cache:
         rankings = read(database, lambda connection: overview.rankings(connection, finals))
         usable = cache is not None and cache.probe() is None
@@ -51,7 +51,7 @@ def list_rankings(finals: int) -> None:
         if usable:
             print_waiting_changes(database)
         else:
-            say_error("Redis is not set or does not answer")
+            say_error("Redis is not set or does not respond")
 
 
 def _row(
@@ -116,7 +116,7 @@ def show(board: str, period: Instant | None, top: int) -> None:
     "--period",
     type=instant,
     metavar="INSTANT",
-    help="Of BOARD only the period that contains INSTANT, instead of all that may still change.",
+    help="Build only the period of BOARD that contains INSTANT, instead of all that may still change.",
 )
 def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
     """Build rankings in Redis from the database. Those in use serve reads until the new ones replace them."""

@@ -60,7 +60,7 @@ class LeaderboardAccess:
             return "Redis has forgotten what was built, or was too slow; try again"
         except CacheUnavailable as error:
             cause = type(error.__cause__ or error).__name__
-            return f"Redis does not answer ({cause}); services build it when it is back"
+            return f"Redis does not respond ({cause}); services build it when it is back"
         return None
 
     def build_all(self, rankings: Iterable[RankingKey]) -> bool:

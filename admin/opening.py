@@ -126,7 +126,7 @@ def open_cache_if_set() -> Iterator[Cache | None]:
     try:
         yield cache
     except CacheUnavailable as error:
-        stop(f"Redis does not answer: {type(error.__cause__ or error).__name__}")
+        stop(f"Redis does not respond: {type(error.__cause__ or error).__name__}")
     except CacheRefused as error:
         stop(f"Redis refuses: {error}")
     finally:

@@ -87,7 +87,7 @@ def steps(*, dry: bool) -> Iterator[Steps]:
 
 
 def _text(failure: Exception) -> str:
-    return "Redis does not answer" if isinstance(failure, CacheUnavailable) else str(failure)
+    return "Redis does not respond" if isinstance(failure, CacheUnavailable) else str(failure)
 
 
 _INDEX_COMMANDS = {

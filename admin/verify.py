@@ -21,7 +21,7 @@ SAMPLE_MAX = 100_000
 
 
 @click.command(
-    epilog="Exit status: 0 no score in Redis differs (the database answers for those it lacks), 1 some do, even "
+    epilog="Exit status: 0 no score in Redis differs (the database is read for those it lacks), 1 some do, even "
     "after --repair."
 )
 @count_option("--sample", 1, SAMPLE_MAX, None, f"Compare N players of each ranking (default: {SAMPLE_DEFAULT}).")

@@ -157,7 +157,7 @@ def settings() -> str:
     )
 
 
-ANSWER_S = 5.0
+RESPONSE_S = 5.0
 
 
 def counted(port: int, name: str, **labels: str) -> float:
@@ -166,7 +166,7 @@ def counted(port: int, name: str, **labels: str) -> float:
     Raise `OSError` if the port does not respond.
     """
     url = f"http://{LOOPBACK}:{port}/metrics"
-    with urllib.request.urlopen(url, timeout=ANSWER_S) as response:
+    with urllib.request.urlopen(url, timeout=RESPONSE_S) as response:
         text = response.read().decode()
     return sum(
         sample.value

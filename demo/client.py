@@ -142,7 +142,7 @@ def connected(target: str, service: str, setting: str) -> Iterator[grpc.Channel]
             response = check(HealthCheckRequest(service=service), timeout=CALL_TIMEOUT_S)
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                message = f"nothing answers at {target}: start the services with `make run`, or set {setting}"
+                message = f"nothing responds at {target}: start the services with `make run`, or set {setting}"
             else:
                 message = f"the server at {target} does not serve {service}: set {setting}"
             raise DemoFailed(message) from error

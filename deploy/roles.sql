@@ -30,7 +30,7 @@ BEGIN
 END
 $$;
 
--- What other roles have made in this database until now becomes the owner's.
+-- Objects that other roles have made in this database until now become the owner's.
 DO $$
 DECLARE
     statement text;
@@ -53,7 +53,7 @@ BEGIN
 END
 $$;
 
--- What is there, and what migrations will make.
+-- Rights on the objects that exist, and on those that migrations will make.
 DO $$
 DECLARE
     rights text;

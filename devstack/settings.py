@@ -35,11 +35,11 @@ class DevstackSettings:
     bind_address: str = setting("BIND_ADDRESS", default="127.0.0.1", help="Address that all ports are opened on.")
     development_clock: bool | None = setting(
         "DEVELOPMENT_CLOCK",
-        help="Whether calls may carry their instant. Not set: if BIND_ADDRESS is a loopback address.",
+        help="Let calls carry their instant. Not set: if BIND_ADDRESS is a loopback address.",
     )
-    grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="How long a service may drain.")
-    item_provider: str = setting("REWARD_ITEM_PROVIDER", default="log", help="Who delivers items.")
-    wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="Who delivers currency.")
+    grace_s: float = setting("GRACE_S", default=5.0, unit="seconds", minimum=0, help="Time for a service to drain.")
+    item_provider: str = setting("REWARD_ITEM_PROVIDER", default="log", help="The provider of items.")
+    wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="The provider of currency.")
     grpc_target: str | None = setting("REWARD_GRPC_TARGET", help="The provider `grpc`. Not set: the stack's game.")
     webhook_url: str | None = setting("REWARD_WEBHOOK_URL", help="The provider `webhook`. Not set: the stack's game.")
     game: GameSettings

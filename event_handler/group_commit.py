@@ -4,7 +4,7 @@ The buffer between callers and writer is bounded. Events that do not fit are ref
 would rather be held up than refused.
 
 A batch belongs to one catalogue, the version that accepted its events, even if a newer one has replaced it since: one
-version judges a call from its acceptance to its answer.
+version judges a call from its acceptance to its response.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REMAINING_MIN_S = 0.002
 
 _NOT_COMMITTED = "the events could not be committed"
 
-Answer: TypeAlias = Sequence[Outcome] | ChallengeError
+Reply: TypeAlias = Sequence[Outcome] | ChallengeError
 """The result for one caller: an outcome for each of its events, or the error that its call ends in."""
 
 
@@ -49,21 +49,21 @@ Returns one outcome per event, in order; None where it is unknown."""
 class Submission:
     """Events that wait for their commit, and the thread that waits with them."""
 
-    __slots__ = ("_answer", "_done", "accepted_by", "deadline", "events")
+    __slots__ = ("_done", "_reply", "accepted_by", "deadline", "events")
 
     def __init__(self, accepted_by: Catalogue, events: Sequence[Event], deadline: float) -> None:
         """`accepted_by` is the catalogue that has accepted the events; `deadline` is in monotonic seconds."""
         self.accepted_by = accepted_by
         self.events = events
         self.deadline = deadline
-        self._answer: Sequence[Outcome] | ChallengeError = ()
+        self._reply: Sequence[Outcome] | ChallengeError = ()
         # A bare lock is the cheapest thing that one thread can wait on and another can release.
         self._done = threading.Lock()
         self._done.acquire()
 
-    def answer(self, answer: Sequence[Outcome] | ChallengeError) -> None:
+    def reply(self, reply: Sequence[Outcome] | ChallengeError) -> None:
         """Wake the caller: the events are committed with these outcomes, or an error says why that is not known."""
-        self._answer = answer
+        self._reply = reply
         self._done.release()
 
     def wait(self) -> Sequence[Outcome]:
@@ -73,14 +73,14 @@ class Submission:
         """
         if not self._done.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
             raise DeadlineExceeded("the events were not committed in time; the outcome is unknown")
-        answer = self._answer
-        if isinstance(answer, ChallengeError):
+        reply = self._reply
+        if isinstance(reply, ChallengeError):
             # Each caller raises a copy: all callers of a batch share the error, and a traceback grows.
-            raise copy(answer) from answer
-        return answer
+            raise copy(reply) from reply
+        return reply
 
 
-class GroupCommit(BatchingWriter[Submission, list[Answer]]):
+class GroupCommit(BatchingWriter[Submission, list[Reply]]):
     """The buffer of the event handler and the thread that commits it."""
 
     def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
@@ -110,23 +110,23 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
             raise ShuttingDown if self._closing else Overloaded("the event buffer is full")
         return submission
 
-    def _write(self, batch: list[Submission]) -> list[Answer]:
+    def _write(self, batch: list[Submission]) -> list[Reply]:
         """Commit the events whose callers still wait."""
         now = time.monotonic()
         awaited = [submission for submission in batch if submission.deadline > now]
-        answers = iter(self._commit(awaited, now) if awaited else ())
+        replies = iter(self._commit(awaited, now) if awaited else ())
         return [
-            next(answers) if submission.deadline > now else DeadlineExceeded("the events were not committed in time")
+            next(replies) if submission.deadline > now else DeadlineExceeded("the events were not committed in time")
             for submission in batch
         ]
 
-    def _written(self, batch: list[Submission], result: list[Answer]) -> None:
-        """Wake the callers of a batch with their answers, one per submission."""
-        for submission, answer in zip(batch, result, strict=True):
-            submission.answer(answer)
+    def _written(self, batch: list[Submission], result: list[Reply]) -> None:
+        """Wake the callers of a batch with their replies, one per submission."""
+        for submission, reply in zip(batch, result, strict=True):
+            submission.reply(reply)
 
-    def _commit(self, batch: Sequence[Submission], now: float) -> list[Answer]:
-        """Flush a batch, and return one answer per submission."""
+    def _commit(self, batch: Sequence[Submission], now: float) -> list[Reply]:
+        """Flush a batch, and return one reply per submission."""
         events = [event for submission in batch for event in submission.events]
         latest = max(submission.deadline for submission in batch)
         deadline = min(max(latest, now + FLUSH_DEADLINE_MIN_S), now + FLUSH_DEADLINE_MAX_S)
@@ -138,16 +138,16 @@ class GroupCommit(BatchingWriter[Submission, list[Answer]]):
             # The writer survives: these callers hear that the outcome is unknown, and the next batch gets its turn.
             log.exception("unhandled exception in a flush", extra={"events": len(events)})
             return [DatabaseUnavailable(_NOT_COMMITTED)] * len(batch)
-        return _answers(batch, outcomes)
+        return _replies(batch, outcomes)
 
 
-def _answers(batch: Sequence[Submission], outcomes: Sequence[Outcome | None]) -> list[Answer]:
+def _replies(batch: Sequence[Submission], outcomes: Sequence[Outcome | None]) -> list[Reply]:
     """Return each submission's part of the outcomes, or an error if any of its outcomes is unknown."""
-    answers: list[Answer] = []
+    replies: list[Reply] = []
     start = 0
     for submission in batch:
         end = start + len(submission.events)
         known = [outcome for outcome in outcomes[start:end] if outcome is not None]
-        answers.append(known if len(known) == end - start else DatabaseUnavailable(_NOT_COMMITTED))
+        replies.append(known if len(known) == end - start else DatabaseUnavailable(_NOT_COMMITTED))
         start = end
-    return answers
+    return replies

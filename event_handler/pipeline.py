@@ -1,7 +1,7 @@
-"""A stream's batches on their way: taken in one after the other, several under way at once, answered in order.
+"""A stream's batches on their way: taken in one after the other, several under way at once, with responses in order.
 
-A stream reads a batch, submits it and goes on to the next without waiting for the commit; answers follow in order. At
-most `BATCHES_IN_FLIGHT_MAX` batches are unanswered: then nothing more is read, and gRPC's flow control holds the
+A stream reads a batch, submits it and goes on to the next without waiting for the commit; responses follow in order. At
+most `BATCHES_IN_FLIGHT_MAX` batches have no response yet: then nothing more is read, and gRPC's flow control holds the
 sender back.
 """
 
@@ -20,10 +20,10 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 BATCHES_IN_FLIGHT_MAX = 8
-"""Enough to keep the writer busy while an answer travels; with 1,000 events each it bounds what a stream can hold."""
+"""Enough to keep the writer busy while a response travels; with 1,000 events each it bounds what a stream can hold."""
 
-Answer = Callable[[], B]
-"""Waits for a batch, and answers it."""
+PendingResponse = Callable[[], B]
+"""Wait for a batch, and return its response."""
 
 
 class _End:
@@ -34,17 +34,17 @@ class _End:
 
 
 class Pipeline(Generic[A, B]):
-    """One stream, between its batches and their answers.
+    """One stream, between its batches and their responses.
 
     It leaves no circle of references, such as an error whose traceback leads back to it: until the next garbage
     collection gRPC's part of the stream would live on, and count against the streams that its connection may open.
     """
 
-    def __init__(self, take_in: Callable[[A], Answer[B]]) -> None:
+    def __init__(self, take_in: Callable[[A], PendingResponse[B]]) -> None:
         """`take_in` submits a batch and returns a function that waits for its response. An error ends the stream."""
         self._take_in = take_in
         self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
-        self._answers: SimpleQueue[Answer[B] | _End] = SimpleQueue()
+        self._pending: SimpleQueue[PendingResponse[B] | _End] = SimpleQueue()
         self._lock = threading.Lock()
         self._taking_in = False
         self._stopped = False
@@ -56,11 +56,11 @@ class Pipeline(Generic[A, B]):
         read = partial(copy_context().run, self._read, batches)
         threading.Thread(target=read, name="stream reader", daemon=True).start()
         try:
-            while not isinstance(answer := self._answers.get(), _End):
-                yield answer()
+            while not isinstance(pending := self._pending.get(), _End):
+                yield pending()
                 self._room.release()
-            error = answer.error
-            del answer
+            error = pending.error
+            del pending
             if error is not None:
                 try:
                     raise error
@@ -70,17 +70,17 @@ class Pipeline(Generic[A, B]):
             with self._lock:
                 self._stopped = self._over = True
                 # Drops the responses that no caller will read.
-                self._answers = SimpleQueue()
+                self._pending = SimpleQueue()
             # The reader may wait for room that no response will free any more.
             self._room.release()
 
     def stop(self) -> None:
-        """Take nothing more in; what was taken in is still answered. Waits for nothing."""
+        """Take nothing more in; what was taken in still gets its response. Waits for nothing."""
         with self._lock:
             self._stopped = True
             # A reader that is taking a batch in says itself that nothing follows, after the batch.
             if not self._taking_in:
-                self._answers.put(_End(ShuttingDown()))
+                self._pending.put(_End(ShuttingDown()))
 
     def _read(self, batches: Iterable[A]) -> None:
         """Read batches and take them in until the stream ends or is stopped. Runs in a thread of its own."""
@@ -92,22 +92,22 @@ class Pipeline(Generic[A, B]):
                     if self._stopped:
                         return
                     self._taking_in = True
-                answer = self._take_in(batch)
+                pending = self._take_in(batch)
                 with self._lock:
                     self._taking_in = False
-                    self._answers.put(answer)
+                    self._pending.put(pending)
                     if self._stopped:
                         raise ShuttingDown
         except StopIteration:
             self._end(_End())
         except Exception as error:
-            # Also what gRPC raises when the sender goes away: then nothing reads the answers, and the run ends too.
+            # Also what gRPC raises when the sender goes away: then nothing reads the responses, and the run ends too.
             self._end(_End(error))
 
     def _end(self, end: _End) -> None:
         with self._lock:
             if not self._over:
-                self._answers.put(end)
+                self._pending.put(end)
 
 
 class Pipelines:
@@ -118,7 +118,7 @@ class Pipelines:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, take_in: Callable[[A], Answer[B]], batches: Iterable[A]) -> Iterator[B]:
+    def run(self, take_in: Callable[[A], PendingResponse[B]], batches: Iterable[A]) -> Iterator[B]:
         """Run a stream. Raises `ShuttingDown` after `stop`."""
         pipeline = Pipeline(take_in)
         with self._lock:

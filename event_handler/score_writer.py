@@ -42,7 +42,7 @@ class ScoreWriter(BatchingWriter[Changed, None]):
     def _write(self, batch: list[Changed]) -> None:
         """Write scores into Redis and delete their journal entries. If that fails, entries stay for the repair."""
         database_key = self._boards.database_key
-        # What was committed to the database before it was restored is not stored for the restored one.
+        # The restored database does not have the changes that were committed before it was restored.
         current = [(catalogue, changes) for catalogue, changes, key in batch if key == database_key]
         self.left_to_the_journal += len(batch) - len(current)
         if database_key is None or not current:

@@ -10,7 +10,7 @@ import grpc
 from challenge.v1 import event_service_pb2 as rpc
 
 from event_handler.group_commit import GroupCommit, Submission
-from event_handler.pipeline import Answer, Pipelines
+from event_handler.pipeline import PendingResponse, Pipelines
 from event_handler.telemetry import EventTelemetry
 from shared.domain.acceptance import AcceptanceWindow, judge
 from shared.domain.catalogue import Catalogue
@@ -59,9 +59,9 @@ class EventServicer:
     def StreamEvents(
         self, requests: Iterator[rpc.StreamEventsRequest], _context: grpc.ServicerContext
     ) -> Iterator[rpc.StreamEventsResponse]:
-        """Report batches of events, several under way at once, answered in order."""
+        """Report batches of events, several under way at once, with responses in order."""
 
-        def take_in(request: rpc.StreamEventsRequest) -> Answer[rpc.StreamEventsResponse]:
+        def take_in(request: rpc.StreamEventsRequest) -> PendingResponse[rpc.StreamEventsResponse]:
             _check_count(request.events)
             # A batch has its own deadline: the stream's says nothing about how long one commit may take.
             taken_in = self._take_in(request.events, time.monotonic() + DEFAULT_S, patient=True)

@@ -71,7 +71,7 @@ class EventSettings:
     keep_content: bool = setting(
         "EVENT_KEEP_CONTENT",
         default=False,
-        help="Whether the ledger keeps whole events, so that `python -m admin audit` can replay them.",
+        help="Keep whole events in the ledger, so that `python -m admin audit` can replay them.",
     )
     skew_s: int = setting(
         "EVENT_SKEW_S",
@@ -79,7 +79,7 @@ class EventSettings:
         unit="seconds",
         minimum=0,
         maximum=3_600,
-        help="How far ahead of the handler's clock the time of an event may be.",
+        help="Longest time by which an event may be ahead of the handler's clock.",
     )
     completion_retention_d: int = setting(
         "COMPLETION_RETENTION_D",

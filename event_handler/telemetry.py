@@ -38,7 +38,7 @@ class EventTelemetry:
         self._telemetry.gauge("buffered_events", "Events that wait or are being committed.", lambda: group_commit.size)
         self._telemetry.gauge(
             "oldest_event_wait_seconds",
-            "How long the oldest waiting event has waited.",
+            "Time in seconds that the oldest waiting event has waited.",
             lambda: group_commit.oldest_wait_s,
         )
 

@@ -1,6 +1,6 @@
 -- depends: 0004-statistics
 --
--- Leaderboards: what they rank, their periods, the ranking that answers while Redis cannot, and the rankings of periods
+-- Leaderboards: what they rank, their periods, the ranking that is read while Redis is away, and the rankings of periods
 -- that are over.
 
 ALTER TABLE tally
@@ -111,7 +111,7 @@ WHERE measure <> 'points'
         ELSE day_count > 0
     END;
 
--- The ranking that answers while Redis cannot: as of the last refresh. It holds no places, because one new player at the
+-- The ranking that is read while Redis is away: as of the last refresh. It holds no places, because one new player at the
 -- top would change all of them: a refresh writes what has changed, and only that.
 CREATE MATERIALIZED VIEW leaderboard_ranking AS
 SELECT

@@ -1,8 +1,8 @@
 -- depends: 0007-instants
 --
--- What lets services and operators work without owning the tables (deploy/roles.sql makes the roles).
+-- Rights that let services and operators work without owning the tables (deploy/roles.sql makes the roles).
 --
--- What needs more rights than those on rows is done by functions with the rights of the owner. Their search path is fixed,
+-- Work that needs more rights than those on rows is done by functions with the rights of the owner. Their search path is fixed,
 -- so that no table of a caller can stand in for one of ours, and no role may execute them that was not granted that.
 
 CREATE FUNCTION refresh_leaderboard_ranking() RETURNS void LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 -- depends: 0012-time
 --
--- What periods depend on beside the catalogue in use: the runs that seasons had, and the time zone data.
+-- Data that periods depend on beside the catalogue in use: the runs that seasons had, and the time zone data.
 
 -- Every run of a season that a catalogue ever had. What players did in a run is stored under its start.
 CREATE TABLE season_run (

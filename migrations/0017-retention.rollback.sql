@@ -1,3 +1,3 @@
--- What was deleted does not come back: standings keep it, but would lose it by recalculation.
+-- Deleted completions do not come back: standings keep it, but would lose it by recalculation.
 DROP TABLE started_challenge;
 DROP TABLE carried_completion;

@@ -1,6 +1,6 @@
 -- depends: 0015-season-runs
 --
--- What remains of completions and of tallies of past periods once they are deleted: completions are carried forward into
+-- Rows that stand for deleted completions and tallies of past periods: completions are carried forward into
 -- one row per player and goal, and the challenges that a player has started are noted before tallies are deleted. The
 -- release before does not know these rows, so COMPLETION_RETENTION_D is set once all processes run this release.
 

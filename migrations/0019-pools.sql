@@ -1,6 +1,6 @@
 -- depends: 0018-selections
 --
--- What draws depend on beside the catalogue in use: a secret, and what pools were at the start of each period.
+-- Data that draws depend on beside the catalogue in use: a secret, and what pools were at the start of each period.
 
 -- Whoever knows the secret can predict what players will get, so reports have no right to read it. A restored or cloned
 -- database keeps it, and with it all selections.

@@ -18,7 +18,7 @@ from devstack.valkey import EmbeddedValkey
 from tests.support.postgres_server import QUICK, PostgresServer
 from tests.support.scratch_folder import scratch_folder
 
-# How long an example takes tells of the machine. A law that needs a database tries all its examples on one.
+# The duration of an example depends on the machine. A law that needs a database tries all its examples on one.
 settings.register_profile(
     "laws",
     max_examples=50,

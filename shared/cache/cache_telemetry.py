@@ -19,7 +19,7 @@ class CacheTelemetry:
     def __init__(self, telemetry: Telemetry, cache: Cache) -> None:
         reads = telemetry.counter(
             "cache_reads",
-            "Reads of rankings for callers, by whether Redis had the answer.",
+            "Reads of rankings for callers, by whether Redis could serve them.",
             labels=("cache", "outcome"),
         )
         self._hit = reads.labels("leaderboards", "hit").inc

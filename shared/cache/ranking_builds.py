@@ -31,7 +31,7 @@ class BuildLost(Exception):
 
 
 class RankingBuild:
-    """The build of one ranking. Every method raises `CacheUnavailable` if Redis does not answer."""
+    """The build of one ranking. Every method raises `CacheUnavailable` if Redis does not respond."""
 
     def __init__(self, cache: Cache, board: Leaderboard, ranking: RankingKey, trusted: Trusted) -> None:
         self._cache = cache

@@ -40,7 +40,7 @@ PROBLEMS = ("unavailable", "full", "read_only", "refused", "misconfigured")
 
 
 class CacheUnavailable(Exception):
-    """Redis does not answer, or is not asked because it did not answer before."""
+    """Redis does not respond, or is not asked because it did not respond before."""
 
 
 class CacheRefused(Exception):
@@ -129,7 +129,7 @@ class Cache:
         except CacheUnavailable as error:
             if isinstance(error.__cause__, _DatabaseRefused):
                 return "misconfigured", str(error.__cause__)
-            return "unavailable", f"Redis does not answer: {type(error.__cause__ or error).__name__}"
+            return "unavailable", f"Redis does not respond: {type(error.__cause__ or error).__name__}"
         except CacheRefused as error:
             if isinstance(error.__cause__, OutOfMemoryError):
                 return "full", "Redis is full and evicts nothing: rankings cannot be stored in it"
@@ -142,7 +142,7 @@ class Cache:
         """Ask Redis, and count the outcome for the decision whether it is available."""
         try:
             with bounded(time.monotonic() + timeout_s):
-                answer = question(self._redis)
+                reply = question(self._redis)
         except _DatabaseRefused as error:
             self._failed()
             raise CacheUnavailable from error
@@ -153,7 +153,7 @@ class Cache:
             self._failed()
             raise CacheUnavailable from error
         self._succeeded()
-        return answer
+        return reply
 
     def _failed(self) -> None:
         with self._lock:

@@ -91,20 +91,20 @@ class Undetermined(NamedTuple):
     error: str
 
 
-Answer: TypeAlias = Granted | Refused | TryAgain | Undetermined
+Reply: TypeAlias = Granted | Refused | TryAgain | Undetermined
 """The outcome of an attempt."""
 
 
 class Provider(Protocol):
     """Delivers rewards to players, for example the game's inventory or wallet."""
 
-    def grant(self, delivery: Delivery) -> Answer:
-        """Deliver within the provider's own timeout. Never raise: a failure is an answer.
+    def grant(self, delivery: Delivery) -> Reply:
+        """Deliver within the provider's own timeout. Never raise: a failure is a reply.
 
         Called from several threads, possibly more than once for one grant: the reward of a `grant_id` is given once.
         """
 
-    def find(self, delivery: Delivery) -> Answer | None:
+    def find(self, delivery: Delivery) -> Reply | None:
         """Return the outcome of an earlier attempt, or None if the provider cannot tell or does not know the grant."""
 
     def close(self) -> None:
@@ -155,18 +155,18 @@ def _printable(error: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def settle(attempts: int, answer: Answer, policy: RetryPolicy, jitter: float, now: Instant) -> Settlement:
+def settle(attempts: int, reply: Reply, policy: RetryPolicy, jitter: float, now: Instant) -> Settlement:
     """Return the new state of a grant after its latest attempt; `attempts` includes that one."""
-    match answer:
+    match reply:
         case Granted():
             return Settlement(ClaimState.GRANTED)
         case Refused(reason):
             return Settlement(ClaimState.REFUSED, refusal=reason)
-    error = _printable(answer.error)
+    error = _printable(reply.error)
     if attempts >= policy.attempts_max:
         return Settlement(ClaimState.DEAD, error=error)
-    if isinstance(answer, Undetermined):
+    if isinstance(reply, Undetermined):
         # It keeps its place in the queue: it was already due when it was leased.
         return Settlement(ClaimState.PENDING, error=error)
-    pause = max(policy.pause_after(attempts, jitter), min(answer.retry_after, RETRY_AFTER_MAX))
+    pause = max(policy.pause_after(attempts, jitter), min(reply.retry_after, RETRY_AFTER_MAX))
     return Settlement(ClaimState.PENDING, due_time=now + pause, error=error)

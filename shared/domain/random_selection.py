@@ -58,7 +58,7 @@ class Draw(NamedTuple):
         """Why nothing could be drawn: the reason that left out most goals; None if something could."""
         if self.pool_size:
             return None
-        # Of two reasons with as many goals, the last one that is checked is the closest to a goal that can be drawn.
+        # If two reasons have as many goals, the one that is checked last is the closest to a goal that can be drawn.
         return max(self.left_out, key=lambda reason: (self.left_out[reason], list(LeftOut).index(reason)))
 
 

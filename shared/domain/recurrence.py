@@ -100,7 +100,7 @@ class Recurrence:
         while (start := instant_of(first, self.at, self.zone)) > instant:
             first = self._step(first, -1)
         following = self._step(first, 1)
-        # Where clocks are set back over midnight, a date begins before the date before it has ended.
+        # If clocks are set back over midnight, a date begins before the date before it has ended.
         while (end := instant_of(following, self.at, self.zone)) <= instant:
             start, first, following = end, following, self._step(following, 1)
         return first, Period(start, end)

@@ -1,4 +1,4 @@
-"""Memoised answers to the question of which period an instant belongs to."""
+"""Memoised periods, by the instants that they contain."""
 
 from __future__ import annotations
 

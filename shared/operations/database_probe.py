@@ -1,4 +1,4 @@
-"""Probe of the database: it answers, accepts writes, has free space, stores UTF-8, and its schema is up to date.
+"""Probe of the database: it responds, accepts writes, has free space, stores UTF-8, and its schema is up to date.
 
 It also records the time zone data that this process has.
 """

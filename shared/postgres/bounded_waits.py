@@ -21,12 +21,12 @@ _WAIT_INTERVAL_S = 0.1
 _READABLE = int(Ready.R)
 
 
-class AnswerTimeout(psycopg.OperationalError):
-    """The server did not answer by the deadline. The connection is closed or unsettled: an answer may still arrive."""
+class ResponseTimeout(psycopg.OperationalError):
+    """The server did not respond by the deadline. The connection is closed or unsettled: the response may arrive."""
 
 
 class ServerSilent(psycopg.OperationalError):
-    """The process stops, and the server answers nothing."""
+    """The process stops, and the server sends nothing."""
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -57,7 +57,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             raise
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
-        """Wait for the server. Raise `AnswerTimeout` at the deadline, and `ServerSilent` if it is silent at a stop."""
+        """Wait for the server. Raise `ResponseTimeout` at the deadline, `ServerSilent` if it is silent at a stop."""
         if self.deadline is not None:
             remaining = max(0.0, self.deadline - time.monotonic())
             timeout = remaining if timeout is None else min(timeout, remaining)
@@ -77,7 +77,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                 self.pgconn.finish()
             if silent:
                 raise
-            raise AnswerTimeout("the database did not respond in time") from error
+            raise ResponseTimeout("the database did not respond in time") from error
 
     def _listening(self, gen: PQGen[_T]) -> PQGen[_T]:
         """Run a generator of psycopg, and note when the server is heard. It is resumed at every interval, too."""

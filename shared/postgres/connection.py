@@ -14,7 +14,7 @@ from psycopg.generators import execute as receive
 from psycopg.pq import Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from shared.postgres.bounded_waits import AnswerTimeout, BoundedConnection
+from shared.postgres.bounded_waits import BoundedConnection, ResponseTimeout
 from shared.postgres.pipeline import pipeline_results
 from shared.postgres.results import InstantLoader, checked, encoded, transaction_id_of
 
@@ -194,7 +194,7 @@ class Connection(BoundedConnection):
         try:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
-                raise AnswerTimeout("no time is left to cancel")
+                raise ResponseTimeout("no time is left to cancel")
             self.deadline = deadline
             self.cancel_safe(timeout=remaining_s)
             is_pipeline = self.pgconn.pipeline_status != PipelineStatus.OFF

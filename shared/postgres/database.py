@@ -69,7 +69,7 @@ class Database:
         """Take a libpq URL. `pool_size` connections are opened in the background."""
         self._well = False
         self.refused = False
-        """The server has answered that it cannot do something. The probe resets this when it checks again."""
+        """The server has reported that it cannot do something. The probe resets this when it checks again."""
         self.problem: str | None = None
         """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
         self._silence = Silence()
@@ -108,7 +108,7 @@ class Database:
         self._pool.close(timeout=timeout_s / (POOL_THREADS + 1))
 
     def _connect_failed(self, error: psycopg.Error) -> None:
-        # What comes before is libpq's: that it could not connect, and where.
+        # The text before it is libpq's: that it could not connect, and where.
         said = str(error).partition("FATAL:")[2].strip()
         self.problem = said.partition("\n")[0] or None
 
@@ -245,7 +245,7 @@ class Database:
             # would keep the callers' frames alive, and with them everything that they were about to store.
             if error.__context__ is not None:
                 error.__context__.__traceback__ = None
-            # Where all connections are lost, no wait for the server detects its silence.
+            # If all connections are lost, no wait for the server detects its silence.
             self._silence.detect(0.0)
             raise self._nothing_to_lend() from error
         connection.deadline = deadline

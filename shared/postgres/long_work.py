@@ -58,7 +58,7 @@ class LongWork:
         with self._lock:
             if self._running is None:
                 return False
-            # A server that does not answer, or a connection that was just lost: the transaction ends without it.
+            # A server that does not respond, or a connection that was just lost: the transaction ends without it.
             with suppress(psycopg.Error):
                 self._running.cancel_safe(timeout=CANCEL_TIMEOUT_S)
             return True

@@ -14,7 +14,7 @@ SESSION_OPTIONS = {
     "jit": "off",
     # Acknowledged events are durable, whatever the server's default is.
     "synchronous_commit": "on",
-    # Where a cancellation fails, the connection is closed. The server checks for that while a statement runs or waits
+    # If a cancellation fails, the connection is closed. The server checks for that while a statement runs or waits
     # for a lock, and ends it. A statement outlives its deadline by this at most, and under overload the server
     # does not work for callers who have left.
     "client_connection_check_interval": "500ms",

@@ -1,6 +1,6 @@
 """Detection, while the process stops, of a server that has fallen silent.
 
-A server may accept everything and answer nothing. Then every wait would last until its own deadline, one after the
+A server may accept everything and send nothing. Then every wait would last until its own deadline, one after the
 other, and the process would not have ended when its orchestrator kills it. While a process serves, deadlines suffice.
 """
 

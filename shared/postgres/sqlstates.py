@@ -10,7 +10,7 @@ from enum import Enum, auto
 import psycopg
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.bounded_waits import AnswerTimeout, ServerSilent
+from shared.postgres.bounded_waits import ResponseTimeout, ServerSilent
 
 
 class ContentRefused(Exception):
@@ -57,13 +57,13 @@ class Failure(Enum):
     CONTENT = auto()
     """The values themselves are rejected: the same work will fail again."""
     TIMEOUT = auto()
-    """No answer by the deadline."""
+    """No response by the deadline."""
     SILENT = auto()
-    """No answer for so long that the process, which stops, waits no more."""
+    """No response for so long that the process, which stops, waits no more."""
     LOCKED = auto()
     """Another session held a lock for too long. The database itself is well."""
     UNAVAILABLE = auto()
-    """The server answers but cannot do it now: read-only, disk full, out of memory, starting up."""
+    """The server responds but cannot do it now: read-only, disk full, out of memory, starting up."""
     SCHEMA = auto()
     """A table, column, function or schema that the statement names does not exist: it is not migrated
     yet, or is being replaced."""
@@ -77,7 +77,7 @@ def classify(error: psycopg.Error) -> Failure:
     """Return the kind of failure that an error stands for."""
     if isinstance(error, ServerSilent):
         return Failure.SILENT
-    if isinstance(error, AnswerTimeout):
+    if isinstance(error, ResponseTimeout):
         return Failure.TIMEOUT
     state = error.sqlstate
     if state is None:

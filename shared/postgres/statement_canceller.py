@@ -18,7 +18,7 @@ from shared.postgres.connection import Connection
 log = logging.getLogger(__name__)
 
 SETTLE_S = 0.5
-"""Time limit in seconds from abandoning a statement to its end. A server that does not answer ends none: then all
+"""Time limit in seconds from abandoning a statement to its end. A server that does not respond ends none: then all
 connections are closed within this, and the pool replaces them."""
 
 

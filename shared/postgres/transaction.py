@@ -16,7 +16,7 @@ from shared.postgres.statements import statement
 _T = TypeVar("_T")
 
 _STATUS = statement("transaction_status")
-_UNANSWERED = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT})
+_WITHOUT_RESPONSE = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT})
 
 
 class CommitUnknown(Exception):
@@ -48,7 +48,7 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         connection.commit_transaction()
     except psycopg.Error as error:
         transaction_id = connection.transaction_id
-        if transaction_id is not None and classify(error) in _UNANSWERED:
+        if transaction_id is not None and classify(error) in _WITHOUT_RESPONSE:
             raise CommitUnknown(transaction_id, result) from error
         with suppress(psycopg.Error):
             # A deferred statement has failed, and the transaction is still open.

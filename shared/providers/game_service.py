@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from shared.domain.claims import RefusalReason
 from shared.domain.goal import RewardType
-from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
+from shared.domain.grants import RETRY_AFTER_MAX, Delivery, Granted, Refused, Reply, TryAgain
 from shared.domain.instant import LIFETIME_START, SECOND, Instant, Microseconds
 from shared.runtime.file_watch import FileWatch
 from shared.runtime.tls_material import TlsMaterial
@@ -49,17 +49,17 @@ class GameServiceProvider:
         if tls is not None:
             tls.on_change(self._replace_channel)
 
-    def grant(self, delivery: Delivery) -> Answer:
+    def grant(self, delivery: Delivery) -> Reply:
         """Make one attempt."""
         try:
             with self._stub() as stub:
                 response = stub.Grant(_request(delivery), timeout=self._timeout_s)
         except grpc.RpcError as error:
             return _failure(error)
-        answer = _outcome(response)
-        return TryAgain("the response has no outcome or an unknown refusal reason") if answer is None else answer
+        reply = _outcome(response)
+        return TryAgain("the response has no outcome or an unknown refusal reason") if reply is None else reply
 
-    def find(self, delivery: Delivery) -> Answer | None:
+    def find(self, delivery: Delivery) -> Reply | None:
         """Return the outcome of an earlier attempt if the game knows it."""
         try:
             with self._stub() as stub:
@@ -136,7 +136,7 @@ def _timestamp(instant: Instant) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=microseconds * 1_000)
 
 
-def _outcome(response: rpc.GrantResponse | rpc.GetGrantResponse) -> Answer | None:
+def _outcome(response: rpc.GrantResponse | rpc.GetGrantResponse) -> Reply | None:
     match response.WhichOneof("outcome"):
         case "granted":
             return Granted()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from shared.domain.goal import RewardType
-from shared.domain.grants import Answer, Delivery, Granted, Provider, Routes
+from shared.domain.grants import Delivery, Granted, Provider, Reply, Routes
 from shared.providers.game_service import GameServiceProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class LogOnlyProvider:
     """A provider that only writes to the log."""
 
-    def grant(self, delivery: Delivery) -> Answer:
+    def grant(self, delivery: Delivery) -> Reply:
         """Log the grant and report it as granted."""
         reward = delivery.reward
         log.info(
@@ -29,7 +29,7 @@ class LogOnlyProvider:
         )
         return Granted()
 
-    def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
+    def find(self, delivery: Delivery) -> Reply | None:  # noqa: ARG002 - the protocol's
         """Return None: nothing is remembered."""
         return None
 

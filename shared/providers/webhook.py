@@ -28,12 +28,12 @@ from email.utils import parsedate_to_datetime
 import urllib3
 
 from shared.domain.claims import RefusalReason
-from shared.domain.grants import RETRY_AFTER_MAX, Answer, Delivery, Granted, Refused, TryAgain
+from shared.domain.grants import RETRY_AFTER_MAX, Delivery, Granted, Refused, Reply, TryAgain
 from shared.domain.instant import LIFETIME_START, SECOND, Microseconds, to_datetime, to_instant
 from shared.runtime.bounded_http import bounded_pool, time_limit
 from shared.runtime.clock import Clock
 
-ANSWER_BYTES_MAX = 16 * 1024
+CONTENT_BYTES_MAX = 16 * 1024
 """Maximum bytes read of a response body; a refusal takes 30."""
 
 _NOT_REFUSALS = frozenset({408, 425, 429})
@@ -57,7 +57,7 @@ class WebhookProvider:
         self._timeout_s = timeout_s
         self._pool = bounded_pool(connections)
 
-    def grant(self, delivery: Delivery) -> Answer:
+    def grant(self, delivery: Delivery) -> Reply:
         """Make one attempt."""
         body = _body(delivery)
         timestamp = str(self._clock() // SECOND)
@@ -76,9 +76,9 @@ class WebhookProvider:
                 content = _read(response)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return TryAgain(f"{type(error).__name__}: {error}")
-        return self._answer(response.status, response.headers.get("Retry-After"), content)
+        return self._reply(response.status, response.headers.get("Retry-After"), content)
 
-    def find(self, delivery: Delivery) -> Answer | None:  # noqa: ARG002 - the protocol's
+    def find(self, delivery: Delivery) -> Reply | None:  # noqa: ARG002 - the protocol's
         """Return None: sending the grant again under its key has the same effect as asking."""
         return None
 
@@ -86,7 +86,7 @@ class WebhookProvider:
         """Close the connections."""
         self._pool.clear()
 
-    def _answer(self, status: int, retry_after: str | None, content: bytes) -> Answer:
+    def _reply(self, status: int, retry_after: str | None, content: bytes) -> Reply:
         if 200 <= status < 300:
             return Granted()
         if 400 <= status < 500 and status not in _NOT_REFUSALS:
@@ -113,7 +113,7 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
     """Return the body, or its beginning. The connection is kept if the body was read completely."""
     content = b""
     try:
-        while len(content) < ANSWER_BYTES_MAX and (piece := response.read1(ANSWER_BYTES_MAX - len(content))):
+        while len(content) < CONTENT_BYTES_MAX and (piece := response.read1(CONTENT_BYTES_MAX - len(content))):
             content += piece
     finally:
         response.close()
@@ -137,7 +137,7 @@ def _body(delivery: Delivery) -> bytes:
 
 def _reason(content: bytes) -> RefusalReason | None:
     try:
-        answer = json.loads(content)
-        return RefusalReason(answer["reason"])
+        reply = json.loads(content)
+        return RefusalReason(reply["reason"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -12,7 +12,7 @@ of it inside gRPC): refused callers who retry at once can keep a worker busy wit
 - Calls that have waited less than `WAIT_S` are served in order. When the oldest is overdue, the newest is served first,
   because its caller is the most likely to be still waiting.
 - The queue has a bound, `WAITING_MAX`, and a call beyond it is refused immediately (`shared.rpc.method_router`).
-  Callers seldom see that, because the number of calls on one connection is bounded too, and their library holds back
+  Callers rarely see that, because the number of calls on one connection is bounded too, and their library holds back
   the rest.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-ANSWER_MARGIN_S = 0.050
+RESPONSE_MARGIN_S = 0.050
 """Time in seconds between the end of a wait and the caller's deadline, so that the response or error still arrives.
 
 If the caller leaves less than twice this, half of the time is left for the wait.
@@ -33,4 +33,4 @@ def deadline_of(context: TimedCall) -> float:
     remaining_s = context.time_remaining()
     if remaining_s is None or remaining_s > _NO_DEADLINE_S:
         return time.monotonic() + DEFAULT_S
-    return time.monotonic() + min(remaining_s - min(ANSWER_MARGIN_S, remaining_s / 2), LONGEST_S)
+    return time.monotonic() + min(remaining_s - min(RESPONSE_MARGIN_S, remaining_s / 2), LONGEST_S)

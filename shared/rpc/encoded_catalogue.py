@@ -89,7 +89,7 @@ class ShownGoals:
                 self._requiring[required].append(positions[goal.id])
                 # A hidden goal is never found to be touched: it is not completed, for everybody.
                 self._dependents[positions.get(required, _NO_POSITION)].append(positions[goal.id])
-        # Of a pool's goals only what they unlock is touched.
+        # A pool's goals touch only the goals that they unlock.
         self._requires_pools = [
             goal.id
             for challenge in challenges

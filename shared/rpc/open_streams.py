@@ -35,7 +35,7 @@ class Patience:
     unread_s: float
     """If its caller has not read the response that is being sent."""
     stuck_s: float
-    """If it has unanswered requests: the database does not respond."""
+    """If it has requests without a response: the database does not respond."""
 
 
 PATIENCE = Patience(idle_s=1.0, greedy_s=0.05, unread_s=5.0, stuck_s=30.0)
@@ -58,12 +58,12 @@ class OpenStream:
         self.is_unread = False
         """True while a response is being sent."""
         self._patience = patience
-        self._unanswered = 0
+        self._waiting_requests = 0
         self._active_at = time.monotonic()
 
     def received(self) -> None:
         """Note a request."""
-        self._unanswered += 1
+        self._waiting_requests += 1
         self._active_at = time.monotonic()
 
     def responds(self) -> None:
@@ -74,14 +74,14 @@ class OpenStream:
     def responded(self) -> None:
         """Note a response that was sent."""
         self.is_unread = False
-        self._unanswered = max(0, self._unanswered - 1)
+        self._waiting_requests = max(0, self._waiting_requests - 1)
         self._active_at = time.monotonic()
 
     def idle_s(self, now: float, *, is_greedy: bool = False) -> float:
         """Return the seconds since it could have been ended; negative if it must not be ended."""
         if self.is_unread:
             patience_s = self._patience.unread_s
-        elif self._unanswered:
+        elif self._waiting_requests:
             patience_s = self._patience.stuck_s
         else:
             patience_s = self._patience.greedy_s if is_greedy else self._patience.idle_s

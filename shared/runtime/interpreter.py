@@ -13,7 +13,7 @@ tenth of this; Python's default of 700 is less than they hold."""
 
 
 def collect_seldom() -> None:
-    """Exempt all present objects from garbage collection, and collect new ones seldom.
+    """Exempt all present objects from garbage collection, and collect new ones rarely.
 
     Python frees an object when nothing refers to it any more. The collector is only for circles of references, and
     calls leave none (`tests/rpc/test_garbage.py`). With Python's defaults it ran once in 30 events nevertheless. Once
@@ -30,7 +30,7 @@ def collect_seldom() -> None:
 def use_batch_scheduling() -> None:
     """Keep threads of this process from interrupting each other when they become ready to run.
 
-    One thread at a time runs Python. A thread that is woken, by a call that comes in or a statement that is answered,
+    One thread at a time runs Python. A thread that is woken, by a call that comes in or a result of a statement,
     would put the one that runs to sleep, find that one holding the interpreter's lock, and go to sleep itself: four
     switches instead of one, a quarter of the CPU of a small call. Under `SCHED_BATCH` it runs when the other waits or
     has used up its time slice of milliseconds. Priorities stay the same, and no privilege is needed. Without such a

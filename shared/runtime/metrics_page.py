@@ -37,7 +37,9 @@ class WorkerMetrics(Collector):
         self._ports = ports
 
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("worker_up", "Whether the worker answers with its metrics.", labels=["worker"])
+        up = GaugeMetricFamily(
+            "worker_up", "1 if the worker responds with its metrics, otherwise 0.", labels=["worker"]
+        )
         scrapes: dict[int, str] = {}
         for worker, port in self._ports().items():
             text = None if port is None else _scrape(port)

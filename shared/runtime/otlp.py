@@ -41,7 +41,7 @@ _TIMEOUT_S = 1.0
 _SPANS_MAX = 512
 
 CLOSE_TIMEOUT_S = 3.0
-"""Time limit in seconds for closing when the collector does not answer: a running export, the last one, and a margin.
+"""Time limit in seconds for closing when the collector does not respond: a running export, the last one, and a margin.
 All waiting spans fit into one export for this reason."""
 
 _SCOPE = InstrumentationScope("challenge")

@@ -41,7 +41,7 @@ class ProcessName:
 def _scope() -> str:
     found = []
     for source in _SCOPE_SOURCES:
-        # Where these do not exist, the host's name alone tells machines apart.
+        # If these do not exist, the host's name alone tells machines apart.
         with suppress(OSError):
             found.append(os.readlink(source) if "/ns/" in source else Path(source).read_text())
     return blake2b("".join([socket.gethostname(), *found]).encode(), digest_size=4).hexdigest()

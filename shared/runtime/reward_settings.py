@@ -58,7 +58,7 @@ class RewardSettings(RouteSettings):
     dispatch: bool = setting(
         "REWARD_DISPATCH",
         default=True,
-        help="Whether the challenge service delivers grants itself. Off: `python -m reward_dispatcher` does.",
+        help="Let the challenge service deliver grants itself. Off: `python -m reward_dispatcher` does.",
     )
     timeout_s: float = setting(
         "REWARD_TIMEOUT_S",

@@ -114,7 +114,7 @@ class DevelopmentSettings:
     clock: bool = setting(
         "DEVELOPMENT_CLOCK",
         default=False,
-        help="Whether calls may carry the instant that is now for them. Refused beyond the loopback interface.",
+        help="Let calls carry the instant that is now for them. Refused beyond the loopback interface.",
     )
 
 

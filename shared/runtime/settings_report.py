@@ -92,7 +92,7 @@ PREFIXES = ("CHALLENGE_", "DATABASE_", "DISPATCHER_", "EVENT_", "REDIS_", "REWAR
 CUTOFF = 0.7
 """Likeness of two names after their prefix, from 0 to 1, at which one is probably meant to be the other."""
 
-# What Kubernetes sets for the Services of a namespace.
+# Variables that Kubernetes sets for the Services of a namespace.
 _SERVICE_LINK = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
 

@@ -101,7 +101,7 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     process.duties.start("probe database", PROBE_INTERVAL_S, one_pass, pass_s=PROBE_DEADLINE_S)
     process.telemetry.gauge(
         "clock_difference_seconds",
-        "How far the database's clock is ahead of the process's.",
+        "Seconds by which the database's clock is ahead of the process's.",
         lambda: clocks.difference_s,
     )
     process.telemetry.gauge(

@@ -48,7 +48,7 @@ from shared.runtime.start_refused import StartRefused
 
 IDENTIFY_TIMEOUT_S = 2.0
 CLEAR_INTERVAL_S = 3_600.0
-"""Keys of another release are seldom there, and finding them reads the names of all keys in Redis."""
+"""Keys of another release are rarely there, and finding them reads the names of all keys in Redis."""
 
 
 class LeaderboardCache(NamedTuple):

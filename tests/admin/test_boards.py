@@ -74,7 +74,7 @@ def test_without_redis_rebuild_fails_and_list_works(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as left:
         admin("boards", "rebuild", "--all")
     assert left.value.code == 1
-    assert "Redis does not answer" in capsys.readouterr().err
+    assert "Redis does not respond" in capsys.readouterr().err
     assert admin("boards", "list") == 0
     assert lines(capsys, "champions") == ["champions points all time 20 fallback never yet"]
     monkeypatch.delenv("REDIS_URL")

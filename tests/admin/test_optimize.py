@@ -226,8 +226,8 @@ def test_an_unreachable_redis_fails_only_its_own_steps(
     execute(site, "DROP INDEX standing_of_scope")
     assert admin("optimize", "--full") == 1
     printed = lines(capsys)
-    assert any(line.startswith("Redis not done: Redis does not answer") for line in printed)
-    assert any(line.startswith("rankings not done: Redis does not answer") for line in printed)
+    assert any(line.startswith("Redis not done: Redis does not respond") for line in printed)
+    assert any(line.startswith("rankings not done: Redis does not respond") for line in printed)
     assert "standing_of_scope" in index_names(site)
     monkeypatch.delenv("REDIS_URL")
     assert admin("optimize", "--full") == 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.imports import imports, is_within, sources
 
-# From the top down. A module imports its own package and what stands in lower rows; packages of one row are strangers.
+# From the top down. A module imports its own package and what stands in lower rows, none of its own row.
 LAYERS = [
     {"attack"},
     {"bench", "docsite"},

@@ -1,4 +1,4 @@
-"""A damaged ranking in Redis is a miss, never a wrong answer."""
+"""A damaged ranking in Redis is a miss, never a wrong result."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ NOT_STARTED = challenge_pb2.GOAL_STATE_NOT_STARTED
 @pytest.mark.parametrize("goal_id", ["warm-up", "chests"])
 def test_the_response_is_the_goal_as_in_lists(sample_game: Game, goal_id: str, active: bool) -> None:
     sample_game.report(stat("wins", delta=2), stat("chests", delta=1))
-    answered = sample_game.set_active(goal_id, active)
-    assert answered.active == active
-    assert answered == sample_game.goal(goal_id)
+    replied = sample_game.set_active(goal_id, active)
+    assert replied.active == active
+    assert replied == sample_game.goal(goal_id)
 
 
 @pytest.mark.parametrize(("goal_id", "active"), [("warm-up", True), ("chests", False)])
@@ -109,9 +109,9 @@ def test_the_time_of_the_last_activation_is_shown(sample_game: Game) -> None:
 def test_concurrent_first_activations_all_succeed(sample_game: Game) -> None:
     sample_game.report(stat("chests", delta=1), stat("chests", delta=1))
     with ThreadPoolExecutor(16) as callers:
-        answers = list(callers.map(lambda _: sample_game.set_active("chests", True), range(16)))
-    assert all(answer == answers[0] for answer in answers)
-    assert answers[0].state == COMPLETED
+        replies = list(callers.map(lambda _: sample_game.set_active("chests", True), range(16)))
+    assert all(reply == replies[0] for reply in replies)
+    assert replies[0].state == COMPLETED
     stored = written(contents(sample_game.database_url))
     assert (stored["assignment"], stored["completion"]) == (1, 1)
 
@@ -123,15 +123,15 @@ def test_concurrent_activations_and_events_lose_no_completion(sample_game: Game)
             callers.submit(sample_game.report, stat("chests", who, delta=1), stat("chests", who, delta=1))
             for who in players
         ]
-        answers = [callers.submit(sample_game.set_active, "chests", True, who) for who in players]
+        replies = [callers.submit(sample_game.set_active, "chests", True, who) for who in players]
     completions = {
         completion.goal_id: result
         for report in reports
         for result in report.result()
         for completion in result.completions
     }
-    for who, answer in zip(players, answers, strict=True):
-        assert answer.result().active
+    for who, reply in zip(players, replies, strict=True):
+        assert reply.result().active
         assert sample_game.goal("chests", who).state == COMPLETED
     assert set(completions) <= {"chests"}
     assert sample_game.rows("SELECT count(*) FROM completion WHERE goal_id = 'chests'") == [(len(players),)]

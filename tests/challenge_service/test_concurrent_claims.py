@@ -85,7 +85,7 @@ def test_claims_with_one_request_id_all_return_the_same_grant(
         assert len(claims) == CLAIMS
         assert all(claim == claims[0] for claim in claims)
         assert _grants(sample_game, who) == [("warm-up", claims[0].grant_id)]
-    print(f"\n{rounds} rounds of {CLAIMS} claims under one request id: 1 grant in each, {CLAIMS} equal answers")  # noqa: T201
+    print(f"\n{rounds} rounds of {CLAIMS} claims under one request id: 1 grant in each, {CLAIMS} equal responses")  # noqa: T201
 
 
 def test_one_request_id_for_two_goals_is_valid_for_one_of_them(

@@ -115,8 +115,8 @@ def test_exactly_one_of_concurrent_first_calls_creates_the_player(sample_game: G
 def test_a_time_zone_is_stored_if_a_concurrent_call_creates_the_player(sample_game: Game) -> None:
     with psycopg.connect(sample_game.database_url) as other, ThreadPoolExecutor(1) as caller:
         other.execute("INSERT INTO player VALUES ('player', 'UTC', now())")
-        answer = caller.submit(initialize, sample_game, "Asia/Tokyo")
+        reply = caller.submit(initialize, sample_game, "Asia/Tokyo")
         wait_until(lambda: sample_game.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         other.commit()
-        assert not answer.result().created
+        assert not reply.result().created
     assert stored_time_zone(sample_game) == "Asia/Tokyo"

@@ -194,9 +194,9 @@ def test_a_past_period_may_change_until_it_is_final(running: Game) -> None:
     over = TODAY + DAY + HORIZON + FINAL_MARGIN
     finish(running, over)
     with_late = [*RANKED[:3], ("late", 4, 4, 4), ("ana", 5, 5, 3), ("dora", 6, 6, 1)]
-    answer = listed(running, **yesterday)
-    assert players(answer.entries) == with_late
-    assert answer.state == rpc.LeaderboardState(
+    reply = listed(running, **yesterday)
+    assert players(reply.entries) == with_late
+    assert reply.state == rpc.LeaderboardState(
         size=6,
         final=True,
         fresh_at=timestamp(over),
@@ -206,7 +206,7 @@ def test_a_past_period_may_change_until_it_is_final(running: Game) -> None:
     running.report(stat("wins", "much too late", delta=1_000, at=NOW))
     ranked_now(running.database_url, sample_catalogue_with_leaderboards(), over + DAY)
     running.clock.now = over + 99 * DAY
-    assert listed(running, **yesterday) == answer
+    assert listed(running, **yesterday) == reply
     assert players(rank(running, "late", neighbours=1, **yesterday).neighbours) == with_late[2:5]
 
 

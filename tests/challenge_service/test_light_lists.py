@@ -81,9 +81,9 @@ def test_after_a_catalogue_change_the_list_is_complete_again(database_url: str) 
         assert not stub.ListChallenges(request).challenges[0].name
         newer = loaded({**DOCUMENT, "stats": ["losses", "draws"]})
         catalogue.take(newer, NOW)
-        answer = stub.ListChallenges(request)
-        assert answer.challenges[0].name
-        assert answer.catalogue_version == newer.version
+        reply = stub.ListChallenges(request)
+        assert reply.challenges[0].name
+        assert reply.catalogue_version == newer.version
 
 
 def test_pages_of_a_light_list_are_light(sample_game: Game) -> None:

@@ -184,7 +184,7 @@ def test_an_unknown_challenge_is_not_found(sample_game: Game) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered"),
+    ("asked", "listed_ids"),
     [
         (["island", "arena"], ["arena", "island"]),
         (["career", "career"], ["career"]),
@@ -192,6 +192,6 @@ def test_an_unknown_challenge_is_not_found(sample_game: Game) -> None:
         (["nowhere"], []),
     ],
 )
-def test_a_list_can_be_limited_to_some_challenges(sample_game: Game, asked: list[str], answered: list[str]) -> None:
+def test_a_list_can_be_limited_to_some_challenges(sample_game: Game, asked: list[str], listed_ids: list[str]) -> None:
     response = listed(sample_game, challenge_ids=asked)
-    assert [challenge.challenge_id for challenge in response.challenges] == answered
+    assert [challenge.challenge_id for challenge in response.challenges] == listed_ids

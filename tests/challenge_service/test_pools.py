@@ -64,7 +64,7 @@ def test_a_selection_stores_nothing(pool_game: Game) -> None:
 
 
 def test_goals_do_not_return_on_the_next_day_and_players_have_different_ones(pool_game: Game) -> None:
-    # Of eight goals about four have their turn on a day; fewer than two are filled up, and those may return.
+    # About four of eight goals have their turn on a day; fewer than two are filled up, and those may return.
     days = []
     for day in range(2):
         pool_game.clock.now = NOW + day * DAY

@@ -37,7 +37,7 @@ def demo(targets: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
 @pytest.mark.parametrize("setting", ["CHALLENGE_TARGET", "EVENT_TARGET"])
 def test_an_unreachable_service_is_named_with_its_setting(demo: Demo, setting: str) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
-    sentence = f"demo: nothing answers at {nowhere}: start the services with `make run`, or set {setting}\n"
+    sentence = f"demo: nothing responds at {nowhere}: start the services with `make run`, or set {setting}\n"
     assert demo(**{setting: nowhere}) == (1, sentence)
 
 

@@ -55,9 +55,9 @@ def test_a_reward_without_a_readable_response_is_given_once(opened: OpenGame, pr
 
 def test_an_error_gives_nothing_and_may_ask_for_a_pause(opened: OpenGame, provider: Provider) -> None:
     opened.game.mood = Mood(errors=1, retry_after_s=30)
-    answer = provider.grant(DELIVERY)
-    assert isinstance(answer, TryAgain)
-    assert answer.retry_after == 30 * SECOND
+    reply = provider.grant(DELIVERY)
+    assert isinstance(reply, TryAgain)
+    assert reply.retry_after == 30 * SECOND
     assert opened.game.books.given() == []
 
 

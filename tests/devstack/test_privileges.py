@@ -69,12 +69,12 @@ def test_binaries_in_a_closed_folder_are_copied_once_and_run(closed: Path) -> No
         "print(postgres_installation(18, server_account()))"
     )
     environment = {**os.environ, "PYTHONPATH": f"{closed}{os.pathsep}{Path.cwd()}"}
-    answers = {
+    replies = {
         subprocess.run([sys.executable, "-c", script], env=environment, check=True, stdout=subprocess.PIPE).stdout
         for _ in range(2)
     }
-    assert len(answers) == 1
-    copy = Path(answers.pop().decode().strip())
+    assert len(replies) == 1
+    copy = Path(replies.pop().decode().strip())
     try:
         assert not copy.is_relative_to(closed)
         for program in ("initdb", "postgres"):

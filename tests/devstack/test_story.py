@@ -29,7 +29,7 @@ def printed_commands(output: str) -> list[str]:
     return re.findall(r"^# \d\. .*\n(.*)$", output, flags=re.MULTILINE)
 
 
-def answer(call: subprocess.CompletedProcess[str]) -> Any:
+def reply(call: subprocess.CompletedProcess[str]) -> Any:
     """Return the response of a call. grpcurl writes `goalId`, `buf curl` `goal_id`."""
     assert call.returncode == 0, call
     return json.loads(call.stdout.replace("goalId", "goal_id").replace("grantId", "grant_id"))
@@ -37,7 +37,7 @@ def answer(call: subprocess.CompletedProcess[str]) -> Any:
 
 def state_of_goal(listing: subprocess.CompletedProcess[str]) -> object:
     """Return the state of the story's goal in a response of ListChallenges."""
-    goals = [goal for challenge in answer(listing)["challenges"] for goal in challenge["goals"]]
+    goals = [goal for challenge in reply(listing)["challenges"] for goal in challenge["goals"]]
     return next(goal["state"] for goal in goals if goal["goal_id"] == GOAL)
 
 
@@ -54,18 +54,18 @@ def test_the_printed_commands_work_in_order(folder: Path, provider: str) -> None
         command.wait_for("Claim it again")
         lines = printed_commands(command.output)
         initialize, listing, login, wins, progress, claim, again = map(paste, lines)
-        assert answer(initialize)["created"] is True
+        assert reply(initialize)["created"] is True
         assert state_of_goal(listing) == "GOAL_STATE_NOT_STARTED"
-        assert answer(login)["result"]["verdict"] == "VERDICT_APPLIED"
-        results = answer(wins)["results"]
+        assert reply(login)["result"]["verdict"] == "VERDICT_APPLIED"
+        results = reply(wins)["results"]
         assert [result["verdict"] for result in results] == ["VERDICT_APPLIED", "VERDICT_APPLIED"]
         assert GOAL in [completion["goal_id"] for completion in results[-1]["completions"]]
         assert state_of_goal(progress) == "GOAL_STATE_COMPLETED"
-        assert answer(claim)["claim"]["state"] == "CLAIM_STATE_GRANTED"
+        assert reply(claim)["claim"]["state"] == "CLAIM_STATE_GRANTED"
         assert again.returncode != 0
         assert re.search("already_?exists", again.stdout + again.stderr, re.IGNORECASE), again
         if provider != "log":
-            assert given(command.output).count(answer(claim)["claim"]["grant_id"]) == 1
+            assert given(command.output).count(reply(claim)["claim"]["grant_id"]) == 1
         command.send(signal.SIGINT)
         assert command.wait() == 0
         assert "Traceback" not in command.output

@@ -135,7 +135,7 @@ def test_turns_of_items_are_even_and_independent() -> None:
     # 2 degrees of freedom.
     assert chi_square(firsts, {item.id: 1 / 3 for item in pool}) < 13.8
     consecutive = [Weighted(f"goal-{number}") for number in range(2)]
-    # Of two items with two residues, both have the same turn in half of the cases: then the first may return.
+    # Two items with two residues have the same turn in half of the cases: then the first may return.
     repeats = sum(
         drawn(consecutive, f"player-{player}", 20_000, 1)[0] == drawn(consecutive, f"player-{player}", 20_001, 1)[0]
         for player in range(10_000)

@@ -1,4 +1,4 @@
-"""Settlement of grants by providers' answers, retry pauses, and the circuit breaker."""
+"""Settlement of grants by providers' replies, retry pauses, and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_an_outage_of_an_hour_buries_nothing() -> None:
 
 
 def test_a_grant_is_dead_after_its_last_failed_attempt() -> None:
-    for answer in (TryAgain("away"), Undetermined("lost")):
-        settlement = settle(POLICY.attempts_max, answer, POLICY, 0.5, NOW)
-        assert (settlement.state, settlement.error) == (ClaimState.DEAD, answer.error)
+    for reply in (TryAgain("away"), Undetermined("lost")):
+        settlement = settle(POLICY.attempts_max, reply, POLICY, 0.5, NOW)
+        assert (settlement.state, settlement.error) == (ClaimState.DEAD, reply.error)
         assert not settlement.claimable_again
 
 

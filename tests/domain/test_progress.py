@@ -57,7 +57,7 @@ def test_progress_is_between_zero_and_the_target(situation: Situation) -> None:
 def test_a_goal_is_locked_if_and_only_if_a_prerequisite_is_not_completed(situation: Situation) -> None:
     catalogue, goal, view = situation
     required = [catalogue.goals[goal_id] for goal_id in goal.requires]
-    # Of the goal's own schedule in this period, of another one ever.
+    # A goal of the same schedule counts in this period, one of another schedule ever.
     met = [
         goal_status(each, view, catalogue).completed or (each.schedule != goal.schedule and each.id in view.ever)
         for each in required

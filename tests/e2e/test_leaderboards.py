@@ -52,8 +52,8 @@ def board(challenges: ServiceProcess) -> rpc.ListLeaderboardResponse | None:
 
 def is_ranked(challenges: ServiceProcess) -> bool:
     """Return True if the leaderboard is returned with every player on it."""
-    answer = board(challenges)
-    return answer is not None and [(each.user_id, each.rank, each.score) for each in answer.entries] == RANKED
+    reply = board(challenges)
+    return reply is not None and [(each.user_id, each.rank, each.score) for each in reply.entries] == RANKED
 
 
 def is_ranked_by(challenges: ServiceProcess, outcome: str) -> bool:

@@ -22,13 +22,13 @@ OUTCOMES = [Outcome(Verdict.APPLIED)]
 
 def test_a_caller_gets_the_outcomes_of_its_events() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon())
-    threading.Thread(target=submission.answer, args=(OUTCOMES,)).start()
+    threading.Thread(target=submission.reply, args=(OUTCOMES,)).start()
     assert submission.wait() == OUTCOMES
 
 
 def test_a_caller_gets_the_error_of_the_commit() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon())
-    threading.Thread(target=submission.answer, args=(DatabaseUnavailable(),)).start()
+    threading.Thread(target=submission.reply, args=(DatabaseUnavailable(),)).start()
     with pytest.raises(DatabaseUnavailable):
         submission.wait()
 
@@ -41,10 +41,10 @@ def test_a_wait_ends_at_the_callers_deadline(wait_s: float) -> None:
         submission.wait()
     assert unstalled_s() - started < max(wait_s, 0.0) + LATE_S
     # A commit after the deadline has no effect.
-    submission.answer(OUTCOMES)
+    submission.reply(OUTCOMES)
 
 
 def test_outcomes_committed_before_the_wait_are_returned_even_after_the_deadline() -> None:
     submission = Submission(CATALOGUE, EVENTS, soon(-1))
-    submission.answer(OUTCOMES)
+    submission.reply(OUTCOMES)
     assert submission.wait() == OUTCOMES

@@ -201,7 +201,7 @@ def test_a_bad_batch_ends_a_stream_after_the_results_of_the_good_ones(database_u
     with game(database_url, sample_catalogue()) as running:
         batches = [rpc.StreamEventsRequest(events=batch) for batch in ([login()], [login()], TOO_MANY, [login()])]
         responses = running.events.StreamEvents(iter(batches))
-        answered = [next(responses), next(responses)]
+        replied = [next(responses), next(responses)]
         assert set(refusal(lambda: next(responses)).fields) == {"events"}
-        assert all(response.results[0].verdict == rpc.VERDICT_APPLIED for response in answered)
+        assert all(response.results[0].verdict == rpc.VERDICT_APPLIED for response in replied)
         assert running.rows("SELECT events FROM tally") == [(2,)]

@@ -38,8 +38,8 @@ def test_batches_get_responses_in_order_with_a_result_for_each_event(sample_game
         for b in range(50)
     ]
     responses = sample_game.events.StreamEvents(iter(batches), timeout=TIMEOUT_S)
-    answered = [[result.event_id for result in response.results] for response in responses]
-    assert answered == [[event.event_id for event in sent.events] for sent in batches]
+    replied = [[result.event_id for result in response.results] for response in responses]
+    assert replied == [[event.event_id for event in sent.events] for sent in batches]
     assert sample_game.rows("SELECT sum(sum) FROM tally") == [(sum(len(sent.events) for sent in batches),)]
 
 
@@ -80,14 +80,14 @@ def test_a_stream_for_which_no_thread_can_be_started_is_refused(
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    def answers() -> list[rpc.StreamEventsResponse]:
+    def replies() -> list[rpc.StreamEventsResponse]:
         return list(sample_game.events.StreamEvents(iter([batch(stat("wins", delta=1))]), timeout=TIMEOUT_S))
 
     with monkeypatch.context() as patched, caplog.at_level("CRITICAL", "shared.rpc.call_pool"):
         patched.setattr(threading.Thread, "start", start_no_stream)
-        refused = refusal(answers)
+        refused = refusal(replies)
     assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
-    assert len(answers()) == 1
+    assert len(replies()) == 1
 
 
 def test_streams_are_bounded_and_starve_no_unary_call(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,13 +126,13 @@ def test_at_shutdown_a_stream_responds_to_accepted_batches_and_ends_with_a_reaso
         serving([ServiceBinding(CONTRACT, servicer)], threads=1) as channel,
     ):
         stream = EventServiceStub(channel).StreamEvents(batches(), timeout=TIMEOUT_S)
-        answered = [next(stream)]
+        replied = [next(stream)]
         wait_until(lambda: rows(database_url, "SELECT sum FROM tally") == [(5,)])
         servicer.streams.stop()
-        answered += islice(stream, 4)
+        replied += islice(stream, 4)
         refused = refusal(lambda: next(stream))
         done.set()
-    assert [response.results[0].event_id for response in answered] == ["0", "1", "2", "3", "4"]
+    assert [response.results[0].event_id for response in replied] == ["0", "1", "2", "3", "4"]
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
 

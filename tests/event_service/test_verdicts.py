@@ -78,9 +78,9 @@ def test_an_event_id_may_be_reused_on_another_day_and_for_another_player(sample_
 def test_events_in_concurrent_calls_count_once_each(sample_game: Game) -> None:
     events = [login(event_id=str(number)) for number in range(10)]
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda _: verdicts(sample_game.report(*events)), range(8)))
-    assert all(set(answer) <= {APPLIED, DUPLICATE} for answer in answers)
-    assert sum(answer.count(APPLIED) for answer in answers) == len(events)
+        replies = list(callers.map(lambda _: verdicts(sample_game.report(*events)), range(8)))
+    assert all(set(reply) <= {APPLIED, DUPLICATE} for reply in replies)
+    assert sum(reply.count(APPLIED) for reply in replies) == len(events)
     assert sample_game.rows("SELECT events FROM tally") == [(len(events),)]
 
 
@@ -134,8 +134,8 @@ def test_an_event_result_lists_its_completions(sample_game: Game) -> None:
 def test_a_completion_is_reported_once_however_often_its_event_is_sent(sample_game: Game) -> None:
     event = stat("wins", delta=3)
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda _: sample_game.report(event), range(8)))
-    assert sum(len(result.completions) for answer in answers for result in answer) == 1
+        replies = list(callers.map(lambda _: sample_game.report(event), range(8)))
+    assert sum(len(result.completions) for reply in replies for result in reply) == 1
     assert not sample_game.report(event)[0].completions
     assert sample_game.goal("warm-up").state == challenge_pb2.GOAL_STATE_COMPLETED
 

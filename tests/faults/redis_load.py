@@ -162,16 +162,16 @@ class Load:
 
 def _rank_is_possible(side: Side, player: str, total: int) -> str | None:
     """Return the problem with a shown rank: it may be as old as the last refresh, but must have been true once."""
-    answer = side.challenges.leaderboards.GetPlayerRank(
+    reply = side.challenges.leaderboards.GetPlayerRank(
         GetPlayerRankRequest(leaderboard_id="sums", user_id=player, neighbours=3), timeout=CALL_TIMEOUT_S
     )
-    shown = [entry.score for entry in answer.neighbours]
-    if not answer.on_board:
-        return None if answer.state.HasField("fresh_at") else "not on the leaderboard, and without fresh_at"
-    if not 1 <= answer.entry.score <= total:
-        return f"the score is {answer.entry.score}, {total} were acknowledged"
-    if shown != sorted(shown, reverse=True) or not 1 <= answer.entry.rank <= answer.entry.place <= answer.state.size:
-        return f"no ranking: {answer}"
+    shown = [entry.score for entry in reply.neighbours]
+    if not reply.on_board:
+        return None if reply.state.HasField("fresh_at") else "not on the leaderboard, and without fresh_at"
+    if not 1 <= reply.entry.score <= total:
+        return f"the score is {reply.entry.score}, {total} were acknowledged"
+    if shown != sorted(shown, reverse=True) or not 1 <= reply.entry.rank <= reply.entry.place <= reply.state.size:
+        return f"no ranking: {reply}"
     return None
 
 

@@ -76,12 +76,12 @@ def test_the_excess_is_refused_at_once_and_no_call_hangs(database_url: str, modu
         proxy.delay(0)
         assert service.stop() == 0
 
-    codes, refused_s, answered = Counter[grpc.StatusCode](), [], set()
+    codes, refused_s, replied = Counter[grpc.StatusCode](), [], set()
     for who, (seconds, done) in ended.items():
         error = done.exception()
         if error is None:
             codes[grpc.StatusCode.OK] += 1
-            answered.add(who)
+            replied.add(who)
             continue
         assert isinstance(error, grpc.RpcError)
         refused = refusal_of(error)
@@ -99,5 +99,5 @@ def test_the_excess_is_refused_at_once_and_no_call_hangs(database_url: str, modu
     # Some of the last may find a free thread again.
     assert CALLS - 3 * THREADS[module] <= len(refused_s) <= CALLS - THREADS[module]
     assert max(refused_s) < REFUSED_WITHIN_S * BUSY_FACTOR
-    assert answered
-    assert {who for (who,) in rows(database_url, STORED[module])} >= answered
+    assert replied
+    assert {who for (who,) in rows(database_url, STORED[module])} >= replied

@@ -81,7 +81,7 @@ class Claims:
         attempts, started = 0, time.monotonic()
         while True:
             attempts += 1
-            assert time.monotonic() < started + TERMINAL_WITHIN_S, f"{attempts} attempts, and no answer"
+            assert time.monotonic() < started + TERMINAL_WITHIN_S, f"{attempts} attempts, and no response"
             try:
                 response = self._service.challenges.ClaimReward(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
             except grpc.RpcError as error:
@@ -127,7 +127,7 @@ def test_every_claim_is_granted_once_and_gets_a_response(database_url: str, tmp_
         database_url, "SELECT extract(epoch FROM max(settle_time - create_time))::float8 FROM reward_outbox"
     )
     print(  # noqa: T201
-        f"\n{kills} kills: {players} claims, {len(claims.granted)} answered with their grant, "
+        f"\n{kills} kills: {players} claims, {len(claims.granted)} ended with their grant, "
         f"{len(claims.found_claimed)} found claimed; the longest took {max(claims.took_s):.1f} s; "
         f"{attempts} attempts to deliver, {given.total()} rewards in the game's books, "
         f"the last {longest_s:.1f} s after its claim"

@@ -128,7 +128,7 @@ def test_goodput_holds_under_overload_also_right_after_the_start(
             service.wait_for("serving", count=2 + number)
             cold = played(service, load, overload(before), seconds, COLD_S)
             after = played(service, load, load.saturation, seconds)
-            # What the machine had to give around it.
+            # The best that the machine gave before and after.
             best_rate = min(before.rate, after.rate)
             kept.append(over.rate / best_rate)
             kept_when_cold.append(cold.rate / best_rate)

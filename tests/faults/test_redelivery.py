@@ -42,13 +42,13 @@ def test_events_sent_up_to_ten_times_at_once_to_two_handlers_count_once(database
         ThreadPoolExecutor(8) as callers,
     ):
         running = Game(channel, events, clock, database_url)
-        answers = [
+        replies = [
             callers.submit((running.events, other)[number % 2].ReportEvents, rpc.ReportEventsRequest(events=batch))
             for number, batch in enumerate(batches)
         ]
         applied = Counter[str]()
-        for batch, answer in zip(batches, answers, strict=True):
-            for event, result in zip(batch, answer.result().results, strict=True):
+        for batch, reply in zip(batches, replies, strict=True):
+            for event, result in zip(batch, reply.result().results, strict=True):
                 assert result.verdict in (rpc.VERDICT_APPLIED, rpc.VERDICT_DUPLICATE)
                 applied[event.event_id] += result.verdict == rpc.VERDICT_APPLIED
         assert applied == dict.fromkeys((event.event_id for event in distinct), 1)

@@ -52,10 +52,10 @@ def _reported(handler: ServiceProcess, events: list[event_rpc.Event]) -> bool:
 def hits(challenges: ServiceProcess) -> tuple[int, list[int]] | None:
     """Return the size of the ranking and its first scores; None while it cannot be read."""
     try:
-        answer = challenges.leaderboards.ListLeaderboard(rpc.ListLeaderboardRequest(leaderboard_id="sums"))
+        reply = challenges.leaderboards.ListLeaderboard(rpc.ListLeaderboardRequest(leaderboard_id="sums"))
     except grpc.RpcError:
         return None
-    return answer.state.size, [entry.score for entry in answer.entries[:3]]
+    return reply.state.size, [entry.score for entry in reply.entries[:3]]
 
 
 def stored(database_url: str) -> tuple[int, list[int]]:

@@ -160,7 +160,7 @@ def metrics_attacked(port: int) -> Iterator[None]:
             try:
                 urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=CALL_TIMEOUT_S).read()
             except OSError:
-                # Of too many connections some are closed.
+                # Some of too many connections are closed.
                 done.wait(PAUSE_S)
 
     with ExitStack() as connections:

@@ -61,7 +61,7 @@ def compare(system: System, model: NaiveModel, step: Step) -> None:
             system.now = model.now = now
             model.latest = max(model.latest, now)
         case Name(player, zone, later):
-            # What has happened before a player names a zone keeps its periods.
+            # Events from before a player names a zone keep their periods.
             now = model.latest = max([model.latest, *(event.time for event in model.events.values())]) + later
             assert system.name_zone(player, zone, now) == model.name_zone(player, zone, now)
         case Adjust(player, points):

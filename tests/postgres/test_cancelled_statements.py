@@ -122,7 +122,7 @@ def test_a_cancellation_never_hits_the_next_statement(one: OneConnection) -> Non
     assert one.abandoned("closed") == 0
 
 
-def test_a_server_that_does_not_answer_costs_the_connection(database_url: str) -> None:
+def test_a_server_that_does_not_respond_costs_the_connection(database_url: str) -> None:
     with proxy_to(database_url) as (hop, url):
         one = OneConnection(url)
         one.database.open()

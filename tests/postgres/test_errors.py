@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded
-from shared.postgres.bounded_waits import AnswerTimeout, ServerSilent
+from shared.postgres.bounded_waits import ResponseTimeout, ServerSilent
 from shared.postgres.sqlstates import Failure, classify, to_domain
 
 MEANINGS = {
@@ -64,11 +64,11 @@ def test_an_error_without_sqlstate_is_a_lost_connection_or_a_bug() -> None:
     assert classify(psycopg.ProgrammingError("wrong number of parameters")) is Failure.BUG
 
 
-def test_no_answer_in_time_is_a_timeout() -> None:
-    assert classify(AnswerTimeout("nothing")) is Failure.TIMEOUT
+def test_no_response_in_time_is_a_timeout() -> None:
+    assert classify(ResponseTimeout("nothing")) is Failure.TIMEOUT
 
 
-def test_no_answer_while_the_process_stops_is_silence() -> None:
+def test_no_response_while_the_process_stops_is_silence() -> None:
     assert classify(ServerSilent("nothing")) is Failure.SILENT
 
 

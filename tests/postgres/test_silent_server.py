@@ -1,4 +1,4 @@
-"""Postgres accepts everything and answers nothing: calls end by their deadline, and recover when it answers again."""
+"""Postgres accepts everything and sends nothing: calls end by their deadline, and recover when it responds again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(database: Database, deadline: float) -> None:
     database.autocommit(lambda connection: players.read(connection, "player"), deadline)
 
 
-def answers(database: Database) -> bool:
+def replies(database: Database) -> bool:
     """Return whether a read succeeds."""
     try:
         read(database, soon(0.5))
@@ -76,7 +76,7 @@ def test_a_silent_server_is_not_reported_as_overload(database_url: str) -> None:
         proxy.thaw()
 
 
-def test_reads_recover_when_the_server_answers_again(database_url: str) -> None:
+def test_reads_recover_when_the_server_responds_again(database_url: str) -> None:
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=2) as database:
         read(database, soon())
         proxy.freeze()
@@ -84,8 +84,8 @@ def test_reads_recover_when_the_server_answers_again(database_url: str) -> None:
             with pytest.raises(ChallengeError):
                 read(database, soon(0.1))
         proxy.thaw()
-        wait_until(lambda: answers(database))
-        wait_until(lambda: answers(database))
+        wait_until(lambda: replies(database))
+        wait_until(lambda: replies(database))
 
 
 def test_a_stopping_process_gives_up_on_a_silent_server(database_url: str) -> None:
@@ -115,16 +115,16 @@ def test_a_stopping_process_gives_up_on_a_server_to_which_no_connection_is_left(
         proxy.refuse(True)
         proxy.cut()
         database.begin_stop()
-        wait_until(lambda: not answers(database))
+        wait_until(lambda: not replies(database))
         stopped = time.monotonic()
-        wait_until(lambda: not answers(database) and time.monotonic() - stopped > SILENT_S + LATE_S)
+        wait_until(lambda: not replies(database) and time.monotonic() - stopped > SILENT_S + LATE_S)
         refused = unstalled_s()
         with pytest.raises(DatabaseUnavailable):
             read(database, soon(60))
         assert unstalled_s() - refused < LATE_S
 
 
-def test_a_stopping_process_waits_for_a_lock_while_the_server_answers_others(database_url: str) -> None:
+def test_a_stopping_process_waits_for_a_lock_while_the_server_responds_to_others(database_url: str) -> None:
     def lock(connection: Connection) -> None:
         connection.run_script(b"SELECT pg_advisory_xact_lock(1)")
 
@@ -135,7 +135,7 @@ def test_a_stopping_process_waits_for_a_lock_while_the_server_answers_others(dat
             waiting = threads.submit(database.transact, lock, soon(60))
             began = time.monotonic()
             database.begin_stop()
-            wait_until(lambda: answers(database) and time.monotonic() - began > SILENT_S + LATE_S)
+            wait_until(lambda: replies(database) and time.monotonic() - began > SILENT_S + LATE_S)
             assert not waiting.done()
             waits.append(waiting)
 

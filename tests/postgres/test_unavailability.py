@@ -30,8 +30,8 @@ def ask(connection: Connection) -> object:
     return connection.execute("SELECT 1").fetchone()
 
 
-def answers(database: Database) -> bool:
-    """Return whether the database answers."""
+def replies(database: Database) -> bool:
+    """Return whether the database responds."""
     try:
         return database.autocommit(ask, soon(0.5)) == (1,)
     except ChallengeError:
@@ -81,7 +81,7 @@ def test_a_lost_server_is_unavailable_until_it_is_back(database_url: str) -> Non
             assert unstalled_s() - started < AT_MOST_S
             assert refusal.value.retry_after_s > 0
         proxy.refuse(False)
-        wait_until(lambda: answers(database))
+        wait_until(lambda: replies(database))
 
 
 def test_a_read_only_database_is_unavailable_to_writers(database_url: str) -> None:
@@ -106,7 +106,7 @@ def test_a_crashed_server_is_used_again_after_restart(own_postgres: EmbeddedPost
         with pytest.raises(DatabaseUnavailable):
             database.autocommit(ask, soon())
         own_postgres.start()
-        wait_until(lambda: answers(database))
+        wait_until(lambda: replies(database))
 
 
 def test_a_transaction_unknown_to_a_restarted_server_is_over(own_postgres: EmbeddedPostgres) -> None:

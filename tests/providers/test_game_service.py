@@ -39,12 +39,12 @@ class Game(RewardProviderServiceServicer):
 
     def __init__(self) -> None:
         self.received: list[rpc.GrantRequest] = []
-        self.answer: Callable[[grpc.ServicerContext], rpc.GrantResponse] = lambda _: rpc.GrantResponse(granted=GRANTED)
+        self.reply: Callable[[grpc.ServicerContext], rpc.GrantResponse] = lambda _: rpc.GrantResponse(granted=GRANTED)
         self.found: rpc.GetGrantResponse | None = None
 
     def Grant(self, request: rpc.GrantRequest, context: grpc.ServicerContext) -> rpc.GrantResponse:  # noqa: N802
         self.received.append(request)
-        return self.answer(context)
+        return self.reply(context)
 
     def GetGrant(  # noqa: N802
         self, request: rpc.GetGrantRequest, context: grpc.ServicerContext
@@ -108,7 +108,7 @@ def test_a_proxy_for_the_web_does_not_get_the_grants(game: Game, target: str, mo
 def test_refusal_reasons_are_mapped(
     game: Game, provider: GameServiceProvider, reason: rpc.RefusalReason.ValueType
 ) -> None:
-    game.answer = lambda _: rpc.GrantResponse(refusal=rpc.Refusal(reason=reason))
+    game.reply = lambda _: rpc.GrantResponse(refusal=rpc.Refusal(reason=reason))
     assert provider.grant(DELIVERY) == Refused(REFUSAL_REASONS[reason])
 
 
@@ -117,11 +117,11 @@ def test_every_refusal_reason_exists_in_the_contract() -> None:
     assert len(rpc.RefusalReason.keys()) == len(RefusalReason) + 1
 
 
-@pytest.mark.parametrize("answer", [rpc.GrantResponse(), rpc.GrantResponse(refusal=rpc.Refusal())])
+@pytest.mark.parametrize("reply", [rpc.GrantResponse(), rpc.GrantResponse(refusal=rpc.Refusal())])
 def test_a_response_without_outcome_is_retried(
-    game: Game, provider: GameServiceProvider, answer: rpc.GrantResponse
+    game: Game, provider: GameServiceProvider, reply: rpc.GrantResponse
 ) -> None:
-    game.answer = lambda _: answer
+    game.reply = lambda _: reply
     assert isinstance(provider.grant(DELIVERY), TryAgain)
 
 
@@ -130,7 +130,7 @@ def test_every_error_status_is_retried(game: Game, provider: GameServiceProvider
     def fail(context: grpc.ServicerContext) -> rpc.GrantResponse:
         context.abort(code, "out of gems")
 
-    game.answer = fail
+    game.reply = fail
     assert provider.grant(DELIVERY) == TryAgain(f"{code.name}: out of gems")
     assert len(game.received) == 1
 
@@ -155,7 +155,7 @@ def test_retry_info_is_honoured_within_bounds(
     def fail(context: grpc.ServicerContext) -> rpc.GrantResponse:
         context.abort_with_status(status)
 
-    game.answer = fail
+    game.reply = fail
     assert provider.grant(DELIVERY) == TryAgain("RESOURCE_EXHAUSTED: busy", honoured)
 
 
@@ -166,7 +166,7 @@ def test_a_slow_or_unreachable_game_is_retried(game: Game, target: str) -> None:
         let_go.wait(20 * IMPATIENT_S)
         return rpc.GrantResponse(granted=GRANTED)
 
-    game.answer = hang
+    game.reply = hang
     impatient = GameServiceProvider(target, timeout_s=IMPATIENT_S)
     started = unstalled_s()
     assert isinstance(impatient.grant(DELIVERY), TryAgain)

@@ -108,12 +108,12 @@ def webhook_to(url: str) -> Iterator[WebhookProvider]:
 def check_attempt(webhook: WebhookProvider) -> TryAgain:
     """Make an attempt that must fail in time and cost little."""
     started, cpu_started = unstalled_s(), time.thread_time()
-    answer = webhook.grant(DELIVERY)
+    reply = webhook.grant(DELIVERY)
     assert unstalled_s() - started < TIMEOUT_S + LATE_S
     assert time.thread_time() - cpu_started < CPU_S
-    assert isinstance(answer, TryAgain)
-    assert len(answer.error) < 1_000
-    return answer
+    assert isinstance(reply, TryAgain)
+    assert len(reply.error) < 1_000
+    return reply
 
 
 HEADERS = b"HTTP/1.1 200 OK\r\n"
@@ -211,8 +211,8 @@ def test_little_is_received_of_a_flood() -> None:
             sent += connection.send(CONTINUE)
 
     with serving(count) as address, webhook_to(f"http://{address}/") as webhook:
-        answer = check_attempt(webhook)
-    assert f"larger than {RESPONSE_BYTES_MAX // 1024} KiB" in answer.error
+        reply = check_attempt(webhook)
+    assert f"larger than {RESPONSE_BYTES_MAX // 1024} KiB" in reply.error
     # The kernel's buffers take the rest.
     assert sent < 100 * RESPONSE_BYTES_MAX
 

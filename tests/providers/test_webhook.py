@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.domain.claims import RefusalReason
-from shared.domain.grants import RETRY_AFTER_MAX, Answer, Granted, Refused, TryAgain
+from shared.domain.grants import RETRY_AFTER_MAX, Granted, Refused, Reply, TryAgain
 from shared.domain.instant import SECOND
 from shared.providers.webhook import WebhookProvider
 from tests.providers.deliveries import DELIVERY
@@ -56,7 +56,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append(Received(self.path, headers, body, self.client_address))
-                receiver.answer(self)
+                receiver.reply(self)
 
             def log_message(self, *_: Any) -> None:
                 """Do not log."""
@@ -64,7 +64,7 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/grants?game=1"
 
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def reply(self, handler: BaseHTTPRequestHandler) -> None:
         if self.silent:
             self.leaving.wait()
             handler.close_connection = True
@@ -158,9 +158,9 @@ def test_a_4xx_with_a_reason_is_a_refusal(
     assert webhook.grant(DELIVERY) == Refused(reason)
 
 
-def retried(answer: Answer) -> TryAgain:
-    assert isinstance(answer, TryAgain)
-    return answer
+def retried(reply: Reply) -> TryAgain:
+    assert isinstance(reply, TryAgain)
+    return reply
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"reason": "BAD_MOOD"}', b'{"reason": {}}', b"[" * 5_000, b"\xff"])

@@ -43,9 +43,9 @@ TRANSPORT = Transport()
 class Scripted:
     """A servicer with a given `InitializePlayer`; its other methods do nothing."""
 
-    def __init__(self, answer: Method) -> None:
+    def __init__(self, reply: Method) -> None:
         for method in SERVICE.methods:
-            setattr(self, method.name, answer if method.name == "InitializePlayer" else empty)
+            setattr(self, method.name, reply if method.name == "InitializePlayer" else empty)
 
 
 def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
@@ -55,7 +55,7 @@ def empty(request: object, context: object) -> bytes:  # noqa: ARG001 - the sign
 
 @contextmanager
 def running(
-    answer: Method = empty,
+    reply: Method = empty,
     *,
     threads: int = 8,
     health: Health | None = None,
@@ -66,7 +66,7 @@ def running(
     """Run a server on a free port and yield a channel to it."""
     with (
         listening(
-            answer, threads=threads, health=health, telemetry=telemetry, limits=limits, development=development
+            reply, threads=threads, health=health, telemetry=telemetry, limits=limits, development=development
         ) as port,
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
@@ -75,7 +75,7 @@ def running(
 
 @contextmanager
 def listening(
-    answer: Method = empty,
+    reply: Method = empty,
     *,
     threads: int = 8,
     health: Health | None = None,
@@ -86,7 +86,7 @@ def listening(
     """Run a server on a free port and yield the port."""
     server = Server(
         Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT"),
-        [ServiceBinding(SERVICE, Scripted(answer))],
+        [ServiceBinding(SERVICE, Scripted(reply))],
         threads=threads,
         health=health or Health([SERVICE.full_name]),
         telemetry=telemetry or Telemetry(),

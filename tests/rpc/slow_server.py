@@ -16,14 +16,14 @@ from tests.support.waiting import wait_until
 def main(threads: int, released: Path) -> None:
     """Serve until standard input ends; the first line of output is the port."""
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         wait_until(released.exists, deadline_s=60)
         return b""
 
     endpoint = Endpoint("127.0.0.1", 0, setting="CHALLENGE_PORT")
     health = Health([SERVICE.full_name])
     server = Server(
-        endpoint, [ServiceBinding(SERVICE, Scripted(answer))], threads=threads, health=health, telemetry=Telemetry()
+        endpoint, [ServiceBinding(SERVICE, Scripted(reply))], threads=threads, health=health, telemetry=Telemetry()
     )
     sys.stdout.write(f"{server.start()}\n")
     sys.stdout.flush()

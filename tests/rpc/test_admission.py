@@ -86,11 +86,11 @@ def test_a_refused_call_gets_a_retry_delay() -> None:
     release = threading.Event()
     telemetry = Telemetry()
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         release.wait(10)
         return b""
 
-    with running(answer, threads=1, telemetry=telemetry) as channel:
+    with running(reply, threads=1, telemetry=telemetry) as channel:
         crowd = Crowd(channel, 1)
         wait_until(lambda: telemetry.registry.get_sample_value("rpc_calls_in_progress") == 1)
         failure = failure_of(channel)
@@ -114,11 +114,11 @@ def test_a_short_stall_fails_no_call() -> None:
     release = threading.Event()
     telemetry = Telemetry()
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         release.wait(10)
         return b""
 
-    with running(answer, threads=2, telemetry=telemetry) as channel:
+    with running(reply, threads=2, telemetry=telemetry) as channel:
         # On a busy machine a stall may be long: one round suffices.
         for _ in range(ROUNDS_MAX):
             release.clear()
@@ -137,10 +137,10 @@ def test_slots_are_released_however_calls_end(
     # The response arrives before its thread is free. The next call waits for the thread, however busy the machine is.
     monkeypatch.setattr(call_pool, "WAIT_S", 60.0)
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         raise ValueError("a bug")
 
     caplog.set_level("CRITICAL", logger="shared.rpc.statuses")
-    with running(answer, threads=1) as channel:
+    with running(reply, threads=1) as channel:
         for raw in (b"", b"\xff") * 5:
             assert failure_of(channel, raw).code() is not grpc.StatusCode.RESOURCE_EXHAUSTED

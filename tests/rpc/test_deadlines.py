@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rpc.deadlines import ANSWER_MARGIN_S, DEFAULT_S, LONGEST_S, deadline_of
+from shared.rpc.deadlines import DEFAULT_S, LONGEST_S, RESPONSE_MARGIN_S, deadline_of
 from tests.rpc.serving import initialize, running
 from tests.support.busy_machine import LATE_S
 
@@ -39,17 +39,17 @@ def wait_of(remaining_s: float | None) -> float:
 def wait_over_the_wire(timeout: float | None) -> float:
     """Return how long a call with this deadline may wait, as a real server sees it."""
 
-    def answer(request: object, context: grpc.ServicerContext) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: grpc.ServicerContext) -> bytes:  # noqa: ARG001 - the signature of a method
         return struct.pack("d", deadline_of(context) - time.monotonic())
 
-    with running(answer) as channel:
+    with running(reply) as channel:
         seconds: float
         (seconds,) = struct.unpack("d", initialize(channel, timeout=timeout))
         return seconds
 
 
 @pytest.mark.parametrize(
-    ("timeout", "expected"), [(None, DEFAULT_S), (YEAR_S, LONGEST_S), (5.0, 5.0 - ANSWER_MARGIN_S)]
+    ("timeout", "expected"), [(None, DEFAULT_S), (YEAR_S, LONGEST_S), (5.0, 5.0 - RESPONSE_MARGIN_S)]
 )
 def test_a_wait_ends_before_its_caller_stops_listening(timeout: float | None, expected: float) -> None:
     assert expected - LATE_S < wait_over_the_wire(timeout) <= expected + TIMEOUT_UNIT_S
@@ -63,7 +63,7 @@ def test_the_default_deadline_is_ten_seconds() -> None:
 def test_a_wait_always_leaves_time_for_the_response(remaining_s: float) -> None:
     wait = wait_of(remaining_s)
     assert wait <= LONGEST_S
-    assert wait <= remaining_s - min(ANSWER_MARGIN_S, remaining_s / 2) + 1e-6
+    assert wait <= remaining_s - min(RESPONSE_MARGIN_S, remaining_s / 2) + 1e-6
     assert wait >= min(remaining_s / 2, LONGEST_S) - 0.1
 
 

@@ -26,10 +26,10 @@ def concrete_errors() -> list[type[errors.ChallengeError]]:
 
 
 def raising(error: Exception) -> Callable[[object, object], bytes]:
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         raise error
 
-    return answer
+    return reply
 
 
 def received(error: Exception) -> Any:
@@ -99,10 +99,10 @@ def test_an_unhandled_exception_is_reported_by_an_id_and_logged_with_its_traceba
 
 
 def test_a_response_that_is_not_a_message_is_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
-    def answer(request: object, context: object) -> None:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> None:  # noqa: ARG001 - the signature of a method
         return None
 
-    with running(answer) as channel:
+    with running(reply) as channel:
         assert failure_of(channel).code() is grpc.StatusCode.INTERNAL
     assert caplog.records
 

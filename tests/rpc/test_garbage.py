@@ -1,4 +1,4 @@
-"""Calls leave nothing to the garbage collector, which services run seldom."""
+"""Calls leave nothing to the garbage collector, which services run rarely."""
 
 from __future__ import annotations
 

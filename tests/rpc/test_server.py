@@ -28,10 +28,10 @@ from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
 
 
-def server_at(port: int, answer: Method = empty, health: Health | None = None) -> Server:
+def server_at(port: int, reply: Method = empty, health: Health | None = None) -> Server:
     return Server(
         Endpoint("127.0.0.1", port, setting="CHALLENGE_PORT"),
-        [ServiceBinding(SERVICE, Scripted(answer))],
+        [ServiceBinding(SERVICE, Scripted(reply))],
         threads=2,
         health=health or Health([SERVICE.full_name]),
         telemetry=Telemetry(),
@@ -41,10 +41,10 @@ def server_at(port: int, answer: Method = empty, health: Health | None = None) -
 def test_a_method_may_return_a_message_or_its_encoding() -> None:
     message = InitializePlayerResponse(created=True)
 
-    def answer(request: InitializePlayerRequest, context: object) -> object:  # noqa: ARG001 - a method's signature
+    def reply(request: InitializePlayerRequest, context: object) -> object:  # noqa: ARG001 - a method's signature
         return message if request.user_id == "message" else message.SerializeToString()
 
-    with running(answer) as channel:
+    with running(reply) as channel:
         for user_id in ("message", "encoding"):
             raw = initialize(channel, InitializePlayerRequest(user_id=user_id).SerializeToString())
             assert InitializePlayerResponse.FromString(raw) == message
@@ -53,7 +53,7 @@ def test_a_method_may_return_a_message_or_its_encoding() -> None:
 def test_calls_are_measured_by_method_and_code() -> None:
     telemetry = Telemetry()
 
-    def answer(request: InitializePlayerRequest, context: object) -> bytes:  # noqa: ARG001 - a method's signature
+    def reply(request: InitializePlayerRequest, context: object) -> bytes:  # noqa: ARG001 - a method's signature
         if not request.user_id:
             raise GoalNotFound("no such goal")
         return b""
@@ -62,7 +62,7 @@ def test_calls_are_measured_by_method_and_code() -> None:
         labels = {"method": METHOD.removeprefix("/"), "code": code}
         return telemetry.registry.get_sample_value("rpc_call_seconds_count", labels)
 
-    with running(answer, telemetry=telemetry) as channel:
+    with running(reply, telemetry=telemetry) as channel:
         for raw in (b"", b"\x0a\x01a", b"\x0a\x01a", b"\xff"):
             code_of(channel, METHOD, raw)
     assert [count(code) for code in ("OK", "NOT_FOUND", "INVALID_ARGUMENT", "INTERNAL")] == [2, 1, 1, None]
@@ -111,12 +111,12 @@ def test_a_port_is_not_shared_by_default() -> None:
 def test_stopping_waits_for_calls_in_progress_and_accepts_no_new_ones() -> None:
     entered, release = threading.Event(), threading.Event()
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         entered.set()
         release.wait(10)
         return b""
 
-    server = server_at(0, answer)
+    server = server_at(0, reply)
     port = server.start()
     with ThreadPoolExecutor(1) as beside, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         under_way = start(channel, METHOD, timeout=10)

@@ -63,10 +63,10 @@ class Ordinary:
 
 @contextmanager
 def served(
-    answer: Method = empty, *, threads: int = 2, limits: Limits | None = None, telemetry: Telemetry | None = None
+    reply: Method = empty, *, threads: int = 2, limits: Limits | None = None, telemetry: Telemetry | None = None
 ) -> Iterator[tuple[int, grpc.Channel]]:
     with (
-        listening(answer, threads=threads, limits=limits, telemetry=telemetry) as port,
+        listening(reply, threads=threads, limits=limits, telemetry=telemetry) as port,
         grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel,
     ):
         yield port, channel
@@ -112,11 +112,11 @@ def test_a_request_that_arrives_late_but_in_time_is_served() -> None:
 def test_a_request_that_arrives_after_the_call_was_ended_changes_nothing() -> None:
     requests: list[object] = []
 
-    def answer(request: object, _context: object) -> bytes:
+    def reply(request: object, _context: object) -> bytes:
         requests.append(request)
         return b""
 
-    with served(answer, limits=SHORT) as (port, channel), RawCaller(port) as attacker:
+    with served(reply, limits=SHORT) as (port, channel), RawCaller(port) as attacker:
         stream = attacker.open(PATH)
         wait_until(lambda: stream in attacker.statuses)
         attacker.send(stream, b"")
@@ -203,11 +203,11 @@ def test_connections_are_closed_at_their_age_without_failing_a_call() -> None:
 def test_a_call_in_progress_survives_the_age_of_its_connection() -> None:
     release = threading.Event()
 
-    def answer(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
+    def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         release.wait(20)
         return b""
 
-    with served(answer, limits=Limits(connection_age_s=1)) as (port, channel), RawCaller(port) as other:
+    with served(reply, limits=Limits(connection_age_s=1)) as (port, channel), RawCaller(port) as other:
         call = start(channel, METHOD, timeout=30)
         # Opened at the same time, and closed at its age.
         wait_until(lambda: not other.is_open or bool(other.goaways), deadline_s=10)

@@ -102,11 +102,11 @@ def test_a_slow_reader_gets_all_its_responses(monkeypatch: pytest.MonkeyPatch) -
         calls = []
         while (telemetry.registry.get_sample_value("rpc_calls_held") or 0) < 10:
             calls.append(caller.open(PATH))
-            answered = large.count
+            replied = large.count
             caller.send(calls[-1], b"")
             wait_until(
-                lambda answered=answered: (
-                    large.count > answered  # type: ignore[misc]
+                lambda replied=replied: (
+                    large.count > replied  # type: ignore[misc]
                     or telemetry.registry.get_sample_value("rpc_calls_held")
                 )
             )

@@ -79,7 +79,7 @@ def test_lines_beyond_the_buffer_are_dropped_counted_and_reported() -> None:
 
 
 def test_flushing_ends_at_its_time_limit() -> None:
-    # What the buffer holds does not fit into the pipe, whichever thread is faster.
+    # The buffered lines do not fit into the pipe, whichever thread is faster.
     with queue_into_a_pipe(SMALL_PIPE_BYTES) as (queue, _reader):
         for number in range(PIPE_LINES_MAX):
             queue.emit(record(number))

@@ -24,7 +24,7 @@ class Example:
     """One field of each type."""
 
     name: str = setting("NAME", help="A name.")
-    count: int = setting("COUNT", default=3, unit="things", minimum=1, maximum=10, help="How many.")
+    count: int = setting("COUNT", default=3, unit="things", minimum=1, maximum=10, help="A number.")
     ratio: float = setting("RATIO", default=0.5, minimum=0, maximum=1, help="A share.")
     on: bool = setting("ON", default=False, help="Whether.")
     folder: Path = setting("FOLDER", default=Path("data"), help="Where.")
@@ -120,7 +120,7 @@ def test_each_variable_is_shown_with_value_default_unit_and_meaning() -> None:
     rows = {row.name: row for row in describe(Example, load(Example, {"NAME": "a", "COUNT": "7"}))}
     count = rows["COUNT"]
     assert (count.value, count.default, count.unit) == ("7", "3", "things")
-    assert count.meaning == "How many. 1 to 10."
+    assert count.meaning == "A number. 1 to 10."
     assert rows["NAME"].default == "required"
     assert rows["EXAMPLE_PORT"].default == "4000"
 

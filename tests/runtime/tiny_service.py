@@ -41,7 +41,7 @@ class TinySettings:
             "failing probe",
             "chatty",
         ),
-        help="What goes wrong.",
+        help="The fault to show.",
     )
 
 

@@ -61,7 +61,7 @@ def _call(oracle: Oracle, stub: EventServiceStub, batch: Sequence[rpc.Event], ti
     except grpc.RpcError:
         oracle.failed(batch)
         return False
-    oracle.answered(batch, response.results)
+    oracle.note_results(batch, response.results)
     return True
 
 
@@ -94,10 +94,10 @@ class _Stream:
         """Until the callers are done or the stream breaks."""
         try:
             for response in stub.StreamEvents(self._batches(), wait_for_ready=True):
-                self._oracle.answered(self._under_way.popleft(), response.results)
+                self._oracle.note_results(self._under_way.popleft(), response.results)
                 self._room.release()
         except grpc.RpcError:
-            # The outcomes of unanswered batches are unknown.
+            # The outcomes of batches without a response are unknown.
             pass
         with self._lock:
             self._ended = True

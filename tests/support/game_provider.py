@@ -6,14 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from shared.domain.grants import Answer, Delivery, Granted, TryAgain
+from shared.domain.grants import Delivery, Granted, Reply, TryAgain
 
-Behaviour = Callable[[Delivery], Answer | None]
-"""Returns the answer to give instead of granting; None to grant."""
+Behaviour = Callable[[Delivery], Reply | None]
+"""Returns the reply to give instead of granting; None to grant."""
 
 
 class GameProvider:
-    """A provider that grants each `grant_id` once, unless `behaviour` returns another answer."""
+    """A provider that grants each `grant_id` once, unless `behaviour` returns another reply."""
 
     def __init__(self, behaviour: Behaviour = lambda _: None, *, remembers: bool = False) -> None:
         self.behaviour = behaviour
@@ -25,25 +25,25 @@ class GameProvider:
         self._remembers = remembers
         self._lock = threading.Lock()
 
-    def grant(self, delivery: Delivery) -> Answer:
+    def grant(self, delivery: Delivery) -> Reply:
         with self._lock:
             self.asked.append(delivery)
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            answer = self.behaviour(delivery)
-            return self.give(delivery) if answer is None else answer
+            reply = self.behaviour(delivery)
+            return self.give(delivery) if reply is None else reply
         finally:
             with self._lock:
                 self.under_way -= 1
 
-    def give(self, delivery: Delivery) -> Answer:
-        """Enter the grant into the ledger, whatever the provider answers then."""
+    def give(self, delivery: Delivery) -> Reply:
+        """Enter the grant into the ledger, whatever the provider replies then."""
         with self._lock:
             self.ledger.setdefault(delivery.grant_id, delivery)
         return Granted()
 
-    def find(self, delivery: Delivery) -> Answer | None:
+    def find(self, delivery: Delivery) -> Reply | None:
         if not self._remembers:
             return None
         return Granted() if delivery.grant_id in self.ledger else TryAgain("unknown grant")

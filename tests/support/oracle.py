@@ -105,7 +105,7 @@ class Oracle:
         self._events: dict[str, rpc.Event] = {}
         self._states: dict[str, _State] = {}
         self._again: deque[rpc.Event] = deque()
-        self._answered: deque[rpc.Event] = deque(maxlen=1_000)
+        self._acknowledged: deque[rpc.Event] = deque(maxlen=1_000)
         self._judgement = Judgement()
 
     @property
@@ -119,8 +119,8 @@ class Oracle:
             size = self._chance.randint(1, BATCH_MAX)
             batch = [self._again.popleft() for _ in range(min(size, len(self._again)))]
             batch += [self._new_event() for _ in range(size - len(batch))]
-            if self._answered and self._chance.random() < REDELIVERED * size:
-                batch.append(self._chance.choice(self._answered))
+            if self._acknowledged and self._chance.random() < REDELIVERED * size:
+                batch.append(self._chance.choice(self._acknowledged))
             return batch
 
     def take_unknown(self) -> list[rpc.Event]:
@@ -128,22 +128,22 @@ class Oracle:
         with self._lock:
             return [self._again.popleft() for _ in range(min(BATCH_MAX, len(self._again)))]
 
-    def answered(self, batch: Sequence[rpc.Event], results: Sequence[rpc.EventResult]) -> None:
+    def note_results(self, batch: Sequence[rpc.Event], results: Sequence[rpc.EventResult]) -> None:
         """Record the results of a successful call."""
         with self._lock:
             self._judgement.calls += 1
             for event, result in zip(batch, results, strict=True):
                 state = self._states[event.event_id]
                 if result.verdict not in _EXPECTED[state]:
-                    answer = f"{rpc.Verdict.Name(result.verdict)} {result.reason}"
-                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, but the result is {answer}")
+                    reply = f"{rpc.Verdict.Name(result.verdict)} {result.reason}"
+                    self._judgement.surprises.append(f"{event.event_id} was {state.name}, but the result is {reply}")
                 if result.verdict not in _RECORDED:
                     continue
                 self._judgement.duplicates += result.verdict == rpc.VERDICT_DUPLICATE
                 if state is not _State.ACKNOWLEDGED:
                     self._states[event.event_id] = _State.ACKNOWLEDGED
                     self._judgement.acknowledged += 1
-                    self._answered.append(event)
+                    self._acknowledged.append(event)
             self._lock.notify_all()
 
     def failed(self, batch: Sequence[rpc.Event]) -> None:

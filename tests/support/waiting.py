@@ -19,8 +19,8 @@ def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
     """Poll until `condition` returns a true value, and return it; fail the test after `deadline_s` seconds."""
     deadline = time.monotonic() + deadline_s
     pause_s = POLL_MIN_S
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"condition not met after {deadline_s:g} s; last value: {answer!r}"
+    while not (reply := condition()):
+        assert time.monotonic() < deadline, f"condition not met after {deadline_s:g} s; last value: {reply!r}"
         time.sleep(pause_s)
         pause_s = min(1.2 * pause_s, POLL_MAX_S)
-    return answer
+    return reply

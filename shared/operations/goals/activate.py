@@ -72,7 +72,7 @@ def set_goal_active(
             record = record_of(goal, None, switched.assignment.active_since, period.start)
             changes.complete(connection, {key: record}, left_unclaimed=() if active else (key,))
         if active and goal.id in catalogue.auto_claimed:
-            # What was completed before it was switched off waits for its reward.
+            # Completions from before it was switched off wait for their rewards.
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])
         changes.store(connection)
         return _claimed(switched.applied_to(view, goal), goal, changes)

@@ -69,7 +69,7 @@ def switch_goals(
     player = player._replace(view=view)
     needed = Switches(
         tuple(goal for goal in planned.on if not is_already_set(goal, True, player.view)),
-        # What an event has completed in the meantime has a reward to claim.
+        # A goal that an event has completed in the meantime has a reward to claim.
         tuple(goal for goal in planned.off if can_be_replaced(goal, player, catalogue)),
     )
     if needed != Switches():
@@ -107,7 +107,7 @@ def _store(
         changes.complete(connection, records, left_unclaimed=[key for key in records if not chosen[key.goal_id].active])
     waiting = [in_all_periods(user_id, goal, now) for goal in switches.on if goal.id in catalogue.auto_claimed]
     if waiting:
-        # What was completed before it was switched off waits for its reward.
+        # Completions from before it was switched off wait for their rewards.
         changes.unlock(connection, waiting)
     return after
 

@@ -1,7 +1,7 @@
 """Reads of leaderboards, from whichever source is available.
 
 A final period is read from its final ranking, which never changes. For any other period the readers are tried in order
-until one has the answer: first Redis, which is current, then the ranking that is refreshed in Postgres at intervals.
+until one has the ranking: first Redis, which is current, then the ranking that is refreshed in Postgres at intervals.
 """
 
 from __future__ import annotations
@@ -88,18 +88,18 @@ class Leaderboards:
         if not is_final:
             return self._ranking(period, now, deadline, query)
         page = self._database.autocommit(lambda connection: query(FinalReader(connection), period.start), deadline)
-        return _answer(page, period, now, final=True)
+        return _page_of(page, period, now, final=True)
 
     def _ranking(self, period: Period, now: Instant, deadline: float, query: _Query) -> LeaderboardPage:
         for reader in self._readers:
             page = query(reader, period.start)
             if page is not None:
-                return _answer(page, period, now, final=False)
+                return _page_of(page, period, now, final=False)
         page = self._database.autocommit(lambda connection: query(RankingReader(connection), period.start), deadline)
-        return _answer(page, period, now, final=False)
+        return _page_of(page, period, now, final=False)
 
 
-def _answer(page: RankedPage | None, period: Period, now: Instant, *, final: bool) -> LeaderboardPage:
+def _page_of(page: RankedPage | None, period: Period, now: Instant, *, final: bool) -> LeaderboardPage:
     if page is None:
         raise RankingUnavailable
     return LeaderboardPage(page.ranked, page.size, period, final, now if page.fresh_at is None else page.fresh_at)

@@ -1,4 +1,4 @@
-"""Delivery of grants: lease due grants, send them to the provider, record its answers.
+"""Delivery of grants: lease due grants, send them to the provider, record its replies.
 
 The three steps never overlap for one grant, and no database connection is held during a call to the provider. The
 leases of a dispatcher that dies are taken over by `shared.operations.rewards.reconcile`.
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
 from shared.domain.errors import ChallengeError
-from shared.domain.grants import Answer, Delivery, Provider, RetryPolicy, Settlement, TryAgain, settle
+from shared.domain.grants import Delivery, Provider, Reply, RetryPolicy, Settlement, TryAgain, settle
 from shared.domain.instant import SECOND, Instant, Microseconds
 from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
@@ -79,9 +79,9 @@ class _Leased(NamedTuple):
     """True if it was leased to find out if the provider is back."""
 
 
-class _Answered(NamedTuple):
+class _Replied(NamedTuple):
     delivery: Delivery
-    answer: Answer | None
+    reply: Reply | None
     """None if the provider was not called."""
 
 
@@ -104,24 +104,24 @@ class Dispatcher:
         self._jitter = jitter
         self._breaker = Breaker()
         self._threads = DeliveryThreads(destination.concurrency, f"deliver {destination.name}", self._deliver)
-        self._answers: SimpleQueue[_Answered] = SimpleQueue()
+        self._replies: SimpleQueue[_Replied] = SimpleQueue()
         self._leased = 0
-        """Number of leased grants without an answer yet."""
+        """Number of leased grants without a reply yet."""
         self._unrecorded: list[Settled] = []
         self._failed: deque[str] = deque(maxlen=RECALLED_MAX)
-        """Grants that have failed since the last answer of the provider."""
+        """Grants that have failed since the provider's last reply."""
         self._recalled: set[str] = set()
         """Grants that failed because of an outage that has ended."""
         self._queue_may_hold_more = True
         self._closing = False
 
     def one_pass(self) -> None:
-        """Collect answers, record them, and lease more grants. If there is nothing to do, wait for up to `poll_s`.
+        """Collect replies, record them, and lease more grants. If there is nothing to do, wait for up to `poll_s`.
 
         Raise what the database raises, and RuntimeError if no thread can be started, before anything is leased.
         Outcomes that could not be recorded are recorded by a later pass.
         """
-        self._take_answers(0.0 if self._queue_may_hold_more else self._destination.poll_s)
+        self._take_replies(0.0 if self._queue_may_hold_more else self._destination.poll_s)
         self._record()
         self._recall()
         self._lease()
@@ -133,33 +133,33 @@ class Dispatcher:
         """
         self._closing = True
         self._threads.close()
-        self._take_answers(0.0)
+        self._take_replies(0.0)
         try:
             self._record()
         except ChallengeError as error:
             about = {"provider": self._destination.name, "grants": len(self._unrecorded), "reason": str(error)}
             log.warning("grants stay leased: the database is not available", extra=about)
 
-    def _take_answers(self, wait_s: float) -> None:
-        """Collect the answers that arrived. Wait up to `wait_s` for the first."""
+    def _take_replies(self, wait_s: float) -> None:
+        """Collect the replies that arrived. Wait up to `wait_s` for the first."""
         try:
-            answered = self._answers.get(timeout=wait_s) if wait_s else self._answers.get_nowait()
+            replied = self._replies.get(timeout=wait_s) if wait_s else self._replies.get_nowait()
             while True:
                 self._leased -= 1
-                self._unrecorded.append(self._settled(answered))
-                answered = self._answers.get_nowait()
+                self._unrecorded.append(self._settled(replied))
+                replied = self._replies.get_nowait()
         except Empty:
             return
 
-    def _settled(self, answered: _Answered) -> Settled:
-        """Judge a provider's answer, and let the circuit breaker know of it."""
-        delivery, answer = answered
-        if answer is None:
+    def _settled(self, replied: _Replied) -> Settled:
+        """Judge a provider's reply, and let the circuit breaker know of it."""
+        delivery, reply = replied
+        if reply is None:
             return Settled(delivery, _BACK_IN_THE_QUEUE, begun=False)
         now = self._clock()
-        if isinstance(answer, TryAgain):
+        if isinstance(reply, TryAgain):
             self._breaker.failed(now)
-            if not answer.retry_after:
+            if not reply.retry_after:
                 self._failed.append(delivery.grant_id)
         else:
             if self._breaker.outage(now) >= self._destination.policy.outage:
@@ -167,7 +167,7 @@ class Dispatcher:
             self._failed.clear()
             self._breaker.succeeded()
         self._telemetry.breaker_open(self._breaker.is_open)
-        return Settled(delivery, settle(delivery.attempt, answer, self._destination.policy, self._jitter(), now))
+        return Settled(delivery, settle(delivery.attempt, reply, self._destination.policy, self._jitter(), now))
 
     def _record(self) -> None:
         """Store the outcomes collected so far. An outcome whose lease was lost counts in a metric only."""
@@ -216,25 +216,25 @@ class Dispatcher:
             self._threads.submit(_Leased(delivery, self._breaker.is_open))
 
     def _deliver(self, leased: _Leased) -> None:
-        """Deliver in a thread of the pool. Put an answer into the queue in every case."""
+        """Deliver in a thread of the pool. Put a reply into the queue in every case."""
         delivery, probing = leased
         try:
-            answer = self._asked(delivery, probing)
+            reply = self._asked(delivery, probing)
         except Exception as error:
             # Providers must not raise, so this is a bug. It must not lose the grant.
             log.exception("delivery failed", extra={"provider": self._destination.name, "grant_id": delivery.grant_id})
-            answer = TryAgain(f"unhandled exception: {error!r}")
-        self._answers.put(_Answered(delivery, answer))
+            reply = TryAgain(f"unhandled exception: {error!r}")
+        self._replies.put(_Replied(delivery, reply))
 
-    def _asked(self, delivery: Delivery, probing: bool) -> Answer | None:
+    def _asked(self, delivery: Delivery, probing: bool) -> Reply | None:
         """Ask the provider to grant; return None if the delivery was not begun and belongs back in the queue."""
         if self._breaker.is_open and not probing:
             # Leased before the breaker opened. The state is read from another thread and may be slightly old.
             return None
         if self._closing or self._clock() + self._destination.timeout > delivery.lease_until:
-            # It waited so long behind slow deliveries that its lease might end before the answer arrives.
+            # It waited so long behind slow deliveries that its lease might end before the reply arrives.
             return None
         started = time.monotonic()
-        answer = self._destination.provider.grant(delivery)
+        reply = self._destination.provider.grant(delivery)
         self._telemetry.took(time.monotonic() - started)
-        return answer
+        return reply

@@ -1,4 +1,4 @@
-"""The duty for grants stuck in delivery, whose dispatcher died or could not record the provider's answer.
+"""The duty for grants stuck in delivery, whose dispatcher died or could not record the provider's reply.
 
 The outcome of such an attempt is unknown. A provider that supports it is asked; otherwise the grant is delivered again
 under the same idempotency key, for which the provider gives the reward once.
@@ -59,8 +59,8 @@ def _one_round(database: Database, destination: Destination, clock: Clock, telem
         if clock() + destination.timeout > delivery.lease_until:
             # The provider is slow. The remaining grants become stuck again, and a later pass takes them over.
             break
-        answer = destination.provider.find(delivery)
-        settlement = settle(delivery.attempt, _LOST if answer is None else answer, destination.policy, 0.5, clock())
+        reply = destination.provider.find(delivery)
+        settlement = settle(delivery.attempt, _LOST if reply is None else reply, destination.policy, 0.5, clock())
         if record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_TIMEOUT_S):
             measured.reconciled(settlement.state)
     return len(deliveries)

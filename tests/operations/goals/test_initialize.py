@@ -61,10 +61,10 @@ def test_of_many_concurrent_first_calls_one_creates_the_player_and_the_time_zone
         user_id = f"player {number}"
         zones = [None, None, "Europe/Paris", None]
         with ThreadPoolExecutor(len(zones)) as callers:
-            answers = list(
+            replies = list(
                 callers.map(lambda zone, name=user_id: initialize_player(database, name, zone, NOW, soon()), zones)
             )
-        assert [answer.created for answer in answers].count(True) == 1
+        assert [reply.created for reply in replies].count(True) == 1
         assert named(database, user_id) == ["Europe/Paris"]
 
 

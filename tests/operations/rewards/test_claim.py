@@ -132,14 +132,14 @@ def test_of_many_concurrent_claims_one_is_granted(
             return type(refusal)
 
     with ThreadPoolExecutor(16) as callers:
-        answers = list(callers.map(claim, range(CALLERS)))
+        replies = list(callers.map(claim, range(CALLERS)))
     (granted,) = grants(database_url)
-    claims = [answer for answer in answers if isinstance(answer, Claim)]
+    claims = [reply for reply in replies if isinstance(reply, Claim)]
     assert {claim.grant_id for claim in claims} == {granted[4]}
     assert len(set(claims)) == 1
     if request_id is None:
         assert len(claims) == 1
-        assert answers.count(AlreadyClaimed) == CALLERS - 1
+        assert replies.count(AlreadyClaimed) == CALLERS - 1
     else:
         assert len(claims) == CALLERS
 
@@ -151,10 +151,10 @@ def test_of_two_concurrent_claims_under_one_request_id_one_is_refused(
         user_id = f"{player} {number}"
         flush(database, CATALOGUE, [Event("id", user_id, NOW, KILLS, delta=1)], soon())
         with ThreadPoolExecutor(2) as callers:
-            answers = [
+            replies = [
                 callers.submit(claim_reward, database, CATALOGUE, user_id, each, "request", NOW, soon())
                 for each in (WIN, OTHER)
             ]
-        errors = [answer.exception() for answer in answers]
+        errors = [reply.exception() for reply in replies]
         assert [type(error) for error in errors if error is not None] == [RequestIdReused]
     assert len(grants(database_url)) == 20

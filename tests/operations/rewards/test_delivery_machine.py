@@ -1,4 +1,4 @@
-"""Each claim is granted at most once and settled, whichever process dies and whatever the provider answers."""
+"""Each claim is granted at most once and settled, whichever process dies and whatever the provider replies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from shared.domain.claims import CLAIMABLE_AGAIN, Claim, ClaimState, RefusalReason
 from shared.domain.grants import (
     FINAL,
-    Answer,
     Delivery,
     Granted,
     Refused,
+    Reply,
     RetryPolicy,
     TryAgain,
     Undetermined,
@@ -36,7 +36,7 @@ PLAYERS = count()
 POLICY = RetryPolicy(attempts_max=4)
 LEASE = HOUR
 
-ANSWERS = st.sampled_from(
+REPLIES = st.sampled_from(
     [
         "granted",
         "granted, but the response is lost",
@@ -45,8 +45,8 @@ ANSWERS = st.sampled_from(
         *(f"refused {reason}" for reason in RefusalReason),
     ]
 )
-DIES = st.sampled_from(["never", "never", "after the lease", "after the answer", "after recording"])
-STEPS = st.lists(st.tuples(st.sampled_from(["deliver", "come back late", "reconcile"]), ANSWERS, DIES), max_size=12)
+DIES = st.sampled_from(["never", "never", "after the lease", "after the reply", "after recording"])
+STEPS = st.lists(st.tuples(st.sampled_from(["deliver", "come back late", "reconcile"]), REPLIES, DIES), max_size=12)
 
 
 class Machine:
@@ -57,7 +57,7 @@ class Machine:
         self.claim = claim
         self.provider = provider
         self.now = NOW
-        self.late: list[tuple[Delivery, Answer]] = []
+        self.late: list[tuple[Delivery, Reply]] = []
         """Outcomes that dead dispatchers would have recorded."""
 
     def state(self) -> ClaimState:
@@ -69,7 +69,7 @@ class Machine:
         assert found is not None
         return found
 
-    def deliver(self, answer: str, dies: str) -> None:
+    def deliver(self, reply: str, dies: str) -> None:
         self.now += HOUR
         lease = Lease(PROVIDER, "tests", self.now + LEASE)
         for delivery in self.database.autocommit(
@@ -77,15 +77,15 @@ class Machine:
         ):
             if delivery.grant_id != self.claim.grant_id or dies == "after the lease":
                 continue
-            said = self.ask(delivery, answer, self.provider)
-            if dies == "after the answer":
+            said = self.ask(delivery, reply, self.provider)
+            if dies == "after the reply":
                 self.late.append((delivery, said))
                 continue
             self.record(delivery, said)
             if dies == "after recording":
                 self.late.append((delivery, said))
 
-    def reconcile(self, answer: str, dies: str) -> None:
+    def reconcile(self, reply: str, dies: str) -> None:
         self.now += 2 * LEASE
         lease = Lease(PROVIDER, "tests", self.now + LEASE)
         for delivery in self.database.autocommit(
@@ -93,7 +93,7 @@ class Machine:
         ):
             if delivery.grant_id != self.claim.grant_id:
                 continue
-            found = self.provider.find(delivery) if answer == "granted" else None
+            found = self.provider.find(delivery) if reply == "granted" else None
             said = Undetermined("lost") if found is None else found
             if dies in ("never", "after recording"):
                 self.record(delivery, said)
@@ -103,22 +103,22 @@ class Machine:
         for delivery, said in self.late:
             self.record(delivery, said)
 
-    def record(self, delivery: Delivery, answer: Answer) -> None:
-        settlement = settle(delivery.attempt, answer, POLICY, 0.5, self.now)
+    def record(self, delivery: Delivery, reply: Reply) -> None:
+        settlement = settle(delivery.attempt, reply, POLICY, 0.5, self.now)
         record(self.database, [Settled(delivery, settlement)], self.now, soon())
 
-    def ask(self, delivery: Delivery, answer: str, provider: GameProvider) -> Answer:
+    def ask(self, delivery: Delivery, reply: str, provider: GameProvider) -> Reply:
         if delivery.grant_id in provider.ledger:
             # The game has given the reward, so it does not refuse the grant any more.
-            return TryAgain("timed out") if answer != "granted" else Granted()
-        if answer == "granted":
+            return TryAgain("timed out") if reply != "granted" else Granted()
+        if reply == "granted":
             return provider.give(delivery)
-        if answer == "granted, but the response is lost":
+        if reply == "granted, but the response is lost":
             provider.give(delivery)
             return TryAgain("timed out")
-        if answer.startswith("refused "):
-            return Refused(RefusalReason(answer.removeprefix("refused ")))
-        return TryAgain(answer)
+        if reply.startswith("refused "):
+            return Refused(RefusalReason(reply.removeprefix("refused ")))
+        return TryAgain(reply)
 
 
 @given(steps=STEPS, remembers=st.booleans())
@@ -128,10 +128,10 @@ def test_a_claim_is_granted_at_most_once_and_always_settled(
     provider = GameProvider(remembers=remembers)
     machine = Machine(one_connection, store_claim(one_connection, f"player {next(PLAYERS)}", NOW), provider)
     before = machine.state()
-    for step, answer, dies in steps:
+    for step, reply, dies in steps:
         perform: dict[str, Callable[[], None]] = {
-            "deliver": lambda: machine.deliver(answer, dies),  # noqa: B023 - called at once
-            "reconcile": lambda: machine.reconcile(answer, dies),  # noqa: B023 - called at once
+            "deliver": lambda: machine.deliver(reply, dies),  # noqa: B023 - called at once
+            "reconcile": lambda: machine.reconcile(reply, dies),  # noqa: B023 - called at once
             "come back late": machine.come_back_late,
         }
         perform[step]()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
-from shared.domain.grants import NO_PROVIDER, Answer, Delivery, Refused, RetryPolicy, TryAgain
+from shared.domain.grants import NO_PROVIDER, Delivery, Refused, Reply, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
 from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.reconcile import reconcile
@@ -214,13 +214,13 @@ def test_a_grant_whose_dispatcher_died_is_taken_over(
     store_claim(database, "player", NOW)
     dispatcher = dispatcher_of(database, destination(provider), clock)
 
-    def die(delivery: Delivery) -> Answer | None:
+    def die(delivery: Delivery) -> Reply | None:
         if granted:
             provider.give(delivery)
         return TryAgain("never recorded")
 
     provider.behaviour = die
-    # The grant is leased and delivered, but no pass records the answer.
+    # The grant is leased and delivered, but no pass records the reply.
     dispatcher.one_pass()
     wait_until(lambda: provider.asked and not provider.under_way)
     provider.behaviour = lambda _: None

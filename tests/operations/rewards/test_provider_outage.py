@@ -6,7 +6,7 @@ import threading
 
 from shared.domain.breaker import FAILURES_MAX, LONGEST_PAUSE
 from shared.domain.claims import ClaimState
-from shared.domain.grants import Answer, Delivery, RetryPolicy, TryAgain
+from shared.domain.grants import Delivery, Reply, RetryPolicy, TryAgain
 from shared.domain.instant import HOUR, SECOND
 from shared.postgres.database import Database
 from tests.support.game_provider import GameProvider
@@ -54,7 +54,7 @@ def test_grants_leased_when_the_breaker_opens_are_released_without_an_attempt(
         store_claim(database, f"player {number}", NOW)
     let_go = threading.Event()
 
-    def fail_until_it_is_known(_: Delivery) -> Answer:
+    def fail_until_it_is_known(_: Delivery) -> Reply:
         if len(provider.asked) > FAILURES_MAX:
             assert let_go.wait(20)
         return TryAgain("away")

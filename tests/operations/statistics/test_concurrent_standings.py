@@ -21,7 +21,7 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
 from shared.domain.goal import ClaimMode, Counting, RewardType
 from shared.domain.grant_changes import Act, ActRefused, refunded
-from shared.domain.grants import Answer, Delivery, Refused
+from shared.domain.grants import Delivery, Refused, Reply
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recalculation import Drift, drifts
@@ -150,12 +150,12 @@ def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
     """Yield the database, with deliveries to a game that refuses every second reward."""
     numbers = count()
 
-    def answer(_: Delivery) -> Answer | None:
+    def reply(_: Delivery) -> Reply | None:
         return Refused(RefusalReason.INVENTORY_FULL) if next(numbers) % 2 else None
 
     with (
         opened(database_url, pool_size=THREADS + 2) as database,
-        dispatching(database, destination(GameProvider(answer)), ManualClock(NOW + 9 * DAY)) as dispatcher,
+        dispatching(database, destination(GameProvider(reply)), ManualClock(NOW + 9 * DAY)) as dispatcher,
     ):
         yield database, lambda _, __, ___: dispatcher.one_pass()
 
