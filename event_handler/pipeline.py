@@ -75,7 +75,7 @@ class Pipeline(Generic[A, B]):
             self._room.release()
 
     def stop(self) -> None:
-        """Take nothing more in; what was taken in still gets its response. Waits for nothing."""
+        """Stop reading batches, without waiting. Those that were read still get their responses."""
         with self._lock:
             self._stopped = True
             # A reader that is taking a batch in says itself that nothing follows, after the batch.

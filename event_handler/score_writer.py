@@ -35,7 +35,7 @@ class ScoreWriter(BatchingWriter[Changed, None]):
         """Flushes whose scores are left for the repair from the journal."""
 
     def submit(self, catalogue: Catalogue, changes: ScoreChanges) -> None:
-        """Have the scores that a flush under this catalogue has committed written to Redis. Never waits."""
+        """Queue committed scores for Redis, without waiting. If the queue is full, they stay in the journal."""
         if not self._put((catalogue, changes, self._boards.database_key)):
             self.left_to_the_journal += 1
 

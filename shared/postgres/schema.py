@@ -112,7 +112,7 @@ def _change(
                 chosen = choose(backend)
                 if names is None:
                     names = [migration.id for migration in chosen]
-                # What an earlier attempt has done is no longer among them.
+                # Those that an earlier attempt has done are no longer among them.
                 change(address, backend, chosen.filter(lambda migration, names=names: migration.id in names))
                 return names
         except TableHeld:

@@ -37,7 +37,7 @@ class StatementCanceller:
         self._thread.start()
 
     def add(self, connection: Connection) -> None:
-        """Settle a connection, and return it to the pool. Never waits."""
+        """Settle a connection, and return it to the pool, without waiting."""
         self._abandoned.put((connection, time.monotonic() + SETTLE_S))
 
     def close(self) -> None:

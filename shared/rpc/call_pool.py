@@ -255,6 +255,6 @@ class InlineExecutor(ThreadPoolExecutor):
 
 
 def run_in(pool: ThreadPoolExecutor, method: M) -> M:
-    """Have gRPC run a method in a pool of its own, for which it looks for this attribute. Return the method."""
+    """Return the method with an attribute that makes gRPC run it in a pool of its own."""
     method.experimental_thread_pool = pool  # type: ignore[attr-defined]
     return method

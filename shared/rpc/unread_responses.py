@@ -150,6 +150,7 @@ class UnreadResponses:
         self._read(peer)
 
     def _add(self, peer: str, size: int) -> None:
+        """Count bytes as waiting for a connection to read them; with a negative size, as read."""
         with self._lock:
             self._total += size
             self._bytes[peer] += size

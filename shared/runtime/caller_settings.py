@@ -17,7 +17,7 @@ class CallerSettings:
         help="TOML file with the accepted callers: keys, issuers of tokens, certificates. Not set: everybody may call.",
     )
     reflection: bool | None = setting(
-        "REFLECTION", help="Whether callers may read the contract by reflection. Not set: only without `CALLERS`."
+        "REFLECTION", help="Let callers read the contract by reflection. Not set: only without `CALLERS`."
     )
     allow_anonymous: bool = setting(
         "ALLOW_ANONYMOUS",

@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         self._left_out = _STANDARD_FIELDS if personal else _STANDARD_FIELDS | PERSONAL_FIELDS
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line without its end."""
+        """Return the record as one line of JSON, without the newline."""
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
             "time": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),

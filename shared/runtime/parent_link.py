@@ -56,7 +56,7 @@ class ParentLink:
             self._socket.sendall(b"%d\n" % port)
 
     def die_with_parent(self) -> None:
-        """Have the end of the parent kill this process at once from now on: it was asked to stop, then its parent died.
+        """Let the death of the parent kill this process from now on: it was asked to stop, then its parent died.
 
         Further signals do nothing. Where a whole group of processes is asked to stop, a worker is asked twice: with its
         group and by its parent.

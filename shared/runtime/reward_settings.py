@@ -41,9 +41,7 @@ class RewardSettings(RouteSettings):
         help="Host and port of the provider `grpc`, which serves `challenge.reward.v1`.",
         check=check_target,
     )
-    grpc_tls: bool = setting(
-        "REWARD_GRPC_TLS", default=False, help="Whether the channel to the provider `grpc` uses TLS."
-    )
+    grpc_tls: bool = setting("REWARD_GRPC_TLS", default=False, help="Use TLS on the channel to the provider `grpc`.")
     grpc_ca: Path | None = setting(
         "REWARD_GRPC_CA",
         help="PEM file with the authorities of the provider's certificate. Not set: the public ones that gRPC ships.",

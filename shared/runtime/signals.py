@@ -41,7 +41,7 @@ def wait_for_stop_signal(reload: Callable[[], object] | None = None) -> signal.S
 
 
 def let_next_signal_kill() -> None:
-    """Have SIGTERM and SIGINT kill the process at once from now on. Main thread only."""
+    """Let SIGTERM and SIGINT kill the process from now on. Only for the main thread."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -1,4 +1,4 @@
-"""Key sets from a URL: fetched by a duty, seldom, within bounds, and the last good one kept."""
+"""Key sets from a URL: fetched by a duty, rarely, within bounds, and the last good one kept."""
 
 from __future__ import annotations
 

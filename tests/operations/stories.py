@@ -158,7 +158,7 @@ def stories_in_seasons(draw: st.DrawFn) -> Story:
     ends = [run.end + late for run in runs for late in (0, CLAIM_GRACE_DEFAULT)]
     steps = _steps(catalogue, _nows | st.sampled_from(ends)) | _names
     lates = st.sampled_from((0, CLAIM_GRACE_DEFAULT - 1, CLAIM_GRACE_DEFAULT))
-    # What hardly ever comes together by chance.
+    # Combinations that hardly ever come about by chance.
     last_moments = st.builds(_last_moments, _players, goal_of(catalogue), st.sampled_from(runs), lates, st.booleans())
     scenes = steps.map(lambda step: [step]) | last_moments
     played = st.lists(scenes, min_size=1, max_size=8).map(lambda scenes: [step for scene in scenes for step in scene])

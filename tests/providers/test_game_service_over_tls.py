@@ -12,7 +12,7 @@ import grpc
 import pytest
 from challenge.reward.v1.reward_provider_pb2_grpc import add_RewardProviderServiceServicer_to_server
 
-from shared.domain.grants import Answer, Granted, TryAgain
+from shared.domain.grants import Granted, Reply, TryAgain
 from shared.providers.game_service import GameServiceProvider
 from shared.runtime.file_watch import FileWatch
 from shared.runtime.tls_material import TlsMaterial
@@ -85,25 +85,25 @@ def test_a_changed_certificate_is_shown_from_then_on(authority: Authority, tmp_p
 def test_rotation_fails_no_delivery(authority: Authority) -> None:
     shown = authority.files("challenge.backend")
     own = open_files("tls", shown.certificate, shown.private_key, authority.certificate)
-    answers: list[Answer] = []
+    replies: list[Reply] = []
     over = threading.Event()
     with game_with(authority.files(), authority.pem) as target, provider_to(target, own) as provider:
 
         def deliver() -> None:
             while not over.is_set():
-                answers.append(provider.grant(DELIVERY))
+                replies.append(provider.grant(DELIVERY))
 
         senders = [threading.Thread(target=deliver) for _ in range(4)]
         for sender in senders:
             sender.start()
         for _ in range(20):
-            before = len(answers)
+            before = len(replies)
             shown.write(authority.issue("challenge.backend"))
             own.reload()
             own.look()
-            while len(answers) < before + 8:
+            while len(replies) < before + 8:
                 assert all(sender.is_alive() for sender in senders)
         over.set()
         for sender in senders:
             sender.join()
-    assert {type(answer) for answer in answers} == {Granted}
+    assert {type(reply) for reply in replies} == {Granted}

@@ -83,13 +83,13 @@ def guarded(
     telemetry = Telemetry()
     received: list[Any] = []
 
-    def answer(request: Any, _context: object) -> bytes:
+    def respond(request: Any, _context: object) -> bytes:
         received.append(request)
         return b""
 
     server = Server(
         Endpoint("127.0.0.1", 0, setting="PORT"),
-        [ServiceBinding(SERVICE, Scripted(answer)), ServiceBinding(EVENTS, Echo(empty))],
+        [ServiceBinding(SERVICE, Scripted(respond)), ServiceBinding(EVENTS, Echo(empty))],
         threads=4,
         streams=4,
         health=Health([]),

@@ -26,7 +26,7 @@ def counts(goal: Goal, other: Goal) -> bool:
         return other.id in goal_ids
     if challenge_id or tag:
         return other.challenge_id == challenge_id or tag in other.tags
-    # Of everything, only goals with points count, so those over all points have none.
+    # Among all goals only those with points count, so those over all points have none.
     return other.points > 0
 
 

@@ -1,4 +1,4 @@
-"""The only way of a catalogue from disk into use: load, check, record, swap."""
+"""The only way in which a catalogue on disk replaces the one in use: load, check, record, swap."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class CatalogueWatch(Generic[T]):
         return self._reason if self.live.in_use is None else None
 
     def _load(self) -> None:
-        """Load the catalogue on disk. It waits to be taken into use if it is valid and of another version."""
+        """Load the catalogue on disk. If it is valid and of another version, the next step records and uses it."""
         self._waiting = None
         try:
             catalogue = self._on_disk.load()
@@ -91,7 +91,7 @@ class CatalogueWatch(Generic[T]):
         self._waiting = catalogue
 
     def _take(self, catalogue: Catalogue, database: Database) -> None:
-        """Record a loaded catalogue in the database and take it into use; it keeps waiting while the database fails."""
+        """Record a loaded catalogue in the database, and use it from now on. A later pass retries failures."""
         problem = probe_database(database)
         if problem is not None:
             self._reason = f"the catalogue waits for the database: {problem}"

@@ -52,10 +52,10 @@ class PlayerAudit(NamedTuple):
 
 
 def audit_player(database: Database, user_id: str, horizon: int, now: Instant, deadline: float) -> PlayerAudit:
-    """Replay a player's kept events and hold them against the tallies. Harmless beside events that arrive meanwhile.
+    """Replay a player's kept events and compare the result with the tallies. Events may arrive meanwhile.
 
-    `horizon` is the ledger's, in microseconds. Days are not compared: when a stat came to be counted by day is not
-    known.
+    `horizon` is the ledger's, in microseconds. Days are not compared, because it is not
+    known since when a stat is counted by day.
     """
     days = range(day_of(now - horizon) - 1, day_of(now + DAY) + 1)
 

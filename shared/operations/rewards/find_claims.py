@@ -67,7 +67,7 @@ class GrantWaits:
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """End all waits: each returns its claim as it is stored. Never waits itself."""
+        """End all waits, without waiting: each returns its claim as it is stored."""
         self._stopping.set()
 
     def settled(self, claim: Claim, until: float) -> Claim:

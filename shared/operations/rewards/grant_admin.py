@@ -60,11 +60,12 @@ def perform(
         grant_admin.note(connection, now, action.operator, action.act, grant, action.reason)
         return after
 
-    def noted(connection: Connection, _: int, after: GrantStatus) -> bool:
+    def is_committed(connection: Connection, _transaction_id: int, after: GrantStatus) -> bool:
+        """Return whether the grant has the status that the change gave it, after a COMMIT without a response."""
         stored = grant_admin.find(connection, grant_id)
         return dry or (stored is not None and stored.status == after)
 
-    return database.transact(work, deadline, written=noted)
+    return database.transact(work, deadline, written=is_committed)
 
 
 class Report(NamedTuple):

@@ -30,7 +30,7 @@ def read_runs(connection: Connection, season_ids: Iterable[str]) -> dict[str, li
 
 
 def replace_future(connection: Connection, seasons: Iterable[Season], after: Instant) -> None:
-    """Record the ends of the runs of these seasons, and forget the runs after an instant that they no longer have."""
+    """Store the ends of these seasons' runs, and delete the stored runs after an instant that they no longer have."""
     found = list(seasons)
     season_ids, starts, ends = _columns(found)
     _MOVE_ENDS.rows(connection, season_ids, starts, ends)

@@ -198,7 +198,7 @@ def test_cascades_of_two_handlers_and_all_calls_lose_nothing_and_never_deadlock(
             initialize_player(database, player, None, NOW, soon())
         doers = [write, write, call, call, call, call]
         at_once([partial(doer, database, random.Random(seed)) for seed, doer in enumerate(doers)])
-        # What is active by now and was not at its turn.
+        # Goals that are active by now and were not at their turn.
         for player in PLAYERS:
             for each in PLAYED.goals.values():
                 set_goal_active(database, PLAYED, player, each, True, NOW, soon())

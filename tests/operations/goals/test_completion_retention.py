@@ -237,7 +237,7 @@ def test_a_month_that_begins_while_a_pass_is_interrupted_reaches_every_player(
     april = march + 31 * DAY
     while duty.one_pass(CATALOGUE, april):
         pass
-    # What is left are the completions of the lifetime.
+    # Only the completions of the lifetime are left.
     assert completed(database_url) == [("ever", 0)] * len(players)
 
 

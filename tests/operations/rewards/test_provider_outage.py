@@ -33,7 +33,7 @@ def test_a_failing_provider_is_not_called_and_grants_keep_their_attempts(databas
         asked = len(provider.asked)
         for _ in range(60):
             clock.now += 60 * SECOND
-            # An answer that were taken only after the clock went on would begin its pause too late.
+            # A reply that was taken only after the clock went on would begin its pause too late.
             pass_until([dispatcher], lambda: len(provider.asked) > asked and states(database_url) == PENDING)  # noqa: B023 - at once
             for _ in range(2):
                 dispatcher.one_pass()
