@@ -27,7 +27,7 @@ def measure_goals(place: Workplace) -> Table:
     """Measure events that complete a goal, with and without goals over it."""
     table = Table(
         "goals",
-        "What goals ask for",
+        "Requirements of goals",
         f"{BATCH:,} events a batch, each of another new player. Each completes a goal, which completes one over goals "
         "and one over points, beside the same goal alone. Saturated, in turns.",
     )

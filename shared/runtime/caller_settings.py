@@ -22,7 +22,7 @@ class CallerSettings:
     allow_anonymous: bool = setting(
         "ALLOW_ANONYMOUS",
         default=False,
-        help="Whether the gRPC port may be open beyond the loopback interface without `CALLERS` and mutual TLS.",
+        help="Let the gRPC port be open beyond the loopback interface without `CALLERS` and mutual TLS.",
     )
 
     @property

@@ -33,7 +33,7 @@ class TlsSettings:
     allow_plaintext: bool = setting(
         "ALLOW_PLAINTEXT",
         default=False,
-        help="Whether the gRPC port may be open beyond the loopback interface without TLS.",
+        help="Let the gRPC port be open beyond the loopback interface without TLS.",
     )
 
     @property

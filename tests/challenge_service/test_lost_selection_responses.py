@@ -61,8 +61,8 @@ class Caller:
         with suppress(grpc.RpcError):
             self.future(request, timeout_s).result()
 
-    def answer(self, request: Request) -> Any:
-        """Repeat the call until it is answered."""
+    def repeat(self, request: Request) -> Any:
+        """Repeat the call until it has a response, and return that."""
 
         def attempt() -> Any:
             with suppress(grpc.RpcError):
@@ -142,14 +142,14 @@ def caller(database_url: str) -> Iterator[Caller]:
     ):
         caller = Caller(ChallengeServiceStub(channel), proxy)
         for request in requests(caller, "prepares").values():
-            caller.answer(request)
+            caller.repeat(request)
         yield caller
         caller.released.set()
 
 
 def requests(caller: Caller, user_id: str) -> dict[str, Request]:
     """Return a request of each method, of a player who has selected goals before."""
-    caller.answer(rpc.SelectGoalsRequest(user_id=user_id, challenge_id="choice", goal_ids=GOALS[:3]))
+    caller.repeat(rpc.SelectGoalsRequest(user_id=user_id, challenge_id="choice", goal_ids=GOALS[:3]))
     pool = caller.stub.GetChallenge(rpc.GetChallengeRequest(user_id=user_id, challenge_id=POOL)).challenge
     common = {"user_id": user_id, "request_id": "one"}
     return {
@@ -169,8 +169,8 @@ def test_a_retry_after_a_lost_answer_returns_it_and_changes_nothing_more(
     request = requests(caller, "player")[method]
     lose(caller, request)
     caller.released.set()
-    answer = caller.answer(request)
-    assert caller.answer(request) == answer
+    response = caller.repeat(request)
+    assert caller.repeat(request) == response
 
     active = {
         goal_id
@@ -178,16 +178,16 @@ def test_a_retry_after_a_lost_answer_returns_it_and_changes_nothing_more(
     }
     before = set(GOALS[:3])
     if method == "RerollGoal":
-        assert (active, answer.rerolls_left) == (before, 8)
+        assert (active, response.rerolls_left) == (before, 8)
         [(rerolls, goal_ids)] = rows(
             database_url, "SELECT rerolls, goal_ids FROM selection WHERE user_id = 'player' AND challenge_id = %s", POOL
         )
         assert rerolls == 1
-        assert {shown.goal_id for shown in answer.challenge.goals} == set(goal_ids)
-        assert answer.replacement_goal_id in goal_ids
+        assert {shown.goal_id for shown in response.challenge.goals} == set(goal_ids)
+        assert response.replacement_goal_id in goal_ids
     else:
-        # What was drawn or switched twice would leave others active, or be named otherwise.
-        activated, deactivated = set(answer.activated_goal_ids), set(answer.deactivated_goal_ids)
+        # Goals that were drawn or switched twice would leave others active, or be named otherwise.
+        activated, deactivated = set(response.activated_goal_ids), set(response.deactivated_goal_ids)
         assert active == (before | activated) - deactivated
         assert (len(active), len(activated)) == (3, 2 if method == "SelectGoals" else 3)
-        assert {shown.goal_id for shown in answer.challenge.goals if shown.active} == active
+        assert {shown.goal_id for shown in response.challenge.goals if shown.active} == active

@@ -207,7 +207,7 @@ def test_events_of_pool_goals_in_any_order_splitting_and_repetition_match_the_na
     one_connection: Database, story: Pooled, reported: list[Event], chance: random.Random
 ) -> None:
     system, model = play(one_connection, story)
-    # Of two events with one id and day the first one counts, so only repetitions of the same may change places.
+    # The first of two events with one id and day counts, so only repetitions of the same may change places.
     fresh = {(each.user_id, each.event_id, each.day): each for each in reported}
     arriving = [each for key, each in fresh.items() if key not in model.events] * 2
     completed = model.report(arriving)
