@@ -142,7 +142,7 @@ _VETERANS_AT_ONCE = 20
 
 
 def store_veterans(url: str, catalogue: Catalogue, players: Sequence[str], now: Instant, every: int = 1) -> None:
-    """Store new players who have completed every goal of the catalogue, or one in `every` goals, each at another time."""
+    """Store new players who have completed every goal, or one in `every` goals, each at another time."""
     with connected(url) as connection:
         connection.execute("SET statement_timeout = 0")
         for start in range(0, len(players), _VETERANS_AT_ONCE):

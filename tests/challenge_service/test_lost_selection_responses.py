@@ -163,7 +163,7 @@ def requests(caller: Caller, user_id: str) -> dict[str, Request]:
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("method", ["SelectGoals", "SelectRandomGoals", "RerollGoal"])
-def test_a_retry_after_a_lost_answer_returns_it_and_changes_nothing_more(
+def test_a_retry_after_a_lost_response_returns_it_and_changes_nothing_more(
     caller: Caller, database_url: str, method: str, lose: Callable[[Caller, Request], None]
 ) -> None:
     request = requests(caller, "player")[method]
