@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -17,6 +17,7 @@ from challenge.v1.challenge_service_pb2 import (
 )
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest
+from challenge.v1.statistics_service_pb2_grpc import StatisticsServiceStub
 
 from shared.domain.instant import DAY, HOUR, Instant
 from tests.support.event_messages import stat, timestamp
@@ -159,16 +160,23 @@ def test_a_goal_joins_with_the_first_day_after_its_time(database_url: str) -> No
         assert picks(running) == ["pick-0", "pick-1"]
 
 
-def test_a_list_with_pools_is_one_round_trip(database_url: str) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda channel: ChallengeServiceStub(channel).ListChallenges(ListChallengesRequest(user_id="player")),
+        lambda channel: StatisticsServiceStub(channel).GetPlayerStats(GetPlayerStatsRequest(user_id="player")),
+    ],
+    ids=["list", "statistics"],
+)
+def test_a_read_with_pools_is_one_round_trip(database_url: str, ask: Callable[[grpc.Channel], object]) -> None:
     catalogue = pool_catalogue(rerolls=1)
     with (
         proxy_to(database_url) as (proxy, url),
         challenge_channel(url, catalogue, clock=ManualClock(), pool_size=1) as channel,
     ):
-        stub, request = ChallengeServiceStub(channel), ListChallengesRequest(user_id="player")
-        stub.ListChallenges(request)  # The first call on a connection prepares the statement.
+        ask(channel)  # The first call on a connection prepares the statement.
         round_trips = RoundTrips()
         proxy.drop_reply(after=round_trips)
         for calls in range(1, 4):
-            stub.ListChallenges(request)
+            ask(channel)
             assert round_trips.count == calls

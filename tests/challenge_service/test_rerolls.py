@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import grpc
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, RerollGoalRequest, SelectGoalsRequest
+from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest
 
+from tests.support.event_messages import stat
 from tests.support.pool_catalogue import POOL, picks, pool_catalogue
 from tests.support.refusals import refusal
 from tests.support.services import game
@@ -31,3 +33,18 @@ def test_a_reroll_returns_the_challenge_with_the_other_goal(database_url: str) -
         assert refusal(lambda: running.challenges.SelectGoals(chosen)).reason == "SELECTED_BY_POOL"
         other = RerollGoalRequest(user_id="player", challenge_id="career", goal_id="veteran")
         assert refusal(lambda: running.challenges.RerollGoal(other)).reason == "NOT_A_POOL"
+
+
+def test_statistics_count_the_goals_that_the_player_has_since_a_reroll(database_url: str) -> None:
+    with game(database_url, pool_catalogue(rerolls=1)) as running:
+        first, second = picks(running)
+        request = RerollGoalRequest(user_id="player", challenge_id=POOL, goal_id=first)
+        replacement = running.challenges.RerollGoal(request).replacement_goal_id
+
+        def under_way() -> int:
+            asked = GetPlayerStatsRequest(user_id="player")
+            return running.statistics.GetPlayerStats(asked).stats.goals_under_way
+
+        for goal_id, expected in ((first, 0), (replacement, 1), (second, 2)):
+            running.report(stat(goal_id, delta=1))
+            assert under_way() == expected

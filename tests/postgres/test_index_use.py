@@ -77,7 +77,14 @@ SCANS = {
         "completion_of_goal",
         "carried_completion_pkey",
     },
-    "read_player_statistics": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
+    "read_player_statistics": {
+        "player_pkey",
+        "tally_pkey",
+        "assignment_pkey",
+        "completion_pkey",
+        "standing_pkey",
+        "selection_pkey",
+    },
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},
     "read_rows_of_players": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
@@ -90,7 +97,6 @@ SCANS = {
     "store_unnamed_selection": {"selection_pkey"},
     "find_selection_result": {"selection_pkey"},
     "find_unnamed_call": {"selection_pkey"},
-    "read_selections": {"selection_pkey"},
     "read_selections_of_players": {"selection_pkey"},
     "prune_tallies": {"tally_pkey", "assignment_pkey", "standing_pkey", "started_challenge_pkey"},
     "count_challenges": {

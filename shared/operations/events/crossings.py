@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
 from shared.domain.catalogue import Catalogue, Ladder
@@ -16,6 +16,7 @@ from shared.domain.progress import is_active
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import assignments, selections
+from shared.postgres.goals.selections import SelectionKey
 
 SelectedGoal: TypeAlias = tuple[str, str, Instant]
 """A player, a goal of a pool, and the start of a period for which the player has the goal."""
@@ -60,8 +61,9 @@ def active_crossings(
     """
     if not crossings:
         return
-    selected = selected_crossings(connection, catalogue.pools, crossings, zones)
+    read_selected = _read_selected(connection, catalogue.pools, crossings, zones)
     choices = assignments.read_choices(connection, [(each.tally.user_id, each.rung.goal.id) for each in crossings])
+    selected = read_selected()
     for crossing in crossings:
         tally, (goal, _) = crossing
         choice = choices[tally.user_id, goal.id]
@@ -70,20 +72,30 @@ def active_crossings(
             yield crossing, choice.active_since
 
 
-def selected_crossings(
+def _read_selected(
     connection: Connection, pools: Pools | None, crossings: Sequence[Crossing], zones: Mapping[str, Zones]
-) -> Set[SelectedGoal]:
-    """Return the goals of pools that the player has in the period of the event, however late it comes.
+) -> Callable[[], Set[SelectedGoal]]:
+    """Read the stored selections of pools by the next round trip; without goals of pools, nothing is read.
 
-    `zones` are those of players whose periods depend on them. Without such goals, nothing is read.
+    Return a function that returns after that which goals of pools the players have in the periods of the crossings,
+    however late the events come. `zones` are those of players whose periods depend on them.
     """
-    if pools is None:
-        return frozenset()
-    of_pools = [crossing for crossing in crossings if crossing.rung.goal.challenge_id in pools.by_challenge]
-    if not of_pools:
-        return frozenset()
+    of_pools = (
+        [] if pools is None else [each for each in crossings if each.rung.goal.challenge_id in pools.by_challenge]
+    )
+    if pools is None or not of_pools:
+        return frozenset
     starts = {tally.period_start for tally, _ in of_pools}
     stored = selections.read_of_players(connection, {tally.user_id for tally, _ in of_pools}, min(starts), max(starts))
+    return lambda: _selected(pools, of_pools, stored(), zones)
+
+
+def _selected(
+    pools: Pools,
+    of_pools: Sequence[Crossing],
+    stored: Mapping[SelectionKey, tuple[str, ...]],
+    zones: Mapping[str, Zones],
+) -> Set[SelectedGoal]:
     # A batch may hold a thousand crossings, so plain tuples are the keys: they equal named ones and cost a tenth.
     known: Mapping[tuple[str, str, Instant], tuple[str, ...]] = dict(stored.items())
     found: dict[tuple[str, str, Instant], tuple[str, ...]] = {}

@@ -22,7 +22,7 @@ from shared.postgres.statistics import player_statistics
 def read_player_statistics(
     database: Database, catalogue: Catalogue, user_id: str, now: Instant, deadline: float
 ) -> PlayerStatistics:
-    """Return a player's statistics, in one round trip, and another one if there are pools. All are 0 for a new player.
+    """Return a player's statistics, in one round trip. All are 0 for a new player.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """

@@ -15,7 +15,6 @@ _STORE_UNNAMED = statement("store_unnamed_selection")
 _FIND_UNNAMED = statement("find_unnamed_call")
 _FIND_RESULT = statement("find_selection_result")
 _PRUNE = statement("prune_selections")
-_READ = statement("read_selections")
 _READ_OF_PLAYERS = statement("read_selections_of_players")
 
 
@@ -91,24 +90,15 @@ def _goal_array(goal_ids: Sequence[str] | None) -> str | None:
     return None if goal_ids is None else text_array(goal_ids)
 
 
-def read(connection: Connection, keys: Collection[SelectionKey]) -> dict[SelectionKey, tuple[str, ...]]:
-    """Return the goals of these selections, without those that are computed."""
-    found = sorted(keys)
-    rows = _READ.rows(
-        connection,
-        text_array([key.user_id for key in found]),
-        text_array([key.challenge_id for key in found]),
-        int_array([key.period_start for key in found]),
-    )
-    return {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in rows}
-
-
 def read_of_players(
     connection: Connection, user_ids: Collection[str], first: Instant, last: Instant
-) -> dict[SelectionKey, tuple[str, ...]]:
-    """Return the goals of players' selections in periods that begin from `first` to `last`, without computed ones."""
-    rows = _READ_OF_PLAYERS.rows(connection, text_array(sorted(user_ids)), first, last)
-    return {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in rows}
+) -> Callable[[], dict[SelectionKey, tuple[str, ...]]]:
+    """Read, by the next round trip, players' selections in periods that begin from `first` to `last`.
+
+    Return a function that returns their goals after that, without those that are computed.
+    """
+    execution = _READ_OF_PLAYERS.defer(connection, text_array(sorted(user_ids)), first, last)
+    return lambda: {SelectionKey(*key): tuple(goal_ids) for *key, goal_ids in execution.rows}
 
 
 def find_result(connection: Connection, key: SelectionKey, request_id: str) -> bytes | None:

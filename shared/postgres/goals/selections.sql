@@ -42,20 +42,6 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS selection;
 
--- name: read_selections
--- Return the goals of these selections, without those that are computed.
--- $1 user_ids, $2 challenge_ids, $3 period_starts
-SELECT wanted.user_id, wanted.challenge_id, microseconds(selection.period_start), selection.goal_ids
-FROM unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (user_id, challenge_id, start)
-CROSS JOIN LATERAL (
-    SELECT * FROM selection
-    WHERE selection.user_id = wanted.user_id
-        AND selection.challenge_id = wanted.challenge_id
-        AND selection.period_start = instant(wanted.start)
-    OFFSET 0
-) AS selection
-WHERE selection.goal_ids IS NOT NULL;
-
 -- name: find_selection_result
 -- Return the result of a request, if it is one of the latest that changed the selection.
 -- $1 user_id, $2 challenge_id, $3 period_start, $4 request_id

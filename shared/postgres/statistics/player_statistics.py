@@ -8,22 +8,21 @@ from typing import Any, NamedTuple
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day
-from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, TallyView
 from shared.domain.standings import Scope, Standing
 from shared.domain.statistics import Stretch, TrendDay
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
-from shared.postgres.goals import selections
 from shared.postgres.goals.player_zones import zones_of
 from shared.postgres.goals.players import (
     assignments_of,
     completion_ranges,
     period_tallies_of,
+    pool_ranges,
+    selected_of,
     tallies_of,
     tally_ranges,
 )
-from shared.postgres.goals.selections import SelectionKey
 from shared.postgres.statements import filled, statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 
@@ -52,16 +51,13 @@ class StoredStatistics(NamedTuple):
 def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
-    """Return everything about one player as of the lifetime and the current periods.
-
-    This takes one round trip, and another one if there are pools.
-    """
-    ranges = (*tally_ranges(current), *completion_ranges(current))
+    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    ranges = (*tally_ranges(current), *completion_ranges(current), *pool_ranges(current))
     *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
     row: Sequence[Any] = columns
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
-    in_periods = zip(*filled(row[32:]), strict=True)
+    in_periods = zip(*filled(row[32:34]), strict=True)
     return StoredStatistics(
         tallies_of(*filled(row[:7])),
         stretches_of(row[7] or ""),
@@ -72,21 +68,8 @@ def read(
         _standings(*filled(row[14:22])),
         row[22],
         period_tallies_of(periods, *filled(row[23:32])),
-        _selected(connection, user_id, periods, zones),
+        selected_of(periods, user_id, zones, row[34:]),
     )
-
-
-def _selected(connection: Connection, user_id: str, periods: CurrentPeriods, zones: Zones) -> frozenset[str]:
-    if periods.pools is None:
-        return frozenset()
-    of_pools = {
-        challenge_id: periods.periods[pool.schedule.text].start
-        for challenge_id, pool in periods.pools.by_challenge.items()
-        if pool.schedule.text in periods.periods
-    }
-    found = selections.read(connection, [SelectionKey(user_id, *each) for each in of_pools.items()])
-    stored = {(key.challenge_id, key.period_start): goal_ids for key, goal_ids in found.items()}
-    return periods.pools.selected(user_id, periods.periods, zones, stored)
 
 
 def _standings(kinds: Sequence[str], ids: Sequence[str], *columns: Sequence[Any]) -> dict[Scope, Standing]:

@@ -2,9 +2,10 @@
 -- Return everything that a player's statistics are computed from, in one round trip and one row, as read_player does.
 -- Only the ids of completions are read, which the index holds.
 -- $1 user_id, $2 recent_from, $3 recent_to, $4 schedules, $5 first_starts, $6 last_starts, $7 first_starts and
--- $8 last_starts of any schedule
+-- $8 last_starts of any schedule, $9 challenge_ids of pools, $10 first_starts and $11 last_starts of their periods
 SELECT
     tallies.*, login_days.*, assignments.*, completions.*, standings.*, recently.*, period_tallies.*, period_completions.*,
+    selections.*,
     (SELECT time_zone FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
     (SELECT zone_names FROM player WHERE user_id = $1)
@@ -73,7 +74,20 @@ FROM (
         WHERE user_id = $1 AND period_start >= instant(first_start) AND period_start <= instant(last_start)
         OFFSET 0
     ) AS completion
-) AS period_completions;
+) AS period_completions,
+(
+    SELECT array_agg(challenge_id), array_agg(microseconds(period_start)), array_agg(goal_id)
+    FROM unnest($9::text[], $10::bigint[], $11::bigint[]) AS pool (pool_id, first_start, last_start)
+    CROSS JOIN LATERAL (
+        SELECT * FROM selection
+        WHERE user_id = $1
+            AND challenge_id = pool_id
+            AND period_start >= instant(first_start)
+            AND period_start <= instant(last_start)
+        OFFSET 0
+    ) AS selection
+    CROSS JOIN unnest(goal_ids) WITH ORDINALITY AS selected (goal_id, place)
+) AS selections;
 
 -- name: read_player_trend
 -- Return what a player reached on each day of a range, for days with any change.

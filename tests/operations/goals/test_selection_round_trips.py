@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR
 from shared.domain.random_selection import Wish
 from shared.operations.catalogue.pool_record import with_pools
@@ -12,7 +13,7 @@ from shared.operations.goals.select_goals import select_goals
 from shared.operations.goals.select_random_goals import select_random_goals
 from shared.postgres.database import Database
 from tests.catalogue.documents import goal, loaded
-from tests.support.databases import opened, soon
+from tests.support.databases import flushed, opened, soon
 from tests.support.pool_catalogue import POOL, pool_catalogue
 from tests.support.proxy import proxy_to
 from tests.support.round_trips import RoundTrips
@@ -88,3 +89,20 @@ def test_a_reroll_takes_three_round_trips(database_url: str) -> None:
 
     # Selection; tallies and goals; selection, player and COMMIT.
     assert counted(database_url, calls) == [3]
+
+
+def test_a_flush_reads_stored_selections_with_the_assignments(database_url: str) -> None:
+    made = 0
+
+    def calls(database: Database) -> list[Callable[[], object]]:
+        nonlocal made
+        made += 1
+        player = f"player {made}"
+        catalogue = with_pools(database, pool_catalogue(rerolls=1), NOW, soon())
+        assert catalogue.pools is not None
+        drawn = catalogue.goals[catalogue.pools.selection(catalogue.pools.by_challenge[POOL], player, NOW)[0]]
+        event = Event("completes the goal", player, NOW, drawn.stat, delta=3)
+        return [lambda: flushed(database, catalogue, [event])]
+
+    # Ledger and tallies; selections and assignments; completions; standings and COMMIT.
+    assert counted(database_url, calls) == [4]
