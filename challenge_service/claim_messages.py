@@ -57,6 +57,7 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
         newly_claimed=result.newly_claimed,
         reason="" if result.refusal is None else result.refusal.reason,
         period_start=period_start_message(result.period.start),
+        occurrence=result.occurrence,
     )
 
 
@@ -65,7 +66,8 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
     # Most rewards of a page are of few periods, each of which is a message of four more.
     periods: dict[tuple[Period, bool], challenge_pb2.Period] = {}
     last: Schedule | None = None
-    for goal, period, status, stored in found:
+    for each in found:
+        goal, period, status, stored = each
         schedule, complete_time = goal.schedule, status.complete_time
         if schedule is not last:
             last, periods = schedule, {}
@@ -81,6 +83,7 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
             reward=reward_message(goal.reward),
             period=message,
             complete_time=None if complete_time is None else timestamp_message(complete_time),
+            occurrence=each.occurrence,
         )
 
 

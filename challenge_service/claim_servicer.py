@@ -83,8 +83,8 @@ class ClaimServicer:
         goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         if period_start is not None and goal.schedule == LIFETIME:
             raise OccurrenceNotFound("the goal has no periods", goal_id=goal.id)
-        if request.occurrence > 1:
-            raise OccurrenceNotFound("the goal is not repeatable", goal_id=goal.id)
+        if request.occurrence > goal.repeat:
+            raise OccurrenceNotFound("the goal does not repeat that often", goal_id=goal.id)
         now, deadline = self._clock(), deadline_of(context)
         until = min(time.monotonic() + wait_s, deadline)
         claim = claim_reward(
@@ -97,6 +97,7 @@ class ClaimServicer:
             deadline,
             claim_time=self._queue_clock(),
             period_start=period_start,
+            occurrence=request.occurrence or None,
             routes=self._routes,
         )
         return responses.claim_response(self.waits.settled(claim, until) if wait_s else claim)

@@ -71,7 +71,10 @@ def cursor(token: str, *parameters: Parameter) -> UUID | None:
 
 def claimable_token(last: ClaimableKey, *parameters: Parameter) -> str:
     """Return the token of the page that starts after this place, for a request with these parameters."""
-    return _token(_INSTANT.pack(last.period_start) + last.goal_id.encode(), parameters)
+    place = _INSTANT.pack(last.period_start)
+    if last.occurrence == 1:
+        return _token(place + last.goal_id.encode(), parameters)
+    return _token(place + _POSITION.pack(last.occurrence) + last.goal_id.encode(), (*parameters, _REPEATED))
 
 
 def claimable_place(token: str, *parameters: Parameter) -> ClaimableKey | None:
@@ -79,11 +82,25 @@ def claimable_place(token: str, *parameters: Parameter) -> ClaimableKey | None:
 
     Raise `InvalidRequest` for a token of another request.
     """
-    return _place(token, parameters, _claimable_key) if token else None
+    if not token:
+        return None
+    try:
+        return _place(token, (*parameters, _REPEATED), _repeated_key)
+    except InvalidRequest:
+        return _place(token, parameters, _claimable_key)
+
+
+_REPEATED = True
+"""A further parameter of tokens with an occurrence, by which they differ from those without."""
 
 
 def _claimable_key(place: bytes) -> ClaimableKey:
     return ClaimableKey(_INSTANT.unpack_from(place)[0], place[_INSTANT.size :].decode())
+
+
+def _repeated_key(place: bytes) -> ClaimableKey:
+    (start,), (occurrence,) = _INSTANT.unpack_from(place), _POSITION.unpack_from(place, _INSTANT.size)
+    return ClaimableKey(start, place[_INSTANT.size + _POSITION.size :].decode(), occurrence)
 
 
 def _token(place: bytes, parameters: Sequence[Parameter]) -> str:

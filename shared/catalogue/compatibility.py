@@ -122,6 +122,7 @@ def _traits(goal: Goal) -> dict[str, str]:
     return {
         **_identity_traits(goal_identity(goal)),
         "target": f"{goal.target:,}",
+        "repeat": f"{goal.repeat}" if goal.repeat > 1 else "none",
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
         "default_assigned": "true" if goal.default_assigned else "false",

@@ -139,6 +139,7 @@ def _goal(
         claim_mode=form.claim,
         in_pool=challenge.select is not None,
         weight=form.weight,
+        repeat=form.repeat or 1,
         joins=0 if form.joins is None else _instant(form.joins, schedule),
         derived=derived.get(form.stat),
         counts=_counted(form) if form.source in COUNTINGS else None,

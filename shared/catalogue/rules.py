@@ -22,6 +22,7 @@ from shared.catalogue.schedule_rules import (
 )
 from shared.catalogue.schema import GoalSource, LeaderboardCounting, Over
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
+from shared.catalogue.step_rules import STEP_RULES
 from shared.catalogue.unique import shown, unique
 from shared.domain.goal import Counting, Source
 
@@ -208,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     *LIMIT_RULES,
     *DERIVED_STAT_RULES,
     *CASCADE_RULES,
+    *STEP_RULES,
     challenges_fit_into_a_response,
 )
 

@@ -21,6 +21,7 @@ from shared.domain.goal import (
     PRIORITY_DEFAULT,
     PRIORITY_FIRST,
     PRIORITY_LAST,
+    REPEAT_MAX,
     ClaimMode,
     Counting,
     RewardType,
@@ -89,6 +90,7 @@ class GoalForm(Form):
     claim: Annotated[ClaimMode, Field(strict=False)] = ClaimMode.MANUAL
     tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
     weight: Annotated[int, Field(ge=1, le=WEIGHT_MAX)] = WEIGHT_DEFAULT
+    repeat: Annotated[int, Field(ge=2, le=REPEAT_MAX)] | None = None
     joins: From | None = Field(default=None, alias="from")
     """Only in a challenge with `select`; a rule checks it."""
 

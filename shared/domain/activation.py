@@ -7,7 +7,8 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
-from shared.domain.progress import Assignment, Completion, PlayerView, goal_status, is_active, is_completed
+from shared.domain.player_view import Assignment, Completion, PlayerView
+from shared.domain.progress import completed_occurrences, goal_status, is_active
 from shared.domain.schedules import LIFETIME
 
 
@@ -15,16 +16,16 @@ class Switch(NamedTuple):
     """The rows to store for one activation or deactivation."""
 
     assignment: Assignment
-    completed: bool
-    """True if the tally already reaches the target and no completion is stored yet."""
+    completed: tuple[int, ...] = ()
+    """The occurrences whose target the tally already reaches without a stored completion."""
 
     def applied_to(self, view: PlayerView, goal: Goal) -> PlayerView:
         """Return the player's view after the switch has been stored."""
         before, assignment = view.assignments.get(goal.id), self.assignment
         if assignment.active_since is None and before is not None:
             assignment = assignment._replace(active_since=before.active_since)
-        completions = {**view.completions, goal.id: Completion(None)} if self.completed else view.completions
-        return view._replace(assignments={**view.assignments, goal.id: assignment}, completions=completions)
+        view = view._replace(assignments={**view.assignments, goal.id: assignment})
+        return view.with_completions(goal, dict.fromkeys(self.completed, Completion(None)))
 
 
 def is_already_set(goal: Goal, active: bool, view: PlayerView) -> bool:
@@ -40,12 +41,15 @@ def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now
     """
     if active:
         assignment = Assignment(active=True, active_since=now)
-        asked = view._replace(assignments={**view.assignments, goal.id: assignment})
-        completed = is_completed(goal, asked)
+        shown = view._replace(assignments={**view.assignments, goal.id: assignment})
     else:
         status = goal_status(goal, view, catalogue)
         period = view.period_of(goal)
         frozen_in = None if period is None or goal.schedule == LIFETIME else period.start
         assignment = Assignment(False, None, status.progress, frozen_in)
-        completed = status.completed
-    return Switch(assignment, completed and goal.id not in view.completions and view.period_of(goal) is not None)
+        shown = view
+    if view.period_of(goal) is None:
+        return Switch(assignment)
+    return Switch(
+        assignment, tuple(each for each in completed_occurrences(goal, shown) if not view.is_stored(goal, each))
+    )

@@ -24,7 +24,7 @@ def _counts(goal: Goal, view: PlayerView, catalogue: Catalogue) -> bool:
     if goal.default_assigned or view.period_of(goal) is None:
         return False
     status = goal_status(goal, view, catalogue)
-    return status.active and not status.completed
+    return status.active and not status.finished
 
 
 def missing_for(goal: Goal, view: PlayerView, catalogue: Catalogue) -> tuple[str, ...]:

@@ -6,15 +6,23 @@ count, so a goal that is added today is not claimable for last week.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ClaimEnded, OccurrenceNotFound
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant, Period, to_datetime
+from shared.domain.player_view import Completion, CompletionsOfPeriod, PlayerView
 from shared.domain.player_zones import NO_ZONES, Zones
-from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, is_active, was_ever_completed
+from shared.domain.progress import (
+    GoalState,
+    GoalStatus,
+    completed_occurrences,
+    goal_status,
+    is_active,
+    was_ever_completed,
+)
 from shared.domain.rotation import claim_end
 
 
@@ -26,6 +34,11 @@ class PeriodStatus(NamedTuple):
     status: GoalStatus
     stored: bool
     """False if no completion is stored: the goal may be satisfied without an event, in the current period."""
+
+    @property
+    def occurrence(self) -> int:
+        """The occurrence of the goal that this is the status of."""
+        return self.status.occurrence
 
 
 def claimable_period(goal: Goal, start: Instant, now: Instant, zones: Zones = NO_ZONES) -> Period:
@@ -45,14 +58,14 @@ def claimable_period(goal: Goal, start: Instant, now: Instant, zones: Zones = NO
 
 
 def past_status(
-    goal: Goal, completions: Mapping[str, Completion], view: PlayerView, catalogue: Catalogue
+    goal: Goal, completions: CompletionsOfPeriod, view: PlayerView, catalogue: Catalogue, occurrence: int = 1
 ) -> GoalStatus:
-    """Return the goal's status in a past period.
+    """Return the status of an occurrence of the goal in a past period.
 
-    `completions` are those stored for goals of its schedule in that period, by goal id; `view` is the player now.
+    `completions` are those stored for goals of its schedule in that period; `view` is the player now.
     """
     assignment = view.assignments.get(goal.id)
-    completion = completions.get(goal.id)
+    completion = completions.get(goal.id, {}).get(occurrence)
     active = is_active(goal, assignment, completion)
     locked = not all(
         other.id in completions if other.schedule == goal.schedule else was_ever_completed(other, view)
@@ -60,6 +73,42 @@ def past_status(
     )
     assign_time = assignment.active_since if assignment is not None else None
     if completion is None:
-        return GoalStatus(active, locked, GoalState.NOT_STARTED, 0, assign_time, None, None)
+        return GoalStatus(active, locked, GoalState.NOT_STARTED, 0, assign_time, None, None, occurrence)
+    return _completed_status(goal, active, locked, assign_time, occurrence, completion)
+
+
+def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> list[PeriodStatus]:
+    """Return the statuses of the goal's completed occurrences in its current period, the first one first."""
+    period = view.period_of(goal)
+    if period is None:
+        return []
+    status = goal_status(goal, view, catalogue)
+    if goal.repeat == 1:
+        return [PeriodStatus(goal, period, status, goal.id in view.completions)] if status.completed else []
+    stored = view.occurrences_of(goal)
+    return [
+        PeriodStatus(
+            goal,
+            period,
+            _completed_status(goal, status.active, status.locked, status.assign_time, occurrence, completion),
+            occurrence in stored,
+        )
+        for occurrence, completion in completed_occurrences(goal, view).items()
+    ]
+
+
+def _completed_status(
+    goal: Goal, active: bool, locked: bool, assign_time: Instant | None, occurrence: int, completion: Completion
+) -> GoalStatus:
     state = GoalState.COMPLETED if completion.claim_time is None else GoalState.CLAIMED
-    return GoalStatus(active, locked, state, goal.target, assign_time, *completion)
+    return GoalStatus(active, locked, state, goal.target, assign_time, *completion, occurrence)
+
+
+def first_to_claim(completed: Collection[PeriodStatus], occurrence: int | None) -> PeriodStatus | None:
+    """Return the completed occurrence that a claim is for; None if there is none.
+
+    Without `occurrence` it is the first unclaimed one; if all are claimed, the last.
+    """
+    wanted = [each for each in completed if occurrence in (None, each.occurrence)]
+    unclaimed = (each for each in wanted if each.status.state is GoalState.COMPLETED)
+    return next(unclaimed, wanted[-1] if wanted else None)

@@ -31,6 +31,9 @@ class Source(StrEnum):
     __hash__ = str.__hash__
 
 
+REPEAT_MAX = 100
+"""Maximum number of times that a goal can be completed in a period."""
+
 PRIORITY_FIRST = 1
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 5
@@ -155,6 +158,9 @@ class Goal:
     """The definition of its stat, if it is a derived one."""
     counts: CountedGoals | None = None
     """The goals whose completions or points it counts. Set exactly if its source is `GOAL` or `POINTS`."""
+    repeat: int = 1
+    """Number of times that the goal can be completed in a period, up to `REPEAT_MAX`: its n-th occurrence is completed
+    at n times the target."""
 
 
 class Rung(NamedTuple):
@@ -172,4 +178,4 @@ class Rung(NamedTuple):
 
 def rungs_of(goal: Goal) -> tuple[Rung, ...]:
     """Return the steps of a goal, by ascending target."""
-    return (Rung(goal),)
+    return tuple(Rung(goal, occurrence) for occurrence in range(1, goal.repeat + 1))

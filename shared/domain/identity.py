@@ -19,12 +19,14 @@ class GoalIdentity(NamedTuple):
     stat_code: str
     """Empty exactly when the source is `login`."""
     counting: str
+    """With the target if the goal repeats, because its occurrences are completed at multiples of it."""
     schedule: str
 
 
 def goal_identity(goal: Goal) -> GoalIdentity:
     """Return the identity of a goal."""
-    return GoalIdentity(goal.stat.source.value, goal.stat.code, goal.counting.value, goal.schedule.text)
+    counting = goal.counting.value if goal.repeat == 1 else f"{goal.counting.value}, repeats at {goal.target}"
+    return GoalIdentity(goal.stat.source.value, goal.stat.code, counting, goal.schedule.text)
 
 
 class LeaderboardIdentity(NamedTuple):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from enum import IntEnum, auto
-from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Counting, Goal, Stat
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import LIFETIME_START, Instant, Period
-from shared.domain.player_zones import NO_ZONES, Zones
-from shared.domain.schedules import LIFETIME
-from shared.domain.tally import Measures
+from shared.domain.player_view import Assignment, Completion, PlayerView, TallyView
+
+__all__ = ["Assignment", "Completion", "PlayerView", "TallyView"]
 
 
 class GoalState(IntEnum):
@@ -22,70 +21,6 @@ class GoalState(IntEnum):
     IN_PROGRESS = auto()
     COMPLETED = auto()
     CLAIMED = auto()
-
-
-class TallyView(NamedTuple):
-    """The parts of a stored tally that progress needs: its measures and the newest value."""
-
-    measures: Measures
-    latest: int | None = None
-
-
-class Assignment(NamedTuple):
-    """The player's own choice for a goal. Without one the catalogue's default applies."""
-
-    active: bool
-    active_since: Instant | None
-    """When the goal was last activated; None if it was never activated explicitly."""
-    frozen_progress: int = 0
-    """The progress shown when the goal was deactivated."""
-    frozen_period_start: Instant | None = None
-    """Start of the period that the frozen progress belongs to; None for the lifetime. In other periods it is 0."""
-
-
-class Completion(NamedTuple):
-    """A stored completion; it is never removed."""
-
-    complete_time: Instant | None
-    """None if the target was already reached when the goal became active."""
-    claim_time: Instant | None = None
-
-
-class PlayerView(NamedTuple):
-    """Everything stored about a player that goal status depends on, from one read as of one instant."""
-
-    tallies: Mapping[Stat, TallyView]
-    assignments: Mapping[str, Assignment]
-    """By goal id; only goals the player has chosen to activate or deactivate."""
-    completions: Mapping[str, Completion]
-    """By goal id; of a goal with a schedule only the completion of the current period."""
-    period_tallies: Mapping[tuple[Stat, str], TallyView] = MappingProxyType({})
-    """Tallies of the current periods, by stat and schedule text."""
-    periods: Mapping[str, Period] = MappingProxyType({})
-    """The periods that are shown in this view, by schedule text. Where a season leaves none, it is missing."""
-    ended: frozenset[str] = frozenset()
-    """Texts of schedules whose shown period is over. In it only stored completions count."""
-    ever: frozenset[str] = frozenset()
-    """Goals that goals of another schedule require, and that are completed in any period of theirs."""
-
-    zones: Zones = NO_ZONES
-    """The zones that the player has named; read only if a schedule depends on them."""
-    selected: frozenset[str] = frozenset()
-    """The goals of pools that the player has in the periods of this view."""
-
-    def period_of(self, goal: Goal) -> Period | None:
-        """Return the goal's current period; None between two periods of its schedule."""
-        text = goal.schedule.text
-        return _LIFETIME_PERIOD if text == _LIFETIME else self.periods.get(text)
-
-    def tally_of(self, goal: Goal) -> TallyView | None:
-        """Return the tally of the goal's current period; None if it has none."""
-        text = goal.schedule.text
-        return self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
-
-
-_LIFETIME = LIFETIME.text
-_LIFETIME_PERIOD = Period(LIFETIME_START, None)
 
 
 class GoalStatus(NamedTuple):
@@ -99,11 +34,25 @@ class GoalStatus(NamedTuple):
     assign_time: Instant | None
     complete_time: Instant | None
     claim_time: Instant | None
+    occurrence: int = 1
+    """The occurrence that the progress counts for: the first that is not completed, or the last."""
+    claimable: int = 0
+    """The first occurrence with an unclaimed reward; 0 if there is none, and if the goal does not repeat."""
+    continues: bool = False
+    """True if the goal is not completed as often as it repeats."""
 
     @property
     def completed(self) -> bool:
-        """True if the target was reached while the goal was active, claimed or not."""
+        """True if the target was reached while the goal was active, claimed or not.
+
+        A goal that repeats is completed while a reward of it is unclaimed, and once all of them are claimed.
+        """
         return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
+
+    @property
+    def finished(self) -> bool:
+        """True if the goal is completed, as often as it repeats."""
+        return self.completed and not self.continues
 
 
 def is_active(
@@ -174,8 +123,58 @@ def _is_reached(goal: Goal, tally: TallyView | None, view: PlayerView) -> bool:
     return not goal.suspended and goal.schedule.text not in view.ended
 
 
+def completed_occurrences(goal: Goal, view: PlayerView) -> dict[int, Completion]:
+    """Return the completions that the view shows of the goal, stored or not, by occurrence in ascending order."""
+    stored = view.occurrences_of(goal)
+    reached = 0
+    if is_active(goal, view.assignments.get(goal.id), None, view.selected):
+        tally = view.tally_of(goal)
+        if tally is not None and _is_reached(goal, tally, view):
+            reached = min(tally.measures.judged_by(goal.counting) // goal.target, goal.repeat)
+    return {each: stored.get(each, _NOT_STORED) for each in sorted(stored.keys() | range(1, reached + 1))}
+
+
+def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
+    """Return the status of a goal that repeats."""
+    assignment = view.assignments.get(goal.id)
+    active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
+    completed = completed_occurrences(goal, view)
+    last = max(completed, default=0)
+    continues = last < goal.repeat
+    occurrence = last + 1 if continues else goal.repeat
+    claimable = next((each for each in completed if completed[each].claim_time is None), 0)
+    progress = goal.target
+    if continues:
+        shown = _frozen_progress(assignment, view.period_of(goal))
+        if active:
+            shown = shown_measure(goal, view.tally_of(goal)) - last * goal.target
+        progress = max(0, min(shown, goal.target))
+    complete_time = claim_time = None
+    if claimable:
+        state, (complete_time, claim_time) = _COMPLETED, completed[claimable]
+    elif not continues:
+        state, (complete_time, claim_time) = _CLAIMED, completed[last]
+    else:
+        state = _IN_PROGRESS if progress or last else _NOT_STARTED
+    assign_time = assignment.active_since if assignment is not None else None
+    return GoalStatus(
+        active,
+        bool(goal.requires) and is_locked(goal, view, catalogue),
+        state,
+        progress,
+        assign_time,
+        complete_time,
+        claim_time,
+        occurrence,
+        claimable,
+        continues,
+    )
+
+
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
     """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
+    if goal.repeat > 1:
+        return _repeated_status(goal, view, catalogue)
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion, view.selected)
@@ -193,11 +192,12 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
         state = _IN_PROGRESS if progress else _NOT_STARTED
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
-    return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time))
+    return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time, 1, 0, False))
 
 
 # A list computes hundreds of statuses. In Python 3.11 an enum member is looked up by a descriptor, and a named tuple is
 # created by a Python function: together they would cost as much as everything else.
 _NOT_STARTED, _IN_PROGRESS, _COMPLETED, _CLAIMED = GoalState
 _LATEST = Counting.LATEST
+_NOT_STORED = Completion(None)
 _status: Callable[[type[GoalStatus], tuple[object, ...]], GoalStatus] = tuple.__new__

@@ -13,7 +13,7 @@ from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.draws import ranked
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant
-from shared.domain.progress import is_active, is_completed, is_locked
+from shared.domain.progress import GoalState, goal_status, is_active, is_completed, is_locked
 from shared.domain.selecting import Circumstances
 
 
@@ -127,12 +127,17 @@ def _reason(
     view = player.view
     if wish.tag and wish.tag not in goal.tags:
         return LeftOut.OTHER_TAG
-    completion = view.completions.get(goal.id)
-    if completion is not None:
+    completion, target = view.completions.get(goal.id), goal.target
+    if goal.repeat > 1:
+        status = goal_status(goal, view, catalogue)
+        if status.completed:
+            return LeftOut.CLAIMED if status.state is GoalState.CLAIMED else LeftOut.COMPLETED
+        target *= status.occurrence
+    elif completion is not None:
         return LeftOut.COMPLETED if completion.claim_time is None else LeftOut.CLAIMED
-    active, tally = is_active(goal, view.assignments.get(goal.id), None, view.selected), view.tally_of(goal)
-    reached = tally is not None and tally.measures.judged_by(goal.counting) >= goal.target
-    if reached and active and is_completed(goal, view):
+    active, tally = is_active(goal, view.assignments.get(goal.id), completion, view.selected), view.tally_of(goal)
+    reached = tally is not None and tally.measures.judged_by(goal.counting) >= target
+    if reached and goal.repeat == 1 and active and is_completed(goal, view):
         return LeftOut.COMPLETED
     if goal.suspended:
         return LeftOut.SUSPENDED

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Day
-from shared.domain.progress import Assignment, TallyView, is_active, shown_measure
+from shared.domain.player_view import Assignment, Completion, TallyView
+from shared.domain.progress import is_active, shown_measure
 from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Scope, Standing
 
@@ -95,7 +96,8 @@ def goals_under_way(
     hundreds.
     """
     return sum(
-        goal.id not in completed and is_active(goal, assignments.get(goal.id), None, selected)
+        (goal.repeat > 1 or goal.id not in completed)
+        and is_active(goal, assignments.get(goal.id), _COMPLETED if goal.id in completed else None, selected)
         for stat, schedule, tally in chain(
             ((stat, LIFETIME.text, tally) for stat, tally in tallies.items()),
             ((stat, schedule, tally) for (stat, schedule), tally in period_tallies.items()),
@@ -106,9 +108,14 @@ def goals_under_way(
 
 def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
     for measure, targets, rungs in ladders:
-        for goal, _ in rungs[bisect_right(targets, tally.measures[measure] or 0) :]:
-            if shown_measure(goal, tally) > 0:
+        reached = tally.measures[measure] or 0
+        for goal, occurrence in rungs[bisect_right(targets, reached) :]:
+            # The last rung of a goal, so that each goal is counted once.
+            if occurrence == goal.repeat and (shown_measure(goal, tally) > 0 or reached >= goal.target):
                 yield goal
+
+
+_COMPLETED = Completion(None)
 
 
 def trend(first: Day, last: Day, reached: Iterable[TrendDay]) -> Sequence[TrendDay]:

@@ -6,13 +6,14 @@ target, or one that suspends the goal no longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.domain.catalogue import Catalogue, Ladder
 from shared.domain.claims import is_claimable
 from shared.domain.crossing import crossed
-from shared.domain.goal import Goal, Stat
-from shared.domain.progress import PlayerView, TallyView, goal_status, is_completed
+from shared.domain.goal import Goal, Rung, Stat
+from shared.domain.player_view import PlayerView, TallyView
+from shared.domain.progress import goal_status, is_active
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
@@ -20,12 +21,16 @@ _NOTHING = Measures()
 _NO_LADDERS: Mapping[Stat, tuple[Ladder, ...]] = {}
 
 
-def unstored_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:
-    """Return the goals that are completed in the view without a stored completion.
+def unstored_completions(catalogue: Catalogue, view: PlayerView) -> list[Rung]:
+    """Return the rungs that are completed in the view without a stored completion.
 
     The cost depends on the number of completed goals, not on all of the catalogue's.
     """
-    return [goal for goal in _reached(catalogue, view) if goal.id not in view.completions and is_completed(goal, view)]
+    return [
+        rung
+        for rung in _reached(catalogue, view)
+        if not view.is_stored(*rung) and is_active(rung.goal, view.assignments.get(rung.goal.id), None, view.selected)
+    ]
 
 
 def unclaimed_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:
@@ -36,22 +41,21 @@ def unclaimed_completions(catalogue: Catalogue, view: PlayerView) -> list[Goal]:
     return [
         goal
         for goal in catalogue.auto_claimed.values()
-        if (completion := view.completions.get(goal.id)) is not None
-        and completion.claim_time is None
+        if any(completion.claim_time is None for completion in view.occurrences_of(goal).values())
         and is_claimable(goal_status(goal, view, catalogue))
     ]
 
 
-def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Goal]:
-    """Yield the goals whose target is reached in their current period, once for each rung, without suspended ones."""
+def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Rung]:
+    """Yield the rungs whose target is reached in their goal's current period, without suspended goals."""
     ladders = catalogue.ladders
     lifetime = ladders.get(LIFETIME.text, _NO_LADDERS)
     for stat, tally in view.tallies.items():
-        yield from _goals_of(lifetime.get(stat, ()), tally)
+        yield from _reached_on(lifetime.get(stat, ()), tally)
     for (stat, schedule), tally in view.period_tallies.items():
         if schedule in view.periods and schedule not in view.ended:
-            yield from _goals_of(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
+            yield from _reached_on(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
 
 
-def _goals_of(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
-    return (rung.goal for rung in crossed(ladders, _NOTHING, tally.measures))
+def _reached_on(ladders: Iterable[Ladder], tally: TallyView) -> Sequence[Rung]:
+    return crossed(ladders, _NOTHING, tally.measures)

@@ -97,7 +97,8 @@ class ShownGoals:
             for goal in challenge.goals
             if goal.id in self._requiring
         ]
-        self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires)
+        # The status of these goals depends on more than one completion.
+        self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires or goal.repeat > 1)
 
         definitions = _definitions(catalogue)
         ids = {goal.id: id_only(goal) for goal in catalogue.goals.values()}

@@ -33,7 +33,9 @@ _PROGRESS = number_tag(_GOAL, "progress")
 _ASSIGN_TIME = timestamp_tag(_GOAL, "assign_time")
 _COMPLETE_TIME = timestamp_tag(_GOAL, "complete_time")
 CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
-_OCCURRENCE = number_field(number_tag(_GOAL, "occurrence"), 1)
+_OCCURRENCE = number_tag(_GOAL, "occurrence")
+_FIRST_OCCURRENCE = number_field(_OCCURRENCE, 1)
+_CLAIMABLE = number_tag(_GOAL, "claimable_occurrence")
 
 _STATUS_FIELDS = {
     (active, locked, state): b"".join(
@@ -41,7 +43,7 @@ _STATUS_FIELDS = {
             number_field(_ACTIVE, active),
             number_field(_LOCKED, locked),
             number_field(_STATE, GOAL_STATES[state]),
-            _OCCURRENCE,
+            _FIRST_OCCURRENCE,
         )
     )
     for active in (False, True)
@@ -91,6 +93,7 @@ def _requirement(goal: Goal) -> challenge_pb2.Requirement:
         counted_challenge_id=counted.challenge_id,
         counted_tag=counted.tag,
         counted_goal_ids=counted.goal_ids,
+        repeat=goal.repeat if goal.repeat > 1 else 0,
     )
 
 
@@ -141,7 +144,7 @@ class GoalEncoder:
 
     def _field(self, goal_id: str, status: GoalStatus) -> bytes:
         """Return the goal as an encoded field: its definition, and then what differs from player to player."""
-        active, locked, state, progress, assign_time, complete_time, claim_time = status
+        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _ = status
         message = b"".join(
             (
                 self._definitions[goal_id],
@@ -150,6 +153,9 @@ class GoalEncoder:
                 timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
                 timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
                 timestamp_field(CLAIM_TIME, claim_time) if claim_time is not None else b"",
+                # Of a field that is encoded twice, the last one counts.
+                number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
+                number_field(_CLAIMABLE, claimable),
             )
         )
         return self._tag + varint(len(message)) + message

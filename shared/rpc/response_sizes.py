@@ -18,11 +18,11 @@ accept by default is left to the fields beside the goals, and to clients that co
 
 _FRAMING_BYTES_MAX = 6
 """Maximum size in bytes of a message's tag and length in a response."""
-_PLAYER_BYTES_MAX = 71
-"""Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), four numbers (12)."""
-_CLAIM_BYTES_MAX = 224
-"""Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), four times (64), eight
-numbers (62), a reason (15), and 45 of tags and lengths."""
+_PLAYER_BYTES_MAX = 77
+"""Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18)."""
+_CLAIM_BYTES_MAX = 226
+"""Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), four times (64), nine
+numbers (64), a reason (15), and 45 of tags and lengths."""
 
 
 def size_warnings(catalogue: Catalogue) -> Iterator[str]:

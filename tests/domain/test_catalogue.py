@@ -7,23 +7,28 @@ from hypothesis import given
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Counting, Source, Stat
 from shared.domain.tally import JUDGED_BY
-from tests.support.strategies import SCHEDULES, catalogues
+from tests.support.strategies import REPEATS, SCHEDULES, catalogues
 
 
-@given(catalogues(schedules=SCHEDULES))
-def test_every_goal_is_on_one_ladder_of_its_schedule_and_stat_by_ascending_target(catalogue: Catalogue) -> None:
+@given(catalogues(schedules=SCHEDULES, repeats=REPEATS))
+def test_every_rung_is_on_one_ladder_of_its_schedule_and_stat_by_ascending_target(catalogue: Catalogue) -> None:
     on_ladders = []
     by_both = [(text, stat, found) for text, by_stat in catalogue.ladders.items() for stat, found in by_stat.items()]
     for schedule, stat, ladders in by_both:
         assert len({ladder.measure for ladder in ladders}) == len(ladders)
         for ladder in ladders:
             assert list(ladder.targets) == sorted(ladder.targets) == [rung.target for rung in ladder.rungs]
-            for goal, _ in ladder.rungs:
+            for goal, occurrence in ladder.rungs:
                 assert goal.stat == stat
                 assert goal.schedule.text == schedule
                 assert ladder.measure == JUDGED_BY[goal.counting]
-                on_ladders.append(goal.id)
-    assert sorted(on_ladders) == sorted(goal.id for goal in catalogue.goals.values() if not goal.suspended)
+                on_ladders.append((goal.id, occurrence))
+    assert sorted(on_ladders) == sorted(
+        (goal.id, occurrence)
+        for goal in catalogue.goals.values()
+        if not goal.suspended
+        for occurrence in range(1, goal.repeat + 1)
+    )
 
 
 @given(catalogues())

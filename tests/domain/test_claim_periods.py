@@ -83,9 +83,9 @@ def test_a_period_can_be_claimed_until_its_claim_end() -> None:
 def test_in_a_past_period_only_stored_completions_count() -> None:
     status = past_status(LOCKED, {}, view_of(), CATALOGUE)
     assert (status.state, status.progress) == (GoalState.NOT_STARTED, 0)
-    status = past_status(LOCKED, {"locked": Completion(MIDNIGHT)}, view_of(), CATALOGUE)
+    status = past_status(LOCKED, {"locked": {1: Completion(MIDNIGHT)}}, view_of(), CATALOGUE)
     assert (status.state, status.progress, status.complete_time) == (GoalState.COMPLETED, LOCKED.target, MIDNIGHT)
-    status = past_status(LOCKED, {"locked": Completion(MIDNIGHT, MIDNIGHT + 1)}, view_of(), CATALOGUE)
+    status = past_status(LOCKED, {"locked": {1: Completion(MIDNIGHT, MIDNIGHT + 1)}}, view_of(), CATALOGUE)
     assert (status.state, status.claim_time) == (GoalState.CLAIMED, MIDNIGHT + 1)
 
 
@@ -98,7 +98,9 @@ def test_prerequisites_of_the_schedule_are_judged_in_the_same_period(
     required: Goal, in_period: bool, locked: bool
 ) -> None:
     chosen = replace(LOCKED, requires=(required.id,))
-    completions = {"locked": Completion(MIDNIGHT)} | ({required.id: Completion(MIDNIGHT)} if in_period else {})
+    completions = {"locked": {1: Completion(MIDNIGHT)}} | (
+        {required.id: {1: Completion(MIDNIGHT)}} if in_period else {}
+    )
     # Completed in the current period in any case.
     view = view_of()._replace(completions={required.id: Completion(MIDNIGHT + DAY)})
     assert past_status(chosen, completions, view, catalogue_of(chosen, required)).locked == locked
@@ -106,10 +108,10 @@ def test_prerequisites_of_the_schedule_are_judged_in_the_same_period(
 
 def test_a_deactivated_goal_is_inactive_in_past_periods() -> None:
     view = view_of(locked=Assignment(active=False, active_since=None))
-    assert not past_status(LOCKED, {"locked": Completion(MIDNIGHT)}, view, CATALOGUE).active
+    assert not past_status(LOCKED, {"locked": {1: Completion(MIDNIGHT)}}, view, CATALOGUE).active
 
 
 def test_a_goal_that_is_no_longer_assigned_stays_active_where_it_was_completed() -> None:
     optional = replace(LOCKED, default_assigned=False)
-    assert past_status(optional, {"locked": Completion(MIDNIGHT)}, view_of(), CATALOGUE).active
+    assert past_status(optional, {"locked": {1: Completion(MIDNIGHT)}}, view_of(), CATALOGUE).active
     assert not past_status(optional, {}, view_of(), CATALOGUE).active

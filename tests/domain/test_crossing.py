@@ -11,7 +11,7 @@ from shared.domain.crossing import crossed, crossing_position
 from shared.domain.goal import AMOUNT_MAX, Rung, Stat
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
-from tests.support.strategies import SCHEDULES, STATS, catalogues, events, goal_of
+from tests.support.strategies import REPEATS, SCHEDULES, STATS, catalogues, events, goal_of
 
 measures = st.builds(
     Measures,
@@ -22,18 +22,28 @@ measures = st.builds(
 )
 
 
-@given(catalogues(schedules=SCHEDULES), st.sampled_from(SCHEDULES), st.sampled_from(STATS), measures, measures)
-def test_crossed_goals_have_a_target_above_before_and_up_to_after(
+@given(
+    catalogues(schedules=SCHEDULES, repeats=REPEATS),
+    st.sampled_from(SCHEDULES),
+    st.sampled_from(STATS),
+    measures,
+    measures,
+)
+def test_crossed_rungs_have_a_target_above_before_and_up_to_after(
     catalogue: Catalogue, schedule: Schedule, stat: Stat, before: Measures, after: Measures
 ) -> None:
     expected = {
-        goal.id
+        (goal.id, occurrence)
         for goal in catalogue.goals.values()
+        for occurrence in range(1, goal.repeat + 1)
         if (goal.stat, goal.schedule) == (stat, schedule)
         and not goal.suspended
-        and before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting)
+        and before.judged_by(goal.counting) < goal.target * occurrence <= after.judged_by(goal.counting)
     }
-    found = [rung.goal.id for rung in crossed(catalogue.ladders.get(schedule.text, {}).get(stat, ()), before, after)]
+    found = [
+        (rung.goal.id, rung.occurrence)
+        for rung in crossed(catalogue.ladders.get(schedule.text, {}).get(stat, ()), before, after)
+    ]
     assert set(found) == expected
     assert len(found) == len(expected)
 

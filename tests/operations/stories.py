@@ -116,7 +116,7 @@ def easily_completed(catalogue: Catalogue) -> Catalogue:
 _names = st.builds(Name, _players, st.sampled_from(ZONES), st.sampled_from((0, 3 * HOUR, 15 * HOUR)))
 
 
-def _steps(catalogue: Catalogue, nows: st.SearchStrategy[Instant]) -> st.SearchStrategy[Step]:
+def steps_of(catalogue: Catalogue, nows: st.SearchStrategy[Instant]) -> st.SearchStrategy[Step]:
     goals = goal_of(catalogue)
     return (
         _reports
@@ -140,14 +140,14 @@ def stories(draw: st.DrawFn, *, over_goals: bool = False) -> Story:
     catalogue = draw(catalogues(schedules=_schedules, claim_modes=_claim_modes))
     if over_goals:
         catalogue = draw(with_goals_over_goals(easily_completed(catalogue), (LIFETIME, DAILY, WEEKLY, MONTHLY)))
-    return Story(_ranked(catalogue), draw(st.lists(_steps(catalogue, _nows), min_size=1, max_size=12)))
+    return Story(_ranked(catalogue), draw(st.lists(steps_of(catalogue, _nows), min_size=1, max_size=12)))
 
 
 @st.composite
 def stories_in_zones(draw: st.DrawFn) -> Story:
     """Draw the same with goals by the days of the zones that the players name."""
     catalogue = easily_completed(draw(catalogues(schedules=(DAILY, OWN_DAY, OWN_DAY), claim_modes=_claim_modes)))
-    steps = _steps(catalogue, _nows) | _names
+    steps = steps_of(catalogue, _nows) | _names
     return Story(_ranked(catalogue), _begin_with_names(draw, st.lists(steps, min_size=1, max_size=12)))
 
 
@@ -156,7 +156,7 @@ def stories_in_seasons(draw: st.DrawFn) -> Story:
     """Draw the same with goals whose season returns, or whose window opens and closes."""
     catalogue, runs = draw(_seasonal_catalogues())
     ends = [run.end + late for run in runs for late in (0, CLAIM_GRACE_DEFAULT)]
-    steps = _steps(catalogue, _nows | st.sampled_from(ends)) | _names
+    steps = steps_of(catalogue, _nows | st.sampled_from(ends)) | _names
     lates = st.sampled_from((0, CLAIM_GRACE_DEFAULT - 1, CLAIM_GRACE_DEFAULT))
     # Combinations that hardly ever come about by chance.
     last_moments = st.builds(_last_moments, _players, goal_of(catalogue), st.sampled_from(runs), lates, st.booleans())

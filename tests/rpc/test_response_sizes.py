@@ -57,7 +57,14 @@ ENTRIES: list[tuple[Message, int]] = [
     (
         rpc.ListClaimableResponse(
             rewards=[
-                rpc.ClaimableReward(challenge_id=ID, goal_id=ID, reward=CLAIM.reward, period=PERIOD, complete_time=TIME)
+                rpc.ClaimableReward(
+                    challenge_id=ID,
+                    goal_id=ID,
+                    reward=CLAIM.reward,
+                    period=PERIOD,
+                    complete_time=TIME,
+                    occurrence=INT32_MAX,
+                )
             ]
         ),
         PAGE_SIZE_MAX,

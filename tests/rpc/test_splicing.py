@@ -60,6 +60,7 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
             stat_code=goal.stat.code,
             counting=COUNTINGS[goal.counting],
             target=goal.target,
+            repeat=goal.repeat if goal.repeat > 1 else 0,
         ),
         reward=challenge_pb2.Reward(
             type=REWARD_TYPES[goal.reward.type], reward_id=goal.reward.id, quantity=goal.reward.quantity
@@ -78,7 +79,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         assign_time=time_message(status.assign_time),
         complete_time=time_message(status.complete_time),
         claim_time=time_message(status.claim_time),
-        occurrence=1,
+        occurrence=status.occurrence,
+        claimable_occurrence=status.claimable,
     )
 
 

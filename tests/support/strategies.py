@@ -34,6 +34,7 @@ STATS = (LOGIN, KILLS, QUOTED, LOGIN_STAT)
 STAT_CODES = frozenset(stat.code for stat in STATS if stat.source is Source.STAT)
 
 SCHEDULES = (LIFETIME, DAILY, WEEKLY)
+REPEATS = (1, 1, 2, 3)
 
 # The boundaries of days, and few enough moments that events tie.
 _MOMENTS = (0, 1, 7 * HOUR, DAY - SECOND, DAY - 1)
@@ -107,6 +108,7 @@ class _Draft(NamedTuple):
     schedule: Schedule
     suspended: bool
     claim_mode: ClaimMode
+    repeat: int
     words: tuple[str, str, str]
 
 
@@ -125,6 +127,7 @@ def catalogues(
     wording: st.SearchStrategy[str] = _no_words,
     schedules: Sequence[Schedule] = (LIFETIME,),
     claim_modes: Sequence[ClaimMode] = (ClaimMode.MANUAL,),
+    repeats: Sequence[int] = (1,),
 ) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
 
@@ -145,6 +148,7 @@ def catalogues(
         st.sampled_from(schedules),
         suspended,
         st.sampled_from(claim_modes),
+        st.sampled_from(repeats),
         words,
     )
     return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
@@ -172,6 +176,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 schedule=draft.schedule,
                 suspended=draft.suspended,
                 claim_mode=draft.claim_mode,
+                repeat=draft.repeat,
             )
         )
     challenges = tuple(
@@ -221,17 +226,19 @@ _period_tallies = st.fixed_dictionaries(
 )
 _frozen_in = st.sampled_from((None, *(period.start for period in _PERIODS.values())))
 _assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, _frozen_in)
-_completions = st.none() | st.builds(Completion, _maybe_instants, _maybe_instants)
+_completion = st.builds(Completion, _maybe_instants, _maybe_instants)
+_completions = st.none() | _completion
+_occurrences = st.dictionaries(st.integers(1, max(REPEATS)), _completion, max_size=max(REPEATS))
 _stored = st.tuples(
     _kept_tallies,
-    st.lists(st.tuples(_assignments, _completions), max_size=GOALS_MAX + 1),
+    st.lists(st.tuples(_assignments, _completions, _occurrences), max_size=GOALS_MAX + 1),
     st.tuples(_period_tallies, _periods, st.booleans()),
 )
 
 
 _Stored = tuple[
     dict[Stat, TallyView],
-    list[tuple[Assignment | None, Completion | None]],
+    list[tuple[Assignment | None, Completion | None, dict[int, Completion]]],
     tuple[dict[tuple[Stat, str], TallyView], dict[str, Period], bool],
 ]
 
@@ -243,18 +250,23 @@ def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
     without_period = {
         goal.id for goal in catalogue.goals.values() if goal.schedule != LIFETIME and goal.schedule.text not in used
     }
-    return PlayerView(
+    view = PlayerView(
         kept,
-        {goal_id: assignment for goal_id, (assignment, _) in by_goal if assignment is not None},
+        {goal_id: assignment for goal_id, (assignment, _, _) in by_goal if assignment is not None},
         {
             goal_id: completion
-            for goal_id, (_, completion) in by_goal
+            for goal_id, (_, completion, _) in by_goal
             if completion is not None and goal_id not in without_period
         },
         {(stat, text): tally for (stat, text), tally in of_periods.items() if text in used},
         {text: period for text, period in periods.items() if text in used},
         ever=frozenset(catalogue.required_across_schedules if ever else ()),
     )
+    for goal_id, (_, _, occurrences) in by_goal:
+        goal = catalogue.goals.get(goal_id)
+        if goal is not None and goal.repeat > 1 and goal_id not in without_period:
+            view = view.with_completions(goal, occurrences)
+    return view
 
 
 def views(catalogue: Catalogue) -> st.SearchStrategy[PlayerView]:
@@ -266,7 +278,9 @@ def catalogues_with_players(
     goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
     """Return a strategy of a catalogue with schedules and a player's view under it."""
-    return st.tuples(catalogues(goals_max, wording, SCHEDULES), _stored).map(lambda drawn: (drawn[0], _view(*drawn)))
+    return st.tuples(catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS), _stored).map(
+        lambda drawn: (drawn[0], _view(*drawn))
+    )
 
 
 class Situation(NamedTuple):

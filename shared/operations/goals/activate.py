@@ -68,9 +68,9 @@ def set_goal_active(
         period = view.period_of(goal)
         changes = StandingChanges(catalogue, now, granting)
         if switched.completed and period is not None:
-            key = CompletionKey(user_id, goal.id, period.start, 1)
             record = record_of(goal, None, switched.assignment.active_since, period.start)
-            changes.complete(connection, {key: record}, left_unclaimed=() if active else (key,))
+            keys = [CompletionKey(user_id, goal.id, period.start, each) for each in switched.completed]
+            changes.complete(connection, dict.fromkeys(keys, record), left_unclaimed=() if active else keys)
         if active and goal.id in catalogue.auto_claimed:
             # Completions from before it was switched off wait for their rewards.
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])
@@ -100,12 +100,13 @@ def _needed_goals(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Col
 
 def _claimed(view: PlayerView, goal: Goal, changes: StandingChanges) -> PlayerView:
     """Return the view with the goal's claim, if it was claimed automatically in its current period."""
-    completion, period = view.completions.get(goal.id), view.period_of(goal)
-    claims = {key.period_start: claim for key, claim in changes.claims.items() if key.goal_id == goal.id}
-    if completion is None or period is None or period.start not in claims:
-        return view
-    claimed = completion._replace(claim_time=claims[period.start].claim_time)
-    return view._replace(completions={**view.completions, goal.id: claimed})
+    period, stored = view.period_of(goal), view.occurrences_of(goal)
+    claimed = {
+        key.occurrence: stored[key.occurrence]._replace(claim_time=claim.claim_time)
+        for key, claim in changes.claims.items()
+        if period is not None and (key.goal_id, key.period_start) == (goal.id, period.start)
+    }
+    return view.with_completions(goal, claimed)
 
 
 class _AlreadySet(Exception):

@@ -59,10 +59,10 @@ def keep_completions(
 def _missing(catalogue: Catalogue, user_id: str, view: PlayerView) -> dict[CompletionKey, CompletionRecord]:
     """Return the completions that the view shows and that are not stored."""
     records: dict[CompletionKey, CompletionRecord] = {}
-    for goal in unstored_completions(catalogue, view):
+    for goal, occurrence in unstored_completions(catalogue, view):
         period, assignment = view.period_of(goal), view.assignments.get(goal.id)
         if period is not None:
             active_since = assignment.active_since if assignment is not None else None
-            key = CompletionKey(user_id, goal.id, period.start, 1)
+            key = CompletionKey(user_id, goal.id, period.start, occurrence)
             records[key] = record_of(goal, None, active_since, period.start)
     return records

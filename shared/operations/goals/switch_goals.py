@@ -100,8 +100,9 @@ def _store(
         after = switched.applied_to(after, goal)
         period = view.period_of(goal)
         if switched.completed and period is not None:
-            key = CompletionKey(user_id, goal.id, period.start, 1)
-            records[key] = record_of(goal, None, switched.assignment.active_since, period.start)
+            record = record_of(goal, None, switched.assignment.active_since, period.start)
+            keys = (CompletionKey(user_id, goal.id, period.start, each) for each in switched.completed)
+            records |= dict.fromkeys(keys, record)
     assignments.store_all(connection, user_id, chosen, now)
     if records:
         changes.complete(connection, records, left_unclaimed=[key for key in records if not chosen[key.goal_id].active])
@@ -130,6 +131,6 @@ def _with_past_rewards(
     return frozenset(
         goal_id
         for start, completed in found.items()
-        for goal_id, completion in completed.items()
-        if completion.claim_time is None and start in starts[goal_id]
+        for goal_id, occurrences in completed.items()
+        if any(each.claim_time is None for each in occurrences.values()) and start in starts[goal_id]
     )

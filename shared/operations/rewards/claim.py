@@ -54,12 +54,14 @@ def claim_reward(
     *,
     claim_time: Instant | None = None,
     period_start: Instant | None = None,
+    occurrence: int | None = None,
     routes: Routes = NO_ROUTES,
 ) -> Claim:
     """Claim the reward of a goal, or return the claim made under the same request id.
 
     Without `period_start` the period is the current one if the goal is completed in it, otherwise the newest past one
-    in which it is completed and whose claim end is ahead. `claim_time` is when the grant is due, by default `now`.
+    in which it is completed and whose claim end is ahead. Without `occurrence` it is the first one that is completed
+    and unclaimed. `claim_time` is when the grant is due, by default `now`.
 
     Raise `OccurrenceNotFound`, `ClaimEnded`, `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`,
     `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
@@ -67,17 +69,19 @@ def claim_reward(
     """
     current = current_periods(catalogue, now)
     expected = _expected_start(goal, period_start, current)
+    in_turn = goal.repeat > 1 and occurrence is None
 
     def store(connection: Connection) -> Claim:
         # Locked and read in one round trip, what is still unclaimed is claimed and committed in another.
         locks: dict[CompletionKey, Execution] = {}
-        if expected is not None:
-            key = CompletionKey(user_id, goal.id, expected, 1)
+        if expected is not None and not in_turn:
+            key = CompletionKey(user_id, goal.id, expected, occurrence or 1)
             locks[key] = completions.lock_unclaimed(connection, key)
         view = _read(connection, catalogue, user_id, goal, current)
-        _, period, status, stored = choose_period(connection, catalogue, user_id, goal, view, period_start, now)
+        chosen = choose_period(connection, catalogue, user_id, goal, view, period_start, occurrence, now)
+        _, period, status, stored = chosen
         check_claimable(status)
-        key = CompletionKey(user_id, goal.id, period.start, 1)
+        key = CompletionKey(user_id, goal.id, period.start, chosen.occurrence)
         unclaimed = completions.unclaimed(locks[key]) if key in locks else None
         changes = StandingChanges(catalogue, now, Granting(now if claim_time is None else claim_time, routes))
         if not stored:
@@ -88,12 +92,19 @@ def claim_reward(
         claim = changes.claim(connection, (key,), request_id, locked).get(key)
         if claim is None:
             # Claimed since this transaction read the player.
+            if in_turn:
+                raise _Overtaken
             raise AlreadyClaimed("the reward has already been claimed")
         changes.store(connection)
         return claim
 
     try:
-        return _transact(database, store, deadline)
+        while True:
+            try:
+                return _transact(database, store, deadline)
+            except _Overtaken:
+                # Another call has claimed this occurrence. The next one may be completed, too.
+                continue
     except _REFUSALS as refusal:
         # An earlier claim stays valid, whatever has changed since and whatever period is current now. Nearly every call
         # is the first under its id, so the earlier claim is read only here: a second claim under one id is refused
@@ -101,9 +112,14 @@ def claim_reward(
         earlier = _claim_under(database, user_id, request_id, deadline)
         if earlier is None:
             raise
-        if earlier.key.goal_id != goal.id or period_start not in (None, earlier.key.period_start):
+        same_period = period_start in (None, earlier.key.period_start)
+        if earlier.key.goal_id != goal.id or not same_period or occurrence not in (None, earlier.key.occurrence):
             raise RequestIdReused("the request id belongs to another claim", goal_id=earlier.key.goal_id) from refusal
         return earlier
+
+
+class _Overtaken(Exception):
+    """Another call has claimed the occurrence that this one had chosen."""
 
 
 def _expected_start(goal: Goal, period_start: Instant | None, current: CurrentPeriods) -> Instant | None:

@@ -30,10 +30,11 @@ HasRoom = Callable[[Goal, Reward], bool]
 
 
 class GoalClaim(NamedTuple):
-    """Result for one goal that is completed in one period."""
+    """Result for one completed occurrence of a goal in one period."""
 
     goal: Goal
     period: Period
+    occurrence: int
     claim: Claim | None
     newly_claimed: bool = False
     refusal: ChallengeError | None = None
@@ -59,13 +60,16 @@ def claim_all(
 ) -> list[GoalClaim]:
     """Claim all claimable rewards of these goals, in current and past periods.
 
-    Return a result for each completed goal, in the given order, and for each of its periods, newest first. A repeated
-    call returns the earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked about
-    claimable rewards first. `claim_time` is when grants are due, by default `now`. Raise `DatabaseUnavailable`,
-    `DeadlineExceeded` or `Overloaded`, after which some rewards may be claimed.
+    Return a result for each completed goal, in the given order, and for each of its periods, newest first, and of its
+    occurrences, the first one first. A repeated call returns the earlier claims. What `has_room` refuses is neither
+    claimed nor returned; it is asked about claimable rewards first. `claim_time` is when grants are due, by default
+    `now`. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards may be claimed.
     """
     player = read_player_periods(database, catalogue, user_id, now, deadline)
-    completed = {CompletionKey(user_id, each.goal.id, each.period.start, 1): each for each in player.of_goals(goals)}
+    completed = {
+        CompletionKey(user_id, each.goal.id, each.period.start, each.occurrence): each
+        for each in player.of_goals(goals)
+    }
     refusals = _refusals(completed)
     claimable = [
         key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.reward)
@@ -93,13 +97,13 @@ def _result(
     stored: Mapping[CompletionKey, Claim],
     refusals: Mapping[CompletionKey, ChallengeError],
 ) -> GoalClaim:
-    goal, period = completed.goal, completed.period
+    place = completed.goal, completed.period, completed.occurrence
     if key in made:
-        return GoalClaim(goal, period, made[key], newly_claimed=True)
+        return GoalClaim(*place, made[key], newly_claimed=True)
     refusal = refusals.get(key)
     if refusal is None or isinstance(refusal, AlreadyClaimed):
-        return GoalClaim(goal, period, stored[key])
-    return GoalClaim(goal, period, None, refusal=refusal)
+        return GoalClaim(*place, stored[key])
+    return GoalClaim(*place, None, refusal=refusal)
 
 
 def _refusals(completed: Mapping[CompletionKey, PeriodStatus]) -> dict[CompletionKey, ChallengeError]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.claim_periods import PeriodStatus, past_status
+from shared.domain.claim_periods import PeriodStatus, occurrence_statuses, past_status
 from shared.domain.current_periods import current_periods
 from shared.domain.goal import Goal
 from shared.domain.instant import Instant, Period
-from shared.domain.progress import PlayerView, goal_status
+from shared.domain.player_view import PlayerView
 from shared.domain.rotation import past_periods
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.goals.view_player import view_player
@@ -33,31 +33,31 @@ class PlayerPeriods(NamedTuple):
         """The starts of all past periods whose claim end is ahead, newest first."""
         return sorted({period.start for some in self.past_periods.values() for period in some}, reverse=True)
 
-    def current(self, goal: Goal) -> PeriodStatus | None:
-        """Return the goal in its current period if it is completed there."""
-        period = self.view.period_of(goal)
-        status = goal_status(goal, self.view, self.catalogue)
-        if period is None or not status.completed:
-            return None
-        return PeriodStatus(goal, period, status, goal.id in self.view.completions)
+    def current(self, goal: Goal) -> list[PeriodStatus]:
+        """Return the completed occurrences of the goal in its current period."""
+        return occurrence_statuses(goal, self.view, self.catalogue)
 
-    def in_past(self, goal: Goal, period: Period) -> PeriodStatus | None:
-        """Return the goal in a past period of its schedule if it is completed there."""
-        completed = self.past.get(period.start)
-        if completed is None or goal.id not in completed:
+    def in_past(self, goal: Goal, period: Period, occurrence: int) -> PeriodStatus | None:
+        """Return an occurrence of the goal in a past period of its schedule if it is completed there."""
+        completed = self.past.get(period.start, {})
+        if occurrence not in completed.get(goal.id, ()):
             return None
-        return PeriodStatus(goal, period, past_status(goal, completed, self.view, self.catalogue), stored=True)
+        status = past_status(goal, completed, self.view, self.catalogue, occurrence)
+        return PeriodStatus(goal, period, status, stored=True)
+
+    def in_period(self, goal: Goal, period: Period) -> Iterator[PeriodStatus]:
+        """Yield the completed occurrences of the goal in a past period of its schedule, the first one first."""
+        for occurrence in sorted(self.past.get(period.start, {}).get(goal.id, ())):
+            completed = self.in_past(goal, period, occurrence)
+            if completed is not None:
+                yield completed
 
     def of_goals(self, goals: Iterable[Goal]) -> Iterator[PeriodStatus]:
         """Yield the completed ones of these goals, in the given order, and for each goal the newest period first."""
         for goal in goals:
-            current = self.current(goal)
-            if current is not None:
-                yield current
+            yield from self.current(goal)
             for period in self.past_periods.get(goal.schedule, ()):
-                completed = self.in_past(goal, period)
-                if completed is not None:
-                    yield completed
+                yield from self.in_period(goal, period)
 
 
 def read_player_periods(

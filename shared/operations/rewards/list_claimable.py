@@ -18,15 +18,19 @@ PERIODS_AT_FIRST = 8
 
 
 class ClaimableKey(NamedTuple):
-    """The place of a claimable reward in a list: the newest period comes first, then the greatest goal id."""
+    """The place of a claimable reward in a list: the newest period comes first, then the greatest goal id.
+
+    Of a goal that repeats, the last occurrence comes first.
+    """
 
     period_start: Instant
     goal_id: str
+    occurrence: int = 1
 
 
 def place_of(claimable: PeriodStatus) -> ClaimableKey:
     """Return the place of a claimable reward."""
-    return ClaimableKey(claimable.period.start, claimable.goal.id)
+    return ClaimableKey(claimable.period.start, claimable.goal.id, claimable.occurrence)
 
 
 def list_claimable(
@@ -45,7 +49,7 @@ def list_claimable(
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     player = read_player(database, catalogue, user_id, now, deadline)
-    current = {place_of(each): each for each in map(player.current, catalogue.goals.values()) if each is not None}
+    current = {place_of(each): each for goal in catalogue.goals.values() for each in player.current(goal)}
     starts = [start for start in player.past_starts if after is None or start <= after.period_start]
     first, rest = starts[:periods_at_first], starts[periods_at_first:]
     found: list[PeriodStatus] = []
@@ -67,9 +71,10 @@ def list_claimable(
 def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
     """Yield the places of unclaimed completions of past periods."""
     for start, of_period in player.past.items():
-        for goal_id, completion in of_period.items():
-            if completion.claim_time is None:
-                yield ClaimableKey(start, goal_id)
+        for goal_id, occurrences in of_period.items():
+            for occurrence, completion in occurrences.items():
+                if completion.claim_time is None:
+                    yield ClaimableKey(start, goal_id, occurrence)
 
 
 def _statuses(
@@ -82,6 +87,6 @@ def _statuses(
         period = None if goal is None else periods.get((goal.schedule, place.period_start))
         found = current.get(place)
         if found is None and goal is not None and period is not None:
-            found = player.in_past(goal, period)
+            found = player.in_past(goal, period, place.occurrence)
         if found is not None:
             yield found

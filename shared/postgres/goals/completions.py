@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
-from shared.domain.progress import Completion
+from shared.domain.player_view import Completion, CompletionsOfPeriod
 from shared.domain.standings import CompletionRecord
 from shared.postgres.connection import Connection, Execution
 from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
@@ -66,8 +66,8 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
     return set(map(CompletionKey._make, rows))
 
 
-CompletionsByPeriod = Mapping[Instant, Mapping[str, Completion]]
-"""Completions by the start of their period and by goal id. Periods of different schedules may have the same start."""
+CompletionsByPeriod = Mapping[Instant, CompletionsOfPeriod]
+"""Completions by the start of their period. Periods of different schedules may have the same start."""
 
 
 def read_of_goals(
@@ -84,9 +84,14 @@ def read_of_periods(connection: Connection, user_id: str, period_starts: Sequenc
 
 
 def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
-    found: dict[Instant, dict[str, Completion]] = defaultdict(dict)
-    for period_start, goal_id, complete_time, claim_time in rows:
-        found[period_start][goal_id] = _completion((complete_time, claim_time))
+    found: dict[Instant, dict[str, dict[int, Completion]]] = defaultdict(dict)
+    for period_start, goal_id, occurrence, complete_time, claim_time in rows:
+        completion = _completion((complete_time, claim_time))
+        of_period = found[period_start]
+        if goal_id in of_period:
+            of_period[goal_id][occurrence] = completion
+        else:
+            of_period[goal_id] = {occurrence: completion}
     return found
 
 

@@ -58,14 +58,14 @@ WHERE user_id = $1
 RETURNING claim_number;
 
 -- name: read_completions_of_goals
--- Return a player's completions of these goals in these periods, by full primary keys.
+-- Return a player's completions of these goals in these periods, by prefixes of primary keys.
 -- $1 user_id, $2 period_starts, $3 goal_ids
-SELECT period_start, goal_id, complete_time, claim_time
+SELECT period_start, goal_id, occurrence, complete_time, claim_time
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
     SELECT *
     FROM completion
-    WHERE user_id = $1 AND period_start = instant(start) AND goal_id = ANY ($3::text[]) AND occurrence = 1
+    WHERE user_id = $1 AND period_start = instant(start) AND goal_id = ANY ($3::text[])
     OFFSET 0
 ) AS completion;
 
@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 -- OFFSET keeps the planner from reading all of a player's completions and joining them.
 -- $1 user_id, $2 period_starts
 SELECT
-    array_agg(microseconds(period_start)), array_agg(goal_id),
+    array_agg(microseconds(period_start)), array_agg(goal_id), array_agg(occurrence),
     array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time))
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (

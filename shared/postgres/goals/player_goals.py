@@ -12,7 +12,7 @@ from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.postgres.connection import Connection
 from shared.postgres.goals.player_zones import zones_of
-from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
+from shared.postgres.goals.players import assignments_of, by_occurrence, period_tallies_of, tallies_of
 from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player_goals")
@@ -49,19 +49,21 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
     columns = filled(arrays)
     starts = {goal.id: LIFETIME_START if goal.schedule == LIFETIME else periods.starts.get(goal.id) for goal in goals}
     lifetime, by_period = _divided(columns[:9])
+    completions, occurrences = by_occurrence(
+        (goal_id, occurrence, Completion(*times))
+        for goal_id, *times, start, occurrence in zip(*columns[14:], strict=True)
+        if start == starts[goal_id]
+    )
     return PlayerView(
         tallies_of(*lifetime[:7]),
         assignments_of(*columns[9:14]),
-        {
-            goal_id: Completion(*times)
-            for goal_id, *times, start in zip(*columns[14:], strict=True)
-            if start == starts[goal_id]
-        },
+        completions,
         period_tallies_of(periods, *by_period),
         periods.periods,
         periods.ended,
         frozenset(ever or ()),
         zones,
+        occurrences=occurrences,
     )
 
 

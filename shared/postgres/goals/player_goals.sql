@@ -61,7 +61,8 @@ FROM (
         array_agg(goal_id),
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
-        array_agg(microseconds(period_start))
+        array_agg(microseconds(period_start)),
+        array_agg(occurrence)
     FROM unnest($8::text[], $9::bigint[], $10::bigint[]) AS wanted (wanted_goal, first_start, last_start)
     CROSS JOIN LATERAL (
         -- A range of starts keeps the rest of the key from bounding the scan, so a single one is looked up alone.
@@ -70,7 +71,6 @@ FROM (
             AND user_id = $1
             AND period_start = instant(first_start)
             AND goal_id = wanted_goal
-            AND occurrence = 1
         UNION ALL
         SELECT * FROM completion
         WHERE first_start < last_start
@@ -78,7 +78,6 @@ FROM (
             AND period_start >= instant(first_start)
             AND period_start <= instant(last_start)
             AND goal_id = wanted_goal
-            AND occurrence = 1
         OFFSET 0
     ) AS completion
 ) AS completions;

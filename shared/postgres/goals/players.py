@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
@@ -72,10 +72,12 @@ def _stored(user_id: str, current: CurrentPeriods, row: Sequence[Any]) -> Stored
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     columns = filled(row[6:])
-    lifetime = _view(columns[:15])
+    lifetime = _view(columns[:16])
+    completions, occurrences = completions_of_periods(periods, *columns[25:])
     view = lifetime._replace(
-        completions={**lifetime.completions, **completions_of_periods(periods, *columns[24:])},
-        period_tallies=period_tallies_of(periods, *columns[15:24]),
+        completions={**lifetime.completions, **completions},
+        occurrences={**lifetime.occurrences, **occurrences},
+        period_tallies=period_tallies_of(periods, *columns[16:25]),
         periods=periods.periods,
         ended=periods.ended,
         ever=frozenset(ever or ()),
@@ -161,7 +163,8 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
 
 def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
     """Return a player's lifetime view from the columns of tallies (7), assignments (5) and completions (the rest)."""
-    return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions_of(*columns[12:]))
+    completions, occurrences = completions_of(*columns[12:])
+    return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions, occurrences=occurrences)
 
 
 def tallies_of(
@@ -202,28 +205,47 @@ def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str
     return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
 
 
-def completions_of(goal_ids: Sequence[str], *columns: Sequence[Instant | None]) -> dict[str, Completion]:
-    """Return a player's completions by goal id. `columns` are those of the fields of `Completion` in their order."""
-    return dict(zip(goal_ids, map(_completion, zip(*columns, strict=True)), strict=True))
+Completions: TypeAlias = tuple[dict[str, Completion], dict[str, dict[int, Completion]]]
+"""The `completions` and `occurrences` of a `PlayerView`."""
 
 
-def completions_of_periods(
-    current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Instant | None]
-) -> dict[str, Completion]:
-    """Return the completions of goals' current periods by goal id.
+def completions_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
+    """Return a player's completions.
 
-    `columns` are those of `completions_of`, then the starts of the periods.
+    `columns` are those of the fields of `Completion` in their order, and the occurrences; none if all are 1.
+    """
+    *times, occurrences = columns
+    completions = map(_completion, zip(*times, strict=True))
+    if occurrences:
+        return by_occurrence(zip(goal_ids, occurrences, completions, strict=True))
+    return dict(zip(goal_ids, completions, strict=True)), {}
+
+
+def completions_of_periods(current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
+    """Return the completions of goals' current periods.
+
+    `columns` are those of `completions_of`, with the starts of the periods before the occurrences.
     Periods of different schedules may start at one instant. Only the start of the goal's own period counts.
     """
-    *times, starts = columns
+    *times, starts, occurrences = columns
     of_goals = map(current.starts.get, goal_ids)
-    return {
-        goal_id: completion
-        for goal_id, start, expected, completion in zip(
-            goal_ids, starts, of_goals, map(_completion, zip(*times, strict=True)), strict=True
+    in_order = zip(goal_ids, starts, of_goals, map(_completion, zip(*times, strict=True)), strict=True)
+    if occurrences:
+        return by_occurrence(
+            (goal_id, occurrence, completion)
+            for occurrence, (goal_id, start, expected, completion) in zip(occurrences, in_order, strict=True)
+            if start == expected
         )
-        if start == expected
-    }
+    return {goal_id: completion for goal_id, start, expected, completion in in_order if start == expected}, {}
+
+
+def by_occurrence(rows: Iterable[tuple[str, int, Completion]]) -> Completions:
+    """Return the completions of these goals and occurrences."""
+    found: dict[str, dict[int, Completion]] = defaultdict(dict)
+    for goal_id, occurrence, completion in rows:
+        found[goal_id][occurrence] = completion
+    first = {goal_id: completions[min(completions)] for goal_id, completions in found.items()}
+    return first, {goal_id: completions for goal_id, completions in found.items() if max(completions) > 1}
 
 
 # Constructors of named tuples without a Python call each: a player may have hundreds of goals.

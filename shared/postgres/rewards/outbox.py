@@ -85,8 +85,13 @@ def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim
 
 def find_newest(connection: Connection, user_id: str, keys: Sequence[CompletionKey]) -> dict[CompletionKey, Claim]:
     """Return the newest claim of each of these completions of one player."""
-    starts, goal_ids = [key.period_start for key in keys], [key.goal_id for key in keys]
-    rows = _FIND_NEWEST.rows(connection, user_id, int_array(starts), text_array(goal_ids))
+    rows = _FIND_NEWEST.rows(
+        connection,
+        user_id,
+        int_array([key.period_start for key in keys]),
+        text_array([key.goal_id for key in keys]),
+        int_array([key.occurrence for key in keys]),
+    )
     return {claim.key: claim for claim in map(_claim, rows)}
 
 

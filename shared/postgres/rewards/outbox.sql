@@ -73,20 +73,20 @@ FROM reward_outbox
 WHERE grant_id = $2 AND user_id = $1;
 
 -- name: find_newest_claims
--- Return the newest claim of a player for each of these goals and periods, pair by pair, each by its primary key.
--- $1 user_id, $2 period_starts, $3 goal_ids
+-- Return the newest claim of a player for each of these goals, periods and occurrences, each by its primary key.
+-- $1 user_id, $2 period_starts, $3 goal_ids, $4 occurrences
 SELECT
     newest.user_id, newest.goal_id, newest.period_start, newest.occurrence, newest.claim_number, newest.request_id,
     newest.grant_id, newest.state, newest.reward_type, newest.reward_id, newest.quantity, newest.priority,
     newest.attempts, newest.refusal, newest.create_time, newest.settle_time
-FROM unnest($2::bigint[], $3::text[]) AS wanted (period_start, goal_id)
+FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS wanted (period_start, goal_id, occurrence)
 CROSS JOIN LATERAL (
     SELECT *
     FROM reward_outbox
     WHERE user_id = $1
         AND period_start = instant(wanted.period_start)
         AND goal_id = wanted.goal_id
-        AND occurrence = 1
+        AND occurrence = wanted.occurrence
     ORDER BY claim_number DESC
     LIMIT 1
 ) AS newest;
