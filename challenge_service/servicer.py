@@ -71,7 +71,7 @@ class ChallengeServicer(SelectionServicer):
             light = request.catalogue_version == version
             goals = encoded.without(shown.hidden).initialized_goals(view, light=light)
         defaults = encoded.catalogue.default_goals if initialized.created else ()
-        assigned = sum(goal.id not in shown.hidden for goal in defaults)
+        assigned = sum(goal.id not in shown.hidden and not goal.hidden for goal in defaults)
         return responses.initialize_response(goals, initialized, assigned, version, periods)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:

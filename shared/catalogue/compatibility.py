@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shared.catalogue.problem import Problem
 from shared.catalogue.season_changes import schedule_changes, season_changes, season_run_changes
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import PRIORITY_DEFAULT, Goal, Reward, Source, Stat
+from shared.domain.goal import PRIORITY_DEFAULT, Goal, Meta, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
 from shared.domain.instant import MINUTE, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard
@@ -122,6 +122,8 @@ def _traits(goal: Goal) -> dict[str, str]:
     return {
         **_identity_traits(goal_identity(goal)),
         "target": f"{goal.target:,}",
+        "hidden": "true" if goal.hidden else "false",
+        "meta": _meta(goal.meta),
         "repeat": f"{goal.repeat}" if goal.repeat > 1 else "none",
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
@@ -147,12 +149,18 @@ def _challenge_traits(challenge: Challenge) -> dict[str, str]:
         "max_active": challenge.max_active,
     }
     cooldown = f"{challenge.cooldown // MINUTE:,} minutes" if challenge.cooldown else "none"
-    return {key: "none" if number is None else f"{number}" for key, number in numbers.items()} | {"cooldown": cooldown}
+    others = {"cooldown": cooldown, "meta": _meta(challenge.meta)}
+    return {key: "none" if number is None else f"{number}" for key, number in numbers.items()} | others
+
+
+def _meta(meta: Meta) -> str:
+    return ", ".join(f"{key!r}: {value!r}" for key, value in meta) or "none"
 
 
 def _reward(reward: Reward) -> str:
+    meta = f", meta {_meta(reward.meta)}" if reward.meta else ""
     priority = f", priority {reward.priority}" if reward.priority != PRIORITY_DEFAULT else ""
-    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}"
+    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}{meta}"
 
 
 def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:

@@ -13,6 +13,9 @@ from shared.domain.goal import AMOUNT_MAX
 
 NAME_LENGTH_MAX = 256
 DESCRIPTION_LENGTH_MAX = 2_000
+META_ENTRIES_MAX = 16
+META_KEY_LENGTH_MAX = 64
+META_VALUE_LENGTH_MAX = 256
 
 _LAYOUT = str.maketrans("\n\t", "  ")
 """Control characters that a description may contain."""
@@ -26,6 +29,14 @@ def _id(text: str) -> str:
 
 def _name(text: str) -> str:
     return _checked(text, _line_problem(text, NAME_LENGTH_MAX))
+
+
+def _meta_key(text: str) -> str:
+    return _checked(text, _line_problem(text, META_KEY_LENGTH_MAX))
+
+
+def _meta_value(text: str) -> str:
+    return _checked(text, id_problem(text.translate(_LAYOUT), META_VALUE_LENGTH_MAX) if text else None)
 
 
 def _line_problem(text: str, length_max: int) -> str | None:
@@ -50,6 +61,10 @@ def _checked(text: str, problem: str | None) -> str:
 Id = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, AfterValidator(_name)]
 Description = Annotated[str, AfterValidator(_description)]
+Meta = Annotated[
+    dict[Annotated[str, AfterValidator(_meta_key)], Annotated[str, AfterValidator(_meta_value)]],
+    Field(max_length=META_ENTRIES_MAX),
+]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 
 

@@ -29,7 +29,7 @@ from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import CountedGoals, Counting, DerivedStat, Goal, Reward, Source, Stat
+from shared.domain.goal import CountedGoals, Counting, DerivedStat, Goal, Meta, Reward, Source, Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
@@ -107,7 +107,12 @@ def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule], derived: 
         pool=pool,
         max_active=form.max_active,
         cooldown=form.cooldown,
+        meta=_meta(form.meta),
     )
+
+
+def _meta(entries: Mapping[str, str]) -> Meta:
+    return tuple(sorted(entries.items()))
 
 
 def _goal(
@@ -128,6 +133,7 @@ def _goal(
             id=form.reward.id,
             quantity=form.reward.quantity,
             priority=form.reward.priority,
+            meta=_meta(form.reward.meta),
         ),
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
@@ -139,6 +145,8 @@ def _goal(
         claim_mode=form.claim,
         in_pool=challenge.select is not None,
         weight=form.weight,
+        hidden=form.hidden,
+        meta=_meta(form.meta),
         repeat=form.repeat or 1,
         joins=0 if form.joins is None else _instant(form.joins, schedule),
         derived=derived.get(form.stat),

@@ -45,6 +45,7 @@ def goals_of_pools_have_no_other_conditions(draft: CatalogueDraft) -> Iterator[P
         present = {
             "requires": bool(goal.requires),
             "default_assigned": goal.default_assigned,
+            "hidden": goal.content.get("hidden") is True,
             "schedule": goal.own_schedule is not None,
         }
         for key in (key for key in present if goal.in_pool and present[key]):

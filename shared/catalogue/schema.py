@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from shared.catalogue.fields import Amount, Description, Form, Id, Name
+from shared.catalogue.fields import Amount, Description, Form, Id, Meta, Name
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.catalogue.time_fields import Cooldown, From
 from shared.domain.acceptance import ATTRIBUTES_MAX
@@ -63,6 +63,7 @@ class RewardForm(Form):
     id: Id
     quantity: Amount
     priority: Annotated[int, Field(ge=PRIORITY_FIRST, le=PRIORITY_LAST)] = PRIORITY_DEFAULT
+    meta: Meta = Field(default={})
 
 
 class GoalForm(Form):
@@ -90,6 +91,8 @@ class GoalForm(Form):
     claim: Annotated[ClaimMode, Field(strict=False)] = ClaimMode.MANUAL
     tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
     weight: Annotated[int, Field(ge=1, le=WEIGHT_MAX)] = WEIGHT_DEFAULT
+    hidden: bool = False
+    meta: Meta = Field(default={})
     repeat: Annotated[int, Field(ge=2, le=REPEAT_MAX)] | None = None
     joins: From | None = Field(default=None, alias="from")
     """Only in a challenge with `select`; a rule checks it."""
@@ -104,6 +107,7 @@ class ChallengeOutline(Form):
     schedule: Id = ""
     """The schedule of its goals, except of those that name their own."""
     suspended: bool = False
+    meta: Meta = Field(default={})
     select: Annotated[int | None, Field(ge=1, le=SELECT_MAX)] = None
     """Makes the challenge a pool. Rules check this, and that the next two come with it."""
     no_repeat: Annotated[int, Field(ge=0, le=NO_REPEAT_MAX)] = 0

@@ -37,5 +37,7 @@ def _text_bytes(value: object) -> int:
         # Half of a surrogate pair is another rule's problem.
         return _TEXT_BYTES + len(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, dict):
-        return sum(map(_text_bytes, value.values()))
+        # The keys of a document are not in a response, but those of meta are, each with its value as a message.
+        keys = sum(_text_bytes(key) + _TEXT_BYTES for key in value.get("meta") or () if isinstance(key, str))
+        return keys + sum(map(_text_bytes, value.values()))
     return sum(map(_text_bytes, value)) if isinstance(value, list) else 0

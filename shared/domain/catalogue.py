@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from shared.domain.cascades import Cascades
 from shared.domain.derived_stats import DerivedStats
-from shared.domain.goal import LOGIN, ClaimMode, Counting, DerivedStat, Goal, Rung, Source, Stat, rungs_of
+from shared.domain.goal import LOGIN, ClaimMode, Counting, DerivedStat, Goal, Meta, Rung, Source, Stat, rungs_of
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
@@ -47,6 +47,7 @@ class Challenge:
     """Set if players have only some of the goals in each period, drawn for them. The goals share one schedule then."""
     max_active: int | None = None
     """Maximum number of goals that a player can work on at once: active, not completed and not active by default."""
+    meta: Meta = ()
     cooldown: Microseconds = 0
     """Time in microseconds after a goal's deactivation before it can be activated again."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME, Schedule
@@ -49,6 +49,10 @@ class Counting(StrEnum):
     DAYS = "days"
 
     __hash__ = str.__hash__
+
+
+Meta: TypeAlias = tuple[tuple[str, str], ...]
+"""Keys and values for the game, by ascending key; nothing here reads them."""
 
 
 class RewardType(StrEnum):
@@ -121,6 +125,8 @@ class Reward:
     quantity: int
     priority: int = PRIORITY_DEFAULT
     """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
+    meta: Meta = ()
+    """Empty for rewards that are read from the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,9 @@ class Goal:
     """The definition of its stat, if it is a derived one."""
     counts: CountedGoals | None = None
     """The goals whose completions or points it counts. Set exactly if its source is `GOAL` or `POINTS`."""
+    hidden: bool = False
+    """True if lists leave it out until it is completed."""
+    meta: Meta = ()
     repeat: int = 1
     """Number of times that the goal can be completed in a period, up to `REPEAT_MAX`: its n-th occurrence is completed
     at n times the target."""

@@ -50,6 +50,11 @@ class GoalStatus(NamedTuple):
         return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
 
     @property
+    def once_completed(self) -> bool:
+        """True if the goal, or its first occurrence, is completed."""
+        return self.completed or self.occurrence > 1
+
+    @property
     def finished(self) -> bool:
         """True if the goal is completed, as often as it repeats."""
         return self.completed and not self.continues

@@ -23,6 +23,7 @@ class LeftOut(StrEnum):
     OTHER_TAG = "OTHER_TAG"
     CLAIMED = "CLAIMED"
     COMPLETED = "COMPLETED"
+    HIDDEN = "HIDDEN"
     SUSPENDED = "SUSPENDED"
     NOT_RUNNING = "NOT_RUNNING"
     LOCKED = "LOCKED"
@@ -139,6 +140,8 @@ def _reason(
     reached = tally is not None and tally.measures.judged_by(goal.counting) >= target
     if reached and goal.repeat == 1 and active and is_completed(goal, view):
         return LeftOut.COMPLETED
+    if goal.hidden and completion is None:
+        return LeftOut.HIDDEN
     if goal.suspended:
         return LeftOut.SUSPENDED
     if view.period_of(goal) is None:

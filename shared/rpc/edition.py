@@ -88,7 +88,7 @@ class Spliceable:
         self._encoder = encoder
         self.head_length = len(head)
         """The length of a message without goals."""
-        fields = [encoder.field(goal, UNTOUCHED) for goal in goals]
+        fields = [encoder.listed_field(goal, UNTOUCHED) for goal in goals]
         active = [field if is_active(goal, None, None) else b"" for goal, field in zip(goals, fields, strict=True)]
         completed = [encoder.completed(goal) for goal in goals]
         self._all = _Template(head, goals, completed, fields)
@@ -98,7 +98,7 @@ class Spliceable:
         """Return the message for a player, with `active_only` without inactive goals."""
         positions, complete_times, claim_times = touched
         template, encode = (
-            (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.field)
+            (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.listed_field)
         )
         begin = bisect_left(positions, self._first)
         end = bisect_left(positions, self._end, begin)

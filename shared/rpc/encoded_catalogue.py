@@ -199,6 +199,7 @@ def challenge_fields(challenge: Challenge) -> bytes:
         challenge_id=challenge.id,
         name=challenge.name,
         description=challenge.description,
+        meta=dict(challenge.meta),
         select_count=0 if challenge.pool is None else challenge.pool.select,
         rerolls=0 if challenge.pool is None else challenge.pool.rerolls,
         max_active=challenge.max_active or 0,

@@ -54,7 +54,9 @@ _STATUS_FIELDS = {
 
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
     """Return the reward as a message."""
-    return challenge_pb2.Reward(type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity)
+    return challenge_pb2.Reward(
+        type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity, meta=dict(reward.meta)
+    )
 
 
 def definition(goal: Goal) -> bytes:
@@ -75,6 +77,8 @@ def definition(goal: Goal) -> bytes:
         suspended=goal.suspended,
         season_id=season_id(goal.schedule),
         claim_mode=CLAIM_MODES[goal.claim_mode],
+        hidden=goal.hidden,
+        meta=dict(goal.meta),
     ).SerializeToString()
 
 
@@ -128,10 +132,16 @@ class GoalEncoder:
         """Encode the goal as the player sees it."""
         return self._field(goal.id, goal_status(goal, view, self._catalogue))
 
-    def active_field(self, goal: Goal, view: PlayerView) -> bytes:
-        """Encode the goal as the player sees it; return no bytes if it is inactive."""
+    def listed_field(self, goal: Goal, view: PlayerView) -> bytes:
+        """Encode the goal as lists show it; return no bytes if it is hidden and not completed."""
         status = goal_status(goal, view, self._catalogue)
-        return self._field(goal.id, status) if status.active else b""
+        return b"" if goal.hidden and not status.once_completed else self._field(goal.id, status)
+
+    def active_field(self, goal: Goal, view: PlayerView) -> bytes:
+        """Encode the goal as lists show it; return no bytes if they do not, or if it is inactive."""
+        status = goal_status(goal, view, self._catalogue)
+        is_listed = status.active and (status.once_completed or not goal.hidden)
+        return self._field(goal.id, status) if is_listed else b""
 
     def completed(self, goal: Goal) -> CompletedGoalPrefix:
         """Return the prefixes of a completed goal, which hold if it requires no other."""

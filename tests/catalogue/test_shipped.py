@@ -95,7 +95,7 @@ def test_the_documented_example_loads() -> None:
 
 def test_the_documented_goals_load() -> None:
     page = (ROOT / "docs" / "goals.md").read_text("utf-8")
-    archery, over_goals, repeating = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    archery, over_goals, secrets, repeating = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", "enemy_kills", (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -108,6 +108,10 @@ def test_the_documented_goals_load() -> None:
         "winter-both": CountedGoals(goal_ids=("winter-12-dailies", "winter-100-points")),
     }
     assert [over_goals.cascades.level_of(goal_id) for goal_id in over_goals.goals] == [0, 0, 1, 1, 2]
+    assert secrets.challenges[0].meta == (("banner", "secrets.png"),)
+    assert [(goal.hidden, goal.meta, goal.reward.meta) for goal in secrets.goals.values()] == [
+        (True, (("icon", "key.png"), ("rarity", "epic")), (("icon", "lantern.png"),))
+    ]
     assert [(goal.target, goal.repeat) for goal in repeating.goals.values()] == [(10, 5)]
 
 

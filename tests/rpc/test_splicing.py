@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal
 from shared.domain.instant import SECOND, Instant
-from shared.domain.progress import GoalStatus, PlayerView, goal_status
+from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status
 from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
 from shared.rpc.goal_encoding import CLAIM_MODES, COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
@@ -72,6 +72,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         schedule_id="" if goal.schedule == LIFETIME else goal.schedule.text,
         suspended=goal.suspended,
         claim_mode=CLAIM_MODES[goal.claim_mode],
+        hidden=goal.hidden,
+        meta=dict(goal.meta),
         active=status.active,
         locked=status.locked,
         state=GOAL_STATES[status.state],
@@ -84,6 +86,11 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
     )
 
 
+def is_listed(goal: Goal, status: GoalStatus) -> bool:
+    """Return False if the goal is hidden and not completed, not even once."""
+    return not goal.hidden or status.state in (GoalState.COMPLETED, GoalState.CLAIMED) or status.occurrence > 1
+
+
 def challenge_message(
     challenge: Challenge, view: PlayerView, catalogue: Catalogue, active_only: bool
 ) -> challenge_pb2.Challenge:
@@ -93,7 +100,11 @@ def challenge_message(
         challenge_id=challenge.id,
         name=challenge.name,
         description=challenge.description,
-        goals=[goal_message(goal, status) for goal, status in statuses if status.active or not active_only],
+        goals=[
+            goal_message(goal, status)
+            for goal, status in statuses
+            if (status.active or not active_only) and is_listed(goal, status)
+        ],
     )
 
 
@@ -108,7 +119,7 @@ def light_goal(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
     light.CopyFrom(goal)
     message: Message = light
     for field in GOAL.fields:
-        if 1 < field.number < 16:
+        if 1 < field.number < 16 or field.number >= 40:
             message.ClearField(field.name)
     return light
 
@@ -140,7 +151,11 @@ def test_a_spliced_goal_equals_the_built_one(player: tuple[Catalogue, PlayerView
             text: (time_message(period.start), time_message(period.end)) for text, period in view.periods.items()
         }
     initialized = InitializePlayerResponse.FromString(joined(encoded.without(frozenset()).initialized_goals(view)))
-    assert list(initialized.goals) == [message for message in built.values() if message.active]
+    assert list(initialized.goals) == [
+        built[goal.id]
+        for goal in catalogue.goals.values()
+        if built[goal.id].active and is_listed(goal, goal_status(goal, view, catalogue))
+    ]
     light = InitializePlayerResponse.FromString(
         joined(encoded.without(frozenset()).initialized_goals(view, light=True))
     )

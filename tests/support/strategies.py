@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Counting, Goal, Reward, RewardType, Source, Stat
+from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Counting, Goal, Meta, Reward, RewardType, Source, Stat
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant, Period
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY, Schedule
@@ -39,12 +39,15 @@ REPEATS = (1, 1, 2, 3)
 # The boundaries of days, and few enough moments that events tie.
 _MOMENTS = (0, 1, 7 * HOUR, DAY - SECOND, DAY - 1)
 
+_extras = st.tuples(st.booleans(), st.sampled_from(((), (("", "x"), ("colour", "")))))
+"""Hidden or not, and the meta of a goal."""
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 """Anything that the contract and Postgres can carry."""
 instants: st.SearchStrategy[Instant] = st.tuples(st.integers(0, DAYS - 1), st.sampled_from(_MOMENTS)).map(
     lambda drawn: (FIRST_DAY + drawn[0]) * DAY + drawn[1]
 )
 _no_words = st.just("as it is called")
+_no_extras: st.SearchStrategy[tuple[bool, Meta]] = st.just((False, ()))
 _maybe_instants = st.none() | instants
 _small = st.integers(0, 12)
 
@@ -109,6 +112,7 @@ class _Draft(NamedTuple):
     suspended: bool
     claim_mode: ClaimMode
     repeat: int
+    extras: tuple[bool, Meta]
     words: tuple[str, str, str]
 
 
@@ -128,6 +132,7 @@ def catalogues(
     schedules: Sequence[Schedule] = (LIFETIME,),
     claim_modes: Sequence[ClaimMode] = (ClaimMode.MANUAL,),
     repeats: Sequence[int] = (1,),
+    extras: st.SearchStrategy[tuple[bool, Meta]] = _no_extras,
 ) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
 
@@ -149,6 +154,7 @@ def catalogues(
         suspended,
         st.sampled_from(claim_modes),
         st.sampled_from(repeats),
+        extras,
         words,
     )
     return st.lists(draft, min_size=1, max_size=goals_max).map(_catalogue)
@@ -177,6 +183,8 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 suspended=draft.suspended,
                 claim_mode=draft.claim_mode,
                 repeat=draft.repeat,
+                hidden=draft.extras[0],
+                meta=draft.extras[1],
             )
         )
     challenges = tuple(
@@ -278,7 +286,7 @@ def catalogues_with_players(
     goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = _no_words
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
     """Return a strategy of a catalogue with schedules and a player's view under it."""
-    return st.tuples(catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS), _stored).map(
+    return st.tuples(catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, extras=_extras), _stored).map(
         lambda drawn: (drawn[0], _view(*drawn))
     )
 
