@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import grpc
+from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 
 from challenge_service import responses
 from challenge_service.claim_servicer import WAITS_MAX, check_goal_ids
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
 from challenge_service.paging import page_position, page_token
-from challenge_service.rotation_messages import rotation_response
 from challenge_service.selection_servicer import SelectionServicer, challenge_shown
+from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import shown_periods
 from shared.domain.grants import NO_ROUTES, Granting, Routes
-from shared.domain.instant import Microseconds
-from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL
+from shared.domain.instant import Instant, Microseconds, Period
+from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL, Zones
+from shared.domain.rotation import rotation_at
+from shared.domain.schedules import Schedule
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -23,6 +26,7 @@ from shared.operations.goals.view_player import player_zones, view_player
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
+from shared.rpc.instants import period_message, season_id, timestamp_message
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
 from shared.runtime.clock import Clock
 
@@ -143,3 +147,37 @@ class ChallengeServicer(SelectionServicer):
         if any(schedule.by_player for schedule in catalogue.schedules):
             zones = player_zones(self._database, request.user_id, deadline_of(context))
         return rotation_response(catalogue, self._clock(), zones)
+
+
+def rotation_response(catalogue: Catalogue, now: Instant, zones: Zones) -> rpc.GetRotationResponse:
+    """Return the rotation of all schedules and seasons of a catalogue, for a player who has named these zones."""
+    # The runs of a season are the periods of a schedule that has nothing but the season.
+    seasons = [Schedule(season=season) for season in catalogue.seasons]
+    return rpc.GetRotationResponse(
+        schedules=[_rotation(schedule.of_player(zones), now) for schedule in catalogue.schedules],
+        seasons=[_rotation(season, now) for season in seasons],
+        catalogue_version=catalogue.version,
+        current_time=timestamp_message(now),
+    )
+
+
+def _rotation(schedule: Schedule, now: Instant) -> rpc.Rotation:
+    rotation = rotation_at(schedule, now)
+    return rpc.Rotation(
+        schedule_id=schedule.id,
+        season_id=season_id(schedule),
+        current=_period(schedule, rotation.current),
+        next=_period(schedule, rotation.next),
+        open=rotation.is_open,
+        change_time=None if rotation.change is None else timestamp_message(rotation.change),
+    )
+
+
+def _period(schedule: Schedule, period: Period | None) -> challenge_pb2.Period | None:
+    if period is None:
+        return None
+    message = period_message(schedule, period)
+    if not schedule.id:
+        message.ClearField("schedule_id")
+        message.ClearField("claim_end_time")
+    return message
