@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -113,23 +114,24 @@ def test_writers_do_not_wait_long_behind_a_migration(
     assert schema.migrate(empty_url) == undone
 
 
-@pytest.mark.parametrize("held", ["leaderboard_journal", "player"], ids=["the first table", "a later one"])
+@contextmanager
+def held(url: str, table: str) -> Iterator[None]:
+    """Hold a table in a transaction that the server ends after longer than one attempt waits."""
+    holder = psycopg.connect(url)
+    holder.execute("SET idle_in_transaction_session_timeout = '1500ms'")
+    holder.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
+    try:
+        yield
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize("table", ["leaderboard_journal", "player"], ids=["the first table", "a later one"])
 def test_a_migration_waits_in_short_attempts_for_a_table_that_is_held(
-    empty_url: str, undone: list[str], held: str, monkeypatch: pytest.MonkeyPatch
+    empty_url: str, undone: list[str], table: str
 ) -> None:
-    attempts = 0
-
-    def rest(_: float) -> None:
-        nonlocal attempts
-        attempts += 1
-        holder.rollback()
-
-    with psycopg.connect(empty_url) as holder:
-        holder.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(held)))
-        monkeypatch.setattr("shared.postgres.schema.time.sleep", rest)
+    with held(empty_url, table):
         assert schema.migrate(empty_url) == undone
-        assert attempts == 1
-        holder.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(held)))
+    with held(empty_url, table):
         assert sorted(schema.roll_back(empty_url, len(undone))) == undone
-        assert attempts == 2
     assert missing(empty_url) == undone
