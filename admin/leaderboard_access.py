@@ -12,10 +12,11 @@ from functools import partial
 from admin.opening import agreed_prefix, load_catalogue, open_cache, open_database, read, stop
 from admin.terminal import progress_bars, ranking_text, say, say_error
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.errors import CacheUnavailable
 from shared.cache.ranking_builds import BuildLost
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.redis import Cache, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from admin.terminal import say_error
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import PREFIX_PATTERN
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue

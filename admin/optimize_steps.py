@@ -14,8 +14,9 @@ from admin.leaderboard_access import LeaderboardAccess, count_players
 from admin.opening import agreed_prefix
 from admin.terminal import progress_bars, ranking_text, show
 from shared.cache import clearing
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import KeySpace
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.instant import Day

@@ -10,7 +10,8 @@ from admin.arguments import count_option
 from admin.opening import database_address, open_cache_if_set, stop
 from admin.terminal import bytes_text, say, say_error, share_text, show, time_text
 from shared.cache.cache_telemetry import report as report_of
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.errors import CacheRefused, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.postgres.maintenance import database_report
 from shared.postgres.maintenance.database_report import DatabaseActivity, IndexUse, SlowStatement, TableHealth
 from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TypeAlias
 
+from shared.cache.errors import CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
-from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-import redis
+from typing import TYPE_CHECKING
 
 from shared.cache.keys import RANKING_TTL_1_S, KeySpace, is_build_key, old_pattern
 from shared.cache.redis import Cache
+
+if TYPE_CHECKING:
+    import redis
 
 SCAN_KEYS = 1_000
 """Keys scanned in one call: a millisecond, in which Redis serves no one else."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import redis
-
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import BUILD_TTL_S, MARKER, RANKING_TTL_S, RankingKeys
 from shared.cache.ranking_cache import PUT, put_arguments
 from shared.cache.ranking_markers import RankingMarkers, Trusted
-from shared.cache.redis import Argument, Cache, CacheRefused, CacheUnavailable, Script
+from shared.cache.redis import Argument, Cache, Script
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey, Score
+
+if TYPE_CHECKING:
+    import redis
 
 _BEGIN = Script("begin_build")
 _FINISH = Script("finish_build")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
-
-import redis
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.cache.cache_telemetry import CacheTelemetry
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import MARKER, RANKING_TTL_S, KeySpace, RankingKeys
 from shared.cache.members import Undecodable, member_of, sort_key_of, version_of
 from shared.cache.ranking_markers import RankingMarkers, Trusted
-from shared.cache.redis import Argument, Cache, CacheRefused, CacheUnavailable, Script
+from shared.cache.redis import Argument, Cache, Script
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, Ranked, RankedPage
 from shared.domain.scores import LeaderboardScore, RankingKey, Score
+
+if TYPE_CHECKING:
+    import redis
 
 PUT_PLAYERS_MAX = 500
 """Players stored by one script: a few milliseconds, in which Redis serves no one else."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import redis
+from typing import TYPE_CHECKING, Any
 
 from shared.cache.keys import MARKER
 from shared.cache.members import SORT_KEY_BYTES, member_of, version_in
@@ -13,6 +11,9 @@ from shared.cache.ranking_cache import Untrusted
 from shared.cache.redis import Cache, Script
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import Score
+
+if TYPE_CHECKING:
+    import redis
 
 SCAN_PLAYERS = 500
 """Players read by one command, approximately."""

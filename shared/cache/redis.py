@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
-from redis.retry import Retry
-
-from shared.cache.deadline_socket import bounded, connection_class
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import probe_key
+
+if TYPE_CHECKING:
+    import redis
 
 _T = TypeVar("_T")
 
@@ -39,18 +36,6 @@ PROBLEMS = ("unavailable", "full", "read_only", "refused", "misconfigured")
 """Reasons in words for a metric."""
 
 
-class CacheUnavailable(Exception):
-    """Redis does not respond, or is not asked because it did not respond before."""
-
-
-class CacheRefused(Exception):
-    """Redis replied with an error, because of its state or of a value of another type under our key."""
-
-
-class _DatabaseRefused(redis.ResponseError):
-    """The server does not have the database that the address names."""
-
-
 class Cache:
     """A pool of connections to one Redis, behind a circuit breaker.
 
@@ -63,21 +48,15 @@ class Cache:
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(WAITING_MAX)
         self._failures = 0
-        self._run_id: str | None = None
         self.prefix = prefix
         self._blocked: str | None = None
         self.problem = ""
         """The finding of the last probe: one of `PROBLEMS`, or empty."""
-        # By default redis-py retries for up to a minute.
-        self._redis: redis.Redis = redis.Redis.from_url(
-            url,
-            max_connections=connections_max,
-            socket_timeout=DUTY_TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            redis_connect_func=self._connected,
-            connection_class=connection_class(url),
+        # redis-py takes 14 MiB and a fifth of a service's start: it is loaded where there is a Redis.
+        from shared.cache.redis_client import RedisClient
+
+        self._client = RedisClient(
+            url, connections_max=connections_max, connect_timeout_s=TIMEOUT_S, timeout_s=DUTY_TIMEOUT_S
         )
 
     @property
@@ -91,7 +70,7 @@ class Cache:
 
         It changes with each start of a server.
         """
-        return self._run_id
+        return self._client.run_id
 
     def ask(self, question: Callable[[redis.Redis], _T], *, for_duty: bool = False) -> _T:
         """Return what `question` returns, within `TIMEOUT_S`, or for a background duty within `DUTY_TIMEOUT_S`.
@@ -118,7 +97,7 @@ class Cache:
 
     def close(self) -> None:
         """Close all connections."""
-        self._redis.close()
+        self._client.close()
 
     def _find_problem(self) -> tuple[str, str]:
         if self._blocked is not None:
@@ -126,32 +105,20 @@ class Cache:
         try:
             self._ask(lambda client: client.echo("." * PROBE_BYTES), TIMEOUT_S)
             self._ask(lambda client: client.set(probe_key(self.prefix), "", px=PROBE_TTL_MS), TIMEOUT_S)
-        except CacheUnavailable as error:
-            if isinstance(error.__cause__, _DatabaseRefused):
-                return "misconfigured", str(error.__cause__)
-            return "unavailable", f"Redis does not respond: {type(error.__cause__ or error).__name__}"
-        except CacheRefused as error:
-            if isinstance(error.__cause__, OutOfMemoryError):
-                return "full", "Redis is full and evicts nothing: rankings cannot be stored in it"
-            if isinstance(error.__cause__, ReadOnlyError):
-                return "read_only", "Redis is a read-only replica: rankings cannot be stored in it"
-            return "refused", f"Redis refuses writes: {error}"
+        except (CacheUnavailable, CacheRefused) as error:
+            return self._client.problem_of(error)
         return "", ""
 
     def _ask(self, question: Callable[[redis.Redis], _T], timeout_s: float) -> _T:
         """Ask Redis, and count the outcome for the decision whether it is available."""
         try:
-            with bounded(time.monotonic() + timeout_s):
-                reply = question(self._redis)
-        except _DatabaseRefused as error:
+            reply = self._client.ask(question, timeout_s)
+        except CacheUnavailable:
             self._failed()
-            raise CacheUnavailable from error
-        except redis.ResponseError as error:
+            raise
+        except CacheRefused:
             self._succeeded()
-            raise CacheRefused(str(error)) from error
-        except (redis.RedisError, OSError) as error:
-            self._failed()
-            raise CacheUnavailable from error
+            raise
         self._succeeded()
         return reply
 
@@ -163,28 +130,6 @@ class Cache:
         if self._failures:
             with self._lock:
                 self._failures = 0
-
-    def _connected(self, connection: Any) -> None:
-        """Set up a new connection and store the run id of its server."""
-        number, connection.db = connection.db, 0
-        try:
-            connection.on_connect()
-            if number:
-                _select(connection, number)
-        finally:
-            connection.db = number
-        connection.send_command("INFO", "server")
-        lines = connection.read_response().decode().splitlines()
-        fields = dict(line.split(":", 1) for line in lines if ":" in line)
-        self._run_id = fields["run_id"]
-
-
-def _select(connection: Any, number: int) -> None:
-    connection.send_command("SELECT", number)
-    try:
-        connection.read_response()
-    except redis.ResponseError as error:
-        raise _DatabaseRefused(f"Redis refuses the database {number} that REDIS_URL names: {error}") from error
 
 
 _FOLDER = Path(__file__).with_name("lua")
@@ -202,6 +147,8 @@ class Script:
 
     def run(self, client: redis.Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run the script and return its result."""
+        from redis.exceptions import NoScriptError
+
         try:
             return client.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:

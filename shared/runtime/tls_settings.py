@@ -11,7 +11,7 @@ from shared.runtime.file_watch import FileWatch
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.settings import setting, variable_name
 from shared.runtime.start_refused import SettingsInvalid
-from shared.runtime.tls_material import TlsMaterial, material_from
+from shared.runtime.tls_material import TlsMaterial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,9 @@ def open_files(
     name: str, certificate: Path | None, private_key: Path | None, authorities: Path | None
 ) -> FileWatch[TlsMaterial]:
     """Load the files of one side of a connection. Raise `StartRefused` with the reason if they cannot be used."""
+    # Cryptography takes 10 MiB: it is loaded where it is used.
+    from shared.runtime.pem_files import material_from
+
     paths = [path for path in (certificate, private_key, authorities) if path is not None]
     load = partial(material_from, has_identity=certificate is not None, has_authorities=authorities is not None)
     return FileWatch(name, paths, load)

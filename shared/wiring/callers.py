@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from shared.callers.callers_file import read_callers
-from shared.callers.live_callers import LiveCallers
-from shared.callers.token_keys import FETCH_TIMEOUT_S, LOOK_S
+from typing import TYPE_CHECKING
+
 from shared.runtime.caller_settings import CallerSettings
 from shared.runtime.file_watch import LOOK_INTERVAL_S, FileWatch
 from shared.runtime.service import Process
+
+if TYPE_CHECKING:
+    from shared.callers.live_callers import LiveCallers
 
 
 def open_callers(settings: CallerSettings, process: Process) -> LiveCallers | None:
     """Load and follow the callers; return None if everybody may call. Raise `StartRefused` with all problems."""
     if settings.file is None:
         return None
+    # Cryptography takes 10 MiB: it is loaded where it is used.
+    from shared.callers.callers_file import read_callers
+    from shared.callers.live_callers import LiveCallers
+    from shared.callers.token_keys import FETCH_TIMEOUT_S, LOOK_S
+
     watch = FileWatch("CALLERS", [settings.file], read_callers)
     callers = LiveCallers(watch.current)
     watch.on_change(callers.take)

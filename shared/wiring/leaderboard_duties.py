@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.clearing import clear_old_format
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.instant import SECOND

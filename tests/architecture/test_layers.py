@@ -47,7 +47,7 @@ OWNERS = {
     "yaml": {"shared.catalogue"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
-    "cryptography": {"shared.runtime.tls_material", "shared.callers"},
+    "cryptography": {"shared.runtime.pem_files", "shared.callers"},
     "jwt": {"shared.callers"},
 }
 

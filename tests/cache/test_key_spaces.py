@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from shared.cache.clearing import UNUSED_S, clear, clear_old_format, keys
+from shared.cache.errors import CacheUnavailable
 from shared.cache.keys import RANKING_TTL_1_S, KeySpace
-from shared.cache.redis import CacheUnavailable
 from shared.domain.leaderboard import RankedPage
 from shared.domain.scores import LeaderboardScore, Score
 from tests.cache.cached_rankings import IDENTITY, KEYS, PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked

@@ -6,7 +6,8 @@ import pytest
 import redis
 
 from devstack.valkey import EmbeddedValkey
-from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache, CacheRefused, CacheUnavailable
+from shared.cache.errors import CacheRefused, CacheUnavailable
+from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache
 from tests.support.busy_machine import LATE_S
 from tests.support.proxy import proxy_to
 from tests.support.unstalled_clock import unstalled_s

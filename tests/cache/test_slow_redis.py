@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from devstack.valkey import EmbeddedValkey
-from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, TURN_TIMEOUT_S, WAITING_MAX, Cache, CacheUnavailable
+from shared.cache.errors import CacheUnavailable
+from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, TURN_TIMEOUT_S, WAITING_MAX, Cache
 from tests.support.busy_machine import LATE_S
 from tests.support.proxy import TcpProxy, proxy_to
 from tests.support.unstalled_clock import unstalled_s

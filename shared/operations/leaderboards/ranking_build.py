@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.members import Undecodable
 from shared.cache.ranking_builds import BuildLost, RankingBuild, new_build
 from shared.cache.ranking_cache import RankingCache, Untrusted
 from shared.cache.ranking_markers import RankingMarkers
 from shared.cache.ranking_verification import keep, stored_scores
-from shared.cache.redis import Cache, CacheRefused, CacheUnavailable
+from shared.cache.redis import Cache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant

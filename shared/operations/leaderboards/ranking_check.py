@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
-from shared.cache.redis import CacheRefused, CacheUnavailable
 from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import PLAYERS_MAX, Leaderboard, RankedPage

@@ -14,9 +14,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from shared.cache.errors import CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
-from shared.cache.redis import CacheUnavailable
 from shared.domain.catalogue import Catalogue
 from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.errors import CatalogueUnavailable
