@@ -176,7 +176,10 @@ BAD: dict[str, list[Bad]] = {
     "SelectGoalsRequest.request_id": _ids(bad_optional_ids()),
     "SelectRandomGoalsRequest.user_id": REQUIRED_ID,
     "SelectRandomGoalsRequest.challenge_id": CHALLENGE_ID,
-    "SelectRandomGoalsRequest.count": [Bad("none", 0), Bad("negative", -1), Bad("too many", SELECTED_MAX + 1)],
+    "SelectRandomGoalsRequest.count": [
+        *(Bad(name, count) for name, count in (("none", 0), ("negative", -1), ("the least", -(2**31)))),
+        *(Bad(name, count) for name, count in (("too many", SELECTED_MAX + 1), ("the most", 2**31 - 1))),
+    ],
     "SelectRandomGoalsRequest.replace": NOTHING,
     "SelectRandomGoalsRequest.exclude_active": NOTHING,
     "SelectRandomGoalsRequest.tag": _ids(bad_optional_ids()),
