@@ -163,7 +163,7 @@ class GoalEncoder:
                 timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
                 timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
                 timestamp_field(CLAIM_TIME, claim_time) if claim_time is not None else b"",
-                # Of a field that is encoded twice, the last one counts.
+                # If a field is encoded twice, the last one counts.
                 number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
                 number_field(_CLAIMABLE, claimable),
             )
