@@ -43,7 +43,8 @@ from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
-from bench.workplace import Terms, Workplace
+from bench.terms import Terms
+from bench.workplace import Workplace
 
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,

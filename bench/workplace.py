@@ -1,4 +1,4 @@
-"""The means of every table: databases, servers, load, and the terms on which they run."""
+"""The means of every table: databases, servers and load."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench.load import POSTGRES, SERVER, Run
 from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
 from bench.services import ROOT, ServerProcess, empty_handler, environment
+from bench.terms import Terms
 from devstack.valkey import EmbeddedValkey
 from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
 from load_generator.run import play
@@ -35,36 +36,6 @@ REDIS_MEMORY = "2gb"
 """A ranking of a million players takes some hundred megabytes."""
 SEED = 20_240_229
 """The game is the same in every report."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """The size of the measurements."""
-
-    seconds: float
-    """Length of each measured interval."""
-    rounds: int
-    """Number of rounds in which things that are compared are measured in turn."""
-    players: int
-    """Number of players with a history."""
-    ranked: int
-    """Number of players on a long leaderboard."""
-    mix_s: float
-    """Seconds for which the table `mix` plays a whole game."""
-    soak_s: float
-    """Seconds for which the table `soak` does."""
-    pruned: int
-    """Number of tallies of past periods."""
-
-    @property
-    def stretch(self) -> Stretch:
-        """A measured interval after a warm-up that opens connections, prepares plans and fills caches."""
-        return Stretch(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
-
-    @property
-    def turn(self) -> Stretch:
-        """The same for one of many turns: half as long."""
-        return Stretch(warm_up_s=min(0.5, self.seconds / 4), measured_s=self.seconds / 2)
 
 
 @dataclass(frozen=True)

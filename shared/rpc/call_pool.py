@@ -241,19 +241,6 @@ SUBMITTED.set_result(None)
 """The future of every submitted call: it is shared and says nothing about the call, which reports its own outcome."""
 
 
-class InlineExecutor(ThreadPoolExecutor):
-    """An executor without threads: the submitting thread runs the task. For tasks that never wait."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the task now and return its completed future. An exception of the task is raised here."""
-        ended: Future[Any] = Future()
-        ended.set_result(fn(*args, **kwargs))
-        return ended
-
-
 def run_in(pool: ThreadPoolExecutor, method: M) -> M:
     """Return the method with an attribute that makes gRPC run it in a pool of its own."""
     method.experimental_thread_pool = pool  # type: ignore[attr-defined]

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
 from shared.domain.errors import ChallengeError
-from shared.rpc.call_pool import InlineExecutor, run_in
+from shared.rpc.call_pool import run_in
 from shared.rpc.call_telemetry import MethodTelemetry
 from shared.rpc.carried_time import carries_time
 from shared.rpc.statuses import status_of
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """An executor without threads: the submitting thread runs the task. For tasks that never wait."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the task now and return its completed future. An exception of the task is raised here."""
+        ended: Future[Any] = Future()
+        ended.set_result(fn(*args, **kwargs))
+        return ended
+
 
 INLINE = InlineExecutor()
 

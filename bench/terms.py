@@ -1,0 +1,37 @@
+"""The terms on which a report is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from load_generator.plan import Stretch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The size of the measurements."""
+
+    seconds: float
+    """Length of each measured interval."""
+    rounds: int
+    """Number of rounds in which things that are compared are measured in turn."""
+    players: int
+    """Number of players with a history."""
+    ranked: int
+    """Number of players on a long leaderboard."""
+    mix_s: float
+    """Seconds for which the table `mix` plays a whole game."""
+    soak_s: float
+    """Seconds for which the table `soak` does."""
+    pruned: int
+    """Number of tallies of past periods."""
+
+    @property
+    def stretch(self) -> Stretch:
+        """A measured interval after a warm-up that opens connections, prepares plans and fills caches."""
+        return Stretch(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
+
+    @property
+    def turn(self) -> Stretch:
+        """The same for one of many turns: half as long."""
+        return Stretch(warm_up_s=min(0.5, self.seconds / 4), measured_s=self.seconds / 2)
