@@ -34,7 +34,7 @@ def seed_of(secret: bytes, *parts: str | int) -> bytes:
     """Return the seed of a draw, 32 bytes. `secret` has at most 64 bytes.
 
     Parts are hashed with their lengths, so ("a", "bc") and ("ab", "c") are different seeds. An integer is the same part
-    as its decimal text. Nobody who does not know the secret can predict a seed.
+    as its decimal text. Only with the secret can a seed be predicted.
     """
     digest = blake2b(digest_size=32, key=secret)
     for part in parts:

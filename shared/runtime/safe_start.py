@@ -28,8 +28,8 @@ def _problems(settings: object, address: str) -> Iterator[str]:
     if isinstance(tls, TlsSettings) and not tls.is_on and not tls.allow_plaintext:
         certificate, waiver = (variable_name(names, path) for path in ("tls.certificate", "tls.allow_plaintext"))
         yield f"{certificate} {where}: set it, or {waiver}=true where something in front, such as a mesh, speaks TLS"
-    # With mutual TLS nobody calls without a certificate by the operator's own authority.
+    # With mutual TLS no one calls without a certificate by the operator's own authority.
     are_known = isinstance(tls, TlsSettings) and tls.client_ca is not None
     if isinstance(callers, CallerSettings) and callers.file is None and not are_known and not callers.allow_anonymous:
         file, waiver = (variable_name(names, path) for path in ("callers.file", "callers.allow_anonymous"))
-        yield f"{file} {where}: set it, or {waiver}=true where nobody but your own programs can connect"
+        yield f"{file} {where}: set it, or {waiver}=true where only your own programs can connect"

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-SELDOM = ("cryptography", "jwt", "opentelemetry", "redis")
+RARELY_NEEDED = ("cryptography", "jwt", "opentelemetry", "redis")
 
 
 @pytest.mark.parametrize("service", ["challenge_service", "event_handler"])
 def test_a_service_does_not_load_what_it_may_not_need(service: str) -> None:
-    program = f"import sys, {service}.__main__; print(*(name for name in {SELDOM} if name in sys.modules))"
+    program = f"import sys, {service}.__main__; print(*(name for name in {RARELY_NEEDED} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

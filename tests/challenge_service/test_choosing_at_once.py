@@ -153,7 +153,7 @@ def test_whatever_comes_at_once_limits_pools_and_standings_hold(database_url: st
                     each.goal_id for each in shown(running.challenges, user_id, POOL)
                 }
         assert recalculate(database, versions[0], PLAYERS, soon(), dry=True) == []
-        # What is completed of a pool is what the player has, and everything has one grant at most.
+        # Completed goals of a pool are goals that the player has, and everything has one grant at most.
         assert (
             running.rows(
                 "SELECT user_id FROM completion JOIN selection USING (user_id)"

@@ -27,7 +27,7 @@ _completion = partial(tuple.__new__, Completion)
 
 
 class Unclaimed(NamedTuple):
-    """A locked completion that nobody else can claim."""
+    """A locked completion that no other call can claim."""
 
     next_claim_number: int
     """From 1."""
