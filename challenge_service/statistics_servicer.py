@@ -6,7 +6,7 @@ import grpc
 from challenge.v1 import statistics_service_pb2 as rpc
 
 from shared.domain.errors import ChallengeNotFound
-from shared.domain.goal import Stat, written_code
+from shared.domain.goal import Stat, is_aspect, written_code
 from shared.domain.instant import DAY, Day, Instant, day_of
 from shared.domain.progress import TallyView
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing
@@ -104,7 +104,7 @@ def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
             rpc.TagStats(tag=scope.id, achievement=_achievement(standing))
             for scope, standing in _of_kind(statistics, ScopeKind.TAG)
         ],
-        tallies=[_tally(stat, tally) for stat, tally in sorted(statistics.tallies.items())],
+        tallies=[_tally(stat, tally) for stat, tally in sorted(statistics.tallies.items()) if not is_aspect(stat)],
         current_login_streak=logins.current_streak,
         longest_login_streak=logins.longest_streak,
         weekly_active_days=logins.weekly_active_days,

@@ -43,6 +43,8 @@ def goals_over_events_have_a_count(draft: CatalogueDraft) -> Iterator[Problem]:
             yield goal.place.at("count").problem(f"is not for source: {goal.source}")
         elif goal.source not in _OVER_GOALS and "count" not in goal.content:
             yield goal.place.at("count").problem("is required")
+        elif goal.source not in _OVER_GOALS and goal.content["count"] is None:
+            yield goal.place.at("count").problem("must be text")
 
 
 def counted_goals_are_listed_once(draft: CatalogueDraft) -> Iterator[Problem]:

@@ -125,6 +125,7 @@ def _traits(goal: Goal) -> dict[str, str]:
         "hidden": "true" if goal.hidden else "false",
         "meta": _meta(goal.meta),
         "repeat": f"{goal.repeat}" if goal.repeat > 1 else "none",
+        "at_most": "none" if goal.at_most is None else f"{goal.at_most:,}",
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
         "default_assigned": "true" if goal.default_assigned else "false",

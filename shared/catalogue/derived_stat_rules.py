@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.catalogue.content import TextDraft, entries_of, placed_text, texts
@@ -12,6 +12,7 @@ from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
 from shared.catalogue.unique import shown, unique
 from shared.domain.derived_stats import MET_MAX, may_meet_many
+from shared.domain.goal import Counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,30 @@ def values_of_conditions_are_listed_once(draft: CatalogueDraft) -> Iterator[Prob
 
 
 def events_move_few_derived_stats(draft: CatalogueDraft) -> Iterator[Problem]:
-    by_base: dict[str, list[_DerivedStatDraft]] = defaultdict(list)
-    for each in _derived_stats(draft):
-        if each.base is not None and all(each.where.values()):
-            by_base[each.base.text].append(each)
-    for base, found in by_base.items():
-        if may_meet_many([{key: {each.text for each in where} for key, where in each.where.items()} for each in found]):
-            yield found[-1].place.problem(
+    derived = [each for each in _derived_stats(draft) if all(each.where.values())]
+    found: dict[str, dict[object, tuple[Place, Mapping[str, Collection[str]]]]] = defaultdict(dict)
+    for each in derived:
+        if each.base is not None:
+            found[each.base.text][each.place.location] = each.place, _conditions(each)
+    by_id = {each.id.text: each for each in derived if each.id is not None}
+    for goal in draft.goals:
+        # Distinct and lowest values have tallies of their own, which goals of the same kind share.
+        if goal.count in (Counting.DISTINCT, Counting.LOWEST) and goal.stat is not None:
+            of = by_id.get(goal.stat)
+            base = goal.stat if of is None or of.base is None else of.base.text
+            key = goal.stat, goal.count, f"{goal.content.get('attribute')}"
+            found[base].setdefault(key, (goal.place, {} if of is None else _conditions(of)))
+    for base, moved in found.items():
+        if may_meet_many([conditions for _, conditions in moved.values()]):
+            last, _ = list(moved.values())[-1]
+            yield last.problem(
                 f"an event of stat {shown(base)} may move more than {MET_MAX} derived stats: "
                 "give them values of one attribute that exclude each other"
             )
+
+
+def _conditions(derived: _DerivedStatDraft) -> dict[str, Collection[str]]:
+    return {key: {each.text for each in values} for key, values in derived.where.items()}
 
 
 DERIVED_STAT_RULES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from shared.catalogue.document import Document, Place
@@ -29,7 +29,7 @@ from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import CountedGoals, Counting, DerivedStat, Goal, Meta, Reward, Source, Stat
+from shared.domain.goal import Aspect, CountedGoals, Counting, DerivedStat, Goal, Meta, Reward, Source, Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
@@ -88,12 +88,20 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
         boards += (_board(board, schedules, by_id) for board in form.leaderboards)
     times = tuple(schedules.values()), tuple(seasons.values())
     version = version_of(challenges, stats, boards, *times, derived)
-    return Catalogue(version, tuple(challenges), frozenset(stats), tuple(boards), *times, tuple(derived))
+    return Catalogue(
+        version, tuple(challenges), frozenset(stats), tuple(boards), *times, tuple(_with_aspects(derived, challenges))
+    )
+
+
+def _with_aspects(derived: Sequence[DerivedStat], challenges: Iterable[Challenge]) -> dict[DerivedStat, None]:
+    """Return the derived stats, and the aspects that goals look at."""
+    looked_at = (goal.derived for challenge in challenges for goal in challenge.goals if goal.derived is not None)
+    return dict.fromkeys([*derived, *looked_at])
 
 
 def _derived_stat(form: DerivedStatForm) -> DerivedStat:
     where = sorted((key, tuple(sorted(values))) for key, values in form.where.items())
-    return DerivedStat(form.id, form.base, tuple(where))
+    return DerivedStat(form.id, Stat(Source.STAT, form.base), tuple(where))
 
 
 def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]) -> Challenge:
@@ -120,14 +128,16 @@ def _goal(
 ) -> Goal:
     schedule_id = form.schedule or challenge.schedule
     schedule = schedules[schedule_id] if schedule_id else LIFETIME
+    looked_at = _looked_at(form, derived)
     return Goal(
         id=form.id,
         challenge_id=challenge.id,
         name=form.name,
         description=form.description,
-        stat=_stat(form, derived),
+        stat=_stat(form) if looked_at is None else looked_at.stat,
         counting=_counting(form),
-        target=form.target,
+        target=form.target or 1,
+        at_most=form.at_most,
         reward=Reward(
             type=form.reward.type,
             id=form.reward.id,
@@ -149,20 +159,29 @@ def _goal(
         meta=_meta(form.meta),
         repeat=form.repeat or 1,
         joins=0 if form.joins is None else _instant(form.joins, schedule),
-        derived=derived.get(form.stat),
+        derived=looked_at,
         counts=_counted(form) if form.source in COUNTINGS else None,
     )
 
 
-def _stat(form: GoalForm, derived: Mapping[str, DerivedStat]) -> Stat:
+ASPECTS = {Counting.DISTINCT: Aspect.DISTINCT, Counting.LOWEST: Aspect.LOWEST}
+"""The countings that look at an aspect of events, which has a tally of its own."""
+
+
+def _looked_at(form: GoalForm, derived: Mapping[str, DerivedStat]) -> DerivedStat | None:
+    """Return the derived stat that a goal looks at, or the aspect of its stat; None for a plain stat."""
+    of = derived.get(form.stat)
+    aspect = None if form.count is None else ASPECTS.get(form.count)
+    if aspect is None:
+        return of
+    base = Stat(Source(form.source.value), form.stat) if of is None else of.base
+    return DerivedStat(form.stat or form.source.value, base, () if of is None else of.where, aspect, form.attribute)
+
+
+def _stat(form: GoalForm) -> Stat:
     if form.source in COUNTINGS:
         return counted_stat(Source.GOAL if form.source is GoalSource.GOALS else Source.POINTS, _counted(form))
-    return _stat_of_events(form.source.value, form.stat, derived)
-
-
-def _stat_of_events(source: str, written: str, derived: Mapping[str, DerivedStat]) -> Stat:
-    """Return the stat that a goal or leaderboard names, plain or derived."""
-    return derived[written].stat if written in derived else Stat(Source(source), written)
+    return Stat(Source(form.source.value), form.stat)
 
 
 def _counted(form: GoalForm) -> CountedGoals:
@@ -199,7 +218,7 @@ def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule], derived: Ma
 
 def _ranked(form: LeaderboardForm, derived: Mapping[str, DerivedStat]) -> Scope | Stat:
     if form.over is not Over.POINTS:
-        return _stat_of_events(form.over.value, form.stat, derived)
+        return derived[form.stat].stat if form.stat in derived else Stat(Source(form.over.value), form.stat)
     if form.challenge:
         return Scope(ScopeKind.CHALLENGE, form.challenge)
     return Scope(ScopeKind.TAG, form.tag) if form.tag else EVERYTHING

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from shared.catalogue.cascade_rules import CASCADE_RULES, CASCADE_RULES_FOR_COMPLETE_CATALOGUES
 from shared.catalogue.content import TextDraft
+from shared.catalogue.counting_rules import COUNTING_RULES
 from shared.catalogue.cycles import cycle_path, cycles
 from shared.catalogue.derived_stat_rules import DERIVED_STAT_RULES
 from shared.catalogue.document import Place
@@ -35,7 +36,7 @@ LEADERBOARDS_MAX = 100
 Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
 
 _WITHOUT_STAT = frozenset(GoalSource) - {GoalSource.STAT}
-_COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM})
+_COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM, Counting.LOWEST})
 """The countings that need a value or a delta."""
 
 
@@ -105,7 +106,9 @@ def only_stat_goals_have_a_stat(draft: CatalogueDraft) -> Iterator[Problem]:
 def login_goals_count_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
         if goal.source == Source.LOGIN and goal.count in _COUNTS_NUMBERS:
-            yield goal.place.at("count").problem("must be 'events' or 'days': a login has no value and no delta")
+            yield goal.place.at("count").problem(
+                "must be 'events', 'days' or 'distinct': a login has no value and no delta"
+            )
 
 
 def tags_are_unique(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -208,6 +211,7 @@ RULES: tuple[Rule, ...] = (
     *POOL_RULES,
     *LIMIT_RULES,
     *DERIVED_STAT_RULES,
+    *COUNTING_RULES,
     *CASCADE_RULES,
     *STEP_RULES,
     challenges_fit_into_a_response,

@@ -80,7 +80,11 @@ class GoalForm(Form):
     goals: Annotated[list[Id], Field(min_length=1, max_length=COUNTED_GOALS_MAX)] = Field(default=[])
     """These three are for goals over goals or points; rules check this, and that those alone have no `count`."""
     count: Annotated[Counting | None, Field(strict=False)] = None
-    target: Amount
+    attribute: Id = ""
+    """Present if and only if `count: distinct`; a rule checks it."""
+    target: Amount | None = None
+    at_most: Annotated[int | None, Field(ge=0, le=AMOUNT_MAX)] = None
+    """Instead of `target`, if and only if `count: lowest`; a rule checks both."""
     reward: RewardForm
     default_assigned: bool = False
     requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])

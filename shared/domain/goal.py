@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -47,6 +47,8 @@ class Counting(StrEnum):
     SUM = "sum"
     EVENTS = "events"
     DAYS = "days"
+    DISTINCT = "distinct"
+    LOWEST = "lowest"
 
     __hash__ = str.__hash__
 
@@ -85,27 +87,55 @@ LOGIN = Stat(Source.LOGIN, "")
 _DIGEST_BYTES = 8
 
 
+class Aspect(StrEnum):
+    """The part of an event that a derived stat sees. Values are parts of stored keys."""
+
+    ALL = ""
+    """Everything."""
+    DISTINCT = "distinct"
+    """The value of one attribute: each different one adds 1 to the sum."""
+    LOWEST = "lowest"
+    """The value, turned over: the greatest is that of the lowest value."""
+
+
 @dataclass(frozen=True, slots=True)
 class DerivedStat:
-    """A derived stat: the events of a stat that have certain attributes."""
+    """A derived stat: the events of a stat that have certain attributes, or one aspect of them."""
 
     id: str
-    base: str
-    """Code of the stat that events name."""
+    """As goals name it; for an aspect the id of the stat, plain or derived, that it is an aspect of."""
+    base: Stat
+    """The stat that events name, or logins."""
     where: tuple[tuple[str, tuple[str, ...]], ...]
-    """Attributes, at least one, each with the values of which an event has one; sorted."""
+    """Attributes, each with the values of which an event has one; sorted. Empty only for an aspect."""
+    aspect: Aspect = Aspect.ALL
+    attribute: str = ""
+    """The attribute whose values are counted; for `DISTINCT` alone."""
 
-    @property
-    def stat(self) -> Stat:
-        """The key of its tallies. It contains the definition: with another one, nothing is tallied yet."""
-        canonical = json.dumps([self.base, self.where], separators=(",", ":"))
+    stat: Stat = field(init=False)
+    """The key of its tallies. It contains the definition: with another one, nothing is tallied yet."""
+
+    def __post_init__(self) -> None:
+        canonical = json.dumps([self.base, self.where, self.attribute], separators=(",", ":"))
         digest = hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES)
-        return Stat(Source.DERIVED, f"{self.id}:{digest.hexdigest()}")
+        stat = Stat(Source.DERIVED, f"{self.id}:{self.aspect}{digest.hexdigest()}")
+        object.__setattr__(self, "stat", stat)
 
 
 def written_code(stat: Stat) -> str:
     """Return the stat as catalogues write it: a derived one by its id."""
     return stat.code.rpartition(":")[0] if stat.source is Source.DERIVED else stat.code
+
+
+def is_aspect(stat: Stat) -> bool:
+    """Return True if this is the key of a stat's aspect, which only goals look at."""
+    return stat.source is Source.DERIVED and len(stat.code.rpartition(":")[2]) > 2 * _DIGEST_BYTES
+
+
+TURNING_POINT = 2 * AMOUNT_MAX
+"""Lowest values are tallied as their distance from here, which is always above 0: measures never decrease."""
+DISTINCT_MAX = 1_000
+"""Maximum number of distinct values that are counted."""
 
 
 class CountedGoals(NamedTuple):
@@ -162,6 +192,8 @@ class Goal:
     """Goals that must be completed before this one can be activated."""
     derived: DerivedStat | None = None
     """The definition of its stat, if it is a derived one."""
+    at_most: int | None = None
+    """The value to reach or to stay below, 0 to `AMOUNT_MAX`; exactly for `LOWEST`, whose target is 1."""
     counts: CountedGoals | None = None
     """The goals whose completions or points it counts. Set exactly if its source is `GOAL` or `POINTS`."""
     hidden: bool = False
@@ -170,6 +202,11 @@ class Goal:
     repeat: int = 1
     """Number of times that the goal can be completed in a period, up to `REPEAT_MAX`: its n-th occurrence is completed
     at n times the target."""
+
+    @property
+    def threshold(self) -> int:
+        """The measure at which it is completed, or completed for the first time."""
+        return self.target if self.at_most is None else TURNING_POINT - self.at_most
 
 
 class Rung(NamedTuple):
@@ -182,7 +219,7 @@ class Rung(NamedTuple):
     @property
     def target(self) -> int:
         """The measure at which the step is reached."""
-        return self.goal.target * self.occurrence
+        return self.goal.threshold * self.occurrence
 
 
 def rungs_of(goal: Goal) -> tuple[Rung, ...]:

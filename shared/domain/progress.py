@@ -79,11 +79,13 @@ def is_active(
 
 
 def shown_measure(goal: Goal, tally: TallyView | None) -> int:
-    """Return the measure shown to players, which can decrease only for `latest`."""
+    """Return the measure shown to players, which can decrease only for `latest`; 0 for `lowest`."""
     if tally is None:
         return 0
     if goal.counting is _LATEST:
         return tally.latest or 0
+    if goal.at_most is not None:
+        return 0
     return tally.measures.judged_by(goal.counting)
 
 
@@ -123,7 +125,7 @@ def is_locked(goal: Goal, view: PlayerView, catalogue: Catalogue) -> bool:
 
 def _is_reached(goal: Goal, tally: TallyView | None, view: PlayerView) -> bool:
     """Return True if the tally reaches the target, and that completes the goal."""
-    if tally is None or tally.measures.judged_by(goal.counting) < goal.target:
+    if tally is None or tally.measures.judged_by(goal.counting) < goal.threshold:
         return False
     return not goal.suspended and goal.schedule.text not in view.ended
 

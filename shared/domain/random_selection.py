@@ -128,7 +128,7 @@ def _reason(
     view = player.view
     if wish.tag and wish.tag not in goal.tags:
         return LeftOut.OTHER_TAG
-    completion, target = view.completions.get(goal.id), goal.target
+    completion, target = view.completions.get(goal.id), goal.threshold
     if goal.repeat > 1:
         status = goal_status(goal, view, catalogue)
         if status.completed:

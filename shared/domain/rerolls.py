@@ -12,7 +12,7 @@ def is_reached(goal: Goal, view: PlayerView) -> bool:
     """Return True if the player has completed the goal, or has reached its target without having the goal."""
     tally = view.tally_of(goal)
     return goal.id in view.completions or (
-        tally is not None and tally.measures.judged_by(goal.counting) >= goal.target and not goal.suspended
+        tally is not None and tally.measures.judged_by(goal.counting) >= goal.threshold and not goal.suspended
     )
 
 

@@ -55,6 +55,8 @@ JUDGED_BY = {
         Counting.SUM: "sum",
         Counting.EVENTS: "events",
         Counting.DAYS: "day_count",
+        Counting.DISTINCT: "sum",
+        Counting.LOWEST: "highest",
     }.items()
 }
 """Position in `Measures` of the number that decides, by counting. `LATEST` is judged by the highest value, too."""

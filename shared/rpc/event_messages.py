@@ -30,7 +30,8 @@ def read_event(message: event_service_pb2.Event, catalogue: Catalogue) -> Event 
         return Outcome(Verdict.INVALID, reason=problem)
     payload = message.WhichOneof("payload")
     if payload == "logged_in":
-        return Event(message.event_id, message.user_id, time, LOGIN)
+        used = catalogue.derived.used_attributes(LOGIN, attributes) if attributes else ()
+        return Event(message.event_id, message.user_id, time, LOGIN, attributes=used)
     if payload == "stat_updated":
         updated = message.stat_updated
         stat = Stat(Source.STAT, updated.stat_code)

@@ -83,17 +83,21 @@ def definition(goal: Goal) -> bytes:
 
 
 def _requirement(goal: Goal) -> challenge_pb2.Requirement:
-    counted = goal.counts or CountedGoals()
+    counted, derived = goal.counts or CountedGoals(), goal.derived
+    # An aspect of a plain stat has a tally of its own, but players know the stat.
+    stat = goal.stat if derived is None or derived.where else derived.base
     return challenge_pb2.Requirement(
-        source=SOURCES[goal.stat.source],
-        stat_code=written_code(goal.stat) if goal.counts is None else "",
+        source=SOURCES[stat.source],
+        stat_code=written_code(stat) if goal.counts is None else "",
         counting=COUNTINGS[goal.counting],
         target=goal.target,
-        base_stat_code=goal.derived.base if goal.derived is not None else "",
+        base_stat_code=derived.base.code if derived is not None and derived.where else "",
         conditions=[
             challenge_pb2.AttributeCondition(key=key, values=values)
-            for key, values in (goal.derived.where if goal.derived is not None else ())
+            for key, values in (() if derived is None else derived.where)
         ],
+        attribute="" if derived is None else derived.attribute,
+        at_most=goal.at_most,
         counted_challenge_id=counted.challenge_id,
         counted_tag=counted.tag,
         counted_goal_ids=counted.goal_ids,

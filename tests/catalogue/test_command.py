@@ -33,7 +33,8 @@ def test_check_prints_problems_to_standard_error_one_per_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"{file}: challenges[0].goals[0].count: must be 'latest', 'highest', 'sum', 'events' or 'days'",
+        f"{file}: challenges[0].goals[0].count: must be "
+        "'latest', 'highest', 'sum', 'events', 'days', 'distinct' or 'lowest'",
         f"{file}: challenges[0].goals[0].target: must be at least 1",
     ]
 

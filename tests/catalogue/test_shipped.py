@@ -11,7 +11,7 @@ import pytest
 
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
-from shared.domain.goal import LOGIN, CountedGoals, Counting, DerivedStat, Reward, RewardType, Source, Stat
+from shared.domain.goal import LOGIN, Aspect, CountedGoals, Counting, DerivedStat, Reward, RewardType, Source, Stat
 from shared.domain.instant import HOUR, to_datetime
 from shared.domain.pools import Pool
 
@@ -95,13 +95,18 @@ def test_the_documented_example_loads() -> None:
 
 def test_the_documented_goals_load() -> None:
     page = (ROOT / "docs" / "goals.md").read_text("utf-8")
-    archery, over_goals, secrets, repeating = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    archery, travels, races, over_goals, secrets, repeating = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
-        "ranked_bow_kills", "enemy_kills", (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
+        "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
     )
     assert {goal.stat for goal in archery.goals.values()} == {ranked_bow_kills.stat}
     assert {board.ranked for board in archery.leaderboards} == {ranked_bow_kills.stat}
+    [play_5_maps] = travels.goals.values()
+    assert play_5_maps.derived == DerivedStat(
+        "matches_won", Stat(Source.STAT, "matches_won"), (), Aspect.DISTINCT, "map"
+    )
+    assert [goal.at_most for goal in races.goals.values()] == [60]
     assert {goal.id: goal.counts for goal in over_goals.goals.values() if goal.counts is not None} == {
         "winter-12-dailies": CountedGoals(challenge_id="dailies"),
         "winter-100-points": CountedGoals(tag="easy"),

@@ -23,7 +23,7 @@ _wheres = st.dictionaries(
 )
 _definitions = st.lists(st.tuples(st.sampled_from(("kills", "wins")), _wheres), max_size=14).map(
     lambda drawn: [
-        DerivedStat(f"derived {number}", base, tuple(sorted(where.items())))
+        DerivedStat(f"derived {number}", Stat(Source.STAT, base), tuple(sorted(where.items())))
         for number, (base, where) in enumerate(drawn)
     ]
 )
@@ -40,9 +40,10 @@ def test_an_event_moves_the_derived_stats_whose_conditions_all_hold(
 ) -> None:
     derived = DerivedStats(definitions)
     used = derived.used_attributes(KILLS, attributes)
-    expected = [each.stat for each in definitions if each.base == "kills" and meets(dict(each.where), attributes)]
+    expected = [each.stat for each in definitions if each.base == KILLS and meets(dict(each.where), attributes)]
     for _ in range(2):
-        assert sorted(derived.met_by(Event("1", "ann", 0, KILLS, 1, None, used))) == sorted(expected)
+        met = derived.met_by(Event("1", "ann", 0, KILLS, 1, None, used))
+        assert sorted(each.stat for each in met) == sorted(expected)
     assert set(used) <= set(attributes.items())
 
 
@@ -60,14 +61,14 @@ def test_conditions_that_exclude_each_other_are_told_apart_quickly() -> None:
 
 def test_another_definition_has_other_tallies_under_the_same_id() -> None:
     one, other = (
-        DerivedStat("bow", "kills", (("weapon", ("bow",)),)),
-        DerivedStat("bow", "wins", (("weapon", ("bow",)),)),
+        DerivedStat("bow", KILLS, (("weapon", ("bow",)),)),
+        DerivedStat("bow", Stat(Source.STAT, "wins"), (("weapon", ("bow",)),)),
     )
     assert one.stat != other.stat
     assert written_code(one.stat) == written_code(other.stat) == "bow"
 
 
 def test_what_is_remembered_of_attributes_is_bounded_by_the_catalogue() -> None:
-    derived = DerivedStats([DerivedStat("bow", "kills", (("weapon", ("bow",)),))])
+    derived = DerivedStats([DerivedStat("bow", KILLS, (("weapon", ("bow",)),))])
     for number in range(100):
         assert derived.used_attributes(KILLS, {"weapon": f"weapon {number}", "map": "dust"}) == ()

@@ -10,14 +10,14 @@ from challenge.v1 import challenge_pb2, leaderboard_service_pb2
 from challenge.v1 import event_service_pb2 as rpc
 from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest
 
-from shared.domain.goal import DerivedStat
+from shared.domain.goal import DerivedStat, Source, Stat
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME
 from tests.support.event_messages import stat
 from tests.support.goals import catalogue_of, goal
 from tests.support.services import Game, game
 
-BOW = DerivedStat("bow kills", "kills", (("mode", ("ranked",)), ("weapon", ("bow", "crossbow"))))
+BOW = DerivedStat("bow kills", Stat(Source.STAT, "kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow"))))
 
 
 @pytest.fixture

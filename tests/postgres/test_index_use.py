@@ -21,6 +21,8 @@ FILL = [
     "INSERT INTO player SELECT 'player ' || p, 'UTC', timestamptz 'epoch' FROM generate_series(1, {players}) p",
     "INSERT INTO tally SELECT 'player ' || p, 'stat', 'stat ' || s, 'lifetime', timestamptz 'epoch',"
     " 0, 0, NULL, NULL, NULL, '{{}}', 0 FROM generate_series(1, {players}) p, generate_series(1, 4) s",
+    "INSERT INTO distinct_value SELECT 'player ' || p, 'lifetime', timestamptz 'epoch', 'maps',"
+    " substr(sha256(v::text::bytea), 1, 16) FROM generate_series(1, {players}) p, generate_series(1, 4) v",
     "INSERT INTO assignment SELECT 'player ' || p, 'goal ' || g, true, NULL, 0"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) g",
     "INSERT INTO selection SELECT 'player ' || p, 'challenge ' || c, timestamptz 'epoch', NULL, 0, '{{}}', '{{}}',"
@@ -110,6 +112,8 @@ SCANS = {
     "end_of_completions": {"completion_pkey"},
     "lock_old_completions": {"completion_of_goal", "reward_outbox_pkey"},
     "carry_completions": {"completion_pkey", "reward_outbox_pkey"},
+    "insert_distinct_values": {"tally_pkey"},
+    "prune_distinct_values": {"distinct_value_pkey"},
     "find_adjustment": {"points_adjustment_pkey"},
     "list_adjustments": {"points_adjustment_pkey"},
     "read_zones": {"player_pkey"},
@@ -168,6 +172,7 @@ ARBITERS = {
     "lock_selection": "selection_pkey",
     "insert_completions": "completion_pkey",
     "merge_standings": "standing_pkey",
+    "insert_distinct_values": "distinct_value_pkey",
     "insert_events_seen": "event_seen_pkey",
     "insert_goal_identities": "goal_identity_pkey",
     "insert_catalogue_version": "catalogue_version_pkey",
@@ -254,7 +259,7 @@ def test_existing_rows_are_detected_by_the_primary_key(crowded: Connection, name
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'assignment', 'selection', 'completion', 'carried_completion',"
+        " AND tablename IN ('player', 'tally', 'distinct_value', 'assignment', 'selection', 'completion', 'carried_completion',"
         " 'started_challenge', 'standing', 'points_adjustment', 'reward_outbox', 'reward_queue_mark')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
@@ -264,7 +269,7 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
 
 def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     tables = "player tally assignment completion carried_completion started_challenge standing points_adjustment"
-    tables += " selection event_seen reward_outbox reward_queue_mark"
+    tables += " distinct_value selection event_seen reward_outbox reward_queue_mark"
     of_players = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({tables.replace(' ', '|')})\b")
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
     # The first always inserts a new key, the second is rolled back.

@@ -25,6 +25,8 @@ FIRST_DAY: Day = 19_781
 """2024-02-28: the days drawn from here cross a leap day and the end of a month."""
 DAYS = 5
 GOALS_MAX = 7
+COUNTINGS = (Counting.LATEST, Counting.HIGHEST, Counting.SUM, Counting.EVENTS, Counting.DAYS)
+"""Those that need no attribute and no aspect of events."""
 
 KILLS = Stat(Source.STAT, "kills")
 QUOTED = Stat(Source.STAT, "\"it's: {won}\\")
@@ -117,7 +119,7 @@ class _Draft(NamedTuple):
 
 
 _watched = st.sampled_from(
-    [(stat, counting) for stat in STATS[1:] for counting in Counting]
+    [(stat, counting) for stat in STATS[1:] for counting in COUNTINGS]
     + [(LOGIN, counting) for counting in (Counting.EVENTS, Counting.DAYS)]
 )
 _targets = st.integers(1, 8) | st.just(AMOUNT_MAX)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from shared.domain.calendars import Calendars
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossing_position
-from shared.domain.derived_stats import DerivedStats
+from shared.domain.derived_stats import DerivedStats, seen_as
+from shared.domain.distinct_values import NO_NEW_VALUES, NewValues, values_of
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.goal import Stat
 from shared.domain.grants import Granting
@@ -20,11 +21,11 @@ from shared.domain.instant import Instant
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
-from shared.domain.tally import fold
+from shared.domain.tally import TallyKey, fold
 from shared.operations.events.crossings import Crossing, active_crossings, crossings_of
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
-from shared.postgres.events import ledger, tallies
+from shared.postgres.events import distinct_values, ledger, tallies
 from shared.postgres.events.ledger import LedgerKey, ledger_key
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import player_zones
@@ -83,9 +84,11 @@ def apply_events(
         return Applied(outcomes, None, duplicates_found=True)
 
     fresh_events = [events[index] for index in fresh]
-    counted_events = list(catalogue.derived.expanded(fresh_events)) if catalogue.derived_stats else fresh_events
-    zones = _zones(connection, catalogue, counted_events)
+    zones = _zones(connection, catalogue, fresh_events)
+    counted_events = catalogue.derived.expanded(fresh_events) if catalogue.derived_stats else fresh_events
     folded = fold(counted_events, catalogue.day_counted, catalogue.tally_schedules, zones)
+    new_values = _new_values(connection, catalogue, events, fresh, zones)
+    folded |= new_values.tallies(events)
     if catalogue.tally_schedules:
         calendars = Calendars(catalogue.tally_schedules, (), zones)
         for index, outcome in zip(fresh, _applied(fresh_events, calendars, catalogue.derived), strict=True):
@@ -96,7 +99,7 @@ def apply_events(
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
     crossings = crossings_of(catalogue, merged)
     if crossings:
-        counted = _CountedEvents(events, fresh, catalogue.derived, zones)
+        counted = _CountedEvents(events, fresh, catalogue.derived, new_values, zones)
         for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():
             outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     return Applied(outcomes, keys[fresh[0]], changes.store(connection, merged), len(fresh) < len(events))
@@ -137,8 +140,8 @@ def _applied(events: Sequence[Event], calendars: Calendars, derived: DerivedStat
     for event in events:
         calendar = calendars.of(event.user_id, event.stat)
         end = None if calendar is None else calendar.credited_until(event.time)
-        for stat in derived.met_by(event) if event.attributes else ():
-            calendar = calendars.of(event.user_id, stat)
+        for definition in derived.met_by(event):
+            calendar = calendars.of(event.user_id, definition.stat)
             of_derived = None if calendar is None else calendar.credited_until(event.time)
             end = of_derived if end is None or (of_derived is not None and of_derived < end) else end
         outcome = by_end.get(end)
@@ -151,8 +154,28 @@ def _zones(connection: Connection, catalogue: Catalogue, events: Sequence[Event]
     """Return the zones of the players whose periods depend on them."""
     if not catalogue.stats_by_player_zone:
         return {}
-    user_ids = {event.user_id for event in events if event.stat in catalogue.stats_by_player_zone}
+    by_zone, derived = catalogue.stats_by_player_zone, catalogue.derived
+    user_ids = {
+        event.user_id
+        for event in events
+        if event.stat in by_zone or any(definition.stat in by_zone for definition in derived.met_by(event))
+    }
     return player_zones.read_zones_to_count_by(connection, user_ids) if user_ids else {}
+
+
+def _new_values(
+    connection: Connection,
+    catalogue: Catalogue,
+    events: Sequence[Event],
+    fresh: Sequence[int],
+    zones: Mapping[str, Zones],
+) -> NewValues:
+    """Record the distinct values that the new events bring to tallies; return those that no earlier event brought."""
+    if not catalogue.derived.counts_values:
+        return NO_NEW_VALUES
+    counted = ((index, events[index]) for index in fresh)
+    values = values_of(counted, catalogue.derived, catalogue.tally_schedules, zones)
+    return NewValues(values, distinct_values.insert_missing(connection, values)) if values else NO_NEW_VALUES
 
 
 def _complete(
@@ -168,7 +191,7 @@ def _complete(
     for crossing, active_since in active_crossings(connection, catalogue, crossings, counted.zones):
         tally, rung = crossing
         indices = counted.by(tally, rung.goal.schedule)
-        walked = [counted.events[index] for index in indices]
+        walked = [seen_as(rung.goal.derived, counted.events[index]) for index in indices]
         position = crossing_position(rung, tally.before, tally.days_before, walked)
         caused_by[crossing.completion] = indices[position]
         time = walked[position].time
@@ -183,25 +206,34 @@ class _CountedEvents:
     """The new events of a batch by the tallies that count them."""
 
     def __init__(
-        self, events: Sequence[Event], fresh: Sequence[int], derived: DerivedStats, zones: Mapping[str, Zones]
+        self,
+        events: Sequence[Event],
+        fresh: Sequence[int],
+        derived: DerivedStats,
+        new_values: NewValues,
+        zones: Mapping[str, Zones],
     ) -> None:
         """`fresh` are the positions of the new events in the batch, `zones` those of their players."""
         self.events = events
+        self._new_values = new_values
         self.zones = zones
         self._by_stat: dict[tuple[str, Stat], list[int]] = defaultdict(list)
         for index in fresh:
             event = events[index]
             self._by_stat[event.user_id, event.stat].append(index)
-            for stat in derived.met_by(event) if event.attributes else ():
-                self._by_stat[event.user_id, stat].append(index)
-        self._by_period: dict[tuple[str, Stat, str, Instant], list[int]] = {}
+            for definition in derived.met_by(event):
+                self._by_stat[event.user_id, definition.stat].append(index)
+        self._by_period: dict[TallyKey, list[int]] = {}
 
     def by(self, tally: MergedTally, schedule: Schedule) -> list[int]:
         """Return the positions of the events that the tally, which has this schedule, counts."""
+        key = TallyKey(tally.user_id, tally.stat, tally.schedule, tally.period_start)
+        of_values = self._new_values.positions(key)
+        if of_values:
+            return of_values
         of_stat = self._by_stat[tally.user_id, tally.stat]
         if schedule == LIFETIME:
             return of_stat
-        key = (tally.user_id, tally.stat, tally.schedule, tally.period_start)
         found = self._by_period.get(key)
         if found is None:
             of_player = schedule.of_player(self.zones.get(tally.user_id, NO_ZONES))

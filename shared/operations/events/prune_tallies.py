@@ -19,7 +19,7 @@ from shared.domain.schedules import Schedule
 from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.events import tally_pruning
+from shared.postgres.events import distinct_values, tally_pruning
 from shared.postgres.goals import selections
 from shared.postgres.statistics import challenge_reports
 
@@ -116,6 +116,7 @@ def _of_challenges(catalogue: Catalogue, before: Mapping[str, Instant]) -> dict[
 def _prune_range(connection: Connection, after: str, before: PruningBounds, goals: Sequence[Goal]) -> Visited:
     """Prune the range of players that begins after a player."""
     last = challenge_reports.end_of_range(connection, after, RANGE_TALLIES)
+    distinct_values.prune(connection, after, last, before.by_schedule)
     if before.by_challenge:
         selections.prune(connection, after, last, before.by_challenge)
     deleted = tally_pruning.prune(connection, after, last, before.by_schedule, goals)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
-from shared.domain.goal import Counting, DerivedStat, Source, Stat
+from shared.domain.goal import Aspect, Counting, DerivedStat, Goal, Source, Stat
 from shared.domain.instant import DAY, HOUR
 from shared.domain.schedules import DAILY, LIFETIME
 from shared.operations.goals.view_player import view_player
@@ -21,9 +21,12 @@ from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY
 
 KILLS = Stat(Source.STAT, "kills")
-BOW = DerivedStat("bow", "kills", (("weapon", ("bow", "crossbow")),))
-RANKED_BOW = DerivedStat("ranked bow", "kills", (("mode", ("ranked",)), ("weapon", ("bow",))))
+BOW = DerivedStat("bow", KILLS, (("weapon", ("bow", "crossbow")),))
+RANKED_BOW = DerivedStat("ranked bow", KILLS, (("mode", ("ranked",)), ("weapon", ("bow",))))
 DERIVED = (BOW, RANKED_BOW)
+MAPS = DerivedStat("kills", KILLS, (), Aspect.DISTINCT, "map")
+MAPS_WITH_BOW = DerivedStat("bow", KILLS, BOW.where, Aspect.DISTINCT, "map")
+LEAST = DerivedStat("kills", KILLS, (), Aspect.LOWEST)
 GOALS = tuple(
     replace(
         goal(
@@ -36,17 +39,41 @@ GOALS = tuple(
     for schedule in (LIFETIME, DAILY)
     if counting is not Counting.DAYS or schedule == LIFETIME
 )
-CATALOGUE = replace(catalogue_of(*GOALS), derived_stats=DERIVED)
+GOALS += tuple(
+    replace(
+        goal(
+            f"{each.id} maps {schedule.text}", stat=each.stat, counting=Counting.DISTINCT, target=2, schedule=schedule
+        ),
+        derived=each,
+    )
+    for each in (MAPS, MAPS_WITH_BOW)
+    for schedule in (LIFETIME, DAILY)
+)
+GOALS += tuple(
+    replace(
+        goal(
+            f"least {at_most} {schedule.text}", stat=LEAST.stat, counting=Counting.LOWEST, target=1, schedule=schedule
+        ),
+        derived=LEAST,
+        at_most=at_most,
+    )
+    for at_most in (0, 2)
+    for schedule in (LIFETIME, DAILY)
+)
+CATALOGUE = replace(catalogue_of(*GOALS), derived_stats=(*DERIVED, MAPS, MAPS_WITH_BOW, LEAST))
 
 _weapons = st.sampled_from(((), (("weapon", "bow"),), (("weapon", "crossbow"),)))
 _modes = st.sampled_from(((), (("mode", "ranked"),)))
+_maps = st.sampled_from(((), (("map", "dust"),), (("map", "ice"),), (("map", "moon"),)))
 _times = st.integers(0, 3).map(lambda day: (FIRST_DAY + day) * DAY + 7 * HOUR)
 _events = st.lists(
-    st.tuples(_times, st.integers(0, 3), st.integers(0, 5), _modes, _weapons), min_size=1, max_size=12
+    st.tuples(_times, st.integers(0, 3), st.none() | st.integers(-1, 5), _maps, _modes, _weapons),
+    min_size=1,
+    max_size=12,
 ).map(
     lambda drawn: [
-        Event(f"event {number}", "", time, KILLS, delta, value, (*mode, *weapon))
-        for number, (time, delta, value, mode, weapon) in enumerate(drawn)
+        Event(f"event {number}", "", time, KILLS, delta, value, (*in_map, *mode, *weapon))
+        for number, (time, delta, value, in_map, mode, weapon) in enumerate(drawn)
     ]
 )
 _players = (f"derived {number}" for number in range(10**9))
@@ -57,11 +84,18 @@ def counts(definition: DerivedStat, event: Event) -> bool:
     return all(attributes.get(key) in values for key, values in definition.where)
 
 
-def reached(events: list[Event], counting: Counting) -> int:
+def reached(events: list[Event], each: Goal) -> bool:
+    if each.at_most is not None:
+        return any(event.value is not None and event.value <= each.at_most for event in events)
+    return judged(events, each.counting) >= each.target
+
+
+def judged(events: list[Event], counting: Counting) -> int:
     return {
         Counting.SUM: sum(event.delta or 0 for event in events),
         Counting.EVENTS: len(events),
         Counting.HIGHEST: max((event.value or 0 for event in events), default=0),
+        Counting.DISTINCT: len({dict(event.attributes).get("map") for event in events} - {None}),
         Counting.DAYS: len({event.time // DAY for event in events}),
     }[counting]
 
@@ -81,14 +115,14 @@ def test_events_in_any_order_splitting_and_repetition_complete_the_same_goals(
         by_period: dict[int, list[Event]] = defaultdict(list)
         for event in counted:
             by_period[0 if each.schedule == LIFETIME else event.time // DAY * DAY].append(event)
-        expected |= {(each.id, start) for start, of in by_period.items() if reached(of, each.counting) >= each.target}
+        expected |= {(each.id, start) for start, of in by_period.items() if reached(of, each)}
     assert sorted(completed) == sorted(expected)
     tallies = view_player(one_connection, player, soon()).tallies
     for definition in DERIVED:
         counted = [event for event in sent if counts(definition, event)]
         assert definition.stat in tallies or not counted
         if counted:
-            assert tallies[definition.stat].measures.sum == reached(counted, Counting.SUM)
+            assert tallies[definition.stat].measures.sum == judged(counted, Counting.SUM)
     assert tallies[KILLS].measures.events == len(sent)
 
 
