@@ -11,9 +11,11 @@ import pytest
 
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
+from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Aspect, CountedGoals, Counting, DerivedStat, Reward, RewardType, Source, Stat
 from shared.domain.instant import HOUR, to_datetime
 from shared.domain.pools import Pool
+from tests.support.strategies import COUNTINGS
 
 from .documents import loaded_text
 
@@ -27,10 +29,21 @@ def generated(*arguments: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
 
 
+def documented_goals() -> list[Catalogue]:
+    """Return the examples of the page about goals."""
+    page = (ROOT / "docs" / "goals.md").read_text("utf-8")
+    return [loaded_text(example) for example in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+
+def test_every_counting_has_an_example() -> None:
+    examples = [load(CATALOGUES / "demo.yaml"), *documented_goals()]
+    assert {goal.counting for example in examples for goal in example.goals.values()} == set(Counting)
+
+
 def test_the_demo_catalogue_uses_every_feature() -> None:
     demo = load(CATALOGUES / "demo.yaml")
     goals = demo.goals.values()
-    assert {goal.counting for goal in goals} == set(Counting)
+    assert {goal.counting for goal in goals} >= set(COUNTINGS)
     assert {Source.LOGIN, Source.STAT} <= {goal.stat.source for goal in goals}
     assert {goal.reward.type for goal in goals} == set(RewardType)
     assert {goal.default_assigned for goal in goals} == {True, False}
@@ -94,8 +107,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    page = (ROOT / "docs" / "goals.md").read_text("utf-8")
-    archery, travels, races, over_goals, secrets, repeating = map(loaded_text, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    archery, travels, races, over_goals, secrets, repeating = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))

@@ -259,8 +259,9 @@ def test_existing_rows_are_detected_by_the_primary_key(crowded: Connection, name
 def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-        " AND tablename IN ('player', 'tally', 'distinct_value', 'assignment', 'selection', 'completion', 'carried_completion',"
-        " 'started_challenge', 'standing', 'points_adjustment', 'reward_outbox', 'reward_queue_mark')"
+        " AND tablename IN ('player', 'tally', 'distinct_value', 'assignment', 'selection', 'completion',"
+        " 'carried_completion', 'started_challenge', 'standing', 'points_adjustment', 'reward_outbox',"
+        " 'reward_queue_mark')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
     used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
