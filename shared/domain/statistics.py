@@ -111,7 +111,7 @@ def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
         reached = tally.measures[measure] or 0
         for goal, occurrence in rungs[bisect_right(targets, reached) :]:
             # The last rung of a goal, so that each goal is counted once.
-            if occurrence == goal.repeat and (shown_measure(goal, tally) > 0 or reached >= goal.target):
+            if occurrence == goal.repeat and (shown_measure(goal, tally) > 0 or reached >= goal.threshold):
                 yield goal
 
 
