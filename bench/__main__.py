@@ -37,6 +37,7 @@ from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.pools import measure_pools
+from bench.tables.protection import measure_protection
 from bench.tables.pruning import measure_pruning
 from bench.tables.schedules import measure_schedules
 from bench.tables.selections import measure_selections
@@ -64,6 +65,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "claims": measure_claims,
     "claimable": measure_claimable,
     "delivery": measure_delivery,
+    "protection": measure_protection,
     "mix": measure_mix,
     "soak": measure_soak,
 }
@@ -79,6 +81,7 @@ ONLY_FULL = frozenset(
         "goals",
         "board_upkeep",
         "delivery",
+        "protection",
         "mix",
     }
 )

@@ -21,7 +21,7 @@ from bench.players import give_history, player_ids
 from bench.services import ROOT, ServerProcess, empty_handler, environment
 from bench.terms import Terms
 from devstack.valkey import EmbeddedValkey
-from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from load_generator.plan import ClosedLoop, Manner, OpenLoop, Plan, Stretch
 from load_generator.run import play
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
@@ -34,6 +34,8 @@ B = TypeVar("B")
 LOAD_CATALOGUE = ROOT / "catalogues" / "load.yaml"
 REDIS_MEMORY = "2gb"
 """A ranking of a million players takes some hundred megabytes."""
+PLAIN = Manner()
+"""Plaintext, and no credential."""
 SEED = 20_240_229
 """The game is the same in every report."""
 
@@ -158,6 +160,7 @@ class Workplace:
         *,
         repeat: bool = False,
         keep_every: int = 0,
+        manner: Manner = PLAIN,
     ) -> Run:
         """Play requests of one method against a server; see `Plan`."""
         before = server.round_trips
@@ -169,6 +172,7 @@ class Workplace:
             stretch or self.terms.stretch,
             repeat=repeat,
             keep_every=[keep_every],
+            manner=manner,
         )
         run.round_trips = quotient(server.round_trips - before, len(run.played.codes))
         return run
@@ -183,6 +187,7 @@ class Workplace:
         *,
         repeat: bool = False,
         keep_every: Sequence[int],
+        manner: Manner = PLAIN,
     ) -> Run:
         """Play requests of several methods against several servers; see `Plan`.
 
@@ -196,6 +201,7 @@ class Workplace:
             stretch=stretch,
             repeat=repeat,
             processes={**{name: server.running_pid for name, server in servers.items()}, POSTGRES: self.postgres_pid},
+            manner=manner,
             keep_every=keep_every,
         )
         with self.on(self.cores.others):

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection without TLS, and the gRPC calls on it.
+"""One HTTP/2 connection, and the gRPC calls on it.
 
 A call is a stream with messages in both directions, so streaming calls work like unary ones: `open`, then `send` any
 number of times. Nothing here blocks: `read` and `flush` do what can be done now.
@@ -7,6 +7,7 @@ number of times. Nothing here blocks: `read` and `flush` do what can be done now
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from typing import Protocol
 
@@ -19,6 +20,8 @@ _WINDOW_REFILL = 1 << 30
 """Number of received bytes after which the connection's window is refilled; streams have the largest window."""
 _PREFIX = struct.Struct(">BI")
 """Prefix of each gRPC message: the compression flag and the length."""
+
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 CONNECTION_LOST = Status(-2, "the connection ended")
 
@@ -47,8 +50,11 @@ class _Stream:
 class Connection:
     """Calls in flight on one socket."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], trusting: ssl.SSLContext | None = None) -> None:
+        """With `trusting`, connect by TLS."""
         self._socket = socket.create_connection(address, CONNECT_TIMEOUT_S)
+        if trusting is not None:
+            self._socket = trusting.wrap_socket(self._socket, server_hostname=address[0])
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._in = bytearray()
@@ -108,7 +114,7 @@ class Connection:
             return
         try:
             taken = self._socket.send(self._out)
-        except BlockingIOError:
+        except _NOT_NOW:
             return
         except OSError:
             self.close()
@@ -119,7 +125,10 @@ class Connection:
         """Receive the available bytes, and pass them to the calls."""
         try:
             received = self._socket.recv(_READ_BYTES)
-        except BlockingIOError:
+            # A record of TLS at a time: those that have been decrypted already are not visible to `select`.
+            while received and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                received += self._socket.recv(_READ_BYTES)
+        except _NOT_NOW:
             return
         except OSError:
             received = b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -13,8 +14,9 @@ from load_generator.frames import Status
 class Line:
     """The connections to one server, and a queue of calls for which none of them has room."""
 
-    def __init__(self, address: tuple[str, int], connections: int) -> None:
-        self.connections = [Connection(address) for _ in range(connections)]
+    def __init__(self, address: tuple[str, int], connections: int, trusting: ssl.SSLContext | None = None) -> None:
+        """With `trusting` the connections use TLS."""
+        self.connections = [Connection(address, trusting) for _ in range(connections)]
         self._turn = 0
         self._waiting: deque[tuple[bytes, bytes, Call]] = deque()
 

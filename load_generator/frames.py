@@ -122,8 +122,9 @@ def encoded(headers: Iterable[tuple[str, str]]) -> bytes:
     return bytes(Encoder().encode([NeverIndexedHeaderTuple(*header) for header in headers], huffman=False))
 
 
-def request_headers(method: str, authority: str, timeout_s: float | None = None) -> bytes:
+def request_headers(method: str, authority: str, timeout_s: float | None = None, authorization: str = "") -> bytes:
     """Return the header block of a call of `method`, such as `challenge.v1.EventService/ReportEvent`."""
+    proof = [("authorization", authorization)] if authorization else []
     deadline = [] if timeout_s is None else [("grpc-timeout", f"{round(timeout_s * 1_000)}m")]
     return encoded(
         [
@@ -134,6 +135,7 @@ def request_headers(method: str, authority: str, timeout_s: float | None = None)
             ("te", "trailers"),
             ("content-type", "application/grpc"),
             *deadline,
+            *proof,
         ]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -38,6 +39,16 @@ class ClosedLoop:
     """Number of streams on which requests are sent as messages; 0: each request is a call of its own."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """The way in which callers connect, and who they say they are."""
+
+    authorizations: Sequence[str] = ()
+    """Values of the header `authorization`, used by calls in turn; empty: none is sent."""
+    trusting: ssl.SSLContext | None = None
+    """Connect by TLS, with this trust; None: plaintext."""
+
+
 class Stretch(NamedTuple):
     """The duration of a run, in seconds."""
 
@@ -60,6 +71,7 @@ class Plan:
     """Start again after the last request, instead of ending the run."""
     processes: Mapping[str, int] = field(default_factory=dict)
     """Processes whose CPU time is measured, by name."""
+    manner: Manner = Manner()
     keep_every: Sequence[int]
     """Which responses are kept, by method: those of requests whose number it divides; 0 for none."""
 

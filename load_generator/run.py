@@ -64,12 +64,19 @@ class _Run:
             self._interval, self._in_flight_max, streams = 0.0, pace.in_flight, pace.streams
         # A stream's deadline is that of the whole run.
         timeout_s = CALL_TIMEOUT_S + (stretch.warm_up_s + stretch.measured_s if streams else 0)
-        self._lines = [Line((HOST, port), pace.connections) for port in plan.ports]
+        trusting, authorizations = plan.manner.trusting, plan.manner.authorizations or [""]
+        self._lines = [Line((HOST, port), pace.connections, trusting) for port in plan.ports]
         self._methods = [
-            (self._lines[server], request_headers(method, f"{HOST}:{plan.ports[server]}", timeout_s))
+            (
+                self._lines[server],
+                [
+                    request_headers(method, f"{HOST}:{plan.ports[server]}", timeout_s, authorization)
+                    for authorization in authorizations
+                ],
+            )
             for server, method in plan.methods
         ]
-        self._streams = [Streams(line, headers, streams) for line, headers in self._methods if streams]
+        self._streams = [Streams(line, headers[0], streams) for line, headers in self._methods if streams]
         self.methods = array("B")
         self.codes = array("b")
         self.latencies_us = array("q")
@@ -151,7 +158,7 @@ class _Run:
             self._streams[method].call(message, request)
         else:
             line, headers = self._methods[method]
-            line.call(headers, message, request)
+            line.call(headers[number % len(headers)], message, request)
         return True
 
     def _mark(self) -> _Mark:

@@ -47,8 +47,8 @@ OWNERS = {
     "yaml": {"shared.catalogue"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
-    "cryptography": {"shared.runtime.pem_files", "shared.callers"},
-    "jwt": {"shared.callers"},
+    "cryptography": {"shared.runtime.pem_files", "shared.callers", "bench.certificates"},
+    "jwt": {"shared.callers", "bench.certificates"},
 }
 
 # Modules of the standard library that read a clock, draw random numbers, or touch the world outside.

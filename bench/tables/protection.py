@@ -1,0 +1,87 @@
+"""The cost of TLS, of keys and of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from bench.certificates import write_callers, write_certificate
+from bench.figures import Table, Unit, at_most
+from bench.load import Run, median
+from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
+from bench.tables.calls import Turns, add_medians, add_ratio, cpu_us
+from bench.tables.events import REPORT, report_request
+from bench.tables.lists import LIST, list_request
+from bench.workplace import PLAIN, Ground, Workplace, shuffled
+from load_generator.plan import ClosedLoop, Manner
+from shared.runtime.clock import system_clock
+
+SATURATION = ClosedLoop(in_flight=16)
+STATS = "challenge.v1.StatisticsService/GetPlayerStats"
+KEY = "chk_of-the-bench"
+PLAYERS = 100
+"""Number of players with a token each."""
+
+
+def measure_protection(place: Workplace) -> Table:
+    """Measure CPU with TLS beside plaintext, and what a key and a token add to a call."""
+    table = Table(
+        "protection",
+        "TLS, keys and tokens",
+        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns.",
+    )
+    secured, trusting = write_certificate(place.directory)
+    tls = Manner(trusting=trusting)
+    with place.ground() as ground:
+        for name, module, method, requests in (
+            ("lists", CHALLENGE_SERVICE, LIST, lambda: map(list_request, shuffled(ground.play))),
+            ("events", EVENT_HANDLER, REPORT, lambda: _events(ground)),
+        ):
+            with place.service(module, ground) as plain, place.service(module, ground, **secured) as other:
+                turns = place.in_turns(
+                    f"protection: {name} with TLS",
+                    _playing(place, other, method, requests, tls),
+                    _playing(place, plain, method, requests),
+                )
+            add_medians(table, f"CPU per call, {name}", turns, cpu_us, Unit.MICROSECONDS, "TLS", "plaintext")
+            add_ratio(table, f"CPU of {name} with TLS beside plaintext", turns, cpu_us, at_most(1.3))
+        players = shuffled(ground.play)[:PLAYERS]
+        file, tokens = write_callers(place.directory, [KEY], players)
+        reads = [list_request(player) for player in players]
+        with (
+            place.service(CHALLENGE_SERVICE, ground) as plain,
+            place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as asking,
+        ):
+            for name, authorizations in (
+                ("a key", [f"Bearer {KEY}"]),
+                ("a token that was seen before", [f"Bearer {token}" for token in tokens]),
+            ):
+                manner = Manner(authorizations=authorizations)
+                # Each credential is verified once, which is not measured here.
+                place.play(asking, STATS, reads, SATURATION, manner=manner)
+                turns = place.in_turns(
+                    f"protection: {name}",
+                    _playing(place, asking, STATS, lambda: reads, manner),
+                    _playing(place, plain, STATS, lambda: reads),
+                )
+                _add_difference(table, f"CPU per call that {name} adds", turns, 15.0)
+    return table
+
+
+def _playing(
+    place: Workplace, server: ServerProcess, method: str, requests: Callable[[], object], manner: Manner = PLAIN
+) -> Callable[[], Run]:
+    def play() -> Run:
+        return place.play(server, method, requests(), SATURATION, place.terms.turn, repeat=True, manner=manner)  # type: ignore[arg-type]
+
+    return play
+
+
+def _events(ground: Ground) -> list[bytes]:
+    return [report_request(event) for event in islice(ground.play.events(system_clock()), 20_000)]
+
+
+def _add_difference(table: Table, name: str, turns: Turns, bound: float) -> None:
+    differences = [cpu_us(run) - cpu_us(other) for run, other in turns]
+    note = f"{min(differences):.1f} to {max(differences):.1f} over the rounds"
+    table.add(name, median(differences), Unit.MICROSECONDS, at_most(bound), note)
