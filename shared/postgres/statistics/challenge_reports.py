@@ -32,7 +32,7 @@ class Counted(NamedTuple):
     started: int
     """Players who made progress with one of its goals while it was active, or completed one."""
     completed: int
-    """Pairs of a player and a goal that the player has completed, in however many periods."""
+    """Pairs of a player and a goal that the player has completed, however often."""
     claimed: int
 
 
@@ -78,7 +78,9 @@ def end_of_range(connection: Connection, after: str, tallies: int) -> str:
 def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) -> list[Counted]:
     """Count, in a range of players, the challenges of these goals and all others with completions."""
     _ENLARGE_MEMORY.value(connection)
-    return [Counted(*row) for row in _COUNT.rows(connection, after, last, *goal_columns(list(goals)))]
+    defined = list(goals)
+    repeats = text_array([str(goal.repeat > 1) for goal in defined])
+    return [Counted(*row) for row in _COUNT.rows(connection, after, last, *goal_columns(defined), repeats)]
 
 
 def goal_columns(goals: Sequence[Goal]) -> tuple[str, ...]:

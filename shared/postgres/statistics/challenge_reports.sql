@@ -29,17 +29,17 @@ SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer
 -- was not switched off, or that was switched on; with frozen progress; or with a completion. Goals of one challenge
 -- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them. A
 -- goal with a schedule has begun with progress in any period, also in one whose tallies were deleted. A player who has
--- completed it in several periods counts once: standings have all of them, so challenges with such goals are counted by
+-- completed it several times counts once: standings have all of them, so challenges with such goals are counted by
 -- completions, those carried forward included.
 -- $1 after_user_id, $2 last_user_id, and of all goals: $3 challenge_ids, $4 goal_ids, $5 sources, $6 stat_codes,
--- $7 schedules, $8 measures, $9 default_assigned
+-- $7 schedules, $8 measures, $9 default_assigned, $10 repeats
 WITH goal AS (
-    SELECT challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned
-    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[])
-        AS defined (challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned)
+    SELECT challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned, repeats
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[], $10::boolean[])
+        AS defined (challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned, repeats)
 ),
 repeating AS (
-    SELECT DISTINCT challenge_id FROM goal WHERE schedule <> 'lifetime'
+    SELECT DISTINCT challenge_id FROM goal WHERE schedule <> 'lifetime' OR repeats
 ),
 watched AS (
     SELECT challenge_id, source, stat_code, schedule, measure, count(*) AS goals

@@ -13,6 +13,7 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY, SECOND
 from shared.domain.progress import PlayerView, is_active
 from shared.operations.goals.view_player import view_player
+from shared.operations.rewards.claim_all import claim_all
 from shared.operations.statistics import challenge_reports as operations
 from shared.operations.statistics.challenge_reports import (
     count_challenges,
@@ -136,6 +137,14 @@ def test_a_count_by_ranges_equals_a_single_count(
     assert all(0 < seconds <= operations.REST_MAX_S for seconds in rests)
     assert count_challenges(database, CATALOGUE, NOW)
     assert read_challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 25, 25, 0, NOW)]
+
+
+def test_a_goal_that_is_completed_several_times_in_a_period_counts_once(database: Database) -> None:
+    catalogue = catalogue_of(replace(goal("ten", target=10), repeat=3))
+    flushed(database, catalogue, [Event("kill", player, NOW, KILLS, delta=25) for player in PLAYERS])
+    claim_all(database, catalogue, PLAYERS[0], catalogue.goals.values(), NOW, soon())
+    assert count_challenges(database, catalogue, NOW)
+    assert read_challenge_reports(database, [CHALLENGE_ID], soon()) == [ChallengeReport(CHALLENGE_ID, 2, 2, 1, NOW)]
 
 
 def test_a_removed_challenge_keeps_its_counts_and_a_new_one_has_none_yet(database: Database) -> None:
