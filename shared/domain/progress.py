@@ -133,23 +133,34 @@ def _is_reached(goal: Goal, tally: TallyView | None, view: PlayerView) -> bool:
 def completed_occurrences(goal: Goal, view: PlayerView) -> dict[int, Completion]:
     """Return the completions that the view shows of the goal, stored or not, by occurrence in ascending order."""
     stored = view.occurrences_of(goal)
-    reached = 0
-    if is_active(goal, view.assignments.get(goal.id), None, view.selected):
-        tally = view.tally_of(goal)
-        if tally is not None and _is_reached(goal, tally, view):
-            reached = min(tally.measures.judged_by(goal.counting) // goal.target, goal.repeat)
+    reached = _reached_occurrences(goal, view)
     return {each: stored.get(each, _NOT_STORED) for each in sorted(stored.keys() | range(1, reached + 1))}
+
+
+def _reached_occurrences(goal: Goal, view: PlayerView) -> int:
+    """Return the number of occurrences whose target the tally reaches, and which that completes."""
+    tally = view.tally_of(goal)
+    if tally is None or not is_active(goal, view.assignments.get(goal.id), None, view.selected):
+        return 0
+    reached = tally.measures.judged_by(goal.counting) // goal.target
+    if reached <= 0 or goal.suspended or goal.schedule.text in view.ended:
+        return 0
+    return min(reached, goal.repeat)
 
 
 def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
     """Return the status of a goal that repeats."""
     assignment = view.assignments.get(goal.id)
     active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
-    completed = completed_occurrences(goal, view)
-    last = max(completed, default=0)
+    stored, reached = view.occurrences_of(goal), _reached_occurrences(goal, view)
+    last = max(reached, max(stored, default=0))
+    claimable = 0
+    for each in range(1, last + 1):
+        completion = stored.get(each)
+        if each <= reached if completion is None else completion.claim_time is None:
+            claimable = each
+            break
     continues = last < goal.repeat
-    occurrence = last + 1 if continues else goal.repeat
-    claimable = next((each for each in completed if completed[each].claim_time is None), 0)
     progress = goal.target
     if continues:
         shown = _frozen_progress(assignment, view.period_of(goal))
@@ -158,24 +169,16 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
         progress = max(0, min(shown, goal.target))
     complete_time = claim_time = None
     if claimable:
-        state, (complete_time, claim_time) = _COMPLETED, completed[claimable]
+        state, (complete_time, claim_time) = _COMPLETED, stored.get(claimable, _NOT_STORED)
     elif not continues:
-        state, (complete_time, claim_time) = _CLAIMED, completed[last]
+        state, (complete_time, claim_time) = _CLAIMED, stored[last]
     else:
         state = _IN_PROGRESS if progress or last else _NOT_STARTED
+    locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
-    return GoalStatus(
-        active,
-        bool(goal.requires) and is_locked(goal, view, catalogue),
-        state,
-        progress,
-        assign_time,
-        complete_time,
-        claim_time,
-        occurrence,
-        claimable,
-        continues,
-    )
+    times = (assign_time, complete_time, claim_time)
+    occurrence = last + 1 if continues else goal.repeat
+    return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues))
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:

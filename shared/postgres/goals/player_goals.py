@@ -11,8 +11,9 @@ from shared.domain.instant import LIFETIME_START
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.postgres.connection import Connection
+from shared.postgres.goals.player_completions import by_occurrence
 from shared.postgres.goals.player_zones import zones_of
-from shared.postgres.goals.players import assignments_of, by_occurrence, period_tallies_of, tallies_of
+from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
 from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player_goals")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.player_zones import Zones
-from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.progress import Assignment, PlayerView, TallyView
 from shared.domain.tally import Measures
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
+from shared.postgres.goals.player_completions import completions_of, completions_of_periods
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import Statement, filled, int_array, statement, text_array
 
@@ -205,54 +206,10 @@ def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str
     return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
 
 
-Completions: TypeAlias = tuple[dict[str, Completion], dict[str, dict[int, Completion]]]
-"""The `completions` and `occurrences` of a `PlayerView`."""
-
-
-def completions_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
-    """Return a player's completions.
-
-    `columns` are those of the fields of `Completion` in their order, and the occurrences; none if all are 1.
-    """
-    *times, occurrences = columns
-    completions = map(_completion, zip(*times, strict=True))
-    if occurrences:
-        return by_occurrence(zip(goal_ids, occurrences, completions, strict=True))
-    return dict(zip(goal_ids, completions, strict=True)), {}
-
-
-def completions_of_periods(current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
-    """Return the completions of goals' current periods.
-
-    `columns` are those of `completions_of`, with the starts of the periods before the occurrences.
-    Periods of different schedules may start at one instant. Only the start of the goal's own period counts.
-    """
-    *times, starts, occurrences = columns
-    of_goals = map(current.starts.get, goal_ids)
-    in_order = zip(goal_ids, starts, of_goals, map(_completion, zip(*times, strict=True)), strict=True)
-    if occurrences:
-        return by_occurrence(
-            (goal_id, occurrence, completion)
-            for occurrence, (goal_id, start, expected, completion) in zip(occurrences, in_order, strict=True)
-            if start == expected
-        )
-    return {goal_id: completion for goal_id, start, expected, completion in in_order if start == expected}, {}
-
-
-def by_occurrence(rows: Iterable[tuple[str, int, Completion]]) -> Completions:
-    """Return the completions of these goals and occurrences."""
-    found: dict[str, dict[int, Completion]] = defaultdict(dict)
-    for goal_id, occurrence, completion in rows:
-        found[goal_id][occurrence] = completion
-    first = {goal_id: completions[min(completions)] for goal_id, completions in found.items()}
-    return first, {goal_id: completions for goal_id, completions in found.items() if max(completions) > 1}
-
-
 # Constructors of named tuples without a Python call each: a player may have hundreds of goals.
 _measures = partial(tuple.__new__, Measures)
 _tally_view = partial(tuple.__new__, TallyView)
 _assignment = partial(tuple.__new__, Assignment)
-_completion = partial(tuple.__new__, Completion)
 
 
 def insert(connection: Connection, user_id: str, zones: Zones, now: Instant, schedules: Collection[str] = ()) -> bool:
