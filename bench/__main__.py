@@ -39,6 +39,7 @@ from bench.tables.players import measure_players
 from bench.tables.pools import measure_pools
 from bench.tables.protection import measure_protection
 from bench.tables.pruning import measure_pruning
+from bench.tables.repeats import measure_repeats
 from bench.tables.schedules import measure_schedules
 from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
@@ -50,6 +51,7 @@ from bench.workplace import Workplace
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
+    "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
     "pruning": measure_pruning,
@@ -72,6 +74,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
 ONLY_FULL = frozenset(
     {
         "list_sizes",
+        "repeats",
         "claimable",
         "schedules",
         "boundary",

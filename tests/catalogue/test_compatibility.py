@@ -28,6 +28,8 @@ def compared(old: Mapping, new: Mapping) -> tuple[list[Problem], list[str]]:
     [
         ({}, {"stat": "losses"}, "stat changes from 'wins' to 'losses'"),
         ({}, {"count": "highest"}, "count changes from sum to highest"),
+        ({"repeat": 2}, {"repeat": 2, "target": 5}, "count changes from sum, repeats at 3 to sum, repeats at 5"),
+        ({}, {"repeat": 2}, "count changes from sum to sum, repeats at 3"),
         ({"count": "days"}, {"source": "login", "stat": None, "count": "days"}, "source changes from stat to login"),
     ],
 )
@@ -51,6 +53,8 @@ def test_every_change_of_identity_is_reported() -> None:
     ("differing", "change"),
     [
         ({"target": 5_000}, "target changes from 3 to 5,000"),
+        ({"hidden": True}, "hidden changes from false to true"),
+        ({"meta": {"icon": "a.png"}}, "meta changes from none to 'icon': 'a.png'"),
         ({"name": "Gewinne"}, "name changes from 'Win' to 'Gewinne'"),
         ({"description": "Win!"}, "description changes"),
         (

@@ -20,8 +20,8 @@ from tests.support.refusals import refusal
 from tests.support.sample_catalogue import DOCUMENT, sample_catalogue
 from tests.support.services import NOW, Game, ManualClock, challenge_service, game
 
-DEFINITION_LAST = 15
-"""The contract's last number of fields of a goal that are the same for all players."""
+PLAYERS_FIELDS = range(16, 40)
+"""The contract's numbers of fields of a goal that differ from player to player."""
 LOAD = Path(__file__).parents[2] / "catalogues" / "load.yaml"
 
 
@@ -49,7 +49,7 @@ def definition(goal: challenge_pb2.Goal) -> challenge_pb2.Goal:
     shared.CopyFrom(goal)
     clear: Callable[[str], None] = cast("Message", shared).ClearField
     for field in goal.DESCRIPTOR.fields:
-        if field.number > DEFINITION_LAST:
+        if field.number in PLAYERS_FIELDS:
             clear(field.name)
     return shared
 

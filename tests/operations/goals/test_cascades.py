@@ -214,3 +214,17 @@ def test_cascades_of_two_handlers_and_all_calls_lose_nothing_and_never_deadlock(
     assert all(times == 1 for times in named.values())
     with connected(database_url) as connection:
         assert deadlocks(connection) == 0
+
+
+def test_every_occurrence_of_a_goal_counts_for_goals_over_it(database: Database) -> None:
+    repeating = replace(goal("win", target=2), repeat=5, points=5)
+    over = replace(goal_over("wins", CountedGoals(goal_ids=("win",)), 2, challenge_id=CHALLENGE_ID), repeat=2)
+    points = goal_over("points", CountedGoals(), 20, source=Source.POINTS, challenge_id=CHALLENGE_ID)
+    catalogue = catalogue_of(repeating, over, points)
+    (outcome,) = flushed(database, catalogue, [Event("jump", "ann", NOW, KILLS, delta=9)])
+    assert [(each.goal_id, each.occurrence) for each in outcome.completions] == [
+        *(("win", occurrence) for occurrence in (1, 2, 3, 4)),
+        ("wins", 1),
+        ("wins", 2),
+        ("points", 1),
+    ]
