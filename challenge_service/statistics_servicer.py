@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import grpc
 from challenge.v1 import statistics_service_pb2 as rpc
 
 from shared.domain.errors import ChallengeNotFound
-from shared.domain.goal import Stat, is_aspect, written_code
+from shared.domain.goal import Source, Stat, is_aspect, written_code
 from shared.domain.instant import DAY, Day, Instant, day_of
 from shared.domain.progress import TallyView
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing
@@ -23,6 +25,9 @@ from shared.rpc.instants import duration_message, is_representable, timestamp_me
 from shared.rpc.response_sizes import RESPONSE_BYTES_MAX
 from shared.rpc.validation import Violations
 from shared.runtime.clock import Clock
+
+SOURCES_OF_EVENTS = frozenset({Source.LOGIN, Source.STAT, Source.DERIVED})
+"""Sources whose tallies are statistics of a player. Completions and points have standings."""
 
 
 class StatisticsServicer:
@@ -104,7 +109,7 @@ def stats_message(statistics: PlayerStatistics) -> rpc.PlayerStats:
             rpc.TagStats(tag=scope.id, achievement=_achievement(standing))
             for scope, standing in _of_kind(statistics, ScopeKind.TAG)
         ],
-        tallies=[_tally(stat, tally) for stat, tally in sorted(statistics.tallies.items()) if not is_aspect(stat)],
+        tallies=[_tally(stat, statistics.tallies[stat]) for stat in _of_events(statistics.tallies)],
         current_login_streak=logins.current_streak,
         longest_login_streak=logins.longest_streak,
         weekly_active_days=logins.weekly_active_days,
@@ -152,6 +157,12 @@ def _of_kind(statistics: PlayerStatistics, kind: ScopeKind) -> list[tuple[Scope,
         ((scope, standing) for scope, standing in statistics.standings.items() if scope.kind is kind),
         key=lambda item: item[0],
     )
+
+
+def _of_events(stats: Iterable[Stat]) -> list[Stat]:
+    """Return the stats that events and catalogues name: logins first, then the others by code."""
+    named = [stat for stat in stats if stat.source in SOURCES_OF_EVENTS and not is_aspect(stat)]
+    return sorted(named, key=lambda stat: (stat.source is not Source.LOGIN, stat.code))
 
 
 def _achievement(standing: Standing) -> rpc.Achievement:

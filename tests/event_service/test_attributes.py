@@ -13,7 +13,7 @@ from challenge.v1.statistics_service_pb2 import GetPlayerStatsRequest
 from shared.domain.goal import DerivedStat, Source, Stat
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.schedules import LIFETIME
-from tests.support.event_messages import stat
+from tests.support.event_messages import login, stat
 from tests.support.goals import catalogue_of, goal
 from tests.support.services import Game, game
 
@@ -75,11 +75,13 @@ def test_no_event_names_a_derived_stat(archery: Game) -> None:
 
 
 def test_leaderboards_and_statistics_have_derived_stats(archery: Game) -> None:
-    archery.report(stat("kills", delta=2, attributes={"weapon": "bow", "mode": "ranked"}), stat("kills", delta=5))
+    bow = stat("kills", delta=2, attributes={"weapon": "bow", "mode": "ranked"})
+    archery.report(bow, stat("kills", delta=5), login())
     boards = archery.leaderboards.ListLeaderboards(leaderboard_service_pb2.ListLeaderboardsRequest()).leaderboards
     assert [board.stat_code for board in boards] == ["bow kills"]
     tallies = archery.statistics.GetPlayerStats(GetPlayerStatsRequest(user_id="player")).stats.tallies
-    assert {(each.source, each.stat_code): each.sum for each in tallies} == {
-        (challenge_pb2.SOURCE_STAT, "kills"): 7,
-        (challenge_pb2.SOURCE_DERIVED, "bow kills"): 2,
-    }
+    assert [(each.source, each.stat_code, each.sum) for each in tallies] == [
+        (challenge_pb2.SOURCE_LOGIN, "", 0),
+        (challenge_pb2.SOURCE_DERIVED, "bow kills", 2),
+        (challenge_pb2.SOURCE_STAT, "kills", 7),
+    ]
