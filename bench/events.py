@@ -81,4 +81,10 @@ def message(event: Event) -> rpc.Event:
     if event.stat == LOGIN:
         return rpc.Event(event_id=event.event_id, user_id=event.user_id, event_time=time, logged_in=rpc.LoggedIn())
     update = rpc.StatUpdated(stat_code=event.stat.code, delta=event.delta, value=event.value)
-    return rpc.Event(event_id=event.event_id, user_id=event.user_id, event_time=time, stat_updated=update)
+    return rpc.Event(
+        event_id=event.event_id,
+        user_id=event.user_id,
+        event_time=time,
+        stat_updated=update,
+        attributes=dict(event.attributes),
+    )
