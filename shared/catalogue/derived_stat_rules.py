@@ -79,8 +79,8 @@ def events_move_few_derived_stats(draft: CatalogueDraft) -> Iterator[Problem]:
             found[each.base.text][each.place.location] = each.place, _conditions(each)
     by_id = {each.id.text: each for each in derived if each.id is not None}
     for goal in draft.goals:
-        # Distinct and lowest values have tallies of their own, which goals of the same kind share.
-        if goal.count in (Counting.DISTINCT, Counting.LOWEST) and goal.stat is not None:
+        # Distinct values, lowest values and growth have tallies of their own, which goals of the same kind share.
+        if goal.count in (Counting.DISTINCT, Counting.LOWEST, Counting.GROWTH) and goal.stat is not None:
             of = by_id.get(goal.stat)
             base = goal.stat if of is None or of.base is None else of.base.text
             key = goal.stat, goal.count, f"{goal.content.get('attribute')}"

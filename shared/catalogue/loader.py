@@ -164,7 +164,11 @@ def _goal(
     )
 
 
-ASPECTS = {Counting.DISTINCT: Aspect.DISTINCT, Counting.LOWEST: Aspect.LOWEST}
+ASPECTS = {
+    Counting.DISTINCT: Aspect.DISTINCT,
+    Counting.LOWEST: Aspect.LOWEST,
+    Counting.GROWTH: Aspect.GROWTH,
+}
 """The countings that look at an aspect of events, which has a tally of its own."""
 
 

@@ -36,7 +36,7 @@ LEADERBOARDS_MAX = 100
 Rule: TypeAlias = Callable[[CatalogueDraft], Iterator[Problem]]
 
 _WITHOUT_STAT = frozenset(GoalSource) - {GoalSource.STAT}
-_COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM, Counting.LOWEST})
+_COUNTS_NUMBERS = frozenset({Counting.LATEST, Counting.HIGHEST, Counting.SUM, Counting.LOWEST, Counting.GROWTH})
 """The countings that need a value or a delta."""
 
 

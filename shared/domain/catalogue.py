@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from shared.domain.cascades import Cascades
 from shared.domain.derived_stats import DerivedStats
-from shared.domain.goal import LOGIN, ClaimMode, Counting, DerivedStat, Goal, Meta, Rung, Source, Stat, rungs_of
+from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, DerivedStat, Goal, Meta, Rung, Source, Stat, rungs_of
 from shared.domain.instant import Microseconds
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
@@ -134,6 +134,11 @@ class Catalogue:
     def derived(self) -> DerivedStats:
         """The derived stats, found by the attributes of events."""
         return DerivedStats(self.derived_stats)
+
+    @cached_property
+    def growing(self) -> frozenset[Stat]:
+        """The derived stats whose tallies count growth."""
+        return frozenset(each.stat for each in self.derived_stats if each.aspect is Aspect.GROWTH)
 
     @cached_property
     def day_counted(self) -> frozenset[Stat]:

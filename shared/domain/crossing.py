@@ -13,7 +13,7 @@ from shared.domain.catalogue import Ladder
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Rung
 from shared.domain.instant import Day
-from shared.domain.tally import SUM_MAX, Measures
+from shared.domain.tally import SUM_MAX, Measures, Tally
 
 
 def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Sequence[Rung]:
@@ -36,9 +36,13 @@ def crossing_position(rung: Rung, before: Measures, days_before: Collection[Day]
     goal, target = rung.goal, rung.target
     total, count, highest = before.sum, before.events, before.highest
     days, day_count = set(days_before), before.day_count
+    growth = Tally(before.sum, highest=highest, lowest_opening=None if highest is None else highest - total)
     for position, event in enumerate(events):
         count += 1
-        if event.delta:
+        if goal.counting is Counting.GROWTH:
+            growth.add_growth(event)
+            total = growth.sum
+        elif event.delta:
             total = min(total + event.delta, SUM_MAX)
         if event.value is not None and (highest is None or event.value > highest):
             highest = event.value

@@ -118,7 +118,7 @@ class _Candidate:
         aspect = self.definition.aspect
         if aspect is Aspect.DISTINCT and self.definition.attribute not in attributes:
             return False
-        if aspect is Aspect.LOWEST and event.value is None:
+        if aspect in (Aspect.LOWEST, Aspect.GROWTH) and event.value is None:
             return False
         return all(attributes.get(key) in values for key, values in self._conditions.items())
 

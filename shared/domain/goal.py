@@ -49,6 +49,7 @@ class Counting(StrEnum):
     DAYS = "days"
     DISTINCT = "distinct"
     LOWEST = "lowest"
+    GROWTH = "growth"
 
     __hash__ = str.__hash__
 
@@ -96,6 +97,8 @@ class Aspect(StrEnum):
     """The value of one attribute: each different one adds 1 to the sum."""
     LOWEST = "lowest"
     """The value, turned over: the greatest is that of the lowest value."""
+    GROWTH = "growth"
+    """The value and the value before it: the sum is how far the highest is above the lowest before an event."""
 
 
 @dataclass(frozen=True, slots=True)

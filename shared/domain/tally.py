@@ -57,6 +57,7 @@ JUDGED_BY = {
         Counting.DAYS: "day_count",
         Counting.DISTINCT: "sum",
         Counting.LOWEST: "highest",
+        Counting.GROWTH: "sum",
     }.items()
 }
 """Position in `Measures` of the number that decides, by counting. `LATEST` is judged by the highest value, too."""
@@ -81,6 +82,8 @@ class Tally:
     """Time of the newest event."""
     highest_time: Instant | None = None
     """Time of the oldest event with the highest value; None if it was counted before times were stored."""
+    lowest_opening: int | None = None
+    """The lowest value before an event, if growth is counted: then `sum` is the highest value minus this one."""
 
     def add(self, event: Event, by_day: bool, schedule: Schedule = LIFETIME) -> None:
         """Count one event; `by_day` is True if the stat is counted by day, which are days of the schedule."""
@@ -98,6 +101,13 @@ class Tally:
         if by_day:
             self.days.add(schedule.day_at(time))
 
+    def add_growth(self, event: Event) -> None:
+        """Count the growth up to the value of an event, which must have one. A missing delta is 0."""
+        if event.value is None:
+            raise ValueError("growth needs a value")
+        self.add(event._replace(delta=None), by_day=False)
+        self._see_opening(event.value - (event.delta or 0))
+
     def merge(self, other: Tally) -> None:
         """Add another tally to this one."""
         self.sum = min(self.sum + other.sum, SUM_MAX)
@@ -109,6 +119,13 @@ class Tally:
         self.days |= other.days
         self.sum_time = _newer(self.sum_time, other.sum_time)
         self.events_time = _newer(self.events_time, other.events_time)
+        self._see_opening(other.lowest_opening)
+
+    def _see_opening(self, opening: int | None) -> None:
+        openings = [each for each in (self.lowest_opening, opening) if each is not None]
+        if openings and self.highest is not None:
+            self.lowest_opening = min(openings)
+            self.sum = self.highest - self.lowest_opening
 
     def _see_newest(self, value: int, time: Instant) -> None:
         if self.latest is None or self.latest_time is None or (time, value) > (self.latest_time, self.latest):
@@ -131,11 +148,13 @@ def fold(
     day_counted: Collection[Stat],
     schedules: Mapping[Stat, Sequence[Schedule]] = MappingProxyType({}),
     zones: Mapping[str, Zones] = MappingProxyType({}),
+    growing: Collection[Stat] = (),
 ) -> dict[TallyKey, Tally]:
     """Return what these events add to each tally of the lifetime and of the periods in `schedules`, in key order.
 
     `day_counted` are the stats whose tallies keep days; `schedules` are the further schedules of each stat;
-    `zones` are those that players have named, by user id. Tallies to which the same events add are the same object.
+    `zones` are those that players have named, by user id; `growing` are the stats whose tallies count growth. Tallies
+    to which the same events add are the same object.
     """
     # Nearly always a player's events of a stat are in the same periods, so each is added once for all of them.
     cells: dict[tuple[str, Stat], dict[Place, Tally]] = {}
@@ -151,7 +170,10 @@ def fold(
         tally = of_key.get(place)
         if tally is None:
             tally = of_key[place] = Tally()
-        tally.add(event, stat in day_counted)
+        if stat in growing:
+            tally.add_growth(event)
+        else:
+            tally.add(event, stat in day_counted)
     tallies: dict[TallyKey, Tally] = {}
     for key in sorted(cells):
         user_id, stat = key

@@ -107,7 +107,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, over_goals, secrets, repeating = documented_goals()
+    archery, travels, races, levels, over_goals, secrets, repeating = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -119,6 +119,9 @@ def test_the_documented_goals_load() -> None:
         "matches_won", Stat(Source.STAT, "matches_won"), (), Aspect.DISTINCT, "map"
     )
     assert [goal.at_most for goal in races.goals.values()] == [60]
+    assert [goal.derived for goal in levels.goals.values()] == [
+        DerivedStat("level", Stat(Source.STAT, "level"), (), Aspect.GROWTH)
+    ]
     assert {goal.id: goal.counts for goal in over_goals.goals.values() if goal.counts is not None} == {
         "winter-12-dailies": CountedGoals(challenge_id="dailies"),
         "winter-100-points": CountedGoals(tag="easy"),

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
-from shared.domain.goal import AMOUNT_MAX, Rung, Stat
+from shared.domain.events import Event
+from shared.domain.goal import AMOUNT_MAX, Counting, Rung, Stat
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
-from tests.support.strategies import REPEATS, SCHEDULES, STATS, catalogues, events, goal_of
+from tests.support.goals import goal
+from tests.support.strategies import KILLS, REPEATS, SCHEDULES, STATS, catalogues, events, goal_of
 
 measures = st.builds(
     Measures,
@@ -69,6 +71,35 @@ def test_the_crossing_event_is_the_first_that_reaches_the_target(data: st.DataOb
             crossing_position(Rung(goal), before, days_before, fresh)
     else:
         assert crossing_position(Rung(goal), before, days_before, fresh) == expected
+
+
+_changes = st.lists(st.tuples(st.none() | st.integers(0, 4), st.integers(-3, 9)), max_size=8)
+
+
+@given(_changes, _changes, st.integers(1, 12))
+def test_the_event_that_reaches_a_growth_is_found(
+    earlier: list[tuple[int | None, int]], changes: list[tuple[int | None, int]], target: int
+) -> None:
+    tally = Tally()
+    for delta, value in earlier:
+        tally.add_growth(Event("", "", 0, KILLS, delta, value))
+    before = tally.measures
+    events = [Event("", "", 0, KILLS, delta, value) for delta, value in changes]
+    all_changes = [*earlier, *changes]
+    reached = [
+        position for position in range(len(changes)) if growth(all_changes[: len(earlier) + position + 1]) >= target
+    ]
+    rung = Rung(goal(counting=Counting.GROWTH, target=target))
+    if reached:
+        assert crossing_position(rung, before, (), events) == reached[0]
+    else:
+        with pytest.raises(ValueError, match="no event reaches"):
+            crossing_position(rung, before, (), events)
+
+
+def growth(changes: list[tuple[int | None, int]]) -> int:
+    """Return the highest value minus the lowest value before an event."""
+    return max(value for _, value in changes) - min(value - (delta or 0) for delta, value in changes)
 
 
 @given(catalogues(), measures)

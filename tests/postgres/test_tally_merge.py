@@ -28,7 +28,8 @@ batches = st.lists(
 def stored(connection: Connection, key: TallyKey) -> Tally:
     """Return a stored tally with everything that it counts."""
     row = connection.execute(
-        "SELECT sum, events, latest, latest_time, highest, days::text, day_count, sum_time, events_time, highest_time"
+        "SELECT sum, events, latest, latest_time, highest, days::text, day_count, sum_time, events_time, highest_time,"
+        " lowest_opening"
         " FROM tally WHERE user_id = $1 AND source = $2 AND stat_code = $3",
         (key.user_id, key.stat.source, key.stat.code),
         binary=True,

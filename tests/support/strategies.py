@@ -88,14 +88,23 @@ def _tally(
     days: set[Day],
     sum_time: Instant | None,
     events_time: Instant | None,
+    growth: int | None,
 ) -> Tally:
     if extremes is None:
         return Tally(total, count, days=days, sum_time=sum_time, events_time=events_time)
     latest, other, latest_time, highest_time = extremes
-    return Tally(total, count, latest, latest_time, max(latest, other), days, sum_time, events_time, highest_time)
+    highest = max(latest, other)
+    if growth is not None:
+        return Tally(
+            growth, count, latest, latest_time, highest, days, None, events_time, highest_time, highest - growth
+        )
+    return Tally(total, count, latest, latest_time, highest, days, sum_time, events_time, highest_time)
 
 
-tallies = st.builds(_tally, _sums, st.integers(0, 2**40), _extremes, _day_sets, st.none() | _times, st.none() | _times)
+_growths = st.none() | st.integers(0, 3) | st.just(3 * AMOUNT_MAX)
+tallies = st.builds(
+    _tally, _sums, st.integers(0, 2**40), _extremes, _day_sets, st.none() | _times, st.none() | _times, _growths
+)
 """Any valid tally, including ones that only very many events could add up to."""
 
 

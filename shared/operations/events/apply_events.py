@@ -86,7 +86,7 @@ def apply_events(
     fresh_events = [events[index] for index in fresh]
     zones = _zones(connection, catalogue, fresh_events)
     counted_events = catalogue.derived.expanded(fresh_events) if catalogue.derived_stats else fresh_events
-    folded = fold(counted_events, catalogue.day_counted, catalogue.tally_schedules, zones)
+    folded = fold(counted_events, catalogue.day_counted, catalogue.tally_schedules, zones, catalogue.growing)
     new_values = _new_values(connection, catalogue, events, fresh, zones)
     folded |= new_values.tallies(events)
     if catalogue.tally_schedules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -111,6 +111,7 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_tim
         nullable_int_array([tally.sum_time for tally in values]),
         nullable_int_array([tally.events_time for tally in values]),
         nullable_int_array([tally.highest_time for tally in values]),
+        nullable_int_array(_openings(values)),
         with_times,
     )
     # Rows are not converted further: of a thousand, hardly any completes a goal.
@@ -135,6 +136,12 @@ def stretches_of(literal: str) -> list[Stretch]:
 
 def _parse_days(literal: str) -> frozenset[Day]:
     return frozenset(day for start, end in stretches_of(literal) for day in range(start, end))
+
+
+def _openings(tallies: Sequence[Tally]) -> list[int | None]:
+    """Return the lowest openings; empty if no tally has one, which costs the database less than an array of nulls."""
+    openings = [tally.lowest_opening for tally in tallies]
+    return openings if any(opening is not None for opening in openings) else []
 
 
 def _day_set(days: Iterable[Day]) -> str:

@@ -1,14 +1,14 @@
 -- name: merge_tallies
 -- Add tallies to the stored ones, which locks them. Return the measures before and after; on request when they were
 -- reached; and the previous days where days were added. The same merge as Tally.merge in shared/domain/tally.py. Day
--- sets are multirange literals, '{}' where days are not counted. Keys must be distinct and sorted: their order is the
--- lock order.
+-- sets are multirange literals, '{}' where days are not counted. Where no tally counts growth, $16 is empty: unnest pads
+-- it with nulls. Keys must be distinct and sorted: their order is the lock order.
 -- $1 user_ids, $2 sources, $3 stat_codes, $4 schedules, $5 period_starts, $6 sums, $7 events, $8 latests,
 -- $9 latest_times, $10 highests, $11 days, $12 day_counts, $13 sum_times, $14 events_times, $15 highest_times,
--- $16 with_times
+-- $16 lowest_openings, $17 with_times
 INSERT INTO tally AS stored (
     user_id, source, stat_code, schedule, period_start,
-    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time
+    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time, lowest_opening
 )
 SELECT
     user_id, source, stat_code, schedule,
@@ -18,14 +18,15 @@ SELECT
     highest, days::int4multirange, day_count,
     instant(sum_time),
     instant(events_time),
-    instant(highest_time)
+    instant(highest_time),
+    lowest_opening
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[],
-    $13::bigint[], $14::bigint[], $15::bigint[]
+    $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[]
 ) AS fresh (
     user_id, source, stat_code, schedule, period_start,
-    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time
+    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time, lowest_opening
 )
 ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     prev_sum = stored.sum,
@@ -33,8 +34,12 @@ ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     prev_highest = stored.highest,
     prev_day_count = stored.day_count,
     prev_days = stored.days,
-    -- Saturates at 2^62 without an intermediate result beyond a bigint.
-    sum = least(stored.sum, 4611686018427387904 - excluded.sum) + excluded.sum,
+    sum = CASE
+        -- Saturates at 2^62 without an intermediate result beyond a bigint.
+        WHEN stored.lowest_opening IS NULL AND excluded.lowest_opening IS NULL
+            THEN least(stored.sum, 4611686018427387904 - excluded.sum) + excluded.sum
+        ELSE greatest(stored.highest, excluded.highest) - least(stored.lowest_opening, excluded.lowest_opening)
+    END,
     events = stored.events + excluded.events,
     latest = CASE
         WHEN excluded.latest IS NULL THEN stored.latest
@@ -58,17 +63,18 @@ ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
         WHEN stored.highest IS NULL OR excluded.highest > stored.highest THEN excluded.highest_time
         WHEN excluded.highest = stored.highest THEN least(stored.highest_time, excluded.highest_time)
         ELSE stored.highest_time
-    END
+    END,
+    lowest_opening = least(stored.lowest_opening, excluded.lowest_opening)
 RETURNING
     user_id, source, stat_code, schedule,
     -- Instants as integers: loading a timestamp takes three times as long.
     microseconds(period_start),
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,
-    CASE WHEN $16::boolean THEN microseconds(sum_time) END,
-    CASE WHEN $16 THEN microseconds(events_time) END,
-    CASE WHEN $16 THEN microseconds(highest_time) END,
-    CASE WHEN $16 THEN upper(days) - 1 END,
+    CASE WHEN $17::boolean THEN microseconds(sum_time) END,
+    CASE WHEN $17 THEN microseconds(events_time) END,
+    CASE WHEN $17 THEN microseconds(highest_time) END,
+    CASE WHEN $17 THEN upper(days) - 1 END,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
 
 -- name: lock_tally

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from shared.domain.goal import Counting, Goal
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant, Microseconds
+from shared.domain.tally import JUDGED_BY
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, statement, text_array
 
@@ -20,6 +21,8 @@ _STORE = statement("store_challenge_reports")
 _NOTE = statement("note_challenge_count")
 _READ = statement("read_challenge_reports")
 
+_MEASURES = ("sum", "events", "highest", "days")
+"""The measures as the statements name them, in the order of `Measures`."""
 
 LAST_USER_ID = "\U0010ffff" * 129
 """Text that sorts after every valid player id."""
@@ -95,7 +98,7 @@ def goal_columns(goals: Sequence[Goal]) -> tuple[str, ...]:
         text_array([goal.stat.code for goal in goals]),
         text_array([goal.schedule.text for goal in goals]),
         # The judged measure never falls: a started challenge stays started.
-        text_array([Counting.HIGHEST if goal.counting is Counting.LATEST else goal.counting for goal in goals]),
+        text_array([_MEASURES[JUDGED_BY[goal.counting]] for goal in goals]),
         text_array([str(goal.default_assigned) for goal in goals]),
     )
 

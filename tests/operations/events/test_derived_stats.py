@@ -27,6 +27,8 @@ DERIVED = (BOW, RANKED_BOW)
 MAPS = DerivedStat("kills", KILLS, (), Aspect.DISTINCT, "map")
 MAPS_WITH_BOW = DerivedStat("bow", KILLS, BOW.where, Aspect.DISTINCT, "map")
 LEAST = DerivedStat("kills", KILLS, (), Aspect.LOWEST)
+GROWTH = DerivedStat("kills", KILLS, (), Aspect.GROWTH)
+GROWTH_WITH_BOW = DerivedStat("bow", KILLS, BOW.where, Aspect.GROWTH)
 GOALS = tuple(
     replace(
         goal(
@@ -60,14 +62,29 @@ GOALS += tuple(
     for at_most in (0, 2)
     for schedule in (LIFETIME, DAILY)
 )
-CATALOGUE = replace(catalogue_of(*GOALS), derived_stats=(*DERIVED, MAPS, MAPS_WITH_BOW, LEAST))
+GOALS += tuple(
+    replace(
+        goal(
+            f"{each.id} growth {target} {schedule.text}",
+            stat=each.stat,
+            counting=Counting.GROWTH,
+            target=target,
+            schedule=schedule,
+        ),
+        derived=each,
+    )
+    for each in (GROWTH, GROWTH_WITH_BOW)
+    for target in (1, 5)
+    for schedule in (LIFETIME, DAILY)
+)
+CATALOGUE = replace(catalogue_of(*GOALS), derived_stats=(*DERIVED, MAPS, MAPS_WITH_BOW, LEAST, GROWTH, GROWTH_WITH_BOW))
 
 _weapons = st.sampled_from(((), (("weapon", "bow"),), (("weapon", "crossbow"),)))
 _modes = st.sampled_from(((), (("mode", "ranked"),)))
 _maps = st.sampled_from(((), (("map", "dust"),), (("map", "ice"),), (("map", "moon"),)))
 _times = st.integers(0, 3).map(lambda day: (FIRST_DAY + day) * DAY + 7 * HOUR)
 _events = st.lists(
-    st.tuples(_times, st.integers(0, 3), st.none() | st.integers(-1, 5), _maps, _modes, _weapons),
+    st.tuples(_times, st.none() | st.integers(0, 3), st.none() | st.integers(-1, 5), _maps, _modes, _weapons),
     min_size=1,
     max_size=12,
 ).map(
@@ -90,11 +107,16 @@ def reached(events: list[Event], each: Goal) -> bool:
     return judged(events, each.counting) >= each.target
 
 
+def grown(changes: list[tuple[int, int]]) -> int:
+    return max(value for value, _ in changes) - min(value - delta for value, delta in changes) if changes else 0
+
+
 def judged(events: list[Event], counting: Counting) -> int:
     return {
         Counting.SUM: sum(event.delta or 0 for event in events),
         Counting.EVENTS: len(events),
         Counting.HIGHEST: max((event.value or 0 for event in events), default=0),
+        Counting.GROWTH: grown([(event.value, event.delta or 0) for event in events if event.value is not None]),
         Counting.DISTINCT: len({dict(event.attributes).get("map") for event in events} - {None}),
         Counting.DAYS: len({event.time // DAY for event in events}),
     }[counting]

@@ -1,0 +1,1 @@
+ALTER TABLE tally DROP COLUMN lowest_opening;
