@@ -1,4 +1,4 @@
--- depends: 0027-goals-over-goals
+-- depends: 0021-unnamed-calls
 --
 -- The different values that a tally has counted, so that each counts once: maps that a player visited, for example. Rows are
 -- inserted before their tallies are merged, and deleted with them.
