@@ -100,11 +100,6 @@ class LiveCallers:
         """The number of credentials that are remembered as valid."""
         return len(self._state.verified)
 
-    @property
-    def knows_certificates(self) -> bool:
-        """True if some caller is known by its certificate."""
-        return bool(self._state.certificates)
-
     def judge(self, credentials: Credentials) -> Judged:
         """Return the caller, or the error with which its call ends."""
         state = self._state

@@ -124,7 +124,12 @@ class Door:
 
     def admits(self, call: ServerCall) -> bool:
         """Return whether the caller may call the method. If not, the call is ended."""
-        judged = self._gate.identify(call)
+        try:
+            judged = self._gate.identify(call)
+        except Exception as error:
+            # Raised here, it would end the thread with which gRPC accepts calls, and so the server.
+            call.end(status_of(error, self._name))
+            return False
         refusal = judged if isinstance(judged, ChallengeError) else None
         if refusal is None and self._access is not None and isinstance(judged, Caller):
             refusal = self._access.refusal_of(judged)

@@ -18,7 +18,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from shared.callers.callers_file import read_callers
 from shared.callers.live_callers import LiveCallers
-from shared.domain.access import Callers
+from shared.domain.access import Caller, Callers, Credentials
+from shared.domain.errors import ChallengeError
 from shared.rpc.server import Server, ServiceBinding
 from shared.rpc.tls import server_credentials
 from shared.runtime.health import Health
@@ -176,6 +177,28 @@ def test_a_refused_call_is_ended_before_its_request_has_arrived(callers: LiveCal
         assert {status.code for status in stranger.statuses.values()} == {UNAUTHENTICATED.value[0]}
         assert server.telemetry.registry.get_sample_value("rpc_calls_awaiting_body") == 0
         assert server.telemetry.registry.get_sample_value("rpc_streams_open") == 0
+
+
+class Faulty:
+    """Callers whose judgement fails."""
+
+    generation = 0
+
+    def judge(self, _credentials: Credentials) -> Caller | ChallengeError:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_in_judging_denies_the_call_and_the_server_goes_on() -> None:
+    with guarded(Faulty()) as server:
+        for _ in range(3):
+            assert failure(server.channel, INITIALIZE, metadata=bearer(WRITER)) == (
+                grpc.StatusCode.INTERNAL,
+                "INTERNAL",
+            )
+            stream = server.channel.stream_stream(STREAM)(iter(()), metadata=bearer(WRITER), timeout=5)
+            assert stream.code() is grpc.StatusCode.INTERNAL
+            assert code_of(server.channel, HEALTH) is grpc.StatusCode.OK
+        assert server.received == []
 
 
 def test_without_callers_everybody_is_served() -> None:
