@@ -142,10 +142,9 @@ def _reached_occurrences(goal: Goal, view: PlayerView) -> int:
     tally = view.tally_of(goal)
     if tally is None or not is_active(goal, view.assignments.get(goal.id), None, view.selected):
         return 0
-    reached = tally.measures.judged_by(goal.counting) // goal.target
-    if reached <= 0 or goal.suspended or goal.schedule.text in view.ended:
+    if not _is_reached(goal, tally, view):
         return 0
-    return min(reached, goal.repeat)
+    return 1 if goal.repeat == 1 else min(tally.measures.judged_by(goal.counting) // goal.target, goal.repeat)
 
 
 def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:

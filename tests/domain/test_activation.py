@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.activation import is_already_set, switch
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Goal
-from shared.domain.progress import Completion, PlayerView, goal_status
+from shared.domain.goal import TURNING_POINT, Counting, Goal
+from shared.domain.progress import Completion, PlayerView, TallyView, goal_status
+from shared.domain.tally import Measures
+from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import Situation, situations
 
 NOW = 1_700_000_000_000_000
@@ -63,3 +67,10 @@ def test_no_switch_removes_a_completion(situation: Situation, switches: list[boo
         view = switched(goal, active, view, catalogue)
         assert goal_status(goal, view, catalogue).completed or not completed
         completed = goal_status(goal, view, catalogue).completed
+
+
+@given(st.integers(0, 5), st.integers(0, 5))
+def test_a_lowest_value_completes_an_activated_goal_only_if_it_is_low_enough(at_most: int, lowest: int) -> None:
+    fast = replace(goal("fast", counting=Counting.LOWEST, target=1, default_assigned=False), at_most=at_most)
+    view = PlayerView({fast.stat: TallyView(Measures(highest=TURNING_POINT - lowest))}, {}, {})
+    assert bool(switch(fast, True, view, catalogue_of(fast), NOW).completed) == (lowest <= at_most)
