@@ -9,6 +9,10 @@ from demo.script import COMPLETIONS, POINTS, Chapter, Step, activate, claim, rep
 
 DAILY = "win-2-today"
 WEEKLY = "win-8-this-week"
+# The season pass: what starts again adds to it.
+TEN_POINTS = "season-10-points"
+THIRTY_POINTS = "season-30-points"
+THREE_DUELS = "season-3-duels"
 
 POINTS_OF_A_DAY = 5
 POINTS_OF_A_WEEK = 20
@@ -25,8 +29,8 @@ def _claim_all(*goal_ids: str) -> Step:
 
 
 def _read_statistics(player: Player) -> str:
-    """Read the statistics after three completed days and one week."""
-    return player.read_statistics(POINTS + 3 * POINTS_OF_A_DAY + POINTS_OF_A_WEEK, 0, COMPLETIONS + 4)
+    """Read the statistics after three completed days, one week and the season pass."""
+    return player.read_statistics(POINTS + 3 * POINTS_OF_A_DAY + POINTS_OF_A_WEEK, 0, COMPLETIONS + 7)
 
 
 WEEK: Sequence[Chapter] = (
@@ -36,7 +40,11 @@ WEEK: Sequence[Chapter] = (
             _sleep("Comes back at 18:00", MONDAY),
             activate(DAILY),
             activate(WEEKLY),
-            report("Wins two matches", wins("monday", 2), moves={DAILY: 2, WEEKLY: 2}),
+            report(
+                "Wins two matches",
+                wins("monday", 2),
+                moves={DAILY: 2, WEEKLY: 2, TEN_POINTS: 5, THIRTY_POINTS: 5, THREE_DUELS: 1},
+            ),
         ],
     ),
     Chapter(
@@ -53,22 +61,31 @@ WEEK: Sequence[Chapter] = (
         "Wednesday, in Tokyo since 15:00",
         [
             _sleep("{goal} starts again", WEDNESDAY, DAILY),
-            report("Wins three matches", wins("wednesday", 3), moves={DAILY: 2, WEEKLY: 6}),
+            report(
+                "Wins three matches",
+                wins("wednesday", 3),
+                moves={DAILY: 2, WEEKLY: 6, TEN_POINTS: 10, THIRTY_POINTS: 10, THREE_DUELS: 2},
+            ),
+            claim(TEN_POINTS, "Claims {goal} of the season pass"),
         ],
     ),
     Chapter(
         "Friday",
         [
             _sleep("Has missed Thursday", FRIDAY, DAILY),
-            report("Wins two matches", wins("friday", 2), moves={DAILY: 2, WEEKLY: 8}),
+            report(
+                "Wins two matches",
+                wins("friday", 2),
+                moves={DAILY: 2, WEEKLY: 8, THIRTY_POINTS: 30, THREE_DUELS: 3},
+            ),
             claim(WEEKLY, weekday="Monday"),
         ],
     ),
     Chapter(
         "Sunday",
         [
-            _sleep("Two rewards are left", SUNDAY, DAILY),
-            _claim_all(DAILY, DAILY),
+            _sleep("Four rewards are left", SUNDAY, DAILY),
+            _claim_all(DAILY, DAILY, THIRTY_POINTS, THREE_DUELS),
         ],
     ),
     Chapter(
