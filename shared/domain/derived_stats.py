@@ -42,7 +42,12 @@ class DerivedStats:
         index = self._by_base.get(stat)
         if index is None:
             return ()
-        return tuple(sorted(item for item in attributes.items() if item in index.used or item[0] in index.counted))
+        used, counted = index.used, index.counted
+        if counted:
+            found = [item for item in attributes.items() if item in used or item[0] in counted]
+        else:
+            found = [item for item in attributes.items() if item in used]
+        return tuple(sorted(found))
 
     def met_by(self, event: Event) -> tuple[DerivedStat, ...]:
         """Return the derived stats that the event moves."""
@@ -67,7 +72,8 @@ def seen_as(definition: DerivedStat | None, event: Event) -> Event:
             return event._replace(stat=definition.stat, delta=1, value=None)
         case Aspect.LOWEST:
             return event._replace(stat=definition.stat, delta=None, value=TURNING_POINT - (event.value or 0))
-    return event._replace(stat=definition.stat)
+    # Twice as fast as _replace, and most derived stats see everything.
+    return Event(event.event_id, event.user_id, event.time, definition.stat, event.delta, event.value, event.attributes)
 
 
 class _Index:
