@@ -66,7 +66,8 @@ def test_callers_are_asked_for_and_rotated_under_load(database_url: str, tmp_pat
             wait_until(lambda: called(service, NEW) == "OK")
             current = NEW
             issuer.add("ec-1")
-            wait_until(lambda: called(service, issuer.token(kid="ec-1")) == "OK")
+            fresh = issuer.token(kid="ec-1")
+            wait_until(lambda: called(service, fresh) == "OK")
             before = len(outcomes)
             # The callers that are under way have still used the old key.
             wait_until(lambda: len(outcomes) >= before + 200)
