@@ -151,8 +151,14 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     """Return the status of a goal that repeats."""
     assignment = view.assignments.get(goal.id)
     active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
-    stored, reached = view.occurrences_of(goal), _reached_occurrences(goal, view)
-    last = max(reached, max(stored, default=0))
+    stored, tally = view.occurrences_of(goal), view.tally_of(goal)
+    last, reached = max(stored, default=0), 0
+    # Nearly always everything that is reached is stored.
+    if tally is not None and (
+        last > len(stored) or tally.measures.judged_by(goal.counting) >= goal.target * (last + 1)
+    ):
+        reached = _reached_occurrences(goal, view)
+        last = max(reached, last)
     claimable = 0
     for each in range(1, last + 1):
         completion = stored.get(each)
@@ -162,9 +168,10 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     continues = last < goal.repeat
     progress = goal.target
     if continues:
-        shown = _frozen_progress(assignment, view.period_of(goal))
         if active:
-            shown = shown_measure(goal, view.tally_of(goal)) - last * goal.target
+            shown = shown_measure(goal, tally) - last * goal.target
+        else:
+            shown = _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target))
     complete_time = claim_time = None
     if claimable:
