@@ -19,6 +19,7 @@ TABLES = {
     "challenge_report": "SELECT INSERT DELETE",
     "completion": "SELECT INSERT UPDATE DELETE",
     "database_identity": "SELECT",
+    "distinct_value": "SELECT INSERT DELETE",
     "draw_secret": "SELECT",
     "event_horizon": "SELECT INSERT UPDATE",
     "event_ledger": "SELECT",
