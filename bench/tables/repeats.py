@@ -30,7 +30,7 @@ def measure_repeats(place: Workplace) -> Table:
         f"Players with half of their goals completed; {REPEATING} of the 500 goals repeat {REPEAT} times, of which "
         f"{REPEAT // 2} are completed, beside none that repeat. In turns.",
     )
-    # Whether a goal repeats is permanent, so each catalogue has a database of its own.
+    # A goal cannot start or cease to repeat, so each catalogue has a database of its own.
     ground = place.empty_ground()
     repeating = place.changed(place.empty_ground(), "repeating", _repeat)
     goals = [goal for goal in repeating.catalogue.goals.values() if goal.repeat > 1]

@@ -6,14 +6,20 @@ import re
 
 from shared.runtime.version import VERSION
 from tests.docs.test_names_resolve import HISTORY
-from tests.support.prose import docstrings, passages, read
+from tests.support.prose import passages, read
 
-FRAGMENT = re.compile(r"(What|Whether|How|Of|Who|Where|Answers) ")
-DIALECT = re.compile(r"\b(anew|is so already|so many|unwell|[Aa]nswers (the|of|a))\b")
+FRAGMENT = re.compile(r"(What|Whether|How|Of|Who|Where) ")
+DIALECT = re.compile(r"\b(anew|is so already|so many|unwell|seldom|(?<!`)nobody|(un)?answer(s|ed)?)\b", re.IGNORECASE)
 
 
-def test_docstrings_are_sentences_or_noun_phrases() -> None:
-    assert [f"{each.file}:{each.line}" for each in docstrings() if FRAGMENT.match(each.text)] == []
+def test_docstrings_and_comments_are_sentences_or_noun_phrases() -> None:
+    written = [each for each in passages() if not each.file.endswith(".md")]
+    assert [f"{each.file}:{each.line}" for each in written if FRAGMENT.match(each.text)] == []
+
+
+def test_meanings_of_settings_are_sentences_or_noun_phrases() -> None:
+    rows = [line.split(" | ")[-1] for line in read("docs/settings.md").splitlines() if line.startswith("| `")]
+    assert [meaning for meaning in rows if FRAGMENT.match(meaning)] == []
 
 
 def test_words_are_those_of_the_field() -> None:

@@ -85,12 +85,6 @@ def passages() -> tuple[Passage, ...]:
 
 
 @cache
-def docstrings() -> tuple[Passage, ...]:
-    """Return the docstrings of all Python files."""
-    return tuple(passage for path in files() if path.endswith(".py") for passage in _docstrings(path))
-
-
-@cache
 def spans() -> tuple[Span, ...]:
     """Return everything that stands in backticks, code blocks excluded."""
     return tuple(
