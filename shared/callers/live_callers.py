@@ -33,8 +33,9 @@ REFUSED_S = 10.0
 """Time in seconds for which a refusal is remembered: a token may become valid."""
 CREDENTIAL_CHARACTERS_MAX = 8 * 1024
 FAILURES_MAX = 200
-"""Number of failed verifications of one connection in `FAILURES_S`, beyond which no further one is begun. At 0.2 ms each
-that is 4 % of a core; with a lower one, expired tokens of some players would harm others behind the same gateway."""
+"""Number of failed verifications of one connection in `FAILURES_S`, beyond which no further one is begun. At 0.2 ms
+each that is 4 % of a core. With a lower one, expired tokens of some players would harm others behind the same gateway.
+"""
 FAILURES_S = 1.0
 PEERS_MAX = 10_000
 """Maximum number of connections with failures that are remembered."""
