@@ -14,6 +14,9 @@ from shared.catalogue.unique import shown, unique
 from shared.domain.derived_stats import MET_MAX, may_meet_many
 from shared.domain.goal import Counting
 
+DERIVED_STATS_MAX = 1_000
+"""Maximum number of derived stats in a catalogue."""
+
 
 @dataclass(frozen=True, slots=True)
 class _DerivedStatDraft:
@@ -71,8 +74,18 @@ def values_of_conditions_are_listed_once(draft: CatalogueDraft) -> Iterator[Prob
             yield from unique(values)
 
 
+def derived_stats_are_bounded(draft: CatalogueDraft) -> Iterator[Problem]:
+    derived = list(_derived_stats(draft))
+    if len(derived) > DERIVED_STATS_MAX:
+        yield derived[DERIVED_STATS_MAX].place.problem(
+            f"a catalogue can have at most {DERIVED_STATS_MAX:,} derived stats"
+        )
+
+
 def events_move_few_derived_stats(draft: CatalogueDraft) -> Iterator[Problem]:
     derived = [each for each in _derived_stats(draft) if all(each.where.values())]
+    if len(derived) > DERIVED_STATS_MAX:
+        return  # `derived_stats_are_bounded` reports it. To compare ten times as many takes a minute.
     found: dict[str, dict[object, tuple[Place, Mapping[str, Collection[str]]]]] = defaultdict(dict)
     for each in derived:
         if each.base is not None:
@@ -99,6 +112,7 @@ def _conditions(derived: _DerivedStatDraft) -> dict[str, Collection[str]]:
 
 
 DERIVED_STAT_RULES = (
+    derived_stats_are_bounded,
     derived_stats_have_ids_of_their_own,
     derived_stats_come_from_stats_of_events,
     values_of_conditions_are_listed_once,
