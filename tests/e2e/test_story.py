@@ -44,8 +44,11 @@ def test_a_player_joins_plays_and_claims(services: tuple[ServiceProcess, Service
         "reach-level-5",
         "first-login",
         "log-in-on-2-days",
+        "season-10-points",
+        "season-30-points",
+        "season-3-duels",
     }
-    assert initialized.new_assignments == 5
+    assert initialized.new_assignments == 8
 
     # Yesterday the player only logged in.
     yesterday = login(who, at=now - DAY)
@@ -73,7 +76,12 @@ def test_a_player_joins_plays_and_claims(services: tuple[ServiceProcess, Service
     assert results[0].completions[0].goal_id == "log-in-on-2-days"
 
     listed = challenges.ListChallenges(rpc.ListChallengesRequest(user_id=who, active_only=True)).challenges
-    assert [challenge.challenge_id for challenge in listed] == ["combat", "exploration", "daily-play"]
+    assert [challenge.challenge_id for challenge in listed] == [
+        "combat",
+        "exploration",
+        "daily-play",
+        "season-pass",
+    ]
     shown = {goal.goal_id: (goal.progress, goal.target) for challenge in listed for goal in challenge.goals}
     assert shown["win-3-matches"] == (2, 3)
     assert shown["score-1000"] == (420, 1000)
