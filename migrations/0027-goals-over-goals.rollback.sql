@@ -1,5 +1,5 @@
-DELETE FROM tally WHERE source IN ('goal', 'points');
-DELETE FROM goal_identity WHERE source IN ('goal', 'points');
+DELETE FROM tally WHERE source IN ('derived', 'goal', 'points');
+DELETE FROM goal_identity WHERE source IN ('derived', 'goal', 'points');
 ALTER TABLE tally
     DROP CONSTRAINT tally_source_known,
     ADD CONSTRAINT tally_source_known CHECK (source IN ('login', 'stat'));
