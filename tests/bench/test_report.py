@@ -30,6 +30,7 @@ def interrupted(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
+@pytest.mark.slow
 def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_folder: Path) -> None:
     report_file = tmp_path / "report.json"
     # A folder of pytest's cannot be entered by Postgres' account.

@@ -43,7 +43,7 @@ def checked(service: ServiceProcess, credentials: grpc.ChannelCredentials) -> bo
 
 
 def metric(service: ServiceProcess, name: str) -> float:
-    port = service.logged("started")[0]["metrics_port"]
+    port = service.wait_for("started")["metrics_port"]
     with urlopen(f"http://{LOOPBACK}:{port}/metrics") as page:
         text = page.read().decode()
     return next(family.samples[0].value for family in text_string_to_metric_families(text) if family.name == name)
