@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -128,12 +129,16 @@ def damaged(draw: st.DrawFn) -> object:
     return content["document"]
 
 
+UNFILLED = re.compile(r"\{\w*\}")
+"""A placeholder of a message that was not filled in."""
+
+
 @given(damaged())
 def test_any_document_loads_or_is_refused_with_our_messages(content: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for problem in problems_in(write_json(Path(folder, "catalogue.json"), content)):
             assert "Input should" not in problem.message
-            assert "{" not in problem.message
+            assert not UNFILLED.search(problem.message)
 
 
 @given(st.text(alphabet=":-[]{}&*!#|>'\"%@`\n\t a0,?") | st.binary().map(lambda raw: raw.decode("latin-1")))
