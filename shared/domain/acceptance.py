@@ -58,8 +58,13 @@ def attributes_problem(attributes: Mapping[str, str]) -> str | None:
     return None
 
 
+def _known_problem(text: str) -> str | None:
+    # A cache holds what it was asked for, so only texts of a valid length are remembered.
+    return _remembered_problem(text) if len(text) <= ID_LENGTH_MAX else id_problem(text)
+
+
 # Most attributes are of few keys and values.
-_known_problem = lru_cache(maxsize=16_384)(id_problem)
+_remembered_problem = lru_cache(maxsize=16_384)(id_problem)
 
 
 def judge(event: Event, catalogue: Catalogue, window: AcceptanceWindow, now: Now) -> Outcome | None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.acceptance import EVENT_ID_LENGTH_MAX, ID_LENGTH_MAX, AcceptanceWindow, id_problem, judge
+from shared.domain.acceptance import (
+    EVENT_ID_LENGTH_MAX,
+    ID_LENGTH_MAX,
+    AcceptanceWindow,
+    attributes_problem,
+    id_problem,
+    judge,
+)
 from shared.domain.catalogue import Catalogue
 from shared.domain.clock_comparison import Now
 from shared.domain.errors import ClocksDiffer
@@ -136,3 +145,13 @@ def test_an_event_that_every_clock_accepts_is_accepted(now: Now) -> None:
 def test_other_faults_need_no_clock() -> None:
     outcome = judge(GOOD._replace(event_id="", time=0), CATALOGUE, WINDOW, UNCONFIRMED)
     assert outcome == Outcome(Verdict.INVALID, reason="event_id: is required")
+
+
+def test_faulty_attributes_are_not_remembered() -> None:
+    tracemalloc.start()
+    for number in range(200):
+        assert attributes_problem({"map": f"{number:0>100000}"}) == "attributes['map']: is longer than 128 characters"
+        assert attributes_problem({f"{number:0>100000}": "dust"}) is not None
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
