@@ -13,7 +13,7 @@ from shared.domain.goal import TURNING_POINT, Counting, Goal
 from shared.domain.progress import Completion, PlayerView, TallyView, goal_status
 from shared.domain.tally import Measures
 from tests.support.goals import catalogue_of, goal
-from tests.support.strategies import Situation, situations
+from tests.support.player_strategies import Situation, situations
 
 NOW = 1_700_000_000_000_000
 

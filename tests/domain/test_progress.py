@@ -22,7 +22,8 @@ from shared.domain.progress import (
 )
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures, Tally
-from tests.support.strategies import KILLS, Situation, catalogues, events, instants, situations, with_goal
+from tests.support.player_strategies import Situation, situations
+from tests.support.strategies import KILLS, catalogues, events, instants, with_goal
 
 PERIOD_START = 20_000 * DAY
 

@@ -20,7 +20,7 @@ from shared.domain.statistics import (
     login_statistics,
     trend,
 )
-from tests.support.strategies import catalogues_with_players
+from tests.support.player_strategies import catalogues_with_players
 
 FIRST = 19_000
 days = st.integers(FIRST, FIRST + 40)

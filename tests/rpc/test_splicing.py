@@ -27,7 +27,8 @@ from shared.rpc.wire import (
     timestamp_rests,
     timestamp_tag,
 )
-from tests.support.strategies import catalogues_with_players, texts, views
+from tests.support.player_strategies import catalogues_with_players, views
+from tests.support.strategies import texts
 
 GOAL = challenge_pb2.Goal.DESCRIPTOR
 GOALS = nested_tag(challenge_pb2.Challenge.DESCRIPTOR, "goals")
