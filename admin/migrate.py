@@ -8,8 +8,10 @@ from admin.arguments import count_option
 from admin.opening import database_address, stop
 from admin.terminal import say
 from shared.postgres import schema
+from shared.postgres.schema_wait import SchemaBehind, wait_until_migrated
 
 BACK_MAX = 1_000
+WAIT_MAX_S = 86_400
 
 
 @click.command()
@@ -30,9 +32,22 @@ def roles() -> None:
     None,
     "Undo the newest N migrations instead. Their tables are dropped with all that they hold.",
 )
-def migrate(back: int | None) -> None:
+@count_option(
+    "--wait",
+    1,
+    WAIT_MAX_S,
+    None,
+    "Change nothing, and wait at most so long until another run has applied all migrations of this release.",
+    metavar="SECONDS",
+)
+def migrate(back: int | None, wait: int | None) -> None:
     """Apply the migrations that the database at DATABASE_URL lacks."""
+    if back is not None and wait is not None:
+        raise click.UsageError("--back and --wait exclude each other")
     url = database_address()
+    if wait is not None:
+        _wait(url, wait)
+        return
     try:
         names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
     except schema.MigrationRefused as refusal:
@@ -41,3 +56,11 @@ def migrate(back: int | None) -> None:
         say(f"{done}: {name}")
     if not names:
         say("nothing to do")
+
+
+def _wait(url: str, timeout_s: int) -> None:
+    try:
+        wait_until_migrated(url, timeout_s)
+    except SchemaBehind as problem:
+        stop(str(problem))
+    say("the schema is up to date")

@@ -190,12 +190,12 @@ def serve(
 ) -> int:
     """Start the server and return its port.
 
-    On shutdown the process first reports NOT_SERVING, then ends open streams and calls that wait for something
-    (`end_streams`), then waits `grace_s` for the other calls to end.
+    On shutdown it ends watches of health, then open streams and calls that wait for something (`end_streams`), then
+    waits `grace_s` for the other calls to end. Before all that, the process reports NOT_SERVING.
     """
     port = server.start()
     lifecycle.on_stop("calls", lambda: server.stop(grace_s), timeout_s=grace_s + 2 * STEP_TIMEOUT_S)
     lifecycle.on_stop("streams", end_streams)
-    lifecycle.on_stop("health", health.leave)
+    lifecycle.on_stop("watches", health.end_watches)
     log.info("serving", extra={"port": port})
     return port

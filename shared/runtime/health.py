@@ -38,6 +38,7 @@ class Health:
         self._results: dict[str, _Result] = {}
         self._decisive: set[str] = set()
         self._leaving = False
+        self._left = False
         self._changed = threading.Condition()
         self._version = 0
 
@@ -76,14 +77,14 @@ class Health:
         return ", ".join(sorted(probe for probe in self._decisive if not self._is_well(probe))) or "recovering"
 
     def changes(self, name: str, watched: Callable[[], bool]) -> Iterator[bool | None]:
-        """Yield the result of `serving`, now and after each change, until the process leaves or `watched` is false."""
+        """Yield the result of `serving`, now and after each change, until watches end or `watched` is false."""
         shown: object = self
         while watched():
-            version, leaving, serving = self._version, self._leaving, self.serving(name)
+            version, left, serving = self._version, self._left, self.serving(name)
             if serving is not shown:
                 shown = serving
                 yield serving
-            if leaving:
+            if left:
                 return
             with self._changed:
                 if self._version == version:
@@ -96,8 +97,13 @@ class Health:
             self._changed.notify_all()
 
     def leave(self) -> None:
-        """Stop serving, for good."""
+        """Stop serving, for good. Watches stay open: callers that were ended here would watch again at once."""
         self._leaving = True
+        self._tell()
+
+    def end_watches(self) -> None:
+        """End `changes`, after `leave`, once it has yielded the last change."""
+        self._left = True
         self._tell()
 
     def _is_well(self, probe: str) -> bool:

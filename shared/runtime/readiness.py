@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from shared.runtime.health import Health
 from shared.runtime.http_port import Page, Reply
+from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 
 LOOK_INTERVAL_S = 0.5
 """Seconds between two checks of a parent on its workers."""
@@ -26,6 +27,17 @@ class Readiness:
     def follow(self, health: Health) -> None:
         """Take readiness from this health from now on."""
         self._health = health
+
+    def leave_first(self, lifecycle: Lifecycle, drain_s: float) -> None:
+        """Begin every stop with NOT_SERVING, and leave callers `drain_s` to see it before any call is refused."""
+        if drain_s:
+            drained = threading.Event()
+            lifecycle.on_stop("drain", lambda: drained.wait(drain_s), timeout_s=drain_s + STEP_TIMEOUT_S)
+        lifecycle.on_stop("health", self._leave)
+
+    def _leave(self) -> None:
+        if self._health is not None:
+            self._health.leave()
 
     def reason(self) -> str | None:
         """Return why the process is not ready; None if it is."""

@@ -165,6 +165,7 @@ def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None
             about = {"metrics_port": _serve(Endpoint("127.0.0.1", 0, setting=""), pages)}
         process = Process(endpoint, telemetry, lifecycle, duties, readiness, settings.process.grace_s, service.clock)
         service.compose(settings, process)
+        readiness.leave_first(lifecycle, settings.process.drain_s)
         if worker is not None:
             worker.parent.tell_metrics_port(about["metrics_port"])
         log.info("started", extra={"service": service.module, **about})
@@ -193,7 +194,7 @@ def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[
         about = _open_http_ports(service, settings, metrics_page(registry), readiness.reason)
         readiness.start()
         log.info("started workers", extra={"service": service.module, "port": endpoint.port, "workers": count, **about})
-        return workers.run(settings.process.grace_s)
+        return workers.run(settings.process.drain_s + settings.process.grace_s)
 
 
 def _open_http_ports(

@@ -99,6 +99,14 @@ class ProcessSettings:
         maximum=600,
         help="Time that running calls get to end after SIGTERM.",
     )
+    drain_s: float = setting(
+        "DRAIN_S",
+        default=0.0,
+        unit="seconds",
+        minimum=0,
+        maximum=600,
+        help="Time after SIGTERM in which health is NOT_SERVING and calls are still taken, before `GRACE_S` begins.",
+    )
     log_level: str = setting(
         "LOG_LEVEL",
         default="INFO",

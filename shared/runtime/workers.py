@@ -55,7 +55,8 @@ class Restarts:
 log = logging.getLogger(__name__)
 
 STOP_MARGIN_S = 5.0
-"""Seconds that a worker may take to stop beyond the grace for its calls: other steps, and the interpreter's exit."""
+"""Seconds that a worker may take to stop beyond its drain and the grace for its calls: other steps, and the
+interpreter's exit."""
 
 REFUSED_DELAY_S = 5.0
 """Seconds until a worker that refused to start is started again while others serve: the cause, such as a catalogue that
@@ -103,10 +104,10 @@ class Workers:
         """Return the port of each worker's metrics; None while a worker starts."""
         return dict(self._metrics_ports)
 
-    def run(self, grace_s: float) -> int:
+    def run(self, stop_s: float) -> int:
         """Keep the workers running until a signal asks to stop, and return the exit code of the parent.
 
-        0: all workers ended in order within `grace_s` and a margin. 1: one did not, or could not be kept running.
+        0: all workers ended in order within `stop_s` and a margin. 1: one did not, or could not be kept running.
         2: a worker refused to start, and no other one serves.
         """
         threading.Thread(target=self._wait_for_signal, name="signals", daemon=True).start()
@@ -114,7 +115,7 @@ class Workers:
             self._start(worker)
         code = self._replace_until_stopped()
         let_next_signal_kill()
-        in_order = self._stop(grace_s + STOP_MARGIN_S)
+        in_order = self._stop(stop_s + STOP_MARGIN_S)
         return code or int(not in_order)
 
     def _replace_until_stopped(self) -> int:

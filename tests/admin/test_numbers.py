@@ -21,6 +21,7 @@ from tests.admin.site import admin
         ["pools", "preview", "catalogue.yaml", "--players", "0"],
         ["migrate", "--back", "0"],
         ["migrate", "--back", "-1"],
+        ["migrate", "--wait", "0"],
     ],
     ids=" ".join,
 )

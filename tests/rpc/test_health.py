@@ -119,7 +119,16 @@ def test_a_watch_receives_every_change_and_ends_when_the_process_stops(dependenc
     dependencies.probe()
     assert next(seen) == SERVING
     dependencies.health.leave()
-    assert list(seen) == [NOT_SERVING]
+    assert next(seen) == NOT_SERVING
+    dependencies.health.end_watches()
+    assert list(seen) == []
+
+
+def test_a_watch_of_a_process_that_left_sees_that_it_does_not_serve(dependencies: Dependencies, stub: Any) -> None:
+    dependencies.probe()
+    dependencies.health.leave()
+    dependencies.health.end_watches()
+    assert [response.status for response in stub.Watch(HealthCheckRequest(), timeout=10)] == [NOT_SERVING]
 
 
 def test_a_watch_is_notified_that_a_probe_hangs(dependencies: Dependencies, stub: Any) -> None:

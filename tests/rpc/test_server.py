@@ -144,6 +144,7 @@ def test_stopping_does_not_wait_for_watches() -> None:
         next(watch)
         started = unstalled_s()
         health.leave()
+        health.end_watches()
         server.stop(20)
         assert unstalled_s() - started < 5
         list(watch)

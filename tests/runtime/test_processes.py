@@ -19,7 +19,13 @@ def test_a_service_serves_until_sigterm_and_then_stops_in_order() -> None:
         wait_until(lambda: is_serving(port))
         service.process.terminate()
         assert service.wait() == 0
-    assert [line["step"] for line in service.logged("part stopped")] == ["health", "streams", "calls", "probe"]
+    assert [line["step"] for line in service.logged("part stopped")] == [
+        "health",
+        "watches",
+        "streams",
+        "calls",
+        "probe",
+    ]
     assert service.other_lines == []
 
 
