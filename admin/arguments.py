@@ -6,7 +6,8 @@ import getpass
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -14,6 +15,8 @@ from admin.terminal import printable
 from shared.cache.keys import PREFIX_PATTERN
 from shared.domain.acceptance import ID_LENGTH_MAX, id_problem
 from shared.domain.instant import Instant, to_instant
+from shared.domain.operator_acts import Acting
+from shared.runtime.clock import system_clock
 
 REASON_LENGTH_MAX = 500
 
@@ -61,12 +64,19 @@ def audit_text(length_max: int) -> Callable[[str], str]:
     return check
 
 
-def user_name() -> str:
-    """Return the name of the user who runs the command."""
+def _user_name_if_any() -> str | None:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        raise click.UsageError(f"give --operator: user id {os.getuid()} has no name here") from None
+        return None
+
+
+def user_name() -> str:
+    """Return the name of the user who runs the command."""
+    name = _user_name_if_any()
+    if name is None:
+        raise click.UsageError(f"give --operator: user id {os.getuid()} has no name here")
+    return name
 
 
 def instant(text: str) -> Instant:
@@ -97,15 +107,34 @@ dry_run = click.option("--dry-run", is_flag=True, help="Only say what would chan
 reason = click.option(
     "--reason", required=True, type=audit_text(REASON_LENGTH_MAX), metavar="TEXT", help="Why, for the audit."
 )
-operator = click.option(
-    "--operator",
-    # Called only if the option is not given.
-    default=user_name,
-    show_default="your user name",
-    type=audit_text(ID_LENGTH_MAX),
-    metavar="NAME",
-    help="Name of who acts, for the audit.",
+optional_reason = click.option(
+    "--reason", type=audit_text(REASON_LENGTH_MAX), metavar="TEXT", help="Why, for the audit."
 )
+
+
+def _operator_option(default: Callable[[], str | None]) -> Callable[[_F], _F]:
+    return click.option(
+        "--operator",
+        # Called only if the option is not given.
+        default=default,
+        show_default="your user name",
+        type=audit_text(ID_LENGTH_MAX),
+        metavar="NAME",
+        help="Name of who acts, for the audit.",
+    )
+
+
+operator = _operator_option(user_name)
+
+
+def acts(command: _F) -> _F:
+    """Return a command that takes who acts, if that is known, and optionally why, as `acting`."""
+
+    @wraps(command)
+    def acting(*arguments: Any, operator: str | None, reason: str | None, **options: Any) -> Any:
+        return command(*arguments, acting=Acting(system_clock(), operator, reason), **options)
+
+    return _operator_option(_user_name_if_any)(optional_reason(cast("_F", acting)))
 
 
 def exactly_one(name: str, value: str | None, *, every: bool) -> None:

@@ -1,43 +1,51 @@
-"""`python -m admin audit`: replays the events of a player that the ledger kept."""
+"""`python -m admin audit`: lists the changes that operators made."""
 
 from __future__ import annotations
 
+import json
+
 import click
-from rich.text import Text
 
-from admin.arguments import count_option, player
-from admin.opening import deadline, open_database
-from admin.terminal import say, show
-from shared.domain.instant import HOUR
-from shared.operations.events.audit import StatAudit, audit_player
-from shared.runtime.clock import system_clock
+from admin.arguments import count_option, identifier, instant
+from admin.opening import open_database, read
+from admin.terminal import say, say_error, show, time_text, who_text
+from shared.domain.instant import Instant
+from shared.postgres.operators import operator_audit
+from shared.postgres.operators.operator_audit import NotedAct
 
-HORIZON_H_MAX = 720
+LISTED_MAX = 1_000
+LISTED_DETAILS_CHARACTERS = 80
+"""Characters of the details in a list; `--json` prints all of them."""
 
 
-@click.command(epilog="Exit status: 0 no event is missing from the tallies, 1 one is, or the database is away.")
-@player
-@count_option("--horizon-h", 1, HORIZON_H_MAX, 72, "The ledger's horizon (EVENT_HORIZON_H).", metavar="H")
-def audit(player: str, horizon_h: int) -> int:
-    """Compare a player's tallies with the events that the ledger kept.
-
-    The events are replayed. The ledger keeps them if EVENT_KEEP_CONTENT is set.
-    """
+@click.command()
+@click.option("--player", type=identifier(), help="Only changes that concern this player.")
+@click.option("--since", type=instant, metavar="INSTANT", help="Only changes from this date or time on.")
+@click.option("--kind", type=identifier(), help="Only changes of this kind, such as `rewards` or `rewards refund`.")
+@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only changes before this one: the next page.")
+@count_option("--limit", 1, LISTED_MAX, 50, "At most N changes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all details.")
+def audit(
+    player: str | None, since: Instant | None, kind: str | None, before: int | None, limit: int, *, as_json: bool
+) -> None:
+    """List the changes that operators made, the newest first."""
     with open_database("audit") as database:
-        found = audit_player(database, player, horizon_h * HOUR, system_clock(), deadline())
-    say("kept / stored")
-    show(("source", "stat", "events", "sum", "highest", "finding"), map(_row, found.stats))
-    say(f"{found.kept} events replayed, {found.without_content} seen without content, {found.stored} in the tallies")
-    return 1 if any(stat.lost for stat in found.stats) else 0
+        found = read(database, lambda connection: operator_audit.read(connection, player, since, kind, before, limit))
+    if as_json:
+        for each in found:
+            say(json.dumps({**each._asdict(), "time": time_text(each.time)}, sort_keys=True))
+    else:
+        show(("id", "time", "who", "what", "", "player", "reason", "details"), map(_row, found))
+    if len(found) == limit:
+        say_error(f"there may be more: --before {found[-1].audit_id}")
 
 
-def _row(stat: StatAudit) -> tuple[object, ...]:
-    pairs = zip(stat.replayed[:3], stat.stored[:3], strict=True)
-    total, events, highest = (f"{replayed} / {stored}" for replayed, stored in pairs)
-    return stat.stat.source, stat.stat.code, events, total, highest, _finding(stat)
+def _row(act: NotedAct) -> tuple[object, ...]:
+    phase = act.phase.lower() if act.begun_id is None else f"{act.phase.lower()} {act.begun_id}"
+    details = json.dumps(act.details, ensure_ascii=False) if act.details else ""
+    who = who_text(act.operator or "", act.database_role)
+    return act.audit_id, time_text(act.time), who, act.kind, phase, act.user_id, act.reason, _short(details)
 
 
-def _finding(stat: StatAudit) -> Text | str:
-    if stat.lost:
-        return Text("the tally lacks events", style="red")
-    return "exact" if stat.exact else "the tally has more than was kept"
+def _short(text: str) -> str:
+    return text if len(text) <= LISTED_DETAILS_CHARACTERS else text[:LISTED_DETAILS_CHARACTERS] + "…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import count_option, exactly_one, instant
+from admin.arguments import acts, count_option, exactly_one, instant
 from admin.leaderboard_access import (
     LeaderboardAccess,
     board_of,
@@ -12,13 +12,15 @@ from admin.leaderboard_access import (
     leaderboard_access,
     open_leaderboards,
     print_waiting_changes,
+    rankings_details,
 )
-from admin.opening import deadline, load_catalogue, open_cache_if_set, open_database, read, stop
+from admin.opening import deadline, load_catalogue, noted, open_cache_if_set, open_database, read, stop
 from admin.terminal import over_text, period_text, say, say_error, time_text
 from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import PLAYERS_MAX
+from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.postgres.database import Database
@@ -118,7 +120,8 @@ def show(board: str, period: Instant | None, top: int) -> None:
     metavar="INSTANT",
     help="Build only the period of BOARD that contains INSTANT, instead of all that may still change.",
 )
-def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
+@acts
+def rebuild(board: str | None, period: Instant | None, *, every: bool, acting: Acting) -> int:
     """Build rankings in Redis from the database. Those in use serve reads until the new ones replace them."""
     exactly_one("BOARD", board, every=every)
     with open_leaderboards("boards") as access:
@@ -131,4 +134,7 @@ def rebuild(board: str | None, period: Instant | None, *, every: bool) -> int:
                 rankings = [each for each in rankings if of_instant and each.period_start == of_instant.start]
         if not rankings:
             stop("there is no such ranking that may still change; services open them when they use the catalogue")
-        return 0 if access.build_all(rankings) else 1
+        act = OperatorAct(ActKind.BOARDS_REBUILD, acting, details=rankings_details(rankings))
+        with noted(access.database, act) as outcome:
+            outcome.complete = access.build_all(rankings)
+        return 0 if outcome.complete else 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import redis_prefix
+from admin.arguments import acts, redis_prefix
 from admin.opening import deadline, open_database, read
 from admin.terminal import say
 from shared.domain.database_identity import DatabaseIdentity
+from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.postgres import database_identity
-from shared.runtime.clock import system_clock
+from shared.postgres.connection import Connection
+from shared.postgres.operators import operator_audit
 
 
 @click.group()
@@ -34,17 +36,22 @@ def show_identity() -> None:
     type=redis_prefix,
     help="Also change the prefix of keys in Redis.",
 )
-def renew(prefix: str | None) -> None:
+@acts
+def renew(prefix: str | None, acting: Acting) -> None:
     """Give the database another identity: after it was restored or cloned.
 
     Services may run meanwhile. Within seconds they use other keys, and build their rankings from the database.
     """
+
+    def work(connection: Connection) -> DatabaseIdentity:
+        before = database_identity.read(connection)
+        renewed = database_identity.renew(connection, acting.time, prefix)
+        details = {"before": before._asdict(), "after": renewed._asdict()}
+        operator_audit.note(connection, OperatorAct(ActKind.IDENTITY_RENEW, acting, details=details))
+        return renewed
+
     with open_database("identity") as database:
-        _say(
-            database.transact(
-                lambda connection: database_identity.renew(connection, system_clock(), prefix), deadline()
-            )
-        )
+        _say(database.transact(work, deadline()))
 
 
 def _say(known: DatabaseIdentity) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from admin.opening import agreed_prefix, load_catalogue, open_cache, open_database, read, stop
 from admin.terminal import progress_bars, ranking_text, say, say_error
@@ -79,6 +80,15 @@ class LeaderboardAccess:
                     complete = False
                     say_error(f"{ranking_text(ranking)}: not built: {problem}")
         return complete
+
+
+RANKINGS_NOTED = 100
+"""Rankings that an entry of the audit names."""
+
+
+def rankings_details(rankings: Sequence[RankingKey]) -> dict[str, Any]:
+    """Return rankings for the audit."""
+    return {"rankings": [ranking._asdict() for ranking in rankings[:RANKINGS_NOTED]], "count": len(rankings)}
 
 
 def count_players(database: Database, ranking: RankingKey) -> int:

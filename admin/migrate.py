@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from admin.arguments import count_option
+from admin.arguments import acts, count_option
 from admin.opening import database_address, stop
 from admin.terminal import say
+from shared.domain.operator_acts import Acting
 from shared.postgres import schema
 from shared.postgres.schema_wait import SchemaBehind, wait_until_migrated
 
@@ -15,10 +16,11 @@ WAIT_MAX_S = 86_400
 
 
 @click.command()
-def roles() -> None:
+@acts
+def roles(acting: Acting) -> None:
     """Make the roles of the database, as a superuser: deploy/roles.sql."""
     try:
-        schema.make_roles(database_address())
+        schema.make_roles(database_address(), acting)
     except schema.MigrationRefused as refusal:
         stop(str(refusal))
     say("the roles are there; deploy/roles.sql says what each is for")
@@ -40,7 +42,8 @@ def roles() -> None:
     "Change nothing, and wait at most so long until another run has applied all migrations of this release.",
     metavar="SECONDS",
 )
-def migrate(back: int | None, wait: int | None) -> None:
+@acts
+def migrate(back: int | None, wait: int | None, acting: Acting) -> None:
     """Apply the migrations that the database at DATABASE_URL lacks."""
     if back is not None and wait is not None:
         raise click.UsageError("--back and --wait exclude each other")
@@ -49,7 +52,10 @@ def migrate(back: int | None, wait: int | None) -> None:
         _wait(url, wait)
         return
     try:
-        names, done = (schema.migrate(url), "applied") if back is None else (schema.roll_back(url, back), "undone")
+        if back is None:
+            names, done = schema.migrate(url, acting), "applied"
+        else:
+            names, done = schema.roll_back(url, back, acting), "undone"
     except schema.MigrationRefused as refusal:
         stop(str(refusal))
     for name in names:

@@ -22,13 +22,16 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.database_identity import DatabaseIdentity
 from shared.domain.errors import ChallengeError
+from shared.domain.operator_acts import ActOutcome, OperatorAct
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.operations.redis_prefix import prefix_problem
 from shared.postgres.catalogue import catalogue_record
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.operators import operator_audit
 from shared.postgres.sqlstates import missing_right
 from shared.runtime.address_checks import check_database, check_redis
+from shared.runtime.clock import system_clock
 from shared.runtime.secret_files import secret_text
 
 _T = TypeVar("_T")
@@ -100,6 +103,13 @@ def open_database(command: str) -> Iterator[Database]:
 def read(database: Database, work: Callable[[Connection], _T]) -> _T:
     """Return the result of read-only work, which ends at the usual deadline."""
     return database.autocommit(work, deadline())
+
+
+@contextmanager
+def noted(database: Database, act: OperatorAct) -> Iterator[ActOutcome]:
+    """Record in the audit what is done inside, which is no single transaction: its intention, then its outcome."""
+    with operator_audit.noted(lambda work: database.transact(work, deadline()), act, system_clock) as outcome:
+        yield outcome
 
 
 @contextmanager

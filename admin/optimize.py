@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+
 import click
 
-from admin.arguments import count_option, dry_run
+from admin.arguments import acts, count_option, dry_run
 from admin.leaderboard_access import leaderboard_access
 from admin.opening import database_address, load_catalogue, open_cache_if_set, open_database, stop
 from admin.optimize_steps import (
@@ -19,7 +22,9 @@ from admin.optimize_steps import (
 )
 from shared.cache.redis import Cache
 from shared.domain.instant import day_of
+from shared.domain.operator_acts import Acting, ActKind, ActOutcome, OperatorAct
 from shared.postgres.maintenance.maintenance import MaintenanceRefused, MaintenanceSession, maintenance
+from shared.postgres.operators import operator_audit
 from shared.runtime.clock import system_clock
 
 PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
@@ -38,7 +43,8 @@ PLAYERS_DEFAULT, PLAYERS_MAX = 20_000, 10_000_000
 @click.option("--full", is_flag=True, help="All four.")
 @dry_run
 @count_option("--warm-players", 0, PLAYERS_MAX, PLAYERS_DEFAULT, "Read the rows of at most N players.")
-def optimize(full: bool, dry_run: bool, warm_players: int, **parts: bool) -> int:
+@acts
+def optimize(full: bool, dry_run: bool, warm_players: int, acting: Acting, **parts: bool) -> int:
     """Repair indexes, vacuum tables, clear and warm caches.
 
     Only what is worth doing is done, while services run. A table shows how long each step took. The order is always
@@ -52,11 +58,21 @@ def optimize(full: bool, dry_run: bool, warm_players: int, **parts: bool) -> int
             maintenance(database_address()) as session,
             open_cache_if_set() as cache,
             steps(dry=dry_run) as taken,
+            nullcontext(ActOutcome()) if dry_run else _noted(session, wanted, acting) as outcome,
         ):
-            _take(taken, wanted, warm_players, session, cache)
+            try:
+                _take(taken, wanted, warm_players, session, cache)
+            finally:
+                outcome.complete = taken.complete
+                outcome.details["steps"] = [f"{name}: {result}" for name, result, _ in taken.outcomes]
     except MaintenanceRefused as refusal:
         stop(str(refusal))
     return 0 if taken.complete else 1
+
+
+def _noted(session: MaintenanceSession, wanted: Collection[str], acting: Acting) -> AbstractContextManager[ActOutcome]:
+    act = OperatorAct(ActKind.OPTIMIZE, acting, details={"parts": sorted(wanted)})
+    return operator_audit.noted(session.do, act, system_clock)
 
 
 def _take(steps: Steps, wanted: set[str], players_max: int, session: MaintenanceSession, cache: Cache | None) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import click
 
-from admin.arguments import dry_run, exactly_one, identifier
+from admin.arguments import acts, dry_run, exactly_one, identifier
 from admin.opening import deadline, load_catalogue_that_runs, open_database, read
 from admin.statistics import show_drifts
 from admin.terminal import count_text, progress_bars, say
 from shared.domain.catalogue import Catalogue
+from shared.domain.operator_acts import Acting
 from shared.domain.recalculation import Drift
 from shared.operations.goals.known_player import check_known_player
 from shared.operations.statistics import recalculate as operations
@@ -28,7 +29,8 @@ SHOWN_MAX = 50
 @click.argument("player", required=False, type=identifier(), help="The player's id.")
 @click.option("--all", "every", is_flag=True, help="All players, page by page.")
 @dry_run
-def recalculate(player: str | None, *, every: bool, dry_run: bool) -> int:
+@acts
+def recalculate(player: str | None, *, every: bool, dry_run: bool, acting: Acting) -> int:
     """Rebuild players' goals and points from their history.
 
     Completions, claims and adjustments are added up. The sums are compared with the stored standings; those that have
@@ -39,7 +41,7 @@ def recalculate(player: str | None, *, every: bool, dry_run: bool) -> int:
     shown: list[Drift] = []
     with open_database("recalculate") as database:
         catalogue = load_catalogue_that_runs(database)
-        for page in _pages(database, catalogue, player, dry=dry_run):
+        for page in _pages(database, catalogue, player, None if dry_run else acting):
             players += page.players
             numbers += len(page.drifts)
             shown += page.drifts[: SHOWN_MAX - len(shown)]
@@ -52,13 +54,13 @@ def recalculate(player: str | None, *, every: bool, dry_run: bool) -> int:
     return 1 if numbers and dry_run else 0
 
 
-def _pages(database: Database, catalogue: Catalogue, player: str | None, *, dry: bool) -> Iterator[Page]:
+def _pages(database: Database, catalogue: Catalogue, player: str | None, acting: Acting | None) -> Iterator[Page]:
     if player is not None:
         check_known_player(database, player, deadline())
-        yield Page(1, operations.recalculate(database, catalogue, [player], deadline(), dry=dry))
+        yield Page(1, operations.recalculate(database, catalogue, [player], deadline(), acting))
         return
     with progress_bars(transient=True) as progress:
         task = progress.add_task("players", total=read(database, histories.count_players))
-        for page in operations.recalculate_all(database, catalogue, dry=dry):
+        for page in operations.recalculate_all(database, catalogue, acting):
             progress.advance(task, page.players)
             yield page

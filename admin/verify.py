@@ -9,9 +9,17 @@ from functools import partial
 
 import click
 
-from admin.arguments import count_option
-from admin.leaderboard_access import LeaderboardAccess, count_players, open_leaderboards, print_waiting_changes
+from admin.arguments import acts, count_option
+from admin.leaderboard_access import (
+    LeaderboardAccess,
+    count_players,
+    open_leaderboards,
+    print_waiting_changes,
+    rankings_details,
+)
+from admin.opening import noted
 from admin.terminal import period_text, progress_bars, ranking_text, show
+from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_check import SAMPLE, Checked, RankingCheck
 
@@ -27,7 +35,8 @@ SAMPLE_MAX = 100_000
 @count_option("--sample", 1, SAMPLE_MAX, None, f"Compare N players of each ranking (default: {SAMPLE_DEFAULT}).")
 @click.option("--all", "every", is_flag=True, help="Compare all players, and find those that only Redis has.")
 @click.option("--repair", is_flag=True, help="Build rankings that differ or are missing, and compare again.")
-def verify(sample: int | None, *, every: bool, repair: bool) -> int:
+@acts
+def verify(sample: int | None, *, every: bool, repair: bool, acting: Acting) -> int:
     """Compare players' scores in Redis with those in the database.
 
     Of each ranking that may still change, a sample is compared, or all players. Scores that were stored just now have
@@ -40,7 +49,9 @@ def verify(sample: int | None, *, every: bool, repair: bool) -> int:
         found = _compare(access, access.open_rankings(), players_max)
         wrong = [ranking for ranking, checked in found.items() if checked is None or checked.differences]
         if wrong and repair:
-            access.build_all(wrong)
+            act = OperatorAct(ActKind.VERIFY_REPAIR, acting, details=rankings_details(wrong))
+            with noted(access.database, act) as outcome:
+                outcome.complete = access.build_all(wrong)
             found = _compare(access, wrong, players_max)
         print_waiting_changes(access.database)
     return 1 if any(checked is not None and checked.differences for checked in found.values()) else 0

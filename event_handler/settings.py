@@ -71,7 +71,7 @@ class EventSettings:
     keep_content: bool = setting(
         "EVENT_KEEP_CONTENT",
         default=False,
-        help="Keep whole events in the ledger, so that `python -m admin audit` can replay them.",
+        help="Keep whole events in the ledger, so that `python -m admin player replay` can replay them.",
     )
     skew_s: int = setting(
         "EVENT_SKEW_S",

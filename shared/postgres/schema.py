@@ -7,7 +7,7 @@ Migrations are plain SQL files, applied by yoyo. Services never migrate by thems
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,11 +18,14 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import MigrationList, default_migration_table
 
+from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.postgres.connection import Connection
 from shared.postgres.migrations import MIGRATIONS
+from shared.postgres.operators import operator_audit
 from shared.postgres.statements import statement
 from shared.postgres.time_zone_data import record_time_zones
 from shared.runtime.address_checks import resolve
+from shared.runtime.clock import system_clock
 
 ROLES = MIGRATIONS.parent / "deploy" / "roles.sql"
 
@@ -54,7 +57,7 @@ class _Script(NamedTuple):
     text: bytes
 
 
-def make_roles(address: str) -> None:
+def make_roles(address: str, acting: Acting | None = None) -> None:
     """Make the roles of deploy/roles.sql, as a superuser. Raise `MigrationRefused` if that is not possible."""
     with (
         _refusals("make the roles as a superuser"),
@@ -62,11 +65,14 @@ def make_roles(address: str) -> None:
     ):
         _require_direct_address(connection)
         script = _Script(ROLES.read_bytes())
-        connection.run_script(script.text)
+        with _noted(connection, ActKind.ROLES, acting):
+            connection.run_script(script.text)
 
 
-def migrate(address: str) -> list[str]:
+def migrate(address: str, acting: Acting | None = None) -> list[str]:
     """Apply the missing migrations, record the time zone data of this release, and return the migrations' names.
+
+    With `acting` the audit records it, as soon as the database has one.
 
     Raise `MigrationRefused` if it is not possible.
     """
@@ -74,10 +80,10 @@ def migrate(address: str) -> list[str]:
     def pending(backend: DatabaseBackend) -> MigrationList:
         return backend.to_apply(read_migrations(str(MIGRATIONS)))
 
-    return _change(address, pending, _apply)
+    return _change(address, pending, _apply, ActKind.MIGRATE, acting)
 
 
-def roll_back(address: str, count: int) -> list[str]:
+def roll_back(address: str, count: int, acting: Acting | None = None) -> list[str]:
     """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data.
 
     Raise `MigrationRefused` if it is not possible.
@@ -86,7 +92,10 @@ def roll_back(address: str, count: int) -> list[str]:
     def applied(backend: DatabaseBackend) -> MigrationList:
         return backend.to_rollback(read_migrations(str(MIGRATIONS)))[:count]
 
-    return _change(address, applied, lambda _, backend, migrations: backend.rollback_migrations(migrations))
+    def undo(_: str, backend: DatabaseBackend, migrations: MigrationList) -> None:
+        backend.rollback_migrations(migrations)
+
+    return _change(address, applied, undo, ActKind.MIGRATE_BACK, acting)
 
 
 def _apply(address: str, backend: DatabaseBackend, migrations: MigrationList) -> None:
@@ -99,6 +108,8 @@ def _change(
     address: str,
     choose: Callable[[DatabaseBackend], MigrationList],
     change: Callable[[str, DatabaseBackend, MigrationList], None],
+    kind: ActKind,
+    acting: Acting | None,
 ) -> list[str]:
     """Apply or roll back the migrations that `choose` returns, and return their names.
 
@@ -108,12 +119,14 @@ def _change(
     names: list[str] | None = None
     for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
         try:
-            with _migrating(address) as backend:
+            with _migrating(address) as (connection, backend):
                 chosen = choose(backend)
                 if names is None:
                     names = [migration.id for migration in chosen]
                 # Those that an earlier attempt has done are no longer among them.
-                change(address, backend, chosen.filter(lambda migration, names=names: migration.id in names))
+                left = chosen.filter(lambda migration, names=names: migration.id in names)
+                with _noted(connection, kind, acting if left else None, [migration.id for migration in left]):
+                    change(address, backend, left)
                 return names
         except TableHeld:
             if not attempts_left:
@@ -141,7 +154,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
 
 
 @contextmanager
-def _migrating(address: str) -> Iterator[DatabaseBackend]:
+def _migrating(address: str) -> Iterator[tuple[Connection, DatabaseBackend]]:
     with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
         _check_rights(connection)
         # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
@@ -151,7 +164,24 @@ def _migrating(address: str) -> Iterator[DatabaseBackend]:
         uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
         with _Backend(uri, default_migration_table) as backend:
             backend.init_database()
-            yield backend
+            yield connection, backend
+
+
+@contextmanager
+def _noted(
+    connection: Connection, kind: ActKind, acting: Acting | None, migrations: Sequence[str] = ()
+) -> Iterator[None]:
+    """Record in the audit what is done inside, if the database has an audit at that moment."""
+    if acting is None:
+        yield
+        return
+
+    def do(work: Callable[[Connection], int]) -> int:
+        return work(connection) if operator_audit.exists(connection) else 0
+
+    act = OperatorAct(kind, acting, details={"migrations": list(migrations)} if migrations else {})
+    with operator_audit.noted(do, act, system_clock):
+        yield
 
 
 @contextmanager

@@ -37,6 +37,7 @@ def test_every_command_is_listed_with_its_help(capsys: pytest.CaptureFixture[str
         "catalogue",
         "migrate",
         "optimize",
+        "player",
         "points",
         "recalculate",
         "report",

@@ -17,7 +17,7 @@ from tests.admin.site import admin
         ["optimize", "--full", "--warm-players", "10000001"],
         ["report", "--statements", "0"],
         ["rewards", "list", "--limit", "0"],
-        ["audit", "player", "--horizon-h", "0"],
+        ["player", "replay", "player", "--horizon-h", "0"],
         ["pools", "preview", "catalogue.yaml", "--players", "0"],
         ["migrate", "--back", "0"],
         ["migrate", "--back", "-1"],

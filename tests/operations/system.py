@@ -114,7 +114,7 @@ class System:
     def reached(self, player: str) -> tuple[int, int, int]:
         """Return goals completed, rewards claimed and points, after comparing them with a recalculation."""
         user_id = self.prefix + player
-        assert recalculate(self.database, self.catalogue, [user_id], soon(), dry=True) == []
+        assert recalculate(self.database, self.catalogue, [user_id], soon()) == []
         statistics = read_player_statistics(self.database, self.catalogue, user_id, self.now, soon())
         total = statistics.standings.get(EVERYTHING, Standing())
         return total.completed, total.claimed, total.points

@@ -14,7 +14,11 @@ from shared.postgres.migrations import MIGRATIONS, migration_files
 from shared.postgres.rights import FUNCTIONS, TABLES
 from tests.postgres.test_roles import PASSWORD, work_as_a_service
 
-FILES = [path for path in MIGRATIONS.parent.glob("shared/postgres/**/*.sql") if path.parent.name != "maintenance"]
+FILES = [
+    path
+    for path in MIGRATIONS.parent.glob("shared/postgres/**/*.sql")
+    if path.parent.name not in ("maintenance", "operators")
+]
 OPERATORS_FILES = {"grant_admin.sql", "adjustments.sql", "histories.sql"}
 OPERATORS_STATEMENTS = ("replace_redis_prefix", "renew_database_identity", "record_time_zone_version")
 USES = {

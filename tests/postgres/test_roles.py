@@ -38,6 +38,8 @@ CATALOGUE = loaded(DOCUMENT)
 AUDITS = {
     "reward_audit": "(act_time, operator, action, grant_id, reason, before, database_role)"
     " VALUES (now(), 'ada', 'retry', gen_random_uuid(), 'why', '{}', 'somebody else')",
+    "operator_audit": "(act_time, operator, kind, reason, database_role)"
+    " VALUES (now(), 'ada', 'optimize', 'why', 'somebody else')",
     "points_adjustment": "(user_id, adjustment_id, adjust_time, points, operator, reason, database_role)"
     " VALUES ('ana', gen_random_uuid(), now(), 1, 'ada', 'why', 'somebody else')",
 }

@@ -24,6 +24,7 @@ from event_handler.__main__ import CONTRACT as EVENT_CONTRACT
 from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant, to_instant
+from shared.domain.operator_acts import Acting
 from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.clock import Clock
 from shared.runtime.development_clock import DevelopmentClock
@@ -42,6 +43,9 @@ from tests.support.servicers import (
 
 NOW: Instant = to_instant(datetime(2024, 2, 29, 12, tzinfo=UTC))
 """The current time in tests that do not change it."""
+
+ACTING = Acting(NOW, "ada", "a test")
+"""An operator who acts."""
 
 THREADS = 32
 STREAMS = 8

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import LIFETIME_START
+from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.domain.recalculation import Drift, drifts, is_maintained, recalculated
 from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Scope, ScopeKind, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal
+from shared.postgres.operators import operator_audit
 from shared.postgres.statistics import histories, standings
 
 PAGE_PLAYERS = 100
@@ -32,14 +35,14 @@ class Page(NamedTuple):
     """Standings that had drifted."""
 
 
-def recalculate_all(database: Database, catalogue: Catalogue, *, dry: bool = False) -> Iterator[Page]:
-    """Compare all players page by page, and rebuild standings that have drifted, unless `dry`.
+def recalculate_all(database: Database, catalogue: Catalogue, acting: Acting | None = None) -> Iterator[Page]:
+    """Compare all players page by page. Rebuild standings that have drifted, if somebody is `acting`.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`. Pages before that stay rebuilt.
     """
     page = _page_after(database, "")
     while page:
-        yield Page(len(page), recalculate(database, catalogue, page, time.monotonic() + PAGE_TIMEOUT_S, dry=dry))
+        yield Page(len(page), recalculate(database, catalogue, page, time.monotonic() + PAGE_TIMEOUT_S, acting))
         page = _page_after(database, page[-1])
 
 
@@ -50,28 +53,28 @@ def _page_after(database: Database, user_id: str) -> list[str]:
 
 
 def recalculate(
-    database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float, *, dry: bool = False
+    database: Database, catalogue: Catalogue, user_ids: Sequence[str], deadline: float, acting: Acting | None = None
 ) -> list[Drift]:
-    """Compare these players, rebuild what has drifted, unless `dry`, and return the drifts."""
+    """Compare these players, rebuild what has drifted, if somebody is `acting`, and return the drifts."""
     found = database.autocommit(lambda connection: histories.read(connection, user_ids), deadline)
     schedules = catalogue.points_schedules
     drifted: list[Drift] = []
     for user_id, history in found.items():
         seen = drifts(user_id, history, schedules)
         if seen:
-            drifted += seen if dry else rebuild(database, catalogue, user_id, deadline)
+            drifted += seen if acting is None else rebuild(database, catalogue, user_id, deadline, acting)
     return drifted
 
 
-def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: float) -> list[Drift]:
-    """Rebuild a player's standings that have drifted, and return the drifts."""
+def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: float, acting: Acting) -> list[Drift]:
+    """Rebuild a player's standings that have drifted, note that in the audit, and return the drifts."""
     while True:
-        drifted = database.transact(lambda connection: _rebuild(connection, catalogue, user_id), deadline)
+        drifted = database.transact(lambda connection: _rebuild(connection, catalogue, user_id, acting), deadline)
         if drifted is not None:
             return drifted
 
 
-def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list[Drift] | None:
+def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str, acting: Acting) -> list[Drift] | None:
     """Return None if a concurrent completion added a standing that was not locked. The caller then tries again."""
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
@@ -92,4 +95,13 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str) -> list
         leaderboards = catalogue.leaderboards_over
         if any((Scope(drift.key.scope, drift.key.scope_id), drift.key.schedule) in leaderboards for drift in found):
             journal.insert(connection, [user_id])
+        details = {"standings": [_changed(drift) for drift in found]}
+        operator_audit.note(connection, OperatorAct(ActKind.RECALCULATE, acting, user_id, details))
     return found
+
+
+def _changed(drift: Drift) -> dict[str, Any]:
+    """Return a rebuilt standing for the audit."""
+    key = drift.key
+    place = {"schedule": key.schedule, "period_start": key.period_start, "scope": key.scope, "scope_id": key.scope_id}
+    return {**place, "before": asdict(drift.stored), "after": asdict(drift.repaired)}

@@ -56,7 +56,7 @@ def key(goal_id: str, start: Instant = LIFETIME_START, player: str = "ann") -> C
 
 def stored(database: Database, catalogue: Catalogue = CATALOGUE) -> set[str]:
     """Return the goals of which the player has a stored completion, after comparing standings with them."""
-    assert recalculate(database, catalogue, ["ann"], soon(), dry=True) == []
+    assert recalculate(database, catalogue, ["ann"], soon()) == []
     current = current_periods(catalogue, NOW)
     return set(view_player(database, "ann", soon(), current).completions)
 
@@ -202,7 +202,7 @@ def test_cascades_of_two_handlers_and_all_calls_lose_nothing_and_never_deadlock(
         for player in PLAYERS:
             for each in PLAYED.goals.values():
                 set_goal_active(database, PLAYED, player, each, True, NOW, soon())
-        assert recalculate(database, PLAYED, PLAYERS, soon(), dry=True) == []
+        assert recalculate(database, PLAYED, PLAYERS, soon()) == []
         for player in PLAYERS:
             view = view_player(database, player, soon())
             assert set(view.completions) == PLAYED.goals.keys()

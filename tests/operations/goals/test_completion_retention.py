@@ -42,6 +42,7 @@ from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
 from tests.support.periods import period_of
+from tests.support.services import ACTING
 from tests.support.strategies import DAYS, FIRST_DAY, KILLS
 from tests.support.table_locks import locked_tables
 
@@ -70,7 +71,7 @@ def seen(database: Database, catalogue: Catalogue, players: list[str], now: Inst
     database.autocommit(lambda connection: connection.run_script(b"DELETE FROM challenge_count"), soon())
     assert count_challenges(database, catalogue, now)
     return Seen(
-        recalculate(database, catalogue, players, soon(), dry=True),
+        recalculate(database, catalogue, players, soon()),
         read_standings(),
         [read_player_statistics(database, catalogue, player, now, soon()) for player in players],
         [player_trend(database, player, FIRST_DAY, FIRST_DAY + DAYS, soon()) for player in players],
@@ -121,7 +122,7 @@ def test_everything_adds_up_as_before(two_connections: Database, story: Story, s
         ),
         soon(),
     )
-    for page in recalculate_all(two_connections, catalogue):
+    for page in recalculate_all(two_connections, catalogue, ACTING):
         assert page.players
     # Rebuilt standings have newer versions, which statistics have with them.
     restored = seen(two_connections, catalogue, players, LATER)
@@ -180,7 +181,7 @@ def test_standings_of_closed_days_stay_as_they_are(database: Database, database_
     day = StandingKey("player", DAILY.text, NOW, ScopeKind.ALL, "")
     with connected(database_url) as connection:
         connection.execute("UPDATE standing SET points = 77 WHERE schedule = 'day/UTC'")
-    assert recalculate(database, CATALOGUE, ["player"], soon()) == []
+    assert recalculate(database, CATALOGUE, ["player"], soon(), ACTING) == []
     history = database.autocommit(lambda connection: histories.read(connection, ["player"]), soon())["player"]
     assert history.is_closed(day)
     assert history.standings[day].points == 77

@@ -78,7 +78,7 @@ def test_the_event_that_completes_a_goal_claims_it_as_a_call_would(database: Dat
     assert claimed(database_url) == [("automatic", LIFETIME_START, 1), ("by hand", LIFETIME_START, 1)]
     with pytest.raises(AlreadyClaimed):
         claim_reward(database, catalogue, "player", goals[0], "request", NOW, soon())
-    assert recalculate(database, catalogue, ["player"], soon(), dry=True) == []
+    assert recalculate(database, catalogue, ["player"], soon()) == []
 
 
 def test_a_batch_claims_for_all_of_its_players(database: Database, database_url: str) -> None:
@@ -184,7 +184,7 @@ def test_a_claim_that_stores_a_completion_unlocks_what_requires_it(
     else:
         assert claim_reward(database, catalogue, "player", lowered, "request", NOW, soon()).request_id == "request"
     assert claimed(database_url) == [("first", LIFETIME_START, 1), ("locked", LIFETIME_START, 1)]
-    assert recalculate(database, catalogue, ["player"], soon(), dry=True) == []
+    assert recalculate(database, catalogue, ["player"], soon()) == []
 
 
 LOCKED = auto("locked", requires=("first", "second"))
@@ -244,7 +244,7 @@ def test_of_prerequisites_completed_at_once_by_two_handlers_one_claims(database_
     with opened(database_url) as database, ThreadPoolExecutor(2) as handlers:
         for handler in [handlers.submit(play, stat) for stat in (KILLS, OTHER)]:
             handler.result(60)
-        assert recalculate(database, TWO, players, soon(), dry=True) == []
+        assert recalculate(database, TWO, players, soon()) == []
     assert all(claimed(database_url, player) == [("locked", LIFETIME_START, 1)] for player in players)
     with connected(database_url) as connection:
         assert deadlocks(connection) == 0

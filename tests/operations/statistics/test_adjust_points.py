@@ -29,6 +29,7 @@ from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.support.database_contents import contents
 from tests.support.databases import flushed, soon
 from tests.support.goals import catalogue_of, goal
+from tests.support.services import ACTING
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
@@ -71,7 +72,7 @@ def test_an_adjustment_adds_a_journal_entry(database: Database, player: str) -> 
 def test_recalculation_includes_adjusted_points(database: Database) -> None:
     for points in (7, -3, AMOUNT_MAX, -AMOUNT_MAX):
         adjust(database, points)
-    assert [page.drifts for page in recalculate_all(database, CATALOGUE)] == [[]]
+    assert [page.drifts for page in recalculate_all(database, CATALOGUE, ACTING)] == [[]]
 
 
 @pytest.mark.usefixtures("player")

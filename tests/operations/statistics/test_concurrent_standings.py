@@ -43,7 +43,7 @@ from tests.support.databases import connected, flushed, opened, soon
 from tests.support.game_provider import GameProvider
 from tests.support.goals import catalogue_of, goal
 from tests.support.rewards import PROVIDER, destination, dispatching, states
-from tests.support.services import ManualClock
+from tests.support.services import ACTING, ManualClock
 from tests.support.strategies import FIRST_DAY, KILLS
 
 ROUTES = {RewardType.WALLET: PROVIDER}
@@ -166,12 +166,12 @@ def test_standings_agree_with_completions_claims_and_adjustments_at_every_instan
     def look(database: Database, _: random.Random, __: int) -> None:
         nonlocal looks
         looks += 1
-        assert recalculate(database, CATALOGUE, PLAYERS, soon(), dry=True) == []
+        assert recalculate(database, CATALOGUE, PLAYERS, soon()) == []
 
     with busy(database_url) as (database, deliver):
         at_once(database, deliver, look)
         assert looks > 10
-        assert not any(page.drifts for page in recalculate_all(database, CATALOGUE, dry=True))
+        assert not any(page.drifts for page in recalculate_all(database, CATALOGUE))
     assert {ClaimState.REFUSED, ClaimState.REFUNDED} < states(database_url), "all states have occurred"
 
 
@@ -198,9 +198,9 @@ def test_damaged_standings_are_rebuilt_beside_concurrent_play(database_url: str)
         player = chance.choice(PLAYERS)
         database.autocommit(partial(spoil, user_id=player), soon())
         see_versions(database, player)
-        rebuilt.extend(rebuild(database, CATALOGUE, player, soon()))
+        rebuilt.extend(rebuild(database, CATALOGUE, player, soon(), ACTING))
         see_versions(database, player)
-        assert recalculate(database, CATALOGUE, [player], soon(), dry=True) == [], "something was lost"
+        assert recalculate(database, CATALOGUE, [player], soon()) == [], "something was lost"
 
     with busy(database_url) as (database, deliver):
         at_once(database, deliver, heal)
@@ -215,7 +215,7 @@ def test_all_standings_are_rebuilt_when_missing(database_url: str) -> None:
         before = database.autocommit(partial(histories.read, user_ids=PLAYERS), soon())
         with connected(database_url) as connection:
             connection.execute("TRUNCATE standing")
-        for page in recalculate_all(database, CATALOGUE):
+        for page in recalculate_all(database, CATALOGUE, ACTING):
             assert page.drifts
         after = database.autocommit(partial(histories.read, user_ids=PLAYERS), soon())
         for player in PLAYERS:

@@ -26,6 +26,7 @@ from tests.support.database_contents import contents
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.periods import period_of
+from tests.support.services import ACTING
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
@@ -61,7 +62,7 @@ def played(database: Database) -> dict[StandingKey, Standing]:
 @pytest.mark.usefixtures("played")
 def test_standings_without_drift_are_not_changed(database: Database, database_url: str) -> None:
     before = contents(database_url)
-    assert recalculate(database, CATALOGUE, ["player", "nobody"], soon()) == []
+    assert recalculate(database, CATALOGUE, ["player", "nobody"], soon(), ACTING) == []
     assert contents(database_url) == before
 
 
@@ -84,17 +85,17 @@ def test_drifted_standings_are_rebuilt_with_a_newer_version(
     with connected(database_url) as connection:
         connection.execute(spoil.encode())
     spoiled = kept(database)
-    seen = recalculate(database, CATALOGUE, ["player"], soon(), dry=True)
+    seen = recalculate(database, CATALOGUE, ["player"], soon())
     assert seen
     assert kept(database) == spoiled
-    assert recalculate(database, CATALOGUE, ["player"], soon()) == seen
+    assert recalculate(database, CATALOGUE, ["player"], soon(), ACTING) == seen
     rebuilt = kept(database)
     for key in rebuilt.keys() | played.keys():
         expected = replace(played.get(key, Standing()), version=0)
         assert replace(rebuilt[key], version=0) == expected
     for drift in seen:
         assert rebuilt[drift.key].version > max(drift.stored.version, played.get(drift.key, Standing()).version)
-    assert recalculate(database, CATALOGUE, ["player"], soon()) == []
+    assert recalculate(database, CATALOGUE, ["player"], soon(), ACTING) == []
 
 
 def test_rebuilt_standings_add_a_journal_entry(
@@ -103,11 +104,11 @@ def test_rebuilt_standings_add_a_journal_entry(
     before = journalled(database)
     with connected(database_url) as connection:
         connection.execute("UPDATE standing SET completed = 5 WHERE scope = 'challenge'")
-    recalculate(database, CATALOGUE, ["player"], soon())
+    recalculate(database, CATALOGUE, ["player"], soon(), ACTING)
     assert journalled(database) == before
     with connected(database_url) as connection:
         connection.execute("UPDATE standing SET points = 5 WHERE schedule = 'week/UTC'")
-    [drift] = recalculate(database, CATALOGUE, ["player"], soon())
+    [drift] = recalculate(database, CATALOGUE, ["player"], soon(), ACTING)
     assert drift == Drift(WEEK, replace(played[WEEK], points=5), played[WEEK])
     assert journalled(database) == [*before, ["player"]]
 
@@ -118,7 +119,7 @@ def test_completions_older_than_standings_are_included(database: Database, datab
             "INSERT INTO completion (user_id, goal_id, period_start, occurrence, claim_time, claim_number)"
             " VALUES ('player', 'win', timestamptz 'epoch', 1, timestamptz 'epoch', 1)"
         )
-    recalculate(database, CATALOGUE, ["player"], soon())
+    recalculate(database, CATALOGUE, ["player"], soon(), ACTING)
     assert kept(database)[ALL] == Standing(1, 1, 0, None, None, 2)
 
 
@@ -126,12 +127,12 @@ def test_a_new_leaderboard_is_filled_and_a_removed_one_keeps_its_standings(datab
     without = replace(CATALOGUE, leaderboards=())
     flushed(database, without, [kill()])
     assert WEEK not in kept(database)
-    recalculate(database, CATALOGUE, ["player"], soon())
+    recalculate(database, CATALOGUE, ["player"], soon(), ACTING)
     assert kept(database)[WEEK].points == 10
     flushed(database, without, [kill(delta=4, number=1)])
-    assert recalculate(database, without, ["player"], soon()) == []
+    assert recalculate(database, without, ["player"], soon(), ACTING) == []
     assert kept(database)[WEEK].points == 10
-    recalculate(database, CATALOGUE, ["player"], soon())
+    recalculate(database, CATALOGUE, ["player"], soon(), ACTING)
     assert kept(database)[WEEK].points == 100
 
 
@@ -150,10 +151,10 @@ def test_every_player_is_compared_once(database: Database, database_url: str, mo
             "INSERT INTO standing VALUES ($1, 'lifetime', timestamptz 'epoch', 'all', '', 1, 0, 0, NULL, NULL, 1)",
             (players[-1],),
         )
-    pages = list(recalculate_all(database, CATALOGUE))
+    pages = list(recalculate_all(database, CATALOGUE, ACTING))
     assert [page.players for page in pages] == [4, 4, 2]
     assert {drift.key.user_id for page in pages for drift in page.drifts} == set(players[-2:])
-    assert not any(page.drifts for page in recalculate_all(database, CATALOGUE))
+    assert not any(page.drifts for page in recalculate_all(database, CATALOGUE, ACTING))
 
 
 @pytest.mark.usefixtures("played")
