@@ -16,6 +16,7 @@ from challenge_service.statistics_servicer import StatisticsServicer
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
+from shared.operations.rewards.reward_telemetry import claim_counter
 from shared.providers.opening import routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.limits import limits_of
@@ -77,6 +78,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         routes=routes_of(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
+        claims=claim_counter(process.telemetry),
     )
     clock = present(process.clock, development)
     statistics = StatisticsServicer(database, catalogue.live, clock)

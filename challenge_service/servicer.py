@@ -29,6 +29,7 @@ from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.instants import period_message, season_id, timestamp_message
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
 from shared.runtime.clock import Clock
+from shared.runtime.telemetry import BoundedCounter
 
 
 class ChallengeServicer(SelectionServicer):
@@ -47,9 +48,12 @@ class ChallengeServicer(SelectionServicer):
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
         time_zone_interval: Microseconds = ZONE_CHANGE_INTERVAL,
+        claims: BoundedCounter | None = None,
     ) -> None:
         """`time_zone_interval` is the shortest time between changes of a player's time zone; the rest is for claims."""
-        super().__init__(database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max)
+        super().__init__(
+            database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max, claims=claims
+        )
         self._time_zone_interval = time_zone_interval
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:

@@ -71,6 +71,7 @@ class EventServicer:
 
     def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False) -> _TakenIn:
         """Judge events by the current catalogue and submit the accepted ones."""
+        received = time.monotonic()
         catalogue, window, now = self._catalogue.current, self._window(), self._now()
         refusals: list[Outcome | None] = []
         accepted: list[Event] = []
@@ -81,12 +82,13 @@ class EventServicer:
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
         submission = self._group_commit.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
-        return _TakenIn(catalogue, messages, refusals, submission)
+        return _TakenIn(catalogue, messages, refusals, submission, received)
 
     def _results(self, taken_in: _TakenIn) -> list[rpc.EventResult]:
         """Wait for the commit of a call's events, and return one result per event."""
-        catalogue, messages, refusals, submission = taken_in
+        catalogue, messages, refusals, submission, received = taken_in
         committed = iter(submission.wait() if submission is not None else ())
+        self._telemetry.acknowledged(time.monotonic() - received)
         outcomes = [next(committed) if refusal is None else refusal for refusal in refusals]
         self._telemetry.count(outcomes)
         now = self._now().earliest
@@ -105,6 +107,8 @@ class _TakenIn(NamedTuple):
     """One per event; None for those that were accepted and submitted."""
     submission: Submission | None
     """None if no event was accepted."""
+    received: float
+    """When they were received, in monotonic seconds."""
 
 
 def _check_count(events: Sequence[rpc.Event]) -> None:

@@ -17,6 +17,10 @@ class CacheTelemetry:
     """Metrics of reads from Redis and of its memory."""
 
     def __init__(self, telemetry: Telemetry, cache: Cache) -> None:
+        seconds = telemetry.database_operations
+        cache.took = {
+            for_duty: seconds.labels("redis", "duty" if for_duty else "call").observe for for_duty in (True, False)
+        }
         reads = telemetry.counter(
             "cache_reads",
             "Reads of rankings for callers, by whether Redis could serve them.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,6 +51,8 @@ class Cache:
         self._failures = 0
         self.prefix = prefix
         self._blocked: str | None = None
+        self.took: Mapping[bool, Callable[[float], None]] = {}
+        """Called with the seconds that a question took, by whether a duty asked it."""
         self.problem = ""
         """The finding of the last probe: one of `PROBLEMS`, or empty."""
         # redis-py takes 14 MiB and a fifth of a service's start: it is loaded where there is a Redis.
@@ -81,10 +84,13 @@ class Cache:
             raise CacheUnavailable(self._blocked or "Redis did not respond")
         if not self._turns.acquire(timeout=TURN_TIMEOUT_S):
             raise CacheUnavailable("too many threads wait for Redis")
+        started = time.monotonic()
         try:
             return self._ask(question, DUTY_TIMEOUT_S if for_duty else TIMEOUT_S)
         finally:
             self._turns.release()
+            if for_duty in self.took:
+                self.took[for_duty](time.monotonic() - started)
 
     def block(self, reason: str | None) -> None:
         """Do not use Redis, for this reason; None: use it again."""

@@ -88,6 +88,8 @@ class Database:
             num_workers=POOL_THREADS,
         )
         self._canceller = StatementCanceller(self._pool.putconn, self._settled)
+        if telemetry is not None:
+            telemetry.watch_pool(application_name, self._pool.get_stats)
 
     def open(self) -> None:
         """Start connecting and return at once, whether the server can be reached or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared.postgres.sqlstates import Failure
 from shared.runtime.telemetry import Telemetry
@@ -12,8 +12,16 @@ class DatabaseTelemetry:
     """The instruments of a `Database`."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self._seconds = telemetry.histogram(
-            "statement_seconds", "Time of each statement until its rows have arrived.", labels=("statement",)
+        self._seconds = telemetry.database_operations
+        pool = "db_client_connection_pool_name"
+        self._connections = telemetry.labelled_gauge(
+            "db_client_connection_count", "Connections by state.", labels=(pool, "db_client_connection_state")
+        )
+        self._pool_size = telemetry.labelled_gauge(
+            "db_client_connection_max", "Size of the pool of connections.", labels=(pool,)
+        )
+        self._waiting = telemetry.labelled_gauge(
+            "db_client_connection_pending_requests", "Pieces of work that wait for a connection.", labels=(pool,)
         )
         self._observers: dict[str, Callable[[float], None]] = {}
         self._round_trips = telemetry.counter("database_round_trips", "Round trips to the database.")
@@ -31,11 +39,23 @@ class DatabaseTelemetry:
         )
         self._abandoned = {True: abandoned.labels("kept"), False: abandoned.labels("closed")}
 
+    def watch_pool(self, name: str, stats: Callable[[], Mapping[str, int]]) -> None:
+        """Show how many connections of a pool are in use, and how many pieces of work wait for one."""
+
+        def used() -> int:
+            now = stats()
+            return max(0, now["pool_size"] - now["pool_available"])
+
+        self._connections.labels(name, "idle").set_function(lambda: stats()["pool_available"])
+        self._connections.labels(name, "used").set_function(used)
+        self._pool_size.labels(name).set_function(lambda: stats()["pool_max"])
+        self._waiting.labels(name).set_function(lambda: stats()["requests_waiting"])
+
     def took(self, statement: str, seconds: float) -> None:
         """Record the time of an executed statement."""
         observe = self._observers.get(statement)
         if observe is None:
-            observe = self._observers[statement] = self._seconds.labels(statement).observe
+            observe = self._observers[statement] = self._seconds.labels("postgresql", statement).observe
         observe(seconds)
 
     def made_round_trips(self, count: int) -> None:

@@ -6,7 +6,7 @@ Those of unary methods are the same for all methods, from the outside in:
 2. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
    (`shared.rpc.call_pool`) before anything else is spent on it;
 3. tracing: a sampled call gets a span, whatever its outcome;
-4. metrics: every call is counted by its status code and duration;
+4. metrics: every call is counted by its status code and duration, with the ids of its span if it is traced;
 5. errors: an exception from inside becomes a status (`shared.rpc.statuses`);
 6. deadline: a call whose caller has stopped listening is not begun;
 7. parsing, within limits (`shared.rpc.request_limits`): malformed bytes are an invalid request;
@@ -32,7 +32,7 @@ from google.protobuf.message import DecodeError, Message
 from shared.domain.access import Access
 from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing, run_in
-from shared.rpc.call_telemetry import CallTelemetry
+from shared.rpc.call_telemetry import FAULTS, CallTelemetry
 from shared.rpc.method_router import Refusal
 from shared.rpc.open_calls import NO_REQUEST
 from shared.rpc.open_streams import OpenStream, current_stream
@@ -42,9 +42,6 @@ M = TypeVar("M", bound=Message)
 
 RawMethod = Callable[[bytes, grpc.ServicerContext], bytes]
 """A method as gRPC calls it: encoded request or `NO_REQUEST` in, encoded response out."""
-
-SERVER_FAULTS = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE})
-"""Status codes that mark a span as failed; the others are caused by the caller."""
 
 
 def unary_method(
@@ -72,25 +69,27 @@ def unary_method(
         response = method(request, context)
         return response if isinstance(response, bytes) else response.SerializeToString()
 
-    def outcome(raw: bytes, context: grpc.ServicerContext, player: str | None) -> bytes | grpc.Status:
+    def outcome(
+        raw: bytes, context: grpc.ServicerContext, player: str | None, ids: dict[str, str] | None = None
+    ) -> bytes | grpc.Status:
         started = time.monotonic()
         try:
             response = response_to(raw, context, player)
         except Exception as error:
             failure = status_of(error, name)
         else:
-            measured.succeeded(time.monotonic() - started)
+            measured.succeeded(time.monotonic() - started, ids)
             return response
-        measured.failed(failure.code, time.monotonic() - started)
+        measured.failed(failure.code, time.monotonic() - started, ids)
         return failure
 
     def traced(raw: bytes, context: grpc.ServicerContext, player: str | None) -> bytes | grpc.Status:
         if tracing is None or (parent := tracing.parent_of(context.invocation_metadata())) is False:
             return outcome(raw, context, player)
         with tracing.span(name, parent) as span:
-            result = outcome(raw, context, player)
+            result = outcome(raw, context, player, span.ids)
             code = grpc.StatusCode.OK if isinstance(result, bytes) else result.code
-            span.ended(code.value[0], server_fault=code in SERVER_FAULTS)
+            span.ended(code.name, server_fault=code in FAULTS)
             return result
 
     def call(raw: bytes, context: grpc.ServicerContext, player: str | None = None) -> bytes:
@@ -145,7 +144,7 @@ def streaming_method(
             yield from responses(raw, context, stream)
         except Exception as error:
             if stream.has_yielded:
-                measured.failed(stream.ended_by, time.monotonic() - started)
+                measured.failed(stream.ended_by, time.monotonic() - started, by_caller=True)
                 stream.call.leave_ended()
             if not context.is_active():
                 # The sender went away, and the error is a consequence of that.
@@ -155,9 +154,9 @@ def streaming_method(
             measured.failed(status.code, time.monotonic() - started)
             context.abort_with_status(status)
         if stream.has_yielded:
-            measured.failed(stream.ended_by, time.monotonic() - started)
+            measured.failed(stream.ended_by, time.monotonic() - started, by_caller=True)
             stream.call.leave_ended()
-        measured.succeeded(time.monotonic() - started)
+        measured.succeeded(time.monotonic() - started, None)
 
     return run_in(pool, call)
 

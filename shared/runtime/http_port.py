@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 import time
@@ -31,6 +32,8 @@ REPLY_S = 10.0
 """Time limit in seconds for sending a reply to a client that reads slowly."""
 REQUEST_BYTES_MAX = 8_192
 
+_ACCEPT = re.compile(rb"\r\naccept:([^\r\n]*)", re.IGNORECASE)
+
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -42,8 +45,9 @@ class Reply(NamedTuple):
     content_type: str = TEXT
 
 
-Page = Callable[[], Awaitable[Reply]]
-"""Returns the reply of one path. It is called in the server's thread and must not block."""
+Page = Callable[[str], Awaitable[Reply]]
+"""Returns the reply of one path, given the request's `Accept` header or an empty text. It is called in the server's
+thread and must not block."""
 
 
 class HttpPort:
@@ -108,7 +112,7 @@ class HttpPort:
         if page is None:
             return _plain(HTTPStatus.NOT_FOUND)
         try:
-            return await page()
+            return await page(_accepted(request))
         except Exception:
             log.exception("unhandled exception in an HTTP page", extra={"path": path})
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -126,7 +130,7 @@ class SharedPage:
         self._earliest = 0.0
         self._next: asyncio.Task[Reply] | None = None
 
-    async def __call__(self) -> Reply:
+    async def __call__(self, _accepted: str = "") -> Reply:
         """Wait for the next rendering and return it."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._render_next())
@@ -151,6 +155,12 @@ async def _read_head(connection: socket.socket) -> bytes:
         if not received or len(head) > REQUEST_BYTES_MAX:
             raise ConnectionAbortedError
     return head
+
+
+def _accepted(request: bytes) -> str:
+    """Return the `Accept` header of a request; empty if it has none."""
+    found = _ACCEPT.search(request)
+    return found[1].decode("latin-1").strip() if found else ""
 
 
 def _plain(status: HTTPStatus) -> Reply:

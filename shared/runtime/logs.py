@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import shared.runtime.quiet_grpc  # noqa: F401 - for processes that have not imported gRPC yet
@@ -32,13 +32,15 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 class JsonFormatter(logging.Formatter):
     """Formats a record as a JSON object.
 
-    Its fields are time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, the extra fields, and the
-    traceback under `exception`.
+    Its fields are time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, the ids of trace and span,
+    the extra fields, and the traceback under `exception`.
     """
 
     def __init__(self, *, worker: int | None, personal: bool, hide: Callable[[str], str] = masked) -> None:
         """`hide` masks secrets in texts, which may come from libraries."""
         super().__init__()
+        self.trace_ids: Callable[[], Mapping[str, str]] = dict
+        """Returns the ids of trace and span of the call that this thread works for, where calls are traced."""
         self._hide = hide
         self._worker = worker
         self._left_out = _STANDARD_FIELDS if personal else _STANDARD_FIELDS | PERSONAL_FIELDS
@@ -55,6 +57,7 @@ class JsonFormatter(logging.Formatter):
         }
         if self._worker is not None:
             line["worker"] = self._worker
+        line |= self.trace_ids()
         for name, value in vars(record).items():
             if name not in self._left_out:
                 line.setdefault(name, self._shown(value))
@@ -155,6 +158,11 @@ class LogQueue(logging.Handler):
                 dropped = False
         if dropped:
             self.on_drop()
+
+    def name_traces(self, ids: Callable[[], Mapping[str, str]]) -> None:
+        """Add the ids of trace and span to lines from now on; `ids` returns those of the thread that calls it."""
+        if isinstance(self.formatter, JsonFormatter):
+            self.formatter.trace_ids = ids
 
     def flush(self) -> None:
         """Wait until everything is written, `FLUSH_S` at most."""

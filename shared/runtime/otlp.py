@@ -32,6 +32,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import CollectorRegistry
 from prometheus_client import Metric as Family
 
+from shared.runtime.conventions import ATTRIBUTES, METRICS, Convention
 from shared.runtime.tracing import Tracing
 
 EXPORT_INTERVAL_S = 15.0
@@ -88,7 +89,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def translated(families: Iterable[Family], started_ns: int, now_ns: int) -> list[Metric]:
-    """Return every counter, gauge and histogram.
+    """Return every counter, gauge and histogram, in OpenTelemetry's spelling where a convention has it.
 
     Both instants are in nanoseconds since 1970; at `started_ns` all sums were 0.
     """
@@ -98,18 +99,24 @@ def translated(families: Iterable[Family], started_ns: int, now_ns: int) -> list
             points = _numbers(family, f"{family.name}_total", started_ns, now_ns)
             data: Sum | Gauge | Histogram = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
             metrics.append(Metric(f"{family.name}_total", family.documentation, family.unit, data))
-        elif family.type == "gauge":
-            data = Gauge(_numbers(family, family.name, started_ns, now_ns))
-            metrics.append(Metric(family.name, family.documentation, family.unit, data))
-        elif family.type == "histogram":
-            data = Histogram(_histograms(family, started_ns, now_ns), AggregationTemporality.CUMULATIVE)
-            metrics.append(Metric(family.name, family.documentation, family.unit, data))
+        elif family.type in ("gauge", "histogram"):
+            if family.type == "gauge":
+                data = Gauge(_numbers(family, family.name, started_ns, now_ns))
+            else:
+                data = Histogram(_histograms(family, started_ns, now_ns), AggregationTemporality.CUMULATIVE)
+            name, unit = METRICS.get(family.name, Convention(family.name, family.unit))
+            metrics.append(Metric(name, family.documentation, unit, data))
     return metrics
+
+
+def _attributes(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return labels as attributes. An empty label is none."""
+    return {ATTRIBUTES.get(name, name): value for name, value in labels if value}
 
 
 def _numbers(family: Family, name: str, started_ns: int, now_ns: int) -> list[NumberDataPoint]:
     return [
-        NumberDataPoint(sample.labels, started_ns, now_ns, sample.value)
+        NumberDataPoint(_attributes(sample.labels.items()), started_ns, now_ns, sample.value)
         for sample in family.samples
         if sample.name == name
     ]
@@ -126,7 +133,7 @@ def _histograms(family: Family, started_ns: int, now_ns: int) -> list[HistogramD
             sums[labels] = sample.value
     return [
         HistogramDataPoint(
-            attributes=dict(labels),
+            attributes=_attributes(labels),
             start_time_unix_nano=started_ns,
             time_unix_nano=now_ns,
             count=max(buckets.values()),

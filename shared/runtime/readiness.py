@@ -73,11 +73,11 @@ class WorkersReadiness:
 def health_pages(reason: Callable[[], str | None]) -> dict[str, Page]:
     """Return the pages: the process is alive if it replies at all, and ready if there is no reason against it."""
 
-    async def livez() -> Reply:
+    async def livez(_accepted: str) -> Reply:
         # Never asks the database: restarting a process does not heal a database that is away.
         return Reply(HTTPStatus.OK, b"ok\n")
 
-    async def readyz() -> Reply:
+    async def readyz(_accepted: str) -> Reply:
         against = reason()
         if against is None:
             return Reply(HTTPStatus.OK, b"ok\n")

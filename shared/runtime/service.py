@@ -152,7 +152,9 @@ def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None
     """Run the service in this process: the only one, or one of several workers."""
     use_batch_scheduling()
     with Lifecycle() as lifecycle:
-        telemetry, duties = _telemetry(service, settings, worker, lifecycle)
+        telemetry, duties = _telemetry(service, settings, worker, lifecycle, logs)
+        about_service = {"service_name": service.module, "service_version": VERSION}
+        telemetry.info("target_info", "The service and its release.", lambda: about_service)
         logs.on_drop = telemetry.counter("log_lines_dropped", LOG_LINES_DROPPED).inc
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
         readiness = Readiness()
@@ -225,21 +227,22 @@ def _endpoint(service: Service[S], settings: S, field: str, *, shared: bool = Fa
 
 
 def _telemetry(
-    service: Service[S], settings: S, worker: Worker | None, lifecycle: Lifecycle
+    service: Service[S], settings: S, worker: Worker | None, lifecycle: Lifecycle, logs: LogQueue
 ) -> tuple[Telemetry, Duties]:
     """Start metrics, and traces if there is a collector to send them to. Registered first, so stopped last."""
     collector = settings.telemetry.otlp_endpoint
     if collector is None:
         telemetry = Telemetry()
         return telemetry, Duties(lifecycle, telemetry)
-    from shared.runtime import otlp  # slow to import, so only where it is used
+    from shared.runtime import otlp, tracing  # slow to import, so only where they are used
 
     resource = otlp.resource_of(service.module, worker.index if worker is not None else None)
-    tracing = otlp.tracing_to(collector.reveal(), resource, settings.telemetry.trace_sample_ratio)
-    telemetry = Telemetry(tracing)
+    traced = otlp.tracing_to(collector.reveal(), resource, settings.telemetry.trace_sample_ratio)
+    logs.name_traces(tracing.current_ids)
+    telemetry = Telemetry(traced)
     duties = Duties(lifecycle, telemetry)
     export = otlp.MetricsExport(collector.reveal(), telemetry.registry, resource)
-    lifecycle.on_stop("traces", tracing.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
+    lifecycle.on_stop("traces", traced.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
     lifecycle.on_stop("metrics", export.close, timeout_s=otlp.CLOSE_TIMEOUT_S)
     duties.start("send metrics", otlp.EXPORT_INTERVAL_S, export.one_pass, pass_s=otlp.CLOSE_TIMEOUT_S)
     return telemetry, duties

@@ -19,6 +19,9 @@ from opentelemetry.trace import (
     SpanKind,
     StatusCode,
     TraceFlags,
+    format_span_id,
+    format_trace_id,
+    get_current_span,
     set_span_in_context,
 )
 
@@ -34,11 +37,27 @@ class CallSpan:
     def __init__(self, span: Span) -> None:
         self._span = span
 
-    def ended(self, code: int, *, server_fault: bool) -> None:
-        """Record the gRPC status code of the call, and whether it is a fault of ours."""
-        self._span.set_attribute("rpc.grpc.status_code", code)
+    @property
+    def ids(self) -> dict[str, str]:
+        """The ids of trace and span, as exemplars and log lines have them."""
+        return _ids(self._span.get_span_context())
+
+    def ended(self, code: str, *, server_fault: bool) -> None:
+        """Record the gRPC status code of the call, such as `NOT_FOUND`, and whether it is a fault of ours."""
+        self._span.set_attribute("rpc.response.status_code", code)
         if server_fault:
+            self._span.set_attribute("error.type", code)
             self._span.set_status(StatusCode.ERROR)
+
+
+def current_ids() -> dict[str, str]:
+    """Return the ids of trace and span of the call that this thread works for; none if it is not traced."""
+    context = get_current_span().get_span_context()
+    return _ids(context) if context.is_valid else {}
+
+
+def _ids(context: SpanContext) -> dict[str, str]:
+    return {"trace_id": format_trace_id(context.trace_id), "span_id": format_span_id(context.span_id)}
 
 
 class Tracing:
@@ -69,8 +88,7 @@ class Tracing:
         `name` is the method's full name, such as `challenge.v1.EventService/ReportEvent`.
         """
         context = set_span_in_context(NonRecordingSpan(parent)) if isinstance(parent, SpanContext) else None
-        service, _, method = name.partition("/")
-        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        attributes = {"rpc.system.name": "grpc", "rpc.method": name}
         with self._tracer.start_as_current_span(name, context, SpanKind.SERVER, attributes) as span:
             yield CallSpan(span)
 

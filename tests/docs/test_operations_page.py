@@ -40,8 +40,11 @@ def beginning_of(argument: ast.expr) -> str:
 
 def test_every_metric_has_a_row_and_every_row_has_a_metric() -> None:
     made = {
-        f"{name}_total" if method == "counter" else name
-        for method, name in first_arguments("counter", "gauge", "histogram")
+        f"{name}_total" if method.endswith("counter") else name
+        for method, name in first_arguments(
+            "counter", "bounded_counter", "gauge", "labelled_gauge", "histogram", "info"
+        )
+        if method != "info" or name.endswith("_info")
     }
     assert made, "no metrics were found in the code"
     assert sorted(made - rows("Metrics")) == [], "no row"

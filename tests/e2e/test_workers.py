@@ -77,7 +77,7 @@ def report_often(port: int) -> int:
 
 def calls_by_worker(metrics_port: int) -> list[float]:
     """Return the number of calls that each of two workers has taken."""
-    counted = samples(metrics_at(metrics_port), "rpc_call_seconds_count")
+    counted = samples(metrics_at(metrics_port), "rpc_server_call_duration_seconds_count")
     return [sum(n for labels, n in counted.items() if f'worker="{worker}"' in labels) for worker in (0, 1)]
 
 

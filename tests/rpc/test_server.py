@@ -59,8 +59,13 @@ def test_calls_are_measured_by_method_and_code() -> None:
         return b""
 
     def count(code: str) -> float | None:
-        labels = {"method": METHOD.removeprefix("/"), "code": code}
-        return telemetry.registry.get_sample_value("rpc_call_seconds_count", labels)
+        labels = {
+            "rpc_system_name": "grpc",
+            "rpc_method": METHOD.removeprefix("/"),
+            "rpc_response_status_code": code,
+            "error_type": "",
+        }
+        return telemetry.registry.get_sample_value("rpc_server_call_duration_seconds_count", labels)
 
     with running(reply, telemetry=telemetry) as channel:
         for raw in (b"", b"\x0a\x01a", b"\x0a\x01a", b"\xff"):
@@ -78,7 +83,9 @@ def test_a_sampled_call_has_a_span_with_its_status_code() -> None:
         initialize(channel, metadata=[("traceparent", f"00-{'a' * 32}-{'b' * 16}-01")])
     (span,) = spans.get_finished_spans()
     assert span.name == METHOD.removeprefix("/")
-    assert (span.attributes or {})["rpc.grpc.status_code"] == 0
+    assert (span.attributes or {})["rpc.response.status_code"] == "OK"
+    exemplars = [sample.exemplar for family in telemetry.registry.collect() for sample in family.samples]
+    assert [each.labels["trace_id"] for each in exemplars if each is not None] == ["a" * 32]
 
 
 def test_reflection_describes_the_contract() -> None:

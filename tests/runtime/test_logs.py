@@ -8,7 +8,10 @@ import sys
 from datetime import datetime
 from typing import Any
 
+from opentelemetry.sdk.trace import TracerProvider
+
 from shared.runtime.logs import JsonFormatter
+from shared.runtime.tracing import Tracing, current_ids
 
 
 def line(
@@ -34,6 +37,17 @@ def test_a_line_has_time_level_logger_and_message() -> None:
 
 def test_a_line_of_a_worker_has_its_index() -> None:
     assert line(worker=0)["worker"] == 0
+
+
+def test_a_line_of_a_traced_call_names_its_trace() -> None:
+    traced = Tracing(TracerProvider(shutdown_on_exit=False), sample_ratio=1)
+    formatter = JsonFormatter(worker=None, personal=False)
+    formatter.trace_ids = current_ids
+    record = logging.makeLogRecord({"msg": "serving"})
+    with traced.span("challenge.v1.EventService/ReportEvent", parent=True) as span:
+        inside = json.loads(formatter.format(record))
+    assert {name: inside[name] for name in ("trace_id", "span_id")} == span.ids
+    assert "trace_id" not in json.loads(formatter.format(record))
 
 
 def test_a_traceback_is_part_of_its_log_line() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -15,10 +16,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
+from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.rpc.call_telemetry import CallTelemetry
 from shared.runtime import otlp
-from shared.runtime.metrics_page import WorkerMetrics, merged
-from shared.runtime.telemetry import Telemetry
+from shared.runtime.http_port import HttpPort
+from shared.runtime.metrics_page import WorkerMetrics, merged, metrics_page
+from shared.runtime.ports import Endpoint
+from shared.runtime.telemetry import LABEL_VALUES_MAX, OVERFLOW, Telemetry
 from tests.runtime.processes import samples
 
 
@@ -31,6 +37,11 @@ def recorded() -> Telemetry:
         batch.observe(size)
     telemetry.gauge("buffer_events", "Events that wait.", lambda: 42)
     return telemetry
+
+
+def in_openmetrics(registry: CollectorRegistry) -> str:
+    text: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    return text.decode()
 
 
 @contextmanager
@@ -125,8 +136,62 @@ def test_an_unreachable_collector_does_not_delay_the_stop() -> None:
     export.close()
 
 
+def test_a_collector_receives_the_names_and_attributes_of_the_conventions() -> None:
+    telemetry = Telemetry()
+    DatabaseTelemetry(telemetry).took("read_player", 0.002)
+    CallTelemetry(telemetry).of_method("challenge.v1.EventService/ReportEvent").succeeded(0.002, None)
+    metrics = {metric.name: metric for metric in otlp.translated(telemetry.registry.collect(), 0, 1)}
+    calls = metrics["rpc.server.call.duration"]
+    assert calls.unit == "s"
+    assert dict(calls.data.data_points[0].attributes or {}) == {
+        "rpc.system.name": "grpc",
+        "rpc.method": "challenge.v1.EventService/ReportEvent",
+        "rpc.response.status_code": "OK",
+    }
+    statements = metrics["db.client.operation.duration"].data.data_points[0]
+    assert dict(statements.attributes or {}) == {"db.system.name": "postgresql", "db.query.summary": "read_player"}
+
+
+def test_a_bounded_counter_counts_what_is_beyond_its_bound_together() -> None:
+    telemetry = Telemetry()
+    counter = telemetry.bounded_counter("claims", "Claims.", labels=("challenge", "by"))
+    for number in range(LABEL_VALUES_MAX + 50):
+        counter.add(f"challenge {number}", "call", number=2)
+    counter.add("challenge 0", "call")
+    counter.add("", "call")
+    counted = samples(generate_latest(telemetry.registry).decode(), "claims_total")
+    assert len(counted) == LABEL_VALUES_MAX + 1
+    assert counted['{by="call",challenge="challenge 0"}'] == 3
+    assert counted[f'{{by="call",challenge="{OVERFLOW}"}}'] == 2 * 50 + 1
+
+
+def test_only_clients_that_accept_openmetrics_get_exemplars() -> None:
+    telemetry = recorded()
+    telemetry.histogram("seconds", "Time.").observe(0.3, {"trace_id": "a" * 32})
+    port = HttpPort(Endpoint("127.0.0.1", 0, setting=""), {"/metrics": metrics_page(telemetry.registry, 0.0)})
+    port.start()
+
+    def read(accept: str) -> tuple[str, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port.port, timeout=5)
+        with closing(connection):
+            connection.request("GET", "/metrics", headers={"Accept": accept})
+            response = connection.getresponse()
+            return response.headers["Content-Type"], response.read().decode()
+
+    kind, plain = read("text/plain;version=0.0.4")
+    assert kind.startswith("text/plain")
+    assert "trace_id" not in plain
+    kind, rich = read("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    assert f'seconds_bucket{{le="0.5"}} 1.0 # {{trace_id="{"a" * 32}"}} 0.3' in rich
+    assert rich.endswith("# EOF\n")
+    merged_page = CollectorRegistry()
+    merged_page.register(WorkerMetrics(lambda: {0: port.port}))
+    assert 'trace_id="' in in_openmetrics(merged_page)
+
+
 def test_metrics_of_workers_are_merged_into_one_page() -> None:
-    texts = [(worker, generate_latest(recorded().registry).decode()) for worker in (0, 1)]
+    texts = [(worker, in_openmetrics(recorded().registry)) for worker in (0, 1)]
     families = list(merged(texts))
     assert len({family.name for family in families}) == len(families)
     events = next(family for family in families if family.name == "events")

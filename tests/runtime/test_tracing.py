@@ -32,7 +32,7 @@ def test_a_span_joins_the_trace_of_its_caller() -> None:
     parent = sampler.parent_of([("traceparent", f"00-{TRACE_ID}-{SPAN_ID}-01")])
     assert isinstance(parent, SpanContext)
     with sampler.span("challenge.v1.EventService/ReportEvent", parent) as span:
-        span.ended(13, server_fault=True)
+        span.ended("INTERNAL", server_fault=True)
     (finished,) = spans.get_finished_spans()
     assert finished.context is not None
     assert finished.parent is not None
@@ -40,10 +40,10 @@ def test_a_span_joins_the_trace_of_its_caller() -> None:
     assert f"{finished.parent.span_id:016x}" == SPAN_ID
     assert finished.status.status_code is StatusCode.ERROR
     assert dict(finished.attributes or {}) == {
-        "rpc.system": "grpc",
-        "rpc.service": "challenge.v1.EventService",
-        "rpc.method": "ReportEvent",
-        "rpc.grpc.status_code": 13,
+        "rpc.system.name": "grpc",
+        "rpc.method": "challenge.v1.EventService/ReportEvent",
+        "rpc.response.status_code": "INTERNAL",
+        "error.type": "INTERNAL",
     }
 
 

@@ -173,7 +173,7 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield from node.module.split(".")
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _WORD.fullmatch(node.value):
         yield node.value
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "counter":
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("counter"):
         # Prometheus shows a counter under its name with this ending.
         names = (name.value for name in node.args[:1] if isinstance(name, ast.Constant))
         yield from (f"{name}_total" for name in names if isinstance(name, str))

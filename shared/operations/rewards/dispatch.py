@@ -180,7 +180,7 @@ class Dispatcher:
             if delivery.grant_id not in recorded:
                 self._telemetry.lease_lost()
             elif begun:
-                self._telemetry.settled(settlement.state, delivery.attempt)
+                self._telemetry.settled(recorded[delivery.grant_id], settlement.state, delivery.attempt)
 
     def _recall(self) -> None:
         """Make grants that failed in an outage due at once.

@@ -61,6 +61,7 @@ def _one_round(database: Database, destination: Destination, clock: Clock, telem
             break
         reply = destination.provider.find(delivery)
         settlement = settle(delivery.attempt, _LOST if reply is None else reply, destination.policy, 0.5, clock())
-        if record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_TIMEOUT_S):
-            measured.reconciled(settlement.state)
+        recorded = record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_TIMEOUT_S)
+        for challenge_id in recorded.values():
+            measured.reconciled(challenge_id, settlement.state)
     return len(deliveries)

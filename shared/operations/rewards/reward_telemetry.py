@@ -8,9 +8,19 @@ from collections.abc import Iterable
 from shared.domain.claims import ClaimState
 from shared.domain.instant import SECOND, Instant
 from shared.postgres.rewards.queue_marks import Depth
-from shared.runtime.telemetry import Telemetry
+from shared.runtime.telemetry import BoundedCounter, Telemetry
+
+BY_CALL, AUTOMATIC = "call", "automatic"
+"""The ways in which rewards are claimed, as a label."""
 
 ATTEMPT_BUCKETS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+
+
+def claim_counter(telemetry: Telemetry) -> BoundedCounter:
+    """Return the counter of claims, by challenge and by the way they are made."""
+    return telemetry.bounded_counter(
+        "claims", "Rewards that were claimed, by challenge and by whether a call did it.", labels=("challenge", "by")
+    )
 
 
 class RewardTelemetry:
@@ -33,6 +43,9 @@ class RewardTelemetry:
         )
         self.leases_lost = telemetry.counter(
             "reward_leases_lost", "Outcomes that arrived after their lease had ended.", labels=("provider",)
+        )
+        self.grants = telemetry.bounded_counter(
+            "grants", "Grants that were settled, by challenge and final state.", labels=("challenge", "state")
         )
         self.reconciled = telemetry.counter(
             "reward_reconciled",
@@ -81,17 +94,21 @@ class ProviderTelemetry:
     def __init__(self, all_providers: RewardTelemetry, name: str) -> None:
         self._attempts = {state: all_providers.attempts.labels(name, state.value) for state in ClaimState}
         self._reconciled = {state: all_providers.reconciled.labels(name, state.value) for state in ClaimState}
+        self._grants = all_providers.grants
         self._attempts_needed = all_providers.attempts_needed.labels(name).observe
         self.took = all_providers.provider_seconds.labels(name).observe
         self.lease_lost = all_providers.leases_lost.labels(name).inc
         self.breaker_open = all_providers.breaker_open.labels(name).set
 
-    def settled(self, state: ClaimState, attempt: int) -> None:
+    def settled(self, challenge_id: str, state: ClaimState, attempt: int) -> None:
         """Count a recorded outcome of an attempt."""
         self._attempts[state].inc()
         if state is not ClaimState.PENDING:
             self._attempts_needed(attempt)
+            self._grants.add(challenge_id, state.value)
 
-    def reconciled(self, state: ClaimState) -> None:
+    def reconciled(self, challenge_id: str, state: ClaimState) -> None:
         """Count a grant that is no longer stuck."""
         self._reconciled[state].inc()
+        if state is not ClaimState.PENDING:
+            self._grants.add(challenge_id, state.value)

@@ -60,8 +60,11 @@ def end_leases(connection: Connection, provider: str, owners: Sequence[str], now
     _END_LEASES.rows(connection, provider, now, text_array(owners))
 
 
-def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) -> set[str]:
-    """Record the outcomes whose leases still hold, and return the ids of their grants."""
+def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) -> dict[str, str]:
+    """Record the outcomes whose leases still hold, and return the ids of their grants with their challenges' ids.
+
+    The id is empty for a completion that was carried forward.
+    """
     # Sorted, so that two processes that settle the same grants lock them in the same order.
     ordered = sorted(outcomes, key=lambda outcome: outcome.delivery.grant_id)
     settlements = [outcome.settlement for outcome in ordered]
@@ -76,7 +79,7 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
         text_array([settlement.error or "" for settlement in settlements]),
         nullable_int_array([now if settlement.state in FINAL else None for settlement in settlements]),
     )
-    return {str(grant_id) for (grant_id,) in rows}
+    return {str(grant_id): challenge_id or "" for grant_id, challenge_id in rows}
 
 
 def recall(connection: Connection, grant_ids: Iterable[str]) -> None:

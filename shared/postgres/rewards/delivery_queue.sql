@@ -75,8 +75,8 @@ WHERE provider = $1
     AND lease_owner = ANY ($3::text[]);
 
 -- name: settle_grants
--- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded. A
--- null due time keeps the stored one. Empty texts stand for null.
+-- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded, and
+-- the challenges of their goals, which metrics name. A null due time keeps the stored one. Empty texts stand for null.
 -- $1 grant_ids, $2 lease_tokens, $3 states, $4 due_times, $5 attempts_back, $6 refusals, $7 errors, $8 settle_times
 UPDATE reward_outbox
 SET
@@ -94,7 +94,16 @@ FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $
     AS outcome (grant_id, lease_token, state, due_time, attempts_back, refusal, error, settle_time)
 WHERE reward_outbox.grant_id = outcome.grant_id
     AND reward_outbox.lease_token = outcome.lease_token
-RETURNING reward_outbox.grant_id;
+RETURNING
+    reward_outbox.grant_id,
+    (
+        SELECT challenge_id
+        FROM completion
+        WHERE completion.user_id = reward_outbox.user_id
+            AND completion.period_start = reward_outbox.period_start
+            AND completion.goal_id = reward_outbox.goal_id
+            AND completion.occurrence = reward_outbox.occurrence
+    );
 
 -- name: recall_grants
 -- Make grants that wait for another attempt due at once, in the queue positions of their claims.
