@@ -150,7 +150,7 @@ SCANS_ACROSS_PLAYERS = {
     "lease_owners": {"reward_outbox_leases"},
     "end_leases": {"reward_outbox_leases"},
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
-    "settle_grants": {"reward_outbox_grant_id"},
+    "settle_grants": {"reward_outbox_grant_id", "completion_pkey"},
     "recall_grants": {"reward_outbox_grant_id"},
     "find_claim_by_grant": {"reward_outbox_grant_id"},
     "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
