@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
-from shared.catalogue.season_changes import schedule_changes, season_changes, season_run_changes
+from shared.catalogue.season_changes import dates, schedule_changes, season_changes, season_run_changes
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import PRIORITY_DEFAULT, Goal, Meta, Reward, Source, Stat
 from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
@@ -126,6 +126,8 @@ def _traits(goal: Goal) -> dict[str, str]:
         "meta": _meta(goal.meta),
         "repeat": f"{goal.repeat}" if goal.repeat > 1 else "none",
         "at_most": "none" if goal.at_most is None else f"{goal.at_most:,}",
+        "bridge_days": f"{goal.streak.bridge_days}" if goal.streak is not None else "none",
+        "outages": dates(goal.streak.outages if goal.streak is not None else ()),
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
         "default_assigned": "true" if goal.default_assigned else "false",

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.catalogue.document import Document, Place
 from shared.catalogue.draft import draft_of
 from shared.catalogue.lookalikes import lookalikes
+from shared.catalogue.outages import Outages
 from shared.catalogue.pool_rules import small_pools
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.catalogue.reading import ignored_entries, read
@@ -83,8 +84,9 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
         stats += (stat for stat in form.stats if isinstance(stat, str))
         derived += (_derived_stat(stat) for stat in form.stats if not isinstance(stat, str))
     by_id = {stat.id: stat for stat in derived}
+    outages = Outages((outage for form in found for outage in form.outages), by_id)
     for form in found:
-        challenges += (_challenge(challenge, schedules, by_id) for challenge in form.challenges)
+        challenges += (_challenge(challenge, schedules, by_id, outages) for challenge in form.challenges)
         boards += (_board(board, schedules, by_id) for board in form.leaderboards)
     times = tuple(schedules.values()), tuple(seasons.values())
     version = version_of(challenges, stats, boards, *times, derived)
@@ -104,8 +106,10 @@ def _derived_stat(form: DerivedStatForm) -> DerivedStat:
     return DerivedStat(form.id, Stat(Source.STAT, form.base), tuple(where))
 
 
-def _challenge(form: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]) -> Challenge:
-    goals = tuple(_goal(goal, form, schedules, derived) for goal in form.goals)
+def _challenge(
+    form: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat], outages: Outages
+) -> Challenge:
+    goals = tuple(_goal(goal, form, schedules, derived, outages) for goal in form.goals)
     pool = Pool(form.select, form.no_repeat, form.rerolls) if form.select is not None else None
     return Challenge(
         id=form.id,
@@ -124,7 +128,11 @@ def _meta(entries: Mapping[str, str]) -> Meta:
 
 
 def _goal(
-    form: GoalForm, challenge: ChallengeForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]
+    form: GoalForm,
+    challenge: ChallengeForm,
+    schedules: Mapping[str, Schedule],
+    derived: Mapping[str, DerivedStat],
+    outages: Outages,
 ) -> Goal:
     schedule_id = form.schedule or challenge.schedule
     schedule = schedules[schedule_id] if schedule_id else LIFETIME
@@ -161,6 +169,7 @@ def _goal(
         joins=0 if form.joins is None else _instant(form.joins, schedule),
         derived=looked_at,
         counts=_counted(form) if form.source in COUNTINGS else None,
+        streak=outages.rule_of(form),
     )
 
 

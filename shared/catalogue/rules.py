@@ -24,6 +24,7 @@ from shared.catalogue.schedule_rules import (
 from shared.catalogue.schema import GoalSource, LeaderboardCounting, Over
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX
 from shared.catalogue.step_rules import STEP_RULES
+from shared.catalogue.streak_rules import STREAK_RULES, STREAK_RULES_FOR_COMPLETE_CATALOGUES
 from shared.catalogue.unique import shown, unique
 from shared.domain.goal import Counting, Source
 
@@ -107,7 +108,7 @@ def login_goals_count_events_or_days(draft: CatalogueDraft) -> Iterator[Problem]
     for goal in draft.goals:
         if goal.source == Source.LOGIN and goal.count in _COUNTS_NUMBERS:
             yield goal.place.at("count").problem(
-                "must be 'events', 'days' or 'distinct': a login has no value and no delta"
+                "must be 'events', 'days', 'streak' or 'distinct': a login has no value and no delta"
             )
 
 
@@ -214,6 +215,7 @@ RULES: tuple[Rule, ...] = (
     *COUNTING_RULES,
     *CASCADE_RULES,
     *STEP_RULES,
+    *STREAK_RULES,
     challenges_fit_into_a_response,
 )
 
@@ -223,5 +225,6 @@ RULES_FOR_COMPLETE_CATALOGUES: tuple[Rule, ...] = (
     challenges_and_tags_of_leaderboards_exist,
     *SCHEDULE_RULES_FOR_COMPLETE_CATALOGUES,
     *CASCADE_RULES_FOR_COMPLETE_CATALOGUES,
+    *STREAK_RULES_FOR_COMPLETE_CATALOGUES,
 )
 """Rules that require something to exist. They are skipped if a file could not be read, because it may contain it."""

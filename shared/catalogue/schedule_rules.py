@@ -196,8 +196,8 @@ def stats_have_few_schedules(draft: CatalogueDraft) -> Iterator[Problem]:
 def goals_in_player_zones_do_not_count_days(draft: CatalogueDraft) -> Iterator[Problem]:
     player_zones = _in_player_zones(draft)
     for goal in draft.goals:
-        if goal.schedule is not None and goal.schedule.text in player_zones and goal.count == Counting.DAYS:
-            yield goal.place.at("count").problem(f"must not be 'days' with a schedule of zone: {PLAYER_ZONE}")
+        if goal.count in (Counting.DAYS, Counting.STREAK) and goal.schedule and goal.schedule.text in player_zones:
+            yield goal.place.at("count").problem(f"must not be '{goal.count}' with a schedule of zone: {PLAYER_ZONE}")
 
 
 def leaderboards_have_fixed_zones(draft: CatalogueDraft) -> Iterator[Problem]:

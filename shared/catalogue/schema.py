@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from shared.catalogue.fields import Amount, Description, Form, Id, Meta, Name
+from shared.catalogue.outage_forms import Outage
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.catalogue.time_fields import Cooldown, From
 from shared.domain.acceptance import ATTRIBUTES_MAX
@@ -36,6 +37,7 @@ PREREQUISITES_MAX = 32
 TAGS_MAX = 16
 CONDITION_VALUES_MAX = 64
 """Maximum number of values that a derived stat allows an attribute to have."""
+BRIDGE_DAYS_MAX = 30
 MAX_ACTIVE_MAX = 1_000
 """Maximum number of goals that a challenge may allow to be active at once."""
 
@@ -97,6 +99,8 @@ class GoalForm(Form):
     weight: Annotated[int, Field(ge=1, le=WEIGHT_MAX)] = WEIGHT_DEFAULT
     hidden: bool = False
     meta: Meta = Field(default={})
+    bridge_days: Annotated[int, Field(ge=0, le=BRIDGE_DAYS_MAX)] = 0
+    """Only with `count: streak`; a rule checks it."""
     repeat: Annotated[int, Field(ge=2, le=REPEAT_MAX)] | None = None
     joins: From | None = Field(default=None, alias="from")
     """Only in a challenge with `select`; a rule checks it."""
@@ -200,6 +204,7 @@ class CatalogueOutline(Form):
     leaderboards: list[Any] = Field(default=[])
     schedules: list[Any] = Field(default=[])
     seasons: list[Any] = Field(default=[])
+    outages: list[Any] = Field(default=[])
 
 
 class CatalogueForm(CatalogueOutline):
@@ -210,3 +215,4 @@ class CatalogueForm(CatalogueOutline):
     leaderboards: list[LeaderboardForm] = Field(default=[])
     schedules: list[ScheduleForm] = Field(default=[])
     seasons: list[SeasonForm] = Field(default=[])
+    outages: list[Outage] = Field(default=[])

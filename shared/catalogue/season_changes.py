@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import DAY, HOUR, Instant, Microseconds, to_datetime
+from shared.domain.instant import DAY, HOUR, Day, Instant, Microseconds, to_date, to_datetime
 from shared.domain.schedules import Schedule, SeasonRun
 
 END_MARGIN: Microseconds = HOUR
@@ -93,6 +93,11 @@ def _differences(old: Schedule, new: Schedule) -> Iterator[str]:
         yield f"changes from {old.text} to {new.text}"
     if old.claim_grace != new.claim_grace:
         yield f"claim_grace changes from {old.claim_grace // DAY} to {new.claim_grace // DAY} days"
+
+
+def dates(days: Iterable[Day]) -> str:
+    """Return the days as they are written in catalogues."""
+    return ", ".join(to_date(day).isoformat() for day in days) or "none"
 
 
 def _time(instant: Instant) -> str:

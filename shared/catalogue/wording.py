@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from shared.catalogue.document import Document, Location, Place
 from shared.catalogue.fields import Id
+from shared.catalogue.outage_forms import OutageForm
 from shared.catalogue.problem import Problem
 from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.catalogue.schema import (
@@ -20,6 +21,7 @@ from shared.catalogue.schema import (
     GoalForm,
     LeaderboardForm,
 )
+from shared.catalogue.time_fields import Date
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -45,6 +47,8 @@ _DERIVED_STAT = TypeAdapter(DerivedStatForm)
 _LEADERBOARD = TypeAdapter(LeaderboardForm)
 _SCHEDULE = TypeAdapter(ScheduleForm)
 _SEASON = TypeAdapter(SeasonForm)
+_OUTAGE = TypeAdapter(OutageForm)
+_OUTAGE_DAY: TypeAdapter[int] = TypeAdapter(Date)
 
 
 def form_of(document: Document) -> CatalogueForm:
@@ -81,6 +85,8 @@ def _parts(root: object) -> Iterator[tuple[Location, TypeAdapter[Any], object]]:
         yield ("schedules", index), _SCHEDULE, schedule
     for index, season in _entries(root, "seasons"):
         yield ("seasons", index), _SEASON, season
+    for index, outage in _entries(root, "outages"):
+        yield ("outages", index), _OUTAGE if isinstance(outage, dict) else _OUTAGE_DAY, outage
 
 
 def _entries(value: object, key: str) -> Iterator[tuple[int, object]]:

@@ -11,28 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from shared.domain.cascades import Cascades
 from shared.domain.derived_stats import DerivedStats
-from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, DerivedStat, Goal, Meta, Rung, Source, Stat, rungs_of
+from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, DerivedStat, Goal, Meta, Source, Stat
 from shared.domain.instant import Microseconds
+from shared.domain.ladders import Ladders, StreakLadders, ladders_of, streak_ladders_of
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule, Season
 from shared.domain.standings import Scope
-from shared.domain.tally import JUDGED_BY
+from shared.domain.streaks import StreakRule
 
 _Ranked = TypeVar("_Ranked", Scope, Stat)
-
-
-class Ladder(NamedTuple):
-    """The rungs of goals on one stat judged by one measure, by ascending target, so that bisection finds a range."""
-
-    measure: int
-    """Position of the measure in `Measures`."""
-    targets: tuple[int, ...]
-    rungs: tuple[Rung, ...]
+_BY_DAY = (Counting.DAYS, Counting.STREAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +136,7 @@ class Catalogue:
     @cached_property
     def day_counted(self) -> frozenset[Stat]:
         """The stats whose tallies keep the set of days; logins always do, for streaks."""
-        by_goals = frozenset(goal.stat for goal in self.goals.values() if goal.counting is Counting.DAYS)
+        by_goals = frozenset(goal.stat for goal in self.goals.values() if goal.counting in _BY_DAY)
         by_boards = (board.ranked for board in self.leaderboards if board.measure is LeaderboardMeasure.DAYS)
         return by_goals.union([LOGIN], (stat for stat in by_boards if isinstance(stat, Stat)))
 
@@ -200,21 +193,25 @@ class Catalogue:
         )
 
     @cached_property
-    def ladders(self) -> Mapping[str, Mapping[Stat, tuple[Ladder, ...]]]:
-        """The ladders by schedule text and stat, one for each measure, without suspended goals."""
-        found: dict[str, dict[Stat, dict[int, list[Rung]]]] = {}
-        rungs = (rung for goal in self.goals.values() if not goal.suspended for rung in rungs_of(goal))
-        for rung in sorted(rungs, key=lambda rung: rung.target):
-            goal = rung.goal
-            by_stat = found.setdefault(goal.schedule.text, {})
-            by_stat.setdefault(goal.stat, {}).setdefault(JUDGED_BY[goal.counting], []).append(rung)
-        return {
-            schedule: {
-                stat: tuple(
-                    Ladder(measure, tuple(rung.target for rung in of_measure), tuple(of_measure))
-                    for measure, of_measure in by_measure.items()
-                )
-                for stat, by_measure in by_stat.items()
-            }
-            for schedule, by_stat in found.items()
-        }
+    def ladders(self) -> Ladders:
+        """The ladders of goals that a measure judges, by schedule text and stat, without suspended goals."""
+        return ladders_of(self.goals.values())
+
+    @cached_property
+    def streak_ladders(self) -> StreakLadders:
+        """The ladders of goals that streaks judge, by schedule text and stat, without suspended goals."""
+        return streak_ladders_of(self.goals.values())
+
+    @cached_property
+    def streak_goals(self) -> tuple[Goal, ...]:
+        """The goals that streaks judge."""
+        return tuple(goal for goal in self.goals.values() if goal.streak is not None)
+
+    @cached_property
+    def streak_rules(self) -> Mapping[tuple[Stat, Schedule], frozenset[StreakRule]]:
+        """The rules of streaks by the stat and the schedule of the goals that they judge."""
+        found: dict[tuple[Stat, Schedule], set[StreakRule]] = defaultdict(set)
+        for goal in self.streak_goals:
+            if goal.streak is not None:
+                found[goal.stat, goal.schedule].add(goal.streak)
+        return {key: frozenset(rules) for key, rules in found.items()}

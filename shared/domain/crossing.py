@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
-from shared.domain.catalogue import Ladder
 from shared.domain.events import Event
 from shared.domain.goal import Counting, Rung
 from shared.domain.instant import Day
+from shared.domain.ladders import Ladder, StreakLadder
+from shared.domain.streaks import StreakRule, Stretch, longest_streak, with_days
 from shared.domain.tally import SUM_MAX, Measures, Tally
 
 
@@ -28,12 +29,26 @@ def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Seq
     return found
 
 
+def crossed_by_days(
+    ladders: Iterable[StreakLadder], before: Sequence[Stretch], days: Collection[Day]
+) -> Sequence[Rung]:
+    """Return the rungs whose target is reached by the longest streak with these days, and was not without them."""
+    found: list[Rung] = []
+    after = with_days(before, days)
+    for rule, targets, rungs in ladders:
+        low, high = longest_streak(before, rule), longest_streak(after, rule)
+        found += rungs[bisect_right(targets, low) : bisect_right(targets, high)]
+    return found
+
+
 def crossing_position(rung: Rung, before: Measures, days_before: Collection[Day], events: Iterable[Event]) -> int:
     """Return the index of the event that reaches the rung's target; raise ValueError if none does.
 
     `events` are the player's new events of the goal's stat, in the order they are applied.
     """
     goal, target = rung.goal, rung.target
+    if goal.streak is not None:
+        return _streak_position(rung, goal.streak, days_before, events)
     total, count, highest = before.sum, before.events, before.highest
     days, day_count = set(days_before), before.day_count
     growth = Tally(before.sum, highest=highest, lowest_opening=None if highest is None else highest - total)
@@ -52,3 +67,15 @@ def crossing_position(rung: Rung, before: Measures, days_before: Collection[Day]
         if Measures(total, count, highest, day_count).judged_by(goal.counting) >= target:
             return position
     raise ValueError(f"no event reaches the target of {goal.id}")
+
+
+def _streak_position(rung: Rung, rule: StreakRule, days_before: Collection[Day], events: Iterable[Event]) -> int:
+    days, stretches = set(days_before), with_days((), days_before)
+    for position, event in enumerate(events):
+        day = rung.goal.schedule.day_at(event.time)
+        if day not in days:
+            days.add(day)
+            stretches = with_days(stretches, [day])
+            if longest_streak(stretches, rule) >= rung.target:
+                return position
+    raise ValueError(f"no event reaches the target of {rung.goal.id}")

@@ -12,12 +12,13 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Goal
-from shared.domain.instant import Instant, Microseconds, Period
+from shared.domain.goal import Goal, Stat
+from shared.domain.instant import LIFETIME_START, Day, Instant, Microseconds, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
 from shared.domain.rotation import claim_end
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.streaks import StreakRule
 
 _NEVER, _FOR_EVER = float("-inf"), float("inf")
 _NOTHING: frozenset[str] = frozenset()
@@ -32,6 +33,16 @@ class Range(NamedTuple):
 
     first: Instant
     last: Instant
+
+
+class WatchedDays(NamedTuple):
+    """The days of a tally, of which goals ask for streaks."""
+
+    stat: Stat
+    schedule: str
+    period_start: Instant
+    rules: frozenset[StreakRule]
+    today: Day
 
 
 class CurrentPeriods(NamedTuple):
@@ -60,6 +71,8 @@ class CurrentPeriods(NamedTuple):
     """Returns the same for players who have named these zones, if a schedule depends on the player."""
     pools: Pools | None = None
     """Draws the goals of pools in these periods, if there are pools."""
+    watched_days: tuple[WatchedDays, ...] = ()
+    """The tallies of the lifetime and of these periods whose days are read, too."""
 
     def of_player(self, zones: Zones) -> CurrentPeriods:
         """Return the same for a player who has named these zones."""
@@ -137,12 +150,15 @@ def _periods(catalogue: Catalogue, now: Instant, zones: Zones = NO_ZONES) -> _Pa
 
 def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
     by_text = {goal.schedule.text: goal.schedule for goal in catalogue.goals.values() if goal.schedule != LIFETIME}
+    day_end = min((schedule.day_end(now) for _, schedule in catalogue.streak_rules), default=_FOR_EVER)
     if not by_text:
-        return NO_PERIODS, NO_PERIODS
+        watched = _watched_days(catalogue, now, {})
+        lifetime = NO_PERIODS._replace(since=now, until=day_end, watched_days=watched) if watched else NO_PERIODS
+        return lifetime, lifetime
     by_player = {text: schedule.longest_period for text, schedule in by_text.items() if schedule.by_player}
     by_text = {text: schedule.of_player(zones) for text, schedule in by_text.items()}
     found = {text: _around(by_text[text], now) for text in sorted(by_text)}
-    until = min(around.until for around in found.values())
+    until = min(day_end, *(around.until for around in found.values()))
     current = {text: around.current for text, around in found.items() if around.current is not None}
     ended = {text: around.ended for text, around in found.items() if around.ended is not None}
     goals = [goal for goal in catalogue.goals.values() if goal.schedule.text in found]
@@ -151,7 +167,14 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
     required = catalogue.required_across_schedules
     pools = catalogue.pools
     now_current = CurrentPeriods(
-        current, _starts(goals, current), now, until, required, by_player=by_player, pools=pools
+        current,
+        _starts(goals, current),
+        now,
+        until,
+        required,
+        by_player=by_player,
+        pools=pools,
+        watched_days=_watched_days(catalogue, now, current),
     )
     if not ended and not hidden:
         return now_current, now_current
@@ -167,6 +190,16 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
         upcoming,
         by_player,
         pools=pools,
+        watched_days=_watched_days(catalogue, now, shown),
+    )
+
+
+def _watched_days(catalogue: Catalogue, now: Instant, periods: Mapping[str, Period]) -> tuple[WatchedDays, ...]:
+    starts = {text: period.start for text, period in periods.items()} | {LIFETIME.text: LIFETIME_START}
+    return tuple(
+        WatchedDays(stat, schedule.text, starts[schedule.text], rules, schedule.day_at(now))
+        for (stat, schedule), rules in sorted(catalogue.streak_rules.items(), key=lambda watched: watched[0][0])
+        if schedule.text in starts
     )
 
 

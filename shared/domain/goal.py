@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from shared.domain.instant import Instant
 from shared.domain.schedules import LIFETIME, Schedule
+from shared.domain.streaks import StreakRule
 
 AMOUNT_MAX = 2**40
 """Maximum target, quantity, delta and absolute value. Sums of 2^22 such amounts still fit `SUM_MAX`."""
@@ -50,6 +51,7 @@ class Counting(StrEnum):
     DISTINCT = "distinct"
     LOWEST = "lowest"
     GROWTH = "growth"
+    STREAK = "streak"
 
     __hash__ = str.__hash__
 
@@ -205,6 +207,8 @@ class Goal:
     repeat: int = 1
     """Number of times that the goal can be completed in a period, up to `REPEAT_MAX`: its n-th occurrence is completed
     at n times the target."""
+    streak: StreakRule | None = None
+    """Which days do not end a streak; exactly for `STREAK`."""
 
     @property
     def threshold(self) -> int:

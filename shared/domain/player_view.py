@@ -10,6 +10,7 @@ from shared.domain.goal import Goal, Stat
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME
+from shared.domain.streaks import NO_STREAK, Streak, StreakRule
 from shared.domain.tally import Measures
 
 
@@ -44,6 +45,14 @@ CompletionsOfPeriod: TypeAlias = Mapping[str, Mapping[int, Completion]]
 """Completions of one period by goal id and occurrence."""
 
 
+class StreakKey(NamedTuple):
+    """The streaks of one tally under one rule."""
+
+    stat: Stat
+    schedule: str
+    rule: StreakRule
+
+
 class PlayerView(NamedTuple):
     """Everything stored about a player that goal status depends on, from one read as of one instant."""
 
@@ -68,6 +77,8 @@ class PlayerView(NamedTuple):
     """The goals of pools that the player has in the periods of this view."""
     occurrences: Mapping[str, Mapping[int, Completion]] = MappingProxyType({})
     """By goal id and occurrence: all completions of goals that are completed more than once in the period."""
+    streaks: Mapping[StreakKey, Streak] = MappingProxyType({})
+    """The streaks that goals ask for, of tallies of the lifetime and of the periods of this view."""
 
     def period_of(self, goal: Goal) -> Period | None:
         """Return the goal's current period; None between two periods of its schedule."""
@@ -75,9 +86,18 @@ class PlayerView(NamedTuple):
         return _LIFETIME_PERIOD if text == _LIFETIME else self.periods.get(text)
 
     def tally_of(self, goal: Goal) -> TallyView | None:
-        """Return the tally of the goal's current period; None if it has none."""
+        """Return the tally of the goal's current period as the goal judges it; None if it has none."""
         text = goal.schedule.text
-        return self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
+        tally = self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
+        if goal.streak is None or tally is None:
+            return tally
+        return tally._replace(measures=tally.measures._replace(day_count=self.streak_of(goal).longest))
+
+    def streak_of(self, goal: Goal) -> Streak:
+        """Return the streaks of the goal's stat in its current period, by the goal's rule."""
+        if goal.streak is None:
+            return NO_STREAK
+        return self.streaks.get(StreakKey(goal.stat, goal.schedule.text, goal.streak), NO_STREAK)
 
     def is_stored(self, goal: Goal, occurrence: int) -> bool:
         """Return True if a completion of the occurrence is stored in the goal's current period."""

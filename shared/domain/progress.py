@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Counting, Goal
+from shared.domain.goal import TURNING_POINT, Counting, Goal
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_view import Assignment, Completion, PlayerView, TallyView
 
@@ -87,6 +87,14 @@ def shown_measure(goal: Goal, tally: TallyView | None) -> int:
     if goal.at_most is not None:
         return 0
     return tally.measures.judged_by(goal.counting)
+
+
+def best_value(goal: Goal, view: PlayerView) -> int | None:
+    """Return the lowest value in the current period of a goal that asks for one; None while there is none."""
+    tally = view.tally_of(goal) if goal.at_most is not None else None
+    if tally is None or tally.measures.highest is None:
+        return None
+    return TURNING_POINT - tally.measures.highest
 
 
 def _frozen_progress(assignment: Assignment | None, period: Period | None) -> int:

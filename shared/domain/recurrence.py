@@ -175,6 +175,10 @@ class Days:
         """Return the day of an instant, as the date on which it began."""
         return self._date(self._spans.at(instant).start)
 
+    def end(self, instant: Instant) -> Instant:
+        """Return the end of the day of an instant."""
+        return self._spans.at(instant).end
+
     def _span(self, instant: Instant) -> Span:
         day = self._recurrence.period_at(instant)
         assert day.end is not None  # noqa: S101 - only the lifetime has no end

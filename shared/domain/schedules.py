@@ -166,6 +166,10 @@ class Schedule:
         """
         return instant // DAY if self._days is None else self._days.at(instant)
 
+    def day_end(self, instant: Instant) -> Instant:
+        """Return the instant at which the day of an event at the instant ends."""
+        return (instant // DAY + 1) * DAY if self._days is None else self._days.end(instant)
+
     @cached_property
     def _days(self) -> Days | None:
         recurrence = self.recurrence

@@ -6,31 +6,25 @@ All days are in UTC, and "today" is an argument. Events may be some minutes ahea
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from shared.domain.catalogue import Catalogue, Ladder
+from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Day
-from shared.domain.player_view import Assignment, Completion, TallyView
-from shared.domain.progress import is_active, shown_measure
+from shared.domain.ladders import Ladder
+from shared.domain.player_view import PlayerView, TallyView
+from shared.domain.progress import GoalState, goal_status, is_active, shown_measure
 from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Scope, Standing
+from shared.domain.streaks import Stretch
 
 RECENT_DAYS = 30
 """Days that the completion rate covers, including today."""
 WEEK_DAYS = 7
 TREND_DAYS_MAX = 365
 TREND_DAYS_DEFAULT = 30
-
-
-class Stretch(NamedTuple):
-    """A maximal run of consecutive days in a set of days: two of them are never adjacent."""
-
-    start: Day
-    end: Day
-    """The day after its last day."""
 
 
 class LoginStatistics(NamedTuple):
@@ -80,29 +74,24 @@ def login_statistics(stretches: Iterable[Stretch], today: Day) -> LoginStatistic
     )
 
 
-def goals_under_way(
-    catalogue: Catalogue,
-    tallies: Mapping[Stat, TallyView],
-    period_tallies: Mapping[tuple[Stat, str], TallyView],
-    assignments: Mapping[str, Assignment],
-    completed: Collection[str],
-    selected: Collection[str] = frozenset(),
-) -> int:
+def goals_under_way(catalogue: Catalogue, view: PlayerView) -> int:
     """Return the number of goals that are active, have progress, and are not completed; without suspended goals.
 
-    `period_tallies` are those of current periods, by stat and schedule text; `completed` are ids of the goals that are
-    completed in their current periods, and `selected` of those of pools that the player has. The result is that of
-    `goal_status` for each goal, but bisection skips goals whose target is reached, of which there may be
-    hundreds.
+    The result is that of `goal_status` for each goal, but bisection skips goals whose target is reached, of which there
+    may be hundreds.
     """
+    completed = view.completions
     return sum(
         (goal.repeat > 1 or goal.id not in completed)
-        and is_active(goal, assignments.get(goal.id), _COMPLETED if goal.id in completed else None, selected)
+        and is_active(goal, view.assignments.get(goal.id), completed.get(goal.id), view.selected)
         for stat, schedule, tally in chain(
-            ((stat, LIFETIME.text, tally) for stat, tally in tallies.items()),
-            ((stat, schedule, tally) for (stat, schedule), tally in period_tallies.items()),
+            ((stat, LIFETIME.text, tally) for stat, tally in view.tallies.items()),
+            ((stat, schedule, tally) for (stat, schedule), tally in view.period_tallies.items()),
         )
         for goal in _in_progress(catalogue.ladders.get(schedule, {}).get(stat, ()), tally)
+    ) + sum(
+        status.active and status.state is GoalState.IN_PROGRESS
+        for status in (goal_status(goal, view, catalogue) for goal in catalogue.streak_goals if not goal.suspended)
     )
 
 
@@ -113,9 +102,6 @@ def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
             # The last rung of a goal, so that each goal is counted once.
             if occurrence == goal.repeat and (shown_measure(goal, tally) > 0 or reached >= goal.threshold):
                 yield goal
-
-
-_COMPLETED = Completion(None)
 
 
 def trend(first: Day, last: Day, reached: Iterable[TrendDay]) -> Sequence[TrendDay]:

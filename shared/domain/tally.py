@@ -58,9 +58,12 @@ JUDGED_BY = {
         Counting.DISTINCT: "sum",
         Counting.LOWEST: "highest",
         Counting.GROWTH: "sum",
+        Counting.STREAK: "day_count",
     }.items()
 }
-"""Position in `Measures` of the number that decides, by counting. `LATEST` is judged by the highest value, too."""
+"""Position in `Measures` of the number that decides, by counting. `LATEST` is judged by the highest value, too.
+
+For `STREAK` it is where a view of the goal's own has the longest streak."""
 
 
 @dataclass(slots=True)

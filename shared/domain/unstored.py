@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from shared.domain.catalogue import Catalogue, Ladder
+from shared.domain.catalogue import Catalogue
 from shared.domain.claims import is_claimable
 from shared.domain.crossing import crossed
 from shared.domain.goal import Goal, Rung, Stat
+from shared.domain.ladders import Ladder
 from shared.domain.player_view import PlayerView, TallyView
-from shared.domain.progress import goal_status, is_active
+from shared.domain.progress import completed_occurrences, goal_status, is_active
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
@@ -55,6 +56,8 @@ def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Rung]:
     for (stat, schedule), tally in view.period_tallies.items():
         if schedule in view.periods and schedule not in view.ended:
             yield from _reached_on(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
+    for goal in catalogue.streak_goals:
+        yield from (Rung(goal, occurrence) for occurrence in completed_occurrences(goal, view))
 
 
 def _reached_on(ladders: Iterable[Ladder], tally: TallyView) -> Sequence[Rung]:

@@ -97,8 +97,12 @@ class ShownGoals:
             for goal in challenge.goals
             if goal.id in self._requiring
         ]
-        # The status of these goals depends on more than one completion.
-        self._dependent = frozenset(positions[goal.id] for goal in goals if goal.requires or goal.repeat > 1)
+        # These goals show more than one completion decides.
+        self._dependent = frozenset(
+            positions[goal.id]
+            for goal in goals
+            if goal.requires or goal.repeat > 1 or goal.streak is not None or goal.at_most is not None
+        )
 
         definitions = _definitions(catalogue)
         ids = {goal.id: id_only(goal) for goal in catalogue.goals.values()}

@@ -9,7 +9,7 @@ from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source, written_code
-from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, goal_status
+from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, best_value, goal_status
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
@@ -36,6 +36,8 @@ CLAIM_TIME = timestamp_tag(_GOAL, "claim_time")
 _OCCURRENCE = number_tag(_GOAL, "occurrence")
 _FIRST_OCCURRENCE = number_field(_OCCURRENCE, 1)
 _CLAIMABLE = number_tag(_GOAL, "claimable_occurrence")
+_CURRENT_STREAK = number_tag(_GOAL, "current_streak")
+_BEST_VALUE = number_tag(_GOAL, "best_value")
 
 _STATUS_FIELDS = {
     (active, locked, state): b"".join(
@@ -102,6 +104,7 @@ def _requirement(goal: Goal) -> challenge_pb2.Requirement:
         counted_tag=counted.tag,
         counted_goal_ids=counted.goal_ids,
         repeat=goal.repeat if goal.repeat > 1 else 0,
+        bridge_days=0 if goal.streak is None else goal.streak.bridge_days,
     )
 
 
@@ -134,18 +137,18 @@ class GoalEncoder:
 
     def field(self, goal: Goal, view: PlayerView) -> bytes:
         """Encode the goal as the player sees it."""
-        return self._field(goal.id, goal_status(goal, view, self._catalogue))
+        return self._field(goal, view, goal_status(goal, view, self._catalogue))
 
     def listed_field(self, goal: Goal, view: PlayerView) -> bytes:
         """Encode the goal as lists show it; return no bytes if it is hidden and not completed."""
         status = goal_status(goal, view, self._catalogue)
-        return b"" if goal.hidden and not status.once_completed else self._field(goal.id, status)
+        return b"" if goal.hidden and not status.once_completed else self._field(goal, view, status)
 
     def active_field(self, goal: Goal, view: PlayerView) -> bytes:
         """Encode the goal as lists show it; return no bytes if they do not, or if it is inactive."""
         status = goal_status(goal, view, self._catalogue)
         is_listed = status.active and (status.once_completed or not goal.hidden)
-        return self._field(goal.id, status) if is_listed else b""
+        return self._field(goal, view, status) if is_listed else b""
 
     def completed(self, goal: Goal) -> CompletedGoalPrefix:
         """Return the prefixes of a completed goal, which hold if it requires no other."""
@@ -156,12 +159,12 @@ class GoalEncoder:
         claim_length = len(CLAIM_TIME) + TIMESTAMP_REST_LENGTH
         return CompletedGoalPrefix(unclaimed[:-TIMESTAMP_REST_LENGTH], claimed[: -TIMESTAMP_REST_LENGTH - claim_length])
 
-    def _field(self, goal_id: str, status: GoalStatus) -> bytes:
+    def _field(self, goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
         """Return the goal as an encoded field: its definition, and then what differs from player to player."""
         active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _ = status
         message = b"".join(
             (
-                self._definitions[goal_id],
+                self._definitions[goal.id],
                 _STATUS_FIELDS[active, locked, state],
                 number_field(_PROGRESS, progress),
                 timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
@@ -170,6 +173,15 @@ class GoalEncoder:
                 # If a field is encoded twice, the last one counts.
                 number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
                 number_field(_CLAIMABLE, claimable),
+                _records(goal, view) if active and (goal.streak is not None or goal.at_most is not None) else b"",
             )
         )
         return self._tag + varint(len(message)) + message
+
+
+def _records(goal: Goal, view: PlayerView) -> bytes:
+    """Encode the current streak, or the lowest value so far."""
+    best = best_value(goal, view)
+    # A negative number is encoded as if it were greater by 2^64.
+    of_value = b"" if best is None else _BEST_VALUE + varint(best % 2**64)
+    return number_field(_CURRENT_STREAK, view.streak_of(goal).current) + of_value

@@ -18,8 +18,9 @@ accept by default is left to the fields beside the goals, and to clients that co
 
 _FRAMING_BYTES_MAX = 6
 """Maximum size in bytes of a message's tag and length in a response."""
-_PLAYER_BYTES_MAX = 77
-"""Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18)."""
+_PLAYER_BYTES_MAX = 89
+"""Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18), and the
+current streak or the lowest value (12)."""
 _CLAIM_BYTES_MAX = 226
 """Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), four times (64), nine
 numbers (64), a reason (15), and 45 of tags and lengths."""

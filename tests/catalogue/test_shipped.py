@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import LOGIN, Aspect, CountedGoals, Counting, DerivedStat, Reward, RewardType, Source, Stat
-from shared.domain.instant import HOUR, to_datetime
+from shared.domain.instant import HOUR, to_datetime, to_day
 from shared.domain.pools import Pool
+from shared.domain.streaks import StreakRule
 from tests.support.strategies import COUNTINGS
 
 from .documents import loaded_text
@@ -107,7 +109,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, levels, over_goals, secrets, repeating = documented_goals()
+    archery, travels, races, levels, habits, over_goals, secrets, repeating = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -121,6 +123,11 @@ def test_the_documented_goals_load() -> None:
     assert [goal.at_most for goal in races.goals.values()] == [60]
     assert [goal.derived for goal in levels.goals.values()] == [
         DerivedStat("level", Stat(Source.STAT, "level"), (), Aspect.GROWTH)
+    ]
+    friday, monday = (to_day(date(2026, 11, day)) for day in (20, 23))
+    assert [goal.streak for goal in habits.goals.values()] == [
+        StreakRule(0, (friday,)),
+        StreakRule(1, (friday, monday)),
     ]
     assert {goal.id: goal.counts for goal in over_goals.goals.values() if goal.counts is not None} == {
         "winter-12-dailies": CountedGoals(challenge_id="dailies"),

@@ -14,12 +14,12 @@ from shared.domain.progress import GoalState, PlayerView, completed_occurrences,
 from shared.domain.statistics import (
     LoginStatistics,
     PlayerStatistics,
-    Stretch,
     TrendDay,
     goals_under_way,
     login_statistics,
     trend,
 )
+from shared.domain.streaks import Stretch
 from tests.support.player_strategies import catalogues_with_players
 
 FIRST = 19_000
@@ -83,10 +83,7 @@ def test_goals_under_way_are_the_active_goals_in_progress(drawn: tuple[Catalogue
         status.active and (status.state is GoalState.IN_PROGRESS or (status.continues and status.occurrence > 1))
         for status in statuses
     )
-    assert (
-        goals_under_way(catalogue, view.tallies, view.period_tallies, view.assignments, view.completions.keys())
-        == expected
-    )
+    assert goals_under_way(catalogue, view) == expected
 
 
 @given(st.dictionaries(days, st.tuples(st.integers(), st.integers(), st.integers())), days, st.integers(0, 40))

@@ -297,7 +297,7 @@ class NaiveModel:
                 return len({goal.schedule.day_at(event.time) for event in events})
             case Counting.LATEST | Counting.HIGHEST:
                 return max((event.value for event in events if event.value is not None), default=0)
-            case Counting.DISTINCT | Counting.LOWEST | Counting.GROWTH:
+            case Counting.DISTINCT | Counting.LOWEST | Counting.GROWTH | Counting.STREAK:
                 raise ValueError("judged in tests/operations/events/test_derived_stats.py")
 
     def _shown(self, user_id: str, goal_id: str, start: Instant | None) -> int:

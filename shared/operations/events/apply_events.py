@@ -22,7 +22,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import TallyKey, fold
-from shared.operations.events.crossings import Crossing, active_crossings, crossings_of
+from shared.operations.events.crossings import Crossing, active_crossings, crossings_of, streak_crossings
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import distinct_values, ledger, tallies
@@ -99,7 +99,7 @@ def apply_events(
     if expect_unseen and len(insertion.unseen()) < len(events):
         raise SeenBefore
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
-    crossings = crossings_of(catalogue, merged)
+    crossings = [*crossings_of(catalogue, merged), *streak_crossings(catalogue, merged, folded)]
     if crossings:
         counted = _CountedEvents(events, fresh, catalogue.derived, new_values, zones)
         for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():
@@ -230,7 +230,7 @@ class _CountedEvents:
 
     def by(self, tally: MergedTally, schedule: Schedule) -> list[int]:
         """Return the positions of the events that the tally, which has this schedule, counts."""
-        key = TallyKey(tally.user_id, tally.stat, tally.schedule, tally.period_start)
+        key = tally.key
         of_values = self._new_values.positions(key)
         if of_values:
             return of_values

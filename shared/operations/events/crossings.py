@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
-from shared.domain.catalogue import Catalogue, Ladder
-from shared.domain.crossing import crossed
+from shared.domain.catalogue import Catalogue
+from shared.domain.crossing import crossed, crossed_by_days
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Rung, Stat
 from shared.domain.instant import Instant
+from shared.domain.ladders import Ladder, StreakLadder
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
 from shared.domain.progress import is_active
+from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import assignments, selections
@@ -50,6 +52,27 @@ def crossings_of(catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Cr
 
 
 _NO_LADDERS: Mapping[Stat, Sequence[Ladder]] = {}
+
+
+def streak_crossings(
+    catalogue: Catalogue, merged: Iterable[MergedTally], folded: Mapping[TallyKey, Tally]
+) -> list[Crossing]:
+    """Return the rungs of streaks that the days of this merge have reached, each with its tally.
+
+    `folded` are the tallies that were merged. Without goals of streaks, nothing is looked at.
+    """
+    crossings: list[Crossing] = []
+    for tally in merged if catalogue.streak_ladders else ():
+        if tally.day_count > tally.prev_day_count:
+            ladders = catalogue.streak_ladders.get(tally.schedule, _NO_STREAK_LADDERS).get(tally.stat, ())
+            if ladders:
+                days = folded[tally.key].days
+                found = crossed_by_days(ladders, tally.stretches_before, days)
+                crossings += [Crossing(tally, rung) for rung in found]
+    return crossings
+
+
+_NO_STREAK_LADDERS: Mapping[Stat, Sequence[StreakLadder]] = {}
 
 
 def active_crossings(

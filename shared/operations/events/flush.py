@@ -179,15 +179,14 @@ class Flush:
     def _rehearse(self, connection: Connection, control: Event) -> None:
         """Execute every statement that an event of this stat may need."""
         self._execute(connection, [control])
-        for by_stat in self._catalogue.ladders.values():
-            for ladder in by_stat.get(control.stat, ())[:1]:
-                goal = ladder.rungs[0].goal
-                period = goal.schedule.period_at(control.time)
-                if period is not None:
-                    key = CompletionKey(control.user_id, goal.id, period.start, 1)
-                    changes = StandingChanges(self._catalogue, control.time)
-                    changes.complete(connection, {key: record_of(goal, control.time, None)})
-                    changes.store(connection)
+        of_stat = (goal for goal in self._catalogue.goals.values() if goal.stat == control.stat and not goal.suspended)
+        for goal in {goal.schedule: goal for goal in of_stat}.values():
+            period = goal.schedule.period_at(control.time)
+            if period is not None:
+                key = CompletionKey(control.user_id, goal.id, period.start, 1)
+                changes = StandingChanges(self._catalogue, control.time)
+                changes.complete(connection, {key: record_of(goal, control.time, None)})
+                changes.store(connection)
 
 
 def _log_fault(refusal: Exception) -> None:

@@ -19,7 +19,6 @@ from shared.domain.instant import Instant
 from shared.domain.player_zones import Zones
 from shared.domain.schedules import LIFETIME
 from shared.domain.standings import CompletionRecord, record_of
-from shared.domain.tally import TallyKey
 from shared.operations.events.crossings import active_crossings, crossings_of
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
@@ -98,9 +97,8 @@ def _reached(connection: Connection, catalogue: Catalogue, feeds: Iterable[Feed]
     for crossing, active_since in active_crossings(connection, catalogue, crossings, zones):
         tally, rung = crossing
         goal = rung.goal
-        key = TallyKey(tally.user_id, tally.stat, tally.schedule, tally.period_start)
         before = tally.before.judged_by(goal.counting)
-        feed = crossing_feed(rung.target, before, folded[key], goal.stat.source)
+        feed = crossing_feed(rung.target, before, folded[tally.key], goal.stat.source)
         record = record_of(goal, feed.time, active_since, tally.period_start)
         found[crossing.completion] = Caused(record, feed.position)
     return found

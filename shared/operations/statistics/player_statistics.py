@@ -33,12 +33,10 @@ def read_player_statistics(
     )
     return PlayerStatistics(
         stored.standings,
-        stored.tallies,
+        stored.view.tallies,
         login_statistics(stored.login_days, today),
         stored.completed_recently,
-        goals_under_way(
-            catalogue, stored.tallies, stored.period_tallies, stored.assignments, stored.completed, stored.selected
-        ),
+        goals_under_way(catalogue, stored.view),
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared.domain.goal import Source, Stat
 from shared.domain.instant import Day, Instant
 from shared.domain.scores import TallyState
-from shared.domain.statistics import Stretch
+from shared.domain.streaks import Stretch
 from shared.domain.tally import Measures, Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
@@ -57,6 +57,11 @@ class MergedTally(NamedTuple):
         return stat_of(self.source, self.stat_code)
 
     @property
+    def key(self) -> TallyKey:
+        """The key of the tally."""
+        return TallyKey(self.user_id, self.stat, self.schedule, self.period_start)
+
+    @property
     def state(self) -> TallyState:
         """The part of the tally that leaderboards rank by; only valid if the times were requested."""
         return TallyState(
@@ -84,7 +89,12 @@ class MergedTally(NamedTuple):
     @property
     def days_before(self) -> frozenset[Day]:
         """The previous days if a day was added; empty otherwise."""
-        return _parse_days(self.prev_days or "")
+        return frozenset(day for start, end in self.stretches_before for day in range(start, end))
+
+    @property
+    def stretches_before(self) -> list[Stretch]:
+        """The previous days if a day was added, in stretches; empty otherwise."""
+        return stretches_of(self.prev_days or "")
 
 
 def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_times: bool = False) -> list[MergedTally]:
@@ -132,10 +142,6 @@ def stat_of(source: str, code: str) -> Stat:
 def stretches_of(literal: str) -> list[Stretch]:
     """Return the stretches of a stored set of days."""
     return [Stretch(int(start), int(end)) for start, end in _STRETCH.findall(literal)]
-
-
-def _parse_days(literal: str) -> frozenset[Day]:
-    return frozenset(day for start, end in stretches_of(literal) for day in range(start, end))
 
 
 def _openings(tallies: Sequence[Tally]) -> list[int | None]:

@@ -11,6 +11,7 @@ from shared.domain.instant import LIFETIME_START
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.postgres.connection import Connection
+from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
 from shared.postgres.goals.player_zones import zones_of
 from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
@@ -25,6 +26,9 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
 
     The goals that they require must be among them.
     """
+    streaks = player_streaks.read_later(
+        connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
+    )
     ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
     wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
     # Two rows of one tally would be one tally twice.
@@ -65,6 +69,7 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         frozenset(ever or ()),
         zones,
         occurrences=occurrences,
+        streaks=streaks(),
     )
 
 

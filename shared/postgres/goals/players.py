@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.goal import Stat
 from shared.domain.instant import Instant
+from shared.domain.player_view import StreakKey
 from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, PlayerView, TallyView
+from shared.domain.streaks import Streak
 from shared.domain.tally import Measures
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
+from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import completions_of, completions_of_periods
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import Statement, filled, int_array, statement, text_array
@@ -37,8 +40,9 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
 
     `current` are the periods of players who have named no zone; those of this player are derived from them.
     """
+    streaks = player_streaks.read_later(connection, user_id, current)
     found, parameters = _statement_of(user_id, current)
-    return _stored(user_id, current, found.only_row(connection, *parameters))
+    return _stored(user_id, current, found.only_row(connection, *parameters), streaks())
 
 
 def read_later(
@@ -48,11 +52,12 @@ def read_later(
 
     Return a function that returns the player after that; None if no response came.
     """
+    streaks = player_streaks.read_later(connection, user_id, current)
     found, parameters = _statement_of(user_id, current)
     execution = found.defer(connection, *parameters)
 
     def stored() -> StoredPlayer | None:
-        return _stored(user_id, current, execution.rows[0]) if execution.rows else None
+        return _stored(user_id, current, execution.rows[0], streaks()) if execution.rows else None
 
     return stored
 
@@ -64,10 +69,12 @@ def _statement_of(user_id: str, current: CurrentPeriods) -> tuple[Statement, tup
     return _READ_BY_PERIOD, (user_id, *_parameters.of(current))
 
 
-def _stored(user_id: str, current: CurrentPeriods, row: Sequence[Any]) -> StoredPlayer:
+def _stored(
+    user_id: str, current: CurrentPeriods, row: Sequence[Any], streaks: Mapping[StreakKey, Streak]
+) -> StoredPlayer:
     if not current.periods and not current.required_ever:
         time_zones, *arrays = row
-        return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays)))
+        return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays))._replace(streaks=streaks))
     time_zones, zone_times, ever, *selections = row[:6]
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
@@ -84,6 +91,7 @@ def _stored(user_id: str, current: CurrentPeriods, row: Sequence[Any]) -> Stored
         ever=frozenset(ever or ()),
         zones=zones,
         selected=selected_of(periods, user_id, zones, selections),
+        streaks=streaks,
     )
     return StoredPlayer(_zones_or_none(time_zones), view)
 

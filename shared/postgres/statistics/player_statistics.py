@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
-from shared.domain.goal import Stat
 from shared.domain.instant import DAY, Day
-from shared.domain.progress import Assignment, TallyView
+from shared.domain.player_view import Completion, PlayerView
 from shared.domain.standings import Scope, Standing
-from shared.domain.statistics import Stretch, TrendDay
+from shared.domain.statistics import TrendDay
+from shared.domain.streaks import Stretch
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
+from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_zones import zones_of
 from shared.postgres.goals.players import (
     assignments_of,
@@ -33,43 +34,39 @@ _READ_TREND = statement("read_player_trend")
 class StoredStatistics(NamedTuple):
     """A player's stored data as of one instant."""
 
-    tallies: Mapping[Stat, TallyView]
+    view: PlayerView
+    """Everything that decides which goals are under way. Completions have no times, and of a goal that repeats only the
+    first is known."""
     login_days: Sequence[Stretch]
-    assignments: Mapping[str, Assignment]
-    completed: frozenset[str]
-    """Ids of the goals that the player has completed, those with a schedule in their current periods."""
     standings: Mapping[Scope, Standing]
     """Standings of the lifetime."""
     completed_recently: int
     """Completions from the first to the last requested day."""
-    period_tallies: Mapping[tuple[Stat, str], TallyView]
-    """Tallies of the current periods, by stat and schedule text."""
-    selected: frozenset[str]
-    """The goals of pools that the player has in the current periods."""
 
 
 def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
     """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    streaks = player_streaks.read_later(connection, user_id, current)
     ranges = (*tally_ranges(current), *completion_ranges(current), *pool_ranges(current))
     *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
     row: Sequence[Any] = columns
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     in_periods = zip(*filled(row[32:34]), strict=True)
-    return StoredStatistics(
+    completed = [*(row[13] or ()), *(goal_id for goal_id, start in in_periods if periods.starts.get(goal_id) == start)]
+    view = PlayerView(
         tallies_of(*filled(row[:7])),
-        stretches_of(row[7] or ""),
         assignments_of(*filled(row[8:13])),
-        frozenset(row[13] or ()).union(
-            goal_id for goal_id, start in in_periods if periods.starts.get(goal_id) == start
-        ),
-        _standings(*filled(row[14:22])),
-        row[22],
+        dict.fromkeys(completed, Completion(None)),
         period_tallies_of(periods, *filled(row[23:32])),
-        selected_of(periods, user_id, zones, row[34:]),
+        periods.periods,
+        zones=zones,
+        selected=selected_of(periods, user_id, zones, row[34:]),
+        streaks=streaks(),
     )
+    return StoredStatistics(view, stretches_of(row[7] or ""), _standings(*filled(row[14:22])), row[22])
 
 
 def _standings(kinds: Sequence[str], ids: Sequence[str], *columns: Sequence[Any]) -> dict[Scope, Standing]:
