@@ -13,7 +13,7 @@ RUN mkdir generated \
         $(find protos -name '*.proto')
 
 FROM python:3.13-slim
-RUN useradd --system --no-create-home challenge
+RUN groupadd --gid 10001 challenge && useradd --uid 10001 --gid 10001 --no-create-home challenge
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app/generated generated
@@ -27,4 +27,4 @@ COPY deploy deploy
 COPY catalogues catalogues
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/generated PYTHONUNBUFFERED=1 BIND_ADDRESS=0.0.0.0 \
     CATALOGUE=catalogues/demo.yaml
-USER challenge
+USER 10001:10001

@@ -17,7 +17,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.operations.rewards.reward_telemetry import claim_counter
-from shared.providers.opening import routes_of
+from shared.providers.opening import named_routes, routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.limits import limits_of
 from shared.rpc.response_sizes import size_warnings
@@ -75,7 +75,8 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         present(clocks.database, development),
         # Claims are due by the clock that all dispatchers share.
         queue_clock=clocks.database,
-        routes=routes_of(settings.rewards),
+        # Only who delivers needs the addresses and secrets of providers.
+        routes=routes_of(settings.rewards) if settings.rewards.dispatch else named_routes(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
         claims=claim_counter(process.telemetry),

@@ -30,6 +30,7 @@ FIRST = (
     "rewards.md",
     "leaderboards.md",
     "operations.md",
+    "kubernetes.md",
     "settings.md",
     "glossary.md",
 )
