@@ -17,8 +17,8 @@ from shared.domain.streaks import StreakRule, Stretch, longest_streak, with_days
 from shared.domain.tally import SUM_MAX, Measures, Tally
 
 
-def crossed(ladders: Iterable[Ladder], before: Measures, after: Measures) -> Sequence[Rung]:
-    """Return the rungs whose target is in (before, after]."""
+def crossed(ladders: Iterable[Ladder], before: Sequence[int | None], after: Sequence[int | None]) -> Sequence[Rung]:
+    """Return the rungs whose target is in (before, after], which are the fields of two `Measures`."""
     found: Sequence[Rung] = ()
     for measure, targets, rungs in ladders:
         low, high = before[measure] or 0, after[measure] or 0

@@ -160,16 +160,16 @@ def fold(
     to which the same events add are the same object.
     """
     # Nearly always a player's events of a stat are in the same periods, so each is added once for all of them.
-    cells: dict[tuple[str, Stat], dict[Place, Tally]] = {}
+    cells: dict[tuple[str, Stat], tuple[Calendar | None, dict[Place, Tally]]] = {}
     calendars = Calendars(schedules, day_counted, zones)
     for event in events:
         stat = event.stat
-        calendar = calendars.of(event.user_id, stat) if schedules else None
-        place = () if calendar is None else calendar.place_of(event.time)
         key = (event.user_id, stat)
-        of_key = cells.get(key)
-        if of_key is None:
-            of_key = cells[key] = {}
+        cell = cells.get(key)
+        if cell is None:
+            cell = cells[key] = (calendars.of(*key) if schedules else None, {})
+        calendar, of_key = cell
+        place = () if calendar is None else calendar.place_of(event.time)
         tally = of_key.get(place)
         if tally is None:
             tally = of_key[place] = Tally()
@@ -180,8 +180,7 @@ def fold(
     tallies: dict[TallyKey, Tally] = {}
     for key in sorted(cells):
         user_id, stat = key
-        of_key = cells[key]
-        calendar = calendars.of(user_id, stat) if schedules else None
+        calendar, of_key = cells[key]
         if calendar is None:
             [tallies[_tally_key((user_id, stat, _LIFETIME, LIFETIME_START))]] = of_key.values()
         elif len(of_key) == 1 and not calendar.has_own_days:

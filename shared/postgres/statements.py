@@ -85,13 +85,18 @@ def statement(name: str) -> Statement:
 
 
 def text_array(texts: Sequence[str]) -> str:
-    r"""Return the literal of a `text[]`, `bytea[]` (items in hex, prefixed with `\x`) or multirange array."""
+    """Return the literal of a `text[]` or multirange array."""
     if not texts:
         return "{}"
-    joined = "".join(texts)
-    if '"' in joined or "\\" in joined:
-        texts = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
-    return '{"' + '","'.join(texts) + '"}'
+    joined = '","'.join(texts)
+    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
+        joined = '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in texts])
+    return f'{{"{joined}"}}'
+
+
+def bytes_array(items: Iterable[bytes]) -> str:
+    """Return the literal of a `bytea[]`."""
+    return "{" + ",".join(['"\\\\x' + item.hex() + '"' for item in items]) + "}"
 
 
 def int_array(numbers: Iterable[int]) -> str:

@@ -42,12 +42,13 @@ def crossings_of(catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Cr
     # A batch has many tallies of few stats.
     known: dict[tuple[str, str, str], Sequence[Ladder]] = {}
     for tally in merged:
-        key = (tally.schedule, tally.source, tally.stat_code)
+        # Slices of plain fields: most tallies cross nothing, so `Stat` and `Measures` would be made in vain.
+        key = tally[1:4]
         ladders = known.get(key)
         if ladders is None:
             ladders = known[key] = catalogue.ladders.get(tally.schedule, _NO_LADDERS).get(tally.stat, ())
-        if ladders:
-            crossings += [Crossing(tally, rung) for rung in crossed(ladders, tally.before, tally.after)]
+        if rungs := crossed(ladders, tally[5:9], tally[9:13]):
+            crossings += [Crossing(tally, rung) for rung in rungs]
     return crossings
 
 

@@ -27,7 +27,7 @@ def insert_missing(connection: Connection, values: Iterable[DistinctValue]) -> s
         text_array([key.schedule for key in keys]),
         int_array([key.period_start for key in keys]),
         text_array([key.stat.code for key in keys]),
-        text_array(["\\x" + key.value_hash.hex() for key in keys]),
+        bytes_array([key.value_hash for key in keys]),
     )
     return {
         DistinctValue(user_id, schedule, start, Stat(Source.DERIVED, code), value_hash)

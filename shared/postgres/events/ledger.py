@@ -10,7 +10,7 @@ from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, to_date
 from shared.postgres.connection import Connection, Execution
 from shared.postgres.events.tallies import stat_of
-from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
+from shared.postgres.statements import bytes_array, int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")
 _FIRST_DAY = statement("first_ledger_day")
@@ -73,7 +73,7 @@ def insert_unseen(
             connection,
             int_array([key.day for key in keys]),
             text_array([key.user_id for key in keys]),
-            text_array(["\\x" + key.event_hash.hex() for key in keys]),
+            bytes_array([key.event_hash for key in keys]),
             text_array([event.event_id for event in kept]),
             int_array([event.time for event in kept]),
             text_array([event.stat.source for event in kept]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from shared.domain.goal import Source, Stat
@@ -79,12 +80,12 @@ class MergedTally(NamedTuple):
     @property
     def before(self) -> Measures:
         """The measures before the merge."""
-        return _measures((self.prev_sum, self.prev_events, self.prev_highest, self.prev_day_count))
+        return _measures(self[5:9])
 
     @property
     def after(self) -> Measures:
         """The measures after the merge."""
-        return _measures((self.sum, self.events, self.highest, self.day_count))
+        return _measures(self[9:13])
 
     @property
     def days_before(self) -> frozenset[Day]:
@@ -97,35 +98,32 @@ class MergedTally(NamedTuple):
         return stretches_of(self.prev_days or "")
 
 
+_merged_tally = partial(tuple.__new__, MergedTally)
+
+
 def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_times: bool = False) -> list[MergedTally]:
     """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends.
 
     Leaderboards rank by more than the measures. With `with_times` that is returned, too; otherwise it is None.
     """
+    if not tallies:
+        return []
     keys = sorted(tallies)
     values = [tallies[key] for key in keys]
+    user_ids, stats, schedules, period_starts = zip(*keys, strict=True)
     rows = _MERGE.rows(
         connection,
-        text_array([key.user_id for key in keys]),
-        text_array([key.stat.source for key in keys]),
-        text_array([key.stat.code for key in keys]),
-        text_array([key.schedule for key in keys]),
-        int_array([key.period_start for key in keys]),
-        int_array([tally.sum for tally in values]),
-        int_array([tally.events for tally in values]),
-        nullable_int_array([tally.latest for tally in values]),
-        nullable_int_array([tally.latest_time for tally in values]),
-        nullable_int_array([tally.highest for tally in values]),
-        text_array([_day_set(tally.days) for tally in values]),
-        int_array([len(tally.days) for tally in values]),
-        nullable_int_array([tally.sum_time for tally in values]),
-        nullable_int_array([tally.events_time for tally in values]),
-        nullable_int_array([tally.highest_time for tally in values]),
+        text_array(user_ids),
+        text_array([stat.source for stat in stats]),
+        text_array([stat.code for stat in stats]),
+        text_array(schedules),
+        int_array(period_starts),
+        *_columns(values),
         nullable_int_array(_openings(values)),
         with_times,
     )
     # Rows are not converted further: of a thousand, hardly any completes a goal.
-    return list(map(MergedTally._make, rows))
+    return list(map(_merged_tally, rows))
 
 
 def lock(connection: Connection, user_id: str, stat: Stat) -> None:
@@ -144,6 +142,37 @@ def stretches_of(literal: str) -> list[Stretch]:
     return [Stretch(int(start), int(end)) for start, end in _STRETCH.findall(literal)]
 
 
+def _columns(tallies: Sequence[Tally]) -> list[str]:
+    """Return the array literals of the sums up to the highest times, one item for each tally."""
+    # Several schedules share a tally, whose numbers are written once.
+    positions: dict[int, int] = {}
+    of_each = [positions.setdefault(id(tally), len(positions)) for tally in tallies]
+    shared = list(dict(zip(of_each, tallies, strict=True)).values())
+    columns = (
+        [str(tally.sum) for tally in shared],
+        [str(tally.events) for tally in shared],
+        _numbers([tally.latest for tally in shared]),
+        _numbers([tally.latest_time for tally in shared]),
+        _numbers([tally.highest for tally in shared]),
+        [_day_set(tally.days) if tally.days else _NO_DAYS for tally in shared],
+        [str(len(tally.days)) for tally in shared],
+        _numbers([tally.sum_time for tally in shared]),
+        _numbers([tally.events_time for tally in shared]),
+        _numbers([tally.highest_time for tally in shared]),
+    )
+    texts: Iterable[Iterable[str]] = columns
+    if len(shared) < len(tallies):
+        texts = map(itemgetter(*of_each), columns)
+    return ["{" + ",".join(column) + "}" for column in texts]
+
+
+_NO_DAYS = '"{}"'
+
+
+def _numbers(numbers: Iterable[int | None]) -> list[str]:
+    return ["NULL" if number is None else str(number) for number in numbers]
+
+
 def _openings(tallies: Sequence[Tally]) -> list[int | None]:
     """Return the lowest openings; empty if no tally has one, which costs the database less than an array of nulls."""
     openings = [tally.lowest_opening for tally in tallies]
@@ -151,4 +180,4 @@ def _openings(tallies: Sequence[Tally]) -> list[int | None]:
 
 
 def _day_set(days: Iterable[Day]) -> str:
-    return "{" + ",".join([f"[{day},{day + 1})" for day in days]) + "}"
+    return '"{' + ",".join([f"[{day},{day + 1})" for day in days]) + '}"'

@@ -49,7 +49,7 @@ ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     END,
     latest_time = greatest(stored.latest_time, excluded.latest_time),
     highest = greatest(stored.highest, excluded.highest),
-    days = stored.days + excluded.days,
+    days = CASE WHEN excluded.day_count = 0 THEN stored.days ELSE stored.days + excluded.days END,
     day_count = CASE
         WHEN excluded.day_count = 0 THEN stored.day_count
         ELSE (
