@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from bench.figures import Table, Unit, at_least, at_most
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls, add_medians, add_ratio, cpu_us, rate
 from bench.tables.lists import listing
-from bench.tables.schedules import batches_in_turns, scheduled
+from bench.tables.schedules import batches_in_turns
 from bench.workplace import SEED, Ground, Workplace, shuffled
 from shared.operations.catalogue.pool_record import record_pools
 from shared.postgres.transaction import run_transaction
@@ -42,7 +43,7 @@ def measure_pools(place: Workplace) -> Table:
     )
     with ExitStack() as stack:
         plain, daily, pooled = (stack.enter_context(place.ground()) for _ in range(3))
-        daily = scheduled(place, daily, "daily", lambda _challenge, _goal: "daily")
+        daily = place.changed(daily, "daily", _into_daily_goals)
         pooled = place.changed(pooled, "pools", _into_pools)
         _measure_lists(table, place, place.changed(plain, "all-default", _into_default_goals), pooled)
         turns = [(ours, bare) for ours, bare in batches_in_turns(place, _of_known(pooled), _of_known(daily))]
@@ -97,9 +98,21 @@ def _into_default_goals(document: Any) -> None:
 
 
 def _into_pools(document: Any) -> None:
+    _into_daily_goals(document)
+    for challenge in document["challenges"]:
+        challenge |= {"select": SELECT, "no_repeat": 1, "rerolls": REROLLS}
+        for goal in challenge["goals"]:
+            goal.pop("default_assigned", None)
+
+
+def _into_daily_goals(document: Any) -> None:
+    """Make all goals daily, and as many of each challenge active by default as a pool would select."""
+    chosen = random.Random(SEED)
     document["schedules"] = [{"id": "daily", "every": "day"}]
     for challenge in document["challenges"]:
-        challenge |= {"schedule": "daily", "select": SELECT, "no_repeat": 1, "rerolls": REROLLS}
+        challenge["schedule"] = "daily"
         for goal in challenge["goals"]:
             for key in ("default_assigned", "requires"):
                 goal.pop(key, None)
+        for goal in chosen.sample(challenge["goals"], SELECT):
+            goal["default_assigned"] = True
