@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.postgres.connection import Connection
-from shared.postgres.statements import int_array, nullable_int_array, text_array
+from shared.postgres.statements import bytes_array, int_array, nullable_int_array, text_array
 from tests.support.strategies import texts
 
 bigints = st.integers(-(2**63), 2**63 - 1)
@@ -22,9 +22,8 @@ def test_texts_survive(connection: Connection, sent: list[str]) -> None:
 
 
 @given(st.lists(st.binary(max_size=16)))
-def test_bytes_survive_as_hex(connection: Connection, sent: list[bytes]) -> None:
-    literal = text_array(["\\x" + each.hex() for each in sent])
-    row = connection.execute("SELECT $1::bytea[]", (literal,), binary=True).fetchone()
+def test_bytes_survive(connection: Connection, sent: list[bytes]) -> None:
+    row = connection.execute("SELECT $1::bytea[]", (bytes_array(sent),), binary=True).fetchone()
     assert row == (sent,)
 
 
