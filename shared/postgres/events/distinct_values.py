@@ -8,7 +8,7 @@ from shared.domain.distinct_values import DistinctValue
 from shared.domain.goal import Source, Stat
 from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
-from shared.postgres.statements import int_array, statement, text_array
+from shared.postgres.statements import bytes_array, int_array, statement, text_array
 
 _INSERT = statement("insert_distinct_values")
 _PRUNE = statement("prune_distinct_values")
