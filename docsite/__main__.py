@@ -31,6 +31,7 @@ FIRST = (
     "leaderboards.md",
     "operations.md",
     "kubernetes.md",
+    "players.md",
     "settings.md",
     "glossary.md",
 )

@@ -14,6 +14,10 @@ class ActKind(StrEnum):
     """The kinds of changes: the commands that make them. Values are written to the audit."""
 
     BOARDS_REBUILD = "boards rebuild"
+    GOAL_COMPLETE = "goal complete"
+    GOAL_REOPEN = "goal reopen"
+    GOAL_RESET = "goal reset"
+    GOAL_UNDO = "goal undo"
     IDENTITY_RENEW = "identity renew"
     MIGRATE = "migrate"
     MIGRATE_BACK = "migrate back"

@@ -56,6 +56,14 @@ class CarriedForward(NamedTuple):
     """All of them were completed and claimed before."""
 
 
+class StandingClaim(NamedTuple):
+    """The claim of a completion that an operator took back: its reward stays with the player."""
+
+    challenge_id: str | None
+    tags: tuple[str, ...]
+    claim_time: Instant
+
+
 class History(NamedTuple):
     """Everything a player's standings are computed from, and the stored standings, as of one instant."""
 
@@ -64,6 +72,7 @@ class History(NamedTuple):
     standings: Mapping[StandingKey, Standing]
     """The stored standings."""
     carried: Sequence[CarriedForward] = ()
+    reopened: Sequence[StandingClaim] = ()
 
     def is_closed(self, key: StandingKey) -> bool:
         """Return True if completions of its period may have been deleted, so that it cannot be recalculated."""
@@ -96,6 +105,8 @@ def _parts(user_id: str, history: History, points_schedules: PointsSchedules) ->
         yield from completion_parts(user_id, record, points_schedules)
         if claim_time is not None:
             yield from claim_parts(user_id, record.challenge_id, record.tags, claim_time)
+    for challenge_id, tags, claim_time in history.reopened:
+        yield from claim_parts(user_id, challenge_id, tags, claim_time)
     for challenge_id, tags, standing, _ in history.carried:
         for scope in scopes_of(challenge_id, tags):
             yield StandingKey(user_id, LIFETIME.text, LIFETIME_START, scope.kind, scope.id), standing

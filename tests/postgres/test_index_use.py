@@ -37,6 +37,8 @@ FILL = [
     " 1, 1, 1, NULL, NULL, 1 FROM generate_series(1, {players}) p, generate_series(1, 5) d",
     "INSERT INTO carried_completion SELECT 'player ' || p, 'daily ' || g, 'arena', '{{}}', 1, 1, 1, 1, NULL, NULL,"
     " timestamptz 'epoch' FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO reopened_completion SELECT 'player ' || p, 'reopened ' || g, timestamptz 'epoch', 1, NULL,"
+    " timestamptz 'epoch', 1, 'arena', '{{}}', 1, NULL FROM generate_series(1, {players}) p, generate_series(1, 3) g",
     "INSERT INTO started_challenge SELECT 'player ' || p, 'challenge ' || c"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) c",
     "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
@@ -90,7 +92,16 @@ SCANS = {
     "read_player_trend": {"standing_pkey"},
     "players_seen": {"event_seen"},
     "read_rows_of_players": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey", "standing_pkey"},
-    "read_histories": {"completion_pkey", "points_adjustment_pkey", "standing_pkey", "carried_completion_pkey"},
+    "read_histories": {
+        "completion_pkey",
+        "points_adjustment_pkey",
+        "standing_pkey",
+        "carried_completion_pkey",
+        "reopened_completion_pkey",
+    },
+    "take_completions": {"completion_pkey"},
+    "subtract_from_tallies": {"tally_pkey"},
+    "take_tally": {"tally_pkey", "distinct_value_pkey"},
     "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey"},
     "store_standings": {"standing_pkey"},
     "end_of_range": {"tally_pkey"},
@@ -173,6 +184,7 @@ ARBITERS = {
     "insert_completions": "completion_pkey",
     "merge_standings": "standing_pkey",
     "insert_distinct_values": "distinct_value_pkey",
+    "return_distinct_values": "distinct_value_pkey",
     "insert_events_seen": "event_seen_pkey",
     "insert_goal_identities": "goal_identity_pkey",
     "insert_catalogue_version": "catalogue_version_pkey",

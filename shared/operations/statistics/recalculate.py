@@ -75,7 +75,18 @@ def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: fl
 
 
 def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str, acting: Acting) -> list[Drift] | None:
-    """Return None if a concurrent completion added a standing that was not locked. The caller then tries again."""
+    found = rebuild_within(connection, catalogue, user_id)
+    if found:
+        details = {"standings": [_changed(drift) for drift in found]}
+        operator_audit.note(connection, OperatorAct(ActKind.RECALCULATE, acting, user_id, details))
+    return found
+
+
+def rebuild_within(connection: Connection, catalogue: Catalogue, user_id: str) -> list[Drift] | None:
+    """Rebuild a player's standings in a transaction, after all else that it locks, and return the drifts.
+
+    Return None if a concurrent completion added a standing that was not locked. The caller then tries again.
+    """
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
     keys = {key for key in history.standings if not history.is_closed(key)}
@@ -95,8 +106,6 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str, acting:
         leaderboards = catalogue.leaderboards_over
         if any((Scope(drift.key.scope, drift.key.scope_id), drift.key.schedule) in leaderboards for drift in found):
             journal.insert(connection, [user_id])
-        details = {"standings": [_changed(drift) for drift in found]}
-        operator_audit.note(connection, OperatorAct(ActKind.RECALCULATE, acting, user_id, details))
     return found
 
 

@@ -83,6 +83,17 @@ class StandingChanges:
             self._due |= due_after(connection, self._catalogue, stored, self._now).difference(left_unclaimed)
         return {key: each.position for key, each in stored.items()}
 
+    def complete_unclaimed(
+        self, connection: Connection, records: Mapping[CompletionKey, CompletionRecord]
+    ) -> Collection[CompletionKey]:
+        """Store completions that an operator gives, with what they complete in turn, and return the new ones.
+
+        What is claimed automatically is claimed by calls or at the next login: operators know no providers.
+        """
+        stored = cascade.complete(connection, self._catalogue, {key: Caused(each) for key, each in records.items()})
+        self._add_completed(stored)
+        return stored
+
     def unlock(self, connection: Connection, candidates: Collection[Candidates]) -> None:
         """Claim those of these completions automatically that nothing stands in the way of any more."""
         self._due |= due_among(connection, self._catalogue, candidates, self._now)

@@ -15,6 +15,7 @@ from shared.postgres.statements import statement
 _INSERT = statement("insert_operator_audit")
 _READ = statement("read_operator_audit")
 _READ_OF_PLAYER = statement("read_operator_audit_of_player")
+_FIND = statement("find_operator_audit")
 _EXISTS = statement("operator_audit_exists")
 
 Do = Callable[[Callable[[Connection], int]], int]
@@ -91,4 +92,14 @@ def read(
         rows = _READ.rows(connection, since, kind, before, count)
     else:
         rows = _READ_OF_PLAYER.rows(connection, user_id, since, kind, before, count)
-    return [NotedAct._make([*row[:5], ActPhase(row[5]), *row[6:9], json.loads(row[9])]) for row in rows]
+    return list(map(_noted_act, rows))
+
+
+def find(connection: Connection, audit_id: int) -> NotedAct | None:
+    """Return a recorded change; None if there is none with this id."""
+    row = _FIND.row(connection, audit_id)
+    return None if row is None else _noted_act(row)
+
+
+def _noted_act(row: tuple[Any, ...]) -> NotedAct:
+    return NotedAct._make([*row[:5], ActPhase(row[5]), *row[6:9], json.loads(row[9])])

@@ -31,6 +31,14 @@ WHERE user_id = $1
 ORDER BY audit_id DESC
 LIMIT $5::integer;
 
+-- name: find_operator_audit
+-- Return one recorded change.
+-- $1 audit_id
+SELECT
+    audit_id, act_time, operator, database_role, kind, phase, begun_id, user_id, reason, details::text
+FROM operator_audit
+WHERE audit_id = $1;
+
 -- name: operator_audit_exists
 -- Return whether the schema has the audit already.
 SELECT to_regclass('operator_audit') IS NOT NULL;

@@ -66,7 +66,8 @@ ORDER BY provider, state;
 
 -- name: granted_not_claimed
 -- Return delivered grants that no claim stands behind, the newest of each player and goal first. There are none unless
--- rows were changed by hand. As many grants of a goal as were carried forward have no completion any more.
+-- rows were changed by hand. As many grants of a goal as were carried forward have no completion any more, and those of
+-- completions that were taken back stand without one.
 -- $1 count_max
 WITH alone AS (
     SELECT
@@ -80,7 +81,14 @@ WITH alone AS (
         AND completion.occurrence = outbox.occurrence
         AND completion.claim_time IS NOT NULL
         AND completion.claim_number = outbox.claim_number
-    WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL
+    LEFT JOIN reopened_completion AS reopened
+        ON reopened.user_id = outbox.user_id
+        AND reopened.period_start = outbox.period_start
+        AND reopened.goal_id = outbox.goal_id
+        AND reopened.occurrence = outbox.occurrence
+        AND reopened.claim_time IS NOT NULL
+        AND reopened.claim_number = outbox.claim_number
+    WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL AND reopened.user_id IS NULL
 ),
 carried AS (
     SELECT user_id, goal_id, sum(granted) AS granted FROM carried_completion GROUP BY user_id, goal_id

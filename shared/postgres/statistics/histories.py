@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shared.domain.recalculation import Adjustment, CarriedForward, CompletedGoal, History
+from shared.domain.recalculation import Adjustment, CarriedForward, CompletedGoal, History, StandingClaim
 from shared.domain.standings import CompletionRecord, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.statements import filled, statement, text_array
@@ -33,13 +33,18 @@ def read(connection: Connection, user_ids: Sequence[str]) -> dict[str, History]:
     for user_id, schedule, start, scope, scope_id, *numbers in _rows(row[10:21]):
         key = StandingKey(user_id, schedule, start, SCOPE_KINDS[scope], scope_id)
         standings[user_id][key] = Standing(*numbers)
-    for user_id, challenge_id, tags, closed_before, *numbers in _rows(row[21:]):
+    reopened: dict[str, list[StandingClaim]] = defaultdict(list)
+    for user_id, challenge_id, tags, claim_time in _rows(row[30:]):
+        reopened[user_id].append(StandingClaim(challenge_id, _tags(tags), claim_time))
+    for user_id, challenge_id, tags, closed_before, *numbers in _rows(row[21:30]):
         # Each completion counts once in a standing's version, too.
         standing = Standing(*numbers)
         standing.version = standing.completed
         carried[user_id].append(CarriedForward(challenge_id, _tags(tags), standing, closed_before))
     return {
-        user_id: History(completed[user_id], adjustments[user_id], standings[user_id], carried[user_id])
+        user_id: History(
+            completed[user_id], adjustments[user_id], standings[user_id], carried[user_id], reopened[user_id]
+        )
         for user_id in user_ids
     }
 

@@ -2,7 +2,7 @@
 -- Return everything that players' standings are computed from, and the standings, in one statement and so as of one
 -- instant. Arrays are null where there are no rows.
 -- $1 user_ids
-SELECT completions.*, adjustments.*, standings.*, carried.*
+SELECT completions.*, adjustments.*, standings.*, carried.*, reopened.*
 FROM (
     SELECT
         array_agg(user_id),
@@ -39,7 +39,13 @@ FROM (
         array_agg(fastest)
     FROM carried_completion
     WHERE user_id = ANY ($1::text[])
-) AS carried;
+) AS carried,
+(
+    SELECT
+        array_agg(user_id), array_agg(challenge_id), array_agg(to_json(tags)::text), array_agg(microseconds(claim_time))
+    FROM reopened_completion
+    WHERE user_id = ANY ($1::text[]) AND claim_time IS NOT NULL
+) AS reopened;
 
 -- name: players_with_history
 -- Return a page of the players who have completions, adjusted points or standings, after the last player of the

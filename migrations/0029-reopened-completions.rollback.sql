@@ -1,0 +1,3 @@
+DROP TRIGGER completion_restores_claims ON completion;
+DROP FUNCTION restore_claims();
+DROP TABLE reopened_completion;

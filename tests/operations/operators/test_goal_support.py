@@ -1,0 +1,237 @@
+"""Corrections of single goals: sums still add up, and no reward is granted twice."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from shared.domain.errors import AlreadyClaimed, ChallengeError
+from shared.domain.events import Event
+from shared.domain.goal import CountedGoals, Goal, Source, Stat
+from shared.domain.grant_changes import Act, refunded
+from shared.domain.instant import DAY
+from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.operator_acts import Acting
+from shared.domain.progress import GoalState
+from shared.domain.schedules import DAILY, LIFETIME
+from shared.domain.standings import EVERYTHING
+from shared.operations.operators import goal_support
+from shared.operations.operators.goal_support import Corrected, GoalSupport, SupportRefused
+from shared.operations.rewards import grant_admin
+from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.grant_admin import OperatorAction
+from shared.operations.statistics.recalculate import recalculate
+from shared.postgres.database import Database
+from tests.support.databases import flushed, soon, status_of
+from tests.support.goals import catalogue_of, goal
+from tests.support.goals_over_goals import goal_over
+from tests.support.services import rows
+from tests.support.strategies import FIRST_DAY
+
+NOW = FIRST_DAY * DAY
+ACTING = Acting(NOW, "ada", "a test")
+WIN = replace(goal("win", target=3), points=10, tags=("pvp",))
+MORE = replace(goal("more", target=5, stat=Stat(Source.STAT, "other")), points=90)
+DAILY_WIN = replace(goal("daily", target=1, stat=Stat(Source.STAT, "third")), schedule=DAILY, points=1)
+TWICE = replace(goal("twice", target=2, stat=Stat(Source.STAT, "fourth")), repeat=3, points=4)
+BOTH = goal_over("both", CountedGoals(goal_ids=("win", "more")), 2)
+POINTS = goal_over("rich", CountedGoals(), 100, source=Source.POINTS)
+BOARD = Leaderboard("points", "Points", "", LeaderboardMeasure.POINTS, EVERYTHING, LIFETIME)
+CATALOGUE = replace(catalogue_of(WIN, MORE, DAILY_WIN, TWICE), leaderboards=(BOARD,))
+CATALOGUE = replace(
+    CATALOGUE, challenges=(*CATALOGUE.challenges, replace(CATALOGUE.challenges[0], id="over", goals=(BOTH, POINTS)))
+)
+STATS = {each.id: each.stat for each in (WIN, MORE, DAILY_WIN, TWICE)}
+
+
+class Game(NamedTuple):
+    """A player, and the operators of the game."""
+
+    database: Database
+    player: str = "player"
+
+    def play(self, what: Goal, delta: int = 1) -> None:
+        number = rows_of(self.database, "SELECT count(*) FROM event_seen")[0][0]
+        flushed(self.database, CATALOGUE, [Event(f"{number}", self.player, NOW, what.stat, delta=delta)], now=NOW)
+
+    def support(self, what: Goal) -> GoalSupport:
+        return GoalSupport(CATALOGUE, self.player, what, ACTING)
+
+    def complete(self, what: Goal, occurrence: int | None = None, *, dry: bool = False) -> Corrected:
+        work = self.support(what)
+        return goal_support.perform(self.database, lambda c: work.complete(c, occurrence), soon(), dry=dry)
+
+    def reopen(self, what: Goal, occurrence: int | None = None) -> Corrected:
+        work = self.support(what)
+        return goal_support.perform(self.database, lambda c: work.reopen(c, occurrence), soon(), dry=False)
+
+    def reset(self, what: Goal, *, with_others: bool = False) -> Corrected:
+        work = self.support(what)
+        return goal_support.perform(self.database, lambda c: work.reset(c, with_others=with_others), soon(), dry=False)
+
+    def undo(self, corrected: Corrected) -> Corrected:
+        work = goal_support.undo(CATALOGUE, corrected.audit_id, ACTING)
+        return goal_support.perform(self.database, work, soon(), dry=False)
+
+    def claim(self, what: Goal) -> None:
+        claim_reward(self.database, CATALOGUE, self.player, what, None, NOW, soon())
+
+    def state(self, what: Goal) -> GoalState:
+        return status_of(self.database, CATALOGUE, self.player, what).state
+
+    def check(self) -> None:
+        """Standings are those of completions and claims, and every grant has one claim."""
+        assert recalculate(self.database, CATALOGUE, [self.player], soon()) == []
+        report = grant_admin.report(self.database, soon())
+        assert report.agrees, report
+
+
+def rows_of(database: Database, query: str) -> list[tuple[object, ...]]:
+    return database.autocommit(lambda connection: connection.execute(query.encode()).fetchall(), soon())
+
+
+@pytest.fixture
+def game(database: Database) -> Game:
+    game = Game(database)
+    game.play(WIN)
+    return game
+
+
+def test_a_goal_is_completed_with_all_that_it_completes_in_turn(game: Game) -> None:
+    game.complete(WIN)
+    done = game.complete(MORE)
+    assert {key.goal_id for key in done.caused} == {"both", "rich"}
+    assert game.state(WIN) is game.state(BOTH) is GoalState.COMPLETED
+    game.check()
+    game.claim(WIN)
+    game.play(WIN, 100)
+    with pytest.raises(AlreadyClaimed):
+        game.claim(WIN)
+    game.check()
+
+
+def test_a_dry_run_changes_nothing(game: Game) -> None:
+    assert game.complete(WIN, dry=True).occurrences == [1]
+    assert game.state(WIN) is GoalState.IN_PROGRESS
+    assert rows_of(game.database, "SELECT count(*) FROM operator_audit") == [(0,)]
+
+
+def test_a_completed_goal_is_not_completed_again(game: Game) -> None:
+    game.complete(WIN)
+    with pytest.raises(SupportRefused, match="completed already"):
+        game.complete(WIN)
+    with pytest.raises(SupportRefused, match="not completed"):
+        game.reopen(MORE)
+
+
+def test_a_goal_whose_tally_has_reached_the_target_is_not_reopened_but_reset(game: Game) -> None:
+    game.play(WIN, 2)
+    with pytest.raises(SupportRefused, match="reset it instead"):
+        game.reopen(WIN)
+    assert game.state(WIN) is GoalState.COMPLETED
+    game.reset(WIN)
+    assert game.state(WIN) is GoalState.NOT_STARTED
+    game.check()
+    game.play(WIN, 3)
+    assert game.state(WIN) is GoalState.COMPLETED
+    game.check()
+
+
+def test_a_reward_is_not_granted_again_after_a_second_completion(game: Game) -> None:
+    game.play(WIN, 2)
+    game.claim(WIN)
+    game.reset(WIN)
+    game.check()
+    game.play(WIN, 3)
+    assert game.state(WIN) is GoalState.CLAIMED
+    with pytest.raises(AlreadyClaimed):
+        game.claim(WIN)
+    assert rows_of(game.database, "SELECT count(*) FROM reward_outbox") == [(1,)]
+    game.check()
+
+
+def test_a_refund_before_lets_it_be_granted_again(game: Game) -> None:
+    game.play(WIN, 2)
+    game.claim(WIN)
+    ((grant_id,),) = rows_of(game.database, "SELECT grant_id FROM reward_outbox")
+    refund = OperatorAction(Act.REFUND, lambda grant: refunded(grant, NOW), "ada", "a test")
+    grant_admin.perform(game.database, grant_id, refund, NOW, soon(), dry=False)  # type: ignore[arg-type]
+    game.reset(WIN)
+    game.play(WIN, 3)
+    game.claim(WIN)
+    numbers = rows_of(game.database, "SELECT claim_number, state FROM reward_outbox ORDER BY 1")
+    assert numbers == [(1, "REFUNDED"), (2, "PENDING")]
+    game.check()
+
+
+def test_progress_that_others_share_is_reset_only_on_request(database: Database) -> None:
+    far = replace(goal("far", target=50), stat=WIN.stat)
+    shared = replace(catalogue_of(WIN, far))
+    flushed(database, shared, [Event("1", "player", NOW, WIN.stat, delta=3)], now=NOW)
+    support = GoalSupport(shared, "player", WIN, ACTING)
+    with pytest.raises(SupportRefused, match="also that of far"):
+        goal_support.perform(database, lambda c: support.reset(c, with_others=False), soon(), dry=False)
+    goal_support.perform(database, lambda c: support.reset(c, with_others=True), soon(), dry=False)
+    assert status_of(database, shared, "player", far).progress == 0
+
+
+def test_every_correction_can_be_undone(game: Game) -> None:
+    game.play(WIN, 2)
+    game.claim(WIN)
+    before = rows_of(game.database, "SELECT to_jsonb(completion) FROM completion")
+    tallies = rows_of(game.database, "SELECT sum, events, days, highest FROM tally WHERE source = 'stat'")
+    game.undo(game.reset(WIN))
+    assert rows_of(game.database, "SELECT to_jsonb(completion) FROM completion") == before
+    assert rows_of(game.database, "SELECT sum, events, days, highest FROM tally WHERE source = 'stat'") == tallies
+    game.check()
+    done = game.complete(MORE)
+    game.undo(done)
+    assert game.state(MORE) is GoalState.NOT_STARTED
+    game.check()
+    with pytest.raises(SupportRefused, match="not completed"):
+        game.undo(done)
+    with pytest.raises(SupportRefused, match="no correction"):
+        game.undo(done._replace(audit_id=10**6))
+
+
+def test_each_correction_is_recorded_with_the_player(game: Game) -> None:
+    game.undo(game.complete(WIN))
+    recorded = rows_of(game.database, "SELECT kind, user_id, operator, reason FROM operator_audit ORDER BY audit_id")
+    assert recorded == [(kind, "player", "ada", "a test") for kind in ("goal complete", "goal reopen")]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_sums_add_up_after_any_history(database: Database, seed: int) -> None:
+    draw = random.Random(seed)
+    game = Game(database, f"player {seed}")
+    game.play(WIN)
+    corrected: list[Corrected] = []
+    for _ in range(30):
+        what = draw.choice((WIN, MORE, DAILY_WIN, TWICE, BOTH))
+        act = draw.randrange(7)
+        try:
+            if act < 2 and what.stat in STATS.values():
+                game.play(what, draw.randrange(1, 4))
+            elif act == 2:
+                game.claim(what)
+            elif act == 3:
+                corrected.append(game.complete(what))
+            elif act == 4:
+                corrected.append(game.reopen(what))
+            elif act == 5:
+                corrected.append(game.reset(what, with_others=True))
+            elif corrected:
+                game.undo(corrected.pop(draw.randrange(len(corrected))))
+        except (ChallengeError, SupportRefused):
+            continue
+    game.check()
+    again = "SELECT goal_id FROM reward_outbox GROUP BY goal_id, period_start, occurrence HAVING count(*) > 1"
+    assert rows_of(database, again) == []
+
+
+def test_a_player_without_reopened_goals_costs_one_look_a_statement(database_url: str) -> None:
+    called = "SELECT tgname, tgtype & 1 FROM pg_trigger WHERE tgrelid = 'completion'::regclass AND NOT tgisinternal"
+    assert rows(database_url, called) == [("completion_restores_claims", 0)], "not for each row"
