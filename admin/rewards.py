@@ -190,6 +190,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
         "period": period_text(key.period_start),
         "occurrence": key.occurrence,
         "claim number": grant.claim_number,
+        "reward number": grant.reward_number,
         "request id": grant.request_id,
         "reward": _reward(grant),
         "claimed": time_text(grant.claim_time),
@@ -206,7 +207,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
     }
     for name, value in facts.items():
         if value is not None:
-            say(f"{name + ':':<14}{value}")
+            say(f"{name + ':':<15}{value}")
     for entry in audit:
         before = ", ".join(f"{name} {value}" for name, value in entry.before.items())
         who = who_text(entry.operator, entry.database_role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -11,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.instant import LIFETIME_START, Instant, Period
+from shared.domain.rewards import unclaimed_rewards
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
@@ -30,7 +32,8 @@ def claim_message(claim: Claim) -> challenge_pb2.Claim:
     """Return a claim as a message."""
     return challenge_pb2.Claim(
         state=CLAIM_STATES[claim.state],
-        reward=reward_message(claim.reward),
+        # The database has no values for the game.
+        reward=reward_message(replace(claim.reward, meta=()) if claim.reward.meta else claim.reward),
         grant_id=claim.grant_id,
         claim_time=timestamp_message(claim.claim_time),
         goal_id=claim.key.goal_id,
@@ -40,6 +43,7 @@ def claim_message(claim: Claim) -> challenge_pb2.Claim:
         refusal_reason=REFUSAL_REASONS[claim.refusal],
         settle_time=None if claim.settle_time is None else timestamp_message(claim.settle_time),
         period_start=period_start_message(claim.key.period_start),
+        reward_number=claim.reward_number,
     )
 
 
@@ -54,6 +58,7 @@ def goal_claim_message(result: GoalClaim) -> rpc.GoalClaim:
         challenge_id=result.goal.challenge_id,
         goal_id=result.goal.id,
         claim=None if result.claim is None else claim_message(result.claim),
+        further_claims=() if result.claim is None else map(claim_message, result.claim.further),
         newly_claimed=result.newly_claimed,
         reason="" if result.refusal is None else result.refusal.reason,
         period_start=period_start_message(result.period.start),
@@ -77,10 +82,12 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
             if not stored:
                 # In past periods only stored completions count.
                 message.claim_end_time.CopyFrom(message.end_time)
+        reward, *further = (reward for _, reward in unclaimed_rewards(goal, status.claimed))
         yield rpc.ClaimableReward(
             challenge_id=goal.challenge_id,
             goal_id=goal.id,
-            reward=reward_message(goal.reward),
+            reward=reward_message(reward),
+            further_rewards=map(reward_message, further),
             period=message,
             complete_time=None if complete_time is None else timestamp_message(complete_time),
             occurrence=each.occurrence,
@@ -90,7 +97,8 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
 def found_message(found: FoundClaim) -> rpc.GetClaimResponse:
     """Return the `GetClaimResponse` of a claim."""
     position = None if found.position is None else _position_message(found.position)
-    return rpc.GetClaimResponse(claim=claim_message(found.claim), position=position)
+    further = map(claim_message, found.claim.further)
+    return rpc.GetClaimResponse(claim=claim_message(found.claim), position=position, further_claims=further)
 
 
 def _position_message(position: Position) -> challenge_pb2.QueuePosition:

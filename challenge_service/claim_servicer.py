@@ -12,7 +12,6 @@ from challenge_service import responses
 from challenge_service.claim_messages import (
     STATES_OF_CLAIMS,
     claim_message,
-    claimable_messages,
     found_message,
     goal_claim_message,
 )
@@ -158,8 +157,10 @@ class ClaimServicer:
         now, deadline = self._clock(), deadline_of(context)
         # One reward more than the page tells whether there is another page.
         found = list_claimable(self._database, catalogue, request.user_id, after, page_size + 1, now, deadline)
-        token = claimable_token(place_of(found[page_size - 1]), request.user_id) if len(found) > page_size else ""
-        return rpc.ListClaimableResponse(rewards=claimable_messages(found[:page_size]), next_page_token=token)
+        rewards = responses.claimable_page(found[:page_size])
+        is_last = len(rewards) == len(found)
+        token = "" if is_last else claimable_token(place_of(found[len(rewards) - 1]), request.user_id)
+        return rpc.ListClaimableResponse(rewards=rewards, next_page_token=token)
 
     def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:
         """Return a claim with its position in the queue."""

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from challenge_service.claim_messages import claim_message
+from challenge_service.claim_messages import claim_message, claimable_messages
 from shared.domain.catalogue import Challenge
+from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim
 from shared.domain.player_zones import ZoneRefused
 from shared.operations.goals.initialize import Initialized
@@ -18,6 +19,9 @@ from shared.rpc.wire import Pieces, nested_pieces, nested_tag
 
 _LISTED_CHALLENGES = nested_tag(rpc.ListChallengesResponse.DESCRIPTOR, "challenges")
 _CHALLENGE = nested_tag(rpc.GetChallengeResponse.DESCRIPTOR, "challenge")
+
+_FRAMING_BYTES_MAX = 6
+"""Maximum size in bytes of a reward's tag and length in a page."""
 
 
 def initialize_response(
@@ -63,6 +67,18 @@ def page_of(challenges: Iterable[tuple[Challenge, Pieces]], page_size: int) -> t
     return page, None
 
 
+def claimable_page(found: Iterable[PeriodStatus]) -> list[rpc.ClaimableReward]:
+    """Return the first rewards that can be claimed, up to `RESPONSE_BYTES_MAX` bytes, but at least one."""
+    page: list[rpc.ClaimableReward] = []
+    length = 0
+    for message in claimable_messages(found):
+        length += message.ByteSize() + _FRAMING_BYTES_MAX
+        if page and length > RESPONSE_BYTES_MAX:
+            break
+        page.append(message)
+    return page
+
+
 def list_response(challenges: Iterable[Pieces], next_page_token: str, catalogue_version: str, periods: bytes) -> bytes:
     """Return a `ListChallengesResponse` with encoded challenges; `periods` are encoded as a field of the response."""
     fields = nested_pieces(_LISTED_CHALLENGES, challenges)
@@ -85,4 +101,4 @@ def challenge_response(encoded: Pieces, periods: bytes) -> bytes:
 
 def claim_response(claim: Claim) -> rpc.ClaimRewardResponse:
     """Return a `ClaimRewardResponse`."""
-    return rpc.ClaimRewardResponse(claim=claim_message(claim))
+    return rpc.ClaimRewardResponse(claim=claim_message(claim), further_claims=map(claim_message, claim.further))

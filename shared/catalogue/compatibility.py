@@ -130,6 +130,7 @@ def _traits(goal: Goal) -> dict[str, str]:
         "outages": dates(goal.streak.outages if goal.streak is not None else ()),
         "name": repr(goal.name),
         "reward": _reward(goal.reward),
+        "further rewards": "; ".join(map(_reward, goal.further_rewards)) or "none",
         "default_assigned": "true" if goal.default_assigned else "false",
         "requires": ", ".join(map(repr, goal.requires)) or "none",
         "requires_to_activate": ", ".join(map(repr, goal.requires_to_activate)) or "none",

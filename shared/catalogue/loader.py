@@ -23,6 +23,7 @@ from shared.catalogue.schema import (
     LeaderboardForm,
     Over,
     Ranks,
+    RewardForm,
     SortOrder,
 )
 from shared.catalogue.time_fields import JoinTime
@@ -137,6 +138,7 @@ def _goal(
     schedule_id = form.schedule or challenge.schedule
     schedule = schedules[schedule_id] if schedule_id else LIFETIME
     looked_at = _looked_at(form, derived)
+    reward, *further_rewards = map(_reward, form.rewards if form.reward is None else [form.reward])
     return Goal(
         id=form.id,
         challenge_id=challenge.id,
@@ -146,13 +148,8 @@ def _goal(
         counting=_counting(form),
         target=form.target or 1,
         at_most=form.at_most,
-        reward=Reward(
-            type=form.reward.type,
-            id=form.reward.id,
-            quantity=form.reward.quantity,
-            priority=form.reward.priority,
-            meta=_meta(form.reward.meta),
-        ),
+        reward=reward,
+        further_rewards=tuple(further_rewards),
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
         requires_to_activate=tuple(form.requires_to_activate),
@@ -171,6 +168,10 @@ def _goal(
         counts=_counted(form) if form.source in COUNTINGS else None,
         streak=outages.rule_of(form),
     )
+
+
+def _reward(form: RewardForm) -> Reward:
+    return Reward(form.type, form.id, form.quantity, form.priority, _meta(form.meta))
 
 
 ASPECTS = {

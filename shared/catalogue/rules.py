@@ -15,6 +15,7 @@ from shared.catalogue.draft import CatalogueDraft, GoalDraft
 from shared.catalogue.limit_rules import LIMIT_RULES
 from shared.catalogue.pool_rules import POOL_RULES
 from shared.catalogue.problem import Problem
+from shared.catalogue.reward_rules import REWARD_RULES
 from shared.catalogue.schedule_rules import (
     SCHEDULE_RULES,
     SCHEDULE_RULES_FOR_COMPLETE_CATALOGUES,
@@ -216,6 +217,7 @@ RULES: tuple[Rule, ...] = (
     *CASCADE_RULES,
     *STEP_RULES,
     *STREAK_RULES,
+    *REWARD_RULES,
     challenges_fit_into_a_response,
 )
 

@@ -23,6 +23,7 @@ from shared.domain.goal import (
     PRIORITY_FIRST,
     PRIORITY_LAST,
     REPEAT_MAX,
+    REWARDS_MAX,
     ClaimMode,
     Counting,
     RewardType,
@@ -87,7 +88,9 @@ class GoalForm(Form):
     target: Amount | None = None
     at_most: Annotated[int | None, Field(ge=0, le=AMOUNT_MAX)] = None
     """Instead of `target`, if and only if `count: lowest`; a rule checks both."""
-    reward: RewardForm
+    reward: RewardForm | None = None
+    rewards: Annotated[list[RewardForm], Field(min_length=1, max_length=REWARDS_MAX)] = Field(default=[])
+    """Exactly one of the two is present; a rule checks it."""
     default_assigned: bool = False
     requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])
     requires_to_activate: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])

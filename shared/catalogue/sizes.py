@@ -13,6 +13,8 @@ _GOAL_BYTES = 160
 """Allowance in bytes for the numbers and times of a goal, of its definition and of a player."""
 _SEASON_ID_BYTES = 520
 """Allowance in bytes for the id of the season that a goal's schedule may belong to."""
+_REWARD_BYTES = 8
+"""Allowance in bytes for the numbers of one of several rewards, beside its texts."""
 _TEXT_BYTES = 4
 """Allowance in bytes for the tag and length of a text."""
 
@@ -28,7 +30,9 @@ def response_size(challenge: object) -> int:
     scheduled = (
         len(goals) if schedule is not None else sum(isinstance(goal, dict) and "schedule" in goal for goal in goals)
     )
-    return _text_bytes(challenge) + len(goals) * repeated + scheduled * _SEASON_ID_BYTES
+    listed = (goal.get("rewards") for goal in goals if isinstance(goal, dict))
+    rewards = sum(len(entries) for entries in listed if isinstance(entries, list))
+    return _text_bytes(challenge) + len(goals) * repeated + scheduled * _SEASON_ID_BYTES + rewards * _REWARD_BYTES
 
 
 def _text_bytes(value: object) -> int:

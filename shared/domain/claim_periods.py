@@ -23,6 +23,7 @@ from shared.domain.progress import (
     is_active,
     was_ever_completed,
 )
+from shared.domain.rewards import claimed_bits, is_claimed
 from shared.domain.rotation import claim_end
 
 
@@ -100,8 +101,9 @@ def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> l
 def _completed_status(
     goal: Goal, active: bool, locked: bool, assign_time: Instant | None, occurrence: int, completion: Completion
 ) -> GoalStatus:
-    state = GoalState.COMPLETED if completion.claim_time is None else GoalState.CLAIMED
-    return GoalStatus(active, locked, state, goal.target, assign_time, *completion, occurrence)
+    state = GoalState.CLAIMED if is_claimed(goal, completion) else GoalState.COMPLETED
+    times = (assign_time, completion.complete_time, completion.claim_time)
+    return GoalStatus(active, locked, state, goal.target, *times, occurrence, claimed=claimed_bits(completion))
 
 
 def first_to_claim(completed: Collection[PeriodStatus], occurrence: int | None) -> PeriodStatus | None:

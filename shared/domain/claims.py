@@ -65,15 +65,26 @@ class Claim(NamedTuple):
     """Set exactly in state `REFUSED`."""
     settle_time: Instant | None = None
     """When it reached a final state."""
+    reward_number: int = 1
+    """The number of the reward among those of the goal, from 1."""
+    further: tuple[Claim, ...] = ()
+    """The claims of the goal's other rewards that the same call made."""
+
+    @property
+    def each(self) -> tuple[Claim, ...]:
+        """The claim and the further ones, each without further ones."""
+        return self._replace(further=()), *self.further
 
     def is_same_claim(self, other: Claim) -> bool:
         """Return True if both are the same claim, whatever their states."""
         return (self.grant_id, self.request_id, self.claim_time) == (other.grant_id, other.request_id, other.claim_time)
 
 
-def grant_id(key: CompletionKey, claim_number: int) -> str:
-    """Return the idempotency key of a grant: a UUIDv5 of the completion and the claim number."""
-    return str(uuid5(_GRANT_NAMESPACE, json.dumps([*key, claim_number])))
+def grant_id(key: CompletionKey, claim_number: int, reward_number: int = 1) -> str:
+    """Return the idempotency key of a grant: a UUIDv5 of the completion, the claim number and that of the reward."""
+    # The first reward is left out, so that the ids are those of the time when goals had one reward.
+    further = [reward_number] if reward_number > 1 else []
+    return str(uuid5(_GRANT_NAMESPACE, json.dumps([*key, claim_number, *further])))
 
 
 def is_claimable(status: GoalStatus) -> bool:

@@ -35,6 +35,9 @@ class Source(StrEnum):
 REPEAT_MAX = 100
 """Maximum number of times that a goal can be completed in a period."""
 
+REWARDS_MAX = 10
+"""Maximum number of rewards for one completion of a goal."""
+
 PRIORITY_FIRST = 1
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 5
@@ -176,6 +179,7 @@ class Goal:
     counting: Counting
     target: int
     reward: Reward
+    """The first of its rewards."""
     default_assigned: bool = False
     requires: tuple[str, ...] = ()
     points: int = 0
@@ -209,6 +213,13 @@ class Goal:
     at n times the target."""
     streak: StreakRule | None = None
     """Which days do not end a streak; exactly for `STREAK`."""
+    further_rewards: tuple[Reward, ...] = ()
+    """The rewards beside `reward`, in the order of their numbers from 2, up to `REWARDS_MAX`."""
+
+    @property
+    def rewards(self) -> tuple[Reward, ...]:
+        """All rewards of one completion, in the order of their numbers."""
+        return self.reward, *self.further_rewards
 
     @property
     def threshold(self) -> int:

@@ -38,7 +38,7 @@ NO_ROUTES: Routes = {}
 
 def unrouted(catalogue: Catalogue, routes: Routes) -> list[RewardType]:
     """Return the types of rewards that are claimed automatically and have no provider."""
-    types = {goal.reward.type for goal in catalogue.auto_claimed.values()}
+    types = {reward.type for goal in catalogue.auto_claimed.values() for reward in goal.rewards}
     return sorted(each for each in types if routes.get(each, NO_PROVIDER) == NO_PROVIDER)
 
 
@@ -64,6 +64,7 @@ class Delivery(NamedTuple):
     lease_token: int
     """Fencing token: the outcome is recorded only under the current lease's token."""
     lease_until: Instant
+    reward_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)

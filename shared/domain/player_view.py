@@ -39,6 +39,9 @@ class Completion(NamedTuple):
     complete_time: Instant | None
     """None if the target was already reached when the goal became active."""
     claim_time: Instant | None = None
+    """When the first of its rewards was claimed; None if none of them is claimed."""
+    claimed: int | None = None
+    """The bits of the claimed rewards, see `shared.domain.rewards`. None if `claim_time` tells: the first or none."""
 
 
 CompletionsOfPeriod: TypeAlias = Mapping[str, Mapping[int, Completion]]

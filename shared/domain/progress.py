@@ -10,6 +10,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import TURNING_POINT, Counting, Goal
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_view import Assignment, Completion, PlayerView, TallyView
+from shared.domain.rewards import claimed_bits, is_claimed
 
 __all__ = ["Assignment", "Completion", "PlayerView", "TallyView"]
 
@@ -40,6 +41,8 @@ class GoalStatus(NamedTuple):
     """The first occurrence with an unclaimed reward; 0 if there is none, and if the goal does not repeat."""
     continues: bool = False
     """True if the goal is not completed as often as it repeats."""
+    claimed: int = 0
+    """The bits of the claimed rewards, as in `shared.domain.rewards`; 0 for a goal with one reward."""
 
     @property
     def completed(self) -> bool:
@@ -170,7 +173,7 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     claimable = 0
     for each in range(1, last + 1):
         completion = stored.get(each)
-        if each <= reached if completion is None else completion.claim_time is None:
+        if each <= reached if completion is None else not is_claimed(goal, completion):
             claimable = each
             break
     continues = last < goal.repeat
@@ -181,18 +184,20 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
         else:
             shown = _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target))
-    complete_time = claim_time = None
+    shown_completion = _NOT_STORED
     if claimable:
-        state, (complete_time, claim_time) = _COMPLETED, stored.get(claimable, _NOT_STORED)
+        state, shown_completion = _COMPLETED, stored.get(claimable, _NOT_STORED)
     elif not continues:
-        state, (complete_time, claim_time) = _CLAIMED, stored[last]
+        state, shown_completion = _CLAIMED, stored[last]
     else:
         state = _IN_PROGRESS if progress or last else _NOT_STARTED
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
+    complete_time, claim_time, _ = shown_completion
     times = (assign_time, complete_time, claim_time)
     occurrence = last + 1 if continues else goal.repeat
-    return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues))
+    claimed = claimed_bits(shown_completion) if goal.further_rewards else 0
+    return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues, claimed))
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
@@ -203,20 +208,24 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion, view.selected)
     complete_time = claim_time = tally = None
+    claimed = 0
     if completion is not None:
-        complete_time, claim_time = completion
-    elif active:
-        tally = view.tally_of(goal)
-    if completion is not None or _is_reached(goal, tally, view):
+        complete_time, claim_time, bits = completion
         state = _COMPLETED if claim_time is None else _CLAIMED
         progress = goal.target
+        if bits is not None or goal.further_rewards:
+            state = _CLAIMED if is_claimed(goal, completion) else _COMPLETED
+            claimed = claimed_bits(completion) if goal.further_rewards else 0
+    elif active and _is_reached(goal, tally := view.tally_of(goal), view):
+        state, progress = _COMPLETED, goal.target
     else:
         shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
         state = _IN_PROGRESS if progress else _NOT_STARTED
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
-    return _status(GoalStatus, (active, locked, state, progress, assign_time, complete_time, claim_time, 1, 0, False))
+    times = (assign_time, complete_time, claim_time)
+    return _status(GoalStatus, (active, locked, state, progress, *times, 1, 0, False, claimed))
 
 
 # A list computes hundreds of statuses. In Python 3.11 an enum member is looked up by a descriptor, and a named tuple is

@@ -97,11 +97,15 @@ class ShownGoals:
             for goal in challenge.goals
             if goal.id in self._requiring
         ]
-        # These goals show more than one completion decides.
+        # These goals show more than the times of one completion decide.
         self._dependent = frozenset(
             positions[goal.id]
             for goal in goals
-            if goal.requires or goal.repeat > 1 or goal.streak is not None or goal.at_most is not None
+            if goal.requires
+            or goal.repeat > 1
+            or goal.further_rewards
+            or goal.streak is not None
+            or goal.at_most is not None
         )
 
         definitions = _definitions(catalogue)
@@ -133,7 +137,11 @@ class ShownGoals:
         for dependent in found.keys() & self._dependent:
             found[dependent] = _RECOMPUTE
         positions = sorted(found)
-        complete_times, claim_times = zip(*map(found.__getitem__, positions), strict=True) if found else ((), ())
+        columns = zip(*map(found.__getitem__, positions), strict=True) if found else ((), (), ())
+        complete_times, claim_times, claimed = columns
+        if any(claimed):
+            # Goals that had several rewards.
+            complete_times = tuple(None if bits else time for time, bits in zip(complete_times, claimed, strict=True))
         return Touched(positions, timestamp_rests(complete_times), timestamp_rests(claim_times))
 
     def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:

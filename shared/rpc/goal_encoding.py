@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source, written_code
+from shared.domain.goal import (
+    REWARDS_MAX,
+    ClaimMode,
+    CountedGoals,
+    Counting,
+    Goal,
+    Reward,
+    RewardType,
+    Source,
+    written_code,
+)
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, best_value, goal_status
+from shared.domain.rewards import bit_of
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
@@ -54,6 +66,12 @@ _STATUS_FIELDS = {
 }
 
 
+@lru_cache(1 << REWARDS_MAX)
+def _claimed_rewards(bits: int) -> bytes:
+    numbers = [number for number in range(1, REWARDS_MAX + 1) if bits & bit_of(number)]
+    return challenge_pb2.Goal(claimed_rewards=numbers).SerializeToString()
+
+
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
     """Return the reward as a message."""
     return challenge_pb2.Reward(
@@ -81,6 +99,7 @@ def definition(goal: Goal) -> bytes:
         claim_mode=CLAIM_MODES[goal.claim_mode],
         hidden=goal.hidden,
         meta=dict(goal.meta),
+        further_rewards=map(reward_message, goal.further_rewards),
     ).SerializeToString()
 
 
@@ -161,7 +180,9 @@ class GoalEncoder:
 
     def _field(self, goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
         """Return the goal as an encoded field: its definition, and then what differs from player to player."""
-        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _ = status
+        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _, claimed = (
+            status
+        )
         message = b"".join(
             (
                 self._definitions[goal.id],
@@ -174,6 +195,7 @@ class GoalEncoder:
                 number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
                 number_field(_CLAIMABLE, claimable),
                 _records(goal, view) if active and (goal.streak is not None or goal.at_most is not None) else b"",
+                _claimed_rewards(claimed) if claimed else b"",
             )
         )
         return self._tag + varint(len(message)) + message

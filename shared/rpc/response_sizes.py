@@ -6,10 +6,10 @@ entries. Other responses are divided or shortened here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Goal, Reward
+from shared.domain.goal import REWARDS_MAX, Goal, Reward
 from shared.rpc.goal_encoding import definition
 
 RESPONSE_BYTES_MAX = 7 * 1024 * 1024 // 2
@@ -21,6 +21,8 @@ _FRAMING_BYTES_MAX = 6
 _PLAYER_BYTES_MAX = 89
 """Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18), and the
 current streak or the lowest value (12)."""
+_CLAIMED_BYTES_MAX = 3 + REWARDS_MAX
+"""The same of the numbers of claimed rewards, for a goal with several."""
 _CLAIM_BYTES_MAX = 226
 """Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), four times (64), nine
 numbers (64), a reason (15), and 45 of tags and lengths."""
@@ -38,7 +40,8 @@ def size_warnings(catalogue: Catalogue) -> Iterator[str]:
 
 def goals_size(goals: Iterable[Goal]) -> int:
     """Return the maximum size in bytes of the goals in a response."""
-    return sum(_FRAMING_BYTES_MAX + len(definition(goal)) + _PLAYER_BYTES_MAX for goal in goals)
+    each = _FRAMING_BYTES_MAX + _PLAYER_BYTES_MAX
+    return sum(len(definition(goal)) + each + _CLAIMED_BYTES_MAX * bool(goal.further_rewards) for goal in goals)
 
 
 class ClaimsRoom:
@@ -49,14 +52,16 @@ class ClaimsRoom:
         self.is_full = False
         """True once a result did not fit."""
 
-    def take(self, goal: Goal, reward: Reward) -> bool:
-        """Reserve the maximum size of a goal's result with this reward; return False if it does not fit.
+    def take(self, goal: Goal, rewards: Sequence[Reward]) -> bool:
+        """Reserve the maximum size of a goal's result with these rewards; return False if it does not fit.
 
         A smaller result may still fit afterwards.
         """
-        # A `GoalClaim` names the goal's id, and so does the `Claim` in it.
-        ids = (goal.challenge_id, goal.id, goal.id, reward.id)
-        size = _CLAIM_BYTES_MAX + sum(len(text.encode()) for text in ids)
+        # A `GoalClaim` names the goal's id, and so does each `Claim` in it.
+        ids = [goal.challenge_id, goal.id]
+        for reward in rewards:
+            ids += goal.id, reward.id
+        size = _CLAIM_BYTES_MAX * len(rewards) + sum(len(text.encode()) for text in ids)
         if size > self._left:
             self.is_full = True
             return False

@@ -85,8 +85,8 @@ def test_problems_state_file_line_and_path(tmp_path: Path) -> None:
     assert found == [
         (5, "challenges[0].goals[0].id", "is required"),
         (5, "challenges[0].goals[0].source", "is required"),
-        (5, "challenges[0].goals[0].reward", "is required"),
         (5, "challenges[0].goals[0].count", "is required"),
+        (5, "challenges[0].goals[0].reward", "is required, or rewards"),
         (6, "challenges[0].goals[0].target", "must be at least 1"),
     ]
     assert str(problems_in(file)[-1]) == f"{file}:6: challenges[0].goals[0].target: must be at least 1"

@@ -109,7 +109,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, levels, habits, over_goals, secrets, repeating = documented_goals()
+    archery, travels, races, levels, habits, over_goals, secrets, repeating, boss = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -140,6 +140,9 @@ def test_the_documented_goals_load() -> None:
         (True, (("icon", "key.png"), ("rarity", "epic")), (("icon", "lantern.png"),))
     ]
     assert [(goal.target, goal.repeat) for goal in repeating.goals.values()] == [(10, 5)]
+    assert [[(each.id, each.priority) for each in goal.rewards] for goal in boss.goals.values()] == [
+        [("COINS", 5), ("CROWN", 1)]
+    ]
 
 
 def test_the_documented_pool_loads() -> None:

@@ -141,7 +141,7 @@ def test_a_completion_is_stored_and_claimed_once(connection: Connection) -> None
     assert completions.insert_missing(connection, {key: CompletionRecord(5)}) == {key}
     assert completions.insert_missing(connection, {other: CompletionRecord(7), key: CompletionRecord(6)}) == {other}
     assert players.read(connection, "player").view.completions["win"] == Completion(5)
-    assert completions.unclaimed(completions.lock_unclaimed(connection, key)) == (1, None, [])
+    assert completions.unclaimed(completions.lock_unclaimed(connection, key)) == completions.Unclaimed(1, None, [])
     assert claim(connection, key, 8, number=2) is None
     assert [claim(connection, key, 8) for _ in range(2)] == [outbox.Claimed(None, ()), None]
     assert completions.unclaimed(completions.lock_unclaimed(connection, key)) is None

@@ -17,7 +17,7 @@ from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
-from shared.domain.goal import AMOUNT_MAX, Reward, RewardType, Source, Stat
+from shared.domain.goal import AMOUNT_MAX, REWARDS_MAX, Reward, RewardType, Source, Stat
 from shared.domain.instant import SECOND
 from shared.domain.leaderboard import PLAYERS_MAX
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
@@ -50,25 +50,11 @@ CLAIM = challenge_pb2.Claim(
     refusal_reason=challenge_pb2.REFUSAL_REASON_NOT_ELIGIBLE,
     settle_time=TIME,
     period_start=TIME,
+    reward_number=REWARDS_MAX,
 )
 PERIOD = challenge_pb2.Period(schedule_id=ID, start_time=TIME, end_time=TIME, claim_end_time=TIME, season_id=ID)
 ENTRIES: list[tuple[Message, int]] = [
     (rpc.ListClaimsResponse(claims=[CLAIM]), PAGE_SIZE_MAX),
-    (
-        rpc.ListClaimableResponse(
-            rewards=[
-                rpc.ClaimableReward(
-                    challenge_id=ID,
-                    goal_id=ID,
-                    reward=CLAIM.reward,
-                    period=PERIOD,
-                    complete_time=TIME,
-                    occurrence=INT32_MAX,
-                )
-            ]
-        ),
-        PAGE_SIZE_MAX,
-    ),
     (
         leaderboard_service_pb2.ListLeaderboardResponse(
             entries=[
@@ -153,8 +139,12 @@ def test_no_result_of_claiming_all_takes_more_than_its_room() -> None:
         challenge_id=ID, goal_id=ID, claim=CLAIM, newly_claimed=True, reason="GOAL_INACTIVE", period_start=TIME
     )
     size = rpc.ClaimAllResponse(results=[result]).ByteSize()
-    assert not ClaimsRoom(size - 1).take(won, won.reward)
-    assert ClaimsRoom(size + 100).take(won, won.reward)
+    assert not ClaimsRoom(size - 1).take(won, won.rewards)
+    assert ClaimsRoom(size + 100).take(won, won.rewards)
+    result.further_claims.append(CLAIM)
+    size, several = rpc.ClaimAllResponse(results=[result]).ByteSize(), replace(won, further_rewards=won.rewards)
+    assert not ClaimsRoom(size - 1).take(several, several.rewards)
+    assert ClaimsRoom(2 * size).take(several, several.rewards)
 
 
 def test_no_player_makes_a_challenge_larger_than_its_size() -> None:

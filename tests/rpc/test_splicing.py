@@ -16,7 +16,14 @@ from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status
 from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
-from shared.rpc.goal_encoding import CLAIM_MODES, COUNTINGS, GOAL_STATES, REWARD_TYPES, SOURCES
+from shared.rpc.goal_encoding import (
+    CLAIM_MODES,
+    COUNTINGS,
+    GOAL_STATES,
+    REWARD_TYPES,
+    SOURCES,
+    reward_message,
+)
 from shared.rpc.wire import (
     Pieces,
     nested_pieces,
@@ -84,6 +91,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         claim_time=time_message(status.claim_time),
         occurrence=status.occurrence,
         claimable_occurrence=status.claimable,
+        claimed_rewards=[number for number in range(1, 11) if status.claimed >> (number - 1) & 1],
+        further_rewards=map(reward_message, goal.further_rewards),
     )
 
 

@@ -49,7 +49,9 @@ _period_tallies = st.fixed_dictionaries(
 )
 _frozen_in = st.sampled_from((None, *(period.start for period in _PERIODS.values())))
 _assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, _frozen_in)
-_completion = st.builds(Completion, _maybe_instants, _maybe_instants)
+_completion = st.builds(Completion, _maybe_instants, _maybe_instants, st.none()) | st.builds(
+    Completion, _maybe_instants, instants, st.integers(1, 7)
+)
 _completions = st.none() | _completion
 _occurrences = st.dictionaries(st.integers(1, max(REPEATS)), _completion, max_size=max(REPEATS))
 _stored = st.tuples(
@@ -101,9 +103,10 @@ def catalogues_with_players(
     goals_max: int = GOALS_MAX, wording: st.SearchStrategy[str] = as_it_is_called
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
     """Return a strategy of a catalogue with schedules and a player's view under it."""
-    return st.tuples(catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, extras=meta_and_hidden), _stored).map(
-        lambda drawn: (drawn[0], _view(*drawn))
-    )
+    return st.tuples(
+        catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, further_rewards=(0, 0, 2), extras=meta_and_hidden),
+        _stored,
+    ).map(lambda drawn: (drawn[0], _view(*drawn)))
 
 
 class Situation(NamedTuple):

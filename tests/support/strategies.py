@@ -119,6 +119,7 @@ class _Draft(NamedTuple):
     suspended: bool
     claim_mode: ClaimMode
     repeat: int
+    further_rewards: int
     extras: tuple[bool, Meta]
     words: tuple[str, str, str]
 
@@ -139,6 +140,7 @@ def catalogues(
     schedules: Sequence[Schedule] = (LIFETIME,),
     claim_modes: Sequence[ClaimMode] = (ClaimMode.MANUAL,),
     repeats: Sequence[int] = (1,),
+    further_rewards: Sequence[int] = (0,),
     extras: st.SearchStrategy[tuple[bool, Meta]] = _no_extras,
 ) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
@@ -161,6 +163,7 @@ def catalogues(
         suspended,
         st.sampled_from(claim_modes),
         st.sampled_from(repeats),
+        st.sampled_from(further_rewards),
         extras,
         words,
     )
@@ -190,6 +193,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 suspended=draft.suspended,
                 claim_mode=draft.claim_mode,
                 repeat=draft.repeat,
+                further_rewards=(Reward(draft.reward[0], reward_id, 1),) * draft.further_rewards,
                 hidden=draft.extras[0],
                 meta=draft.extras[1],
             )

@@ -76,7 +76,7 @@ def claim_reward(
         locks: dict[CompletionKey, Execution] = {}
         if expected is not None and not in_turn:
             key = CompletionKey(user_id, goal.id, expected, occurrence or 1)
-            locks[key] = completions.lock_unclaimed(connection, key)
+            locks[key] = completions.lock_unclaimed(connection, key, several=bool(goal.further_rewards))
         view = _read(connection, catalogue, user_id, goal, current)
         chosen = choose_period(connection, catalogue, user_id, goal, view, period_start, occurrence, now)
         _, period, status, stored = chosen

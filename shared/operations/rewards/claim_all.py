@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -25,8 +25,8 @@ CLAIMS_PER_TRANSACTION = 100
 """Claims stored in one transaction. This bounds how long rows stay locked."""
 
 
-HasRoom = Callable[[Goal, Reward], bool]
-"""Test for room in the response: true if the result of a goal with this reward may still be returned."""
+HasRoom = Callable[[Goal, Sequence[Reward]], bool]
+"""Test for room in the response: true if the result of a goal with these rewards may still be returned."""
 
 
 class GoalClaim(NamedTuple):
@@ -41,9 +41,9 @@ class GoalClaim(NamedTuple):
     """Why it cannot be claimed. Set if and only if there is no claim."""
 
     @property
-    def reward(self) -> Reward:
-        """The reward that was claimed, or that could be."""
-        return self.goal.reward if self.claim is None else self.claim.reward
+    def rewards(self) -> Sequence[Reward]:
+        """The rewards that were claimed, or that could be."""
+        return self.goal.rewards if self.claim is None else [claim.reward for claim in self.claim.each]
 
 
 def claim_all(
@@ -56,7 +56,7 @@ def claim_all(
     *,
     claim_time: Instant | None = None,
     routes: Routes = NO_ROUTES,
-    has_room: HasRoom = lambda _goal, _reward: True,
+    has_room: HasRoom = lambda _goal, _rewards: True,
 ) -> list[GoalClaim]:
     """Claim all claimable rewards of these goals, in current and past periods.
 
@@ -72,7 +72,7 @@ def claim_all(
     }
     refusals = _refusals(completed)
     claimable = [
-        key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.reward)
+        key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.rewards)
     ]
 
     granting = Granting(now if claim_time is None else claim_time, routes)
@@ -87,7 +87,7 @@ def claim_all(
     if others:
         stored = database.autocommit(lambda connection: outbox.find_newest(connection, user_id, others), deadline)
     results = {key: _result(key, completed[key], made, stored, refusals) for key in completed if key in has_result}
-    return [result for key, result in results.items() if key not in refusals or has_room(result.goal, result.reward)]
+    return [result for key, result in results.items() if key not in refusals or has_room(result.goal, result.rewards)]
 
 
 def _result(

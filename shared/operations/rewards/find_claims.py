@@ -73,13 +73,14 @@ class GrantWaits:
     def settled(self, claim: Claim, until: float) -> Claim:
         """Return the claim once it is granted, refused or dead, or as it is at `until` (monotonic seconds) or `stop`.
 
-        Return at once if too many calls wait. No connection is held between polls.
+        Its further claims are waited for, too. Return at once if too many calls wait. No connection is held between
+        polls.
         """
-        if claim.state in FINAL or not self._free.acquire(blocking=False):
+        if _is_settled(claim) or not self._free.acquire(blocking=False):
             return claim
         try:
             pause_s = POLL_INTERVAL_MIN_S
-            while claim.state not in FINAL and time.monotonic() + pause_s < until:
+            while not _is_settled(claim) and time.monotonic() + pause_s < until:
                 if self._stopping.wait(pause_s):
                     break
                 pause_s = min(pause_s * 1.5, POLL_INTERVAL_MAX_S)
@@ -99,3 +100,7 @@ class GrantWaits:
             # The claim is stored. An unavailable database must not make the call fail as if it were not.
             return claim
         return claim if found is None else found
+
+
+def _is_settled(claim: Claim) -> bool:
+    return all(each.state in FINAL for each in claim.each)

@@ -56,7 +56,7 @@ def perform(
             return after
         grant_admin.change(connection, grant_id, after)
         if after.state is ClaimState.REFUNDED:
-            release_claim(connection, grant.key, grant.claim_number, held)
+            release_claim(connection, grant.key, grant.claim_number, grant.reward_number, held)
         grant_admin.note(connection, now, action.operator, action.act, grant, action.reason)
         return after
 

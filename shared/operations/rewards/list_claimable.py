@@ -10,6 +10,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import is_claimable
 from shared.domain.instant import LIFETIME_START, Instant
+from shared.domain.rewards import is_claimed
 from shared.operations.rewards.completed_goals import PlayerPeriods, read_past, read_player
 from shared.postgres.database import Database
 
@@ -73,7 +74,8 @@ def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
     for start, of_period in player.past.items():
         for goal_id, occurrences in of_period.items():
             for occurrence, completion in occurrences.items():
-                if completion.claim_time is None:
+                goal = player.catalogue.goals.get(goal_id)
+                if completion.claim_time is None or (goal is not None and not is_claimed(goal, completion)):
                     yield ClaimableKey(start, goal_id, occurrence)
 
 

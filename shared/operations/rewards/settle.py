@@ -38,7 +38,7 @@ def _settle_and_release(database: Database, outcome: Settled, now: Instant, dead
         held = completions.lock(connection, delivery.key)
         recorded = delivery_queue.settle(connection, [outcome], now)
         if recorded:
-            release_claim(connection, delivery.key, delivery.claim_number, held)
+            release_claim(connection, delivery.key, delivery.claim_number, delivery.reward_number, held)
         return recorded
 
     return database.transact(work, deadline)

@@ -8,7 +8,10 @@ from types import MappingProxyType
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.grants import Granting
+from shared.domain.player_view import Completion
+from shared.domain.rewards import NumberedReward, claimed_bits, unclaimed_rewards
 from shared.postgres.connection import Connection
 from shared.postgres.goals import completions
 from shared.postgres.goals.completions import Unclaimed
@@ -32,36 +35,70 @@ def store_claims(
     `called` are claimed by a call, under its request id, and `automatic` without one: only if they never were before.
     Those of them that are `locked` are claimed in the round trip of the next statement or of COMMIT.
     """
+    goals = catalogue.goals
     stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
-    # Nearly every claim is the first of its completion. The next number is read only if it was not.
+    ids = {key: request_id if key in called else None for key in (*called, *automatic)}
+    # Some of several rewards may be claimed, so the rest is read.
+    locks = {
+        key: completions.lock_unclaimed(connection, key, several=True)
+        for key in sorted(ids.keys() - locked.keys())
+        if goals[key.goal_id].further_rewards
+    }
+    # Nearly every other claim is the first of its completion. The next number is read only if it was not.
     first = [
-        _claim(catalogue, key, request_id if key in called else None, 1, granting)
-        for key in (*called, *automatic)
-        if key not in locked
+        _claim(key, ids[key], NumberedReward(1, goals[key.goal_id].reward), 1, granting)
+        for key in ids
+        if key not in locked and key not in locks
     ]
     if first:
         claimed = outbox.store(connection, first, granting)
         stored = {claim.key: (claim, claimed[claim.key]) for claim in first if claim.key in claimed}
-        locks = {
-            key: completions.lock_unclaimed(connection, key)
-            for key in sorted(called)
-            if key not in stored and key not in locked
-        }
+        known = {*stored, *locked, *locks}
+        locks |= {key: completions.lock_unclaimed(connection, key) for key in sorted(called) if key not in known}
+    if locks:
         connection.execute_deferred()
         found = {key: completions.unclaimed(lock) for key, lock in locks.items()}
         locked = {**locked, **{key: unclaimed for key, unclaimed in found.items() if unclaimed is not None}}
-    if locked:
-        claims = [
-            _claim(catalogue, key, request_id, unclaimed.next_claim_number, granting)
-            for key, unclaimed in locked.items()
-        ]
-        outbox.store_locked(connection, claims, granting)
-        for claim in claims:
-            _, challenge_id, tags = locked[claim.key]
-            stored[claim.key] = claim, Claimed(challenge_id, tuple(tags))
+    if automatic:
+        locked = {key: each for key, each in locked.items() if key in called or each.next_claim_number == 1}
+    return stored | _store_locked(connection, goals, locked, ids, granting)
+
+
+def _store_locked(
+    connection: Connection,
+    goals: Mapping[str, Goal],
+    locked: Mapping[CompletionKey, Unclaimed],
+    ids: Mapping[CompletionKey, str | None],
+    granting: Granting,
+) -> dict[CompletionKey, tuple[Claim, Claimed]]:
+    """Claim what is unclaimed of locked completions by the next round trip, and return the claims."""
+    single: list[Claim] = []
+    several: list[Claim] = []
+    stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
+    for key, unclaimed in locked.items():
+        goal, number = goals[key.goal_id], unclaimed.next_claim_number
+        bits = claimed_bits(Completion(None, unclaimed.claim_time, unclaimed.claimed))
+        rewards = list(unclaimed_rewards(goal, bits))
+        if not rewards:
+            continue
+        claim, *further = (
+            _claim(key, None if place else ids[key], reward, number, granting) for place, reward in enumerate(rewards)
+        )
+        claim = claim._replace(further=tuple(further))
+        (several if goal.further_rewards or unclaimed.claimed is not None else single).append(claim)
+        stored[key] = claim, Claimed(unclaimed.challenge_id, tuple(unclaimed.tags), before=bool(bits))
+    if single:
+        outbox.store_locked(connection, single, granting)
+    if several:
+        outbox.store_rewards(connection, several, granting)
     return stored
 
 
-def _claim(catalogue: Catalogue, key: CompletionKey, request_id: str | None, number: int, granting: Granting) -> Claim:
-    reward = catalogue.goals[key.goal_id].reward
-    return Claim(key, request_id, ClaimState.PENDING, reward, grant_id(key, number), granting.claim_time, number)
+def _claim(
+    key: CompletionKey, request_id: str | None, numbered: NumberedReward, claim_number: int, granting: Granting
+) -> Claim:
+    number, reward = numbered
+    grant = grant_id(key, claim_number, number)
+    return Claim(
+        key, request_id, ClaimState.PENDING, reward, grant, granting.claim_time, claim_number, reward_number=number
+    )

@@ -105,7 +105,7 @@ class StandingChanges:
         request_id: str | None = None,
         locked: Mapping[CompletionKey, Unclaimed] = NONE_LOCKED,
     ) -> dict[CompletionKey, Claim]:
-        """Claim stored completions with their rewards of now, and return the claims of those not claimed before.
+        """Claim the unclaimed rewards, as of now, of stored completions; return the claims of those that have any.
 
         `locked` are those of them that the transaction has locked unclaimed.
         """
@@ -113,7 +113,9 @@ class StandingChanges:
         stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting, locked)
         for key, (claim, claimed) in stored.items():
             self.claims[key] = claim
-            self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
+            # A goal counts once, with the first of its rewards.
+            if not claimed.before:
+                self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
         return {key: claim for key, (claim, _) in stored.items() if key in keys}
 
     def adjust(self, connection: Connection, user_id: str, points: int, adjust_time: Instant) -> None:
@@ -155,9 +157,17 @@ class StandingChanges:
 
 
 def release_claim(
-    connection: Connection, key: CompletionKey, claim_number: int, held: completions.HeldClaim | None
+    connection: Connection,
+    key: CompletionKey,
+    claim_number: int,
+    reward_number: int,
+    held: completions.HeldClaim | None,
 ) -> None:
-    """Make a locked completion claimable again, if it is held by this claim."""
-    if held is not None and held.claim_time is not None and completions.release(connection, key, claim_number):
+    """Make a reward of a locked completion claimable again, if it is held by this claim."""
+    if held is None or held.claim_time is None:
+        return
+    released = completions.release(connection, key, claim_number, reward_number)
+    # A goal counts as claimed while any of its rewards is.
+    if released is not None and released.claim_time is None:
         taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
         standings.merge(connection, add_up(taken_back))

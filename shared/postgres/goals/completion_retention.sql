@@ -68,15 +68,15 @@ WITH old AS (
     RETURNING
         completion.user_id, completion.goal_id, challenge_id, tags, points, complete_time, claim_time,
         CASE WHEN complete_time >= active_since THEN microseconds(complete_time) - microseconds(active_since) END AS took,
-        claim_time IS NOT NULL AND EXISTS (
-            SELECT FROM reward_outbox AS outbox
+        CASE WHEN claim_time IS NULL THEN 0 ELSE (
+            SELECT count(*) FROM reward_outbox AS outbox
             WHERE outbox.user_id = completion.user_id
                 AND outbox.period_start = completion.period_start
                 AND outbox.goal_id = completion.goal_id
                 AND outbox.occurrence = completion.occurrence
-                AND outbox.claim_number = completion.claim_number
+                AND (outbox.claim_number = completion.claim_number OR completion.claimed_rewards IS NOT NULL)
                 AND outbox.state = 'GRANTED'
-        ) AS granted
+        ) END AS granted
 ),
 carried AS (
     INSERT INTO carried_completion AS stored (
@@ -85,7 +85,7 @@ carried AS (
     )
     SELECT
         user_id, goal_id, challenge_id, tags,
-        count(*), count(claim_time), count(*) FILTER (WHERE granted),
+        count(*), count(claim_time), sum(granted),
         least(sum(points), 4611686018427387904)::bigint, max(complete_time), min(took), instant($5)
     FROM old
     GROUP BY user_id, goal_id, challenge_id, tags

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
@@ -33,6 +34,10 @@ class Unclaimed(NamedTuple):
     """From 1."""
     challenge_id: str | None
     tags: Sequence[str]
+    claim_time: Instant | None = None
+    """When the first of its rewards was claimed; None if none of them is claimed."""
+    claimed: int | None = None
+    """The bits of the claimed rewards, see `Completion.claimed`."""
 
 
 class HeldClaim(NamedTuple):
@@ -79,14 +84,14 @@ def read_of_goals(
 
 def read_of_periods(connection: Connection, user_id: str, period_starts: Sequence[Instant]) -> CompletionsByPeriod:
     """Return all completions of a player in these periods."""
-    columns = filled(_READ_OF_PERIODS.only_row(connection, user_id, int_array(period_starts)))
-    return _by_period(zip(*columns, strict=True))
+    *columns, claimed = filled(_READ_OF_PERIODS.only_row(connection, user_id, int_array(period_starts)))
+    return _by_period(zip(*columns, claimed or repeat(None), strict=False))
 
 
 def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
     found: dict[Instant, dict[str, dict[int, Completion]]] = defaultdict(dict)
-    for period_start, goal_id, occurrence, complete_time, claim_time in rows:
-        completion = _completion((complete_time, claim_time))
+    for period_start, goal_id, occurrence, *fields in rows:
+        completion = _completion(fields)
         of_period = found[period_start]
         if goal_id in of_period:
             of_period[goal_id][occurrence] = completion
@@ -95,9 +100,12 @@ def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
     return found
 
 
-def lock_unclaimed(connection: Connection, key: CompletionKey) -> Execution:
-    """Lock a completion if it is unclaimed, in the next round trip; `unclaimed` returns it after that."""
-    return _LOCK_UNCLAIMED.defer(connection, *key)
+def lock_unclaimed(connection: Connection, key: CompletionKey, *, several: bool = False) -> Execution:
+    """Lock a completion unless it is claimed, in the next round trip; `unclaimed` returns it after that.
+
+    With `several`, for a goal with several rewards, it is locked if it is claimed, too.
+    """
+    return _LOCK_UNCLAIMED.defer(connection, *key, several)
 
 
 def unclaimed(lock: Execution) -> Unclaimed | None:
@@ -114,6 +122,14 @@ def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
     return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
 
 
-def release(connection: Connection, key: CompletionKey, claim_number: int) -> bool:
-    """Make a completion claimable again; return False if another claim holds it, or none."""
-    return _RELEASE.row(connection, *key, claim_number) is not None
+class Released(NamedTuple):
+    """A completion of which a reward is claimable again."""
+
+    claim_time: Instant | None
+    """None if no other reward of it is claimed."""
+
+
+def release(connection: Connection, key: CompletionKey, claim_number: int, reward_number: int) -> Released | None:
+    """Make a reward of a completion claimable again; return None if another claim holds it, or none."""
+    row = _RELEASE.row(connection, *key, claim_number, reward_number)
+    return None if row is None else Released(*row)

@@ -22,15 +22,16 @@ ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
 -- name: lock_unclaimed
--- Lock an unclaimed completion and return the number of its next claim, and where it counts.
--- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
-SELECT claim_number + 1, challenge_id, tags
+-- Lock a completion that has an unclaimed reward; return the number of its next claim, where it counts, and what is
+-- claimed. Of a goal with several rewards it has one as far as this statement can tell.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 true for a goal with several rewards
+SELECT claim_number + 1, challenge_id, tags, claim_time, claimed_rewards
 FROM completion
 WHERE user_id = $1
     AND goal_id = $2
     AND period_start = instant($3)
     AND occurrence = $4
-    AND claim_time IS NULL
+    AND (claim_time IS NULL OR claimed_rewards IS NOT NULL OR $5::boolean)
 FOR UPDATE;
 
 -- name: lock_completion
@@ -45,22 +46,37 @@ WHERE user_id = $1
 FOR UPDATE;
 
 -- name: release_claim
--- Make a completion claimable again if this claim holds it; return a row exactly then.
--- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number
+-- Make a reward of a completion claimable again if this claim holds it; return a row exactly then, with the claim time
+-- that is left. Of several rewards the newest claim of each holds it.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number, $6 reward_number
 UPDATE completion
-SET claim_time = NULL
+SET
+    claim_time = CASE WHEN claimed_rewards & ~(1 << ($6::integer - 1)) <> 0 THEN claim_time END,
+    claimed_rewards = nullif(claimed_rewards & ~(1 << ($6::integer - 1)), 0)
 WHERE user_id = $1
     AND goal_id = $2
     AND period_start = instant($3)
     AND occurrence = $4
-    AND claim_number = $5
     AND claim_time IS NOT NULL
-RETURNING claim_number;
+    AND CASE
+        WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
+        ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
+            AND NOT EXISTS (
+                SELECT FROM reward_outbox AS newer
+                WHERE newer.user_id = $1
+                    AND newer.goal_id = $2
+                    AND newer.period_start = instant($3)
+                    AND newer.occurrence = $4
+                    AND newer.claim_number > $5
+                    AND newer.reward_number = $6
+            )
+    END
+RETURNING microseconds(claim_time);
 
 -- name: read_completions_of_goals
 -- Return a player's completions of these goals in these periods, by prefixes of primary keys.
 -- $1 user_id, $2 period_starts, $3 goal_ids
-SELECT period_start, goal_id, occurrence, complete_time, claim_time
+SELECT period_start, goal_id, occurrence, complete_time, claim_time, claimed_rewards
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
     SELECT *
@@ -70,12 +86,14 @@ CROSS JOIN LATERAL (
 ) AS completion;
 
 -- name: read_completions_of_periods
--- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows.
+-- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows,
+-- and that of claimed rewards if no completion has several.
 -- OFFSET keeps the planner from reading all of a player's completions and joining them.
 -- $1 user_id, $2 period_starts
 SELECT
     array_agg(microseconds(period_start)), array_agg(goal_id), array_agg(occurrence),
-    array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time))
+    array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time)),
+    CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
     SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0

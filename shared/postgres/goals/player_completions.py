@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any, TypeAlias
 
 from shared.domain.current_periods import CurrentPeriods
+from shared.domain.instant import Instant
 from shared.domain.player_view import Completion
 
 Completions: TypeAlias = tuple[dict[str, Completion], dict[str, dict[int, Completion]]]
@@ -16,10 +18,11 @@ Completions: TypeAlias = tuple[dict[str, Completion], dict[str, dict[int, Comple
 def completions_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
     """Return a player's completions.
 
-    `columns` are those of the fields of `Completion` in their order, and the occurrences; none if all are 1.
+    `columns` are those of the fields of `Completion` in their order, of which the last may be empty, and the
+    occurrences; none if all are 1.
     """
-    *times, occurrences = columns
-    completions = map(_completion, zip(*times, strict=True))
+    *fields, occurrences = columns
+    completions = _completions(*fields)
     if not occurrences:
         return dict(zip(goal_ids, completions, strict=True)), {}
     rows = list(completions)
@@ -32,9 +35,9 @@ def completions_of_periods(current: CurrentPeriods, goal_ids: Sequence[str], *co
     `columns` are those of `completions_of`, with the starts of the periods before the occurrences.
     Periods of different schedules may start at one instant. Only the start of the goal's own period counts.
     """
-    *times, starts, occurrences = columns
+    *fields, starts, occurrences = columns
     of_goals = map(current.starts.get, goal_ids)
-    in_order = zip(goal_ids, starts, of_goals, map(_completion, zip(*times, strict=True)), strict=True)
+    in_order = zip(goal_ids, starts, of_goals, _completions(*fields), strict=True)
     if not occurrences:
         return {goal_id: completion for goal_id, start, expected, completion in in_order if start == expected}, {}
     return by_occurrence(
@@ -69,6 +72,12 @@ def _divided(
     for goal_id, of_goal in found.items():
         by_goal[goal_id] = of_goal[min(of_goal)]
     return by_goal, found
+
+
+def _completions(
+    complete_times: Sequence[Instant | None], claim_times: Sequence[Instant | None], claimed: Sequence[int | None]
+) -> Iterator[Completion]:
+    return map(_completion, zip(complete_times, claim_times, claimed or repeat(None), strict=False))
 
 
 # The constructor of a named tuple without a Python call: a player may have hundreds of goals.

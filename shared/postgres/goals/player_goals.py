@@ -55,8 +55,8 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
     starts = {goal.id: LIFETIME_START if goal.schedule == LIFETIME else periods.starts.get(goal.id) for goal in goals}
     lifetime, by_period = _divided(columns[:9])
     completions, occurrences = by_occurrence(
-        (goal_id, occurrence, Completion(*times))
-        for goal_id, *times, start, occurrence in zip(*columns[14:], strict=True)
+        (goal_id, occurrence, Completion(*fields))
+        for goal_id, *fields, start, occurrence in zip(*columns[14:], strict=True)
         if start == starts[goal_id]
     )
     return PlayerView(

@@ -61,6 +61,7 @@ FROM (
         array_agg(goal_id),
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
+        array_agg(claimed_rewards),
         array_agg(microseconds(period_start)),
         array_agg(occurrence)
     FROM unnest($8::text[], $9::bigint[], $10::bigint[]) AS wanted (wanted_goal, first_start, last_start)

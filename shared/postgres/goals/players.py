@@ -80,12 +80,12 @@ def _stored(
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     columns = filled(row[6:])
-    lifetime = _view(columns[:16])
-    completions, occurrences = completions_of_periods(periods, *columns[25:])
+    lifetime = _view(columns[:17])
+    completions, occurrences = completions_of_periods(periods, *columns[26:])
     view = lifetime._replace(
         completions={**lifetime.completions, **completions},
         occurrences={**lifetime.occurrences, **occurrences},
-        period_tallies=period_tallies_of(periods, *columns[16:25]),
+        period_tallies=period_tallies_of(periods, *columns[17:26]),
         periods=periods.periods,
         ended=periods.ended,
         ever=frozenset(ever or ()),

@@ -1,7 +1,7 @@
 -- name: read_player
 -- Return everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key,
--- each of their columns an array. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The occurrences
--- of completions are null if all of them are 1.
+-- each of their columns an array. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The
+-- occurrences of completions are null if all of them are 1, and so are the claimed rewards if none has several.
 -- $1 user_id
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
@@ -29,6 +29,7 @@ FROM (
         array_agg(goal_id),
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
+        CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END,
         CASE WHEN max(occurrence) > 1 THEN array_agg(occurrence) END
     FROM completion
     WHERE user_id = $1 AND period_start = timestamptz 'epoch'
@@ -89,6 +90,7 @@ FROM (
         array_agg(goal_id),
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
+        CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END,
         CASE WHEN max(occurrence) > 1 THEN array_agg(occurrence) END
     FROM completion
     WHERE user_id = $1 AND period_start = timestamptz 'epoch'
@@ -113,6 +115,7 @@ FROM (
         array_agg(goal_id),
         array_agg(microseconds(complete_time)),
         array_agg(microseconds(claim_time)),
+        CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END,
         array_agg(microseconds(period_start)),
         CASE WHEN max(occurrence) > 1 THEN array_agg(occurrence) END
     FROM unnest($5::bigint[], $6::bigint[]) AS current (first_start, last_start)

@@ -11,11 +11,11 @@ WITH taken AS (
 )
 INSERT INTO reopened_completion (
     user_id, goal_id, period_start, occurrence,
-    complete_time, claim_time, claim_number, challenge_id, tags, points, active_since
+    complete_time, claim_time, claim_number, claimed_rewards, challenge_id, tags, points, active_since
 )
 SELECT
     user_id, goal_id, period_start, occurrence,
-    complete_time, claim_time, claim_number, challenge_id, tags, points, active_since
+    complete_time, claim_time, claim_number, claimed_rewards, challenge_id, tags, points, active_since
 FROM taken
 RETURNING occurrence, complete_time, points, claim_time IS NOT NULL;
 

@@ -90,7 +90,7 @@ def recall(connection: Connection, grant_ids: Iterable[str]) -> None:
 
 def _delivery(row: Sequence[Any]) -> Delivery:
     grant_id, *key, claim_number, reward_type, reward_id, quantity, priority = row[:10]
-    claim_time, attempts, lease_token, lease_until = row[10:]
+    claim_time, attempts, lease_token, lease_until, reward_number = row[10:]
     return Delivery(
         grant_id=str(grant_id),
         key=CompletionKey(*key),
@@ -100,6 +100,7 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         attempt=attempts,
         lease_token=lease_token,
         lease_until=lease_until,
+        reward_number=reward_number,
     )
 
 

@@ -29,7 +29,7 @@ FROM due
 WHERE reward_outbox.grant_id = due.grant_id
 RETURNING
     reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
-    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
+    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until, reward_number;
 
 -- name: take_stale_grants
 -- Take over grants whose lease has expired. The previous lease is void from then on.
@@ -53,7 +53,7 @@ FROM stale
 WHERE reward_outbox.grant_id = stale.grant_id
 RETURNING
     reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
-    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until;
+    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until, reward_number;
 
 -- name: lease_owners
 -- Return the owners of a provider's leases that have not expired.

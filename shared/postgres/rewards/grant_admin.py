@@ -39,6 +39,7 @@ class KeptGrant(NamedTuple):
     last_error: str | None
     lease_owner: str | None
     lease_until: Instant | None
+    reward_number: int
 
 
 class AuditEntry(NamedTuple):

@@ -5,7 +5,7 @@ SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
     state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
-    request_id, last_error, lease_owner, lease_until
+    request_id, last_error, lease_owner, lease_until, reward_number
 FROM reward_outbox
 WHERE ($1::text[] IS NULL OR state = ANY ($1::text[]))
     AND ($2::text IS NULL OR provider = $2)
@@ -20,7 +20,7 @@ SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
     state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
-    request_id, last_error, lease_owner, lease_until
+    request_id, last_error, lease_owner, lease_until, reward_number
 FROM reward_outbox
 WHERE grant_id = $1;
 
@@ -80,14 +80,30 @@ WITH alone AS (
         AND completion.goal_id = outbox.goal_id
         AND completion.occurrence = outbox.occurrence
         AND completion.claim_time IS NOT NULL
-        AND completion.claim_number = outbox.claim_number
+        AND CASE
+            WHEN completion.claimed_rewards IS NULL THEN completion.claim_number = outbox.claim_number
+            -- The newest claim of each of several rewards holds it.
+            ELSE completion.claimed_rewards & (1 << (outbox.reward_number - 1)) <> 0
+                AND NOT EXISTS (
+                    SELECT FROM reward_outbox AS newer
+                    WHERE newer.user_id = outbox.user_id
+                        AND newer.period_start = outbox.period_start
+                        AND newer.goal_id = outbox.goal_id
+                        AND newer.occurrence = outbox.occurrence
+                        AND newer.claim_number > outbox.claim_number
+                        AND newer.reward_number = outbox.reward_number
+                )
+        END
     LEFT JOIN reopened_completion AS reopened
         ON reopened.user_id = outbox.user_id
         AND reopened.period_start = outbox.period_start
         AND reopened.goal_id = outbox.goal_id
         AND reopened.occurrence = outbox.occurrence
         AND reopened.claim_time IS NOT NULL
-        AND reopened.claim_number = outbox.claim_number
+        AND CASE
+            WHEN reopened.claimed_rewards IS NULL THEN reopened.claim_number = outbox.claim_number
+            ELSE reopened.claimed_rewards & (1 << (outbox.reward_number - 1)) <> 0
+        END
     WHERE outbox.state = 'GRANTED' AND completion.user_id IS NULL AND reopened.user_id IS NULL
 ),
 carried AS (
@@ -113,4 +129,16 @@ LEFT JOIN reward_outbox AS outbox
     AND outbox.occurrence = completion.occurrence
     AND outbox.claim_number = completion.claim_number
 WHERE completion.claim_time IS NOT NULL AND outbox.user_id IS NULL
+UNION
+-- Each of several rewards has a grant.
+SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
+FROM completion
+CROSS JOIN generate_series(1, 31) AS reward (number)
+LEFT JOIN reward_outbox AS outbox
+    ON outbox.user_id = completion.user_id
+    AND outbox.period_start = completion.period_start
+    AND outbox.goal_id = completion.goal_id
+    AND outbox.occurrence = completion.occurrence
+    AND outbox.reward_number = reward.number
+WHERE completion.claimed_rewards & (1 << (reward.number - 1)) <> 0 AND outbox.user_id IS NULL
 LIMIT $1::integer;

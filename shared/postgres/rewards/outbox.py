@@ -15,6 +15,7 @@ from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import int_array, nullable_text_array, statement, text_array
 
 _STORE = statement("store_claims")
+_STORE_REWARDS = statement("store_rewards")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
 _FIND_BY_GRANT = statement("find_claim_by_grant")
@@ -27,6 +28,8 @@ class Claimed(NamedTuple):
 
     challenge_id: str | None
     tags: tuple[str, ...]
+    before: bool = False
+    """True if another reward of the completion was claimed already."""
 
 
 def store(connection: Connection, claims: Collection[Claim], granting: Granting) -> dict[CompletionKey, Claimed]:
@@ -44,9 +47,17 @@ def store_locked(connection: Connection, claims: Collection[Claim], granting: Gr
     _STORE.defer(connection, *_columns(claims, granting))
 
 
+def store_rewards(connection: Connection, claims: Collection[Claim], granting: Granting) -> None:
+    """Store claims with their further ones by the next round trip, for locked completions with several rewards."""
+    each = [grant for claim in claims for grant in claim.each]
+    ordered = sorted(each, key=lambda claim: (claim.key, claim.reward_number))
+    numbers = int_array([claim.reward_number for claim in ordered])
+    _STORE_REWARDS.defer(connection, *_columns(ordered, granting), numbers)
+
+
 def _columns(claims: Collection[Claim], granting: Granting) -> Iterator[object]:
-    """Yield the parameters that store claims, sorted by key."""
-    ordered = sorted(claims, key=lambda claim: claim.key)
+    """Yield the parameters that store claims, sorted by key and reward."""
+    ordered = sorted(claims, key=lambda claim: (claim.key, claim.reward_number))
     keys, rewards = [claim.key for claim in ordered], [claim.reward for claim in ordered]
     yield text_array([key.user_id for key in keys])
     yield text_array([key.goal_id for key in keys])
@@ -69,22 +80,23 @@ def is_reused_request_id(refused: ContentRefused) -> bool:
 
 
 def find(connection: Connection, key: CompletionKey) -> Claim | None:
-    """Return the newest claim of a completion; None if it was never claimed."""
-    return _claim_or_none(_FIND.row(connection, *key))
+    """Return the newest claim of a completion, without further rewards; None if it was never claimed."""
+    row = _FIND.row(connection, *key)
+    return None if row is None else _claim(row)
 
 
 def find_by_request(connection: Connection, user_id: str, request_id: str) -> Claim | None:
     """Return the claim that the player made under this request id."""
-    return _claim_or_none(_FIND_BY_REQUEST.row(connection, user_id, request_id))
+    return _together(_FIND_BY_REQUEST.rows(connection, user_id, request_id))
 
 
 def find_by_grant(connection: Connection, user_id: str, grant_id: UUID) -> Claim | None:
     """Return the player's claim with this grant."""
-    return _claim_or_none(_FIND_BY_GRANT.row(connection, user_id, grant_id))
+    return _together(_FIND_BY_GRANT.rows(connection, user_id, grant_id))
 
 
 def find_newest(connection: Connection, user_id: str, keys: Sequence[CompletionKey]) -> dict[CompletionKey, Claim]:
-    """Return the newest claim of each of these completions of one player."""
+    """Return the newest claim of each of these completions of one player, with those of its further rewards."""
     rows = _FIND_NEWEST.rows(
         connection,
         user_id,
@@ -92,7 +104,10 @@ def find_newest(connection: Connection, user_id: str, keys: Sequence[CompletionK
         text_array([key.goal_id for key in keys]),
         int_array([key.occurrence for key in keys]),
     )
-    return {claim.key: claim for claim in map(_claim, rows)}
+    found: dict[CompletionKey, list[Claim]] = {}
+    for claim in map(_claim, rows):
+        found.setdefault(claim.key, []).append(claim)
+    return {key: first._replace(further=tuple(further)) for key, (first, *further) in found.items()}
 
 
 def page(
@@ -103,13 +118,15 @@ def page(
     return [_claim(row) for row in _LIST.rows(connection, user_id, wanted, after, count)]
 
 
-def _claim_or_none(row: tuple[Any, ...] | None) -> Claim | None:
-    return None if row is None else _claim(row)
+def _together(rows: Sequence[tuple[Any, ...]]) -> Claim | None:
+    """Return the claim of the first row, with the other ones as further claims; None if there is no row."""
+    claims = tuple(map(_claim, rows))
+    return claims[0]._replace(further=claims[1:]) if claims else None
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
     *key, claim_number, request_id, grant_id, state = row[:8]
-    reward_type, *reward, attempts, refusal, claim_time, settle_time = row[8:]
+    reward_type, *reward, attempts, refusal, claim_time, settle_time, reward_number = row[8:]
     return Claim(
         key=CompletionKey(*key),
         request_id=request_id,
@@ -121,4 +138,5 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         attempts=attempts,
         refusal=None if refusal is None else RefusalReason(refusal),
         settle_time=settle_time,
+        reward_number=reward_number,
     )

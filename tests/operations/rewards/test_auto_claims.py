@@ -20,6 +20,7 @@ from shared.domain.goal import ClaimMode, Goal, RewardType, Source, Stat
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.grants import Granting
 from shared.domain.instant import DAY, LIFETIME_START
+from shared.domain.player_view import Completion
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active
@@ -142,7 +143,7 @@ def test_an_activation_that_completes_a_goal_claims_it(database: Database, datab
     flushed(database, catalogue, [kill()])
     assert claimed(database_url) == []
     view = set_goal_active(database, catalogue, "player", optional, True, NOW + 3, soon())
-    assert view.completions["optional"] == (None, NOW + 3)
+    assert view.completions["optional"] == Completion(None, NOW + 3)
     assert claimed(database_url) == [("optional", LIFETIME_START, 1)]
 
 
