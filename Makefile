@@ -102,6 +102,16 @@ proto: $(GENERATED) ## Generate the Python code of the contract
 migrate: $(READY) ## Bring the schema of the database at DATABASE_URL up to date
 	@$(BIN)/python -m admin migrate
 
+# The container engine, the name of the image, and further options of the build.
+ENGINE ?= $(shell for engine in docker podman buildah; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' shared/runtime/version.py)
+IMAGE ?= challenge-backend:$(VERSION)
+IMAGE_OPTIONS ?=
+.PHONY: image
+image: ## Build the container image with docker, podman or buildah
+	@test -n "$(ENGINE)" || { echo "docker, podman or buildah is needed, and has to be running"; exit 1; }
+	$(ENGINE) build --tag $(IMAGE) $(IMAGE_OPTIONS) .
+
 .PHONY: tools
 tools: ## Build grpcurl and ghz into .tools/bin, where Go is
 	@command -v go >/dev/null || { echo "Go is needed to build grpcurl and ghz; without it, use $(BIN)/buf curl"; exit 1; }
@@ -117,6 +127,7 @@ lock: $(READY) ## Pin the versions of all dependencies; UPGRADE=--upgrade takes 
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(COMPILE) $(UPGRADE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --extra docs -c requirements-dev.txt pyproject.toml -o requirements-docs.txt
+	$(COMPILE) $(UPGRADE) --extra image -c requirements-dev.txt pyproject.toml -o requirements-image.txt
 	echo uv | $(COMPILE) -c requirements-dev.txt - -o requirements-uv.txt
 
 .PHONY: clean

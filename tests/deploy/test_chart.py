@@ -233,7 +233,7 @@ def test_monitoring_selects_the_pods_of_services() -> None:
         labels = pod_of(deployment)["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     [rules] = of_kind(documents, "PrometheusRule")
-    assert "$labels.method" in rules["spec"]["groups"][0]["rules"][0]["annotations"]["summary"]
+    assert "$labels.rpc_method" in rules["spec"]["groups"][0]["rules"][0]["annotations"]["summary"]
     assert not {document["kind"] for document in rendered(MINIMAL)} & OF_THE_OPERATOR
 
 

@@ -27,8 +27,10 @@ from devstack.postgres import EmbeddedPostgres
 from event_handler.settings import EventHandlerSettings
 from shared.postgres import schema
 from shared.runtime.clock import system_clock
+from shared.runtime.safe_start import require_protection
 from shared.runtime.settings import load, variables
 from shared.runtime.settings_report import unknown_variables
+from shared.runtime.tls_settings import require_complete
 from tests.support.event_messages import login
 from tests.support.service_process import PROJECT, CopiedProcess, python_path
 
@@ -64,7 +66,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if line.startswith("COPY ") and "--from" not in line:
             source, target = line.split()[1:]
             ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / source, folder / target, ignore=ignored)
+            if (PROJECT / source).is_dir():
+                shutil.copytree(PROJECT / source, folder / target, ignore=ignored)
+            else:
+                (folder / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PROJECT / source, folder / target)
     (protoc,) = [line.partition("-m grpc_tools.protoc")[2] for line in INSTRUCTIONS if "grpc_tools.protoc" in line]
     (folder / "generated").mkdir()
     shutil.copytree(PROJECT / "protos", folder / "protos")
@@ -77,9 +83,36 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting_of_its_service(name: str) -> None:
     environ = image_environment() | environment(name)
-    assert environ.keys() - {"PYTHONUNBUFFERED"} <= {variable.name for variable in variables(OURS[name])}
+    ports = {name for name in environ if name.endswith("_HEALTH_PORT")}
+    known = {variable.name for variable in variables(OURS[name])}
+    assert {name for name in environ if not name.startswith("PYTHON")} - ports <= known
+    assert len(ports & known) == 1, "the image gives every service the port that its health check asks"
     load(OURS[name], environ)
     assert list(unknown_variables(OURS[name], environ)) == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_with_tls_no_service_waives_its_protection(name: str) -> None:
+    over = yaml.safe_load((PROJECT / "compose.tls.yaml").read_text("utf-8"))["services"]
+    assert over.keys() == OURS.keys()
+    [(source, target, mode)] = [volume.rsplit(":", 2) for volume in over[name]["volumes"]]
+    assert (given(source), mode) == ("./certificates", "ro")
+    environ = image_environment() | environment(name) | over[name]["environment"]
+    settings: ChallengeSettings | EventHandlerSettings = load(OURS[name], environ)
+    files = (settings.tls.certificate, settings.tls.private_key, settings.callers.file)
+    assert [file and file.parent for file in files] == [Path(target)] * 3
+    assert not settings.tls.allow_plaintext
+    assert not settings.callers.allow_anonymous
+    require_complete(settings)
+    require_protection(settings)
+
+
+def test_our_containers_are_confined() -> None:
+    for name in (*OURS, "migrate"):
+        service = SERVICES[name]
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "user" not in service, "the image has its own, a number"
 
 
 def test_published_ports_are_the_defaults_of_the_services() -> None:
@@ -142,7 +175,8 @@ def test_the_processes_of_the_image_serve_with_the_settings_of_compose(
         environ["DATABASE_URL"] = environ["DATABASE_URL"].replace(
             "@postgres:5432/", f"@{server.hostname}:{server.port}/"
         )
-        return environ | {"REDIS_URL": redis_url, "BIND_ADDRESS": "127.0.0.1"}
+        ports = {name: "0" for name in environ if name.endswith("_HEALTH_PORT")}
+        return environ | ports | {"REDIS_URL": redis_url, "BIND_ADDRESS": "127.0.0.1"}
 
     (_, *program) = SERVICES["migrate"]["command"]
     migrating = {**os.environ, **reachable("migrate"), "PYTHONPATH": python_path(image)}
