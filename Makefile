@@ -95,6 +95,10 @@ settings: $(READY) ## Bring the tables of settings and of roles in docs/ up to d
 	@$(BIN)/python -m docsite.settings_table
 	@$(BIN)/python -m docsite.access_table
 
+.PHONY: dashboards
+dashboards: $(READY) ## Make the dashboards for Grafana in deploy/grafana
+	@$(BIN)/python -m deploy.grafana.dashboards
+
 .PHONY: proto
 proto: $(GENERATED) ## Generate the Python code of the contract
 

@@ -32,12 +32,15 @@ FIRST = (
     "operations.md",
     "kubernetes.md",
     "players.md",
+    "slo.md",
+    "runbook/README.md",
     "settings.md",
     "glossary.md",
 )
 """The pages that stand first, in the order in which they are best read."""
 
 DECISIONS = "decisions"
+RUNBOOK = "runbook"
 
 
 def main() -> int:
@@ -81,11 +84,11 @@ def descriptors() -> FileDescriptorSet:
 
 
 def navigation(pages: Mapping[PurePosixPath, str]) -> str:
-    """Return the site's table of contents as a TOML array: guides, the API, decisions, the project."""
+    """Return the site's table of contents as a TOML array: guides, the runbook, the API, decisions, the project."""
     front = {PurePosixPath(page) for page in FRONT.values()} - {PurePosixPath("index.md")}
-    sections: dict[str, list[PurePosixPath]] = {"": [], "API": [], "Decisions": [], "Project": []}
+    sections: dict[str, list[PurePosixPath]] = {"": [], "Runbook": [], "API": [], "Decisions": [], "Project": []}
     for page in sorted(pages, key=_reading_order):
-        kind = {FOLDER: "API", PurePosixPath(DECISIONS): "Decisions"}.get(
+        kind = {FOLDER: "API", PurePosixPath(DECISIONS): "Decisions", PurePosixPath(RUNBOOK): "Runbook"}.get(
             page.parent, "Project" if page in front else ""
         )
         sections[kind].append(page)

@@ -11,6 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Gauge
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,8 @@ class Health:
         self._monotonic = monotonic
         self._results: dict[str, _Result] = {}
         self._decisive: set[str] = set()
+        self.problems: Gauge | None = None
+        """Shows which probes fail, by name, if it is set before they are added."""
         self._leaving = False
         self._left = False
         self._changed = threading.Condition()
@@ -51,6 +57,8 @@ class Health:
         self._results[name] = _Result(_NOT_PROBED, self._monotonic())
         if decisive:
             self._decisive.add(name)
+        if self.problems is not None:
+            self.problems.labels(name).set_function(lambda: float(not self._is_well(name)))
 
         def one_pass() -> None:
             try:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from shared.runtime.health import Health
 from shared.runtime.http_port import Page, Reply
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
+from shared.runtime.telemetry import Telemetry
 
 LOOK_INTERVAL_S = 0.5
 """Seconds between two checks of a parent on its workers."""
@@ -21,12 +22,16 @@ LOOK_TIMEOUT_S = 1.0
 class Readiness:
     """The readiness of this process: that of its health, once there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
         self._health: Health | None = None
+        self._problems = telemetry.labelled_gauge(
+            "health_problem", "1 while a probe fails, by its health name.", labels=("name",)
+        )
 
     def follow(self, health: Health) -> None:
-        """Take readiness from this health from now on."""
+        """Take readiness from this health from now on, and show its probes as metrics."""
         self._health = health
+        health.problems = self._problems
 
     def leave_first(self, lifecycle: Lifecycle, drain_s: float) -> None:
         """Begin every stop with NOT_SERVING, and leave callers `drain_s` to see it before any call is refused."""

@@ -157,7 +157,7 @@ def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None
         telemetry.info("target_info", "The service and its release.", lambda: about_service)
         logs.on_drop = telemetry.counter("log_lines_dropped", LOG_LINES_DROPPED).inc
         endpoint = _endpoint(service, settings, "port", shared=worker is not None)
-        readiness = Readiness()
+        readiness = Readiness(telemetry)
         if worker is None:
             require_free(endpoint)
             about = _open_http_ports(service, settings, metrics_page(telemetry.registry), readiness.reason)

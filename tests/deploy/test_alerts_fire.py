@@ -1,0 +1,113 @@
+"""Each fault makes its alert fire: caused on running services, whose metrics are fed to the rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import psycopg
+import pytest
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
+
+from shared.runtime.clock import system_clock
+from tests.deploy.live import SHOWN_S, Stack, stack
+from tests.runtime.processes import metrics_at, samples
+from tests.support.certificates import Authority
+from tests.support.databases import opened
+from tests.support.promtool import needs_promtool, require_firing, snapshot
+from tests.support.proxy import proxy_to
+from tests.support.rewards import store_claim
+from tests.support.service_process import ServiceProcess
+from tests.support.waiting import wait_until
+
+pytestmark = needs_promtool
+
+CALLS = 20
+CLAIMS = 12
+"""More than the failures in a row that open the breaker."""
+
+
+def list_often(running: Stack) -> None:
+    for _ in range(CALLS):
+        try:
+            running.services["challenge_service"].challenges.ListChallenges(
+                ListChallengesRequest(user_id="player"), timeout=5
+            )
+        except grpc.RpcError:
+            continue
+
+
+def test_nothing_fires_while_all_is_well(database_url: str, tmp_path: Path) -> None:
+    with stack(database_url, tmp_path) as running:
+        list_often(running)
+        running.wait_for("event_handler", "duty_passes_total", '{duty="keep ledger partitions",outcome="done"}')
+        before = running.snapshot()
+        list_often(running)
+        require_firing(set(), [before, running.snapshot()], 60, tmp_path)
+
+
+def test_a_database_that_is_away(database_url: str, tmp_path: Path) -> None:
+    with proxy_to(database_url) as (proxy, url), stack(url, tmp_path) as running:
+        list_often(running)
+        proxy.refuse(True)
+        proxy.cut()
+        for name in running.services:
+            running.wait_for(name, "health_problem", '{name="database"}')
+        list_often(running)
+        first = running.snapshot()
+        list_often(running)
+        require_firing({"DatabaseAway", "CallsFail"}, [first, running.snapshot()], 4, tmp_path)
+
+
+def test_a_provider_that_fails_and_its_growing_queue(database_url: str, tmp_path: Path) -> None:
+    settings = {
+        "REWARD_WALLET_PROVIDER": "webhook",
+        "REWARD_WEBHOOK_URL": "http://127.0.0.1:1/grants",
+        "REWARD_WEBHOOK_SECRET": "a secret that both sides know",
+    }
+    with stack(database_url, tmp_path, **settings) as running, opened(database_url) as database:
+        for number in range(CLAIMS):
+            store_claim(database, f"player {number}", system_clock())
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("UPDATE reward_outbox SET provider = 'webhook', due_time = now() - interval '1 hour'")
+        running.wait_for("challenge_service", "reward_breaker_open", '{provider="webhook"}')
+        require_firing({"ProviderFails"}, [running.snapshot()], 7, tmp_path)
+
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("UPDATE reward_outbox SET due_time = now() - interval '1 hour' WHERE state = 'PENDING'")
+        running.wait_for("challenge_service", "reward_oldest_due_seconds", '{provider="webhook"}', above=3_000)
+        require_firing({"ProviderFails", "RewardsWait"}, [running.snapshot()], 7, tmp_path)
+
+
+def test_events_in_the_default_partition(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO event_seen (event_day, user_id, event_hash) "
+            "VALUES ('2001-01-01', 'player', decode(repeat('00', 16), 'hex'))"
+        )
+    with stack(database_url, tmp_path) as running:
+        running.wait_for("event_handler", "ledger_days_without_partition")
+        require_firing({"DefaultPartition"}, [running.snapshot()], 32, tmp_path)
+
+
+def test_a_catalogue_that_is_refused(database_url: str, tmp_path: Path) -> None:
+    with stack(database_url, tmp_path) as running:
+        running.catalogue.write_text("challenges: [")
+        for name in running.services:
+            running.wait_for(name, "catalogue_refused")
+        require_firing({"CatalogueRefused"}, [running.snapshot()], 4, tmp_path)
+
+
+@pytest.mark.parametrize(("days", "fires"), [(1, {"CertificateExpires"}), (90, set[str]())])
+def test_a_certificate_near_its_end(database_url: str, tmp_path: Path, days: int, fires: set[str]) -> None:
+    files = Authority(tmp_path).files(expires_in=timedelta(days=days))
+    settings = {"TLS_CERTIFICATE": str(files.certificate), "TLS_PRIVATE_KEY": str(files.private_key)}
+    with (
+        stack(database_url, tmp_path) as running,
+        ServiceProcess("event_handler", database_url, **settings) as secure,
+    ):
+        port = secure.wait_for("started")["metrics_port"]
+        wait_until(lambda: samples(metrics_at(port), "health_problem").get('{name="catalogue"}') == 0, SHOWN_S)
+        pages = {name: running.page(name) for name in running.services} | {"secure": metrics_at(port)}
+        require_firing(fires, [snapshot(pages)], 4, tmp_path)
