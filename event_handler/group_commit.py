@@ -81,7 +81,7 @@ class Submission:
 
 
 class GroupCommit(BatchingWriter[Submission, list[Reply]]):
-    """The buffer of the event handler and the thread that commits it."""
+    """The buffer of the event handler, and the thread that commits it."""
 
     def __init__(self, flush: Flush, *, buffer_events_max: int) -> None:
         """`buffer_events_max` bounds the number of events that wait or are being committed."""
@@ -95,18 +95,27 @@ class GroupCommit(BatchingWriter[Submission, list[Reply]]):
         self._flush = flush
 
     def submit(
-        self, accepted_by: Catalogue, events: Sequence[Event], deadline: float, *, patient: bool = False
+        self,
+        accepted_by: Catalogue,
+        events: Sequence[Event],
+        deadline: float,
+        *,
+        patient: bool = False,
+        waits: bool = False,
     ) -> Submission:
         """Buffer events to be committed by `deadline`, in monotonic seconds, and return the submission to wait for.
 
         `accepted_by` is the catalogue that has accepted them. Raise `ShuttingDown` after `close`, and `Overloaded`
         if the events do not fit; a patient caller waits for room until the deadline. Raise `DeadlineExceeded` if no
-        time is left.
+        time is left. A caller who `waits` at once for the submission may find it done already.
         """
-        if deadline - time.monotonic() < REMAINING_MIN_S:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s < REMAINING_MIN_S:
             raise DeadlineExceeded("there is no time left to commit the events")
         submission = Submission(accepted_by, events, deadline)
-        if not self._put(submission, len(events), wait_until=deadline if patient else None):
+        # A flush has at least `FLUSH_DEADLINE_MIN_S`, which must not hold the caller beyond the deadline.
+        write = waits and remaining_s > FLUSH_DEADLINE_MIN_S
+        if not self._put(submission, len(events), wait_until=deadline if patient else None, write=write):
             raise ShuttingDown if self._closing else Overloaded("the event buffer is full")
         return submission
 

@@ -64,13 +64,16 @@ class EventServicer:
         def take_in(request: rpc.StreamEventsRequest) -> PendingResponse[rpc.StreamEventsResponse]:
             _check_count(request.events)
             # A batch has its own deadline: the stream's says nothing about how long one commit may take.
-            taken_in = self._take_in(request.events, time.monotonic() + DEFAULT_S, patient=True)
+            taken_in = self._take_in(request.events, time.monotonic() + DEFAULT_S, stream=True)
             return lambda: rpc.StreamEventsResponse(results=self._results(taken_in))
 
         return self.streams.run(take_in, requests)
 
-    def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, patient: bool = False) -> _TakenIn:
-        """Judge events by the current catalogue and submit the accepted ones."""
+    def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, stream: bool = False) -> _TakenIn:
+        """Judge events by the current catalogue and submit the accepted ones.
+
+        A `stream` waits for room, and takes in its next batch before it waits for the commit.
+        """
         received = time.monotonic()
         catalogue, window, now = self._catalogue.current, self._window(), self._now()
         refusals: list[Outcome | None] = []
@@ -81,7 +84,11 @@ class EventServicer:
             refusals.append(refusal)
             if isinstance(event, Event) and refusal is None:
                 accepted.append(event)
-        submission = self._group_commit.submit(catalogue, accepted, deadline, patient=patient) if accepted else None
+        submission = (
+            self._group_commit.submit(catalogue, accepted, deadline, patient=stream, waits=not stream)
+            if accepted
+            else None
+        )
         return _TakenIn(catalogue, messages, refusals, submission, received)
 
     def _results(self, taken_in: _TakenIn) -> list[rpc.EventResult]:

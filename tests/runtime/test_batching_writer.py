@@ -27,11 +27,17 @@ class Numbers(BatchingWriter[int, int]):
         )
         self.may_write = threading.Semaphore(0)
         self.writing: SimpleQueue[list[int]] = SimpleQueue()
+        self.threads: SimpleQueue[threading.Thread] = SimpleQueue()
         self.written: list[int] = []
         self.room_when_reported: list[int] = []
 
     def put(self, number: int, *, size: int = 1, wait_s: float | None = None) -> bool:
         return self._put(number, size, wait_until=None if wait_s is None else soon(wait_s))
+
+    def put_or_write(self, number: int) -> threading.Thread:
+        """Put an item as a caller who waits for it; return the thread that called."""
+        assert self._put(number, write=True)
+        return threading.current_thread()
 
     def hold_up(self) -> None:
         """Make the writer start a batch of one item that does not end."""
@@ -39,6 +45,7 @@ class Numbers(BatchingWriter[int, int]):
         assert self.writing.get(timeout=PATIENCE_S) == [0]
 
     def _write(self, batch: list[int]) -> int:
+        self.threads.put(threading.current_thread())
         self.writing.put(batch)
         assert self.may_write.acquire(timeout=PATIENCE_S)
         if 13 in batch:
@@ -146,3 +153,48 @@ def test_closing_writes_the_rest_and_refuses_more() -> None:
         writer.may_write.release(2)
         closing.join(PATIENCE_S)
         assert writer.written == [0, 1]
+
+
+def test_an_idle_writer_leaves_a_lone_item_to_its_caller() -> None:
+    with running(Numbers()) as writer:
+        writer.may_write.release(1)
+        assert writer.put_or_write(1) is writer.threads.get_nowait()
+        assert writer.written == [1]
+        assert writer.room_when_reported == [SIZE_MAX]
+
+
+def test_one_batch_is_written_at_a_time_whoever_writes_it() -> None:
+    with running(Numbers()) as writer, ThreadPoolExecutor(2) as callers:
+        caller = callers.submit(writer.put_or_write, 1)
+        assert writer.writing.get(timeout=PATIENCE_S) == [1]
+        callers.submit(writer.put_or_write, 2).result(PATIENCE_S)
+        assert writer.put(3)
+        assert writer.writing.empty()
+        writer.may_write.release(2)
+        assert writer.writing.get(timeout=PATIENCE_S) == [2, 3]
+        assert caller.result(PATIENCE_S) is writer.threads.get()
+        assert writer.threads.get().name == "numbers"
+
+
+def test_a_failed_write_of_a_caller_leaves_the_writer_in_order() -> None:
+    with running(Numbers()) as writer:
+        writer.may_write.release(2)
+        writer.put_or_write(13)
+        assert writer.size == 0
+        assert writer.put(1)
+        wait_until(lambda: writer.written == [1])
+
+
+def test_closing_waits_for_a_caller_who_writes() -> None:
+    writer = Numbers()
+    writer.start()
+    with ThreadPoolExecutor(1) as callers:
+        caller = callers.submit(writer.put_or_write, 1)
+        assert writer.writing.get(timeout=PATIENCE_S) == [1]
+        assert writer.put(2)
+        writer.close(0.05)
+        assert not writer.put(3)
+        writer.may_write.release(2)
+        writer.close(PATIENCE_S)
+        assert sorted(writer.written) == [1, 2]
+        caller.result(PATIENCE_S)
