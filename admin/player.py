@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
 import click
 
+from admin import arguments
+from admin.erasure import erase
+from admin.opening import open_database, read, stop
 from admin.replay import replay
+from admin.terminal import say
+from admin.terminal import show as show_table
+from shared.domain.player_lines import header, line_of
+from shared.postgres.operators import player_data
+from shared.postgres.operators.player_data import PlayerRow
 
 
 @click.group()
 def player() -> None:
-    """Look after single players."""
+    """Look after single players: show, export, import and erase everything that is stored of them."""
 
 
 player.add_command(replay)
+player.add_command(erase)
+
+
+def _rows(user_id: str) -> list[PlayerRow]:
+    with open_database("player") as database:
+        found = read(database, lambda connection: player_data.read_rows(connection, user_id))
+    if not found:
+        stop(f"nothing is stored of the player {user_id}")
+    return found
+
+
+@player.command()
+@arguments.player
+def show(player: str) -> None:
+    """Show everything that is stored of a player, table by table."""
+    found = _rows(player)
+    for table, count in Counter(row.table for row in found).items():
+        say("", f"{table}: {count:,}")
+        contents = [json.loads(row.content) for row in found if row.table == table]
+        names = [name for name in contents[0] if name != "user_id"]
+        show_table(names, ([_cell(content[name]) for name in names] for content in contents))
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+@player.command()
+@arguments.player
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to a new file, which only you can read, instead of standard output.",
+)
+def export(player: str, output: Path | None) -> None:
+    """Print everything that is stored of a player as JSON, one object a line. `player import` reads it."""
+    lines = [header(player), *(line_of(row.table, row.content) for row in _rows(player))]
+    if output is None:
+        # JSON has escapes of its own for what a terminal should not see.
+        say(*lines)
+    else:
+        _write(output, lines)
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        stop(f"{path} cannot be written: {error.strerror}")

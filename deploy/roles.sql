@@ -84,6 +84,16 @@ BEGIN
 END
 $$;
 
+-- Only operators erase players.
+DO $$
+BEGIN
+    IF to_regproc('erase_player') IS NOT NULL THEN
+        REVOKE EXECUTE ON FUNCTION erase_player FROM challenge_service;
+        GRANT EXECUTE ON FUNCTION erase_player TO challenge_operator;
+    END IF;
+END
+$$;
+
 -- Whoever knows this secret can predict which goals players will get.
 DO $$
 BEGIN

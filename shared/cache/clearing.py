@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.cache.keys import RANKING_TTL_1_S, KeySpace, is_build_key, old_pattern
-from shared.cache.redis import Cache
+from shared.cache.redis import Cache, Script
 
 if TYPE_CHECKING:
     import redis
 
+_FORGET = Script("forget_player")
+"""Returns 1 if the ranking had the player."""
+_PLAYERS = b":players"
 SCAN_KEYS = 1_000
 """Keys scanned in one call: a millisecond, in which Redis serves no one else."""
 UNUSED_S = 3_600
@@ -41,6 +44,22 @@ def clear_old_format(cache: Cache, prefix: str) -> int:
         rankings = [key for key in batch if not is_build_key(key)]
         count += _unlink(cache, [key for key in rankings if _ttl_s(cache, key) < RANKING_TTL_1_S - UNUSED_S])
     return count
+
+
+def forget_player(cache: Cache, space: KeySpace, user_id: str) -> int:
+    """Delete a player from all rankings in use and being built, and return their number. Raise `CacheUnavailable`."""
+    count = 0
+    for pattern in (space.pattern, old_pattern(space.prefix)):
+        for batch in _scan(cache, pattern):
+            for key in batch:
+                if key.endswith(_PLAYERS):
+                    count += _forget(cache, key.decode(), user_id)
+    return count
+
+
+def _forget(cache: Cache, players: str, user_id: str) -> int:
+    names = [f"{players.removesuffix(_PLAYERS.decode())}:order", players]
+    return int(cache.ask(lambda client: _FORGET.run(client, names, [user_id]), for_duty=True))
 
 
 def _scan(cache: Cache, pattern: str) -> Iterator[Sequence[bytes]]:

@@ -22,6 +22,8 @@ class ActKind(StrEnum):
     MIGRATE = "migrate"
     MIGRATE_BACK = "migrate back"
     OPTIMIZE = "optimize"
+    PLAYER_ERASE = "player erase"
+    PLAYER_IMPORT = "player import"
     POINTS_ADJUST = "points adjust"
     RECALCULATE = "recalculate"
     REWARDS_BURY = "rewards bury"

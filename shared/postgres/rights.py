@@ -35,6 +35,7 @@ TABLES = {
     "leaderboard_refresh": "SELECT INSERT UPDATE",
     "leaderboard_score": "SELECT",
     "player": "SELECT INSERT UPDATE",
+    "player_tombstone": "SELECT DELETE",
     "pool_version": "SELECT INSERT DELETE",
     "redis_prefix": "SELECT INSERT",
     "reward_outbox": "SELECT INSERT UPDATE",

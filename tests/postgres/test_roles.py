@@ -230,6 +230,10 @@ def test_the_operators_role_serves_operators(
     assert main(["recalculate", "--all"]) == 0
     assert main(["stats", "show", "ana"]) == 0
     assert "ada (challenge_operator): +5 (a gift)" in capsys.readouterr().out
+    monkeypatch.setenv("ERASE_LIST_KEY", "a secret of the operators")
+    assert main(["player", "erase", "ana", "--list", str(tmp_path / "list"), "--reason", "asked for"]) == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(addresses.service, "SELECT erase_player('ana', 'nobody', now(), 'ada', 'why')")
     assert main(["rewards", "list"]) == 0
     assert main(["boards", "list"]) == 0
     assert main(["report"]) == 0

@@ -32,6 +32,7 @@ from shared.postgres.goals import player_zones
 
 _APPLIED = Outcome(Verdict.APPLIED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
+_PLAYER_IS_ERASED = Outcome(Verdict.INVALID, reason="user_id: the player was erased")
 _DAY_IS_DROPPED = Outcome(Verdict.TOO_OLD, reason="event_time: is of a day whose event ids are no longer kept")
 
 
@@ -125,7 +126,10 @@ def _split_by_ledger(
             fresh.append(index)
     if len(fresh) < len(events):
         first_day = ledger.first_day(connection)
+        erased = ledger.erased_players(connection, (event.user_id for event in events))
         for index, event in enumerate(events):
+            if event.user_id in erased:
+                outcomes[index] = _PLAYER_IS_ERASED
             # The ids of its day were dropped, so whether it is a duplicate cannot be known any more.
             if event.day < first_day:
                 outcomes[index] = _DAY_IS_DROPPED

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from shared.domain.instant import Instant, Microseconds, day_of
 from shared.postgres.database import Database
-from shared.postgres.events import ledger_partitions
+from shared.postgres.events import ledger, ledger_partitions
 from shared.runtime.clock import Clock
 
 KEEP_INTERVAL_S = 600.0
@@ -46,7 +46,7 @@ class LedgerPartitions:
 def keep_ledger_partitions(
     database: Database, horizon: Microseconds, now: Instant, deadline: float, *, may_drop: bool = True
 ) -> None:
-    """Create partitions ahead and drop an old one.
+    """Create partitions ahead, drop an old one, and forget erased players of whom no event is accepted any more.
 
     `horizon` is the accepted age of events in microseconds. A day is due when its last event was too old a day ago. It
     is dropped if it is due by the database's clock, too, and by the horizons of all handlers; one day at most.
@@ -59,3 +59,4 @@ def keep_ledger_partitions(
             lambda connection: ledger_partitions.keep_partitions(connection, first, last, may_drop=True), deadline
         )
         database.autocommit(ledger_partitions.delete_strays, deadline)
+        database.autocommit(lambda connection: ledger.forget_tombstones(connection, now), deadline)

@@ -7,13 +7,15 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from shared.domain.events import CONTROL_ID, Event
-from shared.domain.instant import DAY, Day, to_date
+from shared.domain.instant import DAY, Day, Instant, to_date
 from shared.postgres.connection import Connection, Execution
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.statements import bytes_array, int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")
 _FIRST_DAY = statement("first_ledger_day")
+_ERASED = statement("erased_players")
+_DELETE_EXPIRED = statement("delete_expired_tombstones")
 _BY_TRANSACTION = statement("event_seen_by_transaction")
 _READ = statement("read_events_seen")
 _WRITE_A_PAGE = statement("write_a_page")
@@ -61,7 +63,8 @@ def insert_unseen(
 ) -> Insertion:
     """Record these events as seen, in the transaction's next round trip; `Insertion.unseen` returns the new ones.
 
-    Events of days before `first_day` are not recorded and count as seen, whatever clocks and settings say.
+    Events of days before `first_day`, and of players who were erased, are not recorded and count as seen, whatever
+    clocks and settings say.
     With `content` the events themselves are kept, too, for audit and replay; it has an event for each key. `keys` may
     contain duplicates.
     """
@@ -87,6 +90,16 @@ def insert_unseen(
 def first_day(connection: Connection) -> Day:
     """Return the first day that the ledger holds. It does not change while this transaction has inserted events."""
     return int(_FIRST_DAY.value(connection))
+
+
+def erased_players(connection: Connection, user_ids: Iterable[str]) -> frozenset[str]:
+    """Return those of these players who were erased, and whose late events are refused."""
+    return frozenset(user_id for (user_id,) in _ERASED.rows(connection, text_array(sorted(set(user_ids)))))
+
+
+def forget_tombstones(connection: Connection, now: Instant) -> None:
+    """Forget erased players of whom no late event is accepted any more."""
+    _DELETE_EXPIRED.rows(connection, now)
 
 
 def seen_by_transaction(connection: Connection, key: LedgerKey, transaction_id: int) -> bool:

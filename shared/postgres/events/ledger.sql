@@ -1,6 +1,6 @@
 -- name: insert_events_seen
 -- Record events as seen and return the hashes of those that were not seen before, each once. Events of days that the
--- ledger no longer holds are neither recorded nor returned. Keys must be sorted: their order is the lock order. The
+-- ledger no longer holds, and of players who were erased, are neither recorded nor returned. Keys must be sorted: their order is the lock order. The
 -- arrays of content are empty where content is not kept; unnest pads them with nulls.
 -- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
 -- $9 values
@@ -13,12 +13,23 @@ FROM unnest(
     $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
 ) AS arrived (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
 WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
+    AND NOT EXISTS (SELECT FROM player_tombstone WHERE player_tombstone.user_id = arrived.user_id)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
 
 -- name: first_ledger_day
 -- Return the first day that the ledger holds, in days since 1970.
 SELECT first_day - date 'epoch' FROM event_ledger;
+
+-- name: erased_players
+-- Return those of these players who were erased.
+-- $1 user_ids
+SELECT user_id FROM player_tombstone WHERE user_id = ANY ($1::text[]);
+
+-- name: delete_expired_tombstones
+-- Forget erased players of whom no late event is accepted any more, by the clock of the process and by the database's.
+-- $1 now
+DELETE FROM player_tombstone WHERE until_time < least(instant($1), database_time());
 
 -- name: event_seen_by_transaction
 -- Return a row if this transaction recorded this event: after a lost connection that tells whether its COMMIT

@@ -1,0 +1,41 @@
+"""The list of erased players, which is kept outside of the database: it names them by keyed hashes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import NamedTuple
+
+KEY_BYTES_MIN = 16
+"""Least length of the key: ids of players can be guessed, so the hashes must not be computable without it."""
+
+
+class Listed(NamedTuple):
+    """A line of the list."""
+
+    player_hash: str
+    """HMAC-SHA256 of the player's id, in hexadecimal digits."""
+    pseudonym: str
+
+
+def player_hash(user_id: str, key: bytes) -> str:
+    """Return the keyed hash of a player's id."""
+    return hmac.new(key, user_id.encode(), hashlib.sha256).hexdigest()
+
+
+def line_of(listed: Listed) -> str:
+    """Return a line of the list."""
+    return json.dumps({"player_hash": listed.player_hash, "pseudonym": listed.pseudonym})
+
+
+def read_line(line: str) -> Listed:
+    """Return what a line of the list says. Raise ValueError if it is none."""
+    try:
+        document = json.loads(line)
+        found = Listed(document["player_hash"], document["pseudonym"])
+    except (TypeError, KeyError) as missing:
+        raise ValueError(f"is no line of a list of erased players: {missing}") from None
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError("is no line of a list of erased players")
+    return found

@@ -1,0 +1,86 @@
+"""Erasure of a player: from every table, and under a pseudonym in final rankings and audits.
+
+A flush may be counting an event of the player meanwhile. So a tombstone is committed first, by which flushes that begin
+after it refuse events of the player; then flushes that began before it are awaited, and the player is erased. One
+that had read the tombstones before and had written nothing by then is awaited after that, and what it wrote is erased.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shared.domain.instant import HOUR
+from shared.domain.operator_acts import Acting
+from shared.operations.goals.known_player import PlayerUnknown
+from shared.postgres.connection import Connection
+from shared.postgres.database import Database
+from shared.postgres.operators import player_data
+from shared.postgres.sqlstates import ContentRefused
+
+HORIZON_MIN = 72 * HOUR
+"""The horizon where no event handler has told one lately, in microseconds: the default of the setting."""
+POLL_S = 0.01
+OTHERS_S = 10.0
+"""Longest wait in seconds for transactions that began before. A flush ends by its deadline; a dump may take hours."""
+
+
+class ErasureRefused(Exception):
+    """The player is not erased; the message says why."""
+
+
+class Receipt(NamedTuple):
+    """The outcome of an erasure."""
+
+    pseudonym: str
+    rows: Mapping[str, int]
+    """Numbers of rows by table that were deleted, or name the pseudonym now."""
+
+
+def erase_player(database: Database, user_id: str, pseudonym: str, acting: Acting, deadline: float) -> Receipt:
+    """Erase a player, and refuse late events of the player. Repeating it is harmless.
+
+    Raise `ErasureRefused` while a grant may still be delivered, `PlayerUnknown`, and what the database raises.
+    """
+    if not database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline):
+        raise PlayerUnknown(user_id)
+    _require_settled(database, user_id, deadline)
+    tombstone = database.transact(
+        lambda connection: player_data.store_tombstone(connection, user_id, acting.time, HORIZON_MIN), deadline
+    )
+    _await_older(database, tombstone, deadline)
+
+    def erase(connection: Connection) -> player_data.Erased:
+        return player_data.erase(connection, user_id, pseudonym, acting)
+
+    try:
+        erased = database.transact(erase, deadline)
+    except ContentRefused as refused:
+        if not player_data.is_unsettled(refused):
+            raise
+        # Claimed since it was looked for.
+        database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
+        _require_settled(database, user_id, deadline)
+        raise ErasureRefused("a reward was claimed in this moment: try again") from refused
+    _await_older(database, erased.transaction_id, deadline)
+    left = database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline)
+    if any(row.table != "event_seen" for row in left):
+        database.transact(erase, deadline)
+    return Receipt(pseudonym, erased.rows)
+
+
+def _require_settled(database: Database, user_id: str, deadline: float) -> None:
+    found = database.autocommit(lambda connection: player_data.unsettled_grants(connection, user_id), deadline)
+    if found:
+        grants = ", ".join(f"{grant_id} is {state}" for grant_id, state in found[:5])
+        raise ErasureRefused(f"{len(found):,} grants may still be delivered; wait, or bury them: {grants}")
+
+
+def _await_older(database: Database, transaction_id: int, deadline: float) -> None:
+    """Wait until all transactions that began before this one have ended, as long as flushes take at most."""
+    until = min(deadline, time.monotonic() + OTHERS_S)
+    while time.monotonic() < until:
+        if database.autocommit(player_data.oldest_transaction, deadline) > transaction_id:
+            return
+        time.sleep(POLL_S)

@@ -1,0 +1,87 @@
+"""Everything of one player in the database: read, and erased."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from shared.domain.instant import Instant, Microseconds
+from shared.domain.operator_acts import Acting
+from shared.postgres.connection import Connection
+from shared.postgres.sqlstates import ContentRefused
+from shared.postgres.statements import statement
+
+_READ_ROWS = statement("read_player_rows")
+_READ_IDS = statement("read_player_ids")
+_UNSETTLED = statement("read_unsettled_grants")
+_STORE_TOMBSTONE = statement("store_tombstone")
+_DELETE_TOMBSTONE = statement("delete_tombstone")
+_OLDEST = statement("oldest_transaction")
+_ERASE = statement("erase_player")
+_DISTRUST = statement("distrust_boards")
+
+_UNSETTLED_STATE = "22C01"
+"""The SQLSTATE by which `erase_player` refuses."""
+
+
+class PlayerRow(NamedTuple):
+    """A row that is stored of a player."""
+
+    table: str
+    content: str
+    """JSON."""
+
+
+def read_rows(connection: Connection, user_id: str) -> list[PlayerRow]:
+    """Return everything that is stored of a player."""
+    return list(map(PlayerRow._make, _READ_ROWS.rows(connection, user_id)))
+
+
+def read_ids(connection: Connection, after: str, count: int) -> list[str]:
+    """Return a page of the players of whom anything is stored, in byte order."""
+    return [user_id for (user_id,) in _READ_IDS.rows(connection, after, count)]
+
+
+def unsettled_grants(connection: Connection, user_id: str) -> Sequence[tuple[object, str]]:
+    """Return the grants of a player that may still be delivered, with their states."""
+    return _UNSETTLED.rows(connection, user_id)
+
+
+def store_tombstone(connection: Connection, user_id: str, now: Instant, horizon_min: Microseconds) -> int:
+    """Have events of the player refused, and return the id of the transaction."""
+    return int(_STORE_TOMBSTONE.value(connection, user_id, now, horizon_min))
+
+
+def delete_tombstone(connection: Connection, user_id: str) -> None:
+    """Have events of the player accepted again."""
+    _DELETE_TOMBSTONE.rows(connection, user_id)
+
+
+def oldest_transaction(connection: Connection) -> int:
+    """Return the id of the oldest transaction that has not ended."""
+    return int(_OLDEST.value(connection))
+
+
+class Erased(NamedTuple):
+    """The rows that were deleted or pseudonymised."""
+
+    rows: Mapping[str, int]
+    """Numbers of rows by table."""
+    transaction_id: int
+
+
+def erase(connection: Connection, user_id: str, pseudonym: str, acting: Acting) -> Erased:
+    """Erase a player, and record it in the audit under the pseudonym."""
+    rows, transaction_id = _ERASE.only_row(connection, user_id, pseudonym, acting.time, acting.operator, acting.reason)
+    return Erased(json.loads(rows), transaction_id)
+
+
+def is_unsettled(refused: ContentRefused) -> bool:
+    """Return whether a player was not erased because a grant may still be delivered."""
+    return refused.evidence["sqlstate"] == _UNSETTLED_STATE
+
+
+def distrust_boards(connection: Connection) -> None:
+    """Have all rankings built again in Redis, because the player could not be deleted there."""
+    _DISTRUST.rows(connection)

@@ -1,0 +1,44 @@
+-- name: read_player_rows
+-- Return everything that is stored of a player, each row as JSON with its table.
+-- $1 user_id
+SELECT kind::text, content::text FROM player_rows($1);
+
+-- name: read_player_ids
+-- Return a page of the players of whom anything is stored, after the last one of the previous page.
+-- $1 after_user_id, $2 count_max
+SELECT player_ids($1, $2);
+
+-- name: read_unsettled_grants
+-- Return the grants of a player that may still be delivered.
+-- $1 user_id
+SELECT grant_id, state FROM reward_outbox WHERE user_id = $1 AND state IN ('PENDING', 'DELIVERING') ORDER BY grant_id;
+
+-- name: store_tombstone
+-- Refuse events of a player from now on, until no late one is accepted any more, and return the transaction's id.
+-- $1 user_id, $2 now, $3 horizon_min_us
+INSERT INTO player_tombstone (user_id, erase_time, until_time)
+VALUES (
+    $1, instant($2),
+    instant($2) + greatest(event_horizon_in_force(instant($2)), $3::bigint * interval '1 microsecond') + interval '2 days'
+)
+ON CONFLICT (user_id) DO UPDATE SET
+    erase_time = excluded.erase_time, until_time = greatest(player_tombstone.until_time, excluded.until_time)
+RETURNING pg_current_xact_id()::text::bigint;
+
+-- name: delete_tombstone
+-- Accept events of a player again.
+-- $1 user_id
+DELETE FROM player_tombstone WHERE user_id = $1;
+
+-- name: oldest_transaction
+-- Return the id of the oldest transaction that has not ended.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- name: erase_player
+-- Erase a player, and return the numbers of rows by table as JSON, and the transaction's id.
+-- $1 user_id, $2 pseudonym, $3 act_time, $4 operator, $5 reason
+SELECT erase_player($1, $2, instant($3), $4, $5)::text, pg_current_xact_id()::text::bigint;
+
+-- name: distrust_boards
+-- Let no ranking in Redis be used any more until it is built again.
+UPDATE leaderboard SET epoch = epoch + 1;
