@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.instant import LIFETIME_START, Instant, Period
-from shared.domain.rewards import unclaimed_rewards
+from shared.domain.rewards import open_rewards
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.operations.rewards.claim_all import GoalClaim
 from shared.operations.rewards.find_claims import FoundClaim
@@ -82,7 +82,8 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
             if not stored:
                 # In past periods only stored completions count.
                 message.claim_end_time.CopyFrom(message.end_time)
-        reward, *further = (reward for _, reward in unclaimed_rewards(goal, status.claimed))
+        excluded = 0 if status.rewards is None else status.rewards.excluded
+        reward, *further = (reward for _, reward in open_rewards(goal, excluded))
         yield rpc.ClaimableReward(
             challenge_id=goal.challenge_id,
             goal_id=goal.id,

@@ -25,7 +25,12 @@ _FRAMING_BYTES_MAX = 6
 
 
 def initialize_response(
-    goals: Pieces | None, initialized: Initialized, new_assignments: int, catalogue_version: str, periods: bytes
+    goals: Pieces | None,
+    initialized: Initialized,
+    new_assignments: int,
+    catalogue_version: str,
+    periods: bytes,
+    attributes: Iterable[str],
 ) -> bytes:
     """Return an `InitializePlayerResponse` with encoded goals, which are omitted if they are None or too large.
 
@@ -38,6 +43,7 @@ def initialize_response(
         catalogue_version=catalogue_version,
         goals_omitted=omitted,
         time_zone_refused=_time_zone_refused(initialized.zone_refused),
+        attributes=sorted(attributes),
     )
     pieces = [] if goals is None or omitted else goals.pieces
     return b"".join([*pieces, rest.SerializeToString(), periods])

@@ -22,6 +22,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.keep_completions import keep_completions
+from shared.operations.goals.set_attribute import set_attribute
 from shared.operations.goals.view_player import player_zones, view_player
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
@@ -80,7 +81,7 @@ class ChallengeServicer(SelectionServicer):
             goals = encoded.without(shown.hidden).initialized_goals(view, light=light)
         defaults = encoded.catalogue.default_goals if initialized.created else ()
         assigned = sum(goal.id not in shown.hidden and not goal.hidden for goal in defaults)
-        return responses.initialize_response(goals, initialized, assigned, version, periods)
+        return responses.initialize_response(goals, initialized, assigned, version, periods, view.attributes)
 
     def ListChallenges(self, request: rpc.ListChallengesRequest, context: grpc.ServicerContext) -> bytes:
         """List challenges with their goals as the player sees them."""
@@ -141,6 +142,25 @@ class ChallengeServicer(SelectionServicer):
             self._database, encoded.catalogue, request.user_id, goal, request.active, now, deadline, granting
         )
         return encoded.set_goal(goal, view)
+
+    def SetPlayerAttribute(
+        self, request: rpc.SetPlayerAttributeRequest, context: grpc.ServicerContext
+    ) -> rpc.SetPlayerAttributeResponse:
+        """Give the player an attribute that rewards require, or take it away."""
+        violations = Violations()
+        violations.check_id("user_id", request.user_id)
+        violations.check_id("attribute", request.attribute)
+        violations.raise_if_any()
+        outcome = set_attribute(
+            self._database,
+            self._catalogue.current.catalogue,
+            request.user_id,
+            request.attribute,
+            self._clock(),
+            deadline_of(context),
+            present=request.present,
+        )
+        return rpc.SetPlayerAttributeResponse(changed=outcome.changed, attributes=outcome.attributes)
 
     def GetRotation(self, request: rpc.GetRotationRequest, context: grpc.ServicerContext) -> rpc.GetRotationResponse:
         """Return the current and the next period of each schedule and season."""

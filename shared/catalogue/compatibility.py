@@ -164,7 +164,8 @@ def _meta(meta: Meta) -> str:
 def _reward(reward: Reward) -> str:
     meta = f", meta {_meta(reward.meta)}" if reward.meta else ""
     priority = f", priority {reward.priority}" if reward.priority != PRIORITY_DEFAULT else ""
-    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}{meta}"
+    required = f", requires {reward.requires_attribute!r}" if reward.requires_attribute else ""
+    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}{required}{meta}"
 
 
 def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:

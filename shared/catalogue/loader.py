@@ -171,7 +171,7 @@ def _goal(
 
 
 def _reward(form: RewardForm) -> Reward:
-    return Reward(form.type, form.id, form.quantity, form.priority, _meta(form.meta))
+    return Reward(form.type, form.id, form.quantity, form.priority, _meta(form.meta), form.requires_attribute)
 
 
 ASPECTS = {

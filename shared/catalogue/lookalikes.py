@@ -58,6 +58,7 @@ def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:
     yield "tag", (tag for goal in goals for tag in goal.tags)
     yield "schedule", (schedule.id for schedule in catalogue.schedules)
     yield "season", (season.id for season in catalogue.seasons)
+    yield "attribute of players", catalogue.player_attributes
     yield "reward", (reward.id for goal in goals for reward in goal.rewards)
 
 

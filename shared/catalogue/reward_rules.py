@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.catalogue.draft import CatalogueDraft
+from shared.catalogue.content import TextDraft, entries_of, placed_text
+from shared.catalogue.draft import CatalogueDraft, GoalDraft
 from shared.catalogue.problem import Problem
+from shared.domain.goal import ClaimMode
+
+PLAYER_ATTRIBUTES_MAX = 16
+"""Maximum number of attributes of players that the rewards of a catalogue may require."""
 
 
 def goals_have_one_reward_or_a_list(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -18,4 +23,33 @@ def goals_have_one_reward_or_a_list(draft: CatalogueDraft) -> Iterator[Problem]:
             yield goal.place.at("reward").problem("must be a mapping")
 
 
-REWARD_RULES = (goals_have_one_reward_or_a_list,)
+def automatic_rewards_are_for_everybody(draft: CatalogueDraft) -> Iterator[Problem]:
+    for goal in draft.goals:
+        if goal.content.get("claim") == ClaimMode.AUTO:
+            for attribute in _attributes(goal):
+                yield attribute.place.problem("is not for claim: auto: whoever gets the attribute later has to claim")
+
+
+def attributes_are_few(draft: CatalogueDraft) -> Iterator[Problem]:
+    found: set[str] = set()
+    for goal in draft.goals:
+        for attribute in _attributes(goal):
+            if attribute.text not in found and len(found) == PLAYER_ATTRIBUTES_MAX:
+                yield attribute.place.problem(
+                    f"the rewards of a catalogue can require at most {PLAYER_ATTRIBUTES_MAX} attributes"
+                )
+                return
+            found.add(attribute.text)
+
+
+def _attributes(goal: GoalDraft) -> Iterator[TextDraft]:
+    """Yield the attributes that rewards of the goal require."""
+    rewards = [(goal.place.at("reward"), goal.content.get("reward"))]
+    rewards += entries_of(goal.place, goal.content, "rewards")
+    for place, reward in rewards:
+        attribute = placed_text(place, reward, "requires_attribute")
+        if attribute is not None:
+            yield attribute
+
+
+REWARD_RULES = (goals_have_one_reward_or_a_list, automatic_rewards_are_for_everybody, attributes_are_few)

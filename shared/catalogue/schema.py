@@ -67,6 +67,7 @@ class RewardForm(Form):
     quantity: Amount
     priority: Annotated[int, Field(ge=PRIORITY_FIRST, le=PRIORITY_LAST)] = PRIORITY_DEFAULT
     meta: Meta = Field(default={})
+    requires_attribute: Id = ""
 
 
 class GoalForm(Form):

@@ -19,6 +19,7 @@ class Role(StrEnum):
     PLAYERS_WRITE = "players:write"
     CLAIMS_WRITE = "claims:write"
     OPERATE = "operate"
+    ATTRIBUTES_WRITE = "attributes:write"
 
 
 PLAYER_ROLES = frozenset({Role.PLAYERS_READ, Role.PLAYERS_WRITE, Role.CLAIMS_WRITE})

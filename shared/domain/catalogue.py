@@ -92,6 +92,12 @@ class Catalogue:
         return tuple(sorted({other.id for other, goal in required if other.schedule not in (LIFETIME, goal.schedule)}))
 
     @cached_property
+    def player_attributes(self) -> tuple[str, ...]:
+        """The attributes of players that some reward requires, sorted."""
+        rewards = (reward for goal in self.goals.values() for reward in goal.rewards)
+        return tuple(sorted({reward.requires_attribute for reward in rewards} - {""}))
+
+    @cached_property
     def auto_claimed(self) -> Mapping[str, Goal]:
         """The goals whose rewards are claimed without a call, by id. Nothing is claimed of suspended goals."""
         return {

@@ -19,11 +19,11 @@ from shared.domain.progress import (
     GoalState,
     GoalStatus,
     completed_occurrences,
+    completed_state,
     goal_status,
     is_active,
     was_ever_completed,
 )
-from shared.domain.rewards import claimed_bits, is_claimed
 from shared.domain.rotation import claim_end
 
 
@@ -75,7 +75,7 @@ def past_status(
     assign_time = assignment.active_since if assignment is not None else None
     if completion is None:
         return GoalStatus(active, locked, GoalState.NOT_STARTED, 0, assign_time, None, None, occurrence)
-    return _completed_status(goal, active, locked, assign_time, occurrence, completion)
+    return _completed_status(goal, view, active, locked, assign_time, occurrence, completion)
 
 
 def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> list[PeriodStatus]:
@@ -91,7 +91,7 @@ def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> l
         PeriodStatus(
             goal,
             period,
-            _completed_status(goal, status.active, status.locked, status.assign_time, occurrence, completion),
+            _completed_status(goal, view, status.active, status.locked, status.assign_time, occurrence, completion),
             occurrence in stored,
         )
         for occurrence, completion in completed_occurrences(goal, view).items()
@@ -99,18 +99,24 @@ def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> l
 
 
 def _completed_status(
-    goal: Goal, active: bool, locked: bool, assign_time: Instant | None, occurrence: int, completion: Completion
+    goal: Goal,
+    view: PlayerView,
+    active: bool,
+    locked: bool,
+    assign_time: Instant | None,
+    occurrence: int,
+    completion: Completion,
 ) -> GoalStatus:
-    state = GoalState.CLAIMED if is_claimed(goal, completion) else GoalState.COMPLETED
+    state, rewards = completed_state(goal, completion, view)
     times = (assign_time, completion.complete_time, completion.claim_time)
-    return GoalStatus(active, locked, state, goal.target, *times, occurrence, claimed=claimed_bits(completion))
+    return GoalStatus(active, locked, state, goal.target, *times, occurrence, rewards=rewards)
 
 
 def first_to_claim(completed: Collection[PeriodStatus], occurrence: int | None) -> PeriodStatus | None:
     """Return the completed occurrence that a claim is for; None if there is none.
 
-    Without `occurrence` it is the first unclaimed one; if all are claimed, the last.
+    Without `occurrence` it is the first one with a reward that can be claimed; if there is none, the last.
     """
     wanted = [each for each in completed if occurrence in (None, each.occurrence)]
-    unclaimed = (each for each in wanted if each.status.state is GoalState.COMPLETED)
+    unclaimed = (each for each in wanted if each.status.state is GoalState.COMPLETED and not each.status.withheld)
     return next(unclaimed, wanted[-1] if wanted else None)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalLocked, GoalNotCompleted
+from shared.domain.errors import AlreadyClaimed, AttributeMissing, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Reward
 from shared.domain.instant import Instant
@@ -89,11 +89,14 @@ def grant_id(key: CompletionKey, claim_number: int, reward_number: int = 1) -> s
 
 def is_claimable(status: GoalStatus) -> bool:
     """Return True if `check_claimable` raises nothing."""
-    return status.state is GoalState.COMPLETED and status.active and not status.locked
+    return status.state is GoalState.COMPLETED and status.active and not status.locked and not status.withheld
 
 
 def check_claimable(status: GoalStatus) -> None:
-    """Raise `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted` or `GoalLocked`, in this order, if one applies."""
+    """Raise an error if the goal has nothing to claim.
+
+    It is `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked` or `AttributeMissing`, in this order.
+    """
     if status.state is GoalState.CLAIMED:
         raise AlreadyClaimed("the reward has already been claimed")
     if not status.active:
@@ -102,3 +105,5 @@ def check_claimable(status: GoalStatus) -> None:
         raise GoalNotCompleted("the goal is not completed")
     if status.locked:
         raise GoalLocked("a prerequisite of the goal is not completed")
+    if status.withheld:
+        raise AttributeMissing("what is unclaimed requires an attribute that the player does not have")

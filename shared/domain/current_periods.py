@@ -71,6 +71,14 @@ class CurrentPeriods(NamedTuple):
     """Returns the same for players who have named these zones, if a schedule depends on the player."""
     pools: Pools | None = None
     """Draws the goals of pools in these periods, if there are pools."""
+    attributes: tuple[str, ...] = ()
+    """The attributes of players that rewards require."""
+
+    @property
+    def of_lifetime(self) -> bool:
+        """True if nothing but the lifetime's tallies, completions and choices decides the status of goals."""
+        return not self.periods and not self.required_ever and not self.attributes
+
     watched_days: tuple[WatchedDays, ...] = ()
     """The tallies of the lifetime and of these periods whose days are read, too."""
 
@@ -154,6 +162,8 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
     if not by_text:
         watched = _watched_days(catalogue, now, {})
         lifetime = NO_PERIODS._replace(since=now, until=day_end, watched_days=watched) if watched else NO_PERIODS
+        if catalogue.player_attributes:
+            lifetime = lifetime._replace(attributes=catalogue.player_attributes)
         return lifetime, lifetime
     by_player = {text: schedule.longest_period for text, schedule in by_text.items() if schedule.by_player}
     by_text = {text: schedule.of_player(zones) for text, schedule in by_text.items()}
@@ -174,6 +184,7 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
         required,
         by_player=by_player,
         pools=pools,
+        attributes=catalogue.player_attributes,
         watched_days=_watched_days(catalogue, now, current),
     )
     if not ended and not hidden:
@@ -190,6 +201,7 @@ def _computed(catalogue: Catalogue, now: Instant, zones: Zones) -> _Pair:
         upcoming,
         by_player,
         pools=pools,
+        attributes=catalogue.player_attributes,
         watched_days=_watched_days(catalogue, now, shown),
     )
 

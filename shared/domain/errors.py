@@ -177,6 +177,18 @@ class AlreadyClaimed(ChallengeError):
     reason = "ALREADY_CLAIMED"
 
 
+class AttributeMissing(ChallengeError):
+    """Every unclaimed reward of the goal requires an attribute that the player does not have."""
+
+    reason = "ATTRIBUTE_MISSING"
+
+
+class AttributeUnknown(ChallengeError):
+    """No reward of the catalogue requires the attribute."""
+
+    reason = "ATTRIBUTE_UNKNOWN"
+
+
 class CredentialMissing(ChallengeError):
     """The call carries no credential, and the service asks for one."""
 

@@ -164,7 +164,9 @@ class Reward:
     priority: int = PRIORITY_DEFAULT
     """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
     meta: Meta = ()
-    """Empty for rewards that are read from the database."""
+    """Empty for rewards that are read from the database, and so is the next one."""
+    requires_attribute: str = ""
+    """The attribute that a player must have to claim it; empty for rewards for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,11 @@ class Goal:
     def rewards(self) -> tuple[Reward, ...]:
         """All rewards of one completion, in the order of their numbers."""
         return self.reward, *self.further_rewards
+
+    @property
+    def has_plain_reward(self) -> bool:
+        """True if it has one reward, for everybody."""
+        return not self.further_rewards and not self.reward.requires_attribute
 
     @property
     def threshold(self) -> int:

@@ -78,6 +78,8 @@ class PlayerView(NamedTuple):
     """The zones that the player has named; read only if a schedule depends on them."""
     selected: frozenset[str] = frozenset()
     """The goals of pools that the player has in the periods of this view."""
+    attributes: frozenset[str] = frozenset()
+    """The attributes that the player has, of those that rewards require."""
     occurrences: Mapping[str, Mapping[int, Completion]] = MappingProxyType({})
     """By goal id and occurrence: all completions of goals that are completed more than once in the period."""
     streaks: Mapping[StreakKey, Streak] = MappingProxyType({})

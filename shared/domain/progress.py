@@ -10,7 +10,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.goal import TURNING_POINT, Counting, Goal
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_view import Assignment, Completion, PlayerView, TallyView
-from shared.domain.rewards import claimed_bits, is_claimed
+from shared.domain.rewards import RewardsStatus, rewards_status
 
 __all__ = ["Assignment", "Completion", "PlayerView", "TallyView"]
 
@@ -41,8 +41,13 @@ class GoalStatus(NamedTuple):
     """The first occurrence with an unclaimed reward; 0 if there is none, and if the goal does not repeat."""
     continues: bool = False
     """True if the goal is not completed as often as it repeats."""
-    claimed: int = 0
-    """The bits of the claimed rewards, as in `shared.domain.rewards`; 0 for a goal with one reward."""
+    rewards: RewardsStatus | None = None
+    """The status of its rewards, if the goal is completed and has several, or one that requires an attribute."""
+
+    @property
+    def withheld(self) -> bool:
+        """True if the goal is completed, and all that is unclaimed requires attributes that the player lacks."""
+        return self.rewards is not None and self.state is GoalState.COMPLETED and not self.rewards.is_open
 
     @property
     def completed(self) -> bool:
@@ -172,8 +177,8 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
         last = max(reached, last)
     claimable = 0
     for each in range(1, last + 1):
-        completion = stored.get(each)
-        if each <= reached if completion is None else not is_claimed(goal, completion):
+        completion = stored.get(each, _NOT_STORED if each <= reached else None)
+        if completion is not None and _can_be_claimed(goal, completion, view):
             claimable = each
             break
     continues = last < goal.repeat
@@ -188,7 +193,8 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     if claimable:
         state, shown_completion = _COMPLETED, stored.get(claimable, _NOT_STORED)
     elif not continues:
-        state, shown_completion = _CLAIMED, stored[last]
+        shown_completion = stored.get(last, _NOT_STORED)
+        state = _COMPLETED if shown_completion.claim_time is None else _CLAIMED
     else:
         state = _IN_PROGRESS if progress or last else _NOT_STARTED
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
@@ -196,8 +202,28 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     complete_time, claim_time, _ = shown_completion
     times = (assign_time, complete_time, claim_time)
     occurrence = last + 1 if continues else goal.repeat
-    claimed = claimed_bits(shown_completion) if goal.further_rewards else 0
-    return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues, claimed))
+    rewards = None
+    if (claimable or not continues) and not goal.has_plain_reward:
+        rewards = rewards_status(goal, shown_completion, view.attributes)
+    return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues, rewards))
+
+
+def _can_be_claimed(goal: Goal, completion: Completion, view: PlayerView) -> bool:
+    if completion.claimed is None and goal.has_plain_reward:
+        return completion.claim_time is None
+    return rewards_status(goal, completion, view.attributes).is_open
+
+
+def completed_state(goal: Goal, completion: Completion, view: PlayerView) -> tuple[GoalState, RewardsStatus | None]:
+    """Return the state of a goal with this completion, and that of its rewards unless it has one for everybody.
+
+    It is claimed once nothing can be claimed and something is. What is withheld can be claimed later.
+    """
+    if completion.claimed is None and goal.has_plain_reward:
+        return _COMPLETED if completion.claim_time is None else _CLAIMED, None
+    rewards = rewards_status(goal, completion, view.attributes)
+    state = _COMPLETED if rewards.is_open or completion.claim_time is None else _CLAIMED
+    return state, None if goal.has_plain_reward else rewards
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
@@ -208,16 +234,14 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion, view.selected)
     complete_time = claim_time = tally = None
-    claimed = 0
+    rewards = None
     if completion is not None:
-        complete_time, claim_time, bits = completion
-        state = _COMPLETED if claim_time is None else _CLAIMED
+        complete_time, claim_time, _ = completion
+        state, rewards = completed_state(goal, completion, view)
         progress = goal.target
-        if bits is not None or goal.further_rewards:
-            state = _CLAIMED if is_claimed(goal, completion) else _COMPLETED
-            claimed = claimed_bits(completion) if goal.further_rewards else 0
     elif active and _is_reached(goal, tally := view.tally_of(goal), view):
-        state, progress = _COMPLETED, goal.target
+        state, rewards = completed_state(goal, _NOT_STORED, view)
+        progress = goal.target
     else:
         shown = shown_measure(goal, tally) if active else _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target)) if shown else 0
@@ -225,7 +249,7 @@ def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatu
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
     times = (assign_time, complete_time, claim_time)
-    return _status(GoalStatus, (active, locked, state, progress, *times, 1, 0, False, claimed))
+    return _status(GoalStatus, (active, locked, state, progress, *times, 1, 0, False, rewards))
 
 
 # A list computes hundreds of statuses. In Python 3.11 an enum member is looked up by a descriptor, and a named tuple is

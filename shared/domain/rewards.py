@@ -1,4 +1,4 @@
-"""Rewards of one completion: which of them are claimed, as a set of bits.
+"""Rewards of one completion: which of them are claimed, and which can be, as sets of bits.
 
 A goal has one reward or several, which are numbered from 1. Each is claimed once. The claimed rewards of a completion
 are one number, in which bit n - 1 stands for reward n. Nearly every goal has one reward; then the claim time alone
@@ -7,7 +7,7 @@ tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from shared.domain.goal import Goal, Reward
@@ -36,17 +36,40 @@ def claimed_bits(completion: Completion) -> int:
     return 0 if completion.claim_time is None else FIRST
 
 
-def unclaimed_rewards(goal: Goal, claimed: int) -> Iterator[NumberedReward]:
-    """Yield the rewards of the goal that are not among the claimed bits."""
+def withheld_bits(goal: Goal, attributes: Collection[str]) -> int:
+    """Return the bits of the rewards that require an attribute other than these."""
+    return sum(
+        bit_of(number)
+        for number, reward in enumerate(goal.rewards, 1)
+        if reward.requires_attribute and reward.requires_attribute not in attributes
+    )
+
+
+def open_rewards(goal: Goal, excluded: int) -> Iterator[NumberedReward]:
+    """Yield the rewards of the goal that are not among the excluded bits: the claimed and the withheld ones."""
     for number, reward in enumerate(goal.rewards, 1):
-        if not claimed & bit_of(number):
+        if not excluded & bit_of(number):
             yield NumberedReward(number, reward)
 
 
-def is_claimed(goal: Goal, completion: Completion) -> bool:
-    """Return True if all rewards of the goal are claimed for the completion."""
-    if completion.claim_time is None:
-        return False
-    if completion.claimed is None and not goal.further_rewards:
-        return True
-    return next(unclaimed_rewards(goal, claimed_bits(completion)), None) is None
+class RewardsStatus(NamedTuple):
+    """The rewards of a completion that a player can claim, has claimed, or has to wait for."""
+
+    is_open: bool
+    """True if one of them can be claimed."""
+    claimed: int = 0
+    """The bits of the claimed ones."""
+    withheld: int = 0
+    """The bits of unclaimed ones that require an attribute that the player does not have."""
+
+    @property
+    def excluded(self) -> int:
+        """The bits of those that cannot be claimed."""
+        return self.claimed | self.withheld
+
+
+def rewards_status(goal: Goal, completion: Completion, attributes: Collection[str]) -> RewardsStatus:
+    """Return which rewards of a completion can be claimed by a player with these attributes."""
+    claimed = claimed_bits(completion)
+    withheld = withheld_bits(goal, attributes) & ~claimed
+    return RewardsStatus(any(open_rewards(goal, claimed | withheld)), claimed, withheld)

@@ -103,7 +103,7 @@ class ShownGoals:
             for goal in goals
             if goal.requires
             or goal.repeat > 1
-            or goal.further_rewards
+            or not goal.has_plain_reward
             or goal.streak is not None
             or goal.at_most is not None
         )

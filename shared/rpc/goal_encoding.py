@@ -21,7 +21,7 @@ from shared.domain.goal import (
     written_code,
 )
 from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, best_value, goal_status
-from shared.domain.rewards import bit_of
+from shared.domain.rewards import RewardsStatus, bit_of
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
 
@@ -67,15 +67,24 @@ _STATUS_FIELDS = {
 
 
 @lru_cache(1 << REWARDS_MAX)
-def _claimed_rewards(bits: int) -> bytes:
-    numbers = [number for number in range(1, REWARDS_MAX + 1) if bits & bit_of(number)]
-    return challenge_pb2.Goal(claimed_rewards=numbers).SerializeToString()
+def _rewards_fields(rewards: RewardsStatus) -> bytes:
+    return challenge_pb2.Goal(
+        claimed_rewards=_numbers(rewards.claimed), withheld_rewards=_numbers(rewards.withheld)
+    ).SerializeToString()
+
+
+def _numbers(bits: int) -> list[int]:
+    return [number for number in range(1, REWARDS_MAX + 1) if bits & bit_of(number)]
 
 
 def reward_message(reward: Reward) -> challenge_pb2.Reward:
     """Return the reward as a message."""
     return challenge_pb2.Reward(
-        type=REWARD_TYPES[reward.type], reward_id=reward.id, quantity=reward.quantity, meta=dict(reward.meta)
+        type=REWARD_TYPES[reward.type],
+        reward_id=reward.id,
+        quantity=reward.quantity,
+        meta=dict(reward.meta),
+        required_attribute=reward.requires_attribute,
     )
 
 
@@ -180,7 +189,7 @@ class GoalEncoder:
 
     def _field(self, goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
         """Return the goal as an encoded field: its definition, and then what differs from player to player."""
-        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _, claimed = (
+        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _, rewards = (
             status
         )
         message = b"".join(
@@ -195,7 +204,7 @@ class GoalEncoder:
                 number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
                 number_field(_CLAIMABLE, claimable),
                 _records(goal, view) if active and (goal.streak is not None or goal.at_most is not None) else b"",
-                _claimed_rewards(claimed) if claimed else b"",
+                _rewards_fields(rewards) if rewards is not None else b"",
             )
         )
         return self._tag + varint(len(message)) + message

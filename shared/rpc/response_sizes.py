@@ -21,8 +21,8 @@ _FRAMING_BYTES_MAX = 6
 _PLAYER_BYTES_MAX = 89
 """Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18), and the
 current streak or the lowest value (12)."""
-_CLAIMED_BYTES_MAX = 3 + REWARDS_MAX
-"""The same of the numbers of claimed rewards, for a goal with several."""
+_REWARDS_BYTES_MAX = 6 + REWARDS_MAX
+"""The same of the numbers of claimed and of withheld rewards, for a goal with several or with such."""
 _CLAIM_BYTES_MAX = 226
 """Maximum size in bytes of a `GoalClaim` without the ids that it names: the grant's id (38), four times (64), nine
 numbers (64), a reason (15), and 45 of tags and lengths."""
@@ -41,7 +41,7 @@ def size_warnings(catalogue: Catalogue) -> Iterator[str]:
 def goals_size(goals: Iterable[Goal]) -> int:
     """Return the maximum size in bytes of the goals in a response."""
     each = _FRAMING_BYTES_MAX + _PLAYER_BYTES_MAX
-    return sum(len(definition(goal)) + each + _CLAIMED_BYTES_MAX * bool(goal.further_rewards) for goal in goals)
+    return sum(len(definition(goal)) + each + _REWARDS_BYTES_MAX * (not goal.has_plain_reward) for goal in goals)
 
 
 class ClaimsRoom:

@@ -43,6 +43,8 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.GoalInactive: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalNotCompleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.GoalLocked: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.AttributeMissing: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.AttributeUnknown: grpc.StatusCode.NOT_FOUND,
     errors.SelectedByPool: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotAPool: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RerollsSpent: grpc.StatusCode.FAILED_PRECONDITION,

@@ -109,7 +109,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, levels, habits, over_goals, secrets, repeating, boss = documented_goals()
+    archery, travels, races, levels, habits, over_goals, secrets, repeating, boss, spring = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -143,6 +143,7 @@ def test_the_documented_goals_load() -> None:
     assert [[(each.id, each.priority) for each in goal.rewards] for goal in boss.goals.values()] == [
         [("COINS", 5), ("CROWN", 1)]
     ]
+    assert spring.player_attributes == ("premium",)
 
 
 def test_the_documented_pool_loads() -> None:

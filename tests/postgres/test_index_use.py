@@ -39,6 +39,8 @@ FILL = [
     " timestamptz 'epoch' FROM generate_series(1, {players}) p, generate_series(1, 3) g",
     "INSERT INTO reopened_completion SELECT 'player ' || p, 'reopened ' || g, timestamptz 'epoch', 1, NULL,"
     " timestamptz 'epoch', 1, 'arena', '{{}}', 1, NULL FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "INSERT INTO player_attribute SELECT 'player ' || p, 'attribute ' || a, timestamptz 'epoch'"
+    " FROM generate_series(1, {players}) p, generate_series(1, 2) a",
     "INSERT INTO started_challenge SELECT 'player ' || p, 'challenge ' || c"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) c",
     "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
@@ -72,8 +74,10 @@ SCANS = {
         "completion_pkey",
         "completion_of_goal",
         "carried_completion_pkey",
+        "player_attribute_pkey",
     },
     "read_player_goals": {
+        "player_attribute_pkey",
         "player_pkey",
         "tally_pkey",
         "assignment_pkey",
@@ -134,6 +138,8 @@ SCANS = {
     "read_choices": {"assignment_pkey", "player_pkey"},
     "store_claims": {"completion_pkey"},
     "store_rewards": {"completion_pkey"},
+    "take_attribute": {"player_attribute_pkey"},
+    "read_attributes": {"player_attribute_pkey"},
     "read_never_claimed": {"completion_pkey", "assignment_pkey"},
     "read_met": {"completion_pkey", "completion_of_goal", "carried_completion_pkey"},
     "lock_unclaimed": {"completion_pkey"},
@@ -178,6 +184,7 @@ SCANS_ACROSS_PLAYERS = {
 # Index by which each statement detects an existing row.
 ARBITERS = {
     "insert_player": "player_pkey",
+    "give_attribute": "player_attribute_pkey",
     "merge_tallies": "tally_pkey",
     "lock_tally": "tally_pkey",
     "store_assignment": "assignment_pkey",

@@ -152,7 +152,7 @@ def pages_and_rows_read(connection: Connection, user_id: str, current: CurrentPe
     """Return the numbers of pages and of stored rows that the read of a player visits."""
     [period] = current.periods.values()
     start = int_array([period.start])
-    parameters = (user_id, text_array(list(current.periods)), *[start] * 4, *["{}"] * 4)
+    parameters = (user_id, text_array(list(current.periods)), *[start] * 4, *["{}"] * 5)
     explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statements()["read_player_by_period"].text
     row = connection.execute(explain, parameters).fetchone()
     assert row is not None

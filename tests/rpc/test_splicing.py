@@ -58,6 +58,7 @@ def time_message(instant: Instant | None) -> Timestamp | None:
 
 def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
     """Build a goal as a message."""
+    _, claimed, withheld = status.rewards or (False, 0, 0)
     return challenge_pb2.Goal(
         goal_id=goal.id,
         challenge_id=goal.challenge_id,
@@ -71,7 +72,10 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
             repeat=goal.repeat if goal.repeat > 1 else 0,
         ),
         reward=challenge_pb2.Reward(
-            type=REWARD_TYPES[goal.reward.type], reward_id=goal.reward.id, quantity=goal.reward.quantity
+            type=REWARD_TYPES[goal.reward.type],
+            reward_id=goal.reward.id,
+            quantity=goal.reward.quantity,
+            required_attribute=goal.reward.requires_attribute,
         ),
         prerequisite_goal_ids=goal.requires,
         target=goal.target,
@@ -91,7 +95,8 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         claim_time=time_message(status.claim_time),
         occurrence=status.occurrence,
         claimable_occurrence=status.claimable,
-        claimed_rewards=[number for number in range(1, 11) if status.claimed >> (number - 1) & 1],
+        claimed_rewards=[number for number in range(1, 11) if claimed >> (number - 1) & 1],
+        withheld_rewards=[number for number in range(1, 11) if withheld >> (number - 1) & 1],
         further_rewards=map(reward_message, goal.further_rewards),
     )
 

@@ -49,6 +49,8 @@ _period_tallies = st.fixed_dictionaries(
 )
 _frozen_in = st.sampled_from((None, *(period.start for period in _PERIODS.values())))
 _assignments = st.none() | st.builds(Assignment, st.booleans(), _maybe_instants, _small, _frozen_in)
+PREMIUM = (("",), ("",), ("", "premium", ""), ("premium",), ("premium", "", "gold"))
+"""The attributes that the rewards of a goal require, none of most."""
 _completion = st.builds(Completion, _maybe_instants, _maybe_instants, st.none()) | st.builds(
     Completion, _maybe_instants, instants, st.integers(1, 7)
 )
@@ -86,6 +88,7 @@ def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
         {(stat, text): tally for (stat, text), tally in of_periods.items() if text in used},
         {text: period for text, period in periods.items() if text in used},
         ever=frozenset(catalogue.required_across_schedules if ever else ()),
+        attributes=frozenset({"premium"} if ever else ()),
     )
     for goal_id, (_, _, occurrences) in by_goal:
         goal = catalogue.goals.get(goal_id)
@@ -104,7 +107,7 @@ def catalogues_with_players(
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
     """Return a strategy of a catalogue with schedules and a player's view under it."""
     return st.tuples(
-        catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, further_rewards=(0, 0, 2), extras=meta_and_hidden),
+        catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, premium=PREMIUM, extras=meta_and_hidden),
         _stored,
     ).map(lambda drawn: (drawn[0], _view(*drawn)))
 

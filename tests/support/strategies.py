@@ -119,7 +119,7 @@ class _Draft(NamedTuple):
     suspended: bool
     claim_mode: ClaimMode
     repeat: int
-    further_rewards: int
+    premium: tuple[str, ...]
     extras: tuple[bool, Meta]
     words: tuple[str, str, str]
 
@@ -140,13 +140,13 @@ def catalogues(
     schedules: Sequence[Schedule] = (LIFETIME,),
     claim_modes: Sequence[ClaimMode] = (ClaimMode.MANUAL,),
     repeats: Sequence[int] = (1,),
-    further_rewards: Sequence[int] = (0,),
+    premium: Sequence[tuple[str, ...]] = (("",),),
     extras: st.SearchStrategy[tuple[bool, Meta]] = _no_extras,
 ) -> st.SearchStrategy[Catalogue]:
     """Return a strategy of catalogues with one to three challenges, whose texts are drawn from `wording`.
 
     Prerequisites cross challenges. All stats are declared, so that each is tallied even if no goal uses it. With
-    several `schedules` some goals are suspended, too.
+    several `schedules` some goals are suspended, too. `premium` are the attributes that a goal's rewards may require.
     """
     words = st.tuples(wording, wording, wording)
     suspended = st.integers(0, 7).map(lambda drawn: drawn == 1) if len(schedules) > 1 else st.just(False)
@@ -163,7 +163,7 @@ def catalogues(
         suspended,
         st.sampled_from(claim_modes),
         st.sampled_from(repeats),
-        st.sampled_from(further_rewards),
+        st.sampled_from(premium),
         extras,
         words,
     )
@@ -183,7 +183,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 stat=draft.watched[0],
                 counting=draft.watched[1],
                 target=draft.target,
-                reward=Reward(draft.reward[0], reward_id, draft.reward[1]),
+                reward=Reward(draft.reward[0], reward_id, draft.reward[1], requires_attribute=draft.premium[0]),
                 default_assigned=draft.default_assigned,
                 # Only goals before this one, so that there is no cycle.
                 requires=tuple(_goal_id(required) for required in sorted(draft.requires) if required < number),
@@ -193,7 +193,10 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 suspended=draft.suspended,
                 claim_mode=draft.claim_mode,
                 repeat=draft.repeat,
-                further_rewards=(Reward(draft.reward[0], reward_id, 1),) * draft.further_rewards,
+                further_rewards=tuple(
+                    Reward(draft.reward[0], reward_id, 1, requires_attribute=attribute)
+                    for attribute in draft.premium[1:]
+                ),
                 hidden=draft.extras[0],
                 meta=draft.extras[1],
             )

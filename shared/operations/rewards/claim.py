@@ -9,6 +9,7 @@ from shared.domain.claims import Claim, check_claimable
 from shared.domain.current_periods import CurrentPeriods, current_periods
 from shared.domain.errors import (
     AlreadyClaimed,
+    AttributeMissing,
     ClaimEnded,
     GoalInactive,
     GoalLocked,
@@ -39,6 +40,7 @@ _REFUSALS = (
     GoalInactive,
     GoalNotCompleted,
     GoalLocked,
+    AttributeMissing,
     RequestIdReused,
 )
 
@@ -64,8 +66,8 @@ def claim_reward(
     and unclaimed. `claim_time` is when the grant is due, by default `now`.
 
     Raise `OccurrenceNotFound`, `ClaimEnded`, `AlreadyClaimed`, `GoalInactive`, `GoalNotCompleted`, `GoalLocked`,
-    `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which the same call may be
-    sent again.
+    `AttributeMissing`, `RequestIdReused`, or `DatabaseUnavailable`, `DeadlineExceeded` and `Overloaded`, after which
+    the same call may be sent again.
     """
     current = current_periods(catalogue, now)
     expected = _expected_start(goal, period_start, current)
@@ -76,7 +78,7 @@ def claim_reward(
         locks: dict[CompletionKey, Execution] = {}
         if expected is not None and not in_turn:
             key = CompletionKey(user_id, goal.id, expected, occurrence or 1)
-            locks[key] = completions.lock_unclaimed(connection, key, several=bool(goal.further_rewards))
+            locks[key] = completions.lock_unclaimed(connection, key, several=not goal.has_plain_reward)
         view = _read(connection, catalogue, user_id, goal, current)
         chosen = choose_period(connection, catalogue, user_id, goal, view, period_start, occurrence, now)
         _, period, status, stored = chosen
@@ -89,7 +91,7 @@ def claim_reward(
             record = record_of(goal, None, status.assign_time, period.start)
             changes.complete(connection, {key: record}, left_unclaimed=(key,))
         locked = NONE_LOCKED if unclaimed is None else {key: unclaimed}
-        claim = changes.claim(connection, (key,), request_id, locked).get(key)
+        claim = changes.claim(connection, (key,), request_id, locked, view.attributes).get(key)
         if claim is None:
             # Claimed since this transaction read the player.
             if in_turn:

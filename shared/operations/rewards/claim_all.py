@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
@@ -79,7 +79,7 @@ def claim_all(
     made: dict[CompletionKey, Claim] = {}
     for start in range(0, len(claimable), CLAIMS_PER_TRANSACTION):
         batch = {key: completed[key] for key in claimable[start : start + CLAIMS_PER_TRANSACTION]}
-        made |= _claim_batch(database, catalogue, batch, now, granting, deadline)
+        made |= _claim_batch(database, catalogue, batch, player.view.attributes, now, granting, deadline)
 
     has_result = {*claimable, *refusals}
     others = [key for key in completed if key in has_result and key not in made]
@@ -120,6 +120,7 @@ def _claim_batch(
     database: Database,
     catalogue: Catalogue,
     batch: Mapping[CompletionKey, PeriodStatus],
+    attributes: Collection[str],
     now: Instant,
     granting: Granting,
     deadline: float,
@@ -136,7 +137,7 @@ def _claim_batch(
         if missing:
             # Satisfied without an event, so the claim stores the completion.
             changes.complete(connection, missing, left_unclaimed=batch)
-        claims = changes.claim(connection, batch)
+        claims = changes.claim(connection, batch, attributes=attributes)
         changes.store(connection)
         return claims
 

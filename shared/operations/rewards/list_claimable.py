@@ -10,7 +10,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import is_claimable
 from shared.domain.instant import LIFETIME_START, Instant
-from shared.domain.rewards import is_claimed
+from shared.domain.progress import GoalState, completed_state
 from shared.operations.rewards.completed_goals import PlayerPeriods, read_past, read_player
 from shared.postgres.database import Database
 
@@ -75,7 +75,7 @@ def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
         for goal_id, occurrences in of_period.items():
             for occurrence, completion in occurrences.items():
                 goal = player.catalogue.goals.get(goal_id)
-                if completion.claim_time is None or (goal is not None and not is_claimed(goal, completion)):
+                if goal is not None and completed_state(goal, completion, player.view)[0] is GoalState.COMPLETED:
                     yield ClaimableKey(start, goal_id, occurrence)
 
 

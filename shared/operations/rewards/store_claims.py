@@ -11,7 +11,7 @@ from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
 from shared.domain.grants import Granting
 from shared.domain.player_view import Completion
-from shared.domain.rewards import NumberedReward, claimed_bits, unclaimed_rewards
+from shared.domain.rewards import NumberedReward, open_rewards, rewards_status
 from shared.postgres.connection import Connection
 from shared.postgres.goals import completions
 from shared.postgres.goals.completions import Unclaimed
@@ -29,11 +29,13 @@ def store_claims(
     request_id: str | None,
     granting: Granting,
     locked: Mapping[CompletionKey, Unclaimed] = NONE_LOCKED,
+    attributes: Collection[str] = (),
 ) -> dict[CompletionKey, tuple[Claim, Claimed]]:
     """Claim stored completions and queue their grants. Return the new claims; none for what is claimed already.
 
     `called` are claimed by a call, under its request id, and `automatic` without one: only if they never were before.
-    Those of them that are `locked` are claimed in the round trip of the next statement or of COMMIT.
+    Those of them that are `locked` are claimed in the round trip of the next statement or of COMMIT. The player who
+    calls has these `attributes`; no automatic claim depends on one.
     """
     goals = catalogue.goals
     stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
@@ -42,7 +44,7 @@ def store_claims(
     locks = {
         key: completions.lock_unclaimed(connection, key, several=True)
         for key in sorted(ids.keys() - locked.keys())
-        if goals[key.goal_id].further_rewards
+        if not goals[key.goal_id].has_plain_reward
     }
     # Nearly every other claim is the first of its completion. The next number is read only if it was not.
     first = [
@@ -61,7 +63,7 @@ def store_claims(
         locked = {**locked, **{key: unclaimed for key, unclaimed in found.items() if unclaimed is not None}}
     if automatic:
         locked = {key: each for key, each in locked.items() if key in called or each.next_claim_number == 1}
-    return stored | _store_locked(connection, goals, locked, ids, granting)
+    return stored | _store_locked(connection, goals, locked, ids, granting, attributes)
 
 
 def _store_locked(
@@ -70,6 +72,7 @@ def _store_locked(
     locked: Mapping[CompletionKey, Unclaimed],
     ids: Mapping[CompletionKey, str | None],
     granting: Granting,
+    attributes: Collection[str],
 ) -> dict[CompletionKey, tuple[Claim, Claimed]]:
     """Claim what is unclaimed of locked completions by the next round trip, and return the claims."""
     single: list[Claim] = []
@@ -77,16 +80,19 @@ def _store_locked(
     stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
     for key, unclaimed in locked.items():
         goal, number = goals[key.goal_id], unclaimed.next_claim_number
-        bits = claimed_bits(Completion(None, unclaimed.claim_time, unclaimed.claimed))
-        rewards = list(unclaimed_rewards(goal, bits))
+        completion = Completion(None, unclaimed.claim_time, unclaimed.claimed)
+        rewards = list(open_rewards(goal, rewards_status(goal, completion, attributes).excluded))
         if not rewards:
             continue
         claim, *further = (
             _claim(key, None if place else ids[key], reward, number, granting) for place, reward in enumerate(rewards)
         )
         claim = claim._replace(further=tuple(further))
-        (several if goal.further_rewards or unclaimed.claimed is not None else single).append(claim)
-        stored[key] = claim, Claimed(unclaimed.challenge_id, tuple(unclaimed.tags), before=bool(bits))
+        (single if goal.has_plain_reward and unclaimed.claimed is None else several).append(claim)
+        stored[key] = (
+            claim,
+            Claimed(unclaimed.challenge_id, tuple(unclaimed.tags), before=unclaimed.claim_time is not None),
+        )
     if single:
         outbox.store_locked(connection, single, granting)
     if several:

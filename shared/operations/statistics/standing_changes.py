@@ -104,13 +104,14 @@ class StandingChanges:
         keys: Collection[CompletionKey],
         request_id: str | None = None,
         locked: Mapping[CompletionKey, Unclaimed] = NONE_LOCKED,
+        attributes: Collection[str] = (),
     ) -> dict[CompletionKey, Claim]:
         """Claim the unclaimed rewards, as of now, of stored completions; return the claims of those that have any.
 
-        `locked` are those of them that the transaction has locked unclaimed.
+        `locked` are those of them that the transaction has locked unclaimed, `attributes` those of the caller.
         """
         due, self._due = self._due.difference(keys), set()
-        stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting, locked)
+        stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting, locked, attributes)
         for key, (claim, claimed) in stored.items():
             self.claims[key] = claim
             # A goal counts once, with the first of its rewards.

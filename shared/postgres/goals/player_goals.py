@@ -34,7 +34,7 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
     # Two rows of one tally would be one tally twice.
     tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
     schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
-    time_zones, zone_times, ever, *arrays = _READ.only_row(
+    time_zones, zone_times, ever, attributes, *arrays = _READ.only_row(
         connection,
         user_id,
         text_array([goal.id for goal in goals]),
@@ -47,6 +47,7 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         int_array([starts.first for _, starts in wanted]),
         int_array([starts.last for _, starts in wanted]),
         text_array([goal.id for goal in goals if goal.id in current.required_ever]),
+        text_array(current.attributes),
     )
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
@@ -68,6 +69,7 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         periods.ended,
         frozenset(ever or ()),
         zones,
+        attributes=frozenset(attributes or ()),
         occurrences=occurrences,
         streaks=streaks(),
     )

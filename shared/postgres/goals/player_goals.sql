@@ -5,7 +5,7 @@
 -- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
 -- $1 user_id, $2 goal_ids, $3 schedules, $4 first_starts, $5 last_starts, $6 sources and $7 stat_codes of tallies,
 -- $8 goal_ids, $9 first_starts and $10 last_starts of completions, $11 goal_ids of which it matters whether they ever were
--- completed
+-- completed, $12 attributes of which it matters whether the player has them
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
@@ -25,6 +25,7 @@ SELECT
             OFFSET 0
         )
     ),
+    (SELECT array_agg(attribute) FROM player_attribute WHERE user_id = $1 AND attribute = ANY ($12::text[])),
     tallies.*,
     assignments.*,
     completions.*

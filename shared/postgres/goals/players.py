@@ -64,7 +64,7 @@ def read_later(
 
 def _statement_of(user_id: str, current: CurrentPeriods) -> tuple[Statement, tuple[str, ...]]:
     """Return the statement that reads a player, and its parameters."""
-    if not current.periods and not current.required_ever:
+    if current.of_lifetime:
         return _READ, (user_id,)
     return _READ_BY_PERIOD, (user_id, *_parameters.of(current))
 
@@ -72,14 +72,14 @@ def _statement_of(user_id: str, current: CurrentPeriods) -> tuple[Statement, tup
 def _stored(
     user_id: str, current: CurrentPeriods, row: Sequence[Any], streaks: Mapping[StreakKey, Streak]
 ) -> StoredPlayer:
-    if not current.periods and not current.required_ever:
+    if current.of_lifetime:
         time_zones, *arrays = row
         return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays))._replace(streaks=streaks))
-    time_zones, zone_times, ever, *selections = row[:6]
+    time_zones, zone_times, ever, attributes, *selections = row[:7]
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
-    columns = filled(row[6:])
+    columns = filled(row[7:])
     lifetime = _view(columns[:17])
     completions, occurrences = completions_of_periods(periods, *columns[26:])
     view = lifetime._replace(
@@ -89,6 +89,7 @@ def _stored(
         periods=periods.periods,
         ended=periods.ended,
         ever=frozenset(ever or ()),
+        attributes=frozenset(attributes or ()),
         zones=zones,
         selected=selected_of(periods, user_id, zones, selections),
         streaks=streaks,
@@ -112,6 +113,7 @@ class _Parameters:
                 *completion_ranges(current),
                 required_ever,
                 *pool_ranges(current),
+                text_array(current.attributes),
             )
             self._last = current, parameters
         return parameters

@@ -43,7 +43,7 @@ FROM (
 -- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
 -- $1 user_id, $2 schedules, $3 first_starts, $4 last_starts, $5 first_starts and $6 last_starts of any schedule,
 -- $7 goal_ids of which it matters whether they ever were completed, $8 challenge_ids of pools, $9 first_starts and
--- $10 last_starts of their periods
+-- $10 last_starts of their periods, $11 attributes
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
@@ -63,6 +63,7 @@ SELECT
             OFFSET 0
         )
     ),
+    (SELECT array_agg(attribute) FROM player_attribute WHERE user_id = $1 AND attribute = ANY ($11::text[])),
     selections.*,
     tallies.*,
     assignments.*,

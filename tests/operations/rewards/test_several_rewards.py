@@ -100,7 +100,8 @@ def test_a_refunded_reward_is_claimed_again_alone(completed: Database, database_
     claim = claim_reward(completed, CATALOGUE, "player", WIN, None, NOW, soon())
     refund(completed, claim.further[0])
     status = goal_status(WIN, view_player(completed, "player", soon()), CATALOGUE)
-    assert (status.state.name, status.claimed, status.claim_time) == ("COMPLETED", 0b01, NOW)
+    assert status.rewards is not None
+    assert (status.state.name, status.rewards.claimed, status.claim_time) == ("COMPLETED", 0b01, NOW)
     with pytest.raises(ActRefused):
         refund(completed, claim.further[0])
     assert take(completed) == ["SKIN"]
