@@ -116,6 +116,25 @@ image: ## Build the container image with docker, podman or buildah
 	@test -n "$(ENGINE)" || { echo "docker, podman or buildah is needed, and has to be running"; exit 1; }
 	$(ENGINE) build --tag $(IMAGE) $(IMAGE_OPTIONS) .
 
+.PHONY: changes
+changes: $(READY) ## Show the changes since the last release that changelog.d has
+	@$(BIN)/towncrier build --draft --version next
+
+.PHONY: dist
+dist: $(READY) ## Build the wheel, the chart where helm is, and the image where an engine is
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@if command -v helm >/dev/null; then helm package deploy/chart --destination dist; else echo "no helm: no chart"; fi
+	@if test -n "$(ENGINE)"; then $(MAKE) image; else echo "no container engine: no image"; fi
+
+.PHONY: release
+release: $(READY) ## Check, write version and changelog, and build a release: make release VERSION=1.2.0
+	$(BIN)/python -m release --check $(VERSION)
+	$(MAKE) lint contract docs test
+	$(BIN)/python -m release $(VERSION)
+	$(MAKE) dist
+	@echo "Look at it, then: git commit --all --message 'Release $(VERSION)' && git tag v$(VERSION), and push both."
+
 .PHONY: tools
 tools: ## Build grpcurl and ghz into .tools/bin, where Go is
 	@command -v go >/dev/null || { echo "Go is needed to build grpcurl and ghz; without it, use $(BIN)/buf curl"; exit 1; }
