@@ -51,8 +51,7 @@ def check(version: str) -> str:
         raise Refused(f"{version} is not newer than {before}")
     if changed := _git("status", "--porcelain"):
         raise Refused(f"the working tree has changes that are not committed:\n{changed}")
-    fragments = [path for path in FRAGMENTS.glob("*.md") if path.name != "README.md"]
-    if not fragments and UNRELEASED not in CHANGELOG.read_text("utf-8"):
+    if not any(FRAGMENTS.glob("+*")) and UNRELEASED not in CHANGELOG.read_text("utf-8"):
         raise Refused(f"nothing is to be released: {FRAGMENTS} has no changes")
     return _git("rev-parse", "HEAD")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from admin.migrate import migrate
 from challenge_service.settings import ChallengeSettings
@@ -36,6 +37,7 @@ from tests.deploy.chart import (
     run_helm,
     values,
 )
+from tests.support.service_process import PROJECT
 
 SETTINGS = {
     "challenge-service": ChallengeSettings,
@@ -233,7 +235,7 @@ def test_monitoring_selects_the_pods_of_services() -> None:
         labels = pod_of(deployment)["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     [rules] = of_kind(documents, "PrometheusRule")
-    assert "$labels.rpc_method" in rules["spec"]["groups"][0]["rules"][0]["annotations"]["summary"]
+    assert rules["spec"] == yaml.safe_load((PROJECT / "deploy" / "prometheus" / "rules.yaml").read_text("utf-8"))
     assert not {document["kind"] for document in rendered(MINIMAL)} & OF_THE_OPERATOR
 
 

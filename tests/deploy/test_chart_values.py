@@ -14,7 +14,6 @@ import yaml
 
 from shared.runtime.version import VERSION
 from tests.deploy.chart import CHART, EXAMPLES, values
-from tests.docs.test_operations_page import rows
 from tests.support.service_process import PROJECT
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text("utf-8"))
@@ -84,14 +83,8 @@ def test_every_value_is_in_the_schema_and_every_property_has_a_value() -> None:
     compare(SCHEMA, values(), "values")
 
 
-def test_alerts_use_metrics_that_the_services_have() -> None:
-    [group] = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text("utf-8"))["groups"]
-    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"])
-    functions = {"sum", "max", "min", "by", "rate", "abs", "time", "namespace", "pod", "rpc_method", "provider"}
-    for rule in group["rules"]:
-        words = set(re.findall(r"[a-z_]{3,}", re.sub(r'"[^"]*"|\{[^}]*\}', "", rule["expr"]))) - functions
-        assert words, rule
-        assert {re.sub(r"_(count|sum|bucket)$", "", word) for word in words} <= rows("Metrics"), rule
+def test_the_rules_are_those_of_prometheus() -> None:
+    assert (CHART / "files" / "rules.yaml").samefile(PROJECT / "deploy" / "prometheus" / "rules.yaml")
 
 
 def test_pods_run_as_the_user_of_the_image() -> None:

@@ -32,8 +32,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(PROJECT / name, tmp_path / name)
     fragments = tmp_path / "changelog.d"
     fragments.mkdir()
-    shutil.copy(PROJECT / "changelog.d" / "README.md", fragments)
-    (fragments / "+flying.added.md").write_text("Players can fly.\n", "utf-8")
+    shutil.copy(PROJECT / "changelog.d" / "README", fragments)
+    (fragments / "+flying.added").write_text("Players can fly.\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     git("init", "--quiet")
     commit("a first")
@@ -61,7 +61,7 @@ def test_a_release_has_its_version_everywhere_and_its_changes_in_the_changelog(p
     changelog = (project / "CHANGELOG.md").read_text("utf-8")
     assert changelog.index(f"## [{NEXT}]") < changelog.index("- Players can fly.") < changelog.index("## [0.1.0]")
     assert "Unreleased" not in changelog
-    assert sorted(path.name for path in (project / "changelog.d").iterdir()) == ["README.md"]
+    assert sorted(path.name for path in (project / "changelog.d").iterdir()) == ["README"]
     commit("a release")
     assert main(["99.0.1", "--check"]) == 1, "there are no further changes"
 
@@ -71,7 +71,7 @@ def test_a_wrong_version_is_refused(project: Path, version: str, capsys: pytest.
     assert main([version]) == 1
     assert version in capsys.readouterr().err
     assert git("status", "--porcelain") == ""
-    assert (project / "changelog.d" / "+flying.added.md").exists()
+    assert (project / "changelog.d" / "+flying.added").exists()
 
 
 def test_uncommitted_changes_are_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
