@@ -57,6 +57,8 @@ def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
     for document in documents:
         problems.add(Place(document, fault.location).problem(fault.message, fault.line) for fault in document.faults)
         problems.add(schema_problems(document))
+    if problems.is_full:
+        raise CatalogueInvalid(problems)
     draft = draft_of(documents)
     for rule in (*RULES, *RULES_FOR_COMPLETE_CATALOGUES) if complete else RULES:
         problems.add(rule(draft))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 PROBLEMS_MAX = 100
 """Maximum number of problems that are reported one by one; the others are only counted."""
+PROBLEMS_COUNTED_MAX = 10_000
+"""Maximum number of problems that are counted. Whoever has more has named a wrong file, and looking further would cost
+a service, which loads its catalogue beside its calls, seconds of CPU."""
 
 
 class Problem(NamedTuple):
@@ -32,12 +36,12 @@ class CatalogueInvalid(Exception):
         found = problems if isinstance(problems, ProblemList) else ProblemList(problems)
         self.problems = found.reported()
         self.count = found.count
-        """Number of problems, including those that are not reported one by one."""
+        """Number of problems, including those that are not reported one by one; at most `PROBLEMS_COUNTED_MAX`."""
         super().__init__("\n".join(map(str, self.problems)))
 
 
 class ProblemList:
-    """The problems found so far: all are counted, and the first `PROBLEMS_MAX` are kept."""
+    """The problems found so far: up to `PROBLEMS_COUNTED_MAX` are counted, and the first `PROBLEMS_MAX` are kept."""
 
     def __init__(self, problems: Iterable[Problem] = (), *, in_reading_order: bool = False) -> None:
         """Begin with these problems. They are sorted by file and line if `in_reading_order`."""
@@ -47,18 +51,25 @@ class ProblemList:
         self.add(problems)
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Add problems, of which any number may come."""
-        for problem in problems:
+        """Add problems, of which any number may come. Those beyond what is counted are not asked for."""
+        for problem in islice(problems, PROBLEMS_COUNTED_MAX - self.count):
             self.count += 1
             self._kept.append(problem)
             if len(self._kept) > 10 * PROBLEMS_MAX:
                 self._cut()
         self._cut()
 
+    @property
+    def is_full(self) -> bool:
+        """True if no further problem is counted."""
+        return self.count >= PROBLEMS_COUNTED_MAX
+
     def reported(self) -> tuple[Problem, ...]:
         """Return the problems to report; the last one says how many more there are."""
         more = self.count - len(self._kept)
-        return (*self._kept, Problem("", f"and {more:,} more problems")) if more else tuple(self._kept)
+        if not more:
+            return tuple(self._kept)
+        return (*self._kept, Problem("", f"and {'at least ' if self.is_full else ''}{more:,} more problems"))
 
     def _cut(self) -> None:
         if self._in_reading_order:

@@ -16,7 +16,7 @@ from shared.catalogue.bounds import FILE_BYTES_MAX, KEYS_MAX, VALUES_MAX
 from shared.catalogue.json_document import parse_json
 from shared.catalogue.loader import load
 from shared.catalogue.on_disk import CatalogueOnDisk
-from shared.catalogue.problem import PROBLEMS_MAX, CatalogueInvalid, Problem
+from shared.catalogue.problem import PROBLEMS_COUNTED_MAX, PROBLEMS_MAX, CatalogueInvalid, Problem
 
 from .documents import document, goal, problems_in, write_json
 
@@ -74,6 +74,14 @@ def test_problems_beyond_a_hundred_are_only_counted(tmp_path: Path) -> None:
     assert refused.value.count == 450
     assert len(refused.value.problems) == PROBLEMS_MAX + 1
     assert refused.value.problems[-1] == Problem("", "and 350 more problems")
+
+
+def test_of_more_problems_than_are_counted_the_first_are_reported(tmp_path: Path) -> None:
+    keys = {f"key{number}": 0 for number in range(900)}
+    with pytest.raises(CatalogueInvalid) as refused:
+        load(write_json(tmp_path / "catalogue.json", document(*[{**goal(f"goal-{n}"), **keys} for n in range(20)])))
+    assert refused.value.count == PROBLEMS_COUNTED_MAX
+    assert refused.value.problems[-1] == Problem("", "and at least 9,900 more problems")
 
 
 def test_the_reported_problems_are_the_first_in_reading_order(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_check_prints_problems_to_standard_error_one_per_line(
     assert out == ""
     assert err.splitlines() == [
         f"{file}: challenges[0].goals[0].count: must be "
-        "'latest', 'highest', 'sum', 'events', 'days', 'distinct', 'lowest' or 'growth'",
+        "'latest', 'highest', 'sum', 'events', 'days', 'distinct', 'lowest', 'growth' or 'streak'",
         f"{file}: challenges[0].goals[0].target: must be at least 1",
     ]
 
