@@ -19,7 +19,7 @@ from tests.support.busy_machine import BUSY_FACTOR, BUSY_MACHINE_S
 from tests.support.event_messages import login
 from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
-from tests.support.service_process import ServiceProcess
+from tests.support.service_process import EITHER_SERVICE, ServiceProcess
 from tests.support.services import rows
 from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
@@ -147,7 +147,7 @@ def test_services_stay_healthy_while_redis_is_down_or_hangs(database_url: str, r
             wait_until(lambda service=service: service.health("redis") == "SERVING")  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("module", ["challenge_service", "event_handler"])
+@pytest.mark.parametrize("module", EITHER_SERVICE)
 def test_a_service_starts_without_database_and_redis_and_waits_for_them(module: str) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     with ServiceProcess(module, nowhere, REDIS_URL="redis://127.0.0.1:1/0") as service:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import grpc
+import pytest
 from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
@@ -79,6 +80,7 @@ def test_without_redis_scores_are_ranked_after_a_refresh_and_both_services_stop_
         assert [challenges.stop(), events.stop()] == [0, 0]
 
 
+@pytest.mark.slow
 def test_with_redis_scores_are_ranked_at_once_and_still_served_when_redis_is_gone(
     database_url: str, own_valkey: EmbeddedValkey
 ) -> None:

@@ -17,7 +17,7 @@ from tests.catalogue.documents import Mapping, document, goal, write_json
 from tests.runtime.processes import metrics_at, samples
 from tests.support.event_messages import login
 from tests.support.refusals import refusal
-from tests.support.service_process import PREFIXES, ServiceProcess, serving
+from tests.support.service_process import EITHER_SERVICE, ServiceProcess, serving
 from tests.support.waiting import wait_until
 
 FIRST = document(goal("win", target=3))
@@ -25,7 +25,7 @@ SECOND = document(goal("win", target=4))
 INVALID: Mapping = {"challenges": []}
 INCOMPATIBLE = document(goal("win", count="highest"))
 
-both_services = pytest.mark.parametrize("module", PREFIXES)
+both_services = pytest.mark.parametrize("module", EITHER_SERVICE)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from devstack.ports import LOOPBACK
 from devstack.run import find_tool
 from tests.support.certificates import Authority
-from tests.support.service_process import DEMO, PROJECT, SERVING_S, ServiceProcess, run_to_the_end
+from tests.support.service_process import DEMO, EITHER_SERVICE, PROJECT, SERVING_S, ServiceProcess, run_to_the_end
 from tests.support.waiting import wait_until
 
 REFUSED = 2
@@ -49,7 +49,7 @@ def metric(service: ServiceProcess, name: str) -> float:
     return next(family.samples[0].value for family in text_string_to_metric_families(text) if family.name == name)
 
 
-@pytest.mark.parametrize("module", ["challenge_service", "event_handler", "reward_dispatcher"])
+@pytest.mark.parametrize("module", [*EITHER_SERVICE, "reward_dispatcher"])
 def test_a_certificate_is_renewed_while_a_service_runs(module: str, database_url: str, authority: Authority) -> None:
     files, backend = authority.files(), authority.files("backend.game")
     settings = {

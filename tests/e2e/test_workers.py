@@ -20,7 +20,7 @@ from devstack.ports import LOOPBACK
 from tests.runtime.processes import metrics_at, samples
 from tests.support.busy_machine import BUSY_MACHINE_S
 from tests.support.event_messages import login
-from tests.support.service_process import ServiceProcess, serving
+from tests.support.service_process import EITHER_SERVICE, ServiceProcess, serving
 from tests.support.services import CHANNEL_OPTIONS, rows
 from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
@@ -33,7 +33,7 @@ REPLACED_WITHIN_S = 2.0
 """It takes 0.2 s on a quiet machine (`python -m bench workers`); tests may run on a busy one."""
 
 
-@pytest.fixture(params=["challenge_service", "event_handler"])
+@pytest.fixture(params=EITHER_SERVICE)
 def service(request: pytest.FixtureRequest, database_url: str) -> Iterator[ServiceProcess]:
     """Start a service with two workers."""
     with serving(request.param, database_url, "--workers", "2") as service:

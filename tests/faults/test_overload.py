@@ -24,9 +24,8 @@ from tests.support.event_messages import login
 from tests.support.service_process import ServiceProcess, serving
 from tests.support.services import rows
 
-LOAD_S = 1.0
-ROUNDS_SLOW = 3
-LOAD_SLOW_S = float(os.environ.get("OVERLOAD_S", "4"))
+ROUNDS = 3
+LOAD_S = float(os.environ.get("OVERLOAD_S", "4"))
 """`OVERLOAD_S=60` for the minute that production must survive."""
 COLD_S = 1.0
 """Seconds in which a service that was just started does everything for the first time, under full load already."""
@@ -104,13 +103,9 @@ def overload(best: Run) -> OpenLoop:
     return OpenLoop(rate=TIMES_CAPACITY * best.rate, connections=CONNECTIONS, callers=CALLERS)
 
 
-@pytest.mark.parametrize(
-    ("rounds", "seconds"), [(1, LOAD_S), pytest.param(ROUNDS_SLOW, LOAD_SLOW_S, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
 @pytest.mark.parametrize("module", LOADS)
-def test_goodput_holds_under_overload_also_right_after_the_start(
-    database_url: str, module: str, rounds: int, seconds: float
-) -> None:
+def test_goodput_holds_under_overload_also_right_after_the_start(database_url: str, module: str) -> None:
     load = LOADS[module]
     runs: list[Run] = []
     kept: list[float] = []
@@ -119,15 +114,15 @@ def test_goodput_holds_under_overload_also_right_after_the_start(
     with serving(module, database_url, CATALOGUE=str(LOAD_CATALOGUE)) as service:
         # Prepares plans, fills caches and opens connections.
         runs.append(played(service, load, load.saturation, 1.0))
-        before = played(service, load, load.saturation, seconds)
-        for number in range(rounds):
-            over = played(service, load, overload(before), seconds)
+        before = played(service, load, load.saturation, LOAD_S)
+        for number in range(ROUNDS):
+            over = played(service, load, overload(before), LOAD_S)
             memory_mib = max(memory_mib, memory_of(service.pid).peak)
             assert service.stop() == 0
             service.start()
             service.wait_for("serving", count=2 + number)
-            cold = played(service, load, overload(before), seconds, COLD_S)
-            after = played(service, load, load.saturation, seconds)
+            cold = played(service, load, overload(before), LOAD_S, COLD_S)
+            after = played(service, load, load.saturation, LOAD_S)
             # The best that the machine gave before and after.
             best_rate = min(before.rate, after.rate)
             kept.append(over.rate / best_rate)
@@ -150,7 +145,6 @@ def test_goodput_holds_under_overload_also_right_after_the_start(
         assert rows(database_url, "SELECT sum(events)::int FROM tally WHERE schedule = 'lifetime'") == [
             (acknowledged,)
         ], "each counts once"
-    if rounds == ROUNDS_SLOW:
-        # In the fast suite other tests share the cores. Here, one round that other processes disturb does not decide.
-        assert statistics.median(kept) >= GOODPUT
-        assert statistics.median(kept_when_cold) >= GOODPUT
+    # One round that other processes disturb does not decide.
+    assert statistics.median(kept) >= GOODPUT
+    assert statistics.median(kept_when_cold) >= GOODPUT

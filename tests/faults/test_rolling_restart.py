@@ -33,6 +33,10 @@ CALLERS = 10
 """Callers with a connection each: the chance that the kernel gives all to one of two workers is 1 in 512."""
 CALL_TIMEOUT_S = 10.0
 
+CALLS_PER_S = 500
+SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL)
+"""The signals that end each worker in turn."""
+
 Calls = Iterator[Callable[[], object]]
 """The calls of a caller, one after the other."""
 
@@ -101,22 +105,14 @@ def restart(service: ServiceProcess, worker: int, number: signal.Signals) -> Non
     wait_until(lambda: len(service.logged("started")) > before, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", PREFIXES)
-@pytest.mark.parametrize(
-    ("calls_per_s", "signals"),
-    [
-        (200, (signal.SIGTERM, signal.SIGKILL)),
-        pytest.param(500, (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL), marks=pytest.mark.slow),
-    ],
-)
-def test_a_rolling_restart_and_killed_workers_fail_no_call(
-    module: str, calls_per_s: int, signals: tuple[signal.Signals, ...], database_url: str
-) -> None:
+def test_a_rolling_restart_and_killed_workers_fail_no_call(module: str, database_url: str) -> None:
     calls_of = event_calls if module == "event_handler" else challenge_calls
     with serving(module, database_url, "--workers", str(WORKERS)) as service:
         service.wait_for("started", count=WORKERS)
-        with called(service.port, calls_per_s, calls_of) as made:
-            for number in signals:
+        with called(service.port, CALLS_PER_S, calls_of) as made:
+            for number in SIGNALS:
                 for worker in range(WORKERS):
                     restart(service, worker, number)
     assert min(made) > 0

@@ -50,8 +50,11 @@ def assert_is_to_be_sent_again(handler: ServiceProcess, event: Event) -> None:
 
 @pytest.mark.parametrize(
     ("ahead_s", "side"),
-    [(10 * DAY_S, "ahead of"), (-HOUR_S, "behind"), (4 * DAY_S, "ahead of")],
-    ids=["10 days ahead", "an hour behind", "4 days ahead"],
+    [
+        pytest.param(10 * DAY_S, "ahead of", id="10 days ahead"),
+        pytest.param(-HOUR_S, "behind", id="an hour behind", marks=pytest.mark.slow),
+        pytest.param(4 * DAY_S, "ahead of", id="4 days ahead", marks=pytest.mark.slow),
+    ],
 )
 def test_a_handler_with_a_wrong_clock_destroys_nothing(database_url: str, ahead_s: int, side: str) -> None:
     event = victory(system_clock())

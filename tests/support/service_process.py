@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import grpc
+import pytest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 from challenge.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
@@ -32,6 +33,8 @@ SERVING_S = 60.0
 """Seconds for a service to start: 2 on an idle machine, many more on a busy one."""
 STOP_S = 15.0
 PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
+EITHER_SERVICE = ("event_handler", pytest.param("challenge_service", marks=pytest.mark.slow))
+"""The modules of both services, for tests of what they share and that start processes more than once."""
 """Prefixes of the settings of the services that have a contract."""
 _ALL_PREFIXES = {**PREFIXES, "reward_dispatcher": "DISPATCHER"}
 HEALTH_TIMEOUT_S = 5.0
