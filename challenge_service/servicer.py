@@ -25,6 +25,7 @@ from shared.operations.goals.keep_completions import keep_completions
 from shared.operations.goals.set_attribute import set_attribute
 from shared.operations.goals.view_player import player_zones, view_player
 from shared.postgres.database import Database
+from shared.rpc.caller_quotas import note_new_player
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.instants import period_message, season_id, timestamp_message
@@ -69,6 +70,8 @@ class ChallengeServicer(SelectionServicer):
         shown = shown_periods(encoded.catalogue, now)
         time_zone, interval = request.time_zone or None, self._time_zone_interval
         initialized = initialize_player(self._database, user_id, time_zone, now, deadline, shown, interval)
+        if initialized.created:
+            note_new_player()
         granting = Granting(self._queue_clock(), self._routes)
         view = keep_completions(
             self._database, encoded.catalogue, user_id, initialized.view, shown, now, deadline, granting

@@ -1,4 +1,4 @@
-"""The cost of TLS, of keys and of tokens."""
+"""The cost of TLS, of keys, of tokens and of limits."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ STATS = "challenge.v1.StatisticsService/GetPlayerStats"
 KEY = "chk_of-the-bench"
 PLAYERS = 100
 """Number of players with a token each."""
+LIMITED = 10_000
+"""Number of players whose calls are limited, at most."""
+LIMITS = "[limits]\ncalls_per_s = 1000000"
 
 
 def measure_protection(place: Workplace) -> Table:
     """Measure CPU with TLS beside plaintext, and what a key and a token add to a call."""
     table = Table(
         "protection",
-        "TLS, keys and tokens",
+        "TLS, keys, tokens and limits",
         f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns.",
     )
     secured, trusting = write_certificate(place.directory)
@@ -65,7 +68,30 @@ def measure_protection(place: Workplace) -> Table:
                     _playing(place, plain, STATS, lambda: reads),
                 )
                 _add_difference(table, f"CPU per call that {name} adds", turns, 15.0)
+        _add_limits(place, ground, table)
     return table
+
+
+def _add_limits(place: Workplace, ground: Ground, table: Table) -> None:
+    """Measure what limits add to the calls of many callers, none of which reaches them."""
+    players = shuffled(ground.play)[:LIMITED]
+    file, tokens = write_callers(place.directory, [], players)
+    limited = file.with_name("limited.toml")
+    limited.write_text(f"{LIMITS}\n{file.read_text()}")
+    reads = [list_request(player) for player in players]
+    manner = Manner(authorizations=[f"Bearer {token}" for token in tokens])
+    with (
+        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as plain,
+        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(limited)) as limiting,
+    ):
+        for server in (plain, limiting):
+            place.play(server, STATS, reads, SATURATION, manner=manner)
+        turns = place.in_turns(
+            "protection: limits",
+            _playing(place, limiting, STATS, lambda: reads, manner),
+            _playing(place, plain, STATS, lambda: reads, manner),
+        )
+    _add_difference(table, f"CPU per call that limits add, {len(players):,} callers", turns, 5.0)
 
 
 def _playing(

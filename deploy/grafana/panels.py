@@ -84,6 +84,7 @@ DASHBOARDS: Mapping[str, Mapping[str, Sequence[Panel]]] = {
                 "{{instance}} in progress": gauge("rpc_calls_in_progress", "instance", how="sum"),
                 "{{instance}} waiting": gauge("rpc_calls_waiting", "instance", how="sum")}),
             Panel("Callers refused", "reqps", {"{{reason}}": rate("rpc_callers_refused_total", "reason")}),
+            Panel("Beyond their limits", "reqps", {"{{limit}}": rate("rpc_callers_limited_total", "limit")}),
             Panel("Slow callers", "reqps", {"{{reason}}": rate("rpc_slow_callers_total", "reason")}),
         ],
     },

@@ -11,11 +11,15 @@ from urllib.parse import urlsplit
 
 from shared.callers.token_keys import ALGORITHMS
 from shared.domain.access import PLAYER_ROLES, Role
+from shared.domain.caller_limits import NO_LIMITS, CallerLimits, Limit
 from shared.runtime.file_watch import FileRefused
 
 ENTRIES_MAX = 1_000
 """Maximum number of keys, and of certificates."""
 ISSUERS_MAX = 16
+SECTIONS = frozenset({"keys", "certificates", "issuers", "limits"})
+LIMIT_MIN, LIMIT_MAX = 0.01, 1e9
+"""Bounds of a limit. To forbid something altogether, do not give the role."""
 PROBLEMS_MAX = 10
 """Number of problems that a refusal names."""
 
@@ -32,6 +36,7 @@ class KeyEntry:
     name: str
     sha256: bytes
     roles: frozenset[Role]
+    limits: CallerLimits
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class CertificateEntry:
     name: str
     identity: str
     roles: frozenset[Role]
+    limits: CallerLimits
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class IssuerEntry:
     player_claim: str
     roles_claim: str | None
     """The claim that restricts the roles of a token; None: it has all of the entry's."""
+    limits: CallerLimits
+    """The limits of each player or service that it issues tokens for."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,13 @@ def read_callers(contents: Sequence[bytes]) -> CallersDocument:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         # The library's message may quote the text.
         raise FileRefused("it is not TOML in UTF-8") from None
-    problems = [f"{name!r} is not known" for name in sorted(document.keys() - {"keys", "certificates", "issuers"})]
+    problems = [f"{name!r} is not known" for name in sorted(document.keys() - SECTIONS)]
+    found = document.get("limits", {})
+    limits_of_all = NO_LIMITS
+    if isinstance(found, dict):
+        limits_of_all = _limits("limits", found, NO_LIMITS, problems)
+    else:
+        problems.append("'limits' is not a table")
 
     def entries(section: str, read: Callable[[_Table], E], maximum: int) -> tuple[E, ...]:
         found = document.get(section, [])
@@ -89,7 +103,7 @@ def read_callers(contents: Sequence[bytes]) -> CallersDocument:
             return ()
         made = []
         for number, each in enumerate(found, 1):
-            table = _Table(f"{section} {number}", each)
+            table = _Table(f"{section} {number}", each, limits_of_all)
             entry = read(table)
             problems.extend(table.all_problems())
             made.append(entry)
@@ -111,8 +125,9 @@ def read_callers(contents: Sequence[bytes]) -> CallersDocument:
 class _Table:
     """One table of the file. Every problem is noted, and a harmless value is returned instead."""
 
-    def __init__(self, place: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, place: str, values: Mapping[str, Any], limits_of_all: CallerLimits) -> None:
         self._place = place
+        self._limits_of_all = limits_of_all
         self._values = values
         self._known: set[str] = set()
         self._problems: list[str] = []
@@ -153,6 +168,14 @@ class _Table:
             return default
         return float(value)
 
+    def limits(self) -> CallerLimits:
+        self._known.add("limits")
+        value = self._values.get("limits", {})
+        if not isinstance(value, dict):
+            self.problem("limits", "is not a table")
+            return NO_LIMITS
+        return _limits(f"{self._place}: limits", value, self._limits_of_all, self._problems)
+
     def has(self, name: str) -> bool:
         return name in self._values
 
@@ -166,11 +189,12 @@ def _key(table: _Table) -> KeyEntry:
     name = table.text("name", pattern=NAME)
     sha256 = table.text("sha256", pattern=_SHA256)
     digest = bytes.fromhex(sha256) if _SHA256.fullmatch(sha256) else b""
-    return KeyEntry(name, digest, table.roles())
+    return KeyEntry(name, digest, table.roles(), table.limits())
 
 
 def _certificate(table: _Table) -> CertificateEntry:
-    return CertificateEntry(table.text("name", pattern=NAME), table.text("identity"), table.roles())
+    name, identity = table.text("name", pattern=NAME), table.text("identity")
+    return CertificateEntry(name, identity, table.roles(), table.limits())
 
 
 def _issuer(table: _Table) -> IssuerEntry:
@@ -195,7 +219,22 @@ def _issuer(table: _Table) -> IssuerEntry:
         leeway_s=table.number("leeway_s", 30.0, 300.0),
         player_claim=table.text("player_claim", "sub") if is_of_players else "sub",
         roles_claim=table.text("roles_claim") if not is_of_players and table.has("roles_claim") else None,
+        limits=table.limits(),
     )
+
+
+def _limits(place: str, values: Mapping[str, Any], limits: CallerLimits, problems: list[str]) -> CallerLimits:
+    """Return limits with those that a table sets. Note what is wrong with it."""
+    for limit in Limit:
+        value = values.get(limit.setting)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not LIMIT_MIN <= value <= LIMIT_MAX:
+            problems.append(f"{place}: {limit.setting} is not a number from {LIMIT_MIN:g} to {LIMIT_MAX:g}")
+        else:
+            limits = limits._replace(**{limit.name.lower(): float(value)})
+    problems += [f"{place}: {name!r} is not known" for name in sorted(values.keys() - {each.setting for each in Limit})]
+    return limits
 
 
 def _is_safe(url: str) -> bool:

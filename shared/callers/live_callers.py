@@ -150,7 +150,9 @@ class LiveCallers:
         return state.tokens.judge(credential, now)
 
     def _state_of(self, document: CallersDocument) -> _State:
-        certificates = {each.identity: Caller(each.name, each.roles) for each in document.certificates}
+        certificates = {
+            each.identity: Caller(each.name, each.roles, limits=each.limits) for each in document.certificates
+        }
         return _State(document, TokenJudge(document.issuers, dict(self._followed)), certificates)
 
 
@@ -160,7 +162,7 @@ def _caller_of_key(document: CallersDocument, credential: str) -> Judged:
     found: Judged = _UNKNOWN
     for key in document.keys:
         if hmac.compare_digest(key.sha256, digest):
-            found = Caller(key.name, key.roles, expires_s=math.inf)
+            found = Caller(key.name, key.roles, expires_s=math.inf, limits=key.limits)
     return found
 
 

@@ -83,14 +83,14 @@ def _caller(entry: IssuerEntry, claims: Mapping[str, Any], expires_s: float) -> 
         player = claims.get(entry.player_claim)
         if not isinstance(player, str) or id_problem(player) is not None:
             return CredentialInvalid("the token names no player")
-        return Caller(entry.issuer, entry.roles, player, expires_s)
+        return Caller(entry.issuer, entry.roles, player, expires_s, entry.limits)
     subject = claims["sub"]
     if not isinstance(subject, str):
         return CredentialInvalid("the token has no subject")
     roles = entry.roles
     if entry.roles_claim is not None:
         roles &= _named_roles(claims.get(entry.roles_claim))
-    return Caller(f"{entry.issuer} {subject}"[:256], roles, None, expires_s)
+    return Caller(f"{entry.issuer} {subject}"[:256], roles, None, expires_s, entry.limits)
 
 
 def _named_roles(named: object) -> frozenset[Role]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from shared.domain.caller_limits import NO_LIMITS, CallerLimits
 from shared.domain.errors import ChallengeError, OtherPlayer, RoleMissing
 
 
@@ -36,6 +37,7 @@ class Caller:
     """The only player for whom it may speak; None: any."""
     expires_s: float = math.inf
     """When its credential ends, in seconds since 1970."""
+    limits: CallerLimits = NO_LIMITS
 
 
 class Credentials(NamedTuple):

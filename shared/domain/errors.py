@@ -235,6 +235,20 @@ class Overloaded(RetryableError):
     default_retry_after_s = 0.2
 
 
+class CallerLimitReached(RetryableError):
+    """The caller does more in a second than operators allow it; others are not affected. Nothing was done."""
+
+    reason = "CALLER_LIMIT_REACHED"
+    default_message = "a limit of the caller is reached"
+    default_retry_after_s = 1.0
+
+    def __init__(self, limit: str | None = None, retry_after_s: float | None = None) -> None:
+        """`limit` is the name of the limit, such as `calls_per_s`."""
+        super().__init__(limit and f"the limit {limit} of the caller is reached", retry_after_s=retry_after_s)
+        if limit is not None:
+            self.metadata = {"limit": limit}
+
+
 class DatabaseUnavailable(RetryableError):
     """The database does not respond or does not accept writes; the outcome of the call is unknown."""
 

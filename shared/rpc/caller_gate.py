@@ -21,9 +21,11 @@ from typing import Any, Protocol
 import grpc
 
 from shared.domain.access import Access, Caller, Callers, Credentials
-from shared.domain.errors import ChallengeError, CredentialExpired
+from shared.domain.caller_limits import NO_LIMITS, Limit
+from shared.domain.errors import CallerLimitReached, ChallengeError, CredentialExpired
 from shared.rpc.call_pool import SUBMITTED
 from shared.rpc.call_telemetry import MethodTelemetry
+from shared.rpc.caller_quotas import CallerQuotas
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.statuses import status_of
 from shared.runtime.telemetry import Telemetry
@@ -50,6 +52,7 @@ class CallerGate:
             "Calls and streams that were refused or ended because of their caller.",
             labels=("reason",),
         )
+        self.quotas = CallerQuotas(telemetry)
         self._swept = callers.generation
         self._stopped = threading.Event()
         self._pools: Sequence[Sweepable] = ()
@@ -115,8 +118,16 @@ class CallerGate:
 class Door:
     """The entrance to one method."""
 
-    def __init__(self, gate: CallerGate, name: str, access: Access | None, measured: MethodTelemetry | None) -> None:
+    def __init__(
+        self,
+        gate: CallerGate,
+        name: str,
+        access: Access | None,
+        measured: MethodTelemetry | None,
+        counts_as: Limit = Limit.CALLS,
+    ) -> None:
         """`name` is the method's full name; `access` is None if any caller that is accepted may enter."""
+        self._counts_as = counts_as
         self._gate = gate
         self._name = name
         self._access = access
@@ -133,20 +144,23 @@ class Door:
         refusal = judged if isinstance(judged, ChallengeError) else None
         if refusal is None and self._access is not None and isinstance(judged, Caller):
             refusal = self._access.refusal_of(judged)
+        if refusal is None and isinstance(judged, Caller):
+            refusal = self._gate.quotas.refusal(judged, self._counts_as)
         if refusal is None:
             return True
         status = status_of(refusal, self._name)
         self._gate.count(refusal)
         if self._measured is not None:
-            self._measured.failed(status.code, 0.0)
+            self._measured.failed(status.code, 0.0, by_caller=isinstance(refusal, CallerLimitReached))
         call.end(status)
         return False
 
     def as_caller(self, call: ServerCall, method: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the method as the call's caller may call it: one that speaks for a player, only for that player."""
-        if call.caller is None or call.caller.player is None:
+        """Return the method as the call's caller may call it: for one player only, or within limits."""
+        caller = call.caller
+        if caller is None or (caller.player is None and caller.limits is NO_LIMITS):
             return method
-        return partial(method, player=call.caller.player)
+        return partial(method, caller=caller)
 
 
 class StreamTaker(Protocol):

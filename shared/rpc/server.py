@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from shared.domain.access import Callers
+from shared.domain.caller_limits import Limit
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_layers import streaming_method, unary_method
@@ -152,7 +153,9 @@ class Server:
         parser = RequestParser(method)
         measured = calls.of_method(name)
         access = access_of(method)
-        door = Door(self._gate, name, access, measured) if self._gate is not None else None
+        counts_as = Limit.STREAMS if method.client_streaming else Limit.CALLS
+        door = Door(self._gate, name, access, measured, counts_as) if self._gate is not None else None
+        quotas = self._gate.quotas if self._gate is not None else None
         development = self._development
         refusing_time = Refusal(name, NEEDS_CLOCK, measured).handler() if development is None else None
         if method.client_streaming:
@@ -160,14 +163,14 @@ class Server:
                 implementation = streaming_in_time(implementation, development)
             refusal = Refusal(name, Overloaded("too many streams at once"), measured)
             pool = self._stream_pool if door is None else GuardedStreams(self._stream_pool, door)
-            streaming = streaming_method(name, implementation, parser.parse, pool, refusal, calls)
+            streaming = streaming_method(name, implementation, parser.parse, pool, refusal, calls, quotas)
             # The pool refuses streams itself.
             streams: Handler = grpc.stream_stream_rpc_method_handler(streaming)
             return Method(streams, refusal.handler(), lambda: True, refusing_time)
         if development is not None:
             implementation = unary_in_time(implementation, development)
         refusal = Refusal(name, Overloaded("too many calls at once"), measured)
-        unary = unary_method(name, implementation, parser.parse, refusal, calls, access)
+        unary = unary_method(name, implementation, parser.parse, refusal, calls, access, quotas)
         pooled = run_in(self._receiver(self._pool, method.name, door), unary)
         handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
         return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)

@@ -62,6 +62,7 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.OtherPlayer: grpc.StatusCode.PERMISSION_DENIED,
     errors.TokenKeysUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.CallerLimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ClocksDiffer: grpc.StatusCode.UNAVAILABLE,
     errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.callers.callers_file import ENTRIES_MAX, CallersDocument, read_callers
 from shared.domain.access import PLAYER_ROLES, Role
+from shared.domain.caller_limits import NO_LIMITS, CallerLimits
 from shared.runtime.file_watch import FileRefused
 from tests.support.tokens import certificate_entry, issuer_entry, key_entry
 
@@ -59,8 +60,23 @@ BROKEN = {
     "speaks for nobody": issuer_entry("k", speak_for="everybody"),
     "keys without https": issuer_entry("http://accounts.game/jwks"),
     "endless leeway": issuer_entry("k", leeway_s=301),
+    "limits are no table": KEY + "limits = 3\n",
+    "an unknown limit": KEY + "limits = { calls_a_day = 3 }\n",
+    "a limit of nothing": KEY + "limits = { calls_per_s = 0 }\n",
+    "a limit in words": KEY + 'limits = { events_per_s = "many" }\n',
+    "an infinite limit": KEY + "limits = { events_per_s = inf }\n",
+    "an unknown limit of all": "[limits]\ncalls = 3\n" + KEY,
+    "limits of all are a list": "limits = [3]\n" + KEY,
     "no audience": issuer_entry("k", audience=""),
 }
+
+
+def test_limits_of_an_entry_go_before_those_of_all() -> None:
+    text = "[limits]\ncalls_per_s = 10\nevents_per_s = 20.5\n" + KEY + "limits = { calls_per_s = 5 }\n"
+    document = read(text + certificate_entry("mesh", "spiffe://game/backend", "operate") + issuer_entry("keys.json"))
+    assert document.keys[0].limits == CallerLimits(calls=5, events=20.5)
+    assert document.certificates[0].limits == document.issuers[0].limits == CallerLimits(calls=10, events=20.5)
+    assert read(KEY).keys[0].limits is NO_LIMITS
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
