@@ -1,12 +1,17 @@
-"""Rules about the keys that belong to a goal's counting: `target`, `at_most` and `attribute`."""
+"""Rules about the keys that belong to a goal's counting: `target`, `at_most`, `attribute` and `credit`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from shared.catalogue.draft import CatalogueDraft
 from shared.catalogue.problem import Problem
-from shared.domain.goal import DISTINCT_MAX, Counting
+from shared.catalogue.unique import shown
+from shared.domain.goal import DISTINCT_MAX, Counting, Credit
+
+CREDITED_MAX = 16
+"""Maximum number of goals of one stat that count from their assignment on: an event may read as many baselines."""
 
 
 def goals_have_a_target(draft: CatalogueDraft) -> Iterator[Problem]:
@@ -38,4 +43,30 @@ def distinct_values_are_of_an_attribute(draft: CatalogueDraft) -> Iterator[Probl
             yield goal.place.at("target").problem(f"must be at most {DISTINCT_MAX:,}{repeated} with count: distinct")
 
 
-COUNTING_RULES = (goals_have_a_target, distinct_values_are_of_an_attribute)
+def goals_with_credit_from_assignment_are_assigned(draft: CatalogueDraft) -> Iterator[Problem]:
+    of_stats: Counter[tuple[str | None, str | None]] = Counter()
+    for goal in draft.goals:
+        if goal.content.get("credit") != Credit.FROM_ASSIGNMENT:
+            continue
+        place = goal.place.at("credit")
+        if goal.count not in _CREDITED:
+            yield place.problem(f"is only for count: {', '.join(_CREDITED)}")
+        if "repeat" in goal.content:
+            yield place.problem("is not for a goal with repeat")
+        if goal.default_assigned:
+            yield place.problem("is not for a goal with default_assigned, which no player activates")
+        if goal.in_pool:
+            yield place.problem("is not for a goal of a challenge with select, which no player activates")
+        of_stats[goal.source, goal.stat] += 1
+        if of_stats[goal.source, goal.stat] == CREDITED_MAX + 1:
+            name = "logins have" if goal.stat is None else f"stat {shown(goal.stat)} has"
+            yield place.problem(f"{name} more than {CREDITED_MAX} goals that count from their assignment on")
+
+
+_CREDITED = (Counting.SUM, Counting.EVENTS, Counting.DAYS)
+
+COUNTING_RULES = (
+    goals_have_a_target,
+    distinct_values_are_of_an_attribute,
+    goals_with_credit_from_assignment_are_assigned,
+)

@@ -169,6 +169,7 @@ def _goal(
         derived=looked_at,
         counts=_counted(form) if form.source in COUNTINGS else None,
         streak=outages.rule_of(form),
+        credit=form.credit,
     )
 
 

@@ -26,6 +26,7 @@ from shared.domain.goal import (
     REWARDS_MAX,
     ClaimMode,
     Counting,
+    Credit,
     RewardType,
 )
 from shared.domain.pools import REROLLS_MAX
@@ -103,6 +104,7 @@ class GoalForm(Form):
     weight: Annotated[int, Field(ge=1, le=WEIGHT_MAX)] = WEIGHT_DEFAULT
     hidden: bool = False
     meta: Meta = Field(default={})
+    credit: Annotated[Credit, Field(strict=False)] = Credit.EVERYTHING
     bridge_days: Annotated[int, Field(ge=0, le=BRIDGE_DAYS_MAX)] = 0
     """Only with `count: streak`; a rule checks it."""
     repeat: Annotated[int, Field(ge=2, le=REPEAT_MAX)] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import Goal
+from shared.domain.goal import Credit, Goal
 from shared.domain.instant import Instant
 from shared.domain.player_view import Assignment, Completion, PlayerView
 from shared.domain.progress import completed_occurrences, goal_status, is_active
@@ -37,18 +37,20 @@ def switch(goal: Goal, active: bool, view: PlayerView, catalogue: Catalogue, now
     """Return what to store to make the goal active or inactive.
 
     Deactivating freezes the shown progress, and a goal shown as completed stays completed. An activated goal counts
-    everything in the tally, including events from before.
+    everything in the tally, including events from before, unless it counts from its activation on.
     """
+    period = view.period_of(goal)
+    start = None if period is None or goal.schedule == LIFETIME else period.start
     if active:
         assignment = Assignment(active=True, active_since=now)
+        if goal.credit is Credit.FROM_ASSIGNMENT:
+            assignment = assignment._replace(frozen_period_start=start, baseline=view.counted_by(goal))
         shown = view._replace(assignments={**view.assignments, goal.id: assignment})
     else:
         status = goal_status(goal, view, catalogue)
-        period = view.period_of(goal)
-        frozen_in = None if period is None or goal.schedule == LIFETIME else period.start
-        assignment = Assignment(False, None, status.progress, frozen_in)
+        assignment = Assignment(False, None, status.progress, start)
         shown = view
-    if view.period_of(goal) is None:
+    if period is None:
         return Switch(assignment)
     return Switch(
         assignment, tuple(each for each in completed_occurrences(goal, shown) if not view.is_stored(goal, each))

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from shared.domain.cascades import Cascades
 from shared.domain.derived_stats import DerivedStats
-from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, DerivedStat, Goal, Meta, Source, Stat
+from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, Credit, DerivedStat, Goal, Meta, Source, Stat
 from shared.domain.instant import Microseconds
-from shared.domain.ladders import Ladders, StreakLadders, ladders_of, streak_ladders_of
+from shared.domain.ladders import Ladders, StreakLadders, is_off_ladders, ladders_of, streak_ladders_of
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
 from shared.domain.schedules import LIFETIME, Schedule, Season
@@ -209,15 +209,24 @@ class Catalogue:
         return streak_ladders_of(self.goals.values())
 
     @cached_property
-    def streak_goals(self) -> tuple[Goal, ...]:
-        """The goals that streaks judge."""
-        return tuple(goal for goal in self.goals.values() if goal.streak is not None)
+    def off_ladders(self) -> tuple[Goal, ...]:
+        """The goals that are on no ladder of a measure."""
+        return tuple(goal for goal in self.goals.values() if is_off_ladders(goal))
+
+    @cached_property
+    def credited_from_assignment(self) -> Mapping[tuple[Stat, str], tuple[Goal, ...]]:
+        """The goals that count from their activation on, by stat and schedule text, without suspended goals."""
+        found: dict[tuple[Stat, str], list[Goal]] = defaultdict(list)
+        for goal in self.off_ladders:
+            if goal.credit is Credit.FROM_ASSIGNMENT and not goal.suspended:
+                found[goal.stat, goal.schedule.text].append(goal)
+        return {key: tuple(goals) for key, goals in found.items()}
 
     @cached_property
     def streak_rules(self) -> Mapping[tuple[Stat, Schedule], frozenset[StreakRule]]:
         """The rules of streaks by the stat and the schedule of the goals that they judge."""
         found: dict[tuple[Stat, Schedule], set[StreakRule]] = defaultdict(set)
-        for goal in self.streak_goals:
+        for goal in self.off_ladders:
             if goal.streak is not None:
                 found[goal.stat, goal.schedule].add(goal.streak)
         return {key: frozenset(rules) for key, rules in found.items()}

@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
 from shared.domain.events import Event
-from shared.domain.goal import Counting, Rung
+from shared.domain.goal import Counting
 from shared.domain.instant import Day
 from shared.domain.ladders import Ladder, StreakLadder
+from shared.domain.rungs import Rung
 from shared.domain.streaks import StreakRule, Stretch, longest_streak, with_days
 from shared.domain.tally import SUM_MAX, Measures, Tally
 

@@ -79,6 +79,14 @@ class ClaimMode(StrEnum):
     """The transaction that stores the completion claims it, or the one that completes its last prerequisite."""
 
 
+class Credit(StrEnum):
+    """The part of a tally that a goal counts. Values are written in catalogues."""
+
+    EVERYTHING = "everything"
+    FROM_ASSIGNMENT = "from_assignment"
+    """Only what is merged after the goal was last activated."""
+
+
 class Stat(NamedTuple):
     """The key of a tally within a player. A login never changes a stat of the same name."""
 
@@ -213,6 +221,8 @@ class Goal:
     repeat: int = 1
     """Number of times that the goal can be completed in a period, up to `REPEAT_MAX`: its n-th occurrence is completed
     at n times the target."""
+    credit: Credit = Credit.EVERYTHING
+    """`FROM_ASSIGNMENT` only for `SUM`, `EVENTS` and `DAYS`, of goals that players activate."""
     streak: StreakRule | None = None
     """Which days do not end a streak; exactly for `STREAK`."""
     further_rewards: tuple[Reward, ...] = ()
@@ -232,21 +242,3 @@ class Goal:
     def threshold(self) -> int:
         """The measure at which it is completed, or completed for the first time."""
         return self.target if self.at_most is None else TURNING_POINT - self.at_most
-
-
-class Rung(NamedTuple):
-    """One step of a goal: a target, and the completion that reaching it causes."""
-
-    goal: Goal
-    occurrence: int = 1
-    """From 1."""
-
-    @property
-    def target(self) -> int:
-        """The measure at which the step is reached."""
-        return self.goal.threshold * self.occurrence
-
-
-def rungs_of(goal: Goal) -> tuple[Rung, ...]:
-    """Return the steps of a goal, by ascending target."""
-    return tuple(Rung(goal, occurrence) for occurrence in range(1, goal.repeat + 1))

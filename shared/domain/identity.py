@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.domain.goal import Goal, Stat
+from shared.domain.goal import Credit, Goal, Stat
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.standings import Scope
 
@@ -19,13 +19,16 @@ class GoalIdentity(NamedTuple):
     stat_code: str
     """Empty exactly when the source is `login`."""
     counting: str
-    """With the target if the goal repeats, because its occurrences are completed at multiples of it."""
+    """With the target if the goal repeats, because its occurrences are completed at multiples of it; with the credit
+    unless that is everything."""
     schedule: str
 
 
 def goal_identity(goal: Goal) -> GoalIdentity:
     """Return the identity of a goal."""
     counting = goal.counting.value if goal.repeat == 1 else f"{goal.counting.value}, repeats at {goal.target}"
+    if goal.credit is not Credit.EVERYTHING:
+        counting += f", credit {goal.credit.value}"
     return GoalIdentity(goal.stat.source.value, goal.stat.code, counting, goal.schedule.text)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from shared.domain.goal import Goal, Rung, Stat, rungs_of
+from shared.domain.goal import Credit, Goal, Stat
+from shared.domain.rungs import Rung, rungs_of
 from shared.domain.streaks import StreakRule
 from shared.domain.tally import JUDGED_BY
 
@@ -33,10 +34,15 @@ StreakLadders: TypeAlias = Mapping[str, Mapping[Stat, tuple[StreakLadder, ...]]]
 """By schedule text and stat, one for each rule."""
 
 
+def is_off_ladders(goal: Goal) -> bool:
+    """Return True if a goal is judged by something else than a measure that is the same for all goals on the stat."""
+    return goal.streak is not None or goal.credit is Credit.FROM_ASSIGNMENT
+
+
 def ladders_of(goals: Iterable[Goal]) -> Ladders:
-    """Return the ladders of the goals that a measure judges, without suspended ones."""
+    """Return the ladders of the goals that the same measure judges for all players, without suspended ones."""
     found: dict[str, dict[Stat, dict[int, list[Rung]]]] = {}
-    for rung in _ascending(goal for goal in goals if goal.streak is None):
+    for rung in _ascending(goal for goal in goals if not is_off_ladders(goal)):
         goal = rung.goal
         by_stat = found.setdefault(goal.schedule.text, {})
         by_stat.setdefault(goal.stat, {}).setdefault(JUDGED_BY[goal.counting], []).append(rung)

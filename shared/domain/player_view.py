@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from shared.domain.goal import Goal, Stat
+from shared.domain.goal import Credit, Goal, Stat
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME
@@ -30,7 +30,21 @@ class Assignment(NamedTuple):
     frozen_progress: int = 0
     """The progress shown when the goal was deactivated."""
     frozen_period_start: Instant | None = None
-    """Start of the period that the frozen progress belongs to; None for the lifetime. In other periods it is 0."""
+    """Start of the period that frozen progress and baseline belong to; None for the lifetime. In later periods they are
+    0."""
+    baseline: int | None = None
+    """The measure when the goal was activated, of a goal that counts from its activation on."""
+
+    def credited(self, measure: int, period_start: Instant) -> int:
+        """Return the part of a measure in a period that counts for a goal that counts from its activation on.
+
+        Nothing counts in periods before that of the activation: how much of it had been merged is not known.
+        """
+        if not self.active:
+            return 0
+        if period_start == (LIFETIME_START if self.frozen_period_start is None else self.frozen_period_start):
+            return max(0, measure - (self.baseline or 0))
+        return measure if self.active_since is not None and period_start > self.active_since else 0
 
 
 class Completion(NamedTuple):
@@ -94,9 +108,21 @@ class PlayerView(NamedTuple):
         """Return the tally of the goal's current period as the goal judges it; None if it has none."""
         text = goal.schedule.text
         tally = self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
-        if goal.streak is None or tally is None:
+        if tally is None or (goal.streak is None and goal.credit is _EVERYTHING):
             return tally
-        return tally._replace(measures=tally.measures._replace(day_count=self.streak_of(goal).longest))
+        if goal.streak is not None:
+            return tally._replace(measures=tally.measures.with_judged(goal.counting, self.streak_of(goal).longest))
+        assignment, period = self.assignments.get(goal.id), self.period_of(goal)
+        measure = 0
+        if assignment is not None and period is not None:
+            measure = assignment.credited(tally.measures.judged_by(goal.counting), period.start)
+        return tally._replace(measures=tally.measures.with_judged(goal.counting, measure))
+
+    def counted_by(self, goal: Goal) -> int:
+        """Return the measure of the goal's current period that the goal is judged by, whatever it gives credit for."""
+        text = goal.schedule.text
+        tally = self.tallies.get(goal.stat) if text == _LIFETIME else self.period_tallies.get((goal.stat, text))
+        return 0 if tally is None else tally.measures.judged_by(goal.counting)
 
     def streak_of(self, goal: Goal) -> Streak:
         """Return the streaks of the goal's stat in its current period, by the goal's rule."""
@@ -128,5 +154,6 @@ class PlayerView(NamedTuple):
         return {} if first is None else {1: first}
 
 
+_EVERYTHING = Credit.EVERYTHING
 _LIFETIME = LIFETIME.text
 _LIFETIME_PERIOD = Period(LIFETIME_START, None)

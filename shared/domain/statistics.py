@@ -91,7 +91,7 @@ def goals_under_way(catalogue: Catalogue, view: PlayerView) -> int:
         for goal in _in_progress(catalogue.ladders.get(schedule, {}).get(stat, ()), tally)
     ) + sum(
         status.active and status.state is GoalState.IN_PROGRESS
-        for status in (goal_status(goal, view, catalogue) for goal in catalogue.streak_goals if not goal.suspended)
+        for status in (goal_status(goal, view, catalogue) for goal in catalogue.off_ladders if not goal.suspended)
     )
 
 

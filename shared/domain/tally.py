@@ -46,6 +46,10 @@ class Measures(NamedTuple):
         """Return the number to compare with a target; 0 if nothing was counted yet."""
         return self[JUDGED_BY[counting]] or 0
 
+    def with_judged(self, counting: Counting, number: int) -> Measures:
+        """Return the measures with another number to compare with a target."""
+        return self._replace(**{self._fields[JUDGED_BY[counting]]: number})
+
 
 JUDGED_BY = {
     counting: Measures._fields.index(measure)

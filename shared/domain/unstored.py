@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import is_claimable
 from shared.domain.crossing import crossed
-from shared.domain.goal import Goal, Rung, Stat
+from shared.domain.goal import Goal, Stat
 from shared.domain.ladders import Ladder
 from shared.domain.player_view import PlayerView, TallyView
 from shared.domain.progress import completed_occurrences, goal_status, is_active
+from shared.domain.rungs import Rung
 from shared.domain.schedules import LIFETIME
 from shared.domain.tally import Measures
 
@@ -56,7 +57,7 @@ def _reached(catalogue: Catalogue, view: PlayerView) -> Iterator[Rung]:
     for (stat, schedule), tally in view.period_tallies.items():
         if schedule in view.periods and schedule not in view.ended:
             yield from _reached_on(ladders.get(schedule, _NO_LADDERS).get(stat, ()), tally)
-    for goal in catalogue.streak_goals:
+    for goal in catalogue.off_ladders:
         yield from (Rung(goal, occurrence) for occurrence in completed_occurrences(goal, view))
 
 

@@ -71,13 +71,15 @@ class Connection(BoundedConnection):
             self._load_rows(execution, *self._results())
         return execution.rows
 
-    def defer_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> Execution:
+    def defer_prepared(
+        self, name: bytes, text: bytes, parameters: Iterable[object], *, next_is_certain: bool = False
+    ) -> Execution:
         """Execute a statement in the round trip of the transaction's next one or of its COMMIT.
 
         Return the execution, which has the rows after that. If it fails, its error is raised there, and nothing after
-        it is executed. Outside a transaction it is executed at once.
+        it is executed. Outside a transaction it is executed at once, unless it is certain that another one follows.
         """
-        if not self._begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
+        if not next_is_certain and not self._begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
             execution = Execution(name, ())
             execution.rows = self.run_prepared(name, text, parameters)
             return execution

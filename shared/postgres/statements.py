@@ -46,6 +46,10 @@ class Statement:
         """
         return connection.defer_prepared(self._key, self.text, parameters)
 
+    def precede(self, connection: Connection, *parameters: object) -> Execution:
+        """Execute in the round trip of the next statement, which the caller executes at once."""
+        return connection.defer_prepared(self._key, self.text, parameters, next_is_certain=True)
+
     def row(self, connection: Connection, *parameters: object) -> tuple[Any, ...] | None:
         """Execute, and return the first row, or None if there is none."""
         rows = self.rows(connection, *parameters)

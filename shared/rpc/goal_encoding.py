@@ -14,6 +14,7 @@ from shared.domain.goal import (
     ClaimMode,
     CountedGoals,
     Counting,
+    Credit,
     Goal,
     Reward,
     RewardType,
@@ -35,6 +36,7 @@ SOURCES = {
 COUNTINGS = {counting: challenge_pb2.Counting.Value(f"COUNTING_{counting.name}") for counting in Counting}
 REWARD_TYPES = {kind: challenge_pb2.RewardType.Value(f"REWARD_TYPE_{kind.name}") for kind in RewardType}
 CLAIM_MODES = {mode: challenge_pb2.ClaimMode.Value(f"CLAIM_MODE_{mode.name}") for mode in ClaimMode}
+CREDITS = {credit: challenge_pb2.Credit.Value(f"CREDIT_{credit.name}") for credit in Credit}
 GOAL_STATES = {state: challenge_pb2.GoalState.Value(f"GOAL_STATE_{state.name}") for state in GoalState}
 
 _GOAL = challenge_pb2.Goal.DESCRIPTOR
@@ -109,6 +111,7 @@ def definition(goal: Goal) -> bytes:
         hidden=goal.hidden,
         meta=dict(goal.meta),
         further_rewards=map(reward_message, goal.further_rewards),
+        credit=CREDITS[goal.credit],
     ).SerializeToString()
 
 

@@ -13,7 +13,18 @@ import pytest
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import LOGIN, Aspect, CountedGoals, Counting, DerivedStat, Reward, RewardType, Source, Stat
+from shared.domain.goal import (
+    LOGIN,
+    Aspect,
+    CountedGoals,
+    Counting,
+    Credit,
+    DerivedStat,
+    Reward,
+    RewardType,
+    Source,
+    Stat,
+)
 from shared.domain.instant import HOUR, to_datetime, to_day
 from shared.domain.pools import Pool
 from shared.domain.streaks import StreakRule
@@ -109,7 +120,7 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, levels, habits, over_goals, secrets, repeating, boss, spring = documented_goals()
+    archery, travels, races, levels, habits, quests, over_goals, secrets, repeating, boss, spring = documented_goals()
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -129,6 +140,7 @@ def test_the_documented_goals_load() -> None:
         StreakRule(0, (friday,)),
         StreakRule(1, (friday, monday)),
     ]
+    assert [goal.credit for goal in quests.goals.values()] == [Credit.FROM_ASSIGNMENT]
     assert {goal.id: goal.counts for goal in over_goals.goals.values() if goal.counts is not None} == {
         "winter-12-dailies": CountedGoals(challenge_id="dailies"),
         "winter-100-points": CountedGoals(tag="easy"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossing_position
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, Counting, Rung, Stat
+from shared.domain.goal import AMOUNT_MAX, Counting, Stat
+from shared.domain.rungs import Rung
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.tally import Measures, Tally
 from tests.support.goals import goal

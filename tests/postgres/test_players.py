@@ -45,7 +45,14 @@ def claim(connection: Connection, key: CompletionKey, claim_time: Instant, numbe
     st.dictionaries(st.sampled_from(STATS), any_tallies, max_size=3),
     st.dictionaries(
         goal_ids,
-        st.builds(Assignment, st.booleans(), st.none() | instants, st.integers(0, 2**40), st.none() | instants),
+        st.builds(
+            Assignment,
+            st.booleans(),
+            st.none() | instants,
+            st.integers(0, 2**40),
+            st.none() | instants,
+            st.none() | st.integers(0, 2**40),
+        ),
     ),
     st.dictionaries(goal_ids, st.tuples(st.none() | instants, st.none() | instants)),
 )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
+from shared.domain.current_periods import current_periods
 from shared.domain.errors import DeadlineExceeded
 from shared.domain.events import Event, Verdict
+from shared.domain.goal import Counting, Credit
 from shared.domain.instant import DAY
 from shared.domain.progress import is_active
+from shared.domain.streaks import Streak, StreakRule
 from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -102,6 +107,36 @@ def test_a_claim_takes_two_round_trips(database_url: str) -> None:
         assert claim("player", "kill 5", "another request") == 2
         # Lock and read; ROLLBACK; the earlier claim.
         assert claim("player", "kill 1", "request") == 3
+
+
+def test_baselines_are_read_once_a_target_would_be_reached_without_them(database_url: str) -> None:
+    from_then_on = replace(goal("from then on", target=4, default_assigned=False), credit=Credit.FROM_ASSIGNMENT)
+    catalogue = catalogue_of(from_then_on, goal("much later", target=100))
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        round_trips = RoundTrips()
+        needed = []
+        for number in range(6):
+            before = round_trips.count
+            flush(database, catalogue, [Event(f"{number}", "player", NOW, KILLS, delta=1)], soon())
+            needed.append(round_trips.count - before)
+            if not number:
+                proxy.drop_reply(after=round_trips)
+        assert needed[1:3] == [2, 2]
+        # The statement is prepared when it is first executed.
+        assert needed[5] == 3
+
+
+def test_a_view_with_streaks_takes_one_round_trip(database_url: str) -> None:
+    days = replace(goal("days", counting=Counting.STREAK, target=2), streak=StreakRule())
+    catalogue = catalogue_of(days)
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        flush(database, catalogue, [Event("1", "player", NOW, KILLS, delta=1)], soon())
+        view_player(database, "player", soon(), current_periods(catalogue, NOW))
+        round_trips = RoundTrips()
+        proxy.drop_reply(after=round_trips)
+        view = view_player(database, "player", soon(), current_periods(catalogue, NOW))
+        assert view.streak_of(days) == Streak(1, 1)
+        assert round_trips.count == 1
 
 
 def test_a_deferred_statement_fails_where_the_next_one_is_executed(database_url: str) -> None:

@@ -19,6 +19,7 @@ from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
 from shared.rpc.goal_encoding import (
     CLAIM_MODES,
     COUNTINGS,
+    CREDITS,
     GOAL_STATES,
     REWARD_TYPES,
     SOURCES,
@@ -86,6 +87,7 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         claim_mode=CLAIM_MODES[goal.claim_mode],
         hidden=goal.hidden,
         meta=dict(goal.meta),
+        credit=CREDITS[goal.credit],
         active=status.active,
         locked=status.locked,
         state=GOAL_STATES[status.state],

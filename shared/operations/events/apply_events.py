@@ -22,7 +22,7 @@ from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import CompletionRecord, record_of
 from shared.domain.tally import TallyKey, fold
-from shared.operations.events.crossings import Crossing, active_crossings, crossings_of, streak_crossings
+from shared.operations.events.crossings import Crossing, active_crossings, all_crossings
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import distinct_values, ledger, tallies
@@ -100,7 +100,7 @@ def apply_events(
     if expect_unseen and len(insertion.unseen()) < len(events):
         raise SeenBefore
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
-    crossings = [*crossings_of(catalogue, merged), *streak_crossings(catalogue, merged, folded)]
+    crossings = all_crossings(connection, catalogue, merged, folded)
     if crossings:
         counted = _CountedEvents(events, fresh, catalogue.derived, new_values, zones)
         for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():

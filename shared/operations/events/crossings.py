@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeAlias
 from shared.domain.catalogue import Catalogue
 from shared.domain.crossing import crossed, crossed_by_days
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Rung, Stat
+from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.ladders import Ladder, StreakLadder
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.pools import Pools
 from shared.domain.progress import is_active
+from shared.domain.rungs import Rung
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import MergedTally
@@ -34,6 +35,17 @@ class Crossing(NamedTuple):
     def completion(self) -> CompletionKey:
         goal, occurrence = self.rung
         return CompletionKey(self.tally.user_id, goal.id, self.tally.period_start, occurrence)
+
+
+def all_crossings(
+    connection: Connection, catalogue: Catalogue, merged: Sequence[MergedTally], folded: Mapping[TallyKey, Tally]
+) -> list[Crossing]:
+    """Return the rungs whose targets events have reached, each with its tally. `folded` are the merged tallies."""
+    return [
+        *crossings_of(catalogue, merged),
+        *streak_crossings(catalogue, merged, folded),
+        *credited_crossings(connection, catalogue, merged),
+    ]
 
 
 def crossings_of(catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Crossing]:
@@ -70,6 +82,36 @@ def streak_crossings(
                 days = folded[tally.key].days
                 found = crossed_by_days(ladders, tally.stretches_before, days)
                 crossings += [Crossing(tally, rung) for rung in found]
+    return crossings
+
+
+def credited_crossings(connection: Connection, catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Crossing]:
+    """Return the rungs of goals that count from their activation on, each with its tally as the player's goal sees it.
+
+    Baselines are read now that the tallies are locked, so no activation comes between; and only those of goals whose
+    targets would be reached without one.
+    """
+    found = [
+        (tally, goal)
+        for tally in (merged if catalogue.credited_from_assignment else ())
+        for goal in catalogue.credited_from_assignment.get((tally.stat, tally.schedule), ())
+        if tally.before.judged_by(goal.counting) < tally.after.judged_by(goal.counting) >= goal.target
+    ]
+    if not found:
+        return []
+    choices = assignments.read_choices(connection, [(tally.user_id, goal.id) for tally, goal in found])
+    crossings: list[Crossing] = []
+    for tally, goal in found:
+        assignment = choices[tally.user_id, goal.id].assignment
+        if assignment is not None:
+            before, after = (
+                measures.with_judged(
+                    goal.counting, assignment.credited(measures.judged_by(goal.counting), tally.period_start)
+                )
+                for measures in (tally.before, tally.after)
+            )
+            if before.judged_by(goal.counting) < goal.target <= after.judged_by(goal.counting):
+                crossings.append(Crossing(tally.with_measures(before, after), Rung(goal)))
     return crossings
 
 

@@ -131,7 +131,7 @@ class GoalSupport(NamedTuple):
             raise SupportRefused(f"its tally is also that of {', '.join(others)}: their progress would be lost, too")
         taken = self._take(connection, start, None)
         key = self._tally(start)
-        tally = goal_support.take_tally(connection, key)
+        tally = goal_support.take_tally(connection, key, self._credited())
         if not taken and (tally is None or not tally.measures["events"]):
             raise SupportRefused("there is no progress")
         goal_support.distrust_boards(connection, key)
@@ -149,6 +149,7 @@ class GoalSupport(NamedTuple):
             key = self._tally(start)
             tallies.merge(connection, {key: tally.tally()})
             goal_support.return_values(connection, key, tally.value_hashes)
+            goal_support.return_baselines(connection, key, tally, self._credited())
             goal_support.distrust_boards(connection, key)
         changes = StandingChanges(self.catalogue, self.acting.time)
         done = changes.complete_unclaimed(connection, records)
@@ -192,6 +193,10 @@ class GoalSupport(NamedTuple):
 
     def _tally(self, start: Instant) -> TallyKey:
         return TallyKey(self.user_id, self.goal.stat, self.goal.schedule.text, start)
+
+    def _credited(self) -> Sequence[Goal]:
+        """Return the goals over the tally that count from their activation on."""
+        return self.catalogue.credited_from_assignment.get((self.goal.stat, self.goal.schedule.text), ())
 
     def _others(self) -> list[str]:
         """Return the other goals and leaderboards that see the tally."""

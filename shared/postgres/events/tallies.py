@@ -87,6 +87,19 @@ class MergedTally(NamedTuple):
         """The measures after the merge."""
         return _measures(self[9:13])
 
+    def with_measures(self, before: Measures, after: Measures) -> MergedTally:
+        """Return the row with other measures."""
+        return self._replace(
+            prev_sum=before.sum,
+            prev_events=before.events,
+            prev_highest=before.highest,
+            prev_day_count=before.day_count,
+            sum=after.sum,
+            events=after.events,
+            highest=after.highest,
+            day_count=after.day_count,
+        )
+
     @property
     def days_before(self) -> frozenset[Day]:
         """The previous days if a day was added; empty otherwise."""

@@ -23,7 +23,7 @@ WITH pruned AS (
         AND user_id <= $2
         AND schedule = past_schedule
         AND period_start < instant(before)
-    RETURNING user_id, source, stat_code, schedule, sum, events, highest, day_count
+    RETURNING user_id, source, stat_code, schedule, period_start, sum, events, highest, day_count
 ),
 progress AS (
     SELECT
@@ -60,10 +60,28 @@ started AS (
     JOIN goal USING (challenge_id)
     JOIN progress USING (user_id, source, stat_code, schedule)
     LEFT JOIN (
-        SELECT user_id, goal_id, active FROM assignment WHERE user_id > $1 AND user_id <= $2
+        SELECT user_id, goal_id, active, active_since, frozen_period_start, baseline
+        FROM assignment
+        WHERE user_id > $1 AND user_id <= $2
     ) AS choice USING (user_id, goal_id)
     WHERE coalesce(choice.active, default_assigned)
         AND CASE measure WHEN 'sum' THEN sum WHEN 'events' THEN events WHEN 'days' THEN day_count ELSE highest END > 0
+        -- A goal that counts from its activation on counts what its periods have brought since then.
+        AND (
+            baseline IS NULL
+            OR EXISTS (
+                SELECT FROM pruned
+                WHERE pruned.user_id = candidate.user_id
+                    AND pruned.source = goal.source
+                    AND pruned.stat_code = goal.stat_code
+                    AND pruned.schedule = goal.schedule
+                    AND CASE measure WHEN 'sum' THEN pruned.sum WHEN 'events' THEN pruned.events ELSE pruned.day_count END
+                        > CASE
+                            WHEN pruned.period_start = frozen_period_start THEN baseline
+                            WHEN pruned.period_start > active_since THEN 0
+                        END
+            )
+        )
     ORDER BY candidate.user_id, candidate.challenge_id
     ON CONFLICT (user_id, challenge_id) DO NOTHING
 )

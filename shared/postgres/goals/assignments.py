@@ -76,5 +76,6 @@ def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignm
         nullable_int_array([value.active_since for value in values]),
         int_array([value.frozen_progress for value in values]),
         nullable_int_array([value.frozen_period_start for value in values]),
+        nullable_int_array([value.baseline for value in values]),
         now,
     )

@@ -5,23 +5,26 @@
 SELECT
     crossed.user_id, crossed.goal_id,
     player.initialize_time,
-    assignment.active, assignment.active_since, assignment.frozen_progress, microseconds(assignment.frozen_period_start)
+    assignment.active, assignment.active_since, assignment.frozen_progress,
+    microseconds(assignment.frozen_period_start), assignment.baseline
 FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
 LEFT JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
 LEFT JOIN player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.
--- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start, $7 inactive_since
+-- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start, $7 baseline,
+-- $8 inactive_since
 INSERT INTO assignment AS stored (
-    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, inactive_since
+    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, baseline, inactive_since
 )
-VALUES ($1, $2, $3, instant($4), $5, instant($6), instant($7))
+VALUES ($1, $2, $3, instant($4), $5, instant($6), $7, instant($8))
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),
     frozen_progress = excluded.frozen_progress,
     frozen_period_start = excluded.frozen_period_start,
+    baseline = excluded.baseline,
     inactive_since = excluded.inactive_since;
 
 -- name: read_inactive_since
@@ -34,9 +37,10 @@ WHERE user_id = $1 AND goal_id = ANY ($2::text[]) AND inactive_since IS NOT NULL
 -- name: store_assignments
 -- Store a player's choices for several goals, as store_assignment does. Goal ids must be sorted: their order is the lock
 -- order.
--- $1 user_id, $2 goal_ids, $3 actives, $4 active_sinces, $5 frozen_progresses, $6 frozen_period_starts, $7 inactive_since
+-- $1 user_id, $2 goal_ids, $3 actives, $4 active_sinces, $5 frozen_progresses, $6 frozen_period_starts, $7 baselines,
+-- $8 inactive_since
 INSERT INTO assignment AS stored (
-    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, inactive_since
+    user_id, goal_id, active, active_since, frozen_progress, frozen_period_start, baseline, inactive_since
 )
 SELECT
     $1::text,
@@ -44,13 +48,15 @@ SELECT
     instant(active_since),
     frozen_progress,
     instant(frozen_period_start),
-    CASE WHEN NOT active THEN instant($7) END
-FROM unnest($2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[]) AS fresh (
-    goal_id, active, active_since, frozen_progress, frozen_period_start
+    baseline,
+    CASE WHEN NOT active THEN instant($8) END
+FROM unnest($2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS fresh (
+    goal_id, active, active_since, frozen_progress, frozen_period_start, baseline
 )
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),
     frozen_progress = excluded.frozen_progress,
     frozen_period_start = excluded.frozen_period_start,
+    baseline = excluded.baseline,
     inactive_since = excluded.inactive_since;

@@ -26,14 +26,14 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
 
     The goals that they require must be among them.
     """
-    streaks = player_streaks.read_later(
-        connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
-    )
     ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
     wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
     # Two rows of one tally would be one tally twice.
     tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
     schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
+    streaks = player_streaks.read_later(
+        connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
+    )
     time_zones, zone_times, ever, attributes, *arrays = _READ.only_row(
         connection,
         user_id,
@@ -57,12 +57,12 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
     lifetime, by_period = _divided(columns[:9])
     completions, occurrences = by_occurrence(
         (goal_id, occurrence, Completion(*fields))
-        for goal_id, *fields, start, occurrence in zip(*columns[14:], strict=True)
+        for goal_id, *fields, start, occurrence in zip(*columns[15:], strict=True)
         if start == starts[goal_id]
     )
     return PlayerView(
         tallies_of(*lifetime[:7]),
-        assignments_of(*columns[9:14]),
+        assignments_of(*columns[9:14], baselines=columns[14]),
         completions,
         period_tallies_of(periods, *by_period),
         periods.periods,

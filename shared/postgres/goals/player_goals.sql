@@ -53,7 +53,8 @@ FROM (
         array_agg(goal_id), array_agg(active),
         array_agg(microseconds(active_since)),
         array_agg(frozen_progress),
-        array_agg(microseconds(frozen_period_start))
+        array_agg(microseconds(frozen_period_start)),
+        CASE WHEN count(baseline) > 0 THEN array_agg(baseline) END
     FROM assignment
     WHERE user_id = $1 AND goal_id = ANY ($2::text[])
 ) AS assignments,

@@ -18,15 +18,15 @@ _READ = statement("read_streak_days")
 def read_later(
     connection: Connection, user_id: str, current: CurrentPeriods, stats: Collection[Stat] | None = None
 ) -> Callable[[], Mapping[StreakKey, Streak]]:
-    """Read the streaks that goals ask for in the lifetime and the current periods, by the next round trip.
+    """Read the streaks that goals ask for in the lifetime and the current periods, by the next statement.
 
-    With `stats` only those of these stats. Return a function that returns them after that. If no goal asks for any,
-    nothing is read.
+    With `stats` only those of these stats. Return a function that returns them after that statement, which the caller
+    executes at once. If no goal asks for any, nothing is read.
     """
     watched = [each for each in current.watched_days if stats is None or each.stat in stats]
     if not watched:
         return dict
-    execution = _READ.defer(
+    execution = _READ.precede(
         connection,
         user_id,
         text_array([each.stat.source for each in watched]),

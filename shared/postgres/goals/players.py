@@ -40,8 +40,8 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
 
     `current` are the periods of players who have named no zone; those of this player are derived from them.
     """
-    streaks = player_streaks.read_later(connection, user_id, current)
     found, parameters = _statement_of(user_id, current)
+    streaks = player_streaks.read_later(connection, user_id, current)
     return _stored(user_id, current, found.only_row(connection, *parameters), streaks())
 
 
@@ -52,8 +52,8 @@ def read_later(
 
     Return a function that returns the player after that; None if no response came.
     """
-    streaks = player_streaks.read_later(connection, user_id, current)
     found, parameters = _statement_of(user_id, current)
+    streaks = player_streaks.read_later(connection, user_id, current)
     execution = found.defer(connection, *parameters)
 
     def stored() -> StoredPlayer | None:
@@ -80,12 +80,12 @@ def _stored(
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     columns = filled(row[7:])
-    lifetime = _view(columns[:17])
-    completions, occurrences = completions_of_periods(periods, *columns[26:])
+    lifetime = _view(columns[:18])
+    completions, occurrences = completions_of_periods(periods, *columns[27:])
     view = lifetime._replace(
         completions={**lifetime.completions, **completions},
         occurrences={**lifetime.occurrences, **occurrences},
-        period_tallies=period_tallies_of(periods, *columns[17:26]),
+        period_tallies=period_tallies_of(periods, *columns[18:27]),
         periods=periods.periods,
         ended=periods.ended,
         ever=frozenset(ever or ()),
@@ -173,9 +173,10 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
 
 
 def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
-    """Return a player's lifetime view from the columns of tallies (7), assignments (5) and completions (the rest)."""
-    completions, occurrences = completions_of(*columns[12:])
-    return PlayerView(tallies_of(*columns[:7]), assignments_of(*columns[7:12]), completions, occurrences=occurrences)
+    """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (the rest)."""
+    completions, occurrences = completions_of(*columns[13:])
+    assignments = assignments_of(*columns[7:12], baselines=columns[12])
+    return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences)
 
 
 def tallies_of(
@@ -211,9 +212,15 @@ def _tally_views(*measures_and_latest: Sequence[int | None]) -> Iterator[TallyVi
     return map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
 
 
-def assignments_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> dict[str, Assignment]:
-    """Return a player's choices by goal id. `columns` are those of the fields of `Assignment` in their order."""
-    return dict(zip(goal_ids, map(_assignment, zip(*columns, strict=True)), strict=True))
+def assignments_of(
+    goal_ids: Sequence[str], *columns: Sequence[Any], baselines: Sequence[int | None]
+) -> dict[str, Assignment]:
+    """Return a player's choices by goal id.
+
+    `columns` are those of the fields of `Assignment` in their order; `baselines`, the last, is empty if there are none.
+    """
+    rows = zip(*columns, baselines or [None] * len(goal_ids), strict=True)
+    return dict(zip(goal_ids, map(_assignment, rows), strict=True))
 
 
 # Constructors of named tuples without a Python call each: a player may have hundreds of goals.

@@ -1,7 +1,8 @@
 -- name: read_player
 -- Return everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key,
 -- each of their columns an array. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The
--- occurrences of completions are null if all of them are 1, and so are the claimed rewards if none has several.
+-- occurrences of completions are null if all of them are 1, and so are the claimed rewards if none has
+-- several, and baselines if there are none.
 -- $1 user_id
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
@@ -20,7 +21,8 @@ FROM (
         array_agg(goal_id), array_agg(active),
         array_agg(microseconds(active_since)),
         array_agg(frozen_progress),
-        array_agg(microseconds(frozen_period_start))
+        array_agg(microseconds(frozen_period_start)),
+        CASE WHEN count(baseline) > 0 THEN array_agg(baseline) END
     FROM assignment
     WHERE user_id = $1
 ) AS assignments,
@@ -82,7 +84,8 @@ FROM (
         array_agg(goal_id), array_agg(active),
         array_agg(microseconds(active_since)),
         array_agg(frozen_progress),
-        array_agg(microseconds(frozen_period_start))
+        array_agg(microseconds(frozen_period_start)),
+        CASE WHEN count(baseline) > 0 THEN array_agg(baseline) END
     FROM assignment
     WHERE user_id = $1
 ) AS assignments,

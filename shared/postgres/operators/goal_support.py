@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
-from shared.postgres.statements import int_array, statement, text_array
+from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _TAKE = statement("take_completions")
 _READ_REOPENED = statement("read_reopened")
 _SUBTRACT = statement("subtract_from_tallies")
 _TAKE_TALLY = statement("take_tally")
+_TAKE_BASELINES = statement("take_baselines")
+_RETURN_BASELINES = statement("return_baselines")
 _RETURN_VALUES = statement("return_distinct_values")
 _DISTRUST = statement("distrust_boards_of_tally")
 
@@ -76,6 +79,8 @@ class TakenTally(NamedTuple):
     """Literal of an int4multirange."""
     value_hashes: Sequence[str]
     """In hexadecimal digits."""
+    baselines: Sequence[tuple[str, int, Instant | None]] = ()
+    """Goals that count from their activation on, with where they began and when that was."""
 
     def tally(self) -> Tally:
         """Return the tally."""
@@ -83,10 +88,34 @@ class TakenTally(NamedTuple):
         return Tally(**self.measures, days=days)
 
 
-def take_tally(connection: Connection, key: TallyKey) -> TakenTally | None:
-    """Delete a tally, and return it; None if there was none."""
+def take_tally(connection: Connection, key: TallyKey, credited: Sequence[Goal]) -> TakenTally | None:
+    """Delete a tally, and return it; None if there was none. The `credited` goals count from zero then."""
     row = _TAKE_TALLY.row(connection, *_columns(key))
-    return None if row is None else TakenTally(json.loads(row[0]), row[1], json.loads(row[2]))
+    if row is None:
+        return None
+    baselines = []
+    if credited:
+        goal_ids = text_array(sorted(goal.id for goal in credited))
+        baselines = _TAKE_BASELINES.rows(connection, key.user_id, goal_ids, key.period_start)
+    return TakenTally(json.loads(row[0]), row[1], json.loads(row[2]), [(*each,) for each in baselines])
+
+
+def return_baselines(connection: Connection, key: TallyKey, taken: TakenTally, credited: Sequence[Goal]) -> None:
+    """Let goals begin where they did before a tally was deleted, once it is returned."""
+    if not credited:
+        return
+    earlier = {goal_id: rest for goal_id, *rest in taken.baselines}
+    baselines, active_sinces = zip(*(earlier.get(goal.id, (0, None)) for goal in credited), strict=True)
+    measures = taken.tally().measures
+    _RETURN_BASELINES.rows(
+        connection,
+        key.user_id,
+        key.period_start,
+        text_array([goal.id for goal in credited]),
+        int_array(baselines),
+        nullable_int_array(active_sinces),
+        int_array([measures.judged_by(goal.counting) for goal in credited]),
+    )
 
 
 def return_values(connection: Connection, key: TallyKey, value_hashes: Sequence[str]) -> None:

@@ -63,6 +63,41 @@ SELECT
     (SELECT coalesce(json_agg(value_hash), '[]') FROM forgotten)::text
 FROM taken;
 
+-- name: take_baselines
+-- Let a player's goals that count from their activation on count from zero in a period, and return where they began and
+-- when they were activated.
+-- $1 user_id, $2 goal_ids, $3 period_start
+WITH taken AS (
+    SELECT goal_id, baseline, active_since
+    FROM assignment
+    WHERE user_id = $1
+        AND goal_id = ANY ($2::text[])
+        AND coalesce(frozen_period_start, timestamptz 'epoch') = instant($3)
+        AND baseline IS NOT NULL
+    ORDER BY goal_id
+    FOR UPDATE
+)
+UPDATE assignment
+SET baseline = 0
+FROM taken
+WHERE assignment.user_id = $1 AND assignment.goal_id = taken.goal_id
+RETURNING taken.goal_id, taken.baseline, microseconds(taken.active_since);
+
+-- name: return_baselines
+-- Let a player's goals begin to count in a period where they did before the tally was deleted, or, those that were activated
+-- since, after what is returned to the tally.
+-- $1 user_id, $2 period_start, of goals: $3 ids, $4 earlier baselines, $5 earlier activations, $6 returned measures
+UPDATE assignment
+SET baseline = CASE
+    WHEN assignment.active_since = instant(taken.active_since) THEN taken.baseline
+    ELSE assignment.baseline + taken.measure
+END
+FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS taken (goal_id, baseline, active_since, measure)
+WHERE assignment.user_id = $1
+    AND assignment.goal_id = taken.goal_id
+    AND coalesce(frozen_period_start, timestamptz 'epoch') = instant($2)
+    AND assignment.baseline IS NOT NULL;
+
 -- name: return_distinct_values
 -- Store distinct values again.
 -- $1 user_id, $2 stat_code, $3 schedule, $4 period_start, $5 value_hashes

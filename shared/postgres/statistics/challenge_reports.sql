@@ -55,7 +55,7 @@ switched_off AS (
     GROUP BY assignment.user_id, challenge_id, source, stat_code, schedule, measure
 ),
 progress AS (
-    SELECT user_id, source, stat_code, schedule, sum, events, highest, day_count
+    SELECT user_id, source, stat_code, schedule, period_start, sum, events, highest, day_count
     FROM tally
     WHERE user_id > $1 AND user_id <= $2 AND (schedule = 'lifetime' OR schedule = ANY ($7::text[]))
 ),
@@ -93,7 +93,17 @@ begun AS (
             WHEN measure = 'events' THEN events
             WHEN measure = 'days' THEN day_count
             ELSE highest
-        END > 0
+        END > CASE WHEN assignment.active AND progress.period_start = coalesce(frozen_period_start, timestamptz 'epoch')
+            THEN coalesce(baseline, 0)
+            ELSE 0
+        END
+        -- A goal that counts from its activation on counts nothing in periods before.
+        AND (
+            NOT assignment.active
+            OR baseline IS NULL
+            OR progress.period_start = coalesce(frozen_period_start, timestamptz 'epoch')
+            OR progress.period_start > active_since
+        )
     UNION
     SELECT scope_id, user_id
     FROM standing

@@ -48,25 +48,25 @@ def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
     """Return everything about one player as of the lifetime and the current periods, in one round trip."""
-    streaks = player_streaks.read_later(connection, user_id, current)
     ranges = (*tally_ranges(current), *completion_ranges(current), *pool_ranges(current))
+    streaks = player_streaks.read_later(connection, user_id, current)
     *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
     row: Sequence[Any] = columns
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
-    in_periods = zip(*filled(row[32:34]), strict=True)
-    completed = [*(row[13] or ()), *(goal_id for goal_id, start in in_periods if periods.starts.get(goal_id) == start)]
+    in_periods = zip(*filled(row[33:35]), strict=True)
+    completed = [*(row[14] or ()), *(goal_id for goal_id, start in in_periods if periods.starts.get(goal_id) == start)]
     view = PlayerView(
         tallies_of(*filled(row[:7])),
-        assignments_of(*filled(row[8:13])),
+        assignments_of(*filled(row[8:13]), baselines=row[13] or ()),
         dict.fromkeys(completed, Completion(None)),
-        period_tallies_of(periods, *filled(row[23:32])),
+        period_tallies_of(periods, *filled(row[24:33])),
         periods.periods,
         zones=zones,
-        selected=selected_of(periods, user_id, zones, row[34:]),
+        selected=selected_of(periods, user_id, zones, row[35:]),
         streaks=streaks(),
     )
-    return StoredStatistics(view, stretches_of(row[7] or ""), _standings(*filled(row[14:22])), row[22])
+    return StoredStatistics(view, stretches_of(row[7] or ""), _standings(*filled(row[15:23])), row[23])
 
 
 def _standings(kinds: Sequence[str], ids: Sequence[str], *columns: Sequence[Any]) -> dict[Scope, Standing]:

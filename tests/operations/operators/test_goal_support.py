@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import Event
-from shared.domain.goal import CountedGoals, Goal, Source, Stat
+from shared.domain.goal import CountedGoals, Credit, Goal, Source, Stat
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
@@ -18,6 +18,7 @@ from shared.domain.operator_acts import Acting
 from shared.domain.progress import GoalState
 from shared.domain.schedules import DAILY, LIFETIME
 from shared.domain.standings import EVERYTHING
+from shared.operations.goals.activate import set_goal_active
 from shared.operations.operators import goal_support
 from shared.operations.operators.goal_support import Corrected, GoalSupport, SupportRefused
 from shared.operations.rewards import grant_admin
@@ -36,6 +37,9 @@ ACTING = Acting(NOW, "ada", "a test")
 WIN = replace(goal("win", target=3), points=10, tags=("pvp",))
 MORE = replace(goal("more", target=5, stat=Stat(Source.STAT, "other")), points=90)
 DAILY_WIN = replace(goal("daily", target=1, stat=Stat(Source.STAT, "third")), schedule=DAILY, points=1)
+QUEST = replace(
+    goal("quest", target=100, stat=Stat(Source.STAT, "fifth"), default_assigned=False), credit=Credit.FROM_ASSIGNMENT
+)
 TWICE = replace(goal("twice", target=2, stat=Stat(Source.STAT, "fourth")), repeat=3, points=4)
 BOTH = goal_over("both", CountedGoals(goal_ids=("win", "more")), 2)
 POINTS = goal_over("rich", CountedGoals(), 100, source=Source.POINTS)
@@ -98,6 +102,33 @@ def game(database: Database) -> Game:
     game = Game(database)
     game.play(WIN)
     return game
+
+
+def test_a_reset_lets_goals_count_from_zero_and_its_undo_from_where_they_began(game: Game) -> None:
+    quest, late = (replace(QUEST, id=each) for each in ("quest", "late quest"))
+    catalogue = catalogue_of(quest, late)
+
+    def progress(what: Goal) -> int:
+        return status_of(game.database, catalogue, game.player, what).progress
+
+    def play(delta: int) -> None:
+        event = Event(f"quest {delta}", game.player, NOW, quest.stat, delta=delta)
+        flushed(game.database, catalogue, [event])
+
+    play(7)
+    set_goal_active(game.database, catalogue, game.player, quest, True, NOW, soon())
+    play(2)
+    support = GoalSupport(catalogue, game.player, quest, ACTING)
+    done = goal_support.perform(
+        game.database, lambda connection: support.reset(connection, with_others=True), soon(), dry=False
+    )
+    assert progress(quest) == 0
+    play(1)
+    set_goal_active(game.database, catalogue, game.player, late, True, NOW + 1, soon())
+    play(3)
+    assert (progress(quest), progress(late)) == (4, 3)
+    goal_support.perform(game.database, goal_support.undo(catalogue, done.audit_id, ACTING), soon(), dry=False)
+    assert (progress(quest), progress(late)) == (6, 3)
 
 
 def test_a_goal_is_completed_with_all_that_it_completes_in_turn(game: Game) -> None:
