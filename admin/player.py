@@ -12,6 +12,7 @@ import click
 from admin import arguments
 from admin.erasure import erase
 from admin.opening import open_database, read, stop
+from admin.player_import import import_
 from admin.replay import replay
 from admin.terminal import say
 from admin.terminal import show as show_table
@@ -27,6 +28,7 @@ def player() -> None:
 
 player.add_command(replay)
 player.add_command(erase)
+player.add_command(import_)
 
 
 def _rows(user_id: str) -> list[PlayerRow]:

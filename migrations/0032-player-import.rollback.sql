@@ -1,0 +1,1 @@
+DROP FUNCTION import_player_rows(name, jsonb);

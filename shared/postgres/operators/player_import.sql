@@ -1,0 +1,92 @@
+-- name: make_import_lines
+-- Make the temporary table of the lines of one transaction.
+CREATE TEMPORARY TABLE import_line (kind text, user_id text COLLATE "C", content json) ON COMMIT DROP;
+
+-- name: copy_import_lines
+-- Take lines.
+COPY import_line (kind, user_id, content) FROM STDIN;
+
+-- name: mark_imported
+-- Mark the players of these lines as imported, and return those that were not before.
+-- $1 import_name
+INSERT INTO player_import (user_id, import_name)
+SELECT DISTINCT user_id, $1 FROM import_line
+ON CONFLICT (user_id, import_name) DO NOTHING
+RETURNING user_id;
+
+-- name: keep_import_lines
+-- Drop the lines of all other players.
+-- $1 user_ids
+DELETE FROM import_line
+WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS kept (user_id) WHERE kept.user_id = import_line.user_id);
+
+-- name: import_player_rows
+-- Store the lines of a table, and return how many rows were not there before.
+-- $1 table, $2 defaults
+SELECT import_player_rows($1::name, $2::jsonb);
+
+-- name: read_lines_of_known_tallies
+-- Return the lines of tallies that were stored before this transaction, with times in microseconds.
+SELECT
+    stored.user_id, stored.source, stored.stat_code, stored.schedule, microseconds(stored.period_start),
+    json_build_object(
+        'sum', line.sum, 'events', line.events, 'latest', line.latest, 'latest_time', microseconds(line.latest_time),
+        'highest', line.highest, 'sum_time', microseconds(line.sum_time),
+        'events_time', microseconds(line.events_time), 'highest_time', microseconds(line.highest_time),
+        'lowest_opening', line.lowest_opening
+    )::text,
+    line.days::text
+FROM import_line
+CROSS JOIN LATERAL json_populate_record(
+    json_populate_record(NULL::tally, '{
+        "stat_code": "", "schedule": "lifetime", "period_start": "1970-01-01T00:00:00Z",
+        "sum": 0, "events": 0, "days": "{}"
+    }'),
+    content
+) AS line
+JOIN tally AS stored
+    ON stored.user_id = line.user_id
+    AND stored.source = line.source
+    AND stored.stat_code = line.stat_code
+    AND stored.schedule = line.schedule
+    AND stored.period_start = line.period_start
+WHERE import_line.kind = 'tally' AND stored.xmin <> pg_current_xact_id()::xid;
+
+-- name: claim_known_completions
+-- Give completions that were stored before, and never claimed, the claims that the lines bring: their rewards were granted.
+UPDATE completion AS stored
+SET claim_time = line.claim_time, claim_number = line.claim_number, claimed_rewards = line.claimed_rewards
+FROM import_line
+CROSS JOIN LATERAL json_populate_record(
+    json_populate_record(NULL::completion, '{"period_start": "1970-01-01T00:00:00Z", "occurrence": 1}'), content
+) AS line
+WHERE import_line.kind = 'completion'
+    AND line.claim_number > 0
+    AND stored.user_id = line.user_id
+    AND stored.goal_id = line.goal_id
+    AND stored.period_start = line.period_start
+    AND stored.occurrence = line.occurrence
+    AND stored.claim_number = 0;
+
+-- name: recount_distinct_values
+-- Set the sums of tallies of distinct values, which may have been in both of two tallies that were added up.
+-- $1 user_ids
+UPDATE tally
+SET sum = counted.number
+FROM (
+    SELECT user_id, schedule, period_start, stat_code, count(*) AS number
+    FROM distinct_value
+    WHERE user_id = ANY ($1::text[])
+    GROUP BY user_id, schedule, period_start, stat_code
+) AS counted
+WHERE tally.user_id = counted.user_id
+    AND tally.schedule = counted.schedule
+    AND tally.period_start = counted.period_start
+    AND tally.source = 'derived'
+    AND tally.stat_code = counted.stat_code;
+
+-- name: read_player_columns
+-- Return the columns of all tables of players.
+SELECT stored::text, attname::text
+FROM player_tables() AS stored
+JOIN pg_attribute ON attrelid = to_regclass(quote_ident(stored)) AND attnum > 0 AND NOT attisdropped;
