@@ -20,6 +20,7 @@ _COMMENT = re.compile(r"--[^\n]*")
 _CREATE_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(\w+) ON (\w+) ")
 _TABLE = re.compile(r"(?:CREATE|ALTER) TABLE (\w+) ")
 _UNIQUE_CONSTRAINT = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) (\([^)]+\))")
+_UNIQUE_BY_INDEX = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) USING INDEX (\w+)")
 _DROPPED_COLUMN = re.compile(r"DROP COLUMN (\w+)")
 _DROPPED_CONSTRAINT = re.compile(r"DROP CONSTRAINT (\w+)")
 _DROPPED_INDEX = re.compile(r"DROP INDEX (?:CONCURRENTLY )?(?:IF EXISTS )?(\w+)")
@@ -30,9 +31,10 @@ def wanted_indexes() -> list[Index]:
     """Return the indexes of a database that all migrations have been applied to, by table and name."""
     indexes: dict[str, Index] = {}
     for text in _migration_statements():
+        created = list(_created(text, indexes))
         for name in list(_dropped(text, indexes)):
             del indexes[name]
-        indexes.update((index.name, index) for index in _created(text))
+        indexes.update((index.name, index) for index in created)
     return sorted(indexes.values(), key=lambda index: (index.table, index.name))
 
 
@@ -57,8 +59,11 @@ def _migration_statements() -> Iterator[str]:
             yield " ".join(text.split())
 
 
-def _created(text: str) -> Iterator[Index]:
-    """Yield the indexes that a statement of a migration creates, also through unique constraints."""
+def _created(text: str, indexes: Mapping[str, Index]) -> Iterator[Index]:
+    """Yield the indexes that a statement of a migration creates, also through unique constraints.
+
+    A constraint that takes over an index gives it its own name.
+    """
     if created := _CREATE_INDEX.match(text):
         name, table = created.groups()
         yield Index(name, table, _normalized(text), of_constraint=False, valid=True)
@@ -66,6 +71,9 @@ def _created(text: str) -> Iterator[Index]:
         table = changed[1]
         for name, columns in _UNIQUE_CONSTRAINT.findall(text):
             definition = f"CREATE UNIQUE INDEX {name} ON {table} {columns}"
+            yield Index(name, table, definition, of_constraint=True, valid=True)
+        for name, taken in _UNIQUE_BY_INDEX.findall(text):
+            definition = indexes[taken].definition.replace(f" INDEX {taken} ", f" INDEX {name} ")
             yield Index(name, table, definition, of_constraint=True, valid=True)
 
 
@@ -85,7 +93,8 @@ def _dropped(text: str, indexes: Mapping[str, Index]) -> Iterator[str]:
 
 def _is_dropped_by_change(text: str, index: Index) -> bool:
     columns = _DROPPED_COLUMN.findall(text)
-    return index.name in _DROPPED_CONSTRAINT.findall(text) or any(
+    names = [*_DROPPED_CONSTRAINT.findall(text), *(taken for _, taken in _UNIQUE_BY_INDEX.findall(text))]
+    return index.name in names or any(
         re.search(rf"\b{column}\b", index.definition.partition("(")[2]) for column in columns
     )
 
