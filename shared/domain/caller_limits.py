@@ -1,7 +1,8 @@
 """Limits of callers: how much of each kind a caller may do in a second.
 
-Each caller has buckets of its own, so one that floods spends only its own share. A bucket holds a second's worth. A batch
-that is larger than what the bucket holds is accepted and leaves a debt, and nothing more is accepted until that is paid.
+Each caller has buckets of its own, so one that floods spends only its own share. A bucket holds a second's worth. A
+batch that is larger than what the bucket holds is accepted and leaves a debt; nothing more is accepted until that is
+paid.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class CallerQuotas:
         """Return a bucket that is not among the young ones, and keep it there."""
         if len(self._young) >= BUCKETS_MAX:
             self._young, self._old = {}, self._young
-        bucket = self._young[key] = self._old.pop(key, None) or Bucket(rate, now)
+        bucket = self._young[key] = self._old.pop(key) if key in self._old else Bucket(rate, now)
         return bucket
 
     def _reached(self, limit: Limit, wait_s: float) -> CallerLimitReached:

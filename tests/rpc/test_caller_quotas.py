@@ -57,8 +57,9 @@ class Limited:
 
     def call(self, caller: str, method: str, raw: bytes = b"") -> Any:
         """Return the status code of a call, and its details."""
+        send: Any = self._channels[caller].unary_unary(method)
         try:
-            self._channels[caller].unary_unary(method)(raw, timeout=10, metadata=bearer(caller))
+            send(raw, timeout=10, metadata=bearer(caller))
         except grpc.RpcError as error:
             return error
         return None
@@ -66,10 +67,8 @@ class Limited:
     def stream(self, caller: str) -> tuple[Any, SimpleQueue[bytes | None]]:
         """Open a stream."""
         requests: SimpleQueue[bytes | None] = SimpleQueue()
-        call: Any = self._channels[caller].stream_stream(STREAM)(
-            iter(requests.get, None), metadata=bearer(caller), timeout=30
-        )
-        return call, requests
+        send: Any = self._channels[caller].stream_stream(STREAM)
+        return send(iter(requests.get, None), metadata=bearer(caller), timeout=30), requests
 
     def counted(self, limit: str) -> float:
         """Return the number of refusals."""
