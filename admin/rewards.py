@@ -14,8 +14,8 @@ from admin.opening import deadline, open_database, read, stop
 from admin.terminal import period_text, say, say_error, time_text, who_text
 from admin.terminal import show as show_table
 from shared.domain.claims import ClaimState
-from shared.domain.goal import PRIORITY_FIRST, PRIORITY_LAST
 from shared.domain.grant_changes import Act, ActRefused, buried, prioritised, refunded, rerouted, retried
+from shared.domain.reward import PRIORITY_FIRST, PRIORITY_LAST
 from shared.operations.rewards import grant_admin
 from shared.operations.rewards.grant_admin import Change, OperatorAction, Report
 from shared.postgres.rewards.grant_admin import AuditEntry, KeptGrant, list_grants

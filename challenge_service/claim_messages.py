@@ -83,7 +83,7 @@ def claimable_messages(found: Iterable[PeriodStatus]) -> Iterator[rpc.ClaimableR
                 # In past periods only stored completions count.
                 message.claim_end_time.CopyFrom(message.end_time)
         excluded = 0 if status.rewards is None else status.rewards.excluded
-        reward, *further = (reward for _, reward in open_rewards(goal, excluded))
+        reward, *further = (reward for _, reward in open_rewards(goal.rewards_of(each.occurrence), excluded))
         yield rpc.ClaimableReward(
             challenge_id=goal.challenge_id,
             goal_id=goal.id,

@@ -87,8 +87,8 @@ class ClaimServicer:
         goal = goal_of(encoded.catalogue, request.challenge_id, request.goal_id)
         if period_start is not None and goal.schedule == LIFETIME:
             raise OccurrenceNotFound("the goal has no periods", goal_id=goal.id)
-        if request.occurrence > goal.repeat:
-            raise OccurrenceNotFound("the goal does not repeat that often", goal_id=goal.id)
+        if request.occurrence > goal.steps:
+            raise OccurrenceNotFound("the goal has no such occurrence or tier", goal_id=goal.id)
         now, deadline = self._clock(), deadline_of(context)
         until = min(time.monotonic() + wait_s, deadline)
         claim_time = self._queue_clock()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from shared.catalogue.content import placed_text, texts
+from shared.catalogue.content import entries_of, placed_text, texts
 from shared.catalogue.cycles import cycle_path, cycles
 from shared.catalogue.draft import CatalogueDraft, GoalDraft
 from shared.catalogue.problem import Problem
@@ -116,8 +116,9 @@ def _scope(goal: GoalDraft) -> _Scope | None:
 
 def _scopes_of(goal: GoalDraft) -> Iterator[_Scope]:
     """Yield what a goal may be counted in, without lists."""
-    points = goal.content.get("points", 0)
-    has_points = isinstance(points, int) and points > 0
+    steps = [goal.content, *(tier for _, tier in entries_of(goal.place, goal.content, "tiers"))]
+    points = [step.get("points", 0) for step in steps if isinstance(step, dict)]
+    has_points = any(isinstance(each, int) and each > 0 for each in points)
     if has_points:
         yield GoalSource.POINTS.value, "", ()
     for source in _OVER_GOALS if has_points else (GoalSource.GOALS,):

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.catalogue.problem import Problem
-from shared.catalogue.season_changes import dates, schedule_changes, season_changes, season_run_changes
+from shared.catalogue.season_changes import schedule_changes, season_changes, season_run_changes
+from shared.catalogue.traits import challenge_traits, goal_traits, identity_traits
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import PRIORITY_DEFAULT, Goal, Meta, Reward, Source, Stat
-from shared.domain.identity import GoalIdentity, LeaderboardIdentity, goal_identity, leaderboard_identity
-from shared.domain.instant import MINUTE, Instant, to_datetime
+from shared.domain.goal import Goal, Source, Stat
+from shared.domain.identity import (
+    GoalIdentity,
+    LeaderboardIdentity,
+    TierKey,
+    goal_identity,
+    leaderboard_identity,
+    tier_ids,
+)
+from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 
 
@@ -20,6 +28,7 @@ def incompatibilities(old: Catalogue, new: Catalogue, now: Instant) -> list[Prob
     runs = {season.id: season.runs for season in old.seasons}
     return [
         *identity_changes(goals, new),
+        *tier_changes(tier_ids(old.goals.values()), new),
         *leaderboard_identity_changes(boards, new),
         *season_run_changes(runs, new, now),
     ]
@@ -36,7 +45,19 @@ def identity_changes(known: Mapping[str, GoalIdentity], new: Catalogue) -> list[
         Problem(f"goal {goal.id!r}", f"{change}: a goal id is permanent, give the changed goal a new id")
         for goal in new.goals.values()
         if goal.id in known
-        for change in _differences(_identity_traits(known[goal.id]), _identity_traits(goal_identity(goal)))
+        for change in _differences(identity_traits(known[goal.id]), identity_traits(goal_identity(goal)))
+    ]
+
+
+def tier_changes(known: Mapping[TierKey, str], new: Catalogue) -> list[Problem]:
+    """Return the same for tiers, by their places: one may be added after the last, and none gets another place."""
+    return [
+        Problem(
+            f"goal {key.goal_id!r}",
+            f"tier {key.number} is {tier_id!r} and was {known[key]!r}: tiers keep their places, new ones come last",
+        )
+        for key, tier_id in tier_ids(new.goals.values()).items()
+        if known.get(key, tier_id) != tier_id
     ]
 
 
@@ -81,7 +102,7 @@ def _challenge_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             yield f"challenge {challenge.id!r}: name changes from {before.name!r} to {challenge.name!r}"
         if before.description != challenge.description:
             yield f"challenge {challenge.id!r}: description changes"
-        for change in _differences(_challenge_traits(before), _challenge_traits(challenge)):
+        for change in _differences(challenge_traits(before), challenge_traits(challenge)):
             yield f"challenge {challenge.id!r}: {change}"
 
 
@@ -96,7 +117,7 @@ def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
             continue
         if before.challenge_id != goal.challenge_id:
             yield f"goal {goal.id!r} moves from challenge {before.challenge_id!r} to {goal.challenge_id!r}"
-        for change in _differences(_traits(before), _traits(goal)):
+        for change in _differences(goal_traits(before), goal_traits(goal)):
             yield f"goal {goal.id!r}: {change}"
         if before.description != goal.description:
             yield f"goal {goal.id!r}: description changes"
@@ -105,67 +126,6 @@ def _goal_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for each trait that changes."""
     return (f"{trait} changes from {old[trait]} to {new[trait]}" for trait in old if old[trait] != new[trait])
-
-
-def _identity_traits(identity: GoalIdentity) -> dict[str, str]:
-    """Return the identity by the keys of a document, as text short enough to be shown."""
-    return {
-        "source": identity.source,
-        "stat": repr(identity.stat_code) if identity.stat_code else "none",
-        "count": identity.counting,
-        "schedule": identity.schedule,
-    }
-
-
-def _traits(goal: Goal) -> dict[str, str]:
-    """Return everything a document says about a goal, like `_identity_traits`."""
-    return {
-        **_identity_traits(goal_identity(goal)),
-        "target": f"{goal.target:,}",
-        "hidden": "true" if goal.hidden else "false",
-        "meta": _meta(goal.meta),
-        "repeat": f"{goal.repeat}" if goal.repeat > 1 else "none",
-        "at_most": "none" if goal.at_most is None else f"{goal.at_most:,}",
-        "bridge_days": f"{goal.streak.bridge_days}" if goal.streak is not None else "none",
-        "outages": dates(goal.streak.outages if goal.streak is not None else ()),
-        "name": repr(goal.name),
-        "reward": _reward(goal.reward),
-        "further rewards": "; ".join(map(_reward, goal.further_rewards)) or "none",
-        "default_assigned": "true" if goal.default_assigned else "false",
-        "requires": ", ".join(map(repr, goal.requires)) or "none",
-        "requires_to_activate": ", ".join(map(repr, goal.requires_to_activate)) or "none",
-        "points": f"{goal.points:,}",
-        "suspended": "true" if goal.suspended else "false",
-        "claim": goal.claim_mode.value,
-        "tags": ", ".join(map(repr, goal.tags)) or "none",
-        "weight": f"{goal.weight}",
-        "from": to_datetime(goal.joins).strftime("%Y-%m-%dT%H:%M:%SZ") if goal.joins else "none",
-    }
-
-
-def _challenge_traits(challenge: Challenge) -> dict[str, str]:
-    """Return what a document says about a pool and about limits."""
-    pool = challenge.pool
-    numbers = {
-        "select": pool and pool.select,
-        "no_repeat": pool and pool.no_repeat,
-        "rerolls": pool and pool.rerolls,
-        "max_active": challenge.max_active,
-    }
-    cooldown = f"{challenge.cooldown // MINUTE:,} minutes" if challenge.cooldown else "none"
-    others = {"cooldown": cooldown, "meta": _meta(challenge.meta)}
-    return {key: "none" if number is None else f"{number}" for key, number in numbers.items()} | others
-
-
-def _meta(meta: Meta) -> str:
-    return ", ".join(f"{key!r}: {value!r}" for key, value in meta) or "none"
-
-
-def _reward(reward: Reward) -> str:
-    meta = f", meta {_meta(reward.meta)}" if reward.meta else ""
-    priority = f", priority {reward.priority}" if reward.priority != PRIORITY_DEFAULT else ""
-    required = f", requires {reward.requires_attribute!r}" if reward.requires_attribute else ""
-    return f"{reward.type} {reward.id!r} x {reward.quantity:,}{priority}{required}{meta}"
 
 
 def _order_changes(old: Catalogue, new: Catalogue) -> Iterator[str]:

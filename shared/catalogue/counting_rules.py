@@ -16,6 +16,8 @@ CREDITED_MAX = 16
 
 def goals_have_a_target(draft: CatalogueDraft) -> Iterator[Problem]:
     for goal in draft.goals:
+        if "tiers" in goal.content:
+            continue
         needed, other = ("at_most", "target") if goal.count == Counting.LOWEST else ("target", "at_most")
         if needed not in goal.content:
             yield goal.place.at(needed).problem("is required")

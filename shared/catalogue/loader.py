@@ -25,16 +25,18 @@ from shared.catalogue.schema import (
     Ranks,
     RewardForm,
     SortOrder,
+    TierForm,
 )
 from shared.catalogue.time_fields import JoinTime
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import Aspect, CountedGoals, Counting, DerivedStat, Goal, Meta, Reward, Source, Stat
+from shared.domain.goal import Aspect, CountedGoals, Counting, DerivedStat, Goal, Source, Stat
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool
+from shared.domain.reward import Meta, Reward, Tier
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.time_zones import UTC_ZONE, instant_of
@@ -140,7 +142,8 @@ def _goal(
     schedule_id = form.schedule or challenge.schedule
     schedule = schedules[schedule_id] if schedule_id else LIFETIME
     looked_at = _looked_at(form, derived)
-    reward, *further_rewards = map(_reward, form.rewards if form.reward is None else [form.reward])
+    tiers = tuple(map(_tier, form.tiers))
+    reward, *further_rewards = tiers[0].rewards if tiers else _rewards(form)
     return Goal(
         id=form.id,
         challenge_id=challenge.id,
@@ -148,10 +151,11 @@ def _goal(
         description=form.description,
         stat=_stat(form) if looked_at is None else looked_at.stat,
         counting=_counting(form),
-        target=form.target or 1,
+        target=tiers[-1].target if tiers else form.target or 1,
         at_most=form.at_most,
         reward=reward,
-        further_rewards=tuple(further_rewards),
+        further_rewards=() if tiers else tuple(further_rewards),
+        tiers=tiers,
         default_assigned=form.default_assigned,
         requires=tuple(form.requires),
         requires_to_activate=tuple(form.requires_to_activate),
@@ -171,6 +175,14 @@ def _goal(
         streak=outages.rule_of(form),
         credit=form.credit,
     )
+
+
+def _rewards(form: GoalForm | TierForm) -> tuple[Reward, ...]:
+    return tuple(map(_reward, form.rewards if form.reward is None else [form.reward]))
+
+
+def _tier(form: TierForm) -> Tier:
+    return Tier(form.id, form.target, _rewards(form), form.points, _meta(form.meta))
 
 
 def _reward(form: RewardForm) -> Reward:

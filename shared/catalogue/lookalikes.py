@@ -59,7 +59,7 @@ def _ids(catalogue: Catalogue) -> Iterator[tuple[str, Iterable[str]]]:
     yield "schedule", (schedule.id for schedule in catalogue.schedules)
     yield "season", (season.id for season in catalogue.seasons)
     yield "attribute of players", catalogue.player_attributes
-    yield "reward", (reward.id for goal in goals for reward in goal.rewards)
+    yield "reward", (reward.id for goal in goals for reward in goal.all_rewards)
 
 
 def _peculiarities(text: str) -> Iterator[str]:

@@ -17,19 +17,17 @@ from shared.catalogue.schedule_forms import ScheduleForm, SeasonForm
 from shared.catalogue.time_fields import Cooldown, From
 from shared.domain.acceptance import ATTRIBUTES_MAX
 from shared.domain.draws import NO_REPEAT_MAX, WEIGHT_DEFAULT, WEIGHT_MAX
-from shared.domain.goal import (
-    AMOUNT_MAX,
+from shared.domain.goal import AMOUNT_MAX, REPEAT_MAX, Counting, Credit
+from shared.domain.pools import REROLLS_MAX
+from shared.domain.reward import (
     PRIORITY_DEFAULT,
     PRIORITY_FIRST,
     PRIORITY_LAST,
-    REPEAT_MAX,
     REWARDS_MAX,
+    TIERS_MAX,
     ClaimMode,
-    Counting,
-    Credit,
     RewardType,
 )
-from shared.domain.pools import REROLLS_MAX
 
 ALL_TIME = "all_time"
 """The period of leaderboards that never restart."""
@@ -71,6 +69,18 @@ class RewardForm(Form):
     requires_attribute: Id = ""
 
 
+class TierForm(Form):
+    """One tier of a goal."""
+
+    id: Id
+    target: Amount
+    reward: RewardForm | None = None
+    rewards: Annotated[list[RewardForm], Field(min_length=1, max_length=REWARDS_MAX)] = Field(default=[])
+    """Exactly one of the two is present; a rule checks it."""
+    points: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
+    meta: Meta = Field(default={})
+
+
 class GoalForm(Form):
     """One goal."""
 
@@ -92,7 +102,8 @@ class GoalForm(Form):
     """Instead of `target`, if and only if `count: lowest`; a rule checks both."""
     reward: RewardForm | None = None
     rewards: Annotated[list[RewardForm], Field(min_length=1, max_length=REWARDS_MAX)] = Field(default=[])
-    """Exactly one of the two is present; a rule checks it."""
+    tiers: Annotated[list[TierForm], Field(min_length=2, max_length=TIERS_MAX)] = Field(default=[])
+    """Exactly one of the three is present; a rule checks it."""
     default_assigned: bool = False
     requires: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])
     requires_to_activate: Annotated[list[Id], Field(max_length=PREREQUISITES_MAX)] = Field(default=[])

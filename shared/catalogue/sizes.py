@@ -15,6 +15,8 @@ _SEASON_ID_BYTES = 520
 """Allowance in bytes for the id of the season that a goal's schedule may belong to."""
 _REWARD_BYTES = 8
 """Allowance in bytes for the numbers of one of several rewards, beside its texts."""
+_TIER_BYTES = 40
+"""Allowance in bytes for the numbers of a tier and of its first reward, beside their texts, and for its state."""
 _TEXT_BYTES = 4
 """Allowance in bytes for the tag and length of a text."""
 
@@ -30,9 +32,15 @@ def response_size(challenge: object) -> int:
     scheduled = (
         len(goals) if schedule is not None else sum(isinstance(goal, dict) and "schedule" in goal for goal in goals)
     )
-    listed = (goal.get("rewards") for goal in goals if isinstance(goal, dict))
-    rewards = sum(len(entries) for entries in listed if isinstance(entries, list))
-    return _text_bytes(challenge) + len(goals) * repeated + scheduled * _SEASON_ID_BYTES + rewards * _REWARD_BYTES
+    tiers = [tier for goal in goals for tier in _entries(goal, "tiers")]
+    rewards = sum(len(_entries(each, "rewards")) for each in (*goals, *tiers))
+    numbers = rewards * _REWARD_BYTES + len(tiers) * _TIER_BYTES
+    return _text_bytes(challenge) + len(goals) * repeated + scheduled * _SEASON_ID_BYTES + numbers
+
+
+def _entries(value: object, key: str) -> list[object]:
+    entries = value.get(key) if isinstance(value, dict) else None
+    return entries if isinstance(entries, list) else []
 
 
 def _text_bytes(value: object) -> int:

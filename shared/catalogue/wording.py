@@ -35,7 +35,7 @@ _WORDS = {
     "model_type": "must be a mapping",
     "string_type": "must be text",
     "too_long": "must have at most {max_length} entries",
-    "too_short": "must have at least {min_length} entry",
+    "too_short": "must have at least {min_length} entries",
 }
 """Texts by pydantic's error type. Types that are not listed are our own and carry their text."""
 
@@ -97,5 +97,7 @@ def _entries(value: object, key: str) -> Iterator[tuple[int, object]]:
 def _words(found: ErrorDetails) -> str:
     if found["type"] == "string_type" and isinstance(found["input"], bool | int | float):
         return "must be text: put it in quotes"
+    if found["type"] == "too_short" and found["ctx"]["min_length"] == 1:
+        return "must have at least 1 entry"
     words = _WORDS.get(found["type"])
     return words.format_map(found.get("ctx", {})) if words is not None else found["msg"]

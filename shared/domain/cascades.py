@@ -98,11 +98,11 @@ class Cascades:
 
 def _stats_of(goal: Goal) -> Iterator[Stat]:
     """Yield the tallies that a completion of the goal would add to if some goal counted them, without lists."""
-    for source in (Source.GOAL, Source.POINTS) if goal.points else (Source.GOAL,):
+    for source in (Source.GOAL, Source.POINTS) if goal.has_points else (Source.GOAL,):
         yield counted_stat(source, CountedGoals(challenge_id=goal.challenge_id))
         for tag in goal.tags:
             yield counted_stat(source, CountedGoals(tag=tag))
-    if goal.points:
+    if goal.has_points:
         yield POINTS_OF_EVERYTHING
 
 

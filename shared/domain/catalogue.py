@@ -15,11 +15,12 @@ from typing import TypeVar
 
 from shared.domain.cascades import Cascades
 from shared.domain.derived_stats import DerivedStats
-from shared.domain.goal import LOGIN, Aspect, ClaimMode, Counting, Credit, DerivedStat, Goal, Meta, Source, Stat
+from shared.domain.goal import LOGIN, Aspect, Counting, Credit, DerivedStat, Goal, Source, Stat
 from shared.domain.instant import Microseconds
 from shared.domain.ladders import Ladders, StreakLadders, is_off_ladders, ladders_of, streak_ladders_of
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.pools import Pool, Pools
+from shared.domain.reward import ClaimMode, Meta
 from shared.domain.schedules import LIFETIME, Schedule, Season
 from shared.domain.standings import Scope
 from shared.domain.streaks import StreakRule
@@ -94,7 +95,7 @@ class Catalogue:
     @cached_property
     def player_attributes(self) -> tuple[str, ...]:
         """The attributes of players that some reward requires, sorted."""
-        rewards = (reward for goal in self.goals.values() for reward in goal.rewards)
+        rewards = (reward for goal in self.goals.values() for reward in goal.all_rewards)
         return tuple(sorted({reward.requires_attribute for reward in rewards} - {""}))
 
     @cached_property

@@ -84,7 +84,7 @@ def occurrence_statuses(goal: Goal, view: PlayerView, catalogue: Catalogue) -> l
     if period is None:
         return []
     status = goal_status(goal, view, catalogue)
-    if goal.repeat == 1:
+    if goal.steps == 1:
         return [PeriodStatus(goal, period, status, goal.id in view.completions)] if status.completed else []
     stored = view.occurrences_of(goal)
     return [
@@ -107,7 +107,7 @@ def _completed_status(
     occurrence: int,
     completion: Completion,
 ) -> GoalStatus:
-    state, rewards = completed_state(goal, completion, view)
+    state, rewards = completed_state(goal, completion, view, occurrence)
     times = (assign_time, completion.complete_time, completion.claim_time)
     return GoalStatus(active, locked, state, goal.target, *times, occurrence, rewards=rewards)
 

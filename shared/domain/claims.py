@@ -9,9 +9,9 @@ from uuid import UUID, uuid5
 
 from shared.domain.errors import AlreadyClaimed, AttributeMissing, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState, GoalStatus
+from shared.domain.reward import Reward
 
 _GRANT_NAMESPACE = UUID("6b0f6f3e-6a0b-5a53-9b0c-0f2d3c7a9d11")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import NamedTuple
 
 from shared.domain.instant import Instant
+from shared.domain.reward import ClaimMode, Meta, Reward, Tier
 from shared.domain.schedules import LIFETIME, Schedule
 from shared.domain.streaks import StreakRule
 
@@ -35,13 +38,6 @@ class Source(StrEnum):
 REPEAT_MAX = 100
 """Maximum number of times that a goal can be completed in a period."""
 
-REWARDS_MAX = 10
-"""Maximum number of rewards for one completion of a goal."""
-
-PRIORITY_FIRST = 1
-PRIORITY_LAST = 9
-PRIORITY_DEFAULT = 5
-
 
 class Counting(StrEnum):
     """The way events add up to progress; `shared.domain.tally` has the rules."""
@@ -57,26 +53,6 @@ class Counting(StrEnum):
     STREAK = "streak"
 
     __hash__ = str.__hash__
-
-
-Meta: TypeAlias = tuple[tuple[str, str], ...]
-"""Keys and values for the game, by ascending key; nothing here reads them."""
-
-
-class RewardType(StrEnum):
-    """The kind of a reward. Values are written in catalogues and stored in the database."""
-
-    ITEM = "ITEM"
-    WALLET = "WALLET"
-
-
-class ClaimMode(StrEnum):
-    """The way the reward of a completed goal is claimed. Values are written in catalogues."""
-
-    MANUAL = "manual"
-    """The player claims it."""
-    AUTO = "auto"
-    """The transaction that stores the completion claims it, or the one that completes its last prerequisite."""
 
 
 class Credit(StrEnum):
@@ -163,21 +139,6 @@ class CountedGoals(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reward:
-    """The reward of a completed goal; `quantity` is 1 to `AMOUNT_MAX`."""
-
-    type: RewardType
-    id: str
-    quantity: int
-    priority: int = PRIORITY_DEFAULT
-    """Delivery order among waiting grants: `PRIORITY_FIRST` to `PRIORITY_LAST`."""
-    meta: Meta = ()
-    """Empty for rewards that are read from the database, and so is the next one."""
-    requires_attribute: str = ""
-    """The attribute that a player must have to claim it; empty for rewards for everybody."""
-
-
-@dataclass(frozen=True, slots=True)
 class Goal:
     """A goal. Its id is permanent: source, stat, counting and schedule never change under one id."""
 
@@ -227,18 +188,53 @@ class Goal:
     """Which days do not end a streak; exactly for `STREAK`."""
     further_rewards: tuple[Reward, ...] = ()
     """The rewards beside `reward`, in the order of their numbers from 2, up to `REWARDS_MAX`."""
+    tiers: tuple[Tier, ...] = ()
+    """Up to `TIERS_MAX` steps, each with rewards and points of its own; `reward` is then the first of the first tier,
+    `target` that of the last tier, and `repeat` 1."""
 
     @property
-    def rewards(self) -> tuple[Reward, ...]:
-        """All rewards of one completion, in the order of their numbers."""
-        return self.reward, *self.further_rewards
+    def steps(self) -> int:
+        """The number of times that it can be completed in a period: the number of its tiers, or `repeat`."""
+        return len(self.tiers) or self.repeat
+
+    @property
+    def all_rewards(self) -> tuple[Reward, ...]:
+        """The rewards of all steps, those of equal steps once."""
+        return tuple(reward for tier in self.tiers for reward in tier.rewards) or self.rewards_of(1)
+
+    @property
+    def has_points(self) -> bool:
+        """True if some step has points."""
+        return self.points > 0 or any(tier.points for tier in self.tiers)
 
     @property
     def has_plain_reward(self) -> bool:
-        """True if it has one reward, for everybody."""
+        """True if each step has one reward, for everybody."""
+        if self.tiers:
+            return all(len(tier.rewards) == 1 and not tier.rewards[0].requires_attribute for tier in self.tiers)
         return not self.further_rewards and not self.reward.requires_attribute
+
+    def rewards_of(self, occurrence: int) -> tuple[Reward, ...]:
+        """Return all rewards of a step, in the order of their numbers."""
+        return self.tiers[occurrence - 1].rewards if self.tiers else (self.reward, *self.further_rewards)
+
+    def points_of(self, occurrence: int) -> int:
+        """Return the points of a step."""
+        return self.tiers[occurrence - 1].points if self.tiers else self.points
+
+    def target_of(self, occurrence: int) -> int:
+        """Return the measure at which a step is completed."""
+        return self.tiers[occurrence - 1].target if self.tiers else self.threshold * occurrence
+
+    def steps_reached(self, measure: int) -> int:
+        """Return the number of steps that are completed at this measure."""
+        if self.tiers:
+            return bisect_right(self.tiers, measure, key=attrgetter("target"))
+        return min(measure // self.threshold, self.repeat)
 
     @property
     def threshold(self) -> int:
         """The measure at which it is completed, or completed for the first time."""
+        if self.tiers:
+            return self.tiers[0].target
         return self.target if self.at_most is None else TURNING_POINT - self.at_most

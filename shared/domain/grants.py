@@ -17,8 +17,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import CLAIMABLE_AGAIN, ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType
 from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
+from shared.domain.reward import Reward, RewardType
 
 RETRY_AFTER_MAX = HOUR
 """Longest pause that a provider can ask for, in microseconds."""
@@ -38,7 +38,7 @@ NO_ROUTES: Routes = {}
 
 def unrouted(catalogue: Catalogue, routes: Routes) -> list[RewardType]:
     """Return the types of rewards that are claimed automatically and have no provider."""
-    types = {reward.type for goal in catalogue.auto_claimed.values() for reward in goal.rewards}
+    types = {reward.type for goal in catalogue.auto_claimed.values() for reward in goal.all_rewards}
     return sorted(each for each in types if routes.get(each, NO_PROVIDER) == NO_PROVIDER)
 
 

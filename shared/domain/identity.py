@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shared.domain.goal import Credit, Goal, Stat
@@ -20,16 +21,33 @@ class GoalIdentity(NamedTuple):
     """Empty exactly when the source is `login`."""
     counting: str
     """With the target if the goal repeats, because its occurrences are completed at multiples of it; with the credit
-    unless that is everything."""
+    unless that is everything. Tiers are recorded by themselves."""
     schedule: str
 
 
 def goal_identity(goal: Goal) -> GoalIdentity:
     """Return the identity of a goal."""
-    counting = goal.counting.value if goal.repeat == 1 else f"{goal.counting.value}, repeats at {goal.target}"
+    counting = goal.counting.value
+    if goal.tiers:
+        counting += ", in tiers"
+    elif goal.repeat > 1:
+        counting += f", repeats at {goal.target}"
     if goal.credit is not Credit.EVERYTHING:
         counting += f", credit {goal.credit.value}"
     return GoalIdentity(goal.stat.source.value, goal.stat.code, counting, goal.schedule.text)
+
+
+class TierKey(NamedTuple):
+    """The place of a tier, which stored completions name."""
+
+    goal_id: str
+    number: int
+    """From 1."""
+
+
+def tier_ids(goals: Iterable[Goal]) -> dict[TierKey, str]:
+    """Return the ids of the tiers of these goals, which never change."""
+    return {TierKey(goal.id, number): tier.id for goal in goals for number, tier in enumerate(goal.tiers, 1)}
 
 
 class LeaderboardIdentity(NamedTuple):

@@ -3,69 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from enum import IntEnum, auto
-from typing import NamedTuple
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import TURNING_POINT, Counting, Goal
-from shared.domain.instant import LIFETIME_START, Instant, Period
+from shared.domain.goal_status import GoalState, GoalStatus
+from shared.domain.instant import LIFETIME_START, Period
 from shared.domain.player_view import Assignment, Completion, PlayerView, TallyView
 from shared.domain.rewards import RewardsStatus, rewards_status
 
-__all__ = ["Assignment", "Completion", "PlayerView", "TallyView"]
-
-
-class GoalState(IntEnum):
-    """The state of a goal for a player, derived from progress and completion and never stored."""
-
-    NOT_STARTED = auto()
-    IN_PROGRESS = auto()
-    COMPLETED = auto()
-    CLAIMED = auto()
-
-
-class GoalStatus(NamedTuple):
-    """The status of one goal for one player."""
-
-    active: bool
-    locked: bool
-    state: GoalState
-    progress: int
-    """0 to the goal's target."""
-    assign_time: Instant | None
-    complete_time: Instant | None
-    claim_time: Instant | None
-    occurrence: int = 1
-    """The occurrence that the progress counts for: the first that is not completed, or the last."""
-    claimable: int = 0
-    """The first occurrence with an unclaimed reward; 0 if there is none, and if the goal does not repeat."""
-    continues: bool = False
-    """True if the goal is not completed as often as it repeats."""
-    rewards: RewardsStatus | None = None
-    """The status of its rewards, if the goal is completed and has several, or one that requires an attribute."""
-
-    @property
-    def withheld(self) -> bool:
-        """True if the goal is completed, and all that is unclaimed requires attributes that the player lacks."""
-        return self.rewards is not None and self.state is GoalState.COMPLETED and not self.rewards.is_open
-
-    @property
-    def completed(self) -> bool:
-        """True if the target was reached while the goal was active, claimed or not.
-
-        A goal that repeats is completed while a reward of it is unclaimed, and once all of them are claimed.
-        """
-        return self.state is GoalState.COMPLETED or self.state is GoalState.CLAIMED
-
-    @property
-    def once_completed(self) -> bool:
-        """True if the goal, or its first occurrence, is completed."""
-        return self.completed or self.occurrence > 1
-
-    @property
-    def finished(self) -> bool:
-        """True if the goal is completed, as often as it repeats."""
-        return self.completed and not self.continues
+__all__ = ["Assignment", "Completion", "GoalState", "GoalStatus", "PlayerView", "TallyView"]
 
 
 def is_active(
@@ -160,36 +106,38 @@ def _reached_occurrences(goal: Goal, view: PlayerView) -> int:
         return 0
     if not _is_reached(goal, tally, view):
         return 0
-    return 1 if goal.repeat == 1 else min(tally.measures.judged_by(goal.counting) // goal.target, goal.repeat)
+    return 1 if goal.steps == 1 else goal.steps_reached(tally.measures.judged_by(goal.counting))
 
 
 def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
-    """Return the status of a goal that repeats."""
+    """Return the status of a goal with several steps."""
     assignment = view.assignments.get(goal.id)
     active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
     stored, tally = view.occurrences_of(goal), view.tally_of(goal)
     last, reached = max(stored, default=0), 0
     # Nearly always everything that is reached is stored.
     if tally is not None and (
-        last > len(stored) or tally.measures.judged_by(goal.counting) >= goal.target * (last + 1)
+        last > len(stored)
+        or (last < goal.steps and tally.measures.judged_by(goal.counting) >= goal.target_of(last + 1))
     ):
         reached = _reached_occurrences(goal, view)
         last = max(reached, last)
     claimable = 0
     for each in range(1, last + 1):
         completion = stored.get(each, _NOT_STORED if each <= reached else None)
-        if completion is not None and _can_be_claimed(goal, completion, view):
+        if completion is not None and _can_be_claimed(goal, each, completion, view):
             claimable = each
             break
-    continues = last < goal.repeat
+    continues = last < goal.steps
     progress = goal.target
     if continues:
         if active:
-            shown = shown_measure(goal, tally) - last * goal.target
+            # A tier shows the whole progress, an occurrence what exceeds the one before.
+            shown = shown_measure(goal, tally) - (0 if goal.tiers else last * goal.target)
         else:
             shown = _frozen_progress(assignment, view.period_of(goal))
         progress = max(0, min(shown, goal.target))
-    shown_completion = _NOT_STORED
+    shown_completion, shown_step = _NOT_STORED, claimable or last
     if claimable:
         state, shown_completion = _COMPLETED, stored.get(claimable, _NOT_STORED)
     elif not continues:
@@ -201,34 +149,48 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     assign_time = assignment.active_since if assignment is not None else None
     complete_time, claim_time, _ = shown_completion
     times = (assign_time, complete_time, claim_time)
-    occurrence = last + 1 if continues else goal.repeat
+    occurrence = last + 1 if continues else goal.steps
     rewards = None
     if (claimable or not continues) and not goal.has_plain_reward:
-        rewards = rewards_status(goal, shown_completion, view.attributes)
+        rewards = rewards_status(goal.rewards_of(shown_step), shown_completion, view.attributes)
     return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues, rewards))
 
 
-def _can_be_claimed(goal: Goal, completion: Completion, view: PlayerView) -> bool:
+def _can_be_claimed(goal: Goal, occurrence: int, completion: Completion, view: PlayerView) -> bool:
     if completion.claimed is None and goal.has_plain_reward:
         return completion.claim_time is None
-    return rewards_status(goal, completion, view.attributes).is_open
+    return rewards_status(goal.rewards_of(occurrence), completion, view.attributes).is_open
 
 
-def completed_state(goal: Goal, completion: Completion, view: PlayerView) -> tuple[GoalState, RewardsStatus | None]:
+def completed_state(
+    goal: Goal, completion: Completion, view: PlayerView, occurrence: int = 1
+) -> tuple[GoalState, RewardsStatus | None]:
     """Return the state of a goal with this completion, and that of its rewards unless it has one for everybody.
 
     It is claimed once nothing can be claimed and something is. What is withheld can be claimed later.
     """
     if completion.claimed is None and goal.has_plain_reward:
         return _COMPLETED if completion.claim_time is None else _CLAIMED, None
-    rewards = rewards_status(goal, completion, view.attributes)
+    rewards = rewards_status(goal.rewards_of(occurrence), completion, view.attributes)
     state = _COMPLETED if rewards.is_open or completion.claim_time is None else _CLAIMED
     return state, None if goal.has_plain_reward else rewards
 
 
+def tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> list[GoalState]:
+    """Return the states of a goal's tiers. `status` is the goal's in the view."""
+    completed = completed_occurrences(goal, view)
+    states = [
+        completed_state(goal, completed[number], view, number)[0] if number in completed else _NOT_STARTED
+        for number in range(1, goal.steps + 1)
+    ]
+    if status.continues and status.progress:
+        states[status.occurrence - 1] = _IN_PROGRESS
+    return states
+
+
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
     """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
-    if goal.repeat > 1:
+    if goal.repeat > 1 or goal.tiers:
         return _repeated_status(goal, view, catalogue)
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)

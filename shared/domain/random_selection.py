@@ -129,16 +129,16 @@ def _reason(
     if wish.tag and wish.tag not in goal.tags:
         return LeftOut.OTHER_TAG
     completion, target = view.completions.get(goal.id), goal.threshold
-    if goal.repeat > 1:
+    if goal.steps > 1:
         status = goal_status(goal, view, catalogue)
         if status.completed:
             return LeftOut.CLAIMED if status.state is GoalState.CLAIMED else LeftOut.COMPLETED
-        target *= status.occurrence
+        target = goal.target_of(status.occurrence)
     elif completion is not None:
         return LeftOut.COMPLETED if completion.claim_time is None else LeftOut.CLAIMED
     active, tally = is_active(goal, view.assignments.get(goal.id), completion, view.selected), view.tally_of(goal)
     reached = tally is not None and tally.measures.judged_by(goal.counting) >= target
-    if reached and goal.repeat == 1 and active and is_completed(goal, view):
+    if reached and goal.steps == 1 and active and is_completed(goal, view):
         return LeftOut.COMPLETED
     if goal.hidden and completion is None:
         return LeftOut.HIDDEN

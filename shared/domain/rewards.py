@@ -7,11 +7,11 @@ tells.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from shared.domain.goal import Goal, Reward
 from shared.domain.player_view import Completion
+from shared.domain.reward import Reward
 
 FIRST = 1
 """The bit of a goal's first reward."""
@@ -36,18 +36,18 @@ def claimed_bits(completion: Completion) -> int:
     return 0 if completion.claim_time is None else FIRST
 
 
-def withheld_bits(goal: Goal, attributes: Collection[str]) -> int:
+def withheld_bits(rewards: Sequence[Reward], attributes: Collection[str]) -> int:
     """Return the bits of the rewards that require an attribute other than these."""
     return sum(
         bit_of(number)
-        for number, reward in enumerate(goal.rewards, 1)
+        for number, reward in enumerate(rewards, 1)
         if reward.requires_attribute and reward.requires_attribute not in attributes
     )
 
 
-def open_rewards(goal: Goal, excluded: int) -> Iterator[NumberedReward]:
-    """Yield the rewards of the goal that are not among the excluded bits: the claimed and the withheld ones."""
-    for number, reward in enumerate(goal.rewards, 1):
+def open_rewards(rewards: Sequence[Reward], excluded: int) -> Iterator[NumberedReward]:
+    """Yield the rewards of a completion that are not among the excluded bits: the claimed and the withheld ones."""
+    for number, reward in enumerate(rewards, 1):
         if not excluded & bit_of(number):
             yield NumberedReward(number, reward)
 
@@ -68,8 +68,8 @@ class RewardsStatus(NamedTuple):
         return self.claimed | self.withheld
 
 
-def rewards_status(goal: Goal, completion: Completion, attributes: Collection[str]) -> RewardsStatus:
+def rewards_status(rewards: Sequence[Reward], completion: Completion, attributes: Collection[str]) -> RewardsStatus:
     """Return which rewards of a completion can be claimed by a player with these attributes."""
     claimed = claimed_bits(completion)
-    withheld = withheld_bits(goal, attributes) & ~claimed
-    return RewardsStatus(any(open_rewards(goal, claimed | withheld)), claimed, withheld)
+    withheld = withheld_bits(rewards, attributes) & ~claimed
+    return RewardsStatus(any(open_rewards(rewards, claimed | withheld)), claimed, withheld)

@@ -17,9 +17,9 @@ class Rung(NamedTuple):
     @property
     def target(self) -> int:
         """The measure at which the step is reached."""
-        return self.goal.threshold * self.occurrence
+        return self.goal.target_of(self.occurrence)
 
 
 def rungs_of(goal: Goal) -> tuple[Rung, ...]:
     """Return the steps of a goal, by ascending target."""
-    return tuple(Rung(goal, occurrence) for occurrence in range(1, goal.repeat + 1))
+    return tuple(Rung(goal, occurrence) for occurrence in range(1, goal.steps + 1))

@@ -96,12 +96,16 @@ class CompletionRecord(NamedTuple):
 
 
 def record_of(
-    goal: Goal, complete_time: Instant | None, active_since: Instant | None, period_start: Instant = LIFETIME_START
+    goal: Goal,
+    complete_time: Instant | None,
+    active_since: Instant | None,
+    period_start: Instant = LIFETIME_START,
+    occurrence: int = 1,
 ) -> CompletionRecord:
-    """Return the record of a completion of the goal in the period that starts then."""
+    """Return the record of an occurrence of the goal in the period that starts then."""
     # In a period a goal is active from its start at the earliest, however long ago it was activated.
     since = None if active_since is None else max(active_since, period_start)
-    return CompletionRecord(complete_time, goal.challenge_id, goal.tags, goal.points, since)
+    return CompletionRecord(complete_time, goal.challenge_id, goal.tags, goal.points_of(occurrence), since)
 
 
 Parts = Iterator[tuple[StandingKey, Standing]]

@@ -82,7 +82,7 @@ def goals_under_way(catalogue: Catalogue, view: PlayerView) -> int:
     """
     completed = view.completions
     return sum(
-        (goal.repeat > 1 or goal.id not in completed)
+        (goal.repeat > 1 or goal.steps not in view.occurrences_of(goal))
         and is_active(goal, view.assignments.get(goal.id), completed.get(goal.id), view.selected)
         for stat, schedule, tally in chain(
             ((stat, LIFETIME.text, tally) for stat, tally in view.tallies.items()),
@@ -100,7 +100,7 @@ def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
         reached = tally.measures[measure] or 0
         for goal, occurrence in rungs[bisect_right(targets, reached) :]:
             # The last rung of a goal, so that each goal is counted once.
-            if occurrence == goal.repeat and (shown_measure(goal, tally) > 0 or reached >= goal.threshold):
+            if occurrence == goal.steps and (shown_measure(goal, tally) > 0 or reached >= goal.threshold):
                 yield goal
 
 

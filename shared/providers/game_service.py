@@ -14,9 +14,9 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from grpc_status import rpc_status
 
 from shared.domain.claims import RefusalReason
-from shared.domain.goal import RewardType
 from shared.domain.grants import RETRY_AFTER_MAX, Delivery, Granted, Refused, Reply, TryAgain
 from shared.domain.instant import LIFETIME_START, SECOND, Instant, Microseconds
+from shared.domain.reward import RewardType
 from shared.runtime.file_watch import FileWatch
 from shared.runtime.tls_material import TlsMaterial
 

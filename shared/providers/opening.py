@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from shared.domain.goal import RewardType
 from shared.domain.grants import Delivery, Granted, Provider, Reply, Routes
+from shared.domain.reward import RewardType
 from shared.providers.game_service import GameServiceProvider
 from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock

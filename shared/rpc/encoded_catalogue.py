@@ -102,7 +102,7 @@ class ShownGoals:
             positions[goal.id]
             for goal in goals
             if goal.requires
-            or goal.repeat > 1
+            or goal.steps > 1
             or not goal.has_plain_reward
             or goal.streak is not None
             or goal.at_most is not None

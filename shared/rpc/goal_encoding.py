@@ -9,19 +9,9 @@ from typing import NamedTuple
 from challenge.v1 import challenge_pb2
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import (
-    REWARDS_MAX,
-    ClaimMode,
-    CountedGoals,
-    Counting,
-    Credit,
-    Goal,
-    Reward,
-    RewardType,
-    Source,
-    written_code,
-)
-from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, best_value, goal_status
+from shared.domain.goal import CountedGoals, Counting, Credit, Goal, Source, written_code
+from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView, best_value, goal_status, tier_states
+from shared.domain.reward import REWARDS_MAX, ClaimMode, Reward, RewardType, Tier
 from shared.domain.rewards import RewardsStatus, bit_of
 from shared.rpc.instants import schedule_id, season_id
 from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
@@ -90,6 +80,21 @@ def reward_message(reward: Reward) -> challenge_pb2.Reward:
     )
 
 
+def _tier_message(tier: Tier) -> challenge_pb2.Tier:
+    return challenge_pb2.Tier(
+        tier_id=tier.id,
+        target=tier.target,
+        rewards=map(reward_message, tier.rewards),
+        points=tier.points,
+        meta=dict(tier.meta),
+    )
+
+
+def _tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
+    states = [GOAL_STATES[state] for state in tier_states(goal, view, status)]
+    return challenge_pb2.Goal(tier_states=states).SerializeToString()
+
+
 def definition(goal: Goal) -> bytes:
     """Encode the fields that are the same for all players. Appended fields cannot unset them."""
     return challenge_pb2.Goal(
@@ -98,7 +103,8 @@ def definition(goal: Goal) -> bytes:
         name=goal.name,
         description=goal.description,
         requirement=_requirement(goal),
-        reward=reward_message(goal.reward),
+        reward=None if goal.tiers else reward_message(goal.reward),
+        tiers=map(_tier_message, goal.tiers),
         prerequisite_goal_ids=goal.requires,
         activation_prerequisite_goal_ids=goal.requires_to_activate,
         target=goal.target,
@@ -208,6 +214,7 @@ class GoalEncoder:
                 number_field(_CLAIMABLE, claimable),
                 _records(goal, view) if active and (goal.streak is not None or goal.at_most is not None) else b"",
                 _rewards_fields(rewards) if rewards is not None else b"",
+                _tier_states(goal, view, status) if goal.tiers else b"",
             )
         )
         return self._tag + varint(len(message)) + message

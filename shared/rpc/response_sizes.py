@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import REWARDS_MAX, Goal, Reward
+from shared.domain.goal import Goal
+from shared.domain.reward import REWARDS_MAX, Reward
 from shared.rpc.goal_encoding import definition
 
 RESPONSE_BYTES_MAX = 7 * 1024 * 1024 // 2
@@ -21,6 +22,8 @@ _FRAMING_BYTES_MAX = 6
 _PLAYER_BYTES_MAX = 89
 """Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18), and the
 current streak or the lowest value (12)."""
+_TIERS_FRAMING_BYTES_MAX = 4
+"""The same of the states of tiers, beside one for each."""
 _REWARDS_BYTES_MAX = 6 + REWARDS_MAX
 """The same of the numbers of claimed and of withheld rewards, for a goal with several or with such."""
 _CLAIM_BYTES_MAX = 226
@@ -41,7 +44,13 @@ def size_warnings(catalogue: Catalogue) -> Iterator[str]:
 def goals_size(goals: Iterable[Goal]) -> int:
     """Return the maximum size in bytes of the goals in a response."""
     each = _FRAMING_BYTES_MAX + _PLAYER_BYTES_MAX
-    return sum(len(definition(goal)) + each + _REWARDS_BYTES_MAX * (not goal.has_plain_reward) for goal in goals)
+    return sum(
+        len(definition(goal))
+        + each
+        + _REWARDS_BYTES_MAX * (not goal.has_plain_reward)
+        + (_TIERS_FRAMING_BYTES_MAX + len(goal.tiers) if goal.tiers else 0)
+        for goal in goals
+    )
 
 
 class ClaimsRoom:

@@ -9,7 +9,8 @@ import pytest
 from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid, Problem
 from shared.domain.catalogue import Challenge
-from shared.domain.goal import LOGIN, Counting, Goal, Reward, RewardType, Source, Stat
+from shared.domain.goal import LOGIN, Counting, Goal, Source, Stat
+from shared.domain.reward import Reward, RewardType
 
 from .documents import document, goal, loaded, loaded_text, problems_in, write_json
 

@@ -13,20 +13,10 @@ import pytest
 from shared.catalogue.loader import load
 from shared.catalogue.pool_rules import small_pools
 from shared.domain.catalogue import Catalogue
-from shared.domain.goal import (
-    LOGIN,
-    Aspect,
-    CountedGoals,
-    Counting,
-    Credit,
-    DerivedStat,
-    Reward,
-    RewardType,
-    Source,
-    Stat,
-)
+from shared.domain.goal import LOGIN, Aspect, CountedGoals, Counting, Credit, DerivedStat, Source, Stat
 from shared.domain.instant import HOUR, to_datetime, to_day
 from shared.domain.pools import Pool
+from shared.domain.reward import Reward, RewardType
 from shared.domain.streaks import StreakRule
 from tests.support.strategies import COUNTINGS
 
@@ -120,7 +110,8 @@ def test_the_documented_example_loads() -> None:
 
 
 def test_the_documented_goals_load() -> None:
-    archery, travels, races, levels, habits, quests, over_goals, secrets, repeating, boss, spring = documented_goals()
+    documented = documented_goals()
+    archery, travels, races, levels, habits, quests, over_goals, secrets, repeating, boss, spring, autumn = documented
     [ranked_bow_kills] = archery.derived_stats
     assert ranked_bow_kills == DerivedStat(
         "ranked_bow_kills", Stat(Source.STAT, "enemy_kills"), (("mode", ("ranked",)), ("weapon", ("bow", "crossbow")))
@@ -152,10 +143,11 @@ def test_the_documented_goals_load() -> None:
         (True, (("icon", "key.png"), ("rarity", "epic")), (("icon", "lantern.png"),))
     ]
     assert [(goal.target, goal.repeat) for goal in repeating.goals.values()] == [(10, 5)]
-    assert [[(each.id, each.priority) for each in goal.rewards] for goal in boss.goals.values()] == [
+    assert [[(each.id, each.priority) for each in goal.rewards_of(1)] for goal in boss.goals.values()] == [
         [("COINS", 5), ("CROWN", 1)]
     ]
     assert spring.player_attributes == ("premium",)
+    assert [[tier.id for tier in goal.tiers] for goal in autumn.goals.values()] == [["leaf", "acorn"], []]
 
 
 def test_the_documented_pool_loads() -> None:

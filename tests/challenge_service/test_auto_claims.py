@@ -10,7 +10,7 @@ import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
 
-from shared.domain.goal import ClaimMode
+from shared.domain.reward import ClaimMode
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from tests.support.event_messages import stat

@@ -14,10 +14,11 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1 import leaderboard_service_pb2 as leaderboard_rpc
 from challenge.v1 import statistics_service_pb2 as statistics_rpc
 
-from shared.domain.goal import ClaimMode, Source, Stat
+from shared.domain.goal import Source, Stat
 from shared.domain.instant import DAY, HOUR, Instant, to_datetime
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import DAILY, WEEKLY, Schedule
 from shared.rpc.carried_time import KEY
 from shared.rpc.instants import instant_of

@@ -71,8 +71,8 @@ def test_a_streak_is_current_until_a_full_day_passes_without_a_login(logins: lis
 def test_goals_under_way_are_the_active_goals_in_progress(drawn: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = drawn
     for goal in catalogue.goals.values():
-        if goal.repeat > 1:
-            # Only what the tally has reached is completed, because the target of such a goal never changes.
+        if goal.steps > 1:
+            # Only what the tally has reached is completed, as long as no target changes.
             view = view._replace(
                 completions={other: found for other, found in view.completions.items() if other != goal.id},
                 occurrences={other: found for other, found in view.occurrences.items() if other != goal.id},

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Goal
+from shared.domain.goal import AMOUNT_MAX, LOGIN, Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recurrence import Every, Recurrence
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule, Season, SeasonRun
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.windows import Window

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.current_periods import CurrentPeriods
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType, Stat
+from shared.domain.goal import Stat
 from shared.domain.grants import Granting
 from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.reward import Reward, RewardType
 from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Measures, Tally, TallyKey

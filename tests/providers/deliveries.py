@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import Delivery
 from shared.domain.instant import HOUR
+from shared.domain.reward import Reward, RewardType
 from tests.support.services import NOW
 
 DELIVERY = Delivery(

@@ -17,10 +17,11 @@ from shared.catalogue.fields import DESCRIPTION_LENGTH_MAX, NAME_LENGTH_MAX
 from shared.catalogue.rules import CHALLENGES_MAX, LEADERBOARDS_MAX
 from shared.catalogue.sizes import CHALLENGE_BYTES_MAX, response_size
 from shared.domain.acceptance import ID_LENGTH_MAX
-from shared.domain.goal import AMOUNT_MAX, REWARDS_MAX, Reward, RewardType, Source, Stat
+from shared.domain.goal import AMOUNT_MAX, Source, Stat
 from shared.domain.instant import SECOND
 from shared.domain.leaderboard import PLAYERS_MAX
 from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
+from shared.domain.reward import REWARDS_MAX, Reward, RewardType
 from shared.domain.standings import Scope, ScopeKind, Standing
 from shared.domain.statistics import TREND_DAYS_MAX, PlayerStatistics, login_statistics
 from shared.domain.tally import Measures
@@ -139,12 +140,12 @@ def test_no_result_of_claiming_all_takes_more_than_its_room() -> None:
         challenge_id=ID, goal_id=ID, claim=CLAIM, newly_claimed=True, reason="GOAL_INACTIVE", period_start=TIME
     )
     size = rpc.ClaimAllResponse(results=[result]).ByteSize()
-    assert not ClaimsRoom(size - 1).take(won, won.rewards)
-    assert ClaimsRoom(size + 100).take(won, won.rewards)
+    assert not ClaimsRoom(size - 1).take(won, won.rewards_of(1))
+    assert ClaimsRoom(size + 100).take(won, won.rewards_of(1))
     result.further_claims.append(CLAIM)
-    size, several = rpc.ClaimAllResponse(results=[result]).ByteSize(), replace(won, further_rewards=won.rewards)
-    assert not ClaimsRoom(size - 1).take(several, several.rewards)
-    assert ClaimsRoom(2 * size).take(several, several.rewards)
+    size, several = rpc.ClaimAllResponse(results=[result]).ByteSize(), replace(won, further_rewards=won.rewards_of(1))
+    assert not ClaimsRoom(size - 1).take(several, several.rewards_of(1))
+    assert ClaimsRoom(2 * size).take(several, several.rewards_of(1))
 
 
 def test_no_player_makes_a_challenge_larger_than_its_size() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Goal
 from shared.domain.instant import SECOND, Instant
-from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status
+from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status, tier_states
 from shared.domain.schedules import LIFETIME
 from shared.rpc.encoded_catalogue import EncodedCatalogue, ShownGoals
 from shared.rpc.goal_encoding import (
@@ -57,7 +57,7 @@ def time_message(instant: Instant | None) -> Timestamp | None:
     return Timestamp(seconds=instant // SECOND, nanos=instant % SECOND * 1_000)
 
 
-def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
+def goal_message(goal: Goal, view: PlayerView, status: GoalStatus) -> challenge_pb2.Goal:
     """Build a goal as a message."""
     _, claimed, withheld = status.rewards or (False, 0, 0)
     return challenge_pb2.Goal(
@@ -72,7 +72,9 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
             target=goal.target,
             repeat=goal.repeat if goal.repeat > 1 else 0,
         ),
-        reward=challenge_pb2.Reward(
+        reward=None
+        if goal.tiers
+        else challenge_pb2.Reward(
             type=REWARD_TYPES[goal.reward.type],
             reward_id=goal.reward.id,
             quantity=goal.reward.quantity,
@@ -97,6 +99,17 @@ def goal_message(goal: Goal, status: GoalStatus) -> challenge_pb2.Goal:
         claim_time=time_message(status.claim_time),
         occurrence=status.occurrence,
         claimable_occurrence=status.claimable,
+        tiers=[
+            challenge_pb2.Tier(
+                tier_id=tier.id,
+                target=tier.target,
+                rewards=map(reward_message, tier.rewards),
+                points=tier.points,
+                meta=dict(tier.meta),
+            )
+            for tier in goal.tiers
+        ],
+        tier_states=[GOAL_STATES[state] for state in tier_states(goal, view, status)] if goal.tiers else [],
         claimed_rewards=[number for number in range(1, 11) if claimed >> (number - 1) & 1],
         withheld_rewards=[number for number in range(1, 11) if withheld >> (number - 1) & 1],
         further_rewards=map(reward_message, goal.further_rewards),
@@ -118,7 +131,7 @@ def challenge_message(
         name=challenge.name,
         description=challenge.description,
         goals=[
-            goal_message(goal, status)
+            goal_message(goal, view, status)
             for goal, status in statuses
             if (status.active or not active_only) and is_listed(goal, status)
         ],
@@ -160,7 +173,7 @@ def test_a_spliced_list_equals_the_built_one(
 def test_a_spliced_goal_equals_the_built_one(player: tuple[Catalogue, PlayerView]) -> None:
     catalogue, view = player
     encoded = EncodedCatalogue(catalogue)
-    built = {goal.id: goal_message(goal, goal_status(goal, view, catalogue)) for goal in catalogue.goals.values()}
+    built = {goal.id: goal_message(goal, view, goal_status(goal, view, catalogue)) for goal in catalogue.goals.values()}
     for goal in catalogue.goals.values():
         response = SetGoalActiveResponse.FromString(encoded.set_goal(goal, view))
         assert response.goal == built[goal.id]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import Counting, Goal, Reward, RewardType, Source, Stat
+from shared.domain.goal import Counting, Goal, Source, Stat
+from shared.domain.reward import Reward, RewardType
 from shared.domain.schedules import LIFETIME, Schedule
 from tests.support.strategies import KILLS
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
-from shared.domain.goal import ClaimMode, CountedGoals, Counting, Goal, Reward, RewardType, Source
+from shared.domain.goal import CountedGoals, Counting, Goal, Source
+from shared.domain.reward import ClaimMode, Reward, RewardType
 from shared.domain.schedules import LIFETIME, Schedule
 from tests.support.naive_cascades import counts
 

@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.goal import ClaimMode, Counting, Goal
+from shared.domain.goal import Counting, Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
 from shared.domain.progress import GoalState
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT
 from tests.support.naive_cascades import Given, counted
 from tests.support.periods import counted_period, last_period, shown_period

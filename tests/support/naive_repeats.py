@@ -1,15 +1,16 @@
-"""The naive rules of goals that repeat: the n-th occurrence is completed at n times the target."""
+"""The naive rules of goals with several steps: each is completed at a multiple of the target, or at a tier's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.goal import ClaimMode, Goal
+from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState
+from shared.domain.reward import ClaimMode
 from tests.support.naive_model import NaiveModel, Place
 
 Occurrence = tuple[str, str, Instant, int]
@@ -104,19 +105,20 @@ class RepeatingModel(NaiveModel):
         place = self._current(user_id, goal)
         seen, active = self._seen(place), self.is_active(user_id, goal)
         last, unclaimed = max(seen, default=0), seen - self._claimed(place)
-        progress = goal.target
-        if last < goal.repeat:
-            shown = self._shown(*place) - last * goal.target if active else self.frozen.get(place, 0)
+        progress, steps = goal.target, len(goal.tiers) or goal.repeat
+        if last < steps:
+            earlier = 0 if goal.tiers else last * goal.target
+            shown = self._shown(*place) - earlier if active else self.frozen.get(place, 0)
             progress = max(0, min(shown, goal.target))
         if unclaimed:
             state = GoalState.COMPLETED
-        elif last == goal.repeat:
+        elif last == steps:
             state = GoalState.CLAIMED
         else:
             state = GoalState.IN_PROGRESS if progress or last else GoalState.NOT_STARTED
-        repeats = goal.repeat > 1
+        repeats = steps > 1
         locked = self._is_locked(user_id, goal, place[2])
-        current = min(last + 1, goal.repeat)
+        current = min(last + 1, steps)
         return active, locked, state, progress, current, min(unclaimed) if unclaimed and repeats else 0
 
     def _store(self, place: Place, occurrences: set[int]) -> None:
@@ -126,7 +128,15 @@ class RepeatingModel(NaiveModel):
 
     def _reached(self, place: Place, among: Sequence[Event] | None = None) -> set[int]:
         goal = self.by_id[place[1]]
-        return set(range(1, min(self._judged(*place, among=among) // goal.target, goal.repeat) + 1))
+        judged = self._judged(*place, among=among)
+        if goal.tiers:
+            return {number for number, tier in enumerate(goal.tiers, 1) if tier.target <= judged}
+        return set(range(1, min(judged // goal.target, goal.repeat) + 1))
+
+    def points(self, occurrences: Iterable[Occurrence]) -> int:
+        """Return the points of these occurrences."""
+        found = ((self.by_id[goal_id], number) for _, goal_id, _, number in occurrences)
+        return sum(goal.tiers[number - 1].points if goal.tiers else goal.points for goal, number in found)
 
     def _seen(self, place: Place) -> set[int]:
         """Return the completed occurrences, stored or satisfied without being stored in the current period."""

@@ -20,6 +20,7 @@ from tests.support.strategies import (
     REPEATS,
     SCHEDULES,
     STATS,
+    TIERED,
     as_it_is_called,
     catalogues,
     instants,
@@ -92,7 +93,7 @@ def _view(catalogue: Catalogue, stored: _Stored) -> PlayerView:
     )
     for goal_id, (_, _, occurrences) in by_goal:
         goal = catalogue.goals.get(goal_id)
-        if goal is not None and goal.repeat > 1 and goal_id not in without_period:
+        if goal is not None and goal.steps > 1 and goal_id not in without_period:
             view = view.with_completions(goal, occurrences)
     return view
 
@@ -107,7 +108,7 @@ def catalogues_with_players(
 ) -> st.SearchStrategy[tuple[Catalogue, PlayerView]]:
     """Return a strategy of a catalogue with schedules and a player's view under it."""
     return st.tuples(
-        catalogues(goals_max, wording, SCHEDULES, repeats=REPEATS, premium=PREMIUM, extras=meta_and_hidden),
+        catalogues(goals_max, wording, SCHEDULES, repeats=(*REPEATS, *TIERED), premium=PREMIUM, extras=meta_and_hidden),
         _stored,
     ).map(lambda drawn: (drawn[0], _view(*drawn)))
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.events import CompletionKey
-from shared.domain.goal import PRIORITY_DEFAULT, Reward, RewardType
 from shared.domain.grants import FINAL, Granting, Provider, RetryPolicy
 from shared.domain.instant import LIFETIME_START, SECOND, Instant
+from shared.domain.reward import PRIORITY_DEFAULT, Reward, RewardType
 from shared.domain.standings import CompletionRecord
 from shared.operations.rewards.dispatch import Destination, Dispatcher
 from shared.operations.rewards.reward_telemetry import RewardTelemetry

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.events import Event
-from shared.domain.goal import AMOUNT_MAX, LOGIN, ClaimMode, Counting, Goal, Meta, Reward, RewardType, Source, Stat
+from shared.domain.goal import AMOUNT_MAX, LOGIN, Counting, Goal, Source, Stat
 from shared.domain.instant import DAY, HOUR, SECOND, Day, Instant
+from shared.domain.reward import ClaimMode, Meta, Reward, RewardType, Tier
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY, Schedule
 from shared.domain.standings import Standing
 from shared.domain.tally import SUM_MAX, Tally
@@ -182,7 +183,7 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 description=description,
                 stat=draft.watched[0],
                 counting=draft.watched[1],
-                target=draft.target,
+                target=max(2, draft.target) if draft.repeat in TIERED else draft.target,
                 reward=Reward(draft.reward[0], reward_id, draft.reward[1], requires_attribute=draft.premium[0]),
                 default_assigned=draft.default_assigned,
                 # Only goals before this one, so that there is no cycle.
@@ -192,7 +193,8 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
                 schedule=draft.schedule,
                 suspended=draft.suspended,
                 claim_mode=draft.claim_mode,
-                repeat=draft.repeat,
+                repeat=draft.repeat if draft.repeat not in TIERED else 1,
+                tiers=_tiers(draft, reward_id) if draft.repeat in TIERED else (),
                 further_rewards=tuple(
                     Reward(draft.reward[0], reward_id, 1, requires_attribute=attribute)
                     for attribute in draft.premium[1:]
@@ -206,6 +208,17 @@ def _catalogue(drafts: Sequence[_Draft]) -> Catalogue:
         for _, of_one in sorted(goals.items())
     )
     return Catalogue("drawn", challenges, STAT_CODES)
+
+
+def _tiers(draft: _Draft, reward_id: str) -> tuple[Tier, ...]:
+    """Return tiers up to the goal's target."""
+    reward = Reward(draft.reward[0], reward_id, 1, requires_attribute=draft.premium[-1])
+    first = Tier("first", max(1, draft.target // 2), (reward,), draft.worth[0], draft.extras[1])
+    return first, Tier("last", max(2, draft.target), (reward, reward))
+
+
+TIERED = (4,)
+"""A drawn `repeat` that stands for two tiers instead."""
 
 
 def _goal_id(number: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes
+from shared.catalogue.compatibility import identity_changes, leaderboard_identity_changes, tier_changes
 from shared.catalogue.lookalikes import lookalikes_of_record
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.catalogue.season_changes import season_run_changes, short_claim_graces
 from shared.domain.catalogue import Catalogue
-from shared.domain.identity import goal_identity, leaderboard_identity
+from shared.domain.identity import goal_identity, leaderboard_identity, tier_ids
 from shared.domain.instant import Instant
 from shared.operations.catalogue.pool_record import record_pools
 from shared.operations.leaderboards.leaderboard_periods import open_periods
@@ -28,11 +28,14 @@ def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, dea
     the second one is refused. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     identities = {goal.id: goal_identity(goal) for goal in catalogue.goals.values()}
+    tiers = tier_ids(catalogue.goals.values())
     boards = {board.id: leaderboard_identity(board) for board in catalogue.leaderboards}
 
     def store_record(connection: Connection) -> Catalogue:
         # Insert before comparing: this waits for the transaction of another process, and then sees its rows.
         catalogue_record.insert_missing_identities(connection, identities)
+        if tiers:
+            catalogue_record.insert_missing_tiers(connection, tiers)
         leaderboard_periods.upsert(connection, boards, now)
         season_record.insert_missing_runs(connection, catalogue.seasons)
         problems = _conflicts(connection, catalogue, now)
@@ -68,10 +71,13 @@ def record_warnings(database: Database, catalogue: Catalogue, now: Instant, dead
 
 def _conflicts(connection: Connection, catalogue: Catalogue, now: Instant) -> list[Problem]:
     goals = catalogue_record.read_identities(connection, catalogue.goals)
+    in_tiers = [goal.id for goal in catalogue.goals.values() if goal.tiers]
+    tiers = catalogue_record.read_tiers(connection, in_tiers) if in_tiers else {}
     boards = leaderboard_periods.read_identities(connection, catalogue.leaderboard_by_id)
     runs = season_record.read_runs(connection, [season.id for season in catalogue.seasons])
     return [
         *identity_changes(goals, catalogue),
+        *tier_changes(tiers, catalogue),
         *leaderboard_identity_changes(boards, catalogue),
         *season_run_changes(runs, catalogue, now),
     ]

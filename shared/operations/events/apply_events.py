@@ -202,7 +202,8 @@ def _complete(
         position = crossing_position(rung, tally.before, tally.days_before, walked)
         caused_by[crossing.completion] = indices[position]
         time = walked[position].time
-        records[crossing.completion] = record_of(rung.goal, time, active_since, tally.period_start)
+        start, occurrence = tally.period_start, rung.occurrence
+        records[crossing.completion] = record_of(rung.goal, time, active_since, start, occurrence)
     by_event: dict[int, list[CompletionKey]] = defaultdict(list)
     for completion, index in changes.complete(connection, records, caused_by=caused_by).items() if records else ():
         by_event[index].append(completion)

@@ -68,9 +68,12 @@ def set_goal_active(
         period = view.period_of(goal)
         changes = StandingChanges(catalogue, now, granting)
         if switched.completed and period is not None:
-            record = record_of(goal, None, switched.assignment.active_since, period.start)
-            keys = [CompletionKey(user_id, goal.id, period.start, each) for each in switched.completed]
-            changes.complete(connection, dict.fromkeys(keys, record), left_unclaimed=() if active else keys)
+            since = switched.assignment.active_since
+            records = {
+                CompletionKey(user_id, goal.id, period.start, each): record_of(goal, None, since, period.start, each)
+                for each in switched.completed
+            }
+            changes.complete(connection, records, left_unclaimed=() if active else records)
         if active and goal.id in catalogue.auto_claimed:
             # Completions from before it was switched off wait for their rewards.
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])

@@ -99,7 +99,7 @@ def _reached(connection: Connection, catalogue: Catalogue, feeds: Iterable[Feed]
         goal = rung.goal
         before = tally.before.judged_by(goal.counting)
         feed = crossing_feed(rung.target, before, folded[tally.key], goal.stat.source)
-        record = record_of(goal, feed.time, active_since, tally.period_start)
+        record = record_of(goal, feed.time, active_since, tally.period_start, rung.occurrence)
         found[crossing.completion] = Caused(record, feed.position)
     return found
 

@@ -64,5 +64,5 @@ def _missing(catalogue: Catalogue, user_id: str, view: PlayerView) -> dict[Compl
         if period is not None:
             active_since = assignment.active_since if assignment is not None else None
             key = CompletionKey(user_id, goal.id, period.start, occurrence)
-            records[key] = record_of(goal, None, active_since, period.start)
+            records[key] = record_of(goal, None, active_since, period.start, occurrence)
     return records

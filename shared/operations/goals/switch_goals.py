@@ -100,9 +100,10 @@ def _store(
         after = switched.applied_to(after, goal)
         period = view.period_of(goal)
         if switched.completed and period is not None:
-            record = record_of(goal, None, switched.assignment.active_since, period.start)
-            keys = (CompletionKey(user_id, goal.id, period.start, each) for each in switched.completed)
-            records |= dict.fromkeys(keys, record)
+            since = switched.assignment.active_since
+            for each in switched.completed:
+                key = CompletionKey(user_id, goal.id, period.start, each)
+                records[key] = record_of(goal, None, since, period.start, each)
     assignments.store_all(connection, user_id, chosen, now)
     if records:
         changes.complete(connection, records, left_unclaimed=[key for key in records if not chosen[key.goal_id].active])

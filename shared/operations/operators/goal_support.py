@@ -96,13 +96,13 @@ class GoalSupport(NamedTuple):
         """Complete the goal as of now; without an occurrence, the first that is not completed."""
         _, start = self._read(connection)
         stored = self._stored(connection, start)
-        wanted = occurrence or next((n for n in range(1, self.goal.repeat + 1) if n not in stored), None)
-        if wanted is None or wanted in stored or wanted > self.goal.repeat:
+        wanted = occurrence or next((n for n in range(1, self.goal.steps + 1) if n not in stored), None)
+        if wanted is None or wanted in stored or wanted > self.goal.steps:
             raise SupportRefused("it is completed already" if wanted else "all its occurrences are completed already")
         key = CompletionKey(self.user_id, self.goal.id, start, wanted)
         changes = StandingChanges(self.catalogue, self.acting.time)
         # No activation: how long it took is not known.
-        record = record_of(self.goal, self.acting.time, None, start)
+        record = record_of(self.goal, self.acting.time, None, start, wanted)
         done = changes.complete_unclaimed(connection, {key: record})
         changes.store(connection)
         caused = [each for each in done if each != key]

@@ -71,7 +71,7 @@ def claim_reward(
     """
     current = current_periods(catalogue, now)
     expected = _expected_start(goal, period_start, current)
-    in_turn = goal.repeat > 1 and occurrence is None
+    in_turn = goal.steps > 1 and occurrence is None
 
     def store(connection: Connection) -> Claim:
         # Locked and read in one round trip, what is still unclaimed is claimed and committed in another.
@@ -88,7 +88,7 @@ def claim_reward(
         changes = StandingChanges(catalogue, now, Granting(now if claim_time is None else claim_time, routes))
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
-            record = record_of(goal, None, status.assign_time, period.start)
+            record = record_of(goal, None, status.assign_time, period.start, chosen.occurrence)
             changes.complete(connection, {key: record}, left_unclaimed=(key,))
         locked = NONE_LOCKED if unclaimed is None else {key: unclaimed}
         claim = changes.claim(connection, (key,), request_id, locked, view.attributes).get(key)

@@ -10,9 +10,10 @@ from shared.domain.claim_periods import PeriodStatus
 from shared.domain.claims import Claim, check_claimable
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Goal, Reward
+from shared.domain.goal import Goal
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant, Period
+from shared.domain.reward import Reward
 from shared.domain.standings import record_of
 from shared.operations.rewards.claim import is_stored
 from shared.operations.rewards.completed_goals import read_player_periods
@@ -43,7 +44,9 @@ class GoalClaim(NamedTuple):
     @property
     def rewards(self) -> Sequence[Reward]:
         """The rewards that were claimed, or that could be."""
-        return self.goal.rewards if self.claim is None else [claim.reward for claim in self.claim.each]
+        return (
+            self.goal.rewards_of(self.occurrence) if self.claim is None else [claim.reward for claim in self.claim.each]
+        )
 
 
 def claim_all(
@@ -72,7 +75,9 @@ def claim_all(
     }
     refusals = _refusals(completed)
     claimable = [
-        key for key, each in completed.items() if key not in refusals and has_room(each.goal, each.goal.rewards)
+        key
+        for key, each in completed.items()
+        if key not in refusals and has_room(each.goal, each.goal.rewards_of(each.occurrence))
     ]
 
     granting = Granting(now if claim_time is None else claim_time, routes)
@@ -130,7 +135,7 @@ def _claim_batch(
     def store(connection: Connection) -> dict[CompletionKey, Claim]:
         changes = StandingChanges(catalogue, now, granting)
         missing = {
-            key: record_of(each.goal, None, each.status.assign_time, each.period.start)
+            key: record_of(each.goal, None, each.status.assign_time, each.period.start, each.occurrence)
             for key, each in batch.items()
             if not each.stored
         }

@@ -40,7 +40,7 @@ class PlayerPeriods(NamedTuple):
     def in_past(self, goal: Goal, period: Period, occurrence: int) -> PeriodStatus | None:
         """Return an occurrence of the goal in a past period of its schedule if it is completed there."""
         completed = self.past.get(period.start, {})
-        if occurrence not in completed.get(goal.id, ()):
+        if occurrence not in completed.get(goal.id, ()) or (goal.tiers and occurrence > goal.steps):
             return None
         status = past_status(goal, completed, self.view, self.catalogue, occurrence)
         return PeriodStatus(goal, period, status, stored=True)

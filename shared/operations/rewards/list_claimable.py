@@ -75,7 +75,9 @@ def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
         for goal_id, occurrences in of_period.items():
             for occurrence, completion in occurrences.items():
                 goal = player.catalogue.goals.get(goal_id)
-                if goal is not None and completed_state(goal, completion, player.view)[0] is GoalState.COMPLETED:
+                if goal is None or (goal.tiers and occurrence > goal.steps):
+                    continue
+                if completed_state(goal, completion, player.view, occurrence)[0] is GoalState.COMPLETED:
                     yield ClaimableKey(start, goal_id, occurrence)
 
 

@@ -48,7 +48,7 @@ def store_claims(
     }
     # Nearly every other claim is the first of its completion. The next number is read only if it was not.
     first = [
-        _claim(key, ids[key], NumberedReward(1, goals[key.goal_id].reward), 1, granting)
+        _claim(key, ids[key], NumberedReward(1, goals[key.goal_id].rewards_of(key.occurrence)[0]), 1, granting)
         for key in ids
         if key not in locked and key not in locks
     ]
@@ -80,8 +80,9 @@ def _store_locked(
     stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
     for key, unclaimed in locked.items():
         goal, number = goals[key.goal_id], unclaimed.next_claim_number
+        of_step = goal.rewards_of(key.occurrence)
         completion = Completion(None, unclaimed.claim_time, unclaimed.claimed)
-        rewards = list(open_rewards(goal, rewards_status(goal, completion, attributes).excluded))
+        rewards = list(open_rewards(of_step, rewards_status(of_step, completion, attributes).excluded))
         if not rewards:
             continue
         claim, *further = (

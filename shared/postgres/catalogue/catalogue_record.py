@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from shared.domain.identity import GoalIdentity
+from shared.domain.identity import GoalIdentity, TierKey
 from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement, text_array
+from shared.postgres.statements import int_array, statement, text_array
 
 _INSERT_IDENTITIES = statement("insert_goal_identities")
 _READ_IDENTITIES = statement("read_goal_identities")
 _READ_IDS = statement("read_recorded_ids")
+_INSERT_TIERS = statement("insert_goal_tiers")
+_READ_TIERS = statement("read_goal_tiers")
 _INSERT_VERSION = statement("insert_catalogue_version")
 _HAS_RUN = statement("has_catalogue_version_run")
 
@@ -28,6 +30,23 @@ def read_identities(connection: Connection, goal_ids: Iterable[str]) -> dict[str
     """Return the recorded definitions of these goal ids; unknown ones are left out."""
     rows = _READ_IDENTITIES.rows(connection, text_array(list(goal_ids)))
     return {goal_id: GoalIdentity(*identity) for goal_id, *identity in rows}
+
+
+def insert_missing_tiers(connection: Connection, tiers: Mapping[TierKey, str]) -> None:
+    """Record what new tiers stand for; known ones keep theirs."""
+    keys = sorted(tiers)
+    _INSERT_TIERS.rows(
+        connection,
+        text_array([goal_id for goal_id, _ in keys]),
+        int_array([number for _, number in keys]),
+        text_array([tiers[key] for key in keys]),
+    )
+
+
+def read_tiers(connection: Connection, goal_ids: Iterable[str]) -> dict[TierKey, str]:
+    """Return the recorded ids of the tiers of these goals."""
+    rows = _READ_TIERS.rows(connection, text_array(list(goal_ids)))
+    return {TierKey(goal_id, number): tier_id for goal_id, number, tier_id in rows}
 
 
 def read_ids(connection: Connection) -> dict[str, list[str]]:

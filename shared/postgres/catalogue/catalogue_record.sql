@@ -14,6 +14,21 @@ SELECT goal_id, source, stat_code, counting, schedule
 FROM goal_identity
 WHERE goal_id = ANY ($1::text[]);
 
+-- name: insert_goal_tiers
+-- Record what new numbers of tiers stand for; known ones keep theirs. Keys must be sorted: their order is the lock order.
+-- $1 goal_ids, $2 numbers, $3 tier_ids
+INSERT INTO goal_tier (goal_id, number, tier_id)
+SELECT goal_id, number, tier_id
+FROM unnest($1::text[], $2::integer[], $3::text[]) AS defined (goal_id, number, tier_id)
+ON CONFLICT (goal_id, number) DO NOTHING;
+
+-- name: read_goal_tiers
+-- Return the recorded tiers of these goals.
+-- $1 goal_ids
+SELECT goal_id, number, tier_id
+FROM goal_tier
+WHERE goal_id = ANY ($1::text[]);
+
 -- name: insert_catalogue_version
 -- Record that a catalogue version runs, and since when; a known one keeps its time.
 -- $1 version, $2 first_run_time

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import FINAL, Delivery, Settlement
 from shared.domain.instant import Instant
+from shared.domain.reward import Reward, RewardType
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 

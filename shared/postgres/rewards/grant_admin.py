@@ -9,9 +9,9 @@ from uuid import UUID
 
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType
 from shared.domain.grant_changes import Act, GrantStatus
 from shared.domain.instant import Instant
+from shared.domain.reward import Reward, RewardType
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement, text_array
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Reward, RewardType
 from shared.domain.grants import NO_PROVIDER, Granting
+from shared.domain.reward import Reward, RewardType
 from shared.postgres.connection import Connection
 from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import int_array, nullable_text_array, statement, text_array

@@ -82,7 +82,7 @@ def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) 
     """Count, in a range of players, the challenges of these goals and all others with completions."""
     _ENLARGE_MEMORY.value(connection)
     defined = list(goals)
-    repeats = text_array([str(goal.repeat > 1) for goal in defined])
+    repeats = text_array([str(goal.steps > 1) for goal in defined])
     return [Counted(*row) for row in _COUNT.rows(connection, after, last, *goal_columns(defined), repeats)]
 
 

@@ -15,10 +15,11 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import ChallengeError
 from shared.domain.events import CompletionKey, Event
-from shared.domain.goal import ClaimMode, CountedGoals, Source
+from shared.domain.goal import CountedGoals, Source
 from shared.domain.grants import Granting
 from shared.domain.instant import DAY, LIFETIME_START, Instant
 from shared.domain.progress import GoalState
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player

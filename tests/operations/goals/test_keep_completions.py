@@ -7,10 +7,11 @@ from dataclasses import replace
 from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods, shown_periods
 from shared.domain.events import Event
-from shared.domain.goal import ClaimMode, Counting
+from shared.domain.goal import Counting
 from shared.domain.grants import Granting
 from shared.domain.instant import DAY, Instant
 from shared.domain.progress import PlayerView
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import DAILY
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.keep_completions import keep_completions

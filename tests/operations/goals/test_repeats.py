@@ -1,4 +1,4 @@
-"""Goals that repeat, against a naive model: in any order, splitting and repetition, with switches and claims."""
+"""Goals that repeat or have tiers, against a naive model: in any order and splitting, with switches and claims."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
-from shared.domain.goal import ClaimMode, Goal
+from shared.domain.goal import Goal
 from shared.domain.instant import DAY, HOUR, Instant
 from shared.domain.progress import goal_status
+from shared.domain.reward import ClaimMode, Tier
 from shared.domain.schedules import DAILY, LIFETIME, WEEKLY
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import claim_reward
@@ -83,7 +84,11 @@ def repeating(draw: st.DrawFn, claim_modes: Sequence[ClaimMode] = (ClaimMode.MAN
         catalogues(5, schedules=(LIFETIME, DAILY, WEEKLY), claim_modes=claim_modes, repeats=(1, 2, 3, 100))
     )
     for goal in catalogue.goals.values():
-        catalogue = with_goal(catalogue, replace(goal, target=1 + goal.target % 3, default_assigned=True))
+        repeats = replace(goal, target=1 + goal.target % 3, default_assigned=True)
+        targets = sorted(draw(st.sets(st.integers(1, 9), min_size=2, max_size=4)))
+        tiers = tuple(Tier(f"{target}", target, (goal.reward,), points=target % 3) for target in targets)
+        in_tiers = replace(repeats, tiers=tiers, target=targets[-1], repeat=1, points=0)
+        catalogue = with_goal(catalogue, in_tiers if goal.repeat == 2 else repeats)
     return catalogue
 
 
@@ -114,9 +119,9 @@ def compare(system: RepeatingSystem, model: RepeatingModel, step: Step) -> None:
 
 def compare_player(system: RepeatingSystem, model: RepeatingModel, player: str) -> None:
     assert system.repeat_statuses(player) == {goal.id: model.repeat_status(player, goal) for goal in model.goals}
-    completed = [model.by_id[key[1]] for key in model.occurrences if key[0] == player]
+    completed = [key for key in model.occurrences if key[0] == player]
     taken = sum(key[0] == player for key in model.taken)
-    assert system.reached(player) == (len(completed), taken, sum(goal.points for goal in completed))
+    assert system.reached(player) == (len(completed), taken, model.points(completed))
 
 
 @settings(max_examples=50)

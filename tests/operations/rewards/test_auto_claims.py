@@ -16,11 +16,12 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claims import ClaimState, grant_id
 from shared.domain.errors import AlreadyClaimed
 from shared.domain.events import CompletionKey, Event
-from shared.domain.goal import ClaimMode, Goal, RewardType, Source, Stat
+from shared.domain.goal import Goal, Source, Stat
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.grants import Granting
 from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.player_view import Completion
+from shared.domain.reward import ClaimMode, RewardType
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.operations.events.flush import Flush
 from shared.operations.goals.activate import set_goal_active

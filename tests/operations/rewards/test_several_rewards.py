@@ -14,11 +14,11 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim, ClaimState, grant_id
 from shared.domain.errors import AlreadyClaimed
 from shared.domain.events import CompletionKey, Event
-from shared.domain.goal import ClaimMode, Reward, RewardType
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.operator_acts import Acting
 from shared.domain.progress import goal_status
+from shared.domain.reward import ClaimMode, Reward, RewardType
 from shared.operations.goals.view_player import view_player
 from shared.operations.operators import goal_support
 from shared.operations.operators.goal_support import GoalSupport

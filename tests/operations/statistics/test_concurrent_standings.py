@@ -19,12 +19,13 @@ from uuid import uuid4
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
-from shared.domain.goal import ClaimMode, Counting, RewardType
+from shared.domain.goal import Counting
 from shared.domain.grant_changes import Act, ActRefused, refunded
 from shared.domain.grants import Delivery, Refused, Reply
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.recalculation import Drift, drifts
+from shared.domain.reward import ClaimMode, RewardType
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind, StandingKey
 from shared.operations.goals.activate import set_goal_active
