@@ -94,6 +94,9 @@ class Workers:
         self._module = module
         self._environ = dict(environ)
         self._restarts_total = restarts
+        for worker in range(count):
+            # Shown from the start: an increase is seen only of what was there before.
+            restarts.labels(str(worker))
         self._restarts = {worker: Restarts() for worker in range(count)}
         self._links: dict[int, WorkerLink] = {}
         self._spare: WorkerLink | None = None

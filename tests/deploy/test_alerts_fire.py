@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from tests.support.databases import opened
 from tests.support.promtool import needs_promtool, require_firing, snapshot
 from tests.support.proxy import proxy_to
 from tests.support.rewards import store_claim
-from tests.support.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess, WrongClockProcess
 from tests.support.waiting import wait_until
 
 pytestmark = needs_promtool
@@ -97,6 +99,79 @@ def test_a_catalogue_that_is_refused(database_url: str, tmp_path: Path) -> None:
         for name in running.services:
             running.wait_for(name, "catalogue_refused")
         require_firing({"CatalogueRefused"}, [running.snapshot()], 4, tmp_path)
+
+
+def test_grants_that_are_out_of_attempts(database_url: str, tmp_path: Path) -> None:
+    settings = {
+        "REWARD_WALLET_PROVIDER": "webhook",
+        "REWARD_WEBHOOK_URL": "http://127.0.0.1:1/grants",
+        "REWARD_WEBHOOK_SECRET": "a secret that both sides know",
+        "REWARD_ATTEMPTS_MAX": "1",
+    }
+    with stack(database_url, tmp_path, **settings) as running, opened(database_url) as database:
+        before = running.snapshot()
+        store_claim(database, "player", system_clock())
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("UPDATE reward_outbox SET provider = 'webhook'")
+        wait_until(lambda: samples(running.page("challenge_service"), "grants_total"), SHOWN_S)
+        require_firing({"GrantsDie"}, [before, running.snapshot()], 4, tmp_path)
+
+
+def test_a_file_of_callers_that_is_refused(database_url: str, tmp_path: Path) -> None:
+    callers = tmp_path / "callers.toml"
+    callers.write_text("")
+    with stack(database_url, tmp_path, CALLERS=str(callers)) as running:
+        callers.write_text("keys = [")
+        for name in running.services:
+            running.wait_for(name, "callers_file_refused")
+        require_firing({"FilesRefused"}, [running.snapshot()], 7, tmp_path)
+
+
+def test_a_redis_that_is_away(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    with proxy_to(redis_url) as (proxy, url), stack(database_url, tmp_path, REDIS_URL=url) as running:
+        proxy.refuse(True)
+        proxy.cut()
+        for name in running.services:
+            running.wait_for(name, "cache_problem", '{reason="unavailable"}')
+        require_firing({"RedisAway"}, [running.snapshot()], 12, tmp_path)
+
+
+def test_callers_who_can_set_the_time(database_url: str, tmp_path: Path) -> None:
+    with stack(database_url, tmp_path, DEVELOPMENT_CLOCK="true") as running:
+        require_firing({"DevelopmentClockIsOn"}, [running.snapshot()], 1, tmp_path)
+
+
+def test_a_clock_that_is_wrong(database_url: str, tmp_path: Path) -> None:
+    with (
+        stack(database_url, tmp_path) as running,
+        WrongClockProcess(60, "event_handler", database_url) as wrong,
+    ):
+        port = wrong.wait_for("started")["metrics_port"]
+        wait_until(lambda: samples(metrics_at(port), "health_problem").get('{name="clock"}'), SHOWN_S)
+        pages = {name: running.page(name) for name in running.services} | {"wrong": metrics_at(port)}
+        require_firing({"ClocksDiffer"}, [snapshot(pages)], 4, tmp_path)
+
+
+def test_a_service_that_is_gone_and_workers_that_die(database_url: str, tmp_path: Path) -> None:
+    with (
+        stack(database_url, tmp_path) as running,
+        ServiceProcess("event_handler", database_url, "--workers", "2") as parent,
+    ):
+        port = parent.wait_for("started workers")["metrics_port"]
+
+        def pages() -> dict[str, str]:
+            return {"challenge_service": running.page("challenge_service"), "workers": metrics_at(port)}
+
+        wait_until(lambda: sum(samples(metrics_at(port), "worker_up").values()) == 2, SHOWN_S)
+        before = snapshot(pages())
+        for deaths in (1, 2, 3):
+            os.kill(parent.wait_for("started", deaths)["pid"], signal.SIGKILL)
+            wait_until(lambda: sum(samples(metrics_at(port), "worker_restarts_total").values()) == deaths, SHOWN_S)  # noqa: B023
+            wait_until(lambda: sum(samples(metrics_at(port), "worker_up").values()) == 2, SHOWN_S)
+        after = snapshot(pages())
+        require_firing({"WorkersDie"}, [before, after], 4, tmp_path)
+        alone = snapshot({"challenge_service": after.pages["challenge_service"]})
+        require_firing({"ServiceAbsent"}, [alone], 4, tmp_path)
 
 
 @pytest.mark.parametrize(("days", "fires"), [(1, {"CertificateExpires"}), (90, set[str]())])
