@@ -125,8 +125,7 @@ def _split_by_ledger(
             outcomes[index] = _APPLIED
             fresh.append(index)
     if len(fresh) < len(events):
-        first_day = ledger.first_day(connection)
-        erased = ledger.erased_players(connection, (event.user_id for event in events))
+        first_day, erased = ledger.read_refused(connection, (event.user_id for event in events))
         for index, event in enumerate(events):
             if event.user_id in erased:
                 outcomes[index] = _PLAYER_IS_ERASED

@@ -112,7 +112,7 @@ class PlayerImport:
     def _store(self, connection: Connection, players: Players) -> tuple[list[str], int]:
         """Return the players that were stored, and the number of new rows."""
         lines = [line for player in players for line in player]
-        erased = ledger.erased_players(connection, {line.user_id for line in lines})
+        erased = ledger.read_refused(connection, {line.user_id for line in lines}).erased
         if erased:
             raise _PlayerRefused("the player was erased here")
         fresh = player_import.take(connection, lines, self._name)

@@ -87,14 +87,21 @@ def insert_unseen(
     )
 
 
-def first_day(connection: Connection) -> Day:
-    """Return the first day that the ledger holds. It does not change while this transaction has inserted events."""
-    return int(_FIRST_DAY.value(connection))
+class Refused(NamedTuple):
+    """The events that the ledger refuses whatever their ids are."""
+
+    first_day: Day
+    """Those of earlier days. It does not change while this transaction has inserted events."""
+    erased: frozenset[str]
+    """Those of these players, who were erased."""
 
 
-def erased_players(connection: Connection, user_ids: Iterable[str]) -> frozenset[str]:
-    """Return those of these players who were erased, and whose late events are refused."""
-    return frozenset(user_id for (user_id,) in _ERASED.rows(connection, text_array(sorted(set(user_ids)))))
+def read_refused(connection: Connection, user_ids: Iterable[str]) -> Refused:
+    """Return which events are refused, of these players."""
+    first_day = _FIRST_DAY.defer(connection)
+    erased = _ERASED.rows(connection, text_array(sorted(set(user_ids))))
+    [(day,)] = first_day.rows
+    return Refused(int(day), frozenset(user_id for (user_id,) in erased))
 
 
 def forget_tombstones(connection: Connection, now: Instant) -> None:
