@@ -3,7 +3,7 @@
 CREATE TEMPORARY TABLE import_line (kind text, user_id text COLLATE "C", content json) ON COMMIT DROP;
 
 -- name: copy_import_lines
--- Take lines.
+-- Take the lines of an import into its temporary table.
 COPY import_line (kind, user_id, content) FROM STDIN;
 
 -- name: mark_imported
