@@ -7,7 +7,7 @@ completions and claims that another system made, what the catalogue says is fill
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.domain.claims import ClaimState, grant_id
 from shared.domain.events import CompletionKey
 from shared.domain.goal import Goal
 from shared.domain.instant import LIFETIME_START, to_instant
+from shared.domain.reward import Reward
 
 FORMAT = 1
 HEADER = "export"
@@ -81,20 +82,23 @@ def _completion(row: dict[str, Any], catalogue: Catalogue) -> Iterator[tuple[str
     goal = catalogue.goals.get(row.get("goal_id", ""))
     if goal is None:
         raise ValueError("goal_id: is not a goal of the catalogue")
-    user_id, claimed = row["user_id"], row.get("claim_time") is not None
-    filled = {"challenge_id": goal.challenge_id, "tags": list(goal.tags), "points": goal.points, **row}
+    user_id, claimed, occurrence = row["user_id"], row.get("claim_time") is not None, row.get("occurrence", 1)
+    if not isinstance(occurrence, int) or (goal.tiers and not 1 <= occurrence <= goal.steps):
+        raise ValueError("occurrence: is none of the goal")
+    filled = {"challenge_id": goal.challenge_id, "tags": list(goal.tags), "points": goal.points_of(occurrence), **row}
     filled["claim_number"] = int(claimed)
-    if claimed and goal.further_rewards:
-        filled["claimed_rewards"] = (1 << len(goal.rewards)) - 1
+    rewards = goal.rewards_of(occurrence)
+    if claimed and len(rewards) > 1:
+        filled["claimed_rewards"] = (1 << len(rewards)) - 1
     yield "completion", user_id, json.dumps(filled)
     if claimed:
-        yield from _grants(row, goal)
+        yield from _grants(row, goal, rewards)
 
 
-def _grants(row: dict[str, Any], goal: Goal) -> Iterator[tuple[str, str, str]]:
+def _grants(row: dict[str, Any], goal: Goal, rewards: Sequence[Reward]) -> Iterator[tuple[str, str, str]]:
     start = row.get("period_start")
     key = CompletionKey(row["user_id"], goal.id, _instant(start) if start else LIFETIME_START, row.get("occurrence", 1))
-    for number, reward in enumerate(goal.rewards, 1):
+    for number, reward in enumerate(rewards, 1):
         grant = {
             "user_id": key.user_id,
             "goal_id": key.goal_id,
