@@ -87,7 +87,7 @@ def insert_unseen(
     )
 
 
-class Refused(NamedTuple):
+class RefusedEvents(NamedTuple):
     """The events that the ledger refuses whatever their ids are."""
 
     first_day: Day
@@ -96,12 +96,12 @@ class Refused(NamedTuple):
     """Those of these players, who were erased."""
 
 
-def read_refused(connection: Connection, user_ids: Iterable[str]) -> Refused:
+def read_refused(connection: Connection, user_ids: Iterable[str]) -> RefusedEvents:
     """Return which events are refused, of these players."""
     first_day = _FIRST_DAY.defer(connection)
     erased = _ERASED.rows(connection, text_array(sorted(set(user_ids))))
     [(day,)] = first_day.rows
-    return Refused(int(day), frozenset(user_id for (user_id,) in erased))
+    return RefusedEvents(int(day), frozenset(user_id for (user_id,) in erased))
 
 
 def forget_tombstones(connection: Connection, now: Instant) -> None:
