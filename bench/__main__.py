@@ -30,6 +30,7 @@ from bench.tables.boundary import measure_boundary
 from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
+from bench.tables.erasure import measure_erasure
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
 from bench.tables.leaderboards import measure_leaderboards
@@ -67,6 +68,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "claims": measure_claims,
     "claimable": measure_claimable,
     "delivery": measure_delivery,
+    "erasure": measure_erasure,
     "protection": measure_protection,
     "mix": measure_mix,
     "soak": measure_soak,
@@ -84,6 +86,7 @@ ONLY_FULL = frozenset(
         "goals",
         "board_upkeep",
         "delivery",
+        "erasure",
         "protection",
         "mix",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,20 @@ def test_nothing_names_an_erased_player(zoe: Site, capsys: Captured) -> None:
     kinds = query(zoe, "SELECT kind, user_id FROM operator_audit WHERE user_id IS NOT NULL ORDER BY audit_id")
     assert kinds == [(kind, receipt["erased_as"]) for kind in ("points adjust", "rewards bury", "player erase")]
     assert admin("verify", "--all") == 0
+
+
+def test_a_player_with_thousands_of_completions_is_exported_and_erased_in_a_moment(zoe: Site, capsys: Captured) -> None:
+    query(
+        zoe,
+        "INSERT INTO completion (user_id, goal_id, period_start, occurrence, challenge_id)"
+        " SELECT %s, 'goal ' || n, 'epoch', 1, 'arena' FROM generate_series(1, 5000) AS n",
+        ZOE,
+    )
+    started = time.monotonic()
+    assert admin("player", "export", ZOE) == 0
+    assert erase(zoe) == 0
+    assert time.monotonic() - started < 4.0, "two seconds each"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]["completion"] == 5_001
 
 
 def test_others_stay_as_they_are(zoe: Site) -> None:

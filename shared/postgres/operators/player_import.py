@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.tally import Tally, TallyKey
@@ -50,17 +50,19 @@ def columns(connection: Connection) -> dict[str, frozenset[str]]:
     return {table: frozenset(names) for table, names in found.items()}
 
 
-def take(connection: Connection, lines: Iterable[ImportLine], name: str) -> list[str]:
+def take(connection: Connection, lines: Sequence[ImportLine], name: str) -> list[str]:
     """Take lines to store in this transaction, and return their players who are not imported under this name yet.
 
     The lines of the others are dropped.
     """
+    user_ids = sorted({line.user_id for line in lines})
+    fresh = [user_id for (user_id,) in _MARK.rows(connection, name, text_array(user_ids))]
     connection.execute(_MAKE.text)
     text = "".join(f"{table}\t{_escaped(user_id)}\t{_escaped(content)}\n" for table, user_id, content in lines)
     with connection.cursor() as cursor, cursor.copy(_COPY.text) as copy:
         copy.write(text)
-    fresh = [user_id for (user_id,) in _MARK.rows(connection, name)]
-    connection.execute(_KEEP.text, [text_array(fresh)])
+    if len(fresh) < len(user_ids):
+        connection.execute(_KEEP.text, [text_array(fresh)])
     return fresh
 
 

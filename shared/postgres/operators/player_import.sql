@@ -7,10 +7,11 @@ CREATE TEMPORARY TABLE import_line (kind text, user_id text COLLATE "C", content
 COPY import_line (kind, user_id, content) FROM STDIN;
 
 -- name: mark_imported
--- Mark the players of these lines as imported, and return those that were not before.
--- $1 import_name
+-- Mark players as imported, and return those that were not before. Keys must be distinct and sorted: their order is the
+-- lock order.
+-- $1 import_name, $2 user_ids
 INSERT INTO player_import (user_id, import_name)
-SELECT DISTINCT user_id, $1 FROM import_line
+SELECT user_id, $1 FROM unnest($2::text[]) AS taken (user_id)
 ON CONFLICT (user_id, import_name) DO NOTHING
 RETURNING user_id;
 
