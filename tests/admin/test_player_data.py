@@ -38,6 +38,7 @@ WITHOUT_PLAYERS = {
     "event_horizon",
     "event_ledger",
     "goal_identity",
+    "goal_tier",
     "leaderboard",
     "leaderboard_mark",
     "leaderboard_period",
