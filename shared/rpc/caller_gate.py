@@ -25,8 +25,9 @@ from shared.domain.caller_limits import NO_LIMITS, Limit
 from shared.domain.errors import CallerLimitReached, ChallengeError, CredentialExpired
 from shared.rpc.call_pool import SUBMITTED
 from shared.rpc.call_telemetry import MethodTelemetry
-from shared.rpc.caller_quotas import CallerQuotas
+from shared.rpc.caller_quotas import EVENTS_IN, CallerQuotas
 from shared.rpc.grpc_internals import ServerCall
+from shared.rpc.late_refusals import LateRefusals
 from shared.rpc.statuses import status_of
 from shared.runtime.telemetry import Telemetry
 
@@ -53,6 +54,7 @@ class CallerGate:
             labels=("reason",),
         )
         self.quotas = CallerQuotas(telemetry)
+        self.late_refusals = LateRefusals()
         self._swept = callers.generation
         self._stopped = threading.Event()
         self._pools: Sequence[Sweepable] = ()
@@ -62,11 +64,13 @@ class CallerGate:
         """Start judging the open streams of these pools again and again."""
         self._pools = pools
         self._thread.start()
+        self.late_refusals.start()
 
     def stop(self) -> None:
         """Stop."""
         self._stopped.set()
         self._thread.join()
+        self.late_refusals.stop()
 
     def identify(self, call: ServerCall) -> Caller | ChallengeError:
         """Return the caller of a new call, and note it with the call; or return the error with which the call ends."""
@@ -128,6 +132,7 @@ class Door:
     ) -> None:
         """`name` is the method's full name; `access` is None if any caller that is accepted may enter."""
         self._counts_as = counts_as
+        self._has_events = name.partition("/")[2] in EVENTS_IN and counts_as is Limit.CALLS
         self._gate = gate
         self._name = name
         self._access = access
@@ -136,24 +141,35 @@ class Door:
     def admits(self, call: ServerCall) -> bool:
         """Return whether the caller may call the method. If not, the call is ended."""
         try:
-            judged = self._gate.identify(call)
+            refusal = self._refusal(call)
         except Exception as error:
             # Raised here, it would end the thread with which gRPC accepts calls, and so the server.
             call.end(status_of(error, self._name))
             return False
-        refusal = judged if isinstance(judged, ChallengeError) else None
-        if refusal is None and self._access is not None and isinstance(judged, Caller):
-            refusal = self._access.refusal_of(judged)
-        if refusal is None and isinstance(judged, Caller):
-            refusal = self._gate.quotas.refusal(judged, self._counts_as)
         if refusal is None:
             return True
         status = status_of(refusal, self._name)
+        is_limit = isinstance(refusal, CallerLimitReached)
         self._gate.count(refusal)
         if self._measured is not None:
-            self._measured.failed(status.code, 0.0, by_caller=isinstance(refusal, CallerLimitReached))
-        call.end(status)
+            self._measured.failed(status.code, 0.0, by_caller=is_limit)
+        if is_limit:
+            self._gate.late_refusals.refuse(call, status)
+        else:
+            call.end(status)
         return False
+
+    def _refusal(self, call: ServerCall) -> ChallengeError | None:
+        """Return the error with which a new call ends; None if it may go on."""
+        judged = self._gate.identify(call)
+        if isinstance(judged, ChallengeError):
+            return judged
+        refusal = self._access.refusal_of(judged) if self._access is not None else None
+        quotas = self._gate.quotas
+        if refusal is None and self._has_events:
+            # A caller in debt is refused before its events are received.
+            refusal = quotas.refusal(judged, Limit.EVENTS, 0.0)
+        return refusal or quotas.refusal(judged, self._counts_as)
 
     def as_caller(self, call: ServerCall, method: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method as the call's caller may call it: for one player only, or within limits."""

@@ -6,7 +6,9 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -22,6 +24,7 @@ from shared.domain.access import Caller
 from shared.domain.caller_limits import CallerLimits, Limit
 from shared.rpc import caller_quotas
 from shared.rpc.caller_quotas import CallerQuotas, note_new_player
+from shared.rpc.late_refusals import DELAY_S
 from shared.rpc.server import Server, ServiceBinding
 from shared.runtime.health import Health
 from shared.runtime.ports import Endpoint
@@ -35,7 +38,8 @@ FLOODING, CALM = "chk_flooding", "chk_calm"
 METHOD = f"/{SERVICE.full_name}/InitializePlayer"
 LIST = f"/{SERVICE.full_name}/ListChallenges"
 REPORT = f"/{EVENTS.full_name}/ReportEvents"
-CALLS = 200
+CALLS = 60
+IN_FLIGHT = 20
 
 
 class Reporting(Echo):
@@ -141,6 +145,20 @@ def test_a_caller_that_floods_is_refused_and_another_is_not() -> None:
             if sample.name == "rpc_server_call_duration_seconds_count"
         )
         assert set(faults) == {""}
+
+
+def test_refusals_come_late_so_that_a_caller_cannot_keep_a_worker_busy_with_them() -> None:
+    with limited("calls_per_s = 1") as server:
+        server.call(FLOODING, LIST)
+        began = time.monotonic()
+        assert server.call(FLOODING, LIST) is not None
+        assert time.monotonic() - began >= DELAY_S
+        with ThreadPoolExecutor(IN_FLIGHT) as callers:
+            began = time.monotonic()
+            refused = sum(error is not None for error in callers.map(partial(server.call, FLOODING), [LIST] * CALLS))
+            took_s = time.monotonic() - began
+        assert refused <= IN_FLIGHT * (took_s / DELAY_S + 1)
+        assert server.call(CALM, LIST) is None
 
 
 def test_a_batch_over_the_limit_leaves_a_debt() -> None:
