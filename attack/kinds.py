@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from attack.connection_attacks import half_sent_scrapes, held, never_read, stalled_log
 from attack.endpoints import BadWebhook, TricklingProxy
+from attack.flood_attacks import GREETING, flood
 from attack.input_attacks import bad_webhook, empty_events, junk_catalogue, trickling_redis
 from attack.stack import Attack, Stack
 from bench.services import ROOT
@@ -95,5 +96,8 @@ KINDS = [
     Kind("G", "4 MB of empty events", _plain(empty_events), has_latency_bound=False),
     Kind("H", "junk as a catalogue", _junk_catalogue, has_latency_bound=False, seconds_min=30.0),
     Kind("I", "a Redis that sends a byte at a time", _trickling_redis, leaderboard="champions"),
+    Kind("J", "2,000 connections that say nothing", _plain(flood(b""))),
+    Kind("J", "2,000 HTTP/2 connections without a call", _plain(flood(GREETING))),
+    Kind("J", "the same, and 1,024 descriptors", _plain(flood(GREETING, descriptors=1_024))),
 ]
 LETTERS = sorted({kind.letter for kind in KINDS})

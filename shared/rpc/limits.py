@@ -31,6 +31,8 @@ class Limits:
     """Time in which the request of a call must arrive."""
     body_timeouts_s: Mapping[str, float] = field(default_factory=dict)
     """The same for single methods, by name such as `ReportEvents`."""
+    connections_max: int = 5_000
+    """Connections at once, of which more are ended, the longest silent ones first."""
     streams_per_connection: int = 1_000
     """Maximum number of concurrent calls on one connection; the caller's library holds back the rest.
 
@@ -46,6 +48,7 @@ def limits_of(settings: ServerSettings, body_timeouts_s: Mapping[str, float] | N
     return Limits(
         body_timeout_s=settings.body_timeout_s,
         body_timeouts_s=body_timeouts_s or {},
+        connections_max=settings.connections_max,
         streams_per_connection=settings.streams_per_connection,
         connection_age_s=settings.connection_age_s,
     )

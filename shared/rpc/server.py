@@ -18,6 +18,7 @@ from shared.rpc.call_pool import CallPool, run_in
 from shared.rpc.call_telemetry import CallTelemetry
 from shared.rpc.caller_gate import CallerGate, Door, GuardedStreams
 from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
+from shared.rpc.connection_bound import ConnectionBound
 from shared.rpc.limits import Limits, channel_options
 from shared.rpc.method_access import access_of
 from shared.rpc.method_router import Handler, Method, MethodRouter, Refusal
@@ -80,6 +81,7 @@ class Server:
         methods = [method for binding in bindings for method in binding.descriptor.methods]
         bytes_max = request_bytes_max(methods)
         self._connections = AcceptedConnections()
+        self._connection_bound = ConnectionBound(self._connections, self._limits.connections_max, telemetry)
         self._open_calls = OpenCalls(telemetry, bytes_max, self._connections)
         self._pool = CallPool(threads, "call")
         telemetry.gauge("rpc_calls_in_progress", "Calls in progress.", lambda: self._pool.in_use)
@@ -119,6 +121,7 @@ class Server:
         except RuntimeError:
             raise self._endpoint.unavailable() from None
         self._connections.port = port
+        self._connection_bound.start()
         self._open_calls.start()
         self._pool.start()
         self._health_pool.start()
@@ -135,6 +138,7 @@ class Server:
         if self._gate is not None:
             self._gate.stop()
         self._open_calls.stop()
+        self._connection_bound.stop()
         self._pool.close()
         self._health_pool.close()
         self._stream_pool.close()

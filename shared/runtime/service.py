@@ -18,6 +18,7 @@ from prometheus_client import Counter
 
 from shared.runtime import command_line
 from shared.runtime.clock import Clock, system_clock
+from shared.runtime.descriptors import allow_many_descriptors
 from shared.runtime.development_clock import require_loopback
 from shared.runtime.duties import Duties
 from shared.runtime.http_port import HttpPort, Page
@@ -121,6 +122,7 @@ def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, 
                 sys.stdout.write(f"\n{connections}\n")
             sys.stdout.writelines(f"\n{unknown}\n" for unknown in unknown_variables(service.settings, environ))
             return 0
+        allow_many_descriptors()
         hold_stop_signals()
         hold_reload_signal()
         logs = log_to_stderr(settings.process.log_level, hide=Hider(settings))

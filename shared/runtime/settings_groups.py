@@ -159,6 +159,14 @@ class ServerSettings:
         maximum=600,
         help="Time in which the request of a call must arrive after its headers. Then it gets DEADLINE_EXCEEDED.",
     )
+    connections_max: int = setting(
+        "CONNECTIONS_MAX",
+        default=5_000,
+        unit="connections",
+        minimum=100,
+        maximum=1_000_000,
+        help="Connections to the gRPC port of each worker. Of more, the ones that are silent the longest are ended.",
+    )
     streams_per_connection: int = setting(
         "STREAMS_PER_CONNECTION",
         default=1_000,

@@ -19,7 +19,7 @@ def phase(name: str, latency_ms: float, **failures: int) -> Phase:
 
 
 def test_every_availability_kind_has_an_attack() -> None:
-    assert list("CDEFGHI") == LETTERS
+    assert list("CDEFGHIJ") == LETTERS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Connections are bounded, and a flood of them keeps no caller out."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import grpc
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
+from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+
+from devstack.ports import LOOPBACK
+from load_generator import frames
+from shared.rpc.accepted_connections import SpareDescriptor
+from shared.runtime.descriptors import allow_many_descriptors, descriptors_max
+from tests.runtime.processes import metrics_at, samples
+from tests.support.service_process import ServiceProcess, serving
+from tests.support.waiting import wait_until
+
+CONNECTIONS_MAX = 100
+OLDER, NEWER = 70, 80
+FEW_DESCRIPTORS = 256
+GREETING = frames.PREFACE + frames.settings({})
+REQUEST = ListChallengesRequest(user_id="zoe", active_only=True)
+
+
+@contextmanager
+def flood(port: int, count: int) -> Iterator[list[socket.socket]]:
+    """Open connections that greet and are left alone."""
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection((LOOPBACK, port), 5))
+            connection.sendall(GREETING)
+            connections.append(connection)
+        yield connections
+
+
+@contextmanager
+def flood_later(port: int, count: int) -> Iterator[list[socket.socket]]:
+    """Do the same once the others have been silent for longer than the system's clock of connections resolves."""
+    time.sleep(0.1)
+    with flood(port, count) as connections:
+        yield connections
+
+
+def ended(connections: list[socket.socket]) -> int:
+    """Return how many of the connections the server has ended."""
+    poll = select.poll()
+    for connection in connections:
+        poll.register(connection, 0)
+    return len(poll.poll(0))
+
+
+def list_once(service: ServiceProcess) -> float:
+    """List with a connection of its own, and return how many seconds it took."""
+    started = time.monotonic()
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"{LOOPBACK}:{service.port}", options=options) as channel:
+        ChallengeServiceStub(channel).ListChallenges(REQUEST, timeout=20)
+    return time.monotonic() - started
+
+
+def test_the_longest_silent_connections_beyond_the_maximum_are_ended(database_url: str) -> None:
+    with serving("challenge_service", database_url, CHALLENGE_CONNECTIONS_MAX=str(CONNECTIONS_MAX)) as service:
+        service.challenges.ListChallenges(REQUEST, timeout=10)
+        with flood(service.port, OLDER) as older, flood_later(service.port, NEWER) as newer:
+
+            def are_ended() -> bool:
+                # An ordinary caller, whose connection is older than all others.
+                service.challenges.ListChallenges(REQUEST, timeout=10)
+                return ended(older) > OLDER + NEWER - CONNECTIONS_MAX
+
+            wait_until(are_ended)
+            assert ended(newer) == 0, "the newer ones stay"
+            metrics = metrics_at(service.wait_for("started")["metrics_port"])
+            assert samples(metrics, "rpc_connections_ended_total")[""] >= OLDER + NEWER - CONNECTIONS_MAX
+            list_once(service)
+        assert service.stop() == 0
+
+
+def test_a_flood_without_descriptors_left_keeps_no_caller_out(database_url: str) -> None:
+    with serving("challenge_service", database_url) as service:
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (FEW_DESCRIPTORS, FEW_DESCRIPTORS))
+        with flood(service.port, 2 * FEW_DESCRIPTORS):
+            took_s = [list_once(service) for _ in range(3)]
+            wait_until(lambda: len(os.listdir(f"/proc/{service.pid}/fd")) <= 3 * FEW_DESCRIPTORS // 4)
+            assert service.health() == "SERVING"
+        assert max(took_s) < 20
+        assert service.stop() == 0
+
+
+def test_a_spare_descriptor_copies_without_opening_one() -> None:
+    with closing(SpareDescriptor()) as spare, socket.socket() as original:
+        before = os.listdir("/dev/fd")
+        with spare.copy_of(original.fileno()) as copy:
+            assert os.path.sameopenfile(copy, original.fileno())
+            assert not os.get_inheritable(copy)
+        assert len(os.listdir("/dev/fd")) == len(before)
+
+
+def test_the_limit_of_descriptors_is_raised_as_far_as_the_system_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, before[1]))
+        allow_many_descriptors()
+        assert descriptors_max() > 1_024
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
