@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 DESCRIPTORS = "/dev/fd"
 _DISCARD = struct.pack("ii", 1, 0)
 _LAST_RECEIVED_AT = 52
-"""Where Linux' `tcp_info` has `tcpi_last_data_recv`."""
+"""Place of the time since the last data arrived, in Linux' structure for TCP_INFO."""
 
 _T = TypeVar("_T")
 
