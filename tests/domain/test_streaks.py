@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from itertools import pairwise
 
 import pytest
@@ -11,25 +10,11 @@ from hypothesis import strategies as st
 
 from shared.domain.instant import Day
 from shared.domain.streaks import NO_STREAK, Streak, StreakRule, Stretch, longest_streak, streak_of, with_days
+from tests.support.naive_counting import naive_streak
 
 _days = st.integers(0, 40)
 _day_sets = st.sets(_days)
 _rules = st.builds(StreakRule, st.integers(0, 3), st.sets(_days, max_size=8).map(lambda days: tuple(sorted(days))))
-
-
-def naive_streak(days: Collection[Day], rule: StreakRule, today: Day) -> Streak:
-    """Return the streaks, from each pair of neighbouring days with an event."""
-
-    def joins(last: Day, following: Day) -> bool:
-        missed = [day for day in range(last + 1, following) if day not in rule.outages]
-        return len(missed) <= rule.bridge_days
-
-    played = sorted(days)
-    lengths = [1] * bool(played)
-    for last, following in pairwise(played):
-        lengths.append(lengths[-1] + 1 if joins(last, following) else 1)
-    current = lengths[-1] if played and joins(played[-1], today) else 0
-    return Streak(max(lengths, default=0), current)
 
 
 @given(_day_sets, _rules, _days)

@@ -19,6 +19,7 @@ from shared.domain.reward import ClaimMode
 from shared.domain.schedules import CLAIM_GRACE_DEFAULT, DAILY, LIFETIME, MONTHLY, WEEKLY, Schedule, Season, SeasonRun
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.windows import Window
+from tests.support.further_countings import MAPS, reloaded, with_further_countings
 from tests.support.goals_over_goals import with_goals_over_goals
 from tests.support.strategies import FIRST_DAY, KILLS, catalogues, events, goal_of, instants, with_goal
 
@@ -91,7 +92,13 @@ class Adjust(NamedTuple):
     points: int
 
 
-Step: TypeAlias = Report | Switch | Take | Undo | Wait | Adjust | Name
+class Reload(NamedTuple):
+    """A later version of the catalogue is taken into use."""
+
+    catalogue: Catalogue
+
+
+Step: TypeAlias = Report | Switch | Take | Undo | Wait | Adjust | Name | Reload
 
 
 class Story(NamedTuple):
@@ -142,6 +149,26 @@ def stories(draw: st.DrawFn, *, over_goals: bool = False) -> Story:
     if over_goals:
         catalogue = draw(with_goals_over_goals(easily_completed(catalogue), (LIFETIME, DAILY, WEEKLY, MONTHLY)))
     return Story(_ranked(catalogue), draw(st.lists(steps_of(catalogue, _nows), min_size=1, max_size=12)))
+
+
+@st.composite
+def stories_of_countings(draw: st.DrawFn) -> Story:
+    """Draw the same with goals that count in every way, and with reloads."""
+    plain = draw(catalogues(schedules=(LIFETIME, DAILY, WEEKLY), claim_modes=_claim_modes))
+    catalogue = _ranked(draw(with_further_countings(plain)))
+    reports = st.builds(Report, st.lists(events(PLAYERS, EVENT_IDS, MAPS), min_size=1, max_size=8))
+    steps = reports | steps_of(catalogue, _nows) | reports | st.builds(Reload, reloaded(catalogue))
+    return Story(catalogue, draw(st.lists(steps, min_size=1, max_size=14)))
+
+
+@st.composite
+def arrivals_of_countings(draw: st.DrawFn) -> tuple[Story, list[Event]]:
+    """Draw switches of goals that count in every way, and the events that arrive after them."""
+    plain = draw(catalogues(schedules=(LIFETIME, DAILY, WEEKLY), claim_modes=_claim_modes))
+    catalogue = _ranked(draw(with_further_countings(plain)))
+    switches = draw(st.lists(st.builds(Switch, _players, goal_of(catalogue), st.booleans()), max_size=6))
+    arriving = st.lists(events(PLAYERS, (), MAPS), min_size=1, max_size=15, unique_by=lambda event: event.event_id)
+    return Story(catalogue, [*switches]), draw(arriving)
 
 
 @st.composite

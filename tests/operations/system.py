@@ -13,7 +13,7 @@ from shared.domain.events import CompletionKey, Event
 from shared.domain.goal import Goal
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import Instant
-from shared.domain.progress import goal_status
+from shared.domain.progress import best_value, goal_status
 from shared.domain.standings import EVERYTHING, Standing
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
@@ -27,7 +27,9 @@ from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
 from tests.operations.stories import FIRST, NOW
 from tests.support.databases import flushed, soon
-from tests.support.naive_model import ZONE_INTERVAL, Completed, Status
+from tests.support.naive_counting import sees
+from tests.support.naive_events import ZONE_INTERVAL, Completed
+from tests.support.naive_model import Status
 
 CLAIMS = (
     b"SELECT user_id, goal_id, microseconds(period_start), grant_id FROM completion"
@@ -57,7 +59,7 @@ class System:
         for event, outcome in zip(sent, outcomes, strict=True):
             assert all(key.user_id == event.user_id for key in outcome.completions)
             goals = [self.catalogue.goals[key.goal_id] for key in outcome.completions]
-            assert all(goal.stat == event.stat for goal in goals if goal.counts is None)
+            assert all(sees(goal, event) for goal in goals if goal.counts is None)
             assert not goals or goals[0].counts is None, "causes are named before effects"
         self.named += completed
         return [outcome.verdict for outcome in outcomes], {
@@ -127,6 +129,12 @@ class System:
         """Return the same of the goals that lists show."""
         shown = shown_periods(self.catalogue, self.now)
         return {goal: status for goal, status in self._statuses(player, shown).items() if goal not in shown.hidden}
+
+    def records(self, player: str) -> dict[str, tuple[int, int | None]]:
+        """Return the current streak and the lowest value of every goal."""
+        view = view_player(self.database, self.prefix + player, soon(), current_periods(self.catalogue, self.now))
+        goals = self.catalogue.goals.values()
+        return {goal.id: (view.streak_of(goal).current, best_value(goal, view)) for goal in goals}
 
     def _statuses(self, player: str, periods: CurrentPeriods) -> dict[str, Status]:
         view = view_player(self.database, self.prefix + player, soon(), periods)

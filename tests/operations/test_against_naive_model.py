@@ -1,6 +1,7 @@
 """The operations against a naive model that keeps every event and computes everything by definition.
 
-Random catalogues with every counting, schedules, seasons that return, windows and prerequisites; batches with
+Random catalogues with every counting, schedules, seasons that return, windows and prerequisites, and later versions of
+them; batches with
 repetitions, collisions of ids, in any order and over several days; activations, deactivations, claims, refunds and
 adjusted points between them, at instants before and after the events; time zones that players name before and after
 events that count by their own days.
@@ -22,6 +23,7 @@ from tests.operations.stories import (
     PLAYERS,
     Adjust,
     Name,
+    Reload,
     Report,
     Step,
     Story,
@@ -30,10 +32,12 @@ from tests.operations.stories import (
     Undo,
     Wait,
     arrivals,
+    arrivals_of_countings,
     shuffled_batches,
     stories,
     stories_in_seasons,
     stories_in_zones,
+    stories_of_countings,
 )
 from tests.operations.system import System
 from tests.support.naive_model import NaiveModel
@@ -42,21 +46,24 @@ from tests.support.strategies import DAYS
 
 def compare(system: System, model: NaiveModel, step: Step) -> None:
     """Do a step in both, and compare all results."""
-    completed_before = set(model.completed)
+    completed_before, goals = set(model.completed), system.catalogue.goals
     match step:
         case Report(batch):
             verdicts, completed = system.report(batch)
             assert verdicts == model.report(batch)
             assert completed == model.completed - completed_before
         case Switch(player, goal, active):
-            system.set_active(player, goal, active)
-            model.set_active(player, goal, active)
+            system.set_active(player, goals[goal.id], active)
+            model.set_active(player, goals[goal.id], active)
         case Take(player, goal):
-            assert system.claim(player, goal) == model.claim(player, goal)
+            assert system.claim(player, goals[goal.id]) == model.claim(player, goals[goal.id])
         case Undo(player, goal):
             claimed = max((key for key in model.claimed if key[:2] == (player, goal.id)), default=None)
             assert system.refund(player, goal) == claimed
             model.claimed -= {claimed}
+        case Reload(catalogue):
+            system.catalogue = catalogue
+            model.reload(catalogue)
         case Wait(now):
             system.now = model.now = now
             model.latest = max(model.latest, now)
@@ -77,6 +84,7 @@ def compare_players(system: System, model: NaiveModel) -> None:
         shown = {goal.id: model.shown(player, goal) for goal in model.goals}
         assert system.shown(player) == {goal: status for goal, status in shown.items() if status is not None}
         assert system.reached(player) == model.reached(player)
+        assert system.records(player) == {goal.id: model.records(player, goal) for goal in model.goals}
 
 
 @settings(max_examples=70)
@@ -103,8 +111,14 @@ def test_goals_over_goals_and_points_match_the_naive_model(one_connection: Datab
     play(one_connection, story)
 
 
+@settings(max_examples=100)
+@given(stories_of_countings())
+def test_every_way_of_counting_matches_the_naive_model_over_reloads(one_connection: Database, story: Story) -> None:
+    play(one_connection, story)
+
+
 @settings(max_examples=40)
-@given(arrivals(), st.randoms(use_true_random=False))
+@given(st.one_of(arrivals(), arrivals_of_countings()), st.randoms(use_true_random=False))
 def test_events_in_any_order_splitting_and_repetition_match_the_naive_model(
     one_connection: Database, arriving: tuple[Story, list[Event]], chance: random.Random
 ) -> None:

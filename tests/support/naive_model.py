@@ -9,45 +9,30 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
 from shared.domain.goal import Counting, Goal
-from shared.domain.instant import DAY, HOUR, Instant
-from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
+from shared.domain.instant import DAY, Instant
+from shared.domain.player_zones import NO_ZONES
 from shared.domain.progress import GoalState
 from shared.domain.reward import ClaimMode
-from shared.domain.schedules import CLAIM_GRACE_DEFAULT
 from tests.support.naive_cascades import Given, counted
-from tests.support.periods import counted_period, last_period, shown_period
+from tests.support.naive_counting import latest, sees
+from tests.support.naive_events import Completed, NaiveEvents, Place
+from tests.support.periods import last_period
 
-Completed = tuple[str, str, Instant]
-"""A player, a goal, and the start of the period in which it is completed."""
-Place = tuple[str, str, Instant | None]
-"""The same of any period; None where a season leaves none."""
 Status = tuple[bool, bool, GoalState, int]
 """Active, locked, state and progress."""
 
-ZONE_INTERVAL: Instant = 6 * HOUR
-"""Shortest time between two changes of a player's zone."""
 
-
-class NaiveModel:
+class NaiveModel(NaiveEvents):
     """The expected behaviour of the system, for any number of players."""
 
     def __init__(self, catalogue: Catalogue, now: Instant) -> None:
-        self.now = now
-        """The instant at which players look, switch and claim."""
-        self.latest = now
-        """The latest of those instants so far."""
-        self.goals = tuple(catalogue.goals.values())
-        self.by_id = catalogue.goals
-        self.events: dict[tuple[str, str, int], Event] = {}
-        self.chosen: dict[tuple[str, str], bool] = {}
+        super().__init__(catalogue, now)
         self.frozen: dict[Place, int] = {}
         self.completed: set[Completed] = set()
         self.claimed: set[Completed] = set()
         self.ever_claimed: set[Completed] = set()
         self.adjusted: Counter[str] = Counter()
         self.given: list[Given] = []
-        self.zones: dict[str, Zones] = {}
-        """The zones that initialized players have named."""
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
         """Apply events; of those with the same player, id and day only the first counts.
@@ -66,32 +51,11 @@ class NaiveModel:
                     continue
                 key_of = (event.user_id, goal.id, start)
                 reached = self._judged(*key_of) >= goal.target > self._judged(*key_of, among=before)
-                if goal.stat == event.stat and reached and self.is_active(event.user_id, goal) and not goal.suspended:
+                if sees(goal, event) and reached and self.is_active(event.user_id, goal) and not goal.suspended:
                     self.completed.add(key_of)
         self._cascade(completed_before)
         self._claim_unlocked(self.completed - completed_before)
         return verdicts
-
-    def name_zone(self, user_id: str, zone: str, now: Instant) -> bool:
-        """Initialize the player with a zone, or change it; return False if that is refused for now.
-
-        The zone of a new player holds since ever, unless events were counted by the days of the default zone before.
-        """
-        zones = self.zones.get(user_id)
-        if zones is None:
-            by_zone = [goal for goal in self.goals if goal.schedule.by_player]
-            is_counted = any(
-                (event.user_id, event.stat) == (user_id, goal.stat)
-                and self._counted_start(user_id, goal, event.time) is not None
-                for event in self.events.values()
-                for goal in by_zone
-            )
-            self.zones[user_id] = (NamedZone(now if is_counted else SINCE_EVER, zone),)
-        elif not zones or zones[-1].zone != zone:
-            if zones and now < zones[-1].instant + ZONE_INTERVAL:
-                return False
-            self.zones[user_id] = (*zones, NamedZone(now, zone))
-        return True
 
     def set_active(self, user_id: str, goal: Goal, active: bool) -> None:
         """Activate or deactivate a goal; nothing changes if it is already set."""
@@ -100,7 +64,7 @@ class NaiveModel:
         completed_before = set(self.completed)
         key, shown = self._current(user_id, goal), self.status(user_id, goal)[3]
         was_completed = self._is_completed(key)
-        self.chosen[user_id, goal.id] = active
+        self.choose(user_id, goal, active)
         for frozen in [each for each in self.frozen if each[:2] == key[:2]]:
             del self.frozen[frozen]
         self.frozen[key] = shown
@@ -182,10 +146,6 @@ class NaiveModel:
             lambda instant: self._shown_start(user_id, goal, instant),
         )
 
-    def _shown_start(self, user_id: str, goal: Goal, instant: Instant) -> Instant | None:
-        period = shown_period(goal.schedule, instant, self.zones.get(user_id, NO_ZONES))
-        return None if period is None else period.start
-
     def _claim(self, key: Completed) -> None:
         self.claimed.add(key)
         self.ever_claimed.add(key)
@@ -248,23 +208,6 @@ class NaiveModel:
         claimed = sum(player == user_id for player, _, _ in self.claimed)
         return len(completed), claimed, sum(goal.points for goal in completed) + self.adjusted[user_id]
 
-    def is_active(self, user_id: str, goal: Goal) -> bool:
-        return self.chosen.get((user_id, goal.id), goal.default_assigned)
-
-    def _counted_start(self, user_id: str, goal: Goal, instant: Instant) -> Instant | None:
-        """Return the start of the period that an event at the instant counts for."""
-        period = counted_period(goal.schedule, instant, self.zones.get(user_id, NO_ZONES))
-        return None if period is None else period.start
-
-    def _current(self, user_id: str, goal: Goal) -> Place:
-        return user_id, goal.id, self._shown_start(user_id, goal, self.now)
-
-    def _lasts(self, key: Completed) -> bool:
-        """Return True if the reward of the period can still be claimed."""
-        period = shown_period(self.by_id[key[1]].schedule, key[2], self.zones.get(key[0], NO_ZONES))
-        assert period is not None
-        return period.end is None or period.end + CLAIM_GRACE_DEFAULT > self.now
-
     def _is_completed(self, key: Place) -> bool:
         """Return True if a completion is stored, or the goal is satisfied without one in the current period."""
         user_id, goal_id, _ = key
@@ -288,33 +231,10 @@ class NaiveModel:
         goal = self.by_id[goal_id]
         if goal.counts is not None:
             return self._counted_completions(user_id, goal, start, self.completed, self.given)
-        events = self._counted(user_id, goal_id, start, among)
-        match goal.counting:
-            case Counting.SUM:
-                return min(2**62, sum(event.delta or 0 for event in events))
-            case Counting.EVENTS:
-                return len(events)
-            case Counting.DAYS:
-                return len({goal.schedule.day_at(event.time) for event in events})
-            case Counting.LATEST | Counting.HIGHEST:
-                return max((event.value for event in events if event.value is not None), default=0)
-            case Counting.DISTINCT | Counting.LOWEST | Counting.GROWTH | Counting.STREAK:
-                raise ValueError("judged in tests/operations/events/test_derived_stats.py")
+        return self.credited(user_id, goal, start, among)
 
     def _shown(self, user_id: str, goal_id: str, start: Instant | None) -> int:
-        if self.by_id[goal_id].counting is not Counting.LATEST:
-            return self._judged(user_id, goal_id, start)
-        counted = self._counted(user_id, goal_id, start)
-        return max(((event.time, event.value) for event in counted if event.value is not None), default=(0, 0))[1]
-
-    def _counted(
-        self, user_id: str, goal_id: str, start: Instant | None, among: Sequence[Event] | None = None
-    ) -> list[Event]:
         goal = self.by_id[goal_id]
-        return [
-            event
-            for event in (self.events.values() if among is None else among)
-            if (event.user_id, event.stat) == (user_id, goal.stat)
-            and start is not None
-            and self._counted_start(user_id, goal, event.time) == start
-        ]
+        if goal.counting is not Counting.LATEST:
+            return self._judged(user_id, goal_id, start)
+        return latest(self.counted_events(user_id, goal, start))

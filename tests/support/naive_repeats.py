@@ -11,7 +11,8 @@ from shared.domain.goal import Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState
 from shared.domain.reward import ClaimMode
-from tests.support.naive_model import NaiveModel, Place
+from tests.support.naive_events import Place
+from tests.support.naive_model import NaiveModel
 
 Occurrence = tuple[str, str, Instant, int]
 """A player, a goal, the start of a period, and which completion of the goal in it, from 1."""

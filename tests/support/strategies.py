@@ -57,14 +57,19 @@ _deltas = st.none() | st.integers(0, 4) | st.sampled_from((0, AMOUNT_MAX))
 _values = st.none() | st.integers(-3, 9) | st.sampled_from((-AMOUNT_MAX, AMOUNT_MAX))
 _changes = st.tuples(st.sampled_from(STATS[1:]), _deltas, _values).filter(lambda drawn: drawn[1:] != (None, None))
 _payloads = st.just((LOGIN, None, None)) | _changes
+_no_attributes: st.SearchStrategy[tuple[tuple[str, str], ...]] = st.just(())
 _unlikely_ids = st.integers(0, 2**128).map(hex)
 
 
-def events(user_ids: Sequence[str] = ("player",), event_ids: Sequence[str] = ()) -> st.SearchStrategy[Event]:
+def events(
+    user_ids: Sequence[str] = ("player",),
+    event_ids: Sequence[str] = (),
+    attributes: st.SearchStrategy[tuple[tuple[str, str], ...]] = _no_attributes,
+) -> st.SearchStrategy[Event]:
     """Return a strategy of accepted events. Without `event_ids` to choose from, ids are practically unique."""
     ids = st.sampled_from(event_ids) if event_ids else _unlikely_ids
-    return st.tuples(ids, st.sampled_from(user_ids), instants, _payloads).map(
-        lambda drawn: Event(*drawn[:3], *drawn[3])
+    return st.tuples(ids, st.sampled_from(user_ids), instants, _payloads, attributes).map(
+        lambda drawn: Event(*drawn[:3], *drawn[3])._replace(attributes=drawn[4])
     )
 
 

@@ -10,14 +10,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from shared.domain.errors import AlreadyClaimed, GoalInactive, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.goal import Counting
+from shared.domain.goal import Aspect, Counting, Credit, DerivedStat
 from shared.domain.instant import DAY
+from shared.domain.streaks import StreakRule
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import claim_reward
@@ -37,13 +39,17 @@ NOW = FIRST_DAY * DAY
 
 SUMS = [goal(f"sum {target}", target=target) for target in (5, 60, 100)]
 OPTIONAL = goal("optional", stat=LOGIN_STAT, counting=Counting.EVENTS, target=4, default_assigned=False)
-CATALOGUE = catalogue_of(*SUMS, OPTIONAL)
+MAPS = DerivedStat("kills", KILLS, (), Aspect.DISTINCT, "map")
+ALL_MAPS = replace(goal("all maps", stat=MAPS.stat, counting=Counting.DISTINCT, target=EVENTS_EACH), derived=MAPS)
+STREAK = replace(goal("streak", counting=Counting.STREAK, target=3), streak=StreakRule())
+QUEST = replace(goal("quest", target=1, default_assigned=False), credit=Credit.FROM_ASSIGNMENT)
+CATALOGUE = replace(catalogue_of(*SUMS, OPTIONAL, ALL_MAPS, STREAK, QUEST), derived_stats=(MAPS,))
 
 
 def reported_events() -> list[Event]:
     """Return events of both stats for each player. The deltas of a player add up to 55."""
     return [
-        Event(f"event {number}", player, NOW + number % 3 * DAY, stat, delta=number + 1)
+        Event(f"event {number}", player, NOW + number % 3 * DAY, stat, number + 1, None, (("map", f"{number}"),))
         for player in PLAYERS
         for stat, numbers in ((KILLS, range(EVENTS_EACH)), (LOGIN_STAT, range(EVENTS_EACH, 2 * EVENTS_EACH)))
         for number in numbers
@@ -93,6 +99,7 @@ def test_every_event_counts_once_with_concurrent_writers_claims_and_activations(
         for player in chance.sample(PLAYERS, len(PLAYERS)):
             for active in (True, False, True):
                 set_goal_active(database, CATALOGUE, player, OPTIONAL, active, NOW, soon())
+                set_goal_active(database, CATALOGUE, player, QUEST, active, NOW, soon())
 
     def claim(database: Database, chance: random.Random) -> None:
         for player in chance.sample(PLAYERS, len(PLAYERS)):
@@ -119,6 +126,9 @@ def test_every_event_counts_once_with_concurrent_writers_claims_and_activations(
     assert verdicts[Verdict.APPLIED] == len(reported_events())
     assert {key: times for key, times in completions.items() if times != 1} == {}
     assert {key for key in completions if key[1] == "sum 5"} == {(player, "sum 5") for player in PLAYERS}
+    assert {key for key in completions if key[1] in ("all maps", "streak")} == {
+        (player, goal_id) for player in PLAYERS for goal_id in ("all maps", "streak")
+    }
     assert granted == Counter((player, goal_id) for player in PLAYERS for goal_id in ("sum 5", "optional"))
     with connected(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (2 * len(PLAYERS),)

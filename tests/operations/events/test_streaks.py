@@ -24,9 +24,9 @@ from shared.operations.goals.keep_completions import keep_completions
 from shared.operations.goals.view_player import view_player
 from shared.operations.statistics.player_statistics import read_player_statistics
 from shared.postgres.database import Database
-from tests.domain.test_streaks import naive_streak
 from tests.support.databases import flushed, soon
 from tests.support.goals import catalogue_of, goal
+from tests.support.naive_counting import naive_streak
 from tests.support.strategies import FIRST_DAY, KILLS
 
 BOW = DerivedStat("bow", KILLS, (("weapon", ("bow",)),))
