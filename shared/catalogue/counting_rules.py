@@ -53,8 +53,9 @@ def goals_with_credit_from_assignment_are_assigned(draft: CatalogueDraft) -> Ite
         place = goal.place.at("credit")
         if goal.count not in _CREDITED:
             yield place.problem(f"is only for count: {', '.join(_CREDITED)}")
-        if "repeat" in goal.content:
-            yield place.problem("is not for a goal with repeat")
+        for key in ("repeat", "tiers"):
+            if key in goal.content:
+                yield place.problem(f"is not for a goal with {key}")
         if goal.default_assigned:
             yield place.problem("is not for a goal with default_assigned, which no player activates")
         if goal.in_pool:

@@ -33,13 +33,13 @@ def is_active(
 
 
 def shown_measure(goal: Goal, tally: TallyView | None) -> int:
-    """Return the measure shown to players, which can decrease only for `latest`; 0 for `lowest`."""
+    """Return the measure shown to players, which can decrease only for `latest`; 1 or 0 for `lowest`."""
     if tally is None:
         return 0
     if goal.counting is _LATEST:
         return tally.latest or 0
     if goal.at_most is not None:
-        return 0
+        return int(tally.measures.judged_by(goal.counting) >= goal.threshold)
     return tally.measures.judged_by(goal.counting)
 
 
