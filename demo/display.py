@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.client import Refusal, Reply
-from demo.player import Player, reward_words
+from demo.player import Player, reward_words, rewards_of
 
 BAR_CELLS = 16
 STYLES = {
@@ -102,7 +102,7 @@ def _goals(listed: ListChallengesResponse) -> Table:
                 ProgressBar(goal.target, goal.progress, BAR_CELLS, complete_style=style, finished_style=style),
                 Text(f"{goal.progress:,}/{goal.target:,}", style, justify="right"),
                 Text(status, style),
-                Text(reward_words(goal.reward), style),
+                Text(", ".join(map(reward_words, rewards_of(goal, goal.occurrence))), style),
             )
     return table
 

@@ -124,7 +124,8 @@ class Player:
         if request_id and earlier:
             _expect("the grant", earlier, {claim.grant_id})
             return f"the same grant {claim.grant_id}"
-        self._take(claim)
+        for each in (claim, *reply.accepted().further_claims):
+            self._take(each)
         state = challenge_pb2.ClaimState.Name(claim.state).removeprefix("CLAIM_STATE_")
         if weekday:
             _expect("the first day of the period", weekday, f"{claim.period_start.ToDatetime():%A}")
@@ -134,11 +135,21 @@ class Player:
         """Claim all rewards that can be claimed, which must be those of these goals."""
         request = rpc.ClaimAllRequest(user_id=self._client.player)
         results = self._client.call(self._client.challenges.ClaimAll, request).accepted().results
-        new = [result.claim for result in results if result.newly_claimed]
-        _expect("the goals of the new claims", list(goal_ids), [claim.goal_id for claim in new])
+        made = [result for result in results if result.newly_claimed]
+        _expect("the goals of the new claims", list(goal_ids), [result.goal_id for result in made])
+        new = [claim for result in made for claim in (result.claim, *result.further_claims)]
         for claim in new:
             self._take(claim)
         return f"{len(new)} new: {', '.join(reward_words(claim.reward) for claim in new)}"
+
+    def buy(self, attribute: str, goal_id: str) -> str:
+        """Buy an attribute, as the game reports it. A reward of the goal is withheld until then."""
+        request = rpc.SetPlayerAttributeRequest(user_id=self._client.player, attribute=attribute, present=True)
+        response = self._client.call(self._client.challenges.SetPlayerAttribute, request).accepted()
+        _expect("the attributes", (True, [attribute]), (response.changed, list(response.attributes)))
+        goal = self.goals[goal_id]
+        _expect("the withheld rewards until now", [2], list(goal.withheld_rewards))
+        return f"{attribute}, for rewards of {goal.name}"
 
     def sleep(self, day: int, goal_id: str) -> str:
         """Go on at 18:00 UTC of a day of next week, counted from Monday; return how long the goal's period lasts."""
@@ -164,11 +175,12 @@ class Player:
         return f"not before {_moment(response.time_zone_refused.next_change_time)}"
 
     def read_statistics(self, points: int, login_streak: int, completions: int) -> str:
-        """Read the statistics, which must count every completed goal and every claimed reward."""
+        """Read the statistics, which must count every completed and every claimed goal, as often as each was."""
         request = statistics_rpc.GetPlayerStatsRequest(user_id=self._client.player)
         stats = self._client.call(self._client.statistics.GetPlayerStats, request).accepted().stats
         _expect("the completed goals", completions, stats.total.completed)
-        _expect("the claimed rewards", len(self.claims), stats.total.claimed)
+        claimed = {(each.goal_id, each.period_start.ToNanoseconds(), each.occurrence) for each in self.claims}
+        _expect("the claimed goals", len(claimed), stats.total.claimed)
         _expect("the points", points, stats.total.points)
         _expect("the login streak", login_streak, stats.current_login_streak)
         by_challenge = sum(challenge.achievement.points for challenge in stats.challenges)
@@ -194,8 +206,9 @@ class Player:
         return next(each for each in schedules if each.schedule_id == self.goals[goal_id].schedule_id)
 
     def _take(self, claim: challenge_pb2.Claim) -> None:
-        """Add a new claim, whose reward must be that of its goal."""
-        _expect("the reward", reward_words(self.goals[claim.goal_id].reward), reward_words(claim.reward))
+        """Add a new claim, whose reward must be that of its goal, or of its tier."""
+        reward = rewards_of(self.goals[claim.goal_id], claim.occurrence)[claim.reward_number - 1]
+        _expect("the reward", reward_words(reward), reward_words(claim.reward))
         if claim.grant_id in {"", *(earlier.grant_id for earlier in self.claims)}:
             raise DemoFailed(f"the grant id {claim.grant_id!r} is not new")
         self.claims.append(claim)
@@ -205,6 +218,11 @@ class Player:
 
     def _not_new(self) -> DemoFailed:
         return DemoFailed(f"{self._client.player} has played before: leave out --player for a new one, or name another")
+
+
+def rewards_of(goal: challenge_pb2.Goal, occurrence: int) -> Sequence[challenge_pb2.Reward]:
+    """Return all rewards of an occurrence or a tier of a goal."""
+    return goal.tiers[occurrence - 1].rewards if goal.tiers else [goal.reward, *goal.further_rewards]
 
 
 def reward_words(reward: challenge_pb2.Reward) -> str:

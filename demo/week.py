@@ -9,9 +9,8 @@ from demo.script import COMPLETIONS, POINTS, Chapter, Step, activate, claim, rep
 
 DAILY = "win-2-today"
 WEEKLY = "win-8-this-week"
-# The season pass: what starts again adds to it.
-TEN_POINTS = "season-10-points"
-THIRTY_POINTS = "season-30-points"
+# The season pass: what starts again adds to it. It has two tiers, at 10 and 30 points.
+ISLANDS = "islands-pass"
 THREE_DUELS = "season-3-duels"
 
 POINTS_OF_A_DAY = 5
@@ -43,7 +42,7 @@ WEEK: Sequence[Chapter] = (
             report(
                 "Wins two matches",
                 wins("monday", 2),
-                moves={DAILY: 2, WEEKLY: 2, TEN_POINTS: 5, THIRTY_POINTS: 5, THREE_DUELS: 1},
+                moves={DAILY: 2, WEEKLY: 2, ISLANDS: 5, THREE_DUELS: 1},
             ),
         ],
     ),
@@ -64,9 +63,9 @@ WEEK: Sequence[Chapter] = (
             report(
                 "Wins three matches",
                 wins("wednesday", 3),
-                moves={DAILY: 2, WEEKLY: 6, TEN_POINTS: 10, THIRTY_POINTS: 10, THREE_DUELS: 2},
+                moves={DAILY: 2, WEEKLY: 6, ISLANDS: 10, THREE_DUELS: 2},
             ),
-            claim(TEN_POINTS, "Claims {goal} of the season pass"),
+            claim(ISLANDS, "Claims the first tier of {goal}"),
         ],
     ),
     Chapter(
@@ -76,7 +75,7 @@ WEEK: Sequence[Chapter] = (
             report(
                 "Wins two matches",
                 wins("friday", 2),
-                moves={DAILY: 2, WEEKLY: 8, THIRTY_POINTS: 30, THREE_DUELS: 3},
+                moves={DAILY: 2, WEEKLY: 8, ISLANDS: 30, THREE_DUELS: 3},
             ),
             claim(WEEKLY, weekday="Monday"),
         ],
@@ -85,7 +84,8 @@ WEEK: Sequence[Chapter] = (
         "Sunday",
         [
             _sleep("Four rewards are left", SUNDAY, DAILY),
-            _claim_all(DAILY, DAILY, THIRTY_POINTS, THREE_DUELS),
+            Step("Buys the premium track", lambda player: player.buy("premium", ISLANDS)),
+            _claim_all(DAILY, DAILY, ISLANDS, ISLANDS, THREE_DUELS),
         ],
     ),
     Chapter(

@@ -62,7 +62,7 @@ def test_a_goal_with_unexpected_progress_ends_the_demo_at_that_step(demo: Demo, 
     with grpc.insecure_channel(targets["EVENT_TARGET"]) as channel:
         EventServiceStub(channel).ReportEvent(rpc.ReportEventRequest(event=chest))
     sentence = (
-        "demo: step 18 of 61, “Picks Treasure Hunter”: progress must change to {}; it changes to {'open-3-chests': 1}\n"
+        "demo: step 18 of 62, “Picks Treasure Hunter”: progress must change to {}; it changes to {'open-3-chests': 1}\n"
     )
     assert demo("--player", "early") == (1, sentence)
 

@@ -24,7 +24,7 @@ DEMO_S = 30
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 STORY = (
     r"A new player",
-    r"InitializePlayer: created, 8 goals active",
+    r"InitializePlayer: created, 7 goals active",
     r"ReportEvent: APPLIED, completes Welcome",
     r"Wins that match +ReportEvent: APPLIED",
     r"Warm-up: 1 of 3, in progress",
@@ -57,15 +57,16 @@ STORY = (
     r"Wednesday, in Tokyo since 15:00\n",
     r"Daily Duel until Thu 15:00 UTC",
     r"Wins three matches +ReportEvent: APPLIED, completes 2 goals",
-    r"Claims First Step of the season pass +ClaimReward: 50 COINS",
+    r"Claims the first tier of Pass of the Islands +ClaimReward: 50 COINS",
     r"Friday\n",
     r"Wins two matches +ReportEvent: APPLIED, completes 4 goals",
     r"Claims Star of the Week +ClaimReward: 1 STAR of Monday",
-    r"Claims everything +ClaimAll: 4 new: 25 COINS, 25 COINS, 1 SAILBOAT, 15 GEMS",
+    r"Buys the premium track +SetPlayerAttribute: premium, for rewards of Pass of the Islands",
+    r"Claims everything +ClaimAll: 6 new: 25 COINS, 25 COINS, 1 SUNGLASSES, 1 SAILBOAT, 1 CAPTAINS_HAT, 15 GEMS",
     r"Monday: a new week\n",
     r"Star of the Week: 0 of 8, not started",
     r"Reads the statistics +GetPlayerStats: 230 points, 0-day streak",
-    r"16 of 16 goals completed, 18 rewards claimed, 1\d\d calls made",
+    r"15 of 15 goals completed, 20 rewards claimed, 1\d\d calls made",
     r"High Score +1 SILVER_CHEST +(?P=grant)",
     r"ReportEvent +20 +[\d.,]+ ms +[\d.,]+ ms",
 )
@@ -89,7 +90,7 @@ def test_the_output_describes_every_step(targets: Mapping[str, str]) -> None:
             f"{STORY[end - 1]!r} is missing or out of order"
         )
     grants = re.findall(UUID, demo.stdout.partition("rewards claimed")[2])
-    assert len(set(grants)) == len(grants) == 18
+    assert len(set(grants)) == len(grants) == 20
 
 
 def test_the_script_has_every_goal_of_the_demo_catalogue() -> None:
@@ -104,7 +105,7 @@ def test_a_terminal_of_80_columns_shows_goals_that_move(targets: Mapping[str, st
     assert "\x1b[1A" in shown, "the cursor never goes back up"
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
     assert max(map(len, lines)) <= 80
-    for words in ("Arena", "The Island", "Every Day", "GOAL_LOCKED", "16 of 16 goals completed"):
+    for words in ("Arena", "The Island", "Every Day", "GOAL_LOCKED", "15 of 15 goals completed"):
         assert any(words in line for line in lines), words
 
 

@@ -58,7 +58,11 @@ def test_days_that_are_due_go_one_a_pass(either_connection: Connection, either_d
     with opened(either_database_url, pool_size=1) as database:
         for dropped in (1, 2, 3, 4, 4):
             keep_ledger_partitions(database, HORIZON, NOON, soon())
-            assert min(days_held(either_connection)) == ledger.read_refused(either_connection, ()).first_day == TODAY - 8 + dropped
+            assert (
+                min(days_held(either_connection))
+                == ledger.read_refused(either_connection, ()).first_day
+                == TODAY - 8 + dropped
+            )
 
 
 @pytest.mark.parametrize("ahead", [10 * DAY, 10_000 * DAY], ids=["10 days", "27 years"])
