@@ -34,7 +34,7 @@ from shared.wiring.backing_services import open_cache, open_catalogue, open_data
 from shared.wiring.callers import open_callers
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
-from shared.wiring.range_duties import start_completion_retention, start_tally_pruning
+from shared.wiring.range_duties import start_claim_retention, start_completion_retention, start_tally_pruning
 from shared.wiring.transport_security import open_port_tls
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,9 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         start_tally_pruning(catalogue.live, database, horizon, clocks, process)
         if retention := settings.events.completion_retention_d * DAY:
             start_completion_retention(catalogue.live, database, retention, clocks, process)
+        claims, audits = settings.events.claim_retention_d * DAY, settings.events.audit_retention_d * DAY
+        if claims or audits:
+            start_claim_retention(database, claims, audits, clocks, process)
     else:
         rank_carried_periods(development, catalogue.live, database, lambda: horizon.window.horizon)
 

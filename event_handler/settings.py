@@ -25,10 +25,23 @@ claim and no accepted event changes anything that was carried forward."""
 
 def check_completion_retention(text: str) -> None:
     """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    _check_retention(text, "completions", "rewards can be claimed for up to 366 days after a period")
+
+
+def check_claim_retention(text: str) -> None:
+    """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    _check_retention(text, "claims", "no claim is deleted before its completion is carried forward")
+
+
+def check_audit_retention(text: str) -> None:
+    """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    _check_retention(text, "audits", "the database deletes none that is younger")
+
+
+def _check_retention(text: str, kept: str, why: str) -> None:
     if text.isdecimal() and 0 < int(text) < COMPLETION_RETENTION_MIN_D:
         raise ValueError(
-            f"is {text}, must be 0 (completions are kept for ever) or at least {COMPLETION_RETENTION_MIN_D}: "
-            "rewards can be claimed for up to 366 days after a period"
+            f"is {text}, must be 0 ({kept} are kept for ever) or at least {COMPLETION_RETENTION_MIN_D}: {why}"
         )
 
 
@@ -92,6 +105,27 @@ class EventSettings:
             "Days for which completions of past periods are kept, at least 400. Then they are carried forward into one "
             "row per player and goal, by whole months. 0: for ever."
         ),
+    )
+    claim_retention_d: int = setting(
+        "CLAIM_RETENTION_D",
+        default=0,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        check=check_claim_retention,
+        help=(
+            "Days for which settled claims are kept whose completions were carried forward (COMPLETION_RETENTION_D), "
+            "at least 400. 0: for ever."
+        ),
+    )
+    audit_retention_d: int = setting(
+        "AUDIT_RETENTION_D",
+        default=0,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        check=check_audit_retention,
+        help="Days for which audits of operators are kept, at least 400. 0: for ever.",
     )
 
 

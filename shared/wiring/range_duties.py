@@ -11,6 +11,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
+from shared.operations.rewards.retain_claims import DELETE_INTERVAL_S, DELETE_STEP_TIMEOUT_S, ClaimRetention
 from shared.operations.statistics import challenge_reports
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
 from shared.postgres.database import Database
@@ -35,6 +36,23 @@ def start_completion_retention(
     process.duties.start("carry completions forward", RETAIN_INTERVAL_S, one_pass, pass_s=STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("retention", stopping.set)
+
+
+def start_claim_retention(
+    database: Database, claims: Microseconds, audits: Microseconds, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ, it does nothing."""
+    stopping = threading.Event()
+    keeping = ClaimRetention(database, claims, audits, stopping.wait)
+    deleted = process.telemetry.counter("claims_deleted", "Settled claims deleted by CLAIM_RETENTION_D.")
+
+    def one_pass() -> None:
+        if clocks.wait_until_compared() and clocks.agreed:
+            deleted.inc(keeping.one_pass(clocks.earliest()))
+
+    process.duties.start("delete old claims", DELETE_INTERVAL_S, one_pass, pass_s=DELETE_STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("retention of claims", stopping.set)
 
 
 def start_tally_pruning(

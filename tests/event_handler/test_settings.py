@@ -19,5 +19,6 @@ def test_completions_are_kept_for_ever_or_for_as_long_as_anything_may_change(tex
 
 @pytest.mark.parametrize("text", ["1", "399", "-1", "36501", "a year"])
 def test_a_retention_in_which_rewards_can_be_claimed_is_refused(text: str) -> None:
-    with pytest.raises(SettingsInvalid, match=f"COMPLETION_RETENTION_D is '?{text}"):
-        load(EventHandlerSettings, {**REQUIRED, "COMPLETION_RETENTION_D": text})
+    for name in ("COMPLETION_RETENTION_D", "CLAIM_RETENTION_D", "AUDIT_RETENTION_D"):
+        with pytest.raises(SettingsInvalid, match=f"{name} is '?{text}"):
+            load(EventHandlerSettings, {**REQUIRED, name: text})

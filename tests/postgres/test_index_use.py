@@ -129,6 +129,13 @@ SCANS = {
         "started_challenge_pkey",
     },
     "end_of_completions": {"completion_pkey"},
+    "end_of_claims": {"reward_outbox_pkey"},
+    "delete_old_claims": {
+        "reward_outbox_pkey",
+        "carried_completion_pkey",
+        "completion_pkey",
+        "reopened_completion_pkey",
+    },
     "lock_old_completions": {"completion_of_goal", "reward_outbox_pkey"},
     "carry_completions": {"completion_pkey", "reward_outbox_pkey"},
     "insert_distinct_values": {"tally_pkey"},

@@ -1,0 +1,47 @@
+-- name: lock_claim_retention
+-- Try to become the one transaction that deletes old claims and audits, or stay it. The lock ends with the transaction.
+SELECT pg_try_advisory_xact_lock(1667785068, 8);
+
+-- name: end_of_claims
+-- Return the last player of a range that begins after a player and spans about this many claims; no row if fewer are left.
+-- $1 after_user_id, $2 claims
+SELECT user_id FROM reward_outbox WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
+
+-- name: delete_old_claims
+-- Delete settled claims of completions that were carried forward, in a range of players, and return their number. A claim
+-- whose completion is there, or was taken back by an operator, stays.
+-- $1 after_user_id, $2 last_user_id, $3 before
+WITH old AS (
+    DELETE FROM reward_outbox AS outbox
+    WHERE outbox.user_id > $1
+        AND outbox.user_id <= $2
+        AND outbox.period_start <> timestamptz 'epoch'
+        AND outbox.state IN ('GRANTED', 'REFUSED', 'REFUNDED')
+        AND outbox.create_time < instant($3)
+        AND outbox.settle_time < instant($3)
+        AND EXISTS (
+            SELECT FROM carried_completion AS carried
+            WHERE carried.user_id = outbox.user_id AND carried.goal_id = outbox.goal_id
+        )
+        AND NOT EXISTS (
+            SELECT FROM completion
+            WHERE completion.user_id = outbox.user_id
+                AND completion.period_start = outbox.period_start
+                AND completion.goal_id = outbox.goal_id
+                AND completion.occurrence = outbox.occurrence
+        )
+        AND NOT EXISTS (
+            SELECT FROM reopened_completion AS reopened
+            WHERE reopened.user_id = outbox.user_id
+                AND reopened.goal_id = outbox.goal_id
+                AND reopened.period_start = outbox.period_start
+                AND reopened.occurrence = outbox.occurrence
+        )
+    RETURNING 1
+)
+SELECT count(*) FROM old;
+
+-- name: delete_old_audits
+-- Delete some of the oldest audits of operators, and return their number.
+-- $1 before
+SELECT delete_old_audits(instant($1));
