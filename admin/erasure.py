@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -60,11 +60,11 @@ def erase(player: str | None, list_file: Path | None, replay: Path | None, reaso
         raise click.UsageError("give PLAYER and --list, or --replay")
     key = _key()
     pseudonym = f"erased-{secrets.token_hex(PSEUDONYM_BYTES)}"
+    listed = Listed(player_hash(player, key), pseudonym)
     with open_database("player") as database:
         try:
             # Listed before, so that no crash leaves an erased player who is not listed.
-            _append(list_file, Listed(player_hash(player, key), pseudonym))
-            _erase(database, player, pseudonym, acting)
+            _erase(database, player, pseudonym, acting, lambda: _append(list_file, listed))
         except ErasureRefused as refusal:
             stop(f"not erased: {refusal}")
     return 0
@@ -87,8 +87,10 @@ def _append(path: Path, listed: Listed) -> None:
         stop(f"not erased: the list cannot be written: {error.strerror}")
 
 
-def _erase(database: Database, user_id: str, pseudonym: str, acting: Acting) -> None:
-    receipt = erase_player(database, user_id, pseudonym, acting, deadline())
+def _erase(
+    database: Database, user_id: str, pseudonym: str, acting: Acting, note: Callable[[], object] = lambda: None
+) -> None:
+    receipt = erase_player(database, user_id, pseudonym, acting, deadline(), note)
     _say_receipt(receipt, acting, _forget_in_redis(database, user_id))
 
 

@@ -232,6 +232,14 @@ def test_the_operators_role_serves_operators(
     assert "ada (challenge_operator): +5 (a gift)" in capsys.readouterr().out
     monkeypatch.setenv("ERASE_LIST_KEY", "a secret of the operators")
     assert main(["player", "erase", "ana", "--list", str(tmp_path / "list"), "--reason", "asked for"]) == 0
+    flush_again = Event("2", "bea", NOW, KILLS, delta=3, value=7)
+    with opened(addresses.service) as database:
+        flush(database, CATALOGUE, [flush_again], soon())
+    monkeypatch.setenv("DATABASE_URL", addresses.service)
+    with pytest.raises(SystemExit):
+        main(["player", "erase", "bea", "--list", str(tmp_path / "list"), "--reason", "asked for"])
+    assert execute(addresses.owner, "SELECT user_id FROM player_tombstone") == [("ana",)]
+    monkeypatch.setenv("DATABASE_URL", addresses.operator)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         execute(addresses.service, "SELECT erase_player('ana', 'nobody', now(), 'ada', 'why')")
     assert main(["rewards", "list"]) == 0

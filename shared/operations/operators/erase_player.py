@@ -8,7 +8,7 @@ that had read the tombstones before and had written nothing by then is awaited a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from shared.domain.instant import HOUR
@@ -38,14 +38,29 @@ class Receipt(NamedTuple):
     """Numbers of rows by table that were deleted, or name the pseudonym now."""
 
 
-def erase_player(database: Database, user_id: str, pseudonym: str, acting: Acting, deadline: float) -> Receipt:
+def erase_player(
+    database: Database,
+    user_id: str,
+    pseudonym: str,
+    acting: Acting,
+    deadline: float,
+    note: Callable[[], object] = lambda: None,
+) -> Receipt:
     """Erase a player, and refuse late events of the player. Repeating it is harmless.
 
-    Raise `ErasureRefused` while a grant may still be delivered, `PlayerUnknown`, and what the database raises.
+    `note` is called once nothing stands in the way any more, before anything is changed.
+
+    Raise `ErasureRefused` if the role may not, or while a grant may still be delivered, `PlayerUnknown`, and what the
+    database raises.
     """
     if not database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline):
         raise PlayerUnknown(user_id)
+    if not database.autocommit(player_data.may_erase, deadline):
+        raise ErasureRefused(
+            "the role may not erase players: run this as challenge_operator (docs/operations.md, Roles)"
+        )
     _require_settled(database, user_id, deadline)
+    note()
     tombstone = database.transact(
         lambda connection: player_data.store_tombstone(connection, user_id, acting.time, HORIZON_MIN), deadline
     )
@@ -62,7 +77,7 @@ def erase_player(database: Database, user_id: str, pseudonym: str, acting: Actin
         # Claimed since it was looked for.
         database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
         _require_settled(database, user_id, deadline)
-        raise ErasureRefused("a reward was claimed in this moment: try again") from refused
+        raise ErasureRefused("a reward was claimed in this moment, and the player is listed already") from refused
     _await_older(database, erased.transaction_id, deadline)
     left = database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline)
     if any(row.table != "event_seen" for row in left):

@@ -14,6 +14,7 @@ from shared.postgres.statements import statement
 
 _READ_ROWS = statement("read_player_rows")
 _READ_IDS = statement("read_player_ids")
+_MAY_ERASE = statement("may_erase_players")
 _UNSETTLED = statement("read_unsettled_grants")
 _STORE_TOMBSTONE = statement("store_tombstone")
 _DELETE_TOMBSTONE = statement("delete_tombstone")
@@ -41,6 +42,11 @@ def read_rows(connection: Connection, user_id: str) -> list[PlayerRow]:
 def read_ids(connection: Connection, after: str, count: int) -> list[str]:
     """Return a page of the players of whom anything is stored, in byte order."""
     return [user_id for (user_id,) in _READ_IDS.rows(connection, after, count)]
+
+
+def may_erase(connection: Connection) -> bool:
+    """Return whether the role may erase players."""
+    return bool(_MAY_ERASE.value(connection))
 
 
 def unsettled_grants(connection: Connection, user_id: str) -> Sequence[tuple[object, str]]:

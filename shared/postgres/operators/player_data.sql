@@ -8,6 +8,10 @@ SELECT kind::text, content::text FROM player_rows($1);
 -- $1 after_user_id, $2 count_max
 SELECT player_ids($1, $2);
 
+-- name: may_erase_players
+-- Return whether the role may erase players.
+SELECT has_function_privilege('erase_player(text, text, timestamptz, text, text)', 'EXECUTE');
+
 -- name: read_unsettled_grants
 -- Return the grants of a player that may still be delivered.
 -- $1 user_id

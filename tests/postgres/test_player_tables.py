@@ -1,0 +1,53 @@
+"""Everything that can hold a player is exported and erased."""
+
+from __future__ import annotations
+
+from tests.support.services import rows
+
+WITHOUT_PLAYERS = {
+    "catalogue_version",
+    "challenge_count",
+    "challenge_report",
+    "database_identity",
+    "draw_secret",
+    "event_horizon",
+    "event_ledger",
+    "goal_identity",
+    "goal_tier",
+    "leaderboard",
+    "leaderboard_mark",
+    "leaderboard_period",
+    "leaderboard_ranking",
+    "leaderboard_refresh",
+    "pool_version",
+    "redis_prefix",
+    "reward_queue_mark",
+    "season_run",
+    "time_zone_data",
+}
+"""Tables that hold no player, or only as long as another table does."""
+NAMED_OTHERWISE = {
+    "leaderboard_final",
+    "leaderboard_journal",
+    "operator_audit",
+    "player_tombstone",
+    "reward_audit",
+    "event_seen",
+}
+"""Tables that the functions of the migration treat one by one."""
+
+
+def test_every_column_that_can_hold_a_player_is_covered(database_url: str) -> None:
+    columns = rows(
+        database_url,
+        "SELECT class.relname, attname, format_type(atttypid, NULL) FROM pg_attribute"
+        " JOIN pg_class AS class ON class.oid = attrelid"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm') AND NOT relispartition"
+        " AND attnum > 0 AND NOT attisdropped AND class.relname !~ 'yoyo'",
+    )
+    covered = {name for (name,) in rows(database_url, "SELECT player_tables()")} | NAMED_OTHERWISE
+    texts = {name for name, _, kind in columns if kind.startswith(("text", "json", "bytea", "character"))}
+    unknown = texts - covered - WITHOUT_PLAYERS
+    assert unknown == set(), "give it a column user_id, or list it here"
+    named = {name for name, column, _ in columns if "user" in column or "player" in column}
+    assert named - covered - {"leaderboard_ranking", "leaderboard_mark", "leaderboard_period"} == set()
