@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from challenge.v1.challenge_pb2 import GOAL_STATE_CLAIMED
+from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 
 from admin.__main__ import main
 from shared.domain.events import Event
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.goals.view_player import view_player
 from shared.operations.rewards import grant_admin
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.statistics.recalculate import recalculate
@@ -21,7 +22,7 @@ from tests.admin.site import Site, admin
 from tests.support.databases import opened, soon
 from tests.support.flushing import flush
 from tests.support.postgres_server import PostgresServer
-from tests.support.services import NOW
+from tests.support.services import NOW, ManualClock, challenge_service
 from tests.support.strategies import KILLS
 
 Captured = pytest.CaptureFixture[str]
@@ -48,6 +49,14 @@ def exported(capsys: Captured, user_id: str = PLAYER) -> list[dict[str, Any]]:
     return [line | dict.fromkeys(line.keys() & {"database_role"}) for line in lines if line["table"] not in OURS]
 
 
+def listed(site: Site, url: str) -> bytes:
+    """Return the response to a list of all goals of the player."""
+    with challenge_service(url, site.catalogue, clock=ManualClock()) as service:
+        response = service.ListChallenges(ListChallengesRequest(user_id=PLAYER))
+    assert response.challenges[0].goals[0].state == GOAL_STATE_CLAIMED
+    return bytes(response.SerializeToString(deterministic=True))
+
+
 def report(site: Site, url: str, user_id: str, event_id: str = "1") -> None:
     with opened(url, pool_size=1) as database:
         flush(database, site.catalogue, [Event(event_id, user_id, NOW, KILLS, delta=3, value=9)], soon())
@@ -69,13 +78,14 @@ def check(site: Site, url: str, user_ids: list[str]) -> None:
 def test_an_exported_player_is_the_same_where_it_is_imported(
     site: Site, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("ERASE_LIST_KEY", "a secret of the operators")
     report(site, site.database_url, PLAYER)
     with opened(site.database_url, pool_size=2) as database:
         claim_reward(database, site.catalogue, PLAYER, site.catalogue.goals["win"], None, NOW, soon())
-        before = view_player(database, PLAYER, soon())
     query(site.database_url, "UPDATE reward_outbox SET state = 'GRANTED', settle_time = now()")
     assert admin("points", "adjust", PLAYER, "+5", *WHY) == 0
-    there = exported(capsys)
+    there, before = exported(capsys), listed(site, site.database_url)
+    assert admin("player", "erase", PLAYER, "--list", str(tmp_path / "erased.jsonl"), *WHY) == 0
     file = write(tmp_path / "zoe.jsonl", there)
     with postgres_server.fresh_database() as other:
         monkeypatch.setenv("DATABASE_URL", other)
@@ -87,8 +97,7 @@ def test_an_exported_player_is_the_same_where_it_is_imported(
             assert take(file) == 0
             assert exported(capsys) == there
         check(site, other, [PLAYER])
-        with opened(other, pool_size=1) as database:
-            assert view_player(database, PLAYER, soon()) == before
+        assert listed(site, other) == before
         assert query(other, "SELECT user_ids FROM leaderboard_journal") == [([PLAYER],)]
         assert query(other, "SELECT count(*) FROM reward_outbox WHERE state <> 'GRANTED'") == [(0,)]
 
