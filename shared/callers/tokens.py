@@ -65,6 +65,11 @@ class TokenJudge:
             return CredentialExpired("the token has expired")
         except jwt.exceptions.ImmatureSignatureError:
             return CredentialInvalid("the token is not valid yet")
+        except jwt.exceptions.InvalidSignatureError:
+            if "kid" not in header:
+                # The issuer's only key may have been replaced: the token does not name the one that signed it.
+                followed.want()
+            return CredentialInvalid("the token is not valid")
         except (jwt.exceptions.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
             return CredentialInvalid("the token is not valid")
         expires_s = float(claims["exp"]) + entry.leeway_s

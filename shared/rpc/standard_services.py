@@ -13,9 +13,11 @@ the protocol. The newer one has the same messages and field numbers
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 import grpc
+from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -106,8 +108,16 @@ def reflection_handlers(
 
 
 def _parsed(raw: bytes) -> ServerReflectionRequest:
-    """Parse a request; malformed bytes become an empty one, to which the servicer responds with an invalid argument."""
+    """Parse a request; malformed bytes become an empty one, to which the servicer responds with an invalid argument.
+
+    A request for the file of a method becomes one for the file of its service: the pool of descriptors finds no methods,
+    for which callers such as ghz ask.
+    """
     try:
-        return ServerReflectionRequest.FromString(raw)
+        request = ServerReflectionRequest.FromString(raw)
     except DecodeError:
         return ServerReflectionRequest()
+    with suppress(KeyError):
+        method = descriptor_pool.Default().FindMethodByName(request.file_containing_symbol)
+        request.file_containing_symbol = method.containing_service.full_name
+    return request
