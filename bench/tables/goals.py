@@ -14,6 +14,7 @@ from bench.figures import Table, Unit, at_least, at_most
 from bench.load import POSTGRES, SERVER, Run, median, ratio
 from bench.services import EVENT_HANDLER, ServerProcess
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
+from bench.tables.distinct_values import FEW, MANY, add_distinct_values
 from bench.workplace import Workplace, calls_for
 from shared.domain.events import Event
 from shared.domain.goal import Source, Stat
@@ -37,7 +38,7 @@ def measure_goals(place: Workplace) -> Table:
         f"{BATCH:,} events a batch, each of another new player. Each completes a goal, which completes one over goals "
         "and one over points, beside the same goal alone. Saturated, in turns. Then events with 4 attributes: with "
         f"{DERIVED:,} derived stats of which they meet none, and with two of which they meet both, beside a catalogue "
-        "without.",
+        f"without. Then events with a value that a tally of {MANY:,} distinct ones has counted, beside {FEW}.",
     )
     players = count()
     with ExitStack() as running:
@@ -59,6 +60,7 @@ def measure_goals(place: Workplace) -> Table:
     both = ratio([(_cpu_us(run), _cpu_us(other)) for run, other in turns])
     table.add("CPU beside one goal", both.value, Unit.RATIO, at_most(2.0), str(both))
     _add_derived_stats(place, table)
+    add_distinct_values(place, table)
     return table
 
 

@@ -40,6 +40,15 @@ GOALS = [assigned(f"tried-{number}", stat=f"stat-{number}", count="events", targ
 CATALOGUE = {"challenges": [*DOCUMENT["challenges"], challenge("tries", *GOALS)]}
 PLAYERS = 10_000
 """Each with an event, a tally and a completion of each stat: 100,000 rows in each of the three tables."""
+CHOICES = """
+WITH chosen AS (
+    INSERT INTO assignment (user_id, goal_id, active, frozen_progress)
+    SELECT user_id, 'tried-1', true, 0 FROM tally WHERE schedule = 'lifetime' AND stat_code = 'stat-1'
+    RETURNING user_id
+)
+SELECT count(*) FROM chosen
+"""
+"""A choice of each player, because migrations add columns to choices, too."""
 BATCH = 1_000
 FILLERS = 4
 EVENTS_BETWEEN = 2_000
@@ -117,6 +126,7 @@ def test_the_release_before_serves_on_while_the_schema_moves_ahead_and_back(
     schema.migrate(url)
     with serving("event_handler", url, **environ) as filling:
         fill(filling)
+    assert rows(url, CHOICES) == [(PLAYERS,)]
     assert sorted(schema.roll_back(url, len(NEW))) == NEW
     oracle = Oracle(time.time_ns() // 1_000, seed=42)
     with (
