@@ -39,6 +39,7 @@ VALID: dict[str, dict[str, Any]] = {
     "SelectGoalsRequest": {"user_id": "player", "challenge_id": "arena", "goal_ids": ["champion"], "request_id": "one"},
     "SelectRandomGoalsRequest": {"user_id": "player", "challenge_id": "arena", "count": 1, "request_id": "one"},
     "RerollGoalRequest": {"user_id": "player", "challenge_id": "arena", "goal_id": "champion", "request_id": "one"},
+    "SetPlayerAttributeRequest": {"user_id": "player", "attribute": "premium", "present": True},
     "GetPlayerStatsRequest": {"user_id": "player"},
     "GetPlayerTrendRequest": {"user_id": "player"},
     "ListLeaderboardRequest": {"leaderboard_id": "wins"},
@@ -188,6 +189,12 @@ BAD: dict[str, list[Bad]] = {
     "RerollGoalRequest.challenge_id": CHALLENGE_ID,
     "RerollGoalRequest.goal_id": GOAL_ID,
     "RerollGoalRequest.request_id": _ids(bad_optional_ids()),
+    "SetPlayerAttributeRequest.user_id": REQUIRED_ID,
+    "SetPlayerAttributeRequest.attribute": [
+        *REQUIRED_ID,
+        Bad("required by no reward", "gold", NOT_FOUND, "ATTRIBUTE_UNKNOWN"),
+    ],
+    "SetPlayerAttributeRequest.present": NOTHING,
     "ListClaimableRequest.user_id": REQUIRED_ID,
     "ListClaimableRequest.page_size": [Bad("negative", -1), Bad("too great", 1_001), Bad("greatest", 2**31 - 1)],
     "ListClaimableRequest.page_token": [
