@@ -159,7 +159,9 @@ def test_restarts_are_counted() -> None:
         port = service.wait_for("started workers")["metrics_port"]
         service.wait_for("started", count=2)
         os.kill(workers_of(service)[0], signal.SIGKILL)
-        wait_until(lambda: samples(metrics_at(port), "worker_restarts_total") == {'{worker="0"}': 1.0, '{worker="1"}': 0.0})
+        wait_until(
+            lambda: samples(metrics_at(port), "worker_restarts_total") == {'{worker="0"}': 1.0, '{worker="1"}': 0.0}
+        )
 
 
 def test_restarts_back_off_and_then_give_up() -> None:
