@@ -122,7 +122,9 @@ def test_a_broken_expression_is_refused(expression: str, problem: str) -> None:
 
 
 def test_names_of_metrics_are_found_beside_labels_and_functions() -> None:
-    expression = 'sum by (a, b) (rate(x_total{c="d"}[5m])) / on (e) group_left (f) y:z unless time() - t > 2 * 86400'
+    expression = (
+        'sum by (a, b) (rate(x_total{c="d"}[5m])) / on (e) group_left (f) y:z unless time() - t offset 1h > 2 * 86400'
+    )
     assert metrics_in(expression) == {"x_total", "y:z", "t"}
 
 

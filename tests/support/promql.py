@@ -7,9 +7,10 @@ import re
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MATCHERS = re.compile(r"\{[^{}]*\}")
 _RANGE = re.compile(r"\[[^\[\]]*\]")
+_OFFSET = re.compile(r"\boffset\s+-?\w+")
 _LABELS = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)")
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*(?!\s*\(|[A-Za-z0-9_:])")
-_WORDS = {"and", "or", "unless", "bool", "offset", "by", "without", "on", "ignoring", "nan", "inf"}
+_WORDS = {"and", "or", "unless", "bool", "by", "without", "on", "ignoring", "nan", "inf"}
 _PAIRS = {")": "(", "}": "{", "]": "["}
 
 
@@ -19,17 +20,12 @@ def metrics_in(expression: str) -> set[str]:
     if '"' in text.replace('""', ""):
         raise ValueError(f"an unclosed text: {expression}")
     _require_balanced(text)
-    for pattern in (_MATCHERS, _RANGE, _LABELS):
+    for pattern in (_MATCHERS, _RANGE, _OFFSET, _LABELS):
         text = pattern.sub(" ", text)
     names = {name for name in _NAME.findall(text) if name.lower() not in _WORDS}
     if not names:
         raise ValueError(f"no metric: {expression}")
     return names
-
-
-def label_values(expression: str, label: str) -> set[str]:
-    """Return the values that an expression demands of a label by equality."""
-    return set(re.findall(rf'\b{label}="([^"]*)"', expression))
 
 
 def _require_balanced(text: str) -> None:
