@@ -49,6 +49,7 @@ VALID: dict[str, Message] = {
     "ListChallenges": challenge_rpc.ListChallengesRequest(
         user_id="player", active_only=True, challenge_ids=["arena", "island"], page_size=1
     ),
+    "SetPlayerAttribute": challenge_rpc.SetPlayerAttributeRequest(user_id="player", attribute="premium", present=True),
     "GetChallenge": challenge_rpc.GetChallengeRequest(user_id="player", challenge_id="arena"),
     "SetGoalActive": challenge_rpc.SetGoalActiveRequest(
         user_id="player", challenge_id="arena", goal_id="warm-up", active=True
