@@ -110,7 +110,7 @@ def reflection_handlers(
 def _parsed(raw: bytes) -> ServerReflectionRequest:
     """Parse a request; malformed bytes become an empty one, to which the servicer responds with an invalid argument.
 
-    A request for the file of a method becomes one for the file of its service: the pool of descriptors finds no methods,
+    A request for the file of a method becomes one for the file of its service: descriptor pools find no methods,
     for which callers such as ghz ask.
     """
     try:
