@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.clock_comparison import (
@@ -16,7 +16,7 @@ from shared.domain.clock_comparison import (
     Reading,
     now_by_both,
 )
-from shared.domain.instant import DAY, HOUR, SECOND, Instant
+from shared.domain.instant import DAY, HOUR, MICROSECOND, SECOND, Instant
 
 NOW = 1_700_000_000 * SECOND
 BOOT = NOW - 1_000 * SECOND
@@ -81,12 +81,13 @@ def test_before_the_first_reading_the_present_is_not_confirmed() -> None:
 
 
 @given(st.integers(-20 * DAY, 20 * DAY), st.integers(0, ERROR_MAX), st.integers(0, HOUR))
+@example(1, 0, 0)
 def test_the_present_spans_both_clocks(ahead: Instant, error: Instant, later: Instant) -> None:
     latest = reading(process=ahead, error=error)
     now = now_by_both(NOW + ahead + later, latest.monotonic + later, latest)
     assert now.confirmed
     assert now.earliest <= NOW + ahead + later <= now.latest
-    if abs(ahead) > error:
+    if abs(ahead) > max(error, MICROSECOND):
         assert now.earliest <= NOW + later <= now.latest
     else:
         assert now == Now.at(NOW + ahead + later)
