@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -85,6 +86,15 @@ def test_concurrent_migrations_both_succeed(empty_url: str) -> None:
         run.join()
     assert sorted(applied, key=len) == [[], ALL]
     assert missing(empty_url) == []
+
+
+def test_the_newer_migrations_are_a_chain() -> None:
+    # Earlier ones branch, and a database may have applied them already.
+    newer = [path for path in sorted(migration_files()) if path.stem >= "0028"]
+    numbers = [path.stem.partition("-")[0] for path in newer]
+    assert len(set(numbers)) == len(numbers)
+    for before, path in pairwise(newer):
+        assert path.read_text(encoding="utf-8").startswith(f"-- depends: {before.stem}\n")
 
 
 def test_every_migration_has_a_rollback() -> None:

@@ -1,4 +1,4 @@
--- depends: 0030-several-rewards
+-- depends: 0031-player-attributes
 --
 -- Everything of one player: read, exported, and erased. The functions find the tables by their column user_id, so that a table
 -- of a later release is covered without another version of them. Tables that name players otherwise are listed.

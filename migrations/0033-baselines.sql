@@ -1,4 +1,4 @@
--- depends: 0031-player-attributes 0031-players
+-- depends: 0032-players
 --
 -- Baselines: where a goal begins to count that counts from its activation on. Adding a column without a default changes no
 -- row, and no choice has it but those for such goals.

@@ -1,4 +1,4 @@
--- depends: 0033-goal-tiers
+-- depends: 0035-goal-tiers
 --
 -- Deletes the oldest rows of the audits of operators, a limited number at a time, and returns how many. By the clock of the
 -- database they are at least 400 days old, whatever is passed. Points that operators gave are not deleted: standings are

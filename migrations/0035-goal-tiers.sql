@@ -1,4 +1,4 @@
--- depends: 0032-baselines 0032-player-import
+-- depends: 0034-player-import
 --
 -- Tiers of goals, by their numbers, which stored completions name as occurrences.
 CREATE TABLE goal_tier (

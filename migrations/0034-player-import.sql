@@ -1,4 +1,4 @@
--- depends: 0031-players
+-- depends: 0033-baselines
 --
 -- Stores lines of an import in a table of players. They lie in the temporary table import_line, with the columns of the target
 -- as JSON. Columns that a line lacks get the default that is passed, or that of the table. Rows that are there already stay.
