@@ -80,8 +80,8 @@ class BatchingWriter(ABC, Generic[Item, Result]):
         """Buffer an item and return True; return False after `close`, or if the item does not fit.
 
         With `wait_until`, in monotonic seconds, wait until then for room. With `write`, which is for callers who would
-        wait for it anyway, the item is written by this thread if nothing else is being written: waking two threads in
-        turn takes as long as many a write.
+        wait for it anyway, the item is written by this thread if nothing else is being written, which spares waking two
+        threads in turn.
         """
         with self._lock:
             while not self._closing and self._size + size > self._size_max:
