@@ -47,7 +47,7 @@ class DerivedStats:
             found = [item for item in attributes.items() if item in used or item[0] in counted]
         else:
             found = [item for item in attributes.items() if item in used]
-        return tuple(sorted(found))
+        return tuple(sorted(found) if len(found) > 1 else found)
 
     def met_by(self, event: Event) -> tuple[DerivedStat, ...]:
         """Return the derived stats that the event moves."""
