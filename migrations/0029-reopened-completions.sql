@@ -23,6 +23,9 @@ COMMENT ON TABLE reopened_completion IS 'Columns as in the table completion.';
 
 CREATE FUNCTION restore_claims() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_RELID <> 'completion'::regclass THEN
+        RAISE EXCEPTION 'restore_claims belongs to the table completion';
+    END IF;
     IF EXISTS (SELECT FROM reopened_completion) THEN
         WITH again AS (
             DELETE FROM reopened_completion AS reopened
@@ -46,10 +49,11 @@ BEGIN
 END
 $$;
 
--- With the rights of the owner, so that services need none on the table.
+-- With the rights of the owner, so that services need none on the table. So nobody else may put it on a table of their own.
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION restore_claims() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+    REVOKE EXECUTE ON FUNCTION restore_claims() FROM PUBLIC;
 END
 $$;
 

@@ -156,6 +156,7 @@ SCANS = {
     "lock_unclaimed": {"completion_pkey"},
     "lock_completion": {"completion_pkey"},
     "release_claim": {"completion_pkey", "reward_outbox_pkey"},
+    "release_reopened_claim": {"reopened_completion_pkey", "reward_outbox_pkey"},
     "find_claim": {"reward_outbox_pkey"},
     "find_claim_by_request": {"reward_outbox_request_id", "reward_outbox_pkey"},
     "find_newest_claims": {"reward_outbox_pkey"},

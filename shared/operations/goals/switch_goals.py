@@ -9,9 +9,10 @@ from shared.domain.activation_limits import check_activation, is_limited
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey
+from shared.domain.goal import Goal
 from shared.domain.grants import Granting
 from shared.domain.instant import Instant
-from shared.domain.progress import Assignment, PlayerView
+from shared.domain.progress import Assignment, Completion, GoalState, PlayerView, completed_state
 from shared.domain.rotation import past_periods
 from shared.domain.schedules import LIFETIME
 from shared.domain.selecting import Circumstances, Switches, can_be_replaced
@@ -133,5 +134,16 @@ def _with_past_rewards(
         goal_id
         for start, completed in found.items()
         for goal_id, occurrences in completed.items()
-        if any(each.claim_time is None for each in occurrences.values()) and start in starts[goal_id]
+        if start in starts[goal_id]
+        and any(
+            _has_reward(members[goal_id], occurrence, completion, view)
+            for occurrence, completion in occurrences.items()
+        )
     )
+
+
+def _has_reward(goal: Goal, occurrence: int, completion: Completion, view: PlayerView) -> bool:
+    """Return whether a completion has a reward that can be claimed: not that of a tier that was removed."""
+    if goal.tiers and occurrence > goal.steps:
+        return False
+    return completed_state(goal, completion, view, occurrence)[0] is GoalState.COMPLETED

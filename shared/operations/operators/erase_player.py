@@ -64,7 +64,10 @@ def erase_player(
     tombstone = database.transact(
         lambda connection: player_data.store_tombstone(connection, user_id, acting.time, HORIZON_MIN), deadline
     )
-    _await_older(database, tombstone, deadline)
+    if not _await_older(database, tombstone, deadline):
+        raise ErasureRefused(
+            f"a transaction that began before has not ended for {OTHERS_S:g} s, and may write of the player: try again"
+        )
 
     def erase(connection: Connection) -> player_data.Erased:
         return player_data.erase(connection, user_id, pseudonym, acting)
@@ -92,10 +95,14 @@ def _require_settled(database: Database, user_id: str, deadline: float) -> None:
         raise ErasureRefused(f"{len(found):,} grants may still be delivered; wait, or bury them: {grants}")
 
 
-def _await_older(database: Database, transaction_id: int, deadline: float) -> None:
-    """Wait until all transactions that began before this one have ended, as long as flushes take at most."""
+def _await_older(database: Database, transaction_id: int, deadline: float) -> bool:
+    """Wait until all transactions that began before this one have ended, as long as flushes take at most.
+
+    Return False if one has not ended by then.
+    """
     until = min(deadline, time.monotonic() + OTHERS_S)
     while time.monotonic() < until:
         if database.autocommit(player_data.oldest_transaction, deadline) > transaction_id:
-            return
+            return True
         time.sleep(POLL_S)
+    return False

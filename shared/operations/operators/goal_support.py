@@ -91,6 +91,8 @@ class GoalSupport(NamedTuple):
     acting: Acting
     period_at: Instant | None = None
     """An instant of the period; None for the current one."""
+    undoes: int | None = None
+    """The row of the audit that is undone, if it is one."""
 
     def complete(self, connection: Connection, occurrence: int | None) -> Corrected:
         """Complete the goal as of now; without an occurrence, the first that is not completed."""
@@ -220,7 +222,9 @@ class GoalSupport(NamedTuple):
         return Corrected(self._note(connection, kind, start, details), start, [each.occurrence for each in taken])
 
     def _note(self, connection: Connection, kind: ActKind, start: Instant, details: Mapping[str, Any]) -> int:
-        where = {"goal_id": self.goal.id, "period_start": start}
+        where: dict[str, Any] = {"goal_id": self.goal.id, "period_start": start}
+        if self.undoes is not None:
+            where["undoes"] = self.undoes
         return operator_audit.note(connection, OperatorAct(kind, self.acting, self.user_id, {**where, **details}))
 
 
@@ -234,7 +238,9 @@ def undo(catalogue: Catalogue, audit_id: int, acting: Acting) -> Work:
         goal = catalogue.goals.get(act.details["goal_id"])
         if goal is None:
             raise SupportRefused("the catalogue does not have the goal any more")
-        support = GoalSupport(catalogue, act.user_id, goal, acting, act.details["period_start"])
+        if operator_audit.begin_undo(connection, act):
+            raise SupportRefused(f"{audit_id} is undone already")
+        support = GoalSupport(catalogue, act.user_id, goal, acting, act.details["period_start"], audit_id)
         if act.kind == ActKind.GOAL_COMPLETE:
             return support.reopen(connection, act.details["occurrences"][0])
         tally = act.details.get("tally")

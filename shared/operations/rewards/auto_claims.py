@@ -53,7 +53,13 @@ def due_among(
     found = auto_claims.read_never_claimed(connection, candidates)
     by_player = {key.user_id for key in found if catalogue.goals[key.goal_id].schedule.by_player}
     zones = player_zones.read_zones(connection, by_player) if by_player else {}
-    claimable = [key for key in found if _lasts(catalogue.goals[key.goal_id].schedule, key, zones, now)]
+    claimable = [
+        key
+        for key in found
+        # Tiers that the catalogue does not have any more have no rewards.
+        if key.occurrence <= catalogue.goals[key.goal_id].steps
+        and _lasts(catalogue.goals[key.goal_id].schedule, key, zones, now)
+    ]
     required = {key: frozenset(_prerequisites(catalogue, key)) for key in claimable}
     met = auto_claims.read_met(connection, list(frozenset().union(*required.values())))
     return {key for key, prerequisites in required.items() if prerequisites <= met}

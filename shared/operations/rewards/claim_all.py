@@ -91,6 +91,10 @@ def claim_all(
     stored: Mapping[CompletionKey, Claim] = {}
     if others:
         stored = database.autocommit(lambda connection: outbox.find_newest(connection, user_id, others), deadline)
+        # A completion that was claimed elsewhere has no grant here, and one that was taken back since has no claim.
+        has_result -= {
+            key for key in others if key not in stored and isinstance(refusals.get(key), AlreadyClaimed | None)
+        }
     results = {key: _result(key, completed[key], made, stored, refusals) for key in completed if key in has_result}
     return [result for key, result in results.items() if key not in refusals or has_room(result.goal, result.rewards)]
 

@@ -167,7 +167,7 @@ def release_claim(
     """Make a reward of a locked completion claimable again, if it is held by this claim."""
     if held is None or held.claim_time is None:
         return
-    released = completions.release(connection, key, claim_number, reward_number)
+    released = completions.release(connection, key, claim_number, reward_number, reopened=held.reopened)
     # A goal counts as claimed while any of its rewards is.
     if released is not None and released.claim_time is None:
         taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)

@@ -20,7 +20,9 @@ _READ_OF_GOALS = statement("read_completions_of_goals")
 _READ_OF_PERIODS = statement("read_completions_of_periods")
 _LOCK_UNCLAIMED = statement("lock_unclaimed")
 _LOCK = statement("lock_completion")
+_LOCK_REOPENED = statement("lock_reopened_completion")
 _RELEASE = statement("release_claim")
+_RELEASE_REOPENED = statement("release_reopened_claim")
 
 
 # The constructor of a named tuple without a Python call: a player may have thousands of past completions.
@@ -47,6 +49,8 @@ class HeldClaim(NamedTuple):
     """None if the completion is unclaimed."""
     challenge_id: str | None
     tags: tuple[str, ...]
+    reopened: bool = False
+    """True if operators have taken the completion back. The claim stands."""
 
 
 def insert_missing(connection: Connection, records: Mapping[CompletionKey, CompletionRecord]) -> set[CompletionKey]:
@@ -119,7 +123,10 @@ def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
     Return None if the completion is not stored: it was carried forward.
     """
     row = _LOCK.row(connection, *key)
-    return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
+    if row is not None:
+        return HeldClaim(row[0], row[1], tuple(row[2]))
+    row = _LOCK_REOPENED.row(connection, *key)
+    return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]), reopened=True)
 
 
 class Released(NamedTuple):
@@ -129,7 +136,13 @@ class Released(NamedTuple):
     """None if no other reward of it is claimed."""
 
 
-def release(connection: Connection, key: CompletionKey, claim_number: int, reward_number: int) -> Released | None:
-    """Make a reward of a completion claimable again; return None if another claim holds it, or none."""
-    row = _RELEASE.row(connection, *key, claim_number, reward_number)
+def release(
+    connection: Connection, key: CompletionKey, claim_number: int, reward_number: int, *, reopened: bool = False
+) -> Released | None:
+    """Make a reward of a completion claimable again; return None if another claim holds it, or none.
+
+    With `reopened`, of one that operators have taken back.
+    """
+    release = _RELEASE_REOPENED if reopened else _RELEASE
+    row = release.row(connection, *key, claim_number, reward_number)
     return None if row is None else Released(*row)

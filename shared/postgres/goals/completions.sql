@@ -73,6 +73,44 @@ WHERE user_id = $1
     END
 RETURNING microseconds(claim_time);
 
+-- name: lock_reopened_completion
+-- As lock_completion, of a completion that operators have taken back, whose claim stands.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence
+SELECT claim_time, challenge_id, tags
+FROM reopened_completion
+WHERE user_id = $1
+    AND goal_id = $2
+    AND period_start = instant($3)
+    AND occurrence = $4
+FOR UPDATE;
+
+-- name: release_reopened_claim
+-- As release_claim, of a completion that operators have taken back: once the goal is completed again, it is claimable.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 claim_number, $6 reward_number
+UPDATE reopened_completion
+SET
+    claim_time = CASE WHEN claimed_rewards & ~(1 << ($6::integer - 1)) <> 0 THEN claim_time END,
+    claimed_rewards = nullif(claimed_rewards & ~(1 << ($6::integer - 1)), 0)
+WHERE user_id = $1
+    AND goal_id = $2
+    AND period_start = instant($3)
+    AND occurrence = $4
+    AND claim_time IS NOT NULL
+    AND CASE
+        WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
+        ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
+            AND NOT EXISTS (
+                SELECT FROM reward_outbox AS newer
+                WHERE newer.user_id = $1
+                    AND newer.goal_id = $2
+                    AND newer.period_start = instant($3)
+                    AND newer.occurrence = $4
+                    AND newer.claim_number > $5
+                    AND newer.reward_number = $6
+            )
+    END
+RETURNING microseconds(claim_time);
+
 -- name: read_completions_of_goals
 -- Return a player's completions of these goals in these periods, by prefixes of primary keys.
 -- $1 user_id, $2 period_starts, $3 goal_ids

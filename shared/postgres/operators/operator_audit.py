@@ -17,6 +17,8 @@ _READ = statement("read_operator_audit")
 _READ_OF_PLAYER = statement("read_operator_audit_of_player")
 _FIND = statement("find_operator_audit")
 _EXISTS = statement("operator_audit_exists")
+_LOCK_UNDO = statement("lock_undo")
+_UNDONE = statement("operator_audit_undone")
 
 Do = Callable[[Callable[[Connection], int]], int]
 """Executes work on a connection and returns its result."""
@@ -74,6 +76,12 @@ def noted(do: Do, act: OperatorAct, clock: Callable[[], Instant]) -> Iterator[Ac
             end(ActPhase.FAILED)
         raise
     end(ActPhase.DONE if outcome.complete else ActPhase.FAILED)
+
+
+def begin_undo(connection: Connection, act: NotedAct) -> bool:
+    """Let no other transaction undo a change until this one ends, and return whether it is undone already."""
+    _LOCK_UNDO.defer(connection, act.audit_id)
+    return bool(_UNDONE.value(connection, act.user_id, act.audit_id))
 
 
 def exists(connection: Connection) -> bool:

@@ -39,6 +39,16 @@ SELECT
 FROM operator_audit
 WHERE audit_id = $1;
 
+-- name: lock_undo
+-- Let one transaction at a time undo a change.
+-- $1 audit_id
+SELECT pg_advisory_xact_lock(hashtextextended('undo of an operator''s change', $1));
+
+-- name: operator_audit_undone
+-- Return whether a change of a player is undone.
+-- $1 user_id, $2 audit_id
+SELECT EXISTS (SELECT FROM operator_audit WHERE user_id = $1 AND (details ->> 'undoes')::bigint = $2);
+
 -- name: operator_audit_exists
 -- Return whether the schema has the audit already.
 SELECT to_regclass('operator_audit') IS NOT NULL;

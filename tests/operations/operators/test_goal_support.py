@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import pytest
 
+from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import AlreadyClaimed, ChallengeError
 from shared.domain.events import Event
 from shared.domain.goal import CountedGoals, Credit, Goal, Source, Stat
 from shared.domain.grant_changes import Act, refunded
+from shared.domain.grants import Settlement
 from shared.domain.instant import DAY
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
 from shared.domain.operator_acts import Acting
@@ -21,11 +23,13 @@ from shared.domain.standings import EVERYTHING
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.operators import goal_support
 from shared.operations.operators.goal_support import Corrected, GoalSupport, SupportRefused
-from shared.operations.rewards import grant_admin
+from shared.operations.rewards import grant_admin, settle
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.grant_admin import OperatorAction
 from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
+from shared.postgres.rewards import delivery_queue
+from shared.postgres.rewards.delivery_queue import Lease, Settled
 from tests.support.databases import flushed, soon, status_of
 from tests.support.goals import catalogue_of, goal
 from tests.support.goals_over_goals import goal_over
@@ -222,7 +226,7 @@ def test_every_correction_can_be_undone(game: Game) -> None:
     game.undo(done)
     assert game.state(MORE) is GoalState.NOT_STARTED
     game.check()
-    with pytest.raises(SupportRefused, match="not completed"):
+    with pytest.raises(SupportRefused, match="is undone already"):
         game.undo(done)
     with pytest.raises(SupportRefused, match="no correction"):
         game.undo(done._replace(audit_id=10**6))
@@ -266,3 +270,38 @@ def test_sums_add_up_after_any_history(database: Database, seed: int) -> None:
 def test_a_player_without_reopened_goals_costs_one_look_a_statement(database_url: str) -> None:
     called = "SELECT tgname, tgtype & 1 FROM pg_trigger WHERE tgrelid = 'completion'::regclass AND NOT tgisinternal"
     assert rows(database_url, called) == [("completion_restores_claims", 0)], "not for each row"
+
+
+def test_a_correction_is_undone_once(game: Game) -> None:
+    reset = game.reset(WIN)
+    game.undo(reset)
+    with pytest.raises(SupportRefused, match="is undone already"):
+        game.undo(reset)
+    assert rows_of(game.database, "SELECT sum, events FROM tally WHERE stat_code = 'kills'") == [(1, 1)]
+    game.play(WIN, 2)
+    completed = game.complete(MORE)
+    game.undo(completed)
+    game.play(MORE, 5)
+    with pytest.raises(SupportRefused, match="is undone already"):
+        game.undo(completed)
+    assert game.state(MORE) is GoalState.COMPLETED
+
+
+def test_a_claim_that_is_refused_while_its_goal_is_reopened_can_be_made_again(game: Game) -> None:
+    game.play(WIN, 2)
+    game.claim(WIN)
+    game.reset(WIN)
+    [(provider,)] = rows_of(game.database, "SELECT provider FROM reward_outbox")
+    lease = Lease(str(provider), "tests", NOW + DAY)
+    [delivery] = game.database.autocommit(
+        lambda connection: delivery_queue.lease_due(connection, lease, 1, NOW + 1), soon()
+    )
+    refused = Settled(delivery, Settlement(ClaimState.REFUSED, refusal=RefusalReason.INVENTORY_FULL))
+    settle.record(game.database, [refused], NOW + 2, soon())
+    game.check()
+    game.play(WIN, 3)
+    assert game.state(WIN) is GoalState.COMPLETED
+    game.claim(WIN)
+    claims = rows_of(game.database, "SELECT claim_number, state FROM reward_outbox ORDER BY 1")
+    assert claims == [(1, "REFUSED"), (2, "PENDING")]
+    game.check()
