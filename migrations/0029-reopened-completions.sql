@@ -49,7 +49,7 @@ BEGIN
 END
 $$;
 
--- With the rights of the owner, so that services need none on the table. So nobody else may put it on a table of their own.
+-- With the rights of the owner, so that services need none on the table. So no other role may put it on a table of its own.
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION restore_claims() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());

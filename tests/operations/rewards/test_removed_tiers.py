@@ -1,4 +1,4 @@
-"""Tiers that a catalogue does not have any more stand in nobody's way."""
+"""Tiers that a catalogue does not have any more stand in the way of no event."""
 
 from __future__ import annotations
 
