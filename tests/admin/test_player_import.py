@@ -13,10 +13,12 @@ from challenge.v1.challenge_pb2 import GOAL_STATE_CLAIMED
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 
 from admin.__main__ import main
+from shared.domain.errors import AlreadyClaimed
 from shared.domain.events import Event
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.rewards import grant_admin
 from shared.operations.rewards.claim import claim_reward
+from shared.operations.rewards.claim_all import claim_all
 from shared.operations.statistics.recalculate import recalculate
 from tests.admin.site import Site, admin
 from tests.support.databases import opened, soon
@@ -204,3 +206,28 @@ def test_lines_of_a_player_follow_each_other(tmp_path: Path, capsys: Captured) -
     with pytest.raises(SystemExit):
         take(file)
     assert "do not follow each other" in capsys.readouterr().err
+
+
+def test_a_claim_of_a_reopened_completion_goes_to_one_that_is_there(site: Site, tmp_path: Path) -> None:
+    report(site, site.database_url, "ana")
+    taken_back = {
+        "table": "reopened_completion",
+        "user_id": "ana",
+        "goal_id": "win",
+        "period_start": "1970-01-01T00:00:00Z",
+        "occurrence": 1,
+        "complete_time": "2023-05-01T00:00:00Z",
+        "claim_time": "2023-05-02T00:00:00Z",
+        "claim_number": 1,
+        "points": 3,
+        "challenge_id": "c",
+        "tags": [],
+    }
+    assert take(write(tmp_path / "ana.jsonl", [taken_back])) == 0
+    assert query(site.database_url, "SELECT count(*) FROM reopened_completion") == [(0,)]
+    with opened(site.database_url, pool_size=1) as database:
+        win = site.catalogue.goals["win"]
+        with pytest.raises(AlreadyClaimed):
+            claim_reward(database, site.catalogue, "ana", win, None, NOW, soon())
+        every = claim_all(database, site.catalogue, "ana", site.catalogue.goals.values(), NOW, soon())
+    assert [each.goal.id for each in every if each.newly_claimed and each.goal == win] == []

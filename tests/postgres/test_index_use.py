@@ -96,6 +96,7 @@ SCANS = {
     "read_player_trend": {"standing_pkey"},
     "read_streak_days": {"tally_pkey"},
     "take_baselines": {"assignment_pkey"},
+    "return_reopened_claims": {"reopened_completion_pkey", "completion_pkey"},
     "return_baselines": {"assignment_pkey"},
     "recount_distinct_values": {"distinct_value_pkey", "tally_pkey"},
     "players_seen": {"event_seen"},

@@ -20,6 +20,7 @@ _KEEP = statement("keep_import_lines")
 _IMPORT = statement("import_player_rows")
 _KNOWN_TALLIES = statement("read_lines_of_known_tallies")
 _CLAIM_KNOWN = statement("claim_known_completions")
+_RETURN_CLAIMS = statement("return_reopened_claims")
 _RECOUNT = statement("recount_distinct_values")
 _COLUMNS = statement("read_player_columns")
 
@@ -74,7 +75,8 @@ def store(connection: Connection, lines: Mapping[str, int], known: Iterable[str]
     """Store the lines of tables, in this order, and return the number of new rows. `lines` are their numbers by table.
 
     Tallies are added to those that are there. Completions that are there and were never claimed are claimed if the
-    lines say so. Of other tables, rows that are there stay as they are. `known` are the players.
+    lines say so, also those of reopened completions. Of other tables, rows that are there stay as they are. `known` are
+    the players.
     """
     total = 0
     for table, count in lines.items():
@@ -87,6 +89,8 @@ def store(connection: Connection, lines: Mapping[str, int], known: Iterable[str]
                 _RECOUNT.rows(connection, text_array(sorted(known)))
         if stored < count and table == "completion":
             _CLAIM_KNOWN.rows(connection)
+        if table == "reopened_completion":
+            _RETURN_CLAIMS.rows(connection, text_array(sorted(known)))
     return total
 
 

@@ -69,6 +69,29 @@ WHERE import_line.kind = 'completion'
     AND stored.occurrence = line.occurrence
     AND stored.claim_number = 0;
 
+-- name: return_reopened_claims
+-- Drop reopened completions of goals that are completed, and let the completions that were never claimed have their claims.
+-- $1 user_ids
+WITH taken AS (
+    DELETE FROM reopened_completion AS reopened
+    USING completion
+    WHERE reopened.user_id = ANY ($1::text[])
+        AND completion.user_id = reopened.user_id
+        AND completion.goal_id = reopened.goal_id
+        AND completion.period_start = reopened.period_start
+        AND completion.occurrence = reopened.occurrence
+    RETURNING reopened.*
+)
+UPDATE completion
+SET claim_time = taken.claim_time, claim_number = taken.claim_number, claimed_rewards = taken.claimed_rewards
+FROM taken
+WHERE completion.user_id = taken.user_id
+    AND completion.goal_id = taken.goal_id
+    AND completion.period_start = taken.period_start
+    AND completion.occurrence = taken.occurrence
+    AND completion.claim_number = 0
+    AND taken.claim_number > 0;
+
 -- name: recount_distinct_values
 -- Set the sums of tallies of distinct values, which may have been in both of two tallies that were added up.
 -- $1 user_ids
