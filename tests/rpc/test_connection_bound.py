@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -25,6 +26,9 @@ from tests.support.waiting import wait_until
 CONNECTIONS_MAX = 100
 OLDER, NEWER = 70, 80
 FEW_DESCRIPTORS = 256
+SILENT_MS = 100
+LAST_SENT_AT = 44
+"""Place of the time since the last data was sent, in Linux' structure for TCP_INFO."""
 GREETING = frames.PREFACE + frames.settings({})
 REQUEST = ListChallengesRequest(user_id="zoe", active_only=True)
 
@@ -42,11 +46,17 @@ def flood(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 @contextmanager
-def flood_later(port: int, count: int) -> Iterator[list[socket.socket]]:
-    """Do the same once the others have been silent for longer than the system's clock of connections resolves."""
-    time.sleep(0.1)
+def flood_later(port: int, count: int, earlier: list[socket.socket]) -> Iterator[list[socket.socket]]:
+    """Do the same once the earlier ones have been silent for longer than the system's clock of connections resolves."""
+    wait_until(lambda: all(silent_ms(each) >= SILENT_MS for each in earlier))
     with flood(port, count) as connections:
         yield connections
+
+
+def silent_ms(connection: socket.socket) -> int:
+    """Return for how many milliseconds this end has sent nothing."""
+    information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_SENT_AT + 4)
+    return int(struct.unpack_from("I", information, LAST_SENT_AT)[0])
 
 
 def ended(connections: list[socket.socket]) -> int:
@@ -69,7 +79,7 @@ def list_once(service: ServiceProcess) -> float:
 def test_the_longest_silent_connections_beyond_the_maximum_are_ended(database_url: str) -> None:
     with serving("challenge_service", database_url, CHALLENGE_CONNECTIONS_MAX=str(CONNECTIONS_MAX)) as service:
         service.challenges.ListChallenges(REQUEST, timeout=10)
-        with flood(service.port, OLDER) as older, flood_later(service.port, NEWER) as newer:
+        with flood(service.port, OLDER) as older, flood_later(service.port, NEWER, older) as newer:
 
             def are_ended() -> bool:
                 # An ordinary caller, whose connection is older than all others.
