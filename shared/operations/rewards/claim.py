@@ -73,7 +73,7 @@ def claim_reward(
     expected = _expected_start(goal, period_start, current)
     in_turn = goal.steps > 1 and occurrence is None
 
-    def store(connection: Connection) -> Claim:
+    def store(connection: Connection) -> Claim | None:
         # Locked and read in one round trip, what is still unclaimed is claimed and committed in another.
         locks: dict[CompletionKey, Execution] = {}
         if expected is not None and not in_turn:
@@ -92,21 +92,21 @@ def claim_reward(
             changes.complete(connection, {key: record}, left_unclaimed=(key,))
         locked = NONE_LOCKED if unclaimed is None else {key: unclaimed}
         claim = changes.claim(connection, (key,), request_id, locked, view.attributes).get(key)
-        if claim is None:
-            # Claimed since this transaction read the player.
-            if in_turn:
-                raise _Overtaken
-            raise AlreadyClaimed("the reward has already been claimed")
-        changes.store(connection)
-        return claim
+        if claim is not None or not stored:
+            # A completion that operators took back has its claim once it is stored again. Rolled back, it would be
+            # shown as claimable for ever.
+            changes.store(connection)
+            return claim
+        # Claimed since this transaction read the player.
+        raise _Overtaken
 
     try:
-        while True:
-            try:
-                return _transact(database, store, deadline)
-            except _Overtaken:
-                # Another call has claimed this occurrence. The next one may be completed, too.
-                continue
+        # Each turn in vain finds another occurrence claimed. The next one may be completed, too.
+        for _ in range(goal.steps + 1 if in_turn else 1):
+            claim = _transact(database, store, deadline)
+            if claim is not None:
+                return claim
+        raise AlreadyClaimed("the reward has already been claimed")
     except _REFUSALS as refusal:
         # An earlier claim stays valid, whatever has changed since and whatever period is current now. Nearly every call
         # is the first under its id, so the earlier claim is read only here: a second claim under one id is refused
@@ -144,10 +144,17 @@ def _read(
     return player_goals.read(connection, user_id, goals, current)
 
 
-def _transact(database: Database, store: Callable[[Connection], Claim], deadline: float) -> Claim:
+def _transact(database: Database, store: Callable[[Connection], Claim | None], deadline: float) -> Claim | None:
+    """Return the claim; None if another one holds what was chosen."""
+
+    def written(connection: Connection, _: int, claim: Claim | None) -> bool:
+        return claim is not None and is_stored(connection, claim)
+
     try:
         # A repeated transaction would find the goal claimed, and without a request id could not tell by which call.
-        return database.transact(store, deadline, written=lambda connection, _, claim: is_stored(connection, claim))
+        return database.transact(store, deadline, written=written)
+    except _Overtaken:
+        return None
     except ContentRefused as refused:
         if outbox.is_reused_request_id(refused):
             raise RequestIdReused("the request id belongs to another claim") from refused
