@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from shared.domain.activation import is_already_set, switch
 from shared.domain.activation_limits import check_activation, is_limited
@@ -46,7 +46,7 @@ def set_goal_active(
     challenge = catalogue.challenge_by_id[goal.challenge_id]
     refuse_pool(challenge)
 
-    def store_switch(connection: Connection) -> PlayerView:
+    def store_switch(connection: Connection) -> Callable[[], PlayerView]:
         if limited:
             # No other activation comes between the count and the write.
             selections.lock(connection, SelectionKey(user_id, challenge.id), None, now)
@@ -78,7 +78,11 @@ def set_goal_active(
             # Completions from before it was switched off wait for their rewards.
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])
         changes.store(connection)
-        return _claimed(switched.applied_to(view, goal), goal, changes)
+        if switched.completed or changes.claims:
+            # What is claimed now depends on more than this: on attributes, and on claims of what operators took back.
+            return player_goals.read_later(connection, user_id, goals, current)
+        after_switch = switched.applied_to(view, goal)
+        return lambda: after_switch
 
     current = current_periods(catalogue, now)
     limited = active and is_limited(challenge, (goal,))
@@ -86,7 +90,7 @@ def set_goal_active(
     if limited:
         goals = list(_needed_goals(challenge, goal, catalogue))
     try:
-        return database.transact(store_switch, deadline)
+        return database.transact(store_switch, deadline)()
     except _AlreadySet as already_set:
         return already_set.view
 
@@ -99,17 +103,6 @@ def _needed_goals(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Col
     for each in tuple(found.values()):
         found |= {required: catalogue.goals[required] for required in (*each.requires, *each.requires_to_activate)}
     return found.values()
-
-
-def _claimed(view: PlayerView, goal: Goal, changes: StandingChanges) -> PlayerView:
-    """Return the view with the goal's claim, if it was claimed automatically in its current period."""
-    period, stored = view.period_of(goal), view.occurrences_of(goal)
-    claimed = {
-        key.occurrence: stored[key.occurrence]._replace(claim_time=claim.claim_time)
-        for key, claim in changes.claims.items()
-        if period is not None and (key.goal_id, key.period_start) == (goal.id, period.start)
-    }
-    return view.with_completions(goal, claimed)
 
 
 class _AlreadySet(Exception):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from shared.domain.current_periods import CurrentPeriods, Range
 from shared.domain.goal import Goal
 from shared.domain.instant import LIFETIME_START
+from shared.domain.player_view import StreakKey
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
+from shared.domain.streaks import Streak
 from shared.postgres.connection import Connection
 from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
@@ -26,16 +28,38 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
 
     The goals that they require must be among them.
     """
+    parameters = _parameters(user_id, goals, current)
+    streaks = _read_streaks_later(connection, user_id, goals, current)
+    return _stored(goals, current, _READ.only_row(connection, *parameters), streaks())
+
+
+def read_later(
+    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
+) -> Callable[[], PlayerView]:
+    """Read a player as `read` does, but by the next round trip, which may be that of COMMIT.
+
+    Return a function that returns the view after that.
+    """
+    parameters = _parameters(user_id, goals, current)
+    streaks = _read_streaks_later(connection, user_id, goals, current)
+    execution = _READ.defer(connection, *parameters)
+    return lambda: _stored(goals, current, execution.rows[0], streaks())
+
+
+def _read_streaks_later(
+    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
+) -> Callable[[], Mapping[StreakKey, Streak]]:
+    stats = {goal.stat for goal in goals if goal.streak is not None}
+    return player_streaks.read_later(connection, user_id, current, stats)
+
+
+def _parameters(user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> Sequence[str]:
     ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
     wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
     # Two rows of one tally would be one tally twice.
     tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
     schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
-    streaks = player_streaks.read_later(
-        connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
-    )
-    time_zones, zone_times, ever, attributes, *arrays = _READ.only_row(
-        connection,
+    return (
         user_id,
         text_array([goal.id for goal in goals]),
         text_array(schedules),
@@ -49,6 +73,12 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         text_array([goal.id for goal in goals if goal.id in current.required_ever]),
         text_array(current.attributes),
     )
+
+
+def _stored(
+    goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], streaks: Mapping[StreakKey, Streak]
+) -> PlayerView:
+    time_zones, zone_times, ever, attributes, *arrays = row
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
@@ -71,7 +101,7 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
         zones,
         attributes=frozenset(attributes or ()),
         occurrences=occurrences,
-        streaks=streaks(),
+        streaks=streaks,
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import pytest
+
+from shared.domain.current_periods import current_periods
 from shared.domain.events import Event
 from shared.domain.goal import Counting
 from shared.domain.instant import DAY
-from shared.domain.progress import GoalState
+from shared.domain.progress import GoalState, goal_status
+from shared.domain.reward import ClaimMode, Reward, RewardType, Tier
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.view_player import view_player
 from shared.postgres.database import Database
@@ -17,6 +22,7 @@ from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
 NOW = FIRST_DAY * DAY
+COINS = Reward(RewardType.WALLET, "COINS", 1)
 OPTIONAL = goal("optional", target=3, default_assigned=False)
 CATALOGUE = catalogue_of(OPTIONAL, goal("default", target=3, counting=Counting.EVENTS))
 
@@ -68,6 +74,35 @@ def test_a_deactivated_goal_freezes_and_completes_nothing(database: Database) ->
     assert (status.active, status.state, status.progress) == (False, GoalState.IN_PROGRESS, 1)
     set_goal_active(database, CATALOGUE, "player", default, True, NOW, soon())
     assert status_of(database, CATALOGUE, "player", default).state is GoalState.COMPLETED
+
+
+REWARDS = {
+    "one reward": goal("auto", target=3, default_assigned=False),
+    "two rewards": replace(goal("auto", target=3, default_assigned=False), further_rewards=(COINS,)),
+    "a premium track": replace(
+        goal("auto", target=3, default_assigned=False), further_rewards=(replace(COINS, requires_attribute="premium"),)
+    ),
+    "repeats": replace(goal("auto", target=1, default_assigned=False), repeat=4),
+    "tiers": replace(
+        goal("auto", target=5, default_assigned=False),
+        tiers=(Tier("a", 1, (COINS, COINS)), Tier("b", 2, (COINS,)), Tier("c", 5, (COINS,))),
+        reward=COINS,
+    ),
+}
+
+
+@pytest.mark.parametrize("of", REWARDS)
+def test_an_activation_returns_what_it_claims_automatically(database: Database, of: str) -> None:
+    what = replace(REWARDS[of], claim_mode=ClaimMode.AUTO)
+    catalogue = catalogue_of(what)
+    flushed(database, catalogue, [Event("before", "player", NOW, KILLS, delta=3)])
+    computed = set_goal_active(database, catalogue, "player", what, True, NOW, soon())
+    shown = goal_status(what, computed, catalogue)
+    assert shown == goal_status(
+        what, view_player(database, "player", soon(), current_periods(catalogue, NOW)), catalogue
+    )
+    assert shown.state is (GoalState.CLAIMED if what.steps == 1 else GoalState.IN_PROGRESS)
+    assert shown.claimable == 0
 
 
 def test_many_first_activations_at_once_all_succeed(database: Database, database_url: str) -> None:
