@@ -215,6 +215,12 @@ class Catalogue:
         return tuple(goal for goal in self.goals.values() if is_off_ladders(goal))
 
     @cached_property
+    def judged_alone(self) -> tuple[Goal, ...]:
+        """The goals of which one target does not tell what is completed, without suspended ones."""
+        found = (goal for goal in self.goals.values() if goal.steps > 1 or is_off_ladders(goal))
+        return tuple(goal for goal in found if not goal.suspended)
+
+    @cached_property
     def credited_from_assignment(self) -> Mapping[tuple[Stat, str], tuple[Goal, ...]]:
         """The goals that count from their activation on, by stat and schedule text, without suspended goals."""
         found: dict[tuple[Stat, str], list[Goal]] = defaultdict(list)

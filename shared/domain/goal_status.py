@@ -57,6 +57,11 @@ class GoalStatus(NamedTuple):
         return self.completed or self.occurrence > 1
 
     @property
+    def under_way(self) -> bool:
+        """True if the goal is active and begun, and can be completed once, or once more."""
+        return self.active and (self.state is GoalState.IN_PROGRESS or (self.continues and self.occurrence > 1))
+
+    @property
     def finished(self) -> bool:
         """True if the goal is completed, as often as it repeats."""
         return self.completed and not self.continues

@@ -15,7 +15,7 @@ from shared.domain.goal import Goal, Stat
 from shared.domain.instant import Day
 from shared.domain.ladders import Ladder
 from shared.domain.player_view import PlayerView, TallyView
-from shared.domain.progress import GoalState, goal_status, is_active, shown_measure
+from shared.domain.progress import goal_status, is_active, shown_measure
 from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Scope, Standing
 from shared.domain.streaks import Stretch
@@ -82,25 +82,20 @@ def goals_under_way(catalogue: Catalogue, view: PlayerView) -> int:
     """
     completed = view.completions
     return sum(
-        (goal.repeat > 1 or goal.steps not in view.occurrences_of(goal))
-        and is_active(goal, view.assignments.get(goal.id), completed.get(goal.id), view.selected)
+        goal.id not in completed and is_active(goal, view.assignments.get(goal.id), None, view.selected)
         for stat, schedule, tally in chain(
             ((stat, LIFETIME.text, tally) for stat, tally in view.tallies.items()),
             ((stat, schedule, tally) for (stat, schedule), tally in view.period_tallies.items()),
         )
         for goal in _in_progress(catalogue.ladders.get(schedule, {}).get(stat, ()), tally)
-    ) + sum(
-        status.active and status.state is GoalState.IN_PROGRESS
-        for status in (goal_status(goal, view, catalogue) for goal in catalogue.off_ladders if not goal.suspended)
-    )
+    ) + sum(goal_status(goal, view, catalogue).under_way for goal in catalogue.judged_alone)
 
 
 def _in_progress(ladders: Iterable[Ladder], tally: TallyView) -> Iterator[Goal]:
+    """Yield the goals with one step whose target is not reached, and that have progress."""
     for measure, targets, rungs in ladders:
-        reached = tally.measures[measure] or 0
-        for goal, occurrence in rungs[bisect_right(targets, reached) :]:
-            # The last rung of a goal, so that each goal is counted once.
-            if occurrence == goal.steps and (shown_measure(goal, tally) > 0 or reached >= goal.threshold):
+        for goal, _ in rungs[bisect_right(targets, tally.measures[measure] or 0) :]:
+            if goal.steps == 1 and shown_measure(goal, tally) > 0:
                 yield goal
 
 
