@@ -126,10 +126,14 @@ class Connection(BoundedConnection):
 
     def leave_transaction(self) -> None:
         """Roll back if a transaction has begun."""
-        self._begins = False
-        self._deferred.clear()
+        self.forget_waiting()
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             self.run_script(b"ROLLBACK")
+
+    def forget_waiting(self) -> None:
+        """Forget what waits for a next statement that does not come, so that it does not travel with another call's."""
+        self._begins = False
+        self._deferred.clear()
 
     def _prepare(self, name: bytes, text: bytes) -> None:
         """Prepare a statement unless it is."""

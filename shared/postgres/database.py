@@ -196,6 +196,7 @@ class Database:
                     result = work(connection)
                 finally:
                     connection.deadline = None
+                    connection.forget_waiting()
                     if self._telemetry is not None:
                         self._telemetry.made_round_trips(connection.round_trips - before)
                     if connection.unsettled:
