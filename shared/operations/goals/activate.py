@@ -79,7 +79,7 @@ def set_goal_active(
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])
         changes.store(connection)
         if switched.completed or changes.claims:
-            # What is claimed now depends on more than this: on attributes, and on claims of what operators took back.
+            # The player's attributes decide what is claimed, too, and so do claims of what operators took back.
             return player_goals.read_later(connection, user_id, goals, current)
         after_switch = switched.applied_to(view, goal)
         return lambda: after_switch
