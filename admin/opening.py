@@ -33,6 +33,7 @@ from shared.postgres.sqlstates import missing_right
 from shared.runtime.address_checks import check_database, check_redis
 from shared.runtime.clock import system_clock
 from shared.runtime.secret_files import secret_text
+from shared.runtime.settings_groups import SYNCHRONOUS, SYNCHRONOUS_REQUIRED
 
 _T = TypeVar("_T")
 
@@ -86,7 +87,15 @@ def stop(*why: str, status: int = 1) -> NoReturn:
 @contextmanager
 def open_database(command: str) -> Iterator[Database]:
     """Yield the database at DATABASE_URL. An error of the database or an unknown player ends the command."""
-    database = Database(database_address(), pool_size=1, application_name=f"admin {command}")
+    synchronous = os.environ.get("DATABASE_SYNCHRONOUS") or SYNCHRONOUS[0]
+    if synchronous not in SYNCHRONOUS:
+        stop(f"DATABASE_SYNCHRONOUS is not one of {', '.join(SYNCHRONOUS)}", status=2)
+    database = Database(
+        database_address(),
+        pool_size=1,
+        application_name=f"admin {command}",
+        synchronous=synchronous == SYNCHRONOUS_REQUIRED,
+    )
     database.open()
     try:
         yield database

@@ -1,5 +1,7 @@
 """Probe of the database: it responds, accepts writes, has free space, stores UTF-8, and its schema is up to date.
 
+Where synchronous standbys are required, it has them.
+
 It also records the time zone data that this process has.
 """
 
@@ -13,6 +15,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.postgres.migrations import missing_migrations
+from shared.postgres.replication import replication_problem
 from shared.postgres.rights import rights_problem
 from shared.postgres.sessions import session_problem
 from shared.postgres.time_zone_data import time_zone_problem
@@ -30,6 +33,8 @@ def probe_database(database: Database, clocks: Clocks | None = None, *, by_servi
     deadline = time.monotonic() + PROBE_DEADLINE_S
     try:
         problem = database.autocommit(lambda connection: _problem(connection, by_service=by_service), deadline)
+        if database.synchronous and problem is None:
+            problem = database.unreplicated = database.autocommit(replication_problem, deadline)
         if clocks is not None and problem is None:
             database.autocommit(lambda connection: clocks.read(lambda: database_clock.read(connection)), deadline)
         return problem or _write_problem(database, deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -54,6 +55,11 @@ class Connection(BoundedConnection):
         """Number of round trips since the connection was opened, without those that prepare statements."""
         self.transaction_id: int | None = None
         """The id of the latest transaction; None before its first statement."""
+        self.begins_with: tuple[bytes, bytes] | None = None
+        """Name and text of a statement that every transaction begins with; None for none."""
+        self.warned = False
+        """The server has sent a warning since this was set to False. It is at every COMMIT."""
+        self.add_notice_handler(_noting_warnings(weakref.ref(self)))
         self._loaders: dict[bytes, abc.Transformer | None] = {}
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
@@ -113,6 +119,7 @@ class Connection(BoundedConnection):
 
         A COMMIT is never cancelled, because that would leave its outcome open.
         """
+        self.warned = False
         if self._begins:
             # Without the transaction's id the outcome of a lost COMMIT could not be found out.
             self.execute_deferred()
@@ -151,6 +158,9 @@ class Connection(BoundedConnection):
             self._prepare(*_BEGIN)
             self._prepare(*_TRANSACTION_ID)
             begins = [Execution(_BEGIN[0], ()), Execution(_TRANSACTION_ID[0], ())]
+            if self.begins_with is not None:
+                self._prepare(*self.begins_with)
+                begins.append(Execution(self.begins_with[0], ()))
         self._begins = False
         self._deferred.clear()
         self.pgconn.enter_pipeline_mode()
@@ -170,6 +180,8 @@ class Connection(BoundedConnection):
         self._begins = False
         _, result = self.run_script(b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()")
         self.transaction_id = int(result.get_value(0, 0) or 0)
+        if self.begins_with is not None:
+            self.run_prepared(*self.begins_with, ())
 
     def _execute_before(self) -> None:
         """Execute everything that waits for the next statement, because that one is not prepared."""
@@ -235,3 +247,14 @@ class Connection(BoundedConnection):
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable
         return checked(self.wait(receive(self.pgconn)))
+
+
+def _noting_warnings(connection: weakref.ref[Connection]) -> Callable[[psycopg.errors.Diagnostic], None]:
+    """Return a handler of notices. It does not keep the connection alive."""
+
+    def note(notice: psycopg.errors.Diagnostic) -> None:
+        noting = connection()
+        if noting is not None and notice.severity_nonlocalized == "WARNING":
+            noting.warned = True
+
+    return note

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.replication import confirmed, require, wait_again
 from shared.postgres.session_options import connect_arguments
 from shared.postgres.silence import Silence
 from shared.postgres.sqlstates import (
@@ -44,6 +45,9 @@ CLOSE_S = 1.0
 POOL_THREADS = 3
 """Threads of the pool that connect. All of them may be waiting for a silent server when the pool is closed."""
 CONFLICT_ATTEMPTS_MAX = 5
+NO_PRIMARY = "no server of the address accepts writes"
+_READ_ONLY = "session is read-only"
+"""Text by which libpq refuses a standby, for which it has no code."""
 FAULT_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
 REMAINING_MIN_S = 0.002
@@ -64,14 +68,26 @@ class Database:
     """A pool of connections to the database."""
 
     def __init__(
-        self, url: str, *, pool_size: int, application_name: str, telemetry: DatabaseTelemetry | None = None
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        application_name: str,
+        telemetry: DatabaseTelemetry | None = None,
+        synchronous: bool = False,
     ) -> None:
-        """Take a libpq URL. `pool_size` connections are opened in the background."""
+        """Take a libpq URL. `pool_size` connections are opened in the background.
+
+        If `synchronous`, nothing is acknowledged that a synchronous standby does not have.
+        """
         self._well = False
         self.refused = False
         """The server has reported that it cannot do something. The probe resets this when it checks again."""
         self.problem: str | None = None
         """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
+        self.synchronous = synchronous
+        self.unreplicated: str | None = None
+        """The reason for beginning no transaction: its COMMIT would wait for a standby in vain. The probe sets it."""
         self._silence = Silence()
         self._telemetry = telemetry
         self._fault_logged_at = -FAULT_LOG_INTERVAL_S
@@ -112,7 +128,7 @@ class Database:
     def _connect_failed(self, error: psycopg.Error) -> None:
         # The text before it is libpq's: that it could not connect, and where.
         said = str(error).partition("FATAL:")[2].strip()
-        self.problem = said.partition("\n")[0] or None
+        self.problem = said.partition("\n")[0] or (NO_PRIMARY if _READ_ONLY in str(error) else None)
 
     def _settled(self, kept: bool) -> None:
         if self._telemetry is not None:
@@ -121,6 +137,8 @@ class Database:
     def _configure(self, connection: Connection) -> None:
         self.problem = None
         connection.silence = self._silence
+        if self.synchronous:
+            require(connection)
         if self._telemetry is not None:
             connection.took = self._telemetry.took
 
@@ -130,6 +148,13 @@ class Database:
         `deadline` is in monotonic seconds. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
         return self._attempt(work, deadline)
+
+    def acknowledge(self, read: Callable[[Connection], _T], deadline: float) -> _T:
+        """Read as `autocommit` does what an earlier call has stored, to confirm that it is stored.
+
+        Where synchronous standbys are required, they have it then.
+        """
+        return self.transact(read, deadline) if self.synchronous else self._attempt(read, deadline)
 
     def transact(
         self,
@@ -146,6 +171,9 @@ class Database:
 
         Raise what `autocommit` raises, and `ContentRefused` if the values themselves are rejected.
         """
+        if self.unreplicated is not None:
+            # A COMMIT that waits cannot be taken back, and each would keep a connection of the server.
+            raise DatabaseUnavailable(self.unreplicated)
         while True:
             try:
                 return self._attempt(lambda connection: run_transaction(connection, work), deadline)
@@ -179,11 +207,19 @@ class Database:
         if written is None:
             return False
         # A committed id is no proof: after a crash of the server, the id of a lost transaction may be reused. Its rows
-        # are proof.
-        found = self._attempt(lambda connection: written(connection, transaction_id, result), deadline)
+        # are proof, if those standbys have them that the lost COMMIT may have waited for.
+        found = self._confirmed(lambda connection: written(connection, transaction_id, result), deadline)
         if self._telemetry is not None:
             self._telemetry.resolved(found)
         return found
+
+    def _confirmed(self, seen: Callable[[Connection], bool], deadline: float) -> bool:
+        while True:
+            with suppress(CommitUnknown):
+                return self._attempt(
+                    lambda connection: run_transaction(connection, lambda each: confirmed(each, seen)), deadline
+                )
+            time.sleep(RETRY_PAUSE_S)
 
     def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do the work, repeat it after lost connections and conflicts, and return its result."""
@@ -194,6 +230,8 @@ class Database:
                 before = connection.round_trips
                 try:
                     result = work(connection)
+                    if connection.warned:
+                        wait_again(connection)
                 finally:
                     connection.deadline = None
                     connection.forget_waiting()
@@ -252,6 +290,7 @@ class Database:
             self._silence.detect(0.0)
             raise self._nothing_to_lend() from error
         connection.deadline = deadline
+        connection.warned = False
         return connection
 
     def _nothing_to_lend(self) -> ChallengeError:

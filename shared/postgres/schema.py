@@ -22,6 +22,7 @@ from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.postgres.connection import Connection
 from shared.postgres.migrations import MIGRATIONS
 from shared.postgres.operators import operator_audit
+from shared.postgres.session_options import wanted_server
 from shared.postgres.statements import statement
 from shared.postgres.time_zone_data import record_time_zones
 from shared.runtime.address_checks import resolve
@@ -198,8 +199,9 @@ def _refusals(remedy: str = "migrate as the role that owns the tables") -> Itera
 
 def _arguments(address: str) -> dict[str, Any]:
     """Return the arguments of a connection without the limits of calls: a migration takes as long as it takes."""
-    name = resolve(address)["application_name"] or "admin migrate"
-    return {"autocommit": True, "client_encoding": "UTF8", "application_name": name}
+    theirs = resolve(address)
+    name = theirs["application_name"] or "admin migrate"
+    return {"autocommit": True, "client_encoding": "UTF8", "application_name": name, **wanted_server(address, theirs)}
 
 
 def is_behind_pooler(connection: Connection) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 
-from shared.runtime.address_checks import resolve
+from shared.runtime.address_checks import names_several_hosts, resolve
 
 SESSION_OPTIONS = {
     # Plan once per connection, not once per call: planning the merge costs more than running it for one row.
@@ -35,6 +36,16 @@ TRANSPORT_OPTIONS = {
 """Seconds and milliseconds after which a silent network ends a connection."""
 
 
+def wanted_server(address: str, theirs: Mapping[str, str]) -> dict[str, str]:
+    """Return the argument by which libpq passes over standbys among several hosts, unless the address has its own.
+
+    `theirs` are the resolved parameters of the address.
+    """
+    # After a switch-over the first host may be a standby, which refuses every write.
+    is_open = names_several_hosts(address) and theirs["target_session_attrs"] == "any"
+    return {"target_session_attrs": "read-write"} if is_open else {}
+
+
 def connect_arguments(address: str, connect_timeout_s: int, application_name: str) -> dict[str, Any]:
     """Return the keyword arguments of `shared.postgres.connection.Connection.connect` besides the address.
 
@@ -49,5 +60,6 @@ def connect_arguments(address: str, connect_timeout_s: int, application_name: st
         "cursor_factory": psycopg.RawCursor,
         "options": f"{session} {theirs['options']}".strip(),
         "client_encoding": "UTF8",
+        **wanted_server(address, theirs),
         **{name: theirs[name] or value for name, value in ours.items()},
     }

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from shared.postgres.connection import Connection
+from shared.postgres.replication import wait_again
 from shared.postgres.sqlstates import Failure, classify
 from shared.postgres.statements import statement
 
@@ -20,7 +21,7 @@ _WITHOUT_RESPONSE = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure
 
 
 class CommitUnknown(Exception):
-    """The reply to COMMIT was lost: the transaction is committed, aborted or still in progress."""
+    """The transaction is committed, aborted or still in progress, or committed where a promotion may still lose it."""
 
     def __init__(self, transaction_id: int, result: Any) -> None:
         super().__init__(f"the outcome of transaction {transaction_id} is unknown")
@@ -31,7 +32,8 @@ class CommitUnknown(Exception):
 def run_transaction(connection: Connection, work: Callable[[Connection], _T]) -> _T:
     """Do the work between BEGIN and COMMIT on a connection in autocommit mode, and return its result.
 
-    Raise `CommitUnknown` if the connection was lost at COMMIT; after any other error nothing is committed.
+    Raise `CommitUnknown` if the connection was lost at COMMIT, or while it waited again for synchronous standbys; after
+    any other error nothing is committed.
     """
     connection.begin()
     try:
@@ -56,7 +58,16 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         raise
     if connection.transaction_id is not None:
         connection.took("commit", time.monotonic() - started)
+        if connection.warned:
+            _wait_again(connection, connection.transaction_id, result)
     return result
+
+
+def _wait_again(connection: Connection, transaction_id: int, result: object) -> None:
+    try:
+        wait_again(connection)
+    except psycopg.Error as error:
+        raise CommitUnknown(transaction_id, result) from error
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:

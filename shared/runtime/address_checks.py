@@ -5,6 +5,7 @@ No message quotes a part of an address that could be a password.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -64,6 +65,15 @@ def resolve(address: str) -> Mapping[str, str]:
         raise AddressInvalid(attempt.get_error_message().strip())
     attempt.finish()
     return parameters
+
+
+def names_several_hosts(address: str) -> bool:
+    """Return whether the address, or the environment where it leaves that open, lists hosts to be tried in turn."""
+    parameters = _parse(address)
+    host, hostaddr = (
+        str(parameters.get(name) or os.environ.get(f"PG{name.upper()}", "")) for name in ("host", "hostaddr")
+    )
+    return "," in host or "," in hostaddr
 
 
 def _parse(address: str) -> Mapping[str, object]:

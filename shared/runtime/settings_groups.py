@@ -13,6 +13,10 @@ from shared.runtime.start_refused import SettingsInvalid
 PORT_MAX = 65_535
 """The highest port. Port 0 asks the system for any free one; the log line `serving` names it."""
 
+SYNCHRONOUS_REQUIRED = "required"
+"""The value of `DATABASE_SYNCHRONOUS` that demands a synchronous standby."""
+SYNCHRONOUS = ("optional", SYNCHRONOUS_REQUIRED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
@@ -28,6 +32,12 @@ class DatabaseSettings:
         minimum=2,
         maximum=1_000,
         help="Connections to PostgreSQL that each worker keeps. Duties that pass through all players need two.",
+    )
+    synchronous: str = setting(
+        "DATABASE_SYNCHRONOUS",
+        default=SYNCHRONOUS[0],
+        choices=SYNCHRONOUS,
+        help="`required`: NOT_SERVING, and nothing is acknowledged, while PostgreSQL has no synchronous standby.",
     )
     connections_max: int = setting(
         "DATABASE_CONNECTIONS_MAX",

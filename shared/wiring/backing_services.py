@@ -22,7 +22,7 @@ from shared.runtime.health import PROBE_INTERVAL_S, Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.logs import RateLimit
 from shared.runtime.service import Process
-from shared.runtime.settings_groups import CatalogueSettings, DatabaseSettings, RedisSettings
+from shared.runtime.settings_groups import SYNCHRONOUS_REQUIRED, CatalogueSettings, DatabaseSettings, RedisSettings
 from shared.runtime.start_refused import StartRefused
 from shared.runtime.telemetry import Telemetry
 
@@ -88,7 +88,13 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     # The pool warns of every connection that it loses or does not get: hundreds a second while the database is away.
     logging.getLogger("psycopg.pool").addFilter(RateLimit(POOL_WARNING_INTERVAL_S))
     telemetry = DatabaseTelemetry(process.telemetry)
-    database = Database(settings.url.reveal(), pool_size=settings.pool_size, application_name=name, telemetry=telemetry)
+    database = Database(
+        settings.url.reveal(),
+        pool_size=settings.pool_size,
+        application_name=name,
+        telemetry=telemetry,
+        synchronous=settings.synchronous == SYNCHRONOUS_REQUIRED,
+    )
     database.open()
     process.lifecycle.on_stop("database", database.close, timeout_s=CLOSE_S + SETTLE_S + STEP_TIMEOUT_S)
     probe = health.add_probe("database", lambda: probe_database(database, clocks))

@@ -171,4 +171,4 @@ def _claim_under(database: Database, user_id: str, request_id: str | None, deadl
     """Return the claim that the player made under this request id."""
     if request_id is None:
         return None
-    return database.autocommit(lambda connection: outbox.find_by_request(connection, user_id, request_id), deadline)
+    return database.acknowledge(lambda connection: outbox.find_by_request(connection, user_id, request_id), deadline)

@@ -90,7 +90,7 @@ def claim_all(
     others = [key for key in completed if key in has_result and key not in made]
     stored: Mapping[CompletionKey, Claim] = {}
     if others:
-        stored = database.autocommit(lambda connection: outbox.find_newest(connection, user_id, others), deadline)
+        stored = database.acknowledge(lambda connection: outbox.find_newest(connection, user_id, others), deadline)
         # A completion that was claimed elsewhere has no grant here, and one that was taken back since has no claim.
         has_result -= {
             key for key in others if key not in stored and isinstance(refusals.get(key), AlreadyClaimed | None)
