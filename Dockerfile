@@ -27,6 +27,7 @@ COPY --from=build /app/generated generated
 COPY shared shared
 COPY challenge_service challenge_service
 COPY event_handler event_handler
+COPY event_source event_source
 COPY reward_dispatcher reward_dispatcher
 COPY admin admin
 COPY migrations migrations
@@ -36,7 +37,7 @@ COPY catalogues catalogues
 RUN python -m compileall -q /app
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/generated PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     BIND_ADDRESS=0.0.0.0 CATALOGUE=catalogues/demo.yaml \
-    CHALLENGE_HEALTH_PORT=8080 EVENT_HEALTH_PORT=8080 DISPATCHER_HEALTH_PORT=8080
+    CHALLENGE_HEALTH_PORT=8080 EVENT_HEALTH_PORT=8080 DISPATCHER_HEALTH_PORT=8080 SOURCE_HEALTH_PORT=8080
 USER 10001:10001
 # Every service of the image has this port; commands of operators end before they are asked.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \

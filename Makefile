@@ -147,8 +147,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header
 .PHONY: lock
 lock: $(READY) ## Pin the versions of all dependencies; UPGRADE=--upgrade takes the newest
-	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
-	$(COMPILE) $(UPGRADE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) --extra sources pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) --extra dev --extra sources -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --extra docs -c requirements-dev.txt pyproject.toml -o requirements-docs.txt
 	$(COMPILE) $(UPGRADE) --extra image -c requirements-dev.txt pyproject.toml -o requirements-image.txt
 	echo uv | $(COMPILE) -c requirements-dev.txt - -o requirements-uv.txt

@@ -28,6 +28,7 @@ FIRST = (
     "schedules.md",
     "choosing.md",
     "rewards.md",
+    "event-sources.md",
     "leaderboards.md",
     "operations.md",
     "kubernetes.md",

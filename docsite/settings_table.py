@@ -6,11 +6,12 @@ from pathlib import Path
 
 from challenge_service.settings import ChallengeSettings
 from event_handler.settings import EventHandlerSettings
+from event_source.settings import EventSourceSettings
 from reward_dispatcher.settings import DispatcherSettings
 from shared.runtime.settings_report import markdown_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-PROCESSES = (ChallengeSettings, EventHandlerSettings, DispatcherSettings)
+PROCESSES = (ChallengeSettings, EventHandlerSettings, DispatcherSettings, EventSourceSettings)
 
 
 def with_current_table(page: str) -> str:

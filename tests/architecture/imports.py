@@ -18,6 +18,7 @@ PACKAGES = (
     "devstack",
     "docsite",
     "event_handler",
+    "event_source",
     "load_generator",
     "reward_dispatcher",
     "shared",

@@ -13,7 +13,16 @@ from tests.architecture.imports import imports, is_within, sources
 LAYERS = [
     {"attack"},
     {"bench", "docsite"},
-    {"challenge_service", "event_handler", "reward_dispatcher", "admin", "demo", "devstack", "load_generator"},
+    {
+        "challenge_service",
+        "event_handler",
+        "event_source",
+        "reward_dispatcher",
+        "admin",
+        "demo",
+        "devstack",
+        "load_generator",
+    },
     {"shared.wiring"},
     {"shared.operations"},
     {"shared.rpc", "shared.postgres", "shared.cache", "shared.catalogue", "shared.providers", "shared.callers"},
@@ -33,7 +42,8 @@ SERVICERS = {
     "challenge_service.leaderboard_servicer",
     "event_handler.servicer",
 }
-GRPC = {"shared.rpc", "shared.providers.game_service", *SERVICERS, *GAMES}
+CALLERS = {"shared.runtime.outgoing_channel", "shared.providers.game_service", "event_source.handler_calls"}
+GRPC = {"shared.rpc", *CALLERS, *SERVICERS, *GAMES}
 OWNERS = {
     "grpc": GRPC,
     "grpc_health": GRPC,
@@ -45,6 +55,8 @@ OWNERS = {
     "redis": {"shared.cache"},
     "urllib3": {"shared.providers", "shared.callers", "shared.runtime.bounded_http"},
     "yaml": {"shared.catalogue"},
+    "confluent_kafka": {"event_source"},
+    "nats": {"event_source", "devstack.nats"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
     "cryptography": {"shared.runtime.pem_files", "shared.callers", "bench.certificates"},

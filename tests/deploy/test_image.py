@@ -46,6 +46,7 @@ def test_it_has_no_compiler_and_nothing_of_the_tests(image: Image) -> None:
         "challenge_service",
         "deploy",
         "event_handler",
+        "event_source",
         "generated",
         "migrations",
         "reward_dispatcher",

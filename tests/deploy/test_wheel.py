@@ -56,7 +56,15 @@ def test_it_migrates_and_serves(installed: Path, own_postgres: EmbeddedPostgres)
 
 
 def test_it_has_every_file_of_the_packages_that_are_run(installed: Path) -> None:
-    for package in ("shared", "admin", "challenge_service", "event_handler", "reward_dispatcher", "migrations"):
+    for package in (
+        "shared",
+        "admin",
+        "challenge_service",
+        "event_handler",
+        "event_source",
+        "reward_dispatcher",
+        "migrations",
+    ):
         there = {
             path.relative_to(PROJECT)
             for path in (PROJECT / package).rglob("*")

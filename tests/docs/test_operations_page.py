@@ -10,7 +10,7 @@ from tests.support.code_names import modules, parsed
 from tests.support.prose import files, read
 
 PAGE = read("docs/operations.md")
-PRODUCTION = ("challenge_service", "event_handler", "reward_dispatcher", "shared")
+PRODUCTION = ("challenge_service", "event_handler", "event_source", "reward_dispatcher", "shared")
 
 
 def rows(heading: str, page: str = PAGE) -> set[str]:

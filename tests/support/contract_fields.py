@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 
 def request_fields(service: ServiceDescriptor) -> set[str]:
-    """Return every field a caller of the service can set, as `Message.field`; a timestamp or a map is one value."""
+    """Return every field that a caller can set, as message, dot and field; timestamps and maps are one value."""
     return {name for method in service.methods for name in _fields(method.input_type)}
 
 

@@ -1,0 +1,90 @@
+"""Calls of the event handler: batches of events, and what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+from challenge.v1 import event_service_pb2
+from google.protobuf.message import DecodeError
+
+from event_source.telemetry import SourceTelemetry
+from shared.domain.instant import SECOND
+from shared.runtime.outgoing_channel import OpenChannel, OutgoingChannel, retry_delay
+
+METHOD = "/challenge.v1.EventService/ReportEvents"
+
+OPTIONS = (
+    # A handler that came back is noticed within a second.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+
+Results: TypeAlias = Sequence[event_service_pb2.EventResult]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A call without results. What became of its events is unknown: they are sent again unchanged."""
+
+    code: str
+    message: str
+    retry_after_s: float = 0.0
+    """The pause that the handler asks for, in seconds."""
+
+
+Reported: TypeAlias = Callable[[Results | Failed], None]
+"""Receives the end of a call, in a thread of gRPC. It must not block."""
+
+
+def raw_method(channel: grpc.Channel) -> Any:
+    """Return the method for requests and responses that are encoded already: a batch is encoded once."""
+    return channel.unary_unary(METHOD)
+
+
+class HandlerCalls:
+    """Sends batches to the event handler as any caller does."""
+
+    def __init__(
+        self, channel: OutgoingChannel[Any], telemetry: SourceTelemetry, *, timeout_s: float, key: str | None = None
+    ) -> None:
+        """`timeout_s` bounds each call; `key` proves who calls."""
+        self._channel = channel
+        self._telemetry = telemetry
+        self._timeout_s = timeout_s
+        self._metadata = None if key is None else [("authorization", f"Bearer {key}")]
+
+    def report(self, batch: bytes, count: int, reported: Reported) -> None:
+        """Send an encoded request with `count` events, and tell `reported` what became of them."""
+        used = self._channel.take()
+        started = time.monotonic()
+        call = used.stub.future(batch, timeout=self._timeout_s, metadata=self._metadata)
+        call.add_done_callback(lambda ended: self._ended(ended, count, used, started, reported))
+
+    def close(self) -> None:
+        """Close the channel, which ends calls that are still in flight."""
+        self._channel.close()
+
+    def _ended(self, call: Any, count: int, used: OpenChannel[Any], started: float, reported: Reported) -> None:
+        self._channel.release(used)
+        reply = _reply(call, count)
+        self._telemetry.called(reply.code if isinstance(reply, Failed) else "OK", time.monotonic() - started)
+        reported(reply)
+
+
+def _reply(call: Any, count: int) -> Results | Failed:
+    if call.cancelled():
+        return Failed("CANCELLED", "the source stops")
+    code = call.code()
+    if code is not grpc.StatusCode.OK:
+        return Failed(code.name, call.details() or "", retry_delay(call) / SECOND)
+    try:
+        results = event_service_pb2.ReportEventsResponse.FromString(call.result()).results
+    except DecodeError:
+        return Failed("MALFORMED", "the response cannot be parsed")
+    if len(results) != count:
+        return Failed("MALFORMED", f"the response has {len(results)} results for {count} events")
+    return results

@@ -1,0 +1,1 @@
+"""The mapping of messages to events: its file, and the readers of JSON and protobuf payloads."""
