@@ -26,7 +26,7 @@ from shared.rpc.tls import server_credentials
 from shared.runtime.clocks import Clocks
 from shared.runtime.health import Health
 from shared.runtime.service import Process, Service, run_service
-from shared.wiring.backing_services import open_cache, open_catalogue, open_database, watch_catalogue
+from shared.wiring.backing_services import open_cache, open_catalogue, open_database, open_standby, watch_catalogue
 from shared.wiring.callers import open_callers
 from shared.wiring.development_clock import open_development_clock, present
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_ranking_duties, start_ranking_refresh
@@ -57,6 +57,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health, clocks)
+    stale_reads = open_standby(settings.standby, settings.database.pool_size, NAME, database, process, health)
     watch_catalogue(catalogue, database, process, health)
 
     def definitions() -> Catalogue:
@@ -82,9 +83,9 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         claims=claim_counter(process.telemetry),
     )
     clock = present(process.clock, development)
-    statistics = StatisticsServicer(database, catalogue.live, clock)
+    statistics = StatisticsServicer(database, catalogue.live, clock, stale_reads)
     readers = [leaderboard_cache.rankings] if leaderboard_cache.rankings is not None else []
-    leaderboards = LeaderboardServicer(Leaderboards(database, readers), catalogue.live, clock)
+    leaderboards = LeaderboardServicer(Leaderboards(stale_reads, readers), catalogue.live, clock)
     process.lifecycle.on_stop("waits for the database", database.begin_stop)
     tls = open_port_tls(settings.tls, process)
     server = Server(

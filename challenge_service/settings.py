@@ -14,6 +14,7 @@ from shared.runtime.settings_groups import (
     ProcessSettings,
     RedisSettings,
     ServerSettings,
+    StandbySettings,
     TelemetrySettings,
 )
 from shared.runtime.tls_settings import TlsSettings
@@ -43,6 +44,7 @@ class ChallengeSettings:
     callers: CallerSettings
     catalogue: CatalogueSettings
     database: DatabaseSettings
+    standby: StandbySettings
     redis: RedisSettings
     rewards: RewardSettings
     players: PlayerSettings

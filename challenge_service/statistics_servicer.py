@@ -17,6 +17,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.statistics.challenge_reports import read_challenge_reports
 from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
 from shared.postgres.database import Database
+from shared.postgres.stale_reads import StaleReads
 from shared.postgres.statistics.challenge_reports import ChallengeReport
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -33,8 +34,15 @@ SOURCES_OF_EVENTS = frozenset({Source.LOGIN, Source.STAT, Source.DERIVED})
 class StatisticsServicer:
     """The servicer. Every call reads Postgres once."""
 
-    def __init__(self, database: Database, catalogue: LiveCatalogue[EncodedCatalogue], clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: LiveCatalogue[EncodedCatalogue],
+        clock: Clock,
+        stale_reads: StaleReads | None = None,
+    ) -> None:
         self._database = database
+        self._stale_reads = stale_reads or StaleReads(database)
         self._catalogue = catalogue
         self._clock = clock
 
@@ -72,7 +80,7 @@ class StatisticsServicer:
         if request.challenge_id and request.challenge_id not in challenges:
             raise ChallengeNotFound("there is no such challenge", challenge_id=request.challenge_id)
         challenge_ids = [request.challenge_id] if request.challenge_id else list(challenges)
-        reports = read_challenge_reports(self._database, challenge_ids, deadline_of(context))
+        reports = read_challenge_reports(self._stale_reads, challenge_ids, deadline_of(context))
         return rpc.GetChallengeReportResponse(reports=map(report_message, reports))
 
 

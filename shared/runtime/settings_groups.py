@@ -50,6 +50,17 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StandbySettings:
+    """A standby of PostgreSQL, for reads that may be a minute old."""
+
+    url: SecretAddress | None = setting(
+        "DATABASE_STANDBY_URL",
+        help="A standby, for leaderboards that Redis lacks and for figures of challenges. Not set: `DATABASE_URL`.",
+        check=check_database,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RedisSettings:
     """Redis or Valkey, an optional cache."""
 

@@ -15,6 +15,7 @@ from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TI
 from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
 from shared.postgres.database import CLOSE_S, Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.stale_reads import PROBE_TIMEOUT_S, StaleReads
 from shared.postgres.statement_canceller import SETTLE_S
 from shared.runtime.clock import Clock
 from shared.runtime.clocks import Clocks
@@ -22,7 +23,13 @@ from shared.runtime.health import PROBE_INTERVAL_S, Health
 from shared.runtime.lifecycle import STEP_TIMEOUT_S
 from shared.runtime.logs import RateLimit
 from shared.runtime.service import Process
-from shared.runtime.settings_groups import SYNCHRONOUS_REQUIRED, CatalogueSettings, DatabaseSettings, RedisSettings
+from shared.runtime.settings_groups import (
+    SYNCHRONOUS_REQUIRED,
+    CatalogueSettings,
+    DatabaseSettings,
+    RedisSettings,
+    StandbySettings,
+)
 from shared.runtime.start_refused import StartRefused
 from shared.runtime.telemetry import Telemetry
 
@@ -116,6 +123,25 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
         lambda: float(clocks.database_stepped),
     )
     return database
+
+
+def open_standby(
+    settings: StandbySettings, pool_size: int, name: str, primary: Database, process: Process, health: Health
+) -> StaleReads:
+    """Connect to a standby if one is configured. It has its own health name and never makes a service NOT_SERVING."""
+    if settings.url is None:
+        return StaleReads(primary)
+    standby = Database(settings.url.reveal(), pool_size=pool_size, application_name=f"{name} standby")
+    standby.open()
+    process.lifecycle.on_stop("standby", standby.close, timeout_s=CLOSE_S + SETTLE_S + STEP_TIMEOUT_S)
+    process.lifecycle.on_stop("waits for the standby", standby.begin_stop)
+    reads = StaleReads(primary, standby)
+    probe = health.add_probe("standby", reads.probe, decisive=False)
+    process.duties.start("probe standby", PROBE_INTERVAL_S, probe, pass_s=3 * PROBE_TIMEOUT_S)
+    process.telemetry.gauge(
+        "database_standby_lag_seconds", "Seconds by which the standby that is read is behind.", lambda: reads.lag_s
+    )
+    return reads
 
 
 def open_cache(settings: RedisSettings, process: Process, health: Health) -> Cache | None:

@@ -18,6 +18,7 @@ from tests.faults.test_restored_database import hits, report, stored
 from tests.support.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
 from tests.support.oracle import DOCUMENT, Oracle
 from tests.support.service_process import ServiceProcess, serving
+from tests.support.services import rows
 from tests.support.standby import Link, address_of, promote, require_standby, standby_of
 from tests.support.waiting import wait_until
 
@@ -128,3 +129,33 @@ def test_redis_that_is_ahead_of_a_promoted_standby_is_rebuilt(
             wait_until(lambda: hits(challenges) == (PLAYERS, [1, 1, 1]), SWITCHED_S)
             report(handler, PLAYERS, 2)
             wait_until(lambda: hits(challenges) == (PLAYERS, [3, 3, 3]) == stored(second.url), SWITCHED_S)
+
+
+def test_leaderboards_come_from_a_standby_while_there_is_one(
+    own_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
+) -> None:
+    migrate(own_postgres.url)
+    settings = {"CATALOGUE": str(write_json(tmp_path / "catalogue.json", RANKED))}
+    with (
+        standby_of(own_postgres, server_folder / "second", "second") as second,
+        serving("event_handler", own_postgres.url, **settings) as handler,
+        serving("challenge_service", own_postgres.url, DATABASE_STANDBY_URL=second.url, **settings) as challenges,
+    ):
+        wait_until(lambda: challenges.health("standby") == "SERVING")
+        report(handler, PLAYERS, 1)
+        wait_until(lambda: hits(challenges) == (PLAYERS, [1, 1, 1]))
+        wait_until(lambda: hits(challenges) is not None and reads(second.url) > 0)
+        second.kill()
+        report(handler, PLAYERS, 1)
+        wait_until(lambda: hits(challenges) == (PLAYERS, [2, 2, 2]))
+        wait_until(lambda: challenges.health("standby") == "NOT_SERVING")
+        assert challenges.health() == "SERVING"
+
+
+def reads(url: str) -> int:
+    """Return how many connections of a challenge service a server has on which leaderboards were read."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE right(application_name, 7) = 'standby' AND strpos(query, 'leaderboard_ranking') > 0"
+    )
+    return int(rows(url, query)[0][0])

@@ -15,6 +15,7 @@ from shared.domain.leaderboard import Leaderboard, LeaderboardReader, Ranked, Ra
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
+from shared.postgres.stale_reads import StaleReads
 
 AHEAD_MAX: Microseconds = 62 * DAY
 """No open period begins later than this from now."""
@@ -39,7 +40,7 @@ class LeaderboardPage(NamedTuple):
 class Leaderboards:
     """Reads of all leaderboards, in any period."""
 
-    def __init__(self, database: Database, readers: Sequence[LeaderboardReader] = ()) -> None:
+    def __init__(self, database: Database | StaleReads, readers: Sequence[LeaderboardReader] = ()) -> None:
         """Try `readers` in order before Postgres."""
         self._database = database
         self._readers = readers

@@ -13,6 +13,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND, Instant
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.stale_reads import StaleReads
 from shared.postgres.statistics import challenge_reports
 from shared.postgres.statistics.challenge_reports import ChallengeReport, Counted, LastCount
 
@@ -108,7 +109,7 @@ def is_due(last: LastCount, version: str, now: Instant) -> bool:
 
 
 def read_challenge_reports(
-    database: Database, challenge_ids: Sequence[str], deadline: float
+    database: Database | StaleReads, challenge_ids: Sequence[str], deadline: float
 ) -> Sequence[ChallengeReport]:
     """Return the last counts of these challenges, in the given order.
 
