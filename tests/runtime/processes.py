@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -15,6 +13,7 @@ from typing import Any
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from tests.support.imported_programs import start_imported
 from tests.support.waiting import wait_until
 
 
@@ -22,14 +21,16 @@ class ServiceProcess:
     """A running `tests.runtime.tiny_service`; its standard error is read as JSON lines, other lines are kept apart."""
 
     def __init__(self, *arguments: str, **environ: str) -> None:
-        command = [sys.executable, "-m", "tests.runtime.tiny_service", *arguments]
-        # In a separate session, as a shell starts a job, so that signals to the test run do not reach it.
-        self.process = subprocess.Popen(
-            command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        read_end, write_end = os.pipe()
+        try:
+            self.process = start_imported(
+                "tests.runtime.tiny_service", arguments, {**os.environ, **environ}, (write_end, write_end)
+            )
+        finally:
+            os.close(write_end)
         self.logs: list[dict[str, Any]] = []
         self.other_lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(read_end,), daemon=True)
         self._reader.start()
 
     def logged(self, message: str, **fields: object) -> list[dict[str, Any]]:
@@ -54,16 +55,14 @@ class ServiceProcess:
         """Kill the process, whatever its state."""
         self.process.kill()
         self.wait()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            try:
-                self.logs.append(json.loads(line))
-            except json.JSONDecodeError:
-                self.other_lines.append(line)
+    def _read(self, read_end: int) -> None:
+        with os.fdopen(read_end) as stderr:
+            for line in stderr:
+                try:
+                    self.logs.append(json.loads(line))
+                except json.JSONDecodeError:
+                    self.other_lines.append(line)
 
 
 @contextmanager

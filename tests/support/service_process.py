@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from devstack.output import Lines
 from devstack.ports import LOOPBACK
 from devstack.process import Child
+from tests.support.imported_child import ImportedChild
 from tests.support.imported_programs import Ended, run_imported
 from tests.support.reserved_port import ReservedPort
 from tests.support.services import CHANNEL_OPTIONS
@@ -41,7 +42,10 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 class ServiceProcess:
-    """`python -m MODULE` on a free port that stays the same across restarts."""
+    """`python -m MODULE` on a free port that stays the same across restarts.
+
+    It runs in a copy of a process that has imported the module; its workers are started by itself, as always.
+    """
 
     def __init__(self, module: str, database_url: str, *arguments: str, **environ: str) -> None:
         """Configure the process; `environ` overrides the default settings of tests."""
@@ -59,14 +63,7 @@ class ServiceProcess:
             f"{prefix}_PORT": str(self.port),
             f"{prefix}_METRICS_PORT": "0",
         }
-        self._child = Child(
-            module,
-            [sys.executable, "-m", *self._program(module), *arguments],
-            output=Lines(self._note),
-            env={**os.environ, **settings, **environ},
-            cwd=self._folder(),
-            grace_s=STOP_S,
-        )
+        self._child = self._child_of(module, arguments, {**os.environ, **settings, **environ})
         self._channel: grpc.Channel | None = None
 
     def start(self) -> None:
@@ -162,13 +159,9 @@ class ServiceProcess:
         self._child.tail()
         self._own_port.close()
 
-    def _program(self, module: str) -> list[str]:
-        """Return what Python runs: the name of a module, and its first arguments."""
-        return [module]
-
-    def _folder(self) -> Path:
-        """Return the folder of the code that it runs."""
-        return PROJECT
+    def _child_of(self, module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Child | ImportedChild:
+        """Return the process that runs the service."""
+        return ImportedChild(module, arguments, output=Lines(self._note), env=environ)
 
     def _note(self, line: str) -> None:
         try:
@@ -184,8 +177,10 @@ class WrongClockProcess(ServiceProcess):
         self._ahead_s = ahead_s
         super().__init__(module, database_url, **environ)
 
-    def _program(self, module: str) -> list[str]:
-        return ["tests.support.shifted_service", module, str(self._ahead_s)]
+    def _child_of(self, module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Child | ImportedChild:
+        further = [module, str(self._ahead_s), *arguments]
+        program = "tests.support.shifted_service"
+        return ImportedChild(module, further, output=Lines(self._note), env=environ, program=program)
 
 
 class CopiedProcess(ServiceProcess):
@@ -195,8 +190,10 @@ class CopiedProcess(ServiceProcess):
         self._copy = folder
         super().__init__(module, database_url, PYTHONPATH=python_path(folder), **environ)
 
-    def _folder(self) -> Path:
-        return self._copy
+    def _child_of(self, module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Child | ImportedChild:
+        command = [sys.executable, "-m", module, *arguments]
+        output = Lines(self._note)
+        return Child(module, command, output=output, env=environ, cwd=self._copy, grace_s=STOP_S)
 
 
 def python_path(folder: Path) -> str:
