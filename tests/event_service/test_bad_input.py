@@ -14,7 +14,7 @@ from event_handler.__main__ import CONTRACT
 from shared.domain.instant import HOUR, SECOND
 from tests.support.bad_ids import bad_ids
 from tests.support.contract_fields import request_fields
-from tests.support.database_contents import contents, written
+from tests.support.database_contents import Contents, contents_reader, written
 from tests.support.event_messages import amount_event, login, stat, timestamp
 from tests.support.postgres_server import PostgresServer
 from tests.support.refusals import refusal
@@ -132,6 +132,12 @@ def running(postgres_server: PostgresServer) -> Iterator[Game]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def read_contents(running: Game) -> Iterator[Callable[[], Contents]]:
+    with contents_reader(running.database_url) as read:
+        yield read
+
+
 def report_one(running: Game, event: rpc.Event) -> rpc.EventResult:
     return running.events.ReportEvent(rpc.ReportEventRequest(event=event)).result
 
@@ -167,22 +173,27 @@ def test_the_table_has_every_field_of_every_request() -> None:
 @pytest.mark.parametrize("report", [report_one, report_batch, stream_one])
 @pytest.mark.parametrize("bad", cases(Bad))
 def test_a_bad_event_gets_its_verdict_and_nothing_is_written(
-    running: Game, bad: Bad, report: Callable[[Game, rpc.Event], rpc.EventResult]
+    running: Game,
+    read_contents: Callable[[], Contents],
+    bad: Bad,
+    report: Callable[[Game, rpc.Event], rpc.EventResult],
 ) -> None:
     result = report(running, bad.event)
     assert result.event_id == bad.event.event_id
     assert result.verdict == bad.verdict
     assert result.reason.startswith(bad.reason)
     assert not result.completions
-    assert written(contents(running.database_url)) == {}
+    assert written(read_contents()) == {}
 
 
 @pytest.mark.parametrize("bad", cases(BadCall))
-def test_a_bad_call_is_refused_with_its_field_and_nothing_is_written(running: Game, bad: BadCall) -> None:
+def test_a_bad_call_is_refused_with_its_field_and_nothing_is_written(
+    running: Game, read_contents: Callable[[], Contents], bad: BadCall
+) -> None:
     refused = refusal(lambda: bad.call(running))
     assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert set(refused.fields) == {bad.field}
-    assert written(contents(running.database_url)) == {}
+    assert written(read_contents()) == {}
 
 
 def test_one_good_event_among_all_the_bad_ones_counts(database_url: str) -> None:

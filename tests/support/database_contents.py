@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg import sql
 
@@ -15,7 +18,14 @@ _MIGRATED = frozenset({"event_ledger", "database_identity", "draw_secret", "time
 
 def contents(database_url: str) -> Contents:
     """Return the rows of all tables; rows of a partitioned table are listed under their partition."""
-    with psycopg.connect(database_url) as connection:
+    with contents_reader(database_url) as read:
+        return read()
+
+
+@contextmanager
+def contents_reader(database_url: str) -> Iterator[Callable[[], Contents]]:
+    """Yield a function that does the same for the tables that exist now: it takes a millisecond instead of 12."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
             " AND relname NOT LIKE '%yoyo%' ORDER BY relname"
@@ -23,10 +33,15 @@ def contents(database_url: str) -> Contents:
         # One statement for all tables takes 12 ms, one for each 18: many tests compare before and after.
         rows_of = sql.SQL("SELECT {name} AS name, xmin::text, ctid::text, stored::text AS row FROM {table} AS stored")
         selects = (rows_of.format(name=sql.Literal(name), table=sql.Identifier(name)) for (name,) in tables)
-        found: Contents = {name: [] for (name,) in tables}
-        for name, *row in connection.execute(sql.SQL(" UNION ALL ").join(selects) + sql.SQL(" ORDER BY name, row")):
-            found[name].append(tuple(row))
-        return found
+        statement = sql.SQL(" UNION ALL ").join(selects) + sql.SQL(" ORDER BY name, row")
+
+        def read() -> Contents:
+            found: Contents = {name: [] for (name,) in tables}
+            for name, *row in connection.execute(statement, prepare=True):
+                found[name].append(tuple(row))
+            return found
+
+        yield read
 
 
 def written(contents: Contents) -> dict[str, int]:
