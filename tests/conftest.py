@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
-from tests.support.postgres_server import QUICK, PostgresServer
+from tests.support.postgres_server import EITHER_VERSION, QUICK, PostgresServer
 from tests.support.scratch_folder import scratch_folder
 
 # The duration of an example depends on the machine. A law that needs a database tries all its examples on one.
@@ -87,7 +87,7 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["postgres_server", "postgres_16"])
+@pytest.fixture(params=EITHER_VERSION)
 def either_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """As `database_url`, for tests that run on both ends of the supported versions."""
     with request.getfixturevalue(request.param).fresh_database() as url:

@@ -84,7 +84,9 @@ class Site(NamedTuple):
     template: str
 
 
-@pytest.fixture(scope="module", params=["roles first", "tables first", "PostgreSQL 16"])
+@pytest.fixture(
+    scope="module", params=["roles first", "tables first", pytest.param("PostgreSQL 16", marks=pytest.mark.slow)]
+)
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """Yield a server with roles."""
     server: PostgresServer = request.getfixturevalue(

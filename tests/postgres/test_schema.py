@@ -16,7 +16,7 @@ from psycopg import sql
 from shared.postgres import schema
 from shared.postgres.migrations import MIGRATIONS, migration_files, missing_migrations
 from tests.support.databases import connected
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import EITHER_VERSION, PostgresServer
 
 ALL = [path.stem for path in migration_files()]
 
@@ -31,7 +31,7 @@ WHERE typnamespace = 'public'::regnamespace AND typname !~ 'yoyo'
 """
 
 
-@pytest.fixture(params=["postgres_server", "postgres_16"])
+@pytest.fixture(params=EITHER_VERSION)
 def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Yield the URL of a database without any migration."""
     server: PostgresServer = request.getfixturevalue(request.param)

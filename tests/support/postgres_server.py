@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 from psycopg import sql
 
 QUICK = {
@@ -23,6 +24,9 @@ QUICK = {
     "max_wal_size": "256MB",
 }
 """Settings for embedded PostgreSQL servers."""
+
+EITHER_VERSION = ("postgres_server", pytest.param("postgres_16", marks=pytest.mark.slow))
+"""Fixtures of servers of the newest and of the oldest supported version, whose tests are slow unless plans differ."""
 
 
 class PostgresServer:

@@ -28,6 +28,7 @@ from tests.support.brute_force_ranking import BruteForceReader, Scored
 from tests.support.databases import connected, opened, soon
 from tests.support.leaderboards import board, catalogue_with
 from tests.support.periods import period_of
+from tests.support.postgres_server import EITHER_VERSION
 from tests.support.services import NOW, ManualClock
 from tests.support.strategies import KILLS
 
@@ -127,7 +128,7 @@ class Ranking(NamedTuple):
         return finish_leaderboard_periods(LongWork(self.database, 20), HORIZON, now)
 
 
-@pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
+@pytest.fixture(scope="module", params=EITHER_VERSION)
 def ranking(request: pytest.FixtureRequest) -> Iterator[Ranking]:
     with (
         request.getfixturevalue(request.param).fresh_database() as url,
