@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from challenge.v1 import challenge_service_pb2 as rpc
 from challenge.v1.event_service_pb2 import ReportEventRequest
 
@@ -43,6 +44,7 @@ challenges:
 """
 
 
+@pytest.mark.slow
 def test_completions_claims_and_grants_are_counted_by_challenge(database_url: str, tmp_path: Path) -> None:
     catalogue = tmp_path / "catalogue.yaml"
     catalogue.write_text(CATALOGUE)

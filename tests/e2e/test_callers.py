@@ -36,6 +36,7 @@ def called(service: ServiceProcess, credential: str | None, user_id: str = "zoe"
     return "OK"
 
 
+@pytest.mark.slow
 def test_callers_are_asked_for_and_rotated_under_load(database_url: str, tmp_path: Path) -> None:
     file, issuer = tmp_path / "callers.toml", Issuer(tmp_path / "keys.json")
     players = issuer_entry(issuer.path)

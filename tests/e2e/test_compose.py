@@ -160,6 +160,7 @@ def test_the_image_has_every_module_that_its_processes_import(image: Path) -> No
     subprocess.run([sys.executable, "-S", "-c", imports], env={"PYTHONPATH": path}, cwd=image, check=True)
 
 
+@pytest.mark.slow
 def test_the_processes_of_the_image_serve_with_the_settings_of_compose(
     image: Path, own_postgres: EmbeddedPostgres, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import grpc
+import pytest
 from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2 import ReportEventRequest, Verdict
@@ -72,6 +73,7 @@ def call_until(over: threading.Event, router: Router) -> int:
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_callers_who_follow_health_see_no_failed_call_without_any_retry(database_url: str) -> None:
     over = threading.Event()
     with ExitStack() as stack, ThreadPoolExecutor(4) as threads:
@@ -114,6 +116,7 @@ def test_new_connections_are_accepted_while_it_drains(database_url: str) -> None
         assert steps.index("health") < steps.index("drain") < steps.index("streams") < steps.index("calls")
 
 
+@pytest.mark.slow
 def test_a_parent_is_not_ready_while_its_workers_drain(database_url: str) -> None:
     arguments = ("--workers", "2")
     environ = {"DRAIN_S": str(DRAIN_S), "CHALLENGE_HEALTH_PORT": "0"}

@@ -72,6 +72,7 @@ def reads_of(challenges: ServiceProcess) -> Mapping[str, float]:
     return samples(metrics_at(challenges.wait_for("started")["metrics_port"]), "cache_reads_total")
 
 
+@pytest.mark.slow
 def test_without_redis_scores_are_ranked_after_a_refresh_and_both_services_stop_in_order(database_url: str) -> None:
     with running(database_url, "") as (challenges, events):
         report(events)

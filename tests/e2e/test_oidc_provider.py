@@ -94,6 +94,7 @@ def called(service: ServiceProcess, token: str, player: str) -> str:
     return "OK"
 
 
+@pytest.mark.slow
 def test_a_player_signs_in_and_keys_are_rotated(provider: Provider, database_url: str, tmp_path: Path) -> None:
     callers = tmp_path / "callers.toml"
     with ExitStack() as stack:

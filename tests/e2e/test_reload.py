@@ -82,6 +82,7 @@ def test_a_changed_catalogue_is_loaded_and_an_invalid_one_is_reported_and_ignore
         assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_parent_reloads_all_workers_even_if_the_file_looks_unchanged(
     file: Path, database_url: str
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_service_restarted_with_an_incompatible_catalogue_serves_once_it_is_co
         assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_workers_with_a_refused_catalogue_do_not_listen(file: Path, database_url: str) -> None:
     with serving("challenge_service", database_url, CATALOGUE=str(file)):
         pass

@@ -81,6 +81,7 @@ def calls_by_worker(metrics_port: int) -> list[float]:
     return [sum(n for labels, n in counted.items() if f'worker="{worker}"' in labels) for worker in (0, 1)]
 
 
+@pytest.mark.slow
 def test_both_workers_serve_calls_and_a_killed_one_is_replaced(service: ServiceProcess, database_url: str) -> None:
     started = service.wait_for("started workers")
     port = started["metrics_port"]
@@ -107,6 +108,7 @@ def test_both_workers_serve_calls_and_a_killed_one_is_replaced(service: ServiceP
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_by_the_standby_process(service: ServiceProcess) -> None:
     for killed in (1, 2):
         standing_by = service.wait_for("standing by to replace a worker", count=killed)["pid"]

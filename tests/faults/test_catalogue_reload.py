@@ -26,7 +26,7 @@ from tests.support.databases import opened
 from tests.support.event_messages import login, stat
 from tests.support.services import ManualClock, challenge_service, event_service, rows
 
-LOAD_S = 2.0
+LOAD_S = 0.5
 CALLERS = 2
 """Number of callers of each kind of call."""
 EVENTS = 5

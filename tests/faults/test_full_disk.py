@@ -86,6 +86,7 @@ def database_url(own_postgres: EmbeddedPostgres, disk: SmallDisk) -> Iterator[st
         administrator.execute("DROP DATABASE small WITH (FORCE)")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_unavailable_and_not_serving_until_there_is_room(
     database_url: str, disk: SmallDisk, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ from tests.support.service_process import ServiceProcess
 from tests.support.services import ManualClock, event_service, rows
 from tests.support.waiting import wait_until
 
-KILLS = 5
+KILLS = 2
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
 """`FAULT_KILLS=100` kills often enough to be sure; it takes three minutes."""
 CLAIMS_PER_KILL = 100

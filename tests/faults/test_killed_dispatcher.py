@@ -20,7 +20,7 @@ from tests.support.game_servers import OpenGame, open_game
 from tests.support.rewards import grants_in_outbox, states, store_claim
 from tests.support.waiting import wait_until
 
-CLAIMS, KILLS = 200, 3
+CLAIMS, KILLS = 100, 2
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
 TERMINAL_S = 30.0
 MOOD = Mood(delay_s=0.005, errors=0.03, nonsense=0.03)

@@ -17,7 +17,7 @@ from tests.support.oracle import DOCUMENT, PROGRESS_S, Oracle
 from tests.support.service_process import ServiceProcess
 from tests.support.services import ManualClock, challenge_service
 
-KILLS = 5
+KILLS = 3
 KILLS_SLOW = int(os.environ.get("FAULT_KILLS", "20"))
 """`FAULT_KILLS=100` kills often enough to be sure, with 50,000 events meanwhile; it takes ten minutes."""
 EVENTS_PER_KILL = 500

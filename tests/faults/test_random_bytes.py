@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("patient_pool")
 
 AT_ONCE = 8
 TIMEOUT_S = 10
-CALLS, CALLS_SLOW = 3_000, 50_000
+CALLS, CALLS_SLOW = 1_000, 50_000
 
 FINE = {
     grpc.StatusCode.OK,

@@ -40,6 +40,7 @@ from tests.operations.stories import (
     stories_of_countings,
 )
 from tests.operations.system import System
+from tests.support.laws import examples
 from tests.support.naive_model import NaiveModel
 from tests.support.strategies import DAYS
 
@@ -87,50 +88,74 @@ def compare_players(system: System, model: NaiveModel) -> None:
         assert system.records(player) == {goal.id: model.records(player, goal) for goal in model.goals}
 
 
-@settings(max_examples=70)
-@given(stories())
-def test_every_goal_of_every_player_matches_the_naive_model(one_connection: Database, story: Story) -> None:
-    play(one_connection, story)
+@examples(25, slow=140)
+def test_every_goal_of_every_player_matches_the_naive_model(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories())
+    def law(story: Story) -> None:
+        play(one_connection, story)
+
+    law()
 
 
-@settings(max_examples=25)
-@given(stories_in_zones())
-def test_goals_by_the_days_of_a_players_zones_match_the_naive_model(one_connection: Database, story: Story) -> None:
-    play(one_connection, story)
+@examples(10, slow=50)
+def test_goals_by_the_days_of_a_players_zones_match_the_naive_model(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories_in_zones())
+    def law(story: Story) -> None:
+        play(one_connection, story)
+
+    law()
 
 
-@settings(max_examples=50)
-@given(stories_in_seasons())
-def test_goals_of_seasons_and_windows_match_the_naive_model(one_connection: Database, story: Story) -> None:
-    play(one_connection, story)
+@examples(20, slow=100)
+def test_goals_of_seasons_and_windows_match_the_naive_model(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories_in_seasons())
+    def law(story: Story) -> None:
+        play(one_connection, story)
+
+    law()
 
 
-@settings(max_examples=100)
-@given(stories(over_goals=True))
-def test_goals_over_goals_and_points_match_the_naive_model(one_connection: Database, story: Story) -> None:
-    play(one_connection, story)
+@examples(35, slow=200)
+def test_goals_over_goals_and_points_match_the_naive_model(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories(over_goals=True))
+    def law(story: Story) -> None:
+        play(one_connection, story)
+
+    law()
 
 
-@settings(max_examples=100)
-@given(stories_of_countings())
-def test_every_way_of_counting_matches_the_naive_model_over_reloads(one_connection: Database, story: Story) -> None:
-    play(one_connection, story)
+@examples(35, slow=200)
+def test_every_way_of_counting_matches_the_naive_model_over_reloads(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories_of_countings())
+    def law(story: Story) -> None:
+        play(one_connection, story)
+
+    law()
 
 
-@settings(max_examples=40)
-@given(st.one_of(arrivals(), arrivals_of_countings()), st.randoms(use_true_random=False))
+@examples(12, slow=80)
 def test_events_in_any_order_splitting_and_repetition_match_the_naive_model(
-    one_connection: Database, arriving: tuple[Story, list[Event]], chance: random.Random
+    one_connection: Database, examples: int
 ) -> None:
-    story, reported = arriving
-    system, model = play(one_connection, story)
-    model.report(reported)
-    completed = [key for batch in shuffled_batches(reported, chance) for key in system.report(batch)[1]]
-    assert sorted(completed) == sorted(model.completed)
-    for now in range(FIRST, FIRST + (DAYS + 8) * DAY, 7 * HOUR):
-        system.now = model.now = now
-        compare_players(system, model)
-    assert system.claims().keys() == model.claimed
+    @settings(max_examples=examples)
+    @given(st.one_of(arrivals(), arrivals_of_countings()), st.randoms(use_true_random=False))
+    def law(arriving: tuple[Story, list[Event]], chance: random.Random) -> None:
+        story, reported = arriving
+        system, model = play(one_connection, story)
+        model.report(reported)
+        completed = [key for batch in shuffled_batches(reported, chance) for key in system.report(batch)[1]]
+        assert sorted(completed) == sorted(model.completed)
+        for now in range(FIRST, FIRST + (DAYS + 8) * DAY, 7 * HOUR):
+            system.now = model.now = now
+            compare_players(system, model)
+        assert system.claims().keys() == model.claimed
+
+    law()
 
 
 def play(database: Database, story: Story) -> tuple[System, NaiveModel]:

@@ -26,6 +26,7 @@ from shared.operations.rewards.claim import claim_reward
 from shared.postgres.database import Database
 from tests.catalogue.documents import Mapping, goal, loaded
 from tests.support.databases import flushed, soon
+from tests.support.laws import examples
 from tests.support.naive_pools import Completed, NaivePool
 from tests.support.sample_catalogue import challenge
 from tests.support.strategies import FIRST_DAY
@@ -187,37 +188,47 @@ def play(database: Database, story: Pooled) -> tuple[System, NaivePool]:
     return system, model
 
 
-@settings(max_examples=60)
-@given(stories)
-def test_a_pool_with_events_and_rerolls_matches_the_naive_model(one_connection: Database, story: Pooled) -> None:
-    system, model = play(one_connection, story)
-    # Whatever was completed is claimable once, whatever the player has by now.
-    for player, goal_id, start in sorted(model.completed()):
-        member, user_id = system.catalogue.goals[goal_id], system.prefix + player
-        claim_reward(one_connection, system.catalogue, user_id, member, None, NOW + 2 * DAY, soon(), period_start=start)
-        with pytest.raises(AlreadyClaimed):
+@examples(20, slow=120)
+def test_a_pool_with_events_and_rerolls_matches_the_naive_model(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories)
+    def law(story: Pooled) -> None:
+        system, model = play(one_connection, story)
+        # Whatever was completed is claimable once, whatever the player has by now.
+        for player, goal_id, start in sorted(model.completed()):
+            member, user_id = system.catalogue.goals[goal_id], system.prefix + player
             claim_reward(
                 one_connection, system.catalogue, user_id, member, None, NOW + 2 * DAY, soon(), period_start=start
             )
+            with pytest.raises(AlreadyClaimed):
+                claim_reward(
+                    one_connection, system.catalogue, user_id, member, None, NOW + 2 * DAY, soon(), period_start=start
+                )
+
+    law()
 
 
-@settings(max_examples=40)
-@given(stories, st.lists(events, max_size=15), st.randoms(use_true_random=False))
+@examples(12, slow=80)
 def test_events_of_pool_goals_in_any_order_splitting_and_repetition_match_the_naive_model(
-    one_connection: Database, story: Pooled, reported: list[Event], chance: random.Random
+    one_connection: Database, examples: int
 ) -> None:
-    system, model = play(one_connection, story)
-    # The first of two events with one id and day counts, so only repetitions of the same may change places.
-    fresh = {(each.user_id, each.event_id, each.day): each for each in reported}
-    arriving = [each for key, each in fresh.items() if key not in model.events] * 2
-    completed = model.report(arriving)
-    chance.shuffle(arriving)
-    found: set[Completed] = set()
-    while arriving:
-        size = chance.randint(1, len(arriving))
-        batch, arriving = arriving[:size], arriving[size:]
-        found |= system.report(batch)
-    assert found == completed
-    for days in (-2, -1, 0, 1):
-        system.now = NOW + days * DAY
-        compare_players(system, model)
+    @settings(max_examples=examples)
+    @given(stories, st.lists(events, max_size=15), st.randoms(use_true_random=False))
+    def law(story: Pooled, reported: list[Event], chance: random.Random) -> None:
+        system, model = play(one_connection, story)
+        # The first of two events with one id and day counts, so only repetitions of the same may change places.
+        fresh = {(each.user_id, each.event_id, each.day): each for each in reported}
+        arriving = [each for key, each in fresh.items() if key not in model.events] * 2
+        completed = model.report(arriving)
+        chance.shuffle(arriving)
+        found: set[Completed] = set()
+        while arriving:
+            size = chance.randint(1, len(arriving))
+            batch, arriving = arriving[:size], arriving[size:]
+            found |= system.report(batch)
+        assert found == completed
+        for days in (-2, -1, 0, 1):
+            system.now = NOW + days * DAY
+            compare_players(system, model)
+
+    law()

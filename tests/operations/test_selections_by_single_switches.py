@@ -16,6 +16,7 @@ from shared.postgres.database import Database
 from tests.operations.stories import PLAYERS, Report, Story, Switch, Take, Wait, stories
 from tests.operations.system import System
 from tests.support.databases import soon
+from tests.support.laws import examples
 
 
 class Choose(NamedTuple):
@@ -57,37 +58,39 @@ def is_on(system: System, player: str, goal: Goal) -> bool:
     return is_active(goal, view.assignments.get(goal.id), view.completions.get(goal.id))
 
 
-@settings(max_examples=50)
-@given(stories(), st.lists(choices, min_size=1, max_size=4), st.data())
-def test_a_selection_is_its_switches_one_by_one(
-    one_connection: Database, story: Story, chosen: list[Choose], data: st.DataObject
-) -> None:
-    steps: list[object] = [step for step in story.steps if isinstance(step, Report | Switch | Take | Wait)]
-    for choice in chosen:
-        steps.insert(data.draw(st.integers(0, len(steps))), choice)
-    at_once, singly = System(one_connection, story.catalogue), System(one_connection, story.catalogue)
-    for step in steps:
-        if isinstance(step, Choose):
-            wanted, switched = select(at_once, step)
-            for goal_id in switched.deactivated:
-                singly.set_active(step.player, singly.catalogue.goals[goal_id], False)
-            for goal_id in switched.activated:
-                singly.set_active(step.player, singly.catalogue.goals[goal_id], True)
-            assert all(is_on(at_once, step.player, at_once.catalogue.goals[goal_id]) for goal_id in wanted)
-            assert wanted.isdisjoint(switched.deactivated)
-            assert wanted.issuperset(switched.activated)
-            assert step.replace or not switched.deactivated
-        for system in (at_once, singly):
-            match step:
-                case Report(batch):
-                    system.report(batch)
-                case Switch(player, goal, active):
-                    system.set_active(player, goal, active)
-                case Take(player, goal):
-                    system.claim(player, goal)
-                case Wait(now):
-                    system.now = now
-        for player in PLAYERS:
-            assert at_once.statuses(player) == singly.statuses(player)
-            assert at_once.reached(player) == singly.reached(player)
-    assert at_once.claims().keys() == singly.claims().keys()
+@examples(15, slow=100)
+def test_a_selection_is_its_switches_one_by_one(one_connection: Database, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(stories(), st.lists(choices, min_size=1, max_size=4), st.data())
+    def law(story: Story, chosen: list[Choose], data: st.DataObject) -> None:
+        steps: list[object] = [step for step in story.steps if isinstance(step, Report | Switch | Take | Wait)]
+        for choice in chosen:
+            steps.insert(data.draw(st.integers(0, len(steps))), choice)
+        at_once, singly = System(one_connection, story.catalogue), System(one_connection, story.catalogue)
+        for step in steps:
+            if isinstance(step, Choose):
+                wanted, switched = select(at_once, step)
+                for goal_id in switched.deactivated:
+                    singly.set_active(step.player, singly.catalogue.goals[goal_id], False)
+                for goal_id in switched.activated:
+                    singly.set_active(step.player, singly.catalogue.goals[goal_id], True)
+                assert all(is_on(at_once, step.player, at_once.catalogue.goals[goal_id]) for goal_id in wanted)
+                assert wanted.isdisjoint(switched.deactivated)
+                assert wanted.issuperset(switched.activated)
+                assert step.replace or not switched.deactivated
+            for system in (at_once, singly):
+                match step:
+                    case Report(batch):
+                        system.report(batch)
+                    case Switch(player, goal, active):
+                        system.set_active(player, goal, active)
+                    case Take(player, goal):
+                        system.claim(player, goal)
+                    case Wait(now):
+                        system.now = now
+            for player in PLAYERS:
+                assert at_once.statuses(player) == singly.statuses(player)
+                assert at_once.reached(player) == singly.reached(player)
+        assert at_once.claims().keys() == singly.claims().keys()
+
+    law()

@@ -135,7 +135,7 @@ def unread_service(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, di
     return process, lines
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+@pytest.mark.parametrize("arguments", [(), pytest.param(("--workers", "2"), marks=pytest.mark.slow)])
 def test_a_service_whose_log_is_not_read_serves_and_stops_in_order(arguments: tuple[str, ...]) -> None:
     process, lines = unread_service(*arguments)
     try:

@@ -43,6 +43,7 @@ def test_a_worker_that_is_killed_is_replaced_at_once() -> None:
         wait_until(lambda: workers_of(service)[1] != victim)
 
 
+@pytest.mark.slow
 def test_a_worker_is_replaced_if_the_standby_process_is_gone() -> None:
     with started("--workers", "2") as service:
         victims = [service.wait_for("standing by to replace a worker")["pid"], workers_of(service)[1]]
@@ -55,6 +56,7 @@ def test_a_worker_is_replaced_if_the_standby_process_is_gone() -> None:
         assert service.wait() == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_dying_ends_the_service() -> None:
     with started("--workers", "1", TINY_MISHAP="crash at start") as alone:
         assert alone.wait() == 70
@@ -70,6 +72,7 @@ def test_a_worker_that_refuses_to_start_ends_the_service_with_its_message() -> N
     assert "there is no catalogue: set CATALOGUE\n" in service.other_lines
 
 
+@pytest.mark.slow
 def test_a_failed_process_start_is_retried_and_the_service_continues() -> None:
     with started("--workers", "2") as service:
         service.wait_for("standing by to replace a worker")
@@ -110,6 +113,7 @@ def test_a_second_signal_kills_the_workers_too() -> None:
         assert service.wait() == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_signal_to_all_processes_at_once_stops_them_in_order() -> None:
     with started("--workers", "2") as service:
         service.wait_for("started", count=2)
@@ -131,6 +135,7 @@ def test_a_reload_reaches_all_workers_and_stops_none() -> None:
     assert workers_of(service) == before
 
 
+@pytest.mark.slow
 def test_a_reload_during_the_start_of_a_worker_does_not_stop_it() -> None:
     with started("--workers", "2") as service:
         service.wait_for("started workers")
