@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from devstack.output import Lines
-from devstack.process import Child
 from tests.runtime.processes import is_serving
+from tests.support.imported_child import ImportedChild
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -50,12 +49,13 @@ def _start(module: str, database_url: str, services: ExitStack) -> Callable[[], 
         "CATALOGUE": str(ROOT / "catalogues" / "demo.yaml"),
         **{f"{service}_{port}": "0" for service in ("CHALLENGE", "EVENT") for port in ("PORT", "METRICS_PORT")},
     }
-    child = Child(module, [sys.executable, "-m", module], output=Lines(read), env=env, cwd=ROOT)
-    services.callback(child.stop)
+    child = ImportedChild(module, [], output=Lines(read), env=env)
+    services.callback(child.kill)
     child.start()
 
     def target() -> str:
-        child.wait_until(lambda: bool(ports), SERVING_S)
+        wait_until(lambda: ports or not child.is_running, SERVING_S)
+        assert ports, child.tail()
         wait_until(lambda: is_serving(ports[0]))
         return f"127.0.0.1:{ports[0]}"
 

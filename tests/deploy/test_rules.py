@@ -83,6 +83,7 @@ def live(database_url: str, redis_url: str, tmp_path: Path) -> set[str]:
         return set().union(*(families(metrics_at(port)) for port in ports))
 
 
+@pytest.mark.slow
 def test_rules_and_dashboards_read_metrics_that_live_processes_have(live: set[str]) -> None:
     known = live | recorded()
     read = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()] + list(panels())

@@ -37,7 +37,7 @@ def rows_kept(url: str) -> object:
     return ask(url, "SELECT count(*) FROM kept")
 
 
-@pytest.mark.parametrize("version", [16, 18])
+@pytest.mark.parametrize("version", [pytest.param(16, marks=pytest.mark.slow), 18])
 def test_data_survives_a_restart(folder: Path, version: Version) -> None:
     first = EmbeddedPostgres(folder, version=version)
     second = EmbeddedPostgres(folder, version=version)

@@ -48,9 +48,8 @@ def given(output: str) -> list[str]:
     return [gift["grant_id"] for gift in ledger["given"]]
 
 
-@pytest.mark.parametrize(
-    "provider", ["grpc", pytest.param("log", marks=pytest.mark.slow), pytest.param("webhook", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", ["grpc", "log", "webhook"])
 def test_the_printed_commands_work_in_order(folder: Path, provider: str) -> None:
     with devstack("run", folder, REWARD_WALLET_PROVIDER=provider) as command:
         command.wait_for("Claim it again")
