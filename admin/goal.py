@@ -15,7 +15,7 @@ from shared.domain.acceptance import ID_LENGTH_MAX
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.domain.operator_acts import Acting
-from shared.operations.operators import goal_support
+from shared.operations.operators import goal_support, undo_support
 from shared.operations.operators.goal_support import GoalSupport, SupportRefused, Work
 from shared.runtime.clock import system_clock
 
@@ -109,7 +109,7 @@ def reset(player: str, goal: str, period: Instant | None, acting: Acting, *, wit
 @_corrects
 def undo(audit_id: int, acting: Acting, *, dry_run: bool) -> None:
     """Undo one of these corrections. Goals that it completed in turn stay completed."""
-    _perform(lambda catalogue: goal_support.undo(catalogue, audit_id, acting), "undone", dry=dry_run)
+    _perform(lambda catalogue: undo_support.undo(catalogue, audit_id, acting), "undone", dry=dry_run)
 
 
 def _support(catalogue: Catalogue, user_id: str, goal_id: str, acting: Acting, period: Instant | None) -> GoalSupport:

@@ -46,6 +46,10 @@ class Play:
         self.values: dict[tuple[str, Stat], int] = defaultdict(int, values or {})
         self.random = random.Random(seed)
 
+    def shuffled(self) -> Sequence[str]:
+        """Return all players in random order."""
+        return self.random.sample(self.players, len(self.players))
+
     def event(self, player: str, stat: Stat, value: int | None, time: Instant) -> Event:
         """Return an event with a new id."""
         event_id = f"{self.random.getrandbits(128):032x}"

@@ -247,8 +247,3 @@ class Workplace:
 def calls_for(stretch: Stretch, rate: float) -> int:
     """Return the greatest number of calls a run at this rate can make."""
     return int(rate * (stretch.warm_up_s + stretch.measured_s)) + 1
-
-
-def shuffled(play: Play) -> Sequence[str]:
-    """Return all players in random order."""
-    return play.random.sample(play.players, len(play.players))

@@ -13,7 +13,7 @@ from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.events import REPORT, report_request
 from bench.tables.lists import LIST, list_request
 from bench.tables.schedules import give_periods, mostly_daily, scheduled
-from bench.workplace import Ground, Workplace, shuffled
+from bench.workplace import Ground, Workplace
 from load_generator.plan import OpenLoop, Stretch
 from shared.domain.instant import MINUTE, SECOND, Instant, Microseconds
 from shared.runtime.clock import system_clock
@@ -84,7 +84,7 @@ def _play(place: Workplace) -> tuple[Run, float]:
         ):
             begin = boundary - int(BEFORE_S * SECOND)
             stretch = Stretch(1.0, BEFORE_S + AFTER_S - 1.0)
-            requests = list(islice(_requests(ground, shuffled(ground.play), begin), int((BEFORE_S + AFTER_S) * RATE)))
+            requests = list(islice(_requests(ground, ground.play.shuffled(), begin), int((BEFORE_S + AFTER_S) * RATE)))
             time.sleep(max(0, begin - system_clock()) / SECOND)
             began = system_clock()
             servers = {CHALLENGE_SERVICE: lists, EVENT_HANDLER: events}

@@ -16,7 +16,7 @@ from bench.load import Run
 from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE, ROOT, ServerProcess
 from bench.tables.calls import add_calls, add_medians, add_ratio, add_saturated, cpu_us
-from bench.workplace import Ground, Workplace, shuffled
+from bench.workplace import Ground, Workplace
 from load_generator.plan import ClosedLoop
 from shared.catalogue.loader import load
 from shared.runtime.clock import system_clock
@@ -37,7 +37,7 @@ def measure_lists(place: Workplace) -> Table:
         f"flight on {SATURATION.connections} connections, in turns with the empty handler.",
     )
     with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground) as service:
-        requests = list(map(list_request, shuffled(ground.play)))
+        requests = list(map(list_request, ground.play.shuffled()))
         steady = place.play_at(service, LIST, requests, RATE, repeat=True, keep_every=1)
         turn = place.terms.turn
         with place.running(services.empty_handler(steady.response_bytes)) as empty:

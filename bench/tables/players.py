@@ -12,7 +12,7 @@ from bench import services
 from bench.figures import Table, Unit, at_least, at_most
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls, add_saturated, cpu_us, postgres_us
-from bench.workplace import Ground, Workplace, calls_for, shuffled
+from bench.workplace import Ground, Workplace, calls_for
 from load_generator.plan import ClosedLoop
 
 SERVICE = "challenge.v1.ChallengeService"
@@ -69,13 +69,13 @@ def new_player(number: int) -> bytes:
 
 
 def _returning(ground: Ground) -> Iterator[bytes]:
-    return (rpc.InitializePlayerRequest(user_id=player).SerializeToString() for player in cycle(shuffled(ground.play)))
+    return (rpc.InitializePlayerRequest(user_id=player).SerializeToString() for player in cycle(ground.play.shuffled()))
 
 
 def _activations(ground: Ground) -> Iterator[bytes]:
     """Yield activations of goals that are not assigned by default; few players have activated them before."""
     goals = [goal for goal in ground.catalogue.goals.values() if not goal.default_assigned]
-    players = shuffled(ground.play)
+    players = ground.play.shuffled()
     return (
         rpc.SetGoalActiveRequest(
             user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, active=True

@@ -18,7 +18,7 @@ from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls, add_medians, add_ratio, cpu_us, rate
 from bench.tables.lists import listing
 from bench.tables.schedules import batches_in_turns
-from bench.workplace import SEED, Ground, Workplace, shuffled
+from bench.workplace import SEED, Ground, Workplace
 from shared.operations.catalogue.pool_record import record_pools
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
@@ -55,7 +55,7 @@ def measure_pools(place: Workplace) -> Table:
 
 
 def _measure_lists(table: Table, place: Workplace, plain: Ground, pooled: Ground) -> None:
-    players = [f"new {player}" for player in shuffled(plain.play)]
+    players = [f"new {player}" for player in plain.play.shuffled()]
     with place.service(CHALLENGE_SERVICE, pooled) as with_pools, place.service(CHALLENGE_SERVICE, plain) as without:
         for name, some, most in (("remembered", players[:KNOWN], 1.3), ("not remembered", players, 2.5)):
             label = f"selections {name}"
@@ -73,7 +73,7 @@ def _rerolls(pooled: Ground) -> Iterator[bytes]:
         drawing = run_transaction(connection, lambda inner: record_pools(inner, pooled.catalogue, now)).pools
     if drawing is None:
         raise ValueError("the catalogue has no pools")
-    players = shuffled(pooled.play)
+    players = pooled.play.shuffled()
     for number, (player, pool) in enumerate(zip(cycle(players), cycle(drawing.by_challenge.values()), strict=False)):
         period = pool.schedule.shown_at(now)
         if number == len(players) or period is None:

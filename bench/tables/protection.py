@@ -12,7 +12,7 @@ from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
 from bench.tables.calls import Turns, add_medians, add_ratio, cpu_us
 from bench.tables.events import REPORT, report_request
 from bench.tables.lists import LIST, list_request
-from bench.workplace import PLAIN, Ground, Workplace, shuffled
+from bench.workplace import PLAIN, Ground, Workplace
 from load_generator.plan import ClosedLoop, Manner
 from shared.runtime.clock import system_clock
 
@@ -37,7 +37,7 @@ def measure_protection(place: Workplace) -> Table:
     tls = Manner(trusting=trusting)
     with place.ground() as ground:
         for name, module, method, requests in (
-            ("lists", CHALLENGE_SERVICE, LIST, lambda: map(list_request, shuffled(ground.play))),
+            ("lists", CHALLENGE_SERVICE, LIST, lambda: map(list_request, ground.play.shuffled())),
             ("events", EVENT_HANDLER, REPORT, lambda: _events(ground)),
         ):
             with place.service(module, ground) as plain, place.service(module, ground, **secured) as other:
@@ -48,7 +48,7 @@ def measure_protection(place: Workplace) -> Table:
                 )
             add_medians(table, f"CPU per call, {name}", turns, cpu_us, Unit.MICROSECONDS, "TLS", "plaintext")
             add_ratio(table, f"CPU of {name} with TLS beside plaintext", turns, cpu_us, at_most(1.3))
-        players = shuffled(ground.play)[:PLAYERS]
+        players = ground.play.shuffled()[:PLAYERS]
         file, tokens = write_callers(place.directory, [KEY], players)
         reads = [list_request(player) for player in players]
         with (
@@ -74,7 +74,7 @@ def measure_protection(place: Workplace) -> Table:
 
 def _add_limits(place: Workplace, ground: Ground, table: Table) -> None:
     """Measure what limits add to the calls of many callers, none of which reaches them."""
-    players = shuffled(ground.play)[:LIMITED]
+    players = ground.play.shuffled()[:LIMITED]
     file, tokens = write_callers(place.directory, [], players)
     limited = file.with_name("limited.toml")
     limited.write_text(f"{LIMITS}\n{file.read_text()}")

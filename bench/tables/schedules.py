@@ -14,7 +14,7 @@ from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.batches import BATCH, report_batches
 from bench.tables.calls import add_medians, add_ratio, cpu_us, postgres_us, rate
 from bench.tables.lists import listing
-from bench.workplace import Ground, Workplace, shuffled
+from bench.workplace import Ground, Workplace
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import DAY
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
@@ -73,7 +73,7 @@ def _measure_lists(table: Table, place: Workplace) -> None:
     with ExitStack() as stack:
         plain = stack.enter_context(place.ground())
         timed = scheduled(place, stack.enter_context(place.ground()), "mostly-daily", mostly_daily)
-        players = shuffled(plain.play)
+        players = plain.play.shuffled()
         veterans, newer = players[:VETERANS], players[VETERANS : 2 * VETERANS]
         give_periods(timed, plain.play.players, veterans)
         lifetime, by_period = (stack.enter_context(place.service(CHALLENGE_SERVICE, each)) for each in (plain, timed))
@@ -94,7 +94,7 @@ def _measure_own_days(table: Table, place: Workplace) -> None:
     with ExitStack() as stack:
         plain = stack.enter_context(place.ground())
         own = scheduled(place, stack.enter_context(place.ground()), "own-days", mostly_daily, **OWN_DAYS)
-        players = shuffled(plain.play)
+        players = plain.play.shuffled()
         zones = [name for name in sorted(available_timezones()) if name.startswith("America/")][:ZONES]
         for number, zone in enumerate(zones):
             some = players[number::ZONES]

@@ -12,7 +12,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from bench.figures import Table
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls
-from bench.workplace import Ground, Workplace, shuffled
+from bench.workplace import Ground, Workplace
 
 SELECT = "challenge.v1.ChallengeService/SelectGoals"
 SELECT_RANDOM = "challenge.v1.ChallengeService/SelectRandomGoals"
@@ -44,7 +44,7 @@ def measure_selections(place: Workplace) -> Table:
 def _chosen(ground: Ground) -> Iterator[bytes]:
     challenge, chance = ground.catalogue.challenges[1], Random(1)
     goal_ids = [goal.id for goal in challenge.goals]
-    for number, player in enumerate(cycle(shuffled(ground.play))):
+    for number, player in enumerate(cycle(ground.play.shuffled())):
         yield rpc.SelectGoalsRequest(
             user_id=player,
             challenge_id=challenge.id,
@@ -55,7 +55,7 @@ def _chosen(ground: Ground) -> Iterator[bytes]:
 
 
 def _drawn(ground: Ground) -> Iterator[bytes]:
-    for number, player in enumerate(cycle(shuffled(ground.play))):
+    for number, player in enumerate(cycle(ground.play.shuffled())):
         yield rpc.SelectRandomGoalsRequest(
             user_id=player,
             challenge_id=ground.catalogue.challenges[0].id,

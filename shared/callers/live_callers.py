@@ -20,7 +20,8 @@ from shared.callers.callers_file import CallersDocument
 from shared.callers.token_keys import FollowedKeys
 from shared.callers.tokens import TokenJudge
 from shared.domain.access import Caller, Credentials
-from shared.domain.errors import ChallengeError, CredentialExpired, CredentialInvalid, CredentialMissing, Overloaded
+from shared.domain.caller_errors import CredentialExpired, CredentialInvalid, CredentialMissing
+from shared.domain.errors import ChallengeError, Overloaded
 
 KEY_PREFIX = "chk_"
 """Begins every preshared key, and no token."""

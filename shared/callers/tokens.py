@@ -11,7 +11,8 @@ from shared.callers.callers_file import IssuerEntry
 from shared.callers.token_keys import FollowedKeys, TokenKey
 from shared.domain.acceptance import id_problem
 from shared.domain.access import Caller, Role
-from shared.domain.errors import ChallengeError, CredentialExpired, CredentialInvalid, TokenKeysUnavailable
+from shared.domain.caller_errors import CredentialExpired, CredentialInvalid, TokenKeysUnavailable
+from shared.domain.errors import ChallengeError
 
 _MALFORMED = CredentialInvalid("the credential is neither a key nor a token")
 

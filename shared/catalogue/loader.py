@@ -7,24 +7,21 @@ from pathlib import Path
 
 from shared.catalogue.document import Document, Place
 from shared.catalogue.draft import draft_of
+from shared.catalogue.leaderboard_building import leaderboard_of
 from shared.catalogue.lookalikes import lookalikes
 from shared.catalogue.outages import Outages
 from shared.catalogue.pool_rules import small_pools
 from shared.catalogue.problem import CatalogueInvalid, Problem, ProblemList
 from shared.catalogue.reading import ignored_entries, read
 from shared.catalogue.rules import RULES, RULES_FOR_COMPLETE_CATALOGUES
-from shared.catalogue.schedule_building import PERIODS, schedule_of, seasons_of
+from shared.catalogue.schedule_building import schedule_of, seasons_of
 from shared.catalogue.schema import (
     CatalogueForm,
     ChallengeForm,
     DerivedStatForm,
     GoalForm,
     GoalSource,
-    LeaderboardForm,
-    Over,
-    Ranks,
     RewardForm,
-    SortOrder,
     TierForm,
 )
 from shared.catalogue.time_fields import JoinTime
@@ -34,11 +31,10 @@ from shared.domain.cascades import counted_stat
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.goal import Aspect, CountedGoals, Counting, DerivedStat, Goal, Source, Stat
 from shared.domain.instant import Instant
-from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
+from shared.domain.leaderboard import Leaderboard
 from shared.domain.pools import Pool
 from shared.domain.reward import Meta, Reward, Tier
 from shared.domain.schedules import LIFETIME, Schedule
-from shared.domain.standings import EVERYTHING, Scope, ScopeKind
 from shared.domain.time_zones import UTC_ZONE, instant_of
 
 COUNTINGS = {GoalSource.GOALS: Counting.EVENTS, GoalSource.POINTS: Counting.SUM}
@@ -92,7 +88,7 @@ def _catalogue(forms: Iterable[CatalogueForm]) -> Catalogue:
     outages = Outages((outage for form in found for outage in form.outages), by_id)
     for form in found:
         challenges += (_challenge(challenge, schedules, by_id, outages) for challenge in form.challenges)
-        boards += (_board(board, schedules, by_id) for board in form.leaderboards)
+        boards += (leaderboard_of(board, schedules, by_id) for board in form.leaderboards)
     times = tuple(schedules.values()), tuple(seasons.values())
     version = version_of(challenges, stats, boards, *times, derived)
     return Catalogue(
@@ -230,24 +226,3 @@ def _instant(joins: JoinTime, schedule: Schedule) -> Instant:
         return joins.instant
     zone = schedule.recurrence.zone if schedule.recurrence is not None else UTC_ZONE
     return instant_of(joins.day or 0, 0, zone)
-
-
-def _board(form: LeaderboardForm, schedules: Mapping[str, Schedule], derived: Mapping[str, DerivedStat]) -> Leaderboard:
-    return Leaderboard(
-        id=form.id,
-        name=form.name,
-        description=form.description,
-        measure=LeaderboardMeasure(form.count.value) if form.count is not None else LeaderboardMeasure.POINTS,
-        ranked=_ranked(form, derived),
-        schedule=PERIODS.get(form.period) or schedules[form.period],
-        ascending=form.order is SortOrder.ASCENDING,
-        shared_ranks=form.ranks is Ranks.SHARED,
-    )
-
-
-def _ranked(form: LeaderboardForm, derived: Mapping[str, DerivedStat]) -> Scope | Stat:
-    if form.over is not Over.POINTS:
-        return derived[form.stat].stat if form.stat in derived else Stat(Source(form.over.value), form.stat)
-    if form.challenge:
-        return Scope(ScopeKind.CHALLENGE, form.challenge)
-    return Scope(ScopeKind.TAG, form.tag) if form.tag else EVERYTHING

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from shared.domain.caller_errors import OtherPlayer, RoleMissing
 from shared.domain.caller_limits import NO_LIMITS, CallerLimits
-from shared.domain.errors import ChallengeError, OtherPlayer, RoleMissing
+from shared.domain.errors import ChallengeError
 
 
 class Role(StrEnum):

@@ -5,7 +5,6 @@ Both take the work as a function of a connection, because work is repeated after
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.postgres.replication import confirmed, require, wait_again
 from shared.postgres.session_options import connect_arguments
+from shared.postgres.setup_faults import SETUP_FAULTS, SetupFaultLog
 from shared.postgres.silence import Silence
 from shared.postgres.sqlstates import (
     POOLED_AWAY,
@@ -33,8 +33,6 @@ from shared.postgres.transaction import CommitUnknown, in_progress, run_transact
 
 _T = TypeVar("_T")
 
-log = logging.getLogger(__name__)
-
 CONNECT_TIMEOUT_S = 3
 POOL_WAIT_MAX_S = 2.0
 """Longest wait for a connection in seconds: longer than any healthy queue, shorter than a caller's patience."""
@@ -48,15 +46,13 @@ CONFLICT_ATTEMPTS_MAX = 5
 NO_PRIMARY = "no server of the address accepts writes"
 _READ_ONLY = "session is read-only"
 """Text by which libpq refuses a standby, for which it has no code."""
-FAULT_LOG_INTERVAL_S = 10.0
 RETRY_PAUSE_S = 0.02
 REMAINING_MIN_S = 0.002
 """Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement must be
 cancelled."""
 
 
-_SETUP_FAULTS = {Failure.SCHEMA: "unexpected database schema", Failure.DENIED: "the role lacks a right"}
-_OF_STATEMENTS = frozenset({Failure.CONFLICT, Failure.LOCKED, *_SETUP_FAULTS})
+_OF_STATEMENTS = frozenset({Failure.CONFLICT, Failure.LOCKED, *SETUP_FAULTS})
 """Failures that say nothing against the connections."""
 
 
@@ -90,7 +86,7 @@ class Database:
         """The reason for beginning no transaction: its COMMIT would wait for a standby in vain. The probe sets it."""
         self._silence = Silence()
         self._telemetry = telemetry
-        self._fault_logged_at = -FAULT_LOG_INTERVAL_S
+        self._setup_faults = SetupFaultLog()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
@@ -251,8 +247,7 @@ class Database:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:
                     raise
-                if failure in _SETUP_FAULTS:
-                    self._log_setup_fault(_SETUP_FAULTS[failure], error)
+                self._setup_faults.note(failure, error)
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
                 self._well = self._well and (failure in _OF_STATEMENTS)
@@ -264,13 +259,6 @@ class Database:
             if self._telemetry is not None:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
-
-    def _log_setup_fault(self, fault: str, error: psycopg.Error) -> None:
-        # Every call meets it until the database is set up as expected: one line in a while is enough.
-        now = time.monotonic()
-        if now >= self._fault_logged_at + FAULT_LOG_INTERVAL_S:
-            self._fault_logged_at = now
-            log.error("statement failed: %s", fault, exc_info=error)
 
     def _borrow(self, deadline: float) -> Connection:
         """Return a connection of the pool that gives up at the deadline."""

@@ -32,7 +32,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from shared.domain.access import Access, Caller
-from shared.domain.errors import CallerLimitReached, DeadlineExceeded, InvalidRequest
+from shared.domain.caller_errors import CallerLimitReached
+from shared.domain.errors import DeadlineExceeded, InvalidRequest
 from shared.rpc.call_pool import is_refusing, run_in
 from shared.rpc.call_telemetry import FAULTS, CallTelemetry
 from shared.rpc.caller_quotas import CREATES_PLAYERS, EVENTS_IN, CallerQuotas

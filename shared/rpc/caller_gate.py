@@ -21,8 +21,9 @@ from typing import Any, Protocol
 import grpc
 
 from shared.domain.access import Access, Caller, Callers, Credentials
+from shared.domain.caller_errors import CallerLimitReached, CredentialExpired
 from shared.domain.caller_limits import NO_LIMITS, Limit
-from shared.domain.errors import CallerLimitReached, ChallengeError, CredentialExpired
+from shared.domain.errors import ChallengeError
 from shared.rpc.call_pool import SUBMITTED
 from shared.rpc.call_telemetry import MethodTelemetry
 from shared.rpc.caller_quotas import EVENTS_IN, CallerQuotas

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from shared.domain.access import Caller
+from shared.domain.caller_errors import CallerLimitReached
 from shared.domain.caller_limits import NO_LIMITS, Bucket, Limit
-from shared.domain.errors import CallerLimitReached
 from shared.runtime.telemetry import Telemetry
 
 BUCKETS_MAX = 20_000

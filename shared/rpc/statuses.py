@@ -19,7 +19,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # typ
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from shared.domain import errors
+from shared.domain import caller_errors, errors
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +55,14 @@ CODES: Mapping[type[errors.ChallengeError], grpc.StatusCode] = {
     errors.ActivationLocked: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ClaimEnded: grpc.StatusCode.FAILED_PRECONDITION,
     errors.AlreadyClaimed: grpc.StatusCode.ALREADY_EXISTS,
-    errors.CredentialMissing: grpc.StatusCode.UNAUTHENTICATED,
-    errors.CredentialInvalid: grpc.StatusCode.UNAUTHENTICATED,
-    errors.CredentialExpired: grpc.StatusCode.UNAUTHENTICATED,
-    errors.RoleMissing: grpc.StatusCode.PERMISSION_DENIED,
-    errors.OtherPlayer: grpc.StatusCode.PERMISSION_DENIED,
-    errors.TokenKeysUnavailable: grpc.StatusCode.UNAVAILABLE,
+    caller_errors.CredentialMissing: grpc.StatusCode.UNAUTHENTICATED,
+    caller_errors.CredentialInvalid: grpc.StatusCode.UNAUTHENTICATED,
+    caller_errors.CredentialExpired: grpc.StatusCode.UNAUTHENTICATED,
+    caller_errors.RoleMissing: grpc.StatusCode.PERMISSION_DENIED,
+    caller_errors.OtherPlayer: grpc.StatusCode.PERMISSION_DENIED,
+    caller_errors.TokenKeysUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.CallerLimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    caller_errors.CallerLimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ClocksDiffer: grpc.StatusCode.UNAVAILABLE,
     errors.CatalogueUnavailable: grpc.StatusCode.UNAVAILABLE,
