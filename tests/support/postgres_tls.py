@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from devstack.ports import LOOPBACK
-from tests.support.async_server import pass_on, served
+from tests.support.async_server import connected_to, pass_on, served
 from tests.support.certificates import Files
 
 SSL_REQUEST = (8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big")
@@ -32,20 +32,18 @@ def tls_before(url: str, files: Files) -> Iterator[str]:
         writer.write(b"S")
         await writer.drain()
         await writer.start_tls(context)
-        server, to_server = await asyncio.open_connection(LOOPBACK, parts.port or 0)
-        directions = [
-            asyncio.create_task(pass_on(client, to_server)),
-            asyncio.create_task(pass_on(server, writer)),
-        ]
-        try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-            # The last bytes of the side that has not ended are still passed on.
-            await asyncio.wait(directions, timeout=0.2)
-        finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
-            to_server.transport.abort()
+        async with connected_to(parts.port or 0) as (server, to_server):
+            directions = [
+                asyncio.create_task(pass_on(client, to_server)),
+                asyncio.create_task(pass_on(server, writer)),
+            ]
+            try:
+                await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+                # The last bytes of the side that has not ended are still passed on.
+                await asyncio.wait(directions, timeout=0.2)
+            finally:
+                for direction in directions:
+                    direction.cancel()
 
     with served(handle) as port:
         yield parts._replace(netloc=f"{parts.username}:{parts.password}@{LOOPBACK}:{port}").geturl()
