@@ -12,7 +12,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # typ
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import errors
+from shared.domain import caller_errors, errors
 from shared.rpc.statuses import CODES, status_of
 from tests.rpc.serving import details_of, failure_of, running
 
@@ -21,8 +21,11 @@ TRAILERS_BYTES_MAX = 8_192
 
 def concrete_errors() -> list[type[errors.ChallengeError]]:
     """Return every error that a call can end in."""
-    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
-    return [kind for kind in classes if issubclass(kind, errors.ChallengeError) and "reason" in vars(kind)]
+    classes = [kind for module in (errors, caller_errors) for _, kind in inspect.getmembers(module, inspect.isclass)]
+    return sorted(
+        {kind for kind in classes if issubclass(kind, errors.ChallengeError) and "reason" in vars(kind)},
+        key=lambda kind: kind.reason,
+    )
 
 
 def raising(error: Exception) -> Callable[[object, object], bytes]:
