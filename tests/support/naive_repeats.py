@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import AlreadyClaimed, ChallengeError, GoalInactive, GoalLocked, GoalNotCompleted
 from shared.domain.events import Event, Verdict
-from shared.domain.goal import Goal
+from shared.domain.goal import REPEAT_MAX, Goal
 from shared.domain.instant import Instant
 from shared.domain.progress import GoalState
 from shared.domain.reward import ClaimMode
@@ -27,6 +27,8 @@ class RepeatingModel(NaiveModel):
         super().__init__(catalogue, now)
         self.occurrences: set[Occurrence] = set()
         self.taken: set[Occurrence] = set()
+        self.earned: dict[Occurrence, int] = {}
+        """The points of each occurrence when it was stored."""
 
     def report(self, events: Sequence[Event]) -> list[Verdict]:
         """Apply events. They complete all occurrences that they bring to their targets."""
@@ -74,6 +76,13 @@ class RepeatingModel(NaiveModel):
         self._store(place, {first})
         self.taken.add((*place[:2], place[2], first))
         return place[2], first
+
+    def undo(self, user_id: str, goal: Goal) -> Occurrence | None:
+        """Refund the claim of the newest period and occurrence, and return it; None if there is none."""
+        claimed = max((key for key in self.taken if key[:2] == (user_id, goal.id)), default=None)
+        if claimed is not None:
+            self.taken.discard(claimed)
+        return claimed
 
     def claimable(self, user_id: str) -> set[Occurrence]:
         """Return what the player can claim, in the current periods and in past ones."""
@@ -124,7 +133,11 @@ class RepeatingModel(NaiveModel):
 
     def _store(self, place: Place, occurrences: set[int]) -> None:
         if place[2] is not None:
-            self.occurrences |= {(*place[:2], place[2], each) for each in occurrences}
+            goal = self.by_id[place[1]]
+            for each in occurrences:
+                points = goal.tiers[each - 1].points if goal.tiers else goal.points
+                self.earned.setdefault((*place[:2], place[2], each), points)
+            self.occurrences = set(self.earned)
             self.completed |= {key[:3] for key in self.occurrences}
 
     def _reached(self, place: Place, among: Sequence[Event] | None = None) -> set[int]:
@@ -136,13 +149,15 @@ class RepeatingModel(NaiveModel):
 
     def points(self, occurrences: Iterable[Occurrence]) -> int:
         """Return the points of these occurrences."""
-        found = ((self.by_id[goal_id], number) for _, goal_id, _, number in occurrences)
-        return sum(goal.tiers[number - 1].points if goal.tiers else goal.points for goal, number in found)
+        return sum(self.earned[each] for each in occurrences)
 
     def _seen(self, place: Place) -> set[int]:
         """Return the completed occurrences, stored or satisfied without being stored in the current period."""
         user_id, goal_id, _ = place
-        goal, seen = self.by_id[goal_id], {key[3] for key in self.occurrences if key[:3] == place}
+        goal = self.by_id[goal_id]
+        steps = len(goal.tiers) or REPEAT_MAX
+        # A tier that the catalogue does not have any more is not shown.
+        seen = {key[3] for key in self.occurrences if key[:3] == place and key[3] <= steps}
         satisfied = place == self._current(user_id, goal) and self.is_active(user_id, goal) and not goal.suspended
         return seen | self._reached(place) if satisfied else seen
 
