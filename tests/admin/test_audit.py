@@ -60,7 +60,7 @@ def test_every_change_is_recorded_with_who_made_it_and_why(site: Site, capsys: C
 
 
 @pytest.mark.usefixtures("site")
-def test_what_changes_nothing_is_not_recorded(capsys: Captured) -> None:
+def test_acts_that_change_nothing_are_not_recorded(capsys: Captured) -> None:
     assert admin("recalculate", "--all") == 0
     assert admin("recalculate", "player 1", "--dry-run") == 0
     assert admin("points", "adjust", "player 2", "+5", "--dry-run", *WHO) == 0

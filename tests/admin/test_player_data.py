@@ -215,7 +215,7 @@ def test_the_list_has_no_names_and_is_replayed_after_a_restore(zoe: Site, capsys
     ("arguments", "status"),
     [((ZOE,), 2), (("--list", "{}"), 2), ((ZOE, "--list", "{}", "--replay", "{}"), 2), (("nobody", "--list", "{}"), 1)],
 )
-def test_what_cannot_be_erased_is_refused(zoe: Site, arguments: tuple[str, ...], status: int, tmp_path: Path) -> None:
+def test_impossible_erasures_are_refused(zoe: Site, arguments: tuple[str, ...], status: int, tmp_path: Path) -> None:
     file = tmp_path / "list.jsonl"
     file.touch()
     with pytest.raises(SystemExit) as ended:

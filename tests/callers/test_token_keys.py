@@ -110,6 +110,6 @@ def test_only_public_keys_for_signatures_are_used(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"3", b'{"keys": {}}', b'{"keys": [1]}', b"[" * 100_000, b"\xff"])
-def test_what_is_no_key_set_is_refused(raw: bytes) -> None:
+def test_invalid_key_sets_are_refused(raw: bytes) -> None:
     with pytest.raises(FileRefused):
         read_key_set(raw)

@@ -76,7 +76,7 @@ def test_problems_beyond_a_hundred_are_only_counted(tmp_path: Path) -> None:
     assert refused.value.problems[-1] == Problem("", "and 350 more problems")
 
 
-def test_of_more_problems_than_are_counted_the_first_are_reported(tmp_path: Path) -> None:
+def test_the_first_of_too_many_problems_are_reported(tmp_path: Path) -> None:
     keys = {f"key{number}": 0 for number in range(900)}
     with pytest.raises(CatalogueInvalid) as refused:
         load(write_json(tmp_path / "catalogue.json", document(*[{**goal(f"goal-{n}"), **keys} for n in range(20)])))

@@ -102,7 +102,7 @@ def test_a_selection_above_the_limit_is_refused_as_a_whole(player: Chooser) -> N
     assert player.active() == ["default"]
 
 
-def test_what_is_replaced_makes_room(player: Chooser) -> None:
+def test_replaced_goals_make_room(player: Chooser) -> None:
     player.select("optional-0", "optional-1", "optional-2")
     player.select("optional-2", "optional-3", "optional-4", replace=True)
     assert player.active() == ["default", "optional-2", "optional-3", "optional-4"]
@@ -170,7 +170,7 @@ ROUNDS_SLOW = 40
 
 @pytest.mark.usefixtures("patient_pool")
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(ROUNDS_SLOW, marks=pytest.mark.slow)])
-def test_of_50_activations_at_once_through_two_services_3_succeed(limited_game: Game, rounds: int) -> None:
+def test_three_of_50_activations_at_once_through_two_services_succeed(limited_game: Game, rounds: int) -> None:
     limited_game.clock.now = NOW
     url = limited_game.database_url
     with (

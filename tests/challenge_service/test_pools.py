@@ -94,7 +94,7 @@ def test_a_late_event_counts_for_the_selection_of_its_own_day(pool_game: Game) -
     assert {completion.period_start.ToMicroseconds() for completion in completions} == {TODAY - DAY}
 
 
-def test_what_was_completed_is_claimable_whatever_the_pool_gives_later(pool_game: Game) -> None:
+def test_completed_goals_stay_claimable_whatever_the_pool_gives_later(pool_game: Game) -> None:
     first, second = picks(pool_game)
     pool_game.report(stat(first, delta=3), stat(second, delta=3))
     pool_game.clock.now = NOW + DAY

@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 1_000)), max_size=60)
 
 
 @given(rate=RATES, steps=STEPS)
-def test_what_is_accepted_stays_within_the_rate_but_for_one_batch(rate: float, steps: list[tuple[float, int]]) -> None:
+def test_accepted_calls_stay_within_the_rate_but_for_one_batch(rate: float, steps: list[tuple[float, int]]) -> None:
     bucket, now, accepted = Bucket(rate, 0.0), 0.0, 0
     for pause, amount in steps:
         now += pause

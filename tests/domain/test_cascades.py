@@ -52,7 +52,7 @@ def test_only_counted_goals_add_to_tallies() -> None:
     assert [cascades.level_of(each) for each in ("win", "all", "both")] == [0, 1, 2]
 
 
-def test_what_lower_goals_add_to_is_locked_before_goals_of_several_levels_are_switched() -> None:
+def test_tallies_of_lower_goals_are_locked_before_goals_of_several_levels_are_switched() -> None:
     goals, cascades = catalogue().goals, catalogue().cascades
     assert cascades.locked_with([goals["win"], goals["lose"]]) == [KILLS]
     assert cascades.locked_with([goals["both"]]) == [LISTED]

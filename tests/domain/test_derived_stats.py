@@ -68,7 +68,7 @@ def test_another_definition_has_other_tallies_under_the_same_id() -> None:
     assert written_code(one.stat) == written_code(other.stat) == "bow"
 
 
-def test_what_is_remembered_of_attributes_is_bounded_by_the_catalogue() -> None:
+def test_remembered_attributes_are_bounded_by_the_catalogue() -> None:
     derived = DerivedStats([DerivedStat("bow", KILLS, (("weapon", ("bow",)),))])
     for number in range(100):
         assert derived.used_attributes(KILLS, {"weapon": f"weapon {number}", "map": "dust"}) == ()

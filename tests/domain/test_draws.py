@@ -120,7 +120,7 @@ def test_an_absent_item_leaves_the_order_of_the_others(
 
 
 @given(st.integers(1, 5), st.integers(0, 1_000))
-def test_what_has_its_turn_does_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
+def test_drawn_goals_do_not_repeat_within_the_stated_periods(no_repeat: int, player: int) -> None:
     pool = [Weighted(f"goal-{number}") for number in range(80)]
     selections = [set(drawn(pool, f"player-{player}", period, no_repeat)[:2]) for period in range(20_000, 20_020)]
     for position, selection in enumerate(selections):

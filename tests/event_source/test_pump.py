@@ -146,7 +146,7 @@ def test_a_failed_call_pauses_in_place_and_is_sent_again_unchanged(mapper: Mappe
     assert broker.held, "the broker hears of a source that waits"
 
 
-def test_what_is_held_is_bounded(mapper: Mapper) -> None:
+def test_held_events_are_bounded(mapper: Mapper) -> None:
     messages = logins(*(f"player {number}" for number in range(5_000)))
     broker = MemoryBroker(messages)
     failing = [True]

@@ -23,7 +23,7 @@ DOCUMENT = {
 
 
 @pytest.mark.slow
-def test_of_50_activations_at_once_through_two_processes_3_succeed(database_url: str, tmp_path: Path) -> None:
+def test_three_of_50_activations_at_once_through_two_processes_succeed(database_url: str, tmp_path: Path) -> None:
     catalogue = str(write_json(tmp_path / "catalogue.json", DOCUMENT))
     with ExitStack() as running:
         services = [

@@ -38,7 +38,7 @@ def go_on(_: Connection) -> None:
 
 
 @pytest.mark.parametrize("end", [fail_to_prepare, fail_to_encode, fail_before, go_on])
-def test_what_waited_for_a_statement_does_not_travel_with_the_next_call(
+def test_statements_that_waited_do_not_travel_with_the_next_call(
     database_url: str, end: Callable[[Connection], None]
 ) -> None:
     def work(connection: Connection) -> None:

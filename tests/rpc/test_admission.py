@@ -64,7 +64,7 @@ def is_responding(channel: grpc.Channel) -> bool:
     return code_of(channel, "/grpc.health.v1.Health/Check") is grpc.StatusCode.OK
 
 
-def test_of_500_calls_at_once_the_excess_is_refused_within_300_ms(slow_server: grpc.Channel, released: Path) -> None:
+def test_the_excess_of_500_calls_at_once_is_refused_within_300_ms(slow_server: grpc.Channel, released: Path) -> None:
     assert is_responding(slow_server)
     for _ in range(ROUNDS_MAX):
         crowd = Crowd(slow_server, CALLS)

@@ -29,7 +29,7 @@ def load(contents: Sequence[bytes]) -> bytes:
 
 
 @given(st.lists(st.sampled_from([b"a", b"b", BROKEN, None])))
-def test_what_two_looks_found_and_what_is_good_is_in_use(found: Sequence[bytes | None]) -> None:
+def test_content_that_two_looks_found_and_that_is_good_is_in_use(found: Sequence[bytes | None]) -> None:
     with scratch_folder() as folder:
         path = folder / "file"
         path.write_bytes(b"a")

@@ -128,7 +128,7 @@ def test_a_record_written_by_another_release_is_compared_unchanged(database: Dat
 
 
 @pytest.mark.parametrize("round_number", range(5))
-def test_of_processes_that_start_at_once_all_with_one_catalogue_run(database_url: str, round_number: int) -> None:
+def test_processes_with_one_catalogue_all_run_if_they_start_at_once(database_url: str, round_number: int) -> None:
     shared = [goal(f"goal {number}") for number in range(200)]
     one = version_of("one", *shared, WIN)
     other = version_of("other", *reversed(shared), OTHERWISE)

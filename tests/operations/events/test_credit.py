@@ -173,7 +173,7 @@ def status(database: Database) -> GoalStatus:
     return goal_status(WIN, view_player(database, "player", soon()), SMALL)
 
 
-def test_what_was_reached_before_a_deactivation_does_not_count_once_it_is_active_again(database: Database) -> None:
+def test_progress_before_a_deactivation_does_not_count_once_it_is_active_again(database: Database) -> None:
     assert report(database, "before", 9) == []
     set_goal_active(database, SMALL, "player", WIN, True, NOW, soon())
     assert report(database, "first", 2) == []

@@ -76,7 +76,7 @@ def test_the_event_that_brings_the_missing_value_completes_the_goal(one_connecti
     assert [bool(outcome.completions) for outcome in outcomes] == [False, False, False, True, False]
 
 
-def test_each_period_counts_a_value_anew(one_connection: Database) -> None:
+def test_each_period_counts_a_value_again(one_connection: Database) -> None:
     of_goals = catalogue(distinct_goal(2, DAILY), distinct_goal(3))
     outcomes = flushed(
         one_connection, of_goals, [visit(1), visit(2), visit(1, day=1), visit(2, day=1), visit(3, day=1)]

@@ -69,7 +69,7 @@ def test_an_id_is_the_same_event_only_for_the_same_player_on_the_same_day(databa
 
 
 @pytest.mark.parametrize("keep_content", [True, False])
-def test_of_two_events_with_one_id_the_first_counts(database: Database, keep_content: bool) -> None:
+def test_the_first_of_two_events_with_one_id_counts(database: Database, keep_content: bool) -> None:
     first = kill(1, delta=2)
     flush(database, CATALOGUE, [first, first._replace(delta=9)], soon(), keep_content=keep_content)
     assert view_player(database, "player", soon()).tallies[KILLS].measures.sum == 2

@@ -65,7 +65,7 @@ def play(database: Database, player: str, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_who_has_started_a_challenge_is_the_same_after_pruning(database: Database, seed: int) -> None:
+def test_pruning_does_not_change_which_players_have_started_a_challenge(database: Database, seed: int) -> None:
     chance = random.Random(seed)
     for player in PLAYERS:
         play(database, player, chance)

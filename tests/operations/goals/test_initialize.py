@@ -56,7 +56,7 @@ def test_a_player_from_before_has_the_stored_zone_since_ever(database: Database,
     assert named(database, "nowhere") == ["UTC"]
 
 
-def test_of_many_concurrent_first_calls_one_creates_the_player_and_the_time_zone_is_stored(database: Database) -> None:
+def test_one_of_many_concurrent_first_calls_creates_the_player_and_the_time_zone_is_stored(database: Database) -> None:
     for number in range(20):
         user_id = f"player {number}"
         zones = [None, None, "Europe/Paris", None]

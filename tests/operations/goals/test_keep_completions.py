@@ -58,7 +58,9 @@ def test_a_lowered_target_of_the_newest_value_is_judged_by_the_highest(database:
     assert stored(database_url) == [("level", 0)]
 
 
-def test_what_a_suspension_left_open_is_kept_once_it_has_ended(database: Database, database_url: str) -> None:
+def test_completions_that_a_suspension_left_open_are_kept_once_it_has_ended(
+    database: Database, database_url: str
+) -> None:
     suspended = goal("win", target=1)
     catalogue = catalogue_of(replace(suspended, suspended=True))
     flushed(database, catalogue, [Event("id", "player", NOW, KILLS, delta=1)])
@@ -83,7 +85,7 @@ def test_goals_that_become_automatic_are_claimed_with_all_that_they_require(
     assert stored(database_url) == [("far", 1), ("locked", 1), ("off", 0), ("won", 1)]
 
 
-def test_where_nothing_is_missing_the_database_is_not_called(database: Database) -> None:
+def test_the_database_is_not_called_if_nothing_is_missing(database: Database) -> None:
     catalogue = catalogue_of(goal("win", target=1), replace(goal("far"), claim_mode=ClaimMode.AUTO))
     flushed(database, catalogue, [Event("id", "player", NOW, KILLS, delta=1)])
     current = current_periods(catalogue, NOW)

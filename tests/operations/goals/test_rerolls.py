@@ -117,7 +117,7 @@ def test_a_request_id_replaces_once_and_belongs_to_one_goal(database: Database) 
     assert selected(database, catalogue) == sorted([rerolled.goal_id, second])
 
 
-def test_of_many_rerolls_at_once_as_many_succeed_as_the_budget_allows(database: Database, database_url: str) -> None:
+def test_as_many_rerolls_at_once_succeed_as_the_budget_allows(database: Database, database_url: str) -> None:
     catalogue = drawing(database)
 
     def try_one(number: int, own: Database) -> int:

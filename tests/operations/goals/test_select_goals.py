@@ -38,14 +38,14 @@ def active(database: Database, user_id: str = "player") -> list[int]:
     return [number for number, each in enumerate(GOALS) if each.id in chosen and chosen[each.id].active]
 
 
-def test_of_selections_at_once_that_replace_each_other_the_last_one_holds(database: Database) -> None:
+def test_the_last_of_selections_at_once_that_replace_each_other_holds(database: Database) -> None:
     chosen = [(number, (number + 1) % 6, (number + 3) % 6) for number in range(6)] * 4
     with ThreadPoolExecutor(8) as callers:
         list(callers.map(lambda numbers: select(database, *numbers, replace=True), chosen))
     assert tuple(active(database)) in {tuple(sorted(numbers)) for numbers in chosen}
 
 
-def test_of_calls_at_once_under_one_request_id_one_selects(database: Database) -> None:
+def test_one_of_several_calls_at_once_under_one_request_id_selects(database: Database) -> None:
     with ThreadPoolExecutor(8) as callers:
         selected = list(callers.map(lambda _: select(database, 1, 2, replace=True, request_id="one"), range(16)))
     assert set(selected) == {Selected(("goal 1", "goal 2"))}
@@ -110,7 +110,7 @@ def test_a_call_says_what_it_switched_although_replies_are_lost(
     assert rows == [("goal 1",), ("goal 2",)]
 
 
-def test_what_another_call_has_selected_meanwhile_does_not_hide_a_commit(database_url: str) -> None:
+def test_another_selection_meanwhile_does_not_hide_a_commit(database_url: str) -> None:
     with (
         proxy_to(database_url) as (proxy, url),
         opened(url, pool_size=1) as database,

@@ -40,7 +40,7 @@ def test_calls_at_once_draw_different_goals(database: Database) -> None:
     assert sorted(goal_id for each in drawn for goal_id in each.activated) == sorted(CATALOGUE.goals)
 
 
-def test_of_calls_at_once_under_one_request_id_one_draws(database: Database) -> None:
+def test_one_of_several_calls_at_once_under_one_request_id_draws(database: Database) -> None:
     with ThreadPoolExecutor(8) as callers:
         drawn = list(callers.map(lambda _: select(database, 4, request_id="one"), range(16)))
     assert all(each == drawn[0] for each in drawn)

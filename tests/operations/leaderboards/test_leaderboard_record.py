@@ -83,7 +83,7 @@ def test_a_removed_leaderboard_keeps_its_identity(database: Database) -> None:
     assert conflicts_with_record(database, catalogue_with(board("points", shared_ranks=False)), NOW, soon()) == []
 
 
-def test_of_processes_that_define_a_leaderboard_differently_the_first_one_runs(database_url: str) -> None:
+def test_the_first_of_processes_that_define_a_leaderboard_differently_runs(database_url: str) -> None:
     many = [board(f"board {number}") for number in range(50)]
 
     def start(boards: Sequence[Leaderboard]) -> bool:

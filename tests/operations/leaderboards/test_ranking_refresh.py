@@ -104,7 +104,7 @@ def test_an_unused_leaderboard_is_not_ranked(ranking: Ranking) -> None:
     assert ranking.users() == []
 
 
-def test_of_many_processes_one_refreshes_the_ranking(ranking: Ranking) -> None:
+def test_one_of_many_processes_refreshes_the_ranking(ranking: Ranking) -> None:
     ranking.log_in("player")
     with opened(ranking.url, pool_size=4) as database, ThreadPoolExecutor(4) as processes:
         duties = [RankingRefresh(database, ranking.clock, Telemetry()) for _ in range(4)]

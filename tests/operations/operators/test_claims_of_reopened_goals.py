@@ -92,7 +92,7 @@ def test_a_goal_that_was_reopened_while_suspended_is_claimed_once(
     assert recalculate(database, catalogue, ["player"], soon()) == []
 
 
-def test_what_is_completed_since_is_claimed_by_the_call_that_stores_the_reopened(database: Database) -> None:
+def test_later_completions_are_claimed_by_the_call_that_stores_the_reopened(database: Database) -> None:
     what = GOALS["repeats"]
     catalogue, suspended = catalogue_of(what), replace(what, suspended=True)
     report(database, catalogue, "first", 4)

@@ -235,7 +235,7 @@ def are_waiting(observer: Connection, number: int) -> bool:
     return observer.execute(waiting.encode()).fetchall() == [(number,)]
 
 
-def test_of_prerequisites_completed_at_once_by_two_handlers_one_claims(database_url: str) -> None:
+def test_one_of_two_handlers_that_complete_prerequisites_at_once_claims(database_url: str) -> None:
     players, start = [f"player {number}" for number in range(ROUNDS)], threading.Barrier(2)
 
     def play(stat: Stat) -> None:

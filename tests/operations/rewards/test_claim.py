@@ -118,7 +118,7 @@ def test_a_request_id_belongs_to_one_claim_of_the_player(database: Database, dat
 
 @pytest.mark.parametrize("request_id", ["request", None], ids=["one request id", "no request id"])
 @pytest.mark.parametrize("stored", [True, False], ids=["completed by an event", "satisfied without an event"])
-def test_of_many_concurrent_claims_one_is_granted(
+def test_one_of_many_concurrent_claims_is_granted(
     database: Database, database_url: str, player: str, request_id: str | None, stored: bool
 ) -> None:
     # A new goal that is already satisfied has no stored completion yet.
@@ -144,7 +144,7 @@ def test_of_many_concurrent_claims_one_is_granted(
         assert len(claims) == CALLERS
 
 
-def test_of_two_concurrent_claims_under_one_request_id_one_is_refused(
+def test_one_of_two_concurrent_claims_under_one_request_id_is_refused(
     database: Database, database_url: str, player: str
 ) -> None:
     for number in range(20):

@@ -146,7 +146,7 @@ def test_a_reward_that_is_added_later_can_be_claimed_by_those_who_have_claimed(c
         take(completed)
 
 
-def test_of_fewer_rewards_than_before_a_refunded_one_is_claimed_again(completed: Database) -> None:
+def test_a_refunded_reward_is_claimed_again_if_there_are_fewer_than_before(completed: Database) -> None:
     claim = claim_reward(completed, CATALOGUE, "player", WIN, None, NOW, soon())
     refund(completed, claim)
     shrunk = catalogue_of(replace(WIN, further_rewards=()), PLAIN, AUTO)
