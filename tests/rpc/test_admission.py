@@ -17,6 +17,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[im
 from shared.rpc import call_pool
 from shared.runtime.telemetry import Telemetry
 from tests.rpc.serving import METHOD, code_of, details_of, failure_of, initialize, running, start
+from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.waiting import wait_until
 
 SLOTS = 4
@@ -77,7 +78,7 @@ def test_the_excess_of_500_calls_at_once_is_refused_within_300_ms(slow_server: g
         assert crowd.codes()[grpc.StatusCode.OK] == SLOTS
         released.unlink()
         # A round may be slow, because the machine may be busy.
-        if slowest_s < REFUSED_WITHIN_S:
+        if slowest_s < REFUSED_WITHIN_S * BUSY_FACTOR:
             return
     pytest.fail(f"no round was quick; in the last one a refusal took {slowest_s:.2f} s")
 
