@@ -246,7 +246,7 @@ class Connection(BoundedConnection):
 
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable
-        return checked(self.wait(receive(self.pgconn)))
+        return checked(self.receive_results())
 
 
 def _noting_warnings(connection: weakref.ref[Connection]) -> Callable[[psycopg.errors.Diagnostic], None]:
