@@ -81,6 +81,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         waits_max=max(1, settings.server.threads // 2),
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
         claims=claim_counter(process.telemetry),
+        kept_lists_bytes=settings.players.kept_lists_mib * 1024 * 1024,
     )
     clock = present(process.clock, development)
     statistics = StatisticsServicer(database, catalogue.live, clock, stale_reads)

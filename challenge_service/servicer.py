@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import grpc
 from challenge.v1 import challenge_pb2
 from challenge.v1 import challenge_service_pb2 as rpc
@@ -9,10 +11,11 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from challenge_service import responses
 from challenge_service.claim_servicer import WAITS_MAX, check_goal_ids
 from challenge_service.definitions import challenge_of, goal_of, requested_challenges
+from challenge_service.kept_lists import KeptLists
 from challenge_service.paging import page_position, page_token
 from challenge_service.selection_servicer import SelectionServicer, challenge_shown
 from shared.domain.catalogue import Catalogue
-from shared.domain.current_periods import shown_periods
+from shared.domain.current_periods import CurrentPeriods, shown_periods
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.instant import Instant, Microseconds, Period
 from shared.domain.player_zones import NO_ZONES, ZONE_CHANGE_INTERVAL, Zones
@@ -23,7 +26,7 @@ from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.initialize import initialize_player
 from shared.operations.goals.keep_completions import keep_completions
 from shared.operations.goals.set_attribute import set_attribute
-from shared.operations.goals.view_player import player_zones, view_player
+from shared.operations.goals.view_player import can_be_known, player_zones, view_player, view_player_unless
 from shared.postgres.database import Database
 from shared.rpc.caller_quotas import note_new_player
 from shared.rpc.deadlines import deadline_of
@@ -51,12 +54,17 @@ class ChallengeServicer(SelectionServicer):
         waits_max: int = WAITS_MAX,
         time_zone_interval: Microseconds = ZONE_CHANGE_INTERVAL,
         claims: BoundedCounter | None = None,
+        kept_lists_bytes: int = 0,
     ) -> None:
-        """`time_zone_interval` is the shortest time between changes of a player's time zone; the rest is for claims."""
+        """`time_zone_interval` is the shortest time between changes of a player's time zone.
+
+        `kept_lists_bytes` bounds the lists that are kept; the rest is for claims.
+        """
         super().__init__(
             database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max, claims=claims
         )
         self._time_zone_interval = time_zone_interval
+        self._kept_lists = KeptLists(kept_lists_bytes)
 
     def InitializePlayer(self, request: rpc.InitializePlayerRequest, context: grpc.ServicerContext) -> bytes:
         """Create the player unless it exists, and return the active goals."""
@@ -108,10 +116,13 @@ class ChallengeServicer(SelectionServicer):
         )
         start = page_position(request.page_token, *binding)
         shown = shown_periods(encoded.catalogue, self._clock())
-        view = view_player(self._database, request.user_id, deadline_of(context), shown)
+        light = request.catalogue_version == version
+        lookup = self._kept_lists.lookup((encoded, shown), _kept_by(request, shown, light, challenge_ids))
+        view = view_player_unless(self._database, request.user_id, deadline_of(context), shown, lookup.is_known)
+        if view is None:
+            return lookup.response
 
         requested = requested_challenges(encoded.catalogue, challenge_ids)
-        light = request.catalogue_version == version
         goals = encoded.without(shown.hidden - shown.upcoming if request.upcoming else shown.hidden)
         challenges = goals.challenges(requested[start:], view, request.active_only, light=light)
         page, following = responses.page_of(challenges, request.page_size)
@@ -119,7 +130,10 @@ class ChallengeServicer(SelectionServicer):
         if following is not None:
             next_page_token = page_token(requested.index(following), *binding)
         periods = encoded.periods.field(rpc.ListChallengesResponse, view.periods)
-        return responses.list_response(page, next_page_token, version, periods)
+        response = responses.list_response(page, next_page_token, version, periods)
+        if following is None:
+            lookup.keep(response)
+        return response
 
     def GetChallenge(self, request: rpc.GetChallengeRequest, context: grpc.ServicerContext) -> bytes:
         """Return one challenge with all its goals."""
@@ -174,6 +188,17 @@ class ChallengeServicer(SelectionServicer):
         if any(schedule.by_player for schedule in catalogue.schedules):
             zones = player_zones(self._database, request.user_id, deadline_of(context))
         return rotation_response(catalogue, self._clock(), zones)
+
+
+def _kept_by(
+    request: rpc.ListChallengesRequest, shown: CurrentPeriods, light: bool, challenge_ids: Sequence[str]
+) -> Hashable:
+    """Return what decides a list beside the player's stored values; None for a list that is not kept."""
+    if request.page_size or request.page_token or not can_be_known(shown):
+        return None
+    # Pools draw other goals for another player with the same values.
+    drawn_for = "" if shown.pools is None else request.user_id
+    return request.active_only, request.upcoming, light, tuple(challenge_ids), drawn_for
 
 
 def rotation_response(catalogue: Catalogue, now: Instant, zones: Zones) -> rpc.GetRotationResponse:

@@ -22,7 +22,7 @@ from shared.runtime.tls_settings import TlsSettings
 
 @dataclass(frozen=True, kw_only=True)
 class PlayerSettings:
-    """Limits of what players may change."""
+    """Limits of what players may change, and of what is kept for them."""
 
     time_zone_interval_d: int = setting(
         "TIME_ZONE_INTERVAL_D",
@@ -32,6 +32,15 @@ class PlayerSettings:
         maximum=365,
         help="Shortest time between two changes of a player's time zone. With 7 days, changing it gains a player at "
         "most one daily period in fourteen.",
+    )
+    kept_lists_mib: int = setting(
+        "KEPT_LISTS_MIB",
+        default=32,
+        unit="MiB",
+        minimum=0,
+        maximum=65_536,
+        help="Memory of each worker for encoded lists of challenges that were made twice from the same stored data. A "
+        "list of 500 goals takes 0.06 to 0.1 MiB.",
     )
 
 

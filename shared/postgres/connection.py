@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import abc
@@ -23,18 +23,27 @@ _BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"
 _TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
 _COMMIT = b"commit", b"COMMIT"
 
+Values: TypeAlias = tuple[bytes | None, ...]
+"""The values of a row as the server sent them, undecoded. The same values decode to the same row."""
+
 
 class Execution:
     """An execution of a prepared statement."""
 
-    __slots__ = ("name", "parameters", "rows")
+    __slots__ = ("is_known", "name", "parameters", "rows")
 
-    def __init__(self, name: bytes, parameters: Iterable[object]) -> None:
-        """Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types."""
+    def __init__(
+        self, name: bytes, parameters: Iterable[object], is_known: Callable[[Values], bool] | None = None
+    ) -> None:
+        """Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types.
+
+        With `is_known` the statement returns one row, which is not decoded if the row's values are known.
+        """
         self.name = name
+        self.is_known = is_known
         self.parameters = [encoded(value) for value in parameters]
         self.rows: list[tuple[Any, ...]] = []
-        """All rows, once the statement is executed."""
+        """All rows, once the statement is executed; none if the values are known."""
 
 
 class Connection(BoundedConnection):
@@ -67,15 +76,19 @@ class Connection(BoundedConnection):
 
     def run_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
         """Execute a statement, preparing it at its first use, and return all rows. `Execution` takes the parameters."""
+        return self.execute_prepared(Execution(name, parameters), text).rows
+
+    def execute_prepared(self, execution: Execution, text: bytes) -> Execution:
+        """Execute a statement, preparing it at its first use, and return the execution with its rows."""
+        name = execution.name
         self._prepare(name, text)
-        execution = Execution(name, parameters)
         if self._begins or self._deferred:
             self._execute_waiting(execution)
         else:
             self.round_trips += 1
             self.pgconn.send_query_prepared(name, execution.parameters, None, Format.BINARY)
             self._load_rows(execution, *self._results())
-        return execution.rows
+        return execution
 
     def defer_prepared(
         self, name: bytes, text: bytes, parameters: Iterable[object], *, next_is_certain: bool = False
@@ -100,6 +113,11 @@ class Connection(BoundedConnection):
             self._execute_waiting()
 
     def _load_rows(self, execution: Execution, result: PGresult) -> None:
+        if execution.is_known is not None:
+            values = tuple([result.get_value(0, column) for column in range(result.nfields)])
+            if execution.is_known(values):
+                result.clear()
+                return
         loader = self._loaders[execution.name]
         if loader is None:
             loader = self._loaders[execution.name] = Transformer(self)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection, Execution, Values
 
 _FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -38,6 +38,15 @@ class Statement:
         rows = connection.run_prepared(self._key, self.text, parameters)
         connection.took(self.name, time.monotonic() - started)
         return rows
+
+    def row_unless(
+        self, connection: Connection, is_known: Callable[[Values], bool], *parameters: object
+    ) -> tuple[Any, ...] | None:
+        """Execute a statement that always returns one row, and return it; None, undecoded, if its values are known."""
+        started = time.monotonic()
+        execution = connection.execute_prepared(Execution(self._key, parameters, is_known), self.text)
+        connection.took(self.name, time.monotonic() - started)
+        return execution.rows[0] if execution.rows else None
 
     def defer(self, connection: Connection, *parameters: object) -> Execution:
         """Execute in the round trip of the transaction's next statement or of its COMMIT.

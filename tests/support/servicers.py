@@ -31,6 +31,8 @@ from tests.support.databases import soon
 WINDOW = AcceptanceWindow()
 BUFFER_EVENTS_MAX = 10_000
 POOL_SIZE = 4
+KEPT_LISTS_BYTES = 1024 * 1024
+"""Lists are kept in all tests, so that all find a list that is out of date."""
 CLOSE_S = 10.0
 """Seconds allowed for a writer's last batch."""
 
@@ -65,7 +67,7 @@ def challenge_servicers(
         in_use = live(drawing(database, catalogue, clock()), EncodedCatalogue)
         now = present(clock, development)
         yield ChallengeServicers(
-            ChallengeServicer(database, in_use, now, queue_clock=clock),
+            ChallengeServicer(database, in_use, now, queue_clock=clock, kept_lists_bytes=KEPT_LISTS_BYTES),
             StatisticsServicer(database, in_use, now),
             LeaderboardServicer(Leaderboards(database), in_use, now),
         )

@@ -15,7 +15,7 @@ from shared.domain.player_zones import Zones
 from shared.domain.progress import Assignment, PlayerView, TallyView
 from shared.domain.streaks import Streak
 from shared.domain.tally import Measures
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Values
 from shared.postgres.events.tallies import stat_of
 from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import completions_of, completions_of_periods
@@ -43,6 +43,19 @@ def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERI
     found, parameters = _statement_of(user_id, current)
     streaks = player_streaks.read_later(connection, user_id, current)
     return _stored(user_id, current, found.only_row(connection, *parameters), streaks())
+
+
+def read_unless(
+    connection: Connection, user_id: str, current: CurrentPeriods, is_known: Callable[[Values], bool]
+) -> StoredPlayer | None:
+    """Return a player as `read` does, or None if the values that were read are known.
+
+    The values, the id and the periods decide the player, but for streaks, whose days are other rows.
+    """
+    found, parameters = _statement_of(user_id, current)
+    streaks = player_streaks.read_later(connection, user_id, current)
+    row = found.row_unless(connection, is_known, *parameters)
+    return None if row is None else _stored(user_id, current, row, streaks())
 
 
 def read_later(

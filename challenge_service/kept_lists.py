@@ -1,0 +1,124 @@
+"""Lists that are kept as encoded responses.
+
+A list is a function of the request, the catalogue, the shown periods, and the values that are read of the player. So it
+is kept by all of these, and not by the player: what a player has now is read for every call, and a list that was made
+from the same values is the same list. Nothing has to be invalidated, and nothing can be out of date.
+
+Decoding 500 completions and splicing them takes several times what reading them takes. Most players look at a list
+more often than they change it. One look says nothing about another one, so a list is kept when it is made for the
+second time: players who look once leave no more than a number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from shared.postgres.connection import Values
+
+SEEN_MAX = 8_192
+"""Maximum number of lists of which it is remembered that they were made once, by eight bytes each."""
+
+_ENTRY_BYTES = 1_024
+"""About what an entry takes beside its response and the values in its key."""
+
+
+class KeptLists:
+    """Encoded lists, up to a number of bytes; those that were not asked for the longest are dropped first."""
+
+    def __init__(self, bytes_max: int) -> None:
+        """With 0 bytes nothing is kept."""
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._basis: tuple[object, ...] = ()
+        self._kept: OrderedDict[Hashable, tuple[bytes, int]] = OrderedDict()
+        self._bytes = 0
+        self._seen: set[int] = set()
+
+    @property
+    def total_bytes(self) -> int:
+        """The number of bytes that are kept."""
+        return self._bytes
+
+    def lookup(self, basis: tuple[object, ...], request: Hashable) -> Lookup:
+        """Return the search for the list of a request, which is complete once a player is read.
+
+        `basis` are the objects that all lists are made from until they change. With None as the request, nothing is
+        found and nothing is kept.
+        """
+        return Lookup(self, basis, request)
+
+    def find(self, basis: tuple[object, ...], key: Hashable) -> bytes | None:
+        """Return a list that is kept, or None. Forget all that were made from another basis."""
+        with self._lock:
+            if not self._is_of(basis):
+                self._kept.clear()
+                self._seen.clear()
+                self._bytes = 0
+                self._basis = basis
+                return None
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+            return found[0]
+
+    def keep(self, basis: tuple[object, ...], key: Hashable, response: bytes, values_length: int) -> None:
+        """Keep a list if it is made for the second time. `values_length` is the number of bytes in the key."""
+        size = len(response) + values_length + _ENTRY_BYTES
+        if size > self._bytes_max:
+            return
+        number = hash(key)
+        with self._lock:
+            if not self._is_of(basis) or key in self._kept:
+                return
+            if number not in self._seen:
+                if len(self._seen) >= SEEN_MAX:
+                    self._seen.clear()
+                self._seen.add(number)
+                return
+            self._kept[key] = response, size
+            self._bytes += size
+            while self._bytes > self._bytes_max:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self._bytes -= dropped
+
+    def _is_of(self, basis: tuple[object, ...]) -> bool:
+        # By identity: comparing catalogues would take longer than making a list.
+        return len(basis) == len(self._basis) and all(map(_is, basis, self._basis))
+
+
+class Lookup:
+    """The search for one list."""
+
+    __slots__ = ("_basis", "_key", "_lists", "_request", "_values", "response")
+
+    def __init__(self, lists: KeptLists, basis: tuple[object, ...], request: Hashable) -> None:
+        self._lists = lists
+        self._basis = basis
+        self._request = request
+        self._key: Hashable = None
+        self._values: Values = ()
+        self.response = b""
+        """The list, if it was found."""
+
+    def is_known(self, values: Values) -> bool:
+        """Look for the list that was made from these values, and return whether it is kept."""
+        if self._request is None:
+            return False
+        self._values = values
+        self._key = self._request, values
+        found = self._lists.find(self._basis, self._key)
+        self.response = found or b""
+        return found is not None
+
+    def keep(self, response: bytes) -> None:
+        """Keep the list that was made, if it is made for the second time."""
+        if self._request is not None:
+            length = sum(len(value) for value in self._values if value is not None)
+            self._lists.keep(self._basis, self._key, response, length)
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
