@@ -16,14 +16,17 @@ unexport PYTHONDONTWRITEBYTECODE
 # Versions of the Go programs that `make tools` builds.
 GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 GHZ := github.com/bojand/ghz/cmd/ghz@v0.120.0
+NATS_SERVER := github.com/nats-io/nats-server/v2@v2.15.3
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
+# With SOURCE=nats also a broker, and an event source that reads it.
+SOURCE ?=
 .PHONY: run
 run: $(READY) ## Start Postgres, Valkey and both services with the demo catalogue; Ctrl-C stops all
-	@$(BIN)/python -m devstack run
+	@SOURCE=$(SOURCE) $(BIN)/python -m devstack run
 
 .PHONY: demo
 demo: $(READY) ## Watch a scripted player's first days and a week against running services
@@ -136,10 +139,11 @@ release: $(READY) ## Check, write version and changelog, and build a release: ma
 	@echo "Look at it, then: git commit --all --message 'Release $(VERSION)' && git tag v$(VERSION), and push both."
 
 .PHONY: tools
-tools: ## Build grpcurl and ghz into .tools/bin, where Go is
-	@command -v go >/dev/null || { echo "Go is needed to build grpcurl and ghz; without it, use $(BIN)/buf curl"; exit 1; }
+tools: ## Build grpcurl, ghz and nats-server into .tools/bin, where Go is
+	@command -v go >/dev/null || { echo "Go is needed to build them; without it, use $(BIN)/buf curl"; exit 1; }
 	GOBIN=$(CURDIR)/.tools/bin go install $(GRPCURL)
 	GOBIN=$(CURDIR)/.tools/bin go install $(GHZ)
+	GOBIN=$(CURDIR)/.tools/bin go install $(NATS_SERVER)
 
 # `make lock` keeps the versions that still fit; with UPGRADE=--upgrade it takes the newest.
 UPGRADE ?=

@@ -44,6 +44,7 @@ from bench.tables.repeats import measure_repeats
 from bench.tables.schedules import measure_schedules
 from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
+from bench.tables.sources import measure_sources
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
 from bench.terms import Terms
@@ -71,6 +72,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "erasure": measure_erasure,
     "protection": measure_protection,
     "mix": measure_mix,
+    "sources": measure_sources,
     "soak": measure_soak,
 }
 ONLY_FULL = frozenset(
@@ -92,8 +94,8 @@ ONLY_FULL = frozenset(
     }
 )
 """Tables that do not fit into two minutes."""
-ONLY_BY_NAME = frozenset({"soak"})
-"""Tables that take an hour."""
+ONLY_BY_NAME = frozenset({"sources", "soak"})
+"""Tables that take an hour, or need a program that is not installed everywhere."""
 
 SHORT = Terms(seconds=2.0, rounds=2, players=10_000, ranked=50_000, mix_s=10.0, soak_s=3_600.0, pruned=400_000)
 FULL = replace(SHORT, seconds=15.0, rounds=4, ranked=1_000_000, mix_s=120.0, pruned=1_000_000)

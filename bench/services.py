@@ -94,9 +94,15 @@ class ServerProcess(Child):
 CHALLENGE_SERVICE = "challenge_service"
 EVENT_HANDLER = "event_handler"
 REWARD_DISPATCHER = "reward_dispatcher"
+EVENT_SOURCE = "event_source"
 
 _REQUIRED = {"DATABASE_URL": "postgresql://unused/unused", "CATALOGUE": "unused"}
-_PREFIXES = {CHALLENGE_SERVICE: "CHALLENGE", EVENT_HANDLER: "EVENT", REWARD_DISPATCHER: "DISPATCHER"}
+_PREFIXES = {
+    CHALLENGE_SERVICE: "CHALLENGE",
+    EVENT_HANDLER: "EVENT",
+    REWARD_DISPATCHER: "DISPATCHER",
+    EVENT_SOURCE: "SOURCE",
+}
 
 
 def environment(module: str, url: str, **settings: str) -> dict[str, str]:

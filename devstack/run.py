@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from devstack import source
 from devstack.errors import StartFailed
 from devstack.health import is_serving, listens
 from devstack.output import Lines, prefixed
@@ -24,7 +25,7 @@ from devstack.settings import DEMO_CATALOGUE, DevstackSettings
 from devstack.supervisor import Supervisor
 from devstack.valkey import EmbeddedValkey
 
-CYAN, GREEN, MAGENTA, YELLOW = 36, 32, 35, 33
+BLUE, CYAN, GREEN, MAGENTA, YELLOW = 34, 36, 32, 35, 33
 
 SERVING_S = 60
 """Limit in seconds. A service starts in 2 s; on a busy machine it takes longer."""
@@ -50,7 +51,7 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
         event = supervisor.start(_program("event_handler", env, colour=MAGENTA, grace_s=settings.grace_s))
         for service, port in ((challenge, settings.challenge.port), (event, settings.event.port)):
             service.wait_until(partial(is_serving, settings.reach_at, port), SERVING_S, supervisor.pause)
-        _say(_welcome(settings, database_url, redis_url))
+        _say(_welcome(settings, database_url, redis_url, _source(supervisor, settings, env)))
         supervisor.watch()
 
 
@@ -61,6 +62,18 @@ def serve(settings: DevstackSettings, environment: Mapping[str, str]) -> NoRetur
         database_url = postgres if isinstance(postgres, str) else postgres.url
         _say(f"export DATABASE_URL='{database_url}'\nexport REDIS_URL='{redis_url}'")
         supervisor.watch()
+
+
+def _source(supervisor: Supervisor, settings: DevstackSettings, env: Mapping[str, str]) -> str:
+    """Start a broker and the event source that reads it, if they are wanted; return what to print about them."""
+    if settings.source is None:
+        return ""
+    broker = source.start_broker(supervisor, settings.directory)
+    _say(f"# NATS, data in {broker.directory}")
+    variables = {**env, **source.variables(settings, broker.url)}
+    process = supervisor.start(_program("event_source", variables, colour=BLUE, grace_s=settings.grace_s))
+    process.wait_until(partial(is_serving, settings.reach_at, settings.source_ports.port), SERVING_S, supervisor.pause)
+    return source.guide(settings, broker.url, _relative(Path(sys.executable)))
 
 
 def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[EmbeddedPostgres | str, str]:
@@ -95,7 +108,7 @@ def _finish(supervisor: Supervisor, arguments: str, env: Mapping[str, str]) -> N
         raise StartFailed(f"{arguments} failed; its last lines:\n{command.tail()}")
 
 
-def _welcome(settings: DevstackSettings, database_url: str, redis_url: str) -> str:
+def _welcome(settings: DevstackSettings, database_url: str, redis_url: str, about_source: str) -> str:
     host, challenge, event = settings.reach_at, settings.challenge, settings.event
     demo = settings.catalogue.resolve() == DEMO_CATALOGUE.resolve()
     return f"""
@@ -104,7 +117,7 @@ event handler      {host}:{event.port}, metrics http://{host}:{event.metrics_por
 database           {database_url}
 cache              {redis_url}
 catalogue          {settings.catalogue}
-{_rewards(settings)}{_clock(settings)}
+{_rewards(settings)}{_clock(settings)}{about_source}
 
 Ctrl-C stops everything. Paste these lines into another terminal, in this folder, one after the other.
 
@@ -216,5 +229,11 @@ def find_tool(name: str) -> str | None:
     here = Path.cwd()
     for path in (here / folder / name for folder in FOLDERS):
         if path.is_file():
-            return str(path.relative_to(here) if path.is_relative_to(here) else path)
+            return _relative(path)
     return shutil.which(name)
+
+
+def _relative(path: Path) -> str:
+    """Return a path as it is named from the working directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

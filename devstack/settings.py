@@ -42,6 +42,11 @@ class DevstackSettings:
     wallet_provider: str = setting("REWARD_WALLET_PROVIDER", default="log", help="The provider of currency.")
     grpc_target: str | None = setting("REWARD_GRPC_TARGET", help="The provider `grpc`. Not set: the stack's game.")
     webhook_url: str | None = setting("REWARD_WEBHOOK_URL", help="The provider `webhook`. Not set: the stack's game.")
+    source: str | None = setting(
+        "SOURCE", choices=("nats",), help="Start this broker and an event source that reads it. Not set: neither."
+    )
+    source_mapping: Path | None = setting("SOURCE_MAPPING", help="Its mapping. Not set: one for the demo catalogue.")
+    source_ports: PortSettings = prefixed("SOURCE_", port=50_054, metrics_port=9_104)
     game: GameSettings
     challenge: PortSettings = prefixed("CHALLENGE_", port=50_051, metrics_port=9_101)
     event: PortSettings = prefixed("EVENT_", port=50_052, metrics_port=9_102)
@@ -99,6 +104,7 @@ class DevstackSettings:
 
     def endpoints(self) -> Iterator[Endpoint]:
         """Yield every port that the services will open, with the setting that changes it."""
-        for prefix, ports in (("CHALLENGE_", self.challenge), ("EVENT_", self.event)):
+        source = [("SOURCE_", self.source_ports)] if self.source else []
+        for prefix, ports in (("CHALLENGE_", self.challenge), ("EVENT_", self.event), *source):
             yield Endpoint(self.bind_address, ports.port, f"{prefix}PORT")
             yield Endpoint(self.bind_address, ports.metrics_port, f"{prefix}METRICS_PORT")

@@ -27,7 +27,7 @@ from shared.wiring.transport_security import open_port_tls
 
 NAME = "event_source"
 LAG_INTERVAL_S = 2.0
-ASK_S = 5.0
+ASK_S = 10.0
 """Longest time in seconds for one question to the broker."""
 CLOSE_S = 5.0
 """Seconds for leaving the broker, beyond the grace for what is in flight."""

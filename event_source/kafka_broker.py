@@ -41,6 +41,8 @@ DEFAULTS: Mapping[str, str | int | bool] = {
     "queued.max.messages.kbytes": 16_384,
     "fetch.wait.max.ms": 100,
 }
+OF_CONSUMERS = ("auto.offset.", "fetch.", "group.", "heartbeat.", "max.poll.", "queued.", "session.")
+"""Beginnings of properties that only consumers have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class KafkaBroker:
         self._committed: dict[_Key, int] = {}
         self._backlog: deque[KafkaMessage] = deque()
         self._held = False
-        self._dead_letters = KafkaDeadLetters(common, address.dead_letters)
+        of_producers = {name: value for name, value in common.items() if not name.startswith(OF_CONSUMERS)}
+        self._dead_letters = KafkaDeadLetters(of_producers, address.dead_letters)
         self._consumer = Consumer(
             {**DEFAULTS, **common, **OURS, "group.id": address.group, "on_commit": self._on_commit}, logger=log
         )
@@ -106,7 +109,7 @@ class KafkaBroker:
     def _received(self, message: KafkaMessage) -> Message | None:
         error = message.error()
         if error is not None:
-            self._note(error)
+            log.warning("error of the broker", extra={"error": error.str()})
             return None
         topic, number, offset = message.topic(), message.partition(), message.offset()
         if topic is None or number is None or offset is None:
@@ -243,6 +246,3 @@ class KafkaBroker:
             self._committed.pop(key, None)
         self._backlog = deque(each for each in self._backlog if (each.topic(), each.partition()) not in keys)
         log.info("partitions given up", extra={"partitions": [f"{topic}:{number}" for topic, number in keys]})
-
-    def _note(self, error: KafkaError) -> None:
-        log.warning("error of the broker", extra={"error": error.str()})

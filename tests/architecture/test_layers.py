@@ -56,7 +56,7 @@ OWNERS = {
     "urllib3": {"shared.providers", "shared.callers", "shared.runtime.bounded_http"},
     "yaml": {"shared.catalogue"},
     "confluent_kafka": {"event_source"},
-    "nats": {"event_source", "devstack.nats"},
+    "nats": {"event_source", "devstack.nats", "devstack.publish", "bench.tables.sources"},
     "pydantic": {"shared.catalogue", "devstack.game.mood"},
     "opentelemetry": {"shared.runtime"},
     "cryptography": {"shared.runtime.pem_files", "shared.callers", "bench.certificates"},

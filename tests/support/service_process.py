@@ -37,7 +37,7 @@ PREFIXES = {"challenge_service": "CHALLENGE", "event_handler": "EVENT"}
 EITHER_SERVICE = ("event_handler", pytest.param("challenge_service", marks=pytest.mark.slow))
 """The modules of both services, for tests of what they share and that start processes more than once."""
 """Prefixes of the settings of the services that have a contract."""
-_ALL_PREFIXES = {**PREFIXES, "reward_dispatcher": "DISPATCHER"}
+_ALL_PREFIXES = {**PREFIXES, "reward_dispatcher": "DISPATCHER", "event_source": "SOURCE"}
 HEALTH_TIMEOUT_S = 5.0
 
 
@@ -104,6 +104,10 @@ class ServiceProcess:
     def logged(self, message: str) -> list[dict[str, Any]]:
         """Return the log lines so far with this message."""
         return [line for line in list(self.logs) if line["message"] == message]
+
+    def troubles(self) -> list[dict[str, Any]]:
+        """Return the warnings and errors in the log so far, for the message of an assertion."""
+        return [line for line in list(self.logs) if line["level"] != "INFO"]
 
     def wait_for(self, message: str, count: int = 1) -> dict[str, Any]:
         """Wait until the message was logged `count` times in total, and return the last line."""
