@@ -48,6 +48,8 @@ class NatsBroker:
         self._connection = NatsConnection(address, self._on_reconnect)
         self._arrived: deque[Msg] = deque()
         self._arrival = threading.Condition()
+        self._backlog: deque[Msg] = deque()
+        """Messages that have arrived and are open, but which the pump has not received."""
         self._open: dict[str, float] = {}
         """When the server last heard of each message that is not settled, by its reply subject; the oldest first."""
         self._requested = 0
@@ -66,21 +68,30 @@ class NatsBroker:
             self._ask_for_more(now)
         found: list[Msg] = []
         size = 0
-        with self._arrival:
-            if not self._arrived:
-                self._arrival.wait(timeout_s)
-            while self._arrived and len(found) < count_max and (not found or size < bytes_max):
-                found.append(self._arrived.popleft())
-                size += len(found[-1].data)
-        for each in found:
-            self._open[each.reply] = now
+        if not self._backlog:
+            with self._arrival:
+                if not self._arrived:
+                    self._arrival.wait(timeout_s)
+            self._take_in()
+        while self._backlog and len(found) < count_max and (not found or size < bytes_max):
+            found.append(self._backlog.popleft())
+            size += len(found[-1].data)
         return [self._message(each) for each in found]
+
+    def _take_in(self) -> None:
+        """Take over what has arrived: from now on it is open, and the server hears that it is in progress."""
+        now = time.monotonic()
+        with self._arrival:
+            arrived, self._arrived = self._arrived, deque()
+        for each in arrived:
+            self._open[each.reply] = now
+        self._backlog += arrived
 
     def _ask_for_more(self, now: float) -> None:
         """Ask for messages if half of those that may be under way or queued are neither."""
         if self._requested and now - self._pulled_at > PULL_EXPIRES_S + PULL_MARGIN_S:
             self._requested = 0
-        wanted = PREFETCH - self._requested - len(self._arrived)
+        wanted = PREFETCH - self._requested - len(self._arrived) - len(self._backlog)
         if wanted >= PREFETCH // 2:
             self._requested += wanted
             self._pulled_at = now
@@ -94,6 +105,7 @@ class NatsBroker:
 
     def hold(self) -> None:
         """As `Broker.hold`: messages that wait here stay ours, because the server hears that they are in progress."""
+        self._take_in()
         self._keep_alive()
 
     def settle(self, messages: Sequence[Message]) -> None:
@@ -109,7 +121,7 @@ class NatsBroker:
 
     def open_messages(self) -> int:
         """As `Broker.open_messages`."""
-        return len(self._open)
+        return len(self._open) - len(self._backlog)
 
     def commit(self) -> None:
         """As `Broker.commit`: settled messages are acknowledged at once, and the server hears of the others."""

@@ -18,7 +18,7 @@ from bench.events import Play
 from bench.figures import Table, Unit, at_least, at_most
 from bench.load import Run, median, ratio
 from bench.machine import pin
-from bench.services import EVENT_SOURCE, ServerProcess, counted, environment
+from bench.services import EVENT_HANDLER, EVENT_SOURCE, ServerProcess, counted, environment
 from bench.tables.batches import BATCH, STREAM, STREAMING, report_batches
 from bench.workplace import Ground, Workplace
 from devstack.nats import EmbeddedNats
@@ -70,32 +70,33 @@ def measure_sources(place: Workplace) -> Table:
         f"{EVENTS_A_TURN:,} messages in JSON, there when the source starts; in turns with StreamEvents. Broker, "
         "source and load generator share cores.",
     )
-    with place.ground() as ground, place.service("event_handler", ground) as handler, _broker(place) as broker:
-        before = read_tallies(ground.url)
-        told: list[Reported] = []
+    with place.ground() as ground:
+        with place.service(EVENT_HANDLER, ground) as handler, _broker(place) as broker:
+            before = read_tallies(ground.url)
+            told: list[Reported] = []
 
-        def stream() -> Run:
-            run, outcome = report_batches(place, handler, ground, STREAM, STREAMING, rpc.StreamEventsResponse)
-            told.append(outcome)
-            return run
+            def stream() -> Run:
+                run, outcome = report_batches(place, handler, ground, STREAM, STREAMING, rpc.StreamEventsResponse)
+                told.append(outcome)
+                return run
 
-        def read(number: int) -> Read:
-            events = _events(ground.play, EVENTS_A_TURN)
-            name = f"GAME-{number}"
-            broker.make_streams({name: [f"{SUBJECT}.{number}"]})
-            asyncio.run(_publish(broker.url, f"{SUBJECT}.{number}", events))
-            found = _read(place, handler, ground, broker, name)
-            told.append(Reported(events))
-            return found
+            def read(number: int) -> Read:
+                events = _events(ground.play, EVENTS_A_TURN)
+                name = f"GAME-{number}"
+                broker.make_streams({name: [f"{SUBJECT}.{number}"]})
+                asyncio.run(_publish(broker.url, f"{SUBJECT}.{number}", events))
+                found = _read(place, handler, ground, broker, name)
+                told.append(Reported(events))
+                return found
 
-        turns = [(stream(), read(number)) for number in place.rounds("sources", place.terms.rounds)]
-    rates = ratio([(source.rate, run.rate * BATCH) for run, source in turns])
-    table.add("events from the stream", median([source.rate for _, source in turns]), Unit.EVENTS_A_SECOND)
-    table.add("StreamEvents", median([run.rate * BATCH for run, _ in turns]), Unit.EVENTS_A_SECOND)
-    table.add("rate beside StreamEvents", rates.value, Unit.RATIO, at_least(0.5), str(rates))
-    cpu_us = median([source.cpu_us for _, source in turns])
-    table.add("CPU per event in the source", cpu_us, Unit.MICROSECONDS, at_most(40))
-    check_events(table, ground.url, before, told)
+            turns = [(stream(), read(number)) for number in place.rounds("sources", place.terms.rounds)]
+        rates = ratio([(source.rate, run.rate * BATCH) for run, source in turns])
+        table.add("events from the stream", median([source.rate for _, source in turns]), Unit.EVENTS_A_SECOND)
+        table.add("StreamEvents", median([run.rate * BATCH for run, _ in turns]), Unit.EVENTS_A_SECOND)
+        table.add("rate beside StreamEvents", rates.value, Unit.RATIO, at_least(0.5), str(rates))
+        cpu_us = median([source.cpu_us for _, source in turns])
+        table.add("CPU per event in the source", cpu_us, Unit.MICROSECONDS, at_most(40))
+        check_events(table, ground.url, before, told)
     return table
 
 
