@@ -54,7 +54,7 @@ events:
 
 
 class Read(NamedTuple):
-    """What was measured of a source."""
+    """The measurement of one source."""
 
     rate: float
     """Events per second."""
@@ -159,7 +159,7 @@ def _read(place: Workplace, handler: ServerProcess, ground: Ground, broker: Embe
 
 
 def _wait_for(source: ServerProcess, events: float) -> tuple[float, float, float]:
-    """Wait until so many events are applied; return how many are, at what second, and the CPU time so far."""
+    """Wait until this number of events is applied; return how many are, at what second, and the CPU time so far."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         applied = counted(source.metrics_port, "source_messages_total", outcome="APPLIED")

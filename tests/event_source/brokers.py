@@ -55,7 +55,7 @@ class BrokerUnderTest(ABC):
 
     @abstractmethod
     def dead_letters(self, number: int) -> list[DeadLetter]:
-        """Wait for so many dead letters, and return all that are there."""
+        """Wait for this number of dead letters, and return all that are there."""
 
     def restart(self) -> None:
         """Stop the broker, and start it again on the same port."""

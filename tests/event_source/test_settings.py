@@ -53,7 +53,7 @@ NATS = {
         ),
     ],
 )
-def test_what_a_broker_needs_is_said_at_once(environ: dict[str, str], problems: list[str]) -> None:
+def test_everything_that_a_broker_lacks_is_reported_at_once(environ: dict[str, str], problems: list[str]) -> None:
     settings = load(EventSourceSettings, environ)
     if not problems:
         require_usable(settings)
