@@ -1,4 +1,4 @@
-"""Lists with goals that repeat, half of whose occurrences are completed, beside lists of goals that do not."""
+"""Lists with goals that repeat or have tiers, half of which are completed, beside lists of goals with one step."""
 
 from __future__ import annotations
 
@@ -17,46 +17,68 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import text_array
 from shared.runtime.clock import system_clock
 
-REPEATING = 100
-REPEAT = 4
+SEVERAL = 100
+STEPS = 4
 _COMPLETE = statement("complete_occurrences")
 
 
 def measure_repeats(place: Workplace) -> Table:
-    """Measure CPU per list of players who have completed half of the occurrences of goals that repeat."""
+    """Measure CPU per list of players who have completed half of the steps of goals that repeat or have tiers."""
     table = Table(
         "repeats",
-        "ListChallenges with goals that repeat",
-        f"Players with half of their goals completed; {REPEATING} of the 500 goals repeat {REPEAT} times, of which "
-        f"{REPEAT // 2} are completed, beside none that repeat. In turns.",
+        "ListChallenges with goals that repeat or have tiers",
+        f"Players with half of their goals completed; {SEVERAL} of the 500 goals repeat {STEPS} times or have {STEPS} "
+        f"tiers, of which {STEPS // 2} are completed, beside goals that are completed once. In turns.",
     )
-    # A goal cannot start or cease to repeat, so each catalogue has a database of its own.
-    ground = place.empty_ground()
+    # A goal keeps its kind for ever, so each catalogue has a database of its own.
+    once = place.empty_ground()
     repeating = place.changed(place.empty_ground(), "repeating", _repeat)
-    goals = [goal for goal in repeating.catalogue.goals.values() if goal.repeat > 1]
+    tiered = place.changed(place.empty_ground(), "tiered", _divide)
     players = player_ids(VETERANS)
-    with connected(repeating.url) as connection:
-        _complete(connection, players, goals)
-    for each in (ground, repeating):
-        store_veterans(each.url, each.catalogue, players, system_clock(), every=2)
-    with place.service(CHALLENGE_SERVICE, ground) as service, place.service(CHALLENGE_SERVICE, repeating) as other:
-        turns = place.in_turns(
-            "lists with goals that repeat", listing(place, other, players), listing(place, service, players)
-        )
-    table.check("goals that repeat are missing", int(len(goals) != REPEATING), f"{len(goals)} of {REPEATING}")
-    add_medians(table, "CPU per list", turns, cpu_us, Unit.MICROSECONDS, f"{REPEATING} goals repeat", "none does")
-    add_ratio(table, "CPU beside goals that do not repeat", turns, cpu_us, at_most(1.25))
+    for ground in (once, repeating, tiered):
+        goals = [goal for goal in ground.catalogue.goals.values() if goal.steps > 1]
+        expected = 0 if ground is once else SEVERAL
+        table.check("goals with several steps are missing", int(len(goals) != expected), f"{len(goals)} of {expected}")
+        with connected(ground.url) as connection:
+            _complete(connection, players, goals)
+        # Of all catalogues the same tallies, which reach half of the steps.
+        catalogue = repeating.catalogue if ground is tiered else ground.catalogue
+        store_veterans(ground.url, catalogue, players, system_clock(), every=2)
+    for kind, ground in (("repeat", repeating), ("have tiers", tiered)):
+        with place.service(CHALLENGE_SERVICE, once) as service, place.service(CHALLENGE_SERVICE, ground) as other:
+            turns = place.in_turns(
+                f"lists with goals that {kind}", listing(place, other, players), listing(place, service, players)
+            )
+        add_medians(table, "CPU per list", turns, cpu_us, Unit.MICROSECONDS, f"{SEVERAL} goals {kind}", "none does")
+        add_ratio(table, f"CPU if {SEVERAL} goals {kind}", turns, cpu_us, at_most(1.25))
     return table
 
 
 def _repeat(document: Any) -> None:
     """Let goals on stats repeat. The players' tallies have reached the highest target of all goals."""
+    target = _highest_target(document) * 2 // STEPS
+    for goal in _changed_goals(document):
+        goal |= {"target": target, "repeat": STEPS}
+
+
+def _divide(document: Any) -> None:
+    """Let the same goals have tiers, at the targets at which the others repeat."""
+    target = _highest_target(document) * 2 // STEPS
+    for goal in _changed_goals(document):
+        del goal["target"]
+        reward = goal.pop("reward")
+        goal["tiers"] = [{"id": f"{n}", "target": n * target, "reward": reward} for n in range(1, STEPS + 1)]
+
+
+def _highest_target(document: Any) -> int:
+    return max(int(goal["target"]) for challenge in document["challenges"] for goal in challenge["goals"])
+
+
+def _changed_goals(document: Any) -> list[Any]:
     goals = [goal for challenge in document["challenges"] for goal in challenge["goals"]]
-    target = max(goal["target"] for goal in goals) * 2 // REPEAT
-    for goal in [goal for goal in goals if goal["source"] == "stat"][:REPEATING]:
-        goal |= {"target": target, "repeat": REPEAT}
+    return [goal for goal in goals if goal["source"] == "stat"][:SEVERAL]
 
 
 def _complete(connection: Connection, players: Sequence[str], goals: Sequence[Goal]) -> None:
     ids, challenges = text_array([goal.id for goal in goals]), text_array([goal.challenge_id for goal in goals])
-    _COMPLETE.rows(connection, text_array(players), ids, challenges, REPEAT // 2)
+    _COMPLETE.rows(connection, text_array(players), ids, challenges, STEPS // 2)

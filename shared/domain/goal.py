@@ -192,10 +192,21 @@ class Goal:
     """Up to `TIERS_MAX` steps, each with rewards and points of its own; `reward` is then the first of the first tier,
     `target` that of the last tier, and `repeat` 1."""
 
-    @property
-    def steps(self) -> int:
-        """The number of times that it can be completed in a period: the number of its tiers, or `repeat`."""
-        return len(self.tiers) or self.repeat
+    # Lists look at these of every goal, so they are computed once.
+    steps: int = field(init=False, repr=False, compare=False)
+    """The number of times that it can be completed in a period: the number of its tiers, or `repeat`."""
+    threshold: int = field(init=False, repr=False, compare=False)
+    """The measure at which it is completed, or completed for the first time."""
+    has_plain_reward: bool = field(init=False, repr=False, compare=False)
+    """True if each step has one reward, for everybody."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", len(self.tiers) or self.repeat)
+        threshold = self.target if self.at_most is None else TURNING_POINT - self.at_most
+        object.__setattr__(self, "threshold", self.tiers[0].target if self.tiers else threshold)
+        rewards_of_steps = [tier.rewards for tier in self.tiers] or [(self.reward, *self.further_rewards)]
+        plain = all(len(rewards) == 1 and not rewards[0].requires_attribute for rewards in rewards_of_steps)
+        object.__setattr__(self, "has_plain_reward", plain)
 
     @property
     def all_rewards(self) -> tuple[Reward, ...]:
@@ -206,13 +217,6 @@ class Goal:
     def has_points(self) -> bool:
         """True if some step has points."""
         return self.points > 0 or any(tier.points for tier in self.tiers)
-
-    @property
-    def has_plain_reward(self) -> bool:
-        """True if each step has one reward, for everybody."""
-        if self.tiers:
-            return all(len(tier.rewards) == 1 and not tier.rewards[0].requires_attribute for tier in self.tiers)
-        return not self.further_rewards and not self.reward.requires_attribute
 
     def rewards_of(self, occurrence: int) -> tuple[Reward, ...]:
         """Return all rewards of a step, in the order of their numbers."""
@@ -231,10 +235,3 @@ class Goal:
         if self.tiers:
             return bisect_right(self.tiers, measure, key=attrgetter("target"))
         return min(measure // self.threshold, self.repeat)
-
-    @property
-    def threshold(self) -> int:
-        """The measure at which it is completed, or completed for the first time."""
-        if self.tiers:
-            return self.tiers[0].target
-        return self.target if self.at_most is None else TURNING_POINT - self.at_most

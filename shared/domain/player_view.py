@@ -149,8 +149,10 @@ class PlayerView(NamedTuple):
         """Return the stored completions of the goal in its current period, by occurrence."""
         found = self.occurrences.get(goal.id)
         if found is not None:
-            # Tiers that the catalogue does not have any more.
-            return {n: found[n] for n in found if n <= len(goal.tiers)} if goal.tiers else found
+            if goal.tiers and max(found) > goal.steps:
+                # Tiers that the catalogue does not have any more.
+                return {occurrence: found[occurrence] for occurrence in found if occurrence <= goal.steps}
+            return found
         first = self.completions.get(goal.id)
         return {} if first is None else {1: first}
 

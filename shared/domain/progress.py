@@ -113,8 +113,8 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     """Return the status of a goal with several steps."""
     assignment = view.assignments.get(goal.id)
     active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
-    stored, tally = view.occurrences_of(goal), view.tally_of(goal)
-    last, reached = max(stored, default=0), 0
+    stored, tally, is_plain = view.occurrences_of(goal), view.tally_of(goal), goal.has_plain_reward
+    last, reached = max(stored) if stored else 0, 0
     # Nearly always everything that is reached is stored.
     if tally is not None and (
         last > len(stored)
@@ -122,24 +122,27 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     ):
         reached = _reached_occurrences(goal, view)
         last = max(reached, last)
-    claimable = 0
+    claimable, shown_completion = 0, _NOT_STORED
     for each in range(1, last + 1):
-        completion = stored.get(each, _NOT_STORED if each <= reached else None)
-        if completion is not None and _can_be_claimed(goal, each, completion, view):
-            claimable = each
+        completion = stored.get(each)
+        if completion is None:
+            if each > reached:
+                continue
+            completion = _NOT_STORED
+        _, claim_time, claimed = completion
+        if claim_time is None if is_plain and claimed is None else _can_be_claimed(goal, each, completion, view):
+            claimable, shown_completion = each, completion
             break
-    continues = last < goal.steps
-    progress = goal.target
+    continues, progress = last < goal.steps, goal.target
     if continues:
         if active:
             # A tier shows the whole progress, an occurrence what exceeds the one before.
-            shown = shown_measure(goal, tally) - (0 if goal.tiers else last * goal.target)
+            shown = shown_measure(goal, tally) - (0 if goal.tiers else last * progress)
         else:
             shown = _frozen_progress(assignment, view.period_of(goal))
-        progress = max(0, min(shown, goal.target))
-    shown_completion, shown_step = _NOT_STORED, claimable or last
+        progress = 0 if shown <= 0 else min(shown, progress)
     if claimable:
-        state, shown_completion = _COMPLETED, stored.get(claimable, _NOT_STORED)
+        state = _COMPLETED
     elif not continues:
         shown_completion = stored.get(last, _NOT_STORED)
         state = _COMPLETED if shown_completion.claim_time is None else _CLAIMED
@@ -148,17 +151,14 @@ def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> Goal
     locked = bool(goal.requires) and is_locked(goal, view, catalogue)
     assign_time = assignment.active_since if assignment is not None else None
     complete_time, claim_time, _ = shown_completion
+    occurrence, rewards = last + 1 if continues else goal.steps, None
+    if not is_plain and (claimable or not continues):
+        rewards = rewards_status(goal.rewards_of(claimable or last), shown_completion, view.attributes)
     times = (assign_time, complete_time, claim_time)
-    occurrence = last + 1 if continues else goal.steps
-    rewards = None
-    if (claimable or not continues) and not goal.has_plain_reward:
-        rewards = rewards_status(goal.rewards_of(shown_step), shown_completion, view.attributes)
     return _status(GoalStatus, (active, locked, state, progress, *times, occurrence, claimable, continues, rewards))
 
 
 def _can_be_claimed(goal: Goal, occurrence: int, completion: Completion, view: PlayerView) -> bool:
-    if completion.claimed is None and goal.has_plain_reward:
-        return completion.claim_time is None
     return rewards_status(goal.rewards_of(occurrence), completion, view.attributes).is_open
 
 
@@ -178,19 +178,28 @@ def completed_state(
 
 def tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> list[GoalState]:
     """Return the states of a goal's tiers. `status` is the goal's in the view."""
-    completed = completed_occurrences(goal, view)
-    states = [
-        completed_state(goal, completed[number], view, number)[0] if number in completed else _NOT_STARTED
-        for number in range(1, goal.steps + 1)
-    ]
+    stored, is_plain = view.occurrences_of(goal), goal.has_plain_reward
+    last = status.occurrence - 1 if status.continues else goal.steps
+    # Nearly always all steps up to the last one are stored.
+    reached = 0 if len(stored) == last else _reached_occurrences(goal, view)
+    states = [_NOT_STARTED] * goal.steps
+    for number in range(1, last + 1):
+        completion = stored.get(number)
+        if completion is None:
+            if number <= reached:
+                states[number - 1] = _COMPLETED
+        elif is_plain and completion.claimed is None:
+            states[number - 1] = _COMPLETED if completion.claim_time is None else _CLAIMED
+        else:
+            states[number - 1] = completed_state(goal, completion, view, number)[0]
     if status.continues and status.progress:
-        states[status.occurrence - 1] = _IN_PROGRESS
+        states[last] = _IN_PROGRESS
     return states
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
     """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
-    if goal.repeat > 1 or goal.tiers:
+    if goal.steps > 1 or goal.tiers:
         return _repeated_status(goal, view, catalogue)
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)

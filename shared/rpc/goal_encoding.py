@@ -14,7 +14,15 @@ from shared.domain.progress import Completion, GoalState, GoalStatus, PlayerView
 from shared.domain.reward import REWARDS_MAX, ClaimMode, Reward, RewardType, Tier
 from shared.domain.rewards import RewardsStatus, bit_of
 from shared.rpc.instants import schedule_id, season_id
-from shared.rpc.wire import TIMESTAMP_REST_LENGTH, number_field, number_tag, timestamp_field, timestamp_tag, varint
+from shared.rpc.wire import (
+    TIMESTAMP_REST_LENGTH,
+    nested_tag,
+    number_field,
+    number_tag,
+    timestamp_field,
+    timestamp_tag,
+    varint,
+)
 
 SOURCES = {
     Source.LOGIN: challenge_pb2.SOURCE_LOGIN,
@@ -42,6 +50,7 @@ _FIRST_OCCURRENCE = number_field(_OCCURRENCE, 1)
 _CLAIMABLE = number_tag(_GOAL, "claimable_occurrence")
 _CURRENT_STREAK = number_tag(_GOAL, "current_streak")
 _BEST_VALUE = number_tag(_GOAL, "best_value")
+_TIER_STATES = nested_tag(_GOAL, "tier_states")
 
 _STATUS_FIELDS = {
     (active, locked, state): b"".join(
@@ -91,8 +100,8 @@ def _tier_message(tier: Tier) -> challenge_pb2.Tier:
 
 
 def _tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
-    states = [GOAL_STATES[state] for state in tier_states(goal, view, status)]
-    return challenge_pb2.Goal(tier_states=states).SerializeToString()
+    states = bytes(map(GOAL_STATES.__getitem__, tier_states(goal, view, status)))
+    return _TIER_STATES + varint(len(states)) + states
 
 
 def definition(goal: Goal) -> bytes:
@@ -198,26 +207,30 @@ class GoalEncoder:
 
     def _field(self, goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
         """Return the goal as an encoded field: its definition, and then what differs from player to player."""
-        active, locked, state, progress, assign_time, complete_time, claim_time, occurrence, claimable, _, rewards = (
-            status
-        )
-        message = b"".join(
-            (
-                self._definitions[goal.id],
-                _STATUS_FIELDS[active, locked, state],
-                number_field(_PROGRESS, progress),
-                timestamp_field(_ASSIGN_TIME, assign_time) if assign_time is not None else b"",
-                timestamp_field(_COMPLETE_TIME, complete_time) if complete_time is not None else b"",
-                timestamp_field(CLAIM_TIME, claim_time) if claim_time is not None else b"",
-                # If a field is encoded twice, the last one counts.
-                number_field(_OCCURRENCE, occurrence) if occurrence > 1 else b"",
-                number_field(_CLAIMABLE, claimable),
-                _records(goal, view) if active and (goal.streak is not None or goal.at_most is not None) else b"",
-                _rewards_fields(rewards) if rewards is not None else b"",
-                _tier_states(goal, view, status) if goal.tiers else b"",
-            )
-        )
-        return self._tag + varint(len(message)) + message
+        active, locked, state, progress, assign_time, complete_time, claim_time, _, _, _, rewards = status
+        fields = _STATUS_FIELDS[active, locked, state]
+        if progress:
+            fields += _PROGRESS + varint(progress)
+        if assign_time is not None:
+            fields += timestamp_field(_ASSIGN_TIME, assign_time)
+        if complete_time is not None:
+            fields += timestamp_field(_COMPLETE_TIME, complete_time)
+        if claim_time is not None:
+            fields += timestamp_field(CLAIM_TIME, claim_time)
+        if goal.steps > 1 or goal.tiers:
+            fields += _fields_of_steps(goal, view, status)
+        if active and (goal.streak is not None or goal.at_most is not None):
+            fields += _records(goal, view)
+        if rewards is not None:
+            fields += _rewards_fields(rewards)
+        defined = self._definitions[goal.id]
+        return b"".join((self._tag, varint(len(defined) + len(fields)), defined, fields))
+
+
+def _fields_of_steps(goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
+    # If a field is encoded twice, the last one counts.
+    fields = number_field(_OCCURRENCE, status.occurrence) + number_field(_CLAIMABLE, status.claimable)
+    return fields + _tier_states(goal, view, status) if goal.tiers else fields
 
 
 def _records(goal: Goal, view: PlayerView) -> bytes:

@@ -5,6 +5,7 @@ https://protobuf.dev/programming-guides/encoding/
 - A message is its fields one after the other, in any order; each is a tag (field number and wire type) and a value.
 - The items of a repeated message field are fields of their own, so encodings of items can be joined.
 - Appending a field to an encoded message sets it. No appended field can unset another one.
+- A repeated enum field is a tag, the length of its values, and each value as a varint.
 - A nested message is a tag, its length, and its encoding.
 - Proto3 omits fields with their default value (0, false, empty). Parsers accept them all the same.
 - A varint may be longer than necessary: up to ten bytes, of which the highest may be empty.

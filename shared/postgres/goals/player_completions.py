@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, TypeAlias
 
 from shared.domain.current_periods import CurrentPeriods
@@ -63,12 +63,12 @@ def _divided(
     completions: Sequence[Completion],
 ) -> Completions:
     """Return the completions of these goals and occurrences; `by_goal` has one of each goal."""
-    # Few goals repeat, so most rows are looked at only once.
-    several = {goal_id for goal_id, occurrence in zip(goal_ids, occurrences, strict=True) if occurrence > 1}
+    # Few goals repeat, so most rows are not looked at one by one.
+    several = set(compress(goal_ids, map((1).__lt__, occurrences)))
     found: dict[str, dict[int, Completion]] = {goal_id: {} for goal_id in several}
-    for goal_id, occurrence, completion in zip(goal_ids, occurrences, completions, strict=True):
-        if goal_id in several:
-            found[goal_id][occurrence] = completion
+    rows = zip(goal_ids, occurrences, completions, strict=True)
+    for goal_id, occurrence, completion in compress(rows, map(several.__contains__, goal_ids)):
+        found[goal_id][occurrence] = completion
     for goal_id, of_goal in found.items():
         by_goal[goal_id] = of_goal[min(of_goal)]
     return by_goal, found
