@@ -41,7 +41,7 @@ def measure_repeats(place: Workplace) -> Table:
         table.check("goals with several steps are missing", int(len(goals) != expected), f"{len(goals)} of {expected}")
         with connected(ground.url) as connection:
             _complete(connection, players, goals)
-        # Of all catalogues the same tallies, which reach half of the steps.
+        # The tallies are the same for all catalogues, and reach half of the steps.
         catalogue = repeating.catalogue if ground is tiered else ground.catalogue
         store_veterans(ground.url, catalogue, players, system_clock(), every=2)
     for kind, ground in (("repeat", repeating), ("have tiers", tiered)):
