@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.domain.goal import Goal
@@ -37,10 +38,17 @@ class Scope(NamedTuple):
 
 
 EVERYTHING = Scope(ScopeKind.ALL, "")
+SCOPES_CACHED_MAX = 4_096
+"""Maximum number of challenges with tags whose scopes a process remembers; a catalogue has fewer of them than goals."""
 
 
 def scopes_of(challenge_id: str | None, tags: Iterable[str]) -> tuple[Scope, ...]:
     """Return the scopes a goal counts in. `challenge_id` is None if the challenge is no longer known."""
+    return _scopes_of(challenge_id, tuple(tags))
+
+
+@lru_cache(SCOPES_CACHED_MAX)
+def _scopes_of(challenge_id: str | None, tags: tuple[str, ...]) -> tuple[Scope, ...]:
     challenge = (Scope(ScopeKind.CHALLENGE, challenge_id),) if challenge_id is not None else ()
     return (EVERYTHING, *challenge, *(Scope(ScopeKind.TAG, tag) for tag in tags))
 
@@ -76,9 +84,13 @@ class Standing:
         """Add another standing to this one."""
         self.completed += other.completed
         self.claimed += other.claimed
-        self.points = max(-SUM_MAX, min(self.points + other.points, SUM_MAX))
-        self.points_time = max((self.points_time, other.points_time), key=_or_never)
-        self.fastest = min((self.fastest, other.fastest), key=_or_for_ever)
+        if other.points:
+            self.points = max(-SUM_MAX, min(self.points + other.points, SUM_MAX))
+        time, duration = other.points_time, other.fastest
+        if time is not None and (self.points_time is None or time > self.points_time):
+            self.points_time = time
+        if duration is not None and (self.fastest is None or duration < self.fastest):
+            self.fastest = duration
         self.version += other.version
 
 
@@ -153,22 +165,17 @@ def add_up(parts: Iterable[tuple[StandingKey, Standing]]) -> dict[StandingKey, S
     return standings
 
 
-def _keys(user_id: str, scope: Scope, time: Instant | None, of_boards: Iterable[Schedule]) -> Iterator[StandingKey]:
+def _keys(user_id: str, scope: Scope, time: Instant | None, of_boards: Collection[Schedule]) -> Iterator[StandingKey]:
     """Yield the lifetime in every scope, the day for everything, and the periods that leaderboards rank by."""
-    schedules = {LIFETIME}
-    if time is not None:
-        schedules.update(of_boards)
-        if scope == EVERYTHING:
-            schedules.add(DAILY)
+    kind, scope_id = scope
+    yield StandingKey(user_id, LIFETIME.text, LIFETIME_START, kind, scope_id)
+    if time is None:
+        return
+    # Nearly always no leaderboard ranks by the scope. Looking a schedule up in a set would hash it.
+    schedules = [schedule for schedule in of_boards if schedule not in (LIFETIME, DAILY)] if of_boards else []
+    if scope == EVERYTHING or (of_boards and DAILY in of_boards):
+        schedules.append(DAILY)
     for schedule in schedules:
-        period = schedule.period_at(time or 0)
+        period = schedule.period_at(time)
         if period is not None:
-            yield StandingKey(user_id, schedule.text, period.start, scope.kind, scope.id)
-
-
-def _or_never(time: Instant | None) -> float:
-    return float("-inf") if time is None else time
-
-
-def _or_for_ever(duration: Microseconds | None) -> float:
-    return float("inf") if duration is None else duration
+            yield StandingKey(user_id, schedule.text, period.start, kind, scope_id)
