@@ -11,21 +11,21 @@ from pathlib import Path
 import click
 
 from admin import arguments
-from admin.opening import agreed_prefix, deadline, open_cache_if_set, open_database, read, secret, stop
+from admin.opening import agreed_prefix, deadline, erase_list_key, open_cache_if_set, open_database, read, stop
 from admin.terminal import say, say_error, time_text
 from shared.cache import clearing
 from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import KeySpace
-from shared.domain.erasure import KEY_BYTES_MIN, Listed, line_of, player_hash, read_line
+from shared.domain.erasure import PSEUDONYM_DIGITS, Listed, key_hash, line_of, player_hash, pseudonym_of, read_line
 from shared.domain.operator_acts import Acting
 from shared.operations.operators.erase_player import ErasureRefused, Receipt, erase_player
 from shared.postgres import database_identity
 from shared.postgres.database import Database
 from shared.postgres.operators import player_data
+from shared.postgres.operators.player_data import ErasedPlayer
 from shared.runtime.clock import system_clock
 
 PAGE_PLAYERS = 10_000
-PSEUDONYM_BYTES = 8
 
 
 @click.command(epilog="Exit status: 0 all were erased, 1 not all. ERASE_LIST_KEY holds the key of the list.")
@@ -55,26 +55,19 @@ def erase(player: str | None, list_file: Path | None, replay: Path | None, reaso
     if replay is not None:
         if player is not None or list_file is not None:
             raise click.UsageError("--replay takes neither PLAYER nor --list")
-        return _replay(replay, _key(), acting)
+        return _replay(replay, erase_list_key(), acting)
     if player is None or list_file is None:
         raise click.UsageError("give PLAYER and --list, or --replay")
-    key = _key()
-    pseudonym = f"erased-{secrets.token_hex(PSEUDONYM_BYTES)}"
+    key = erase_list_key()
+    pseudonym = pseudonym_of(secrets.token_hex(PSEUDONYM_DIGITS // 2))
     listed = Listed(player_hash(player, key), pseudonym)
     with open_database("player") as database:
         try:
             # Listed before, so that no crash leaves an erased player who is not listed.
-            _erase(database, player, pseudonym, acting, lambda: _append(list_file, listed))
+            complete = _erase(database, player, listed, key, acting, lambda: _append(list_file, listed))
         except ErasureRefused as refusal:
             stop(f"not erased: {refusal}")
-    return 0
-
-
-def _key() -> bytes:
-    key = secret("ERASE_LIST_KEY").encode()
-    if len(key) < KEY_BYTES_MIN:
-        stop(f"ERASE_LIST_KEY is not set to a secret of at least {KEY_BYTES_MIN} bytes", status=2)
-    return key
+    return 0 if complete else 1
 
 
 def _append(path: Path, listed: Listed) -> None:
@@ -88,10 +81,22 @@ def _append(path: Path, listed: Listed) -> None:
 
 
 def _erase(
-    database: Database, user_id: str, pseudonym: str, acting: Acting, note: Callable[[], object] = lambda: None
-) -> None:
-    receipt = erase_player(database, user_id, pseudonym, acting, deadline(), note)
+    database: Database,
+    user_id: str,
+    listed: Listed,
+    key: bytes,
+    acting: Acting,
+    note: Callable[[], object] = lambda: None,
+) -> bool:
+    erased = ErasedPlayer(user_id, listed.pseudonym, listed.player_hash, key_hash(key))
+    receipt = erase_player(database, erased, acting, deadline(), note)
     _say_receipt(receipt, acting, _forget_in_redis(database, user_id))
+    if not receipt.complete:
+        say_error(
+            f"{receipt.pseudonym}: a transaction that began before has not ended, and may write of the player yet: "
+            "repeat this with --replay when it has"
+        )
+    return receipt.complete
 
 
 def _forget_in_redis(database: Database, user_id: str) -> int | None:
@@ -124,12 +129,14 @@ def _replay(path: Path, key: bytes, acting: Acting) -> int:
     failed = erased = 0
     with open_database("player") as database:
         for user_id in _players(database):
-            pseudonym = listed.get(player_hash(user_id, key))
+            hashed = player_hash(user_id, key)
+            pseudonym = listed.get(hashed)
             if pseudonym is None:
                 continue
             try:
-                _erase(database, user_id, pseudonym, acting)
-                erased += 1
+                complete = _erase(database, user_id, Listed(hashed, pseudonym), key, acting)
+                erased += complete
+                failed += not complete
             except ErasureRefused as refusal:
                 failed += 1
                 say_error(f"{pseudonym}: not erased: {refusal}")

@@ -21,6 +21,7 @@ from shared.catalogue.loader import load
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.database_identity import DatabaseIdentity
+from shared.domain.erasure import KEY_BYTES_MIN
 from shared.domain.errors import ChallengeError
 from shared.domain.operator_acts import ActOutcome, OperatorAct
 from shared.operations.goals.known_player import PlayerUnknown
@@ -55,6 +56,14 @@ def secret(name: str) -> str:
         return secret_text(name, os.environ)
     except ValueError as problem:
         stop(f"{name} {problem}", status=2)
+
+
+def erase_list_key() -> bytes:
+    """Return the key of the list of erased players at ERASE_LIST_KEY, or end the command."""
+    key = secret("ERASE_LIST_KEY").encode()
+    if len(key) < KEY_BYTES_MIN:
+        stop(f"ERASE_LIST_KEY is not set to a secret of at least {KEY_BYTES_MIN} bytes", status=2)
+    return key
 
 
 def setting(name: str) -> str:

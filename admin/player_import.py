@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import click
 
 from admin import arguments
-from admin.opening import load_catalogue_that_runs, noted, open_database, read, stop
+from admin.opening import erase_list_key, load_catalogue_that_runs, noted, open_database, read, stop
 from admin.terminal import count_text, say, say_error
+from shared.domain.erasure import key_hash, player_hash
 from shared.domain.operator_acts import Acting, ActKind, OperatorAct
-from shared.domain.player_lines import read_line
+from shared.domain.player_lines import LineReader, LineRefused
 from shared.operations.operators.import_players import PlayerImport, PlayersMixed, batches
 from shared.postgres.operators import player_import
-from shared.postgres.operators.player_import import ImportLine
 from shared.runtime.clock import system_clock
 
 REFUSED_SHOWN = 20
@@ -41,25 +41,17 @@ def import_(file: TextIO, name: str, reason: str, operator: str, *, dry_run: boo
     acting = Acting(system_clock(), operator, reason)
     with open_database("player") as database:
         catalogue = load_catalogue_that_runs(database)
-        columns = read(database, player_import.columns)
-        importing = PlayerImport(database, catalogue, name, dry=dry_run)
-
-        def lines() -> Iterator[ImportLine]:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    try:
-                        found = read_line(line.rstrip("\n"), columns, catalogue)
-                    except (ValueError, RecursionError) as problem:
-                        stop(
-                            f"line {number}: {problem}",
-                            "players before it are imported; repeat the import when it is right",
-                        )
-                    yield from map(ImportLine._make, found)
+        tables = read(database, player_import.tables_of_players)
+        is_erased = _erased_since(read(database, lambda connection: player_import.erased(connection, name)))
+        importing = PlayerImport(database, catalogue, tables, name, dry=dry_run, is_erased=is_erased)
+        reader = LineReader(tables, catalogue, operator)
 
         def work() -> None:
             try:
-                for batch in batches(lines()):
+                for batch in batches(reader.rows(file)):
                     importing.store(batch)
+            except LineRefused as refused:
+                stop(str(refused), "players before it are imported; repeat the import when it is right")
             except PlayersMixed as mixed:
                 stop(f"{mixed}: sort the file by player")
 
@@ -80,3 +72,17 @@ def import_(file: TextIO, name: str, reason: str, operator: str, *, dry_run: boo
         f"{len(outcome.refused):,} refused"
     )
     return 1 if outcome.refused else 0
+
+
+def _erased_since(erased: Sequence[tuple[str, str]]) -> Callable[[str], bool]:
+    """Return what tells who was erased after this import brought the player. May end the command."""
+    if not erased:
+        return lambda _: False
+    key = erase_list_key()
+    if {of_key for _, of_key in erased} != {key_hash(key)}:
+        stop(
+            "ERASE_LIST_KEY is not the key under which players of this import were erased",
+            "leave the erased players out of the file, and import it under another name",
+        )
+    hashes = frozenset(player for player, _ in erased)
+    return lambda user_id: player_hash(user_id, key) in hashes

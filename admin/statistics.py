@@ -87,7 +87,9 @@ def show_player(statistics: PlayerStatistics, adjustments: Iterable[NotedAdjustm
         f"{statistics.under_way} under way{shown_rate}"
     )
     for adjustment in adjustments:
-        who = who_text(adjustment.operator, adjustment.database_role)
+        who = who_text(adjustment.imported_by or adjustment.operator, adjustment.database_role)
+        if adjustment.imported_by is not None:
+            who = f"{who} imported of {adjustment.operator}"
         say(f"{time_text(adjustment.time)}  {who}: {adjustment.points:+,} ({adjustment.reason})")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TypeAlias
 
-from shared.cache.errors import CacheUnavailable
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores
-from shared.operations.leaderboards.ranking_sync import forget
+from shared.operations.leaderboards.ranking_sync import forget, remove_erased
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from shared.runtime.batching_writer import BatchingWriter
@@ -58,6 +58,11 @@ class ScoreWriter(BatchingWriter[Changed, None]):
                 database_key,
             )
             entry_ids = [changes.entry_id for _, changes in current]
-            forget(self._database, entry_ids, database_key, time.monotonic() + FORGET_S)
-        except (CacheUnavailable, ChallengeError):
+            user_ids = {user_id for _, changes in current for user_id in changes.user_ids()}
+            deadline = time.monotonic() + FORGET_S
+            erased = forget(self._database, entry_ids, user_ids, database_key, deadline)
+            if erased:
+                # Their scores were committed before the erasure, and may have been written after it.
+                remove_erased(self._database, current[-1][0], self._boards, erased, database_key, deadline)
+        except (CacheUnavailable, CacheRefused, ChallengeError):
             self.left_to_the_journal += len(current)

@@ -17,17 +17,18 @@ from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_medians, add_ratio
 from bench.tables.events import RATE, REPORT, report_request
 from bench.workplace import Ground, Workplace, calls_for
+from shared.domain.erasure import key_hash, player_hash, pseudonym_of
 from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START
 from shared.domain.operator_acts import Acting
-from shared.domain.player_lines import line_of, read_line
+from shared.domain.player_lines import LineReader, line_of
 from shared.domain.standings import CompletionRecord
 from shared.operations.operators.erase_player import erase_player
 from shared.operations.operators.import_players import PlayerImport, batches
 from shared.postgres.connection import Connection
 from shared.postgres.goals import completions
 from shared.postgres.operators import player_data, player_import
-from shared.postgres.operators.player_import import ImportLine
+from shared.postgres.operators.player_data import ErasedPlayer
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
 
@@ -109,7 +110,8 @@ class _Took:
                 rows = database.autocommit(partial(player_data.read_rows, user_id=user_id), deadline)
                 _ = [line_of(*row) for row in rows]
                 exported = time.monotonic()
-                erase_player(database, user_id, f"erased-{number}", Acting(system_clock(), "bench", "bench"), deadline)
+                erased = ErasedPlayer(user_id, pseudonym_of(f"{number:016x}"), player_hash(user_id, b""), key_hash(b""))
+                erase_player(database, erased, Acting(system_clock(), "bench", "bench"), deadline)
                 self.exports.append(exported - started)
                 self.erasures.append(time.monotonic() - exported)
 
@@ -139,12 +141,12 @@ def _import(place: Workplace) -> float:
     """Return the number of players that are imported in a second."""
     ground = place.empty_ground()
     with opened(ground.url) as database:
-        columns = database.autocommit(player_import.columns, time.monotonic() + PATIENCE_S)
-        importing = PlayerImport(database, ground.catalogue, "bench", dry=False)
+        tables = database.autocommit(player_import.tables_of_players, time.monotonic() + PATIENCE_S)
+        importing = PlayerImport(database, ground.catalogue, tables, "bench", dry=False)
         texts = list(_lines())
         started = time.monotonic()
-        lines = (ImportLine(*row) for text in texts for row in read_line(text, columns, ground.catalogue))
-        for batch in batches(lines):
+        reader = LineReader(tables, ground.catalogue, "bench")
+        for batch in batches(reader.rows(texts)):
             importing.store(batch)
         return importing.outcome.players / (time.monotonic() - started)
 

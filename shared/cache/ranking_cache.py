@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from shared.cache import clearing
 from shared.cache.cache_telemetry import CacheTelemetry
 from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import MARKER, RANKING_TTL_S, KeySpace, RankingKeys
@@ -98,6 +99,12 @@ class RankingCache:
             except CacheRefused as refusal:
                 if not self._discard(keys, ranking):
                     raise CacheUnavailable from refusal
+
+    def forget(self, user_id: str) -> None:
+        """Delete a player from all rankings in use and being built. Raise `CacheUnavailable` or `CacheRefused`."""
+        keys = self._markers.keys
+        if keys is not None:
+            clearing.forget_player(self._cache, keys, user_id)
 
     def _put(self, keys: KeySpace, ranking: RankingKey, batches: Iterable[Sequence[Argument]]) -> None:
         names = [*keys.ranking(ranking), *keys.build(ranking), *keys.of_the_release_before(ranking)]

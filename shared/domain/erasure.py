@@ -5,10 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import NamedTuple
 
 KEY_BYTES_MIN = 16
 """Least length of the key: ids of players can be guessed, so the hashes must not be computable without it."""
+
+
+PSEUDONYM_DIGITS = 16
+"""Hexadecimal digits of a pseudonym."""
+_PSEUDONYM = re.compile(rf"erased-[0-9a-f]{{{PSEUDONYM_DIGITS}}}")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class Listed(NamedTuple):
@@ -22,6 +29,16 @@ class Listed(NamedTuple):
 def player_hash(user_id: str, key: bytes) -> str:
     """Return the keyed hash of a player's id."""
     return hmac.new(key, user_id.encode(), hashlib.sha256).hexdigest()
+
+
+def key_hash(key: bytes) -> str:
+    """Return a hash by which keys are told apart. It is none of a player, whose id is not empty."""
+    return player_hash("", key)
+
+
+def pseudonym_of(digits: str) -> str:
+    """Return the pseudonym with these hexadecimal digits."""
+    return f"erased-{digits}"
 
 
 def line_of(listed: Listed) -> str:
@@ -38,4 +55,8 @@ def read_line(line: str) -> Listed:
         raise ValueError(f"is no line of a list of erased players: {missing}") from None
     if not all(isinstance(each, str) for each in found):
         raise ValueError("is no line of a list of erased players")
+    if _HASH.fullmatch(found.player_hash) is None:
+        raise ValueError("player_hash: is not 64 hexadecimal digits")
+    if _PSEUDONYM.fullmatch(found.pseudonym) is None:
+        raise ValueError(f"pseudonym: is not erased- and {PSEUDONYM_DIGITS} hexadecimal digits")
     return found

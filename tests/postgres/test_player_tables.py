@@ -11,6 +11,7 @@ WITHOUT_PLAYERS = {
     "database_identity",
     "draw_secret",
     "event_horizon",
+    "erased_import",
     "event_ledger",
     "goal_identity",
     "goal_tier",
@@ -50,4 +51,4 @@ def test_every_column_that_can_hold_a_player_is_covered(database_url: str) -> No
     unknown = texts - covered - WITHOUT_PLAYERS
     assert unknown == set(), "give it a column user_id, or list it here"
     named = {name for name, column, _ in columns if "user" in column or "player" in column}
-    assert named - covered - {"leaderboard_ranking", "leaderboard_mark", "leaderboard_period"} == set()
+    assert named - covered - {"erased_import", "leaderboard_ranking", "leaderboard_mark", "leaderboard_period"} == set()

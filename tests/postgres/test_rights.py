@@ -20,7 +20,16 @@ FILES = [
     if path.parent.name not in ("maintenance", "operators")
 ]
 OPERATORS_FILES = {"grant_admin.sql", "adjustments.sql", "histories.sql"}
-OPERATORS_FUNCTIONS = {"player_tables", "player_rows", "player_ids", "erase_player", "import_player_rows"}
+OPERATORS_FUNCTIONS = {
+    "player_columns",
+    "stage_import_rows",
+    "store_import_rows",
+    "player_tables",
+    "player_rows",
+    "player_ids",
+    "erase_player",
+    "import_player_rows",
+}
 OPERATORS_STATEMENTS = ("replace_redis_prefix", "renew_database_identity", "record_time_zone_version")
 USES = {
     "INSERT": re.compile(r"\bINSERT INTO (\w+)"),

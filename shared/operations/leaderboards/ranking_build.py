@@ -24,8 +24,9 @@ from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import RankingKey, Score
-from shared.operations.leaderboards.ranking_sync import PAGE_TIMEOUT_S, CatalogueInUse, score_pages
+from shared.operations.leaderboards.ranking_sync import PAGE_TIMEOUT_S, CatalogueInUse, remove_erased, score_pages
 from shared.postgres.database import Database
+from shared.postgres.events import ledger
 from shared.postgres.leaderboards import scores
 
 
@@ -153,6 +154,7 @@ class RankingBuilder:
                 if self._stopping.is_set():
                     raise BuildLost
                 build.add(page)
+                self._remove_erased(page)
                 progress(len(page))
                 players += len(page)
             build.finish()
@@ -162,6 +164,14 @@ class RankingBuilder:
         took_s = round(time.monotonic() - started, 3)
         log.info("ranking built", extra={"leaderboard": board.id, "players": players, "seconds": took_s})
         return True
+
+    def _remove_erased(self, page: Sequence[Score]) -> None:
+        """Delete players who were erased since the page was read."""
+        user_ids = [score.user_id for score in page]
+        deadline = time.monotonic() + PAGE_TIMEOUT_S
+        erased = self._database.autocommit(lambda connection: ledger.read_erased(connection, user_ids), deadline)
+        if erased and (key := self._rankings.database_key) is not None:
+            remove_erased(self._database, self._catalogue(), self._rankings, erased, key, deadline)
 
     def _open_rankings(self, catalogue: Catalogue) -> list[RankingKey]:
         found = self._database.autocommit(scores.open_rankings, time.monotonic() + PAGE_TIMEOUT_S)

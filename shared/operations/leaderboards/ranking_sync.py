@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from shared.cache.errors import CacheUnavailable
+from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.ranking_cache import RankingCache
 from shared.cache.ranking_markers import RankingMarkers
 from shared.domain.catalogue import Catalogue
@@ -26,6 +26,7 @@ from shared.domain.scores import LeaderboardScore, Score
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.events import ledger
 from shared.postgres.leaderboards import journal, scores
 from shared.postgres.leaderboards.journal import JournalEntry
 from shared.runtime.clock import Clock
@@ -167,19 +168,44 @@ class RankingSync:
             for start in range(0, len(user_ids), PLAYERS_MAX):
                 batch = user_ids[start : start + PLAYERS_MAX]
                 rankings.put(scores_of(self._database, self._catalogue(), batch, deadline), identity.key)
-        except (CacheUnavailable, CatalogueUnavailable):
+            # Read before an erasure, the scores of a player may have been stored after it.
+            erased = self._database.autocommit(lambda connection: ledger.read_erased(connection, user_ids), deadline)
+            remove_erased(self._database, self._catalogue(), rankings, erased, identity.key, deadline)
+        except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return False
-        forget(self._database, [entry.entry_id for entry in missed], identity.key, deadline)
+        forget(self._database, [entry.entry_id for entry in missed], (), identity.key, deadline)
         return True
 
 
-def forget(database: Database, entry_ids: Sequence[int], database_key: str, deadline: float) -> None:
-    """Delete journal entries whose scores are in Redis under this key of the database.
+def forget(
+    database: Database, entry_ids: Sequence[int], user_ids: Collection[str], database_key: str, deadline: float
+) -> frozenset[str]:
+    """Delete journal entries whose scores are in Redis under this key, and return which of these players are erased.
 
     If the database has another key by now, the entries stay, and the scores are stored under that key.
     """
 
-    def delete(connection: Connection) -> None:
+    def delete(connection: Connection) -> frozenset[str]:
         journal.delete(connection, entry_ids, database_key)
+        return ledger.read_erased(connection, user_ids) if user_ids else frozenset()
 
-    database.transact(delete, deadline)
+    return database.transact(delete, deadline)
+
+
+def remove_erased(
+    database: Database,
+    catalogue: Catalogue,
+    rankings: RankingCache,
+    erased: Collection[str],
+    database_key: str,
+    deadline: float,
+) -> None:
+    """Delete erased players from Redis, but for what they have reached since.
+
+    Whoever stores scores in Redis that were read before, does this afterwards: an erasure that it does not see yet
+    deletes the player itself later. Raise `CacheUnavailable` or `CacheRefused`, and what the database raises.
+    """
+    for user_id in erased:
+        rankings.forget(user_id)
+    if erased:
+        rankings.put(scores_of(database, catalogue, sorted(erased), deadline), database_key)

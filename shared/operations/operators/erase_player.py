@@ -3,6 +3,7 @@
 A flush may be counting an event of the player meanwhile. So a tombstone is committed first, by which flushes that begin
 after it refuse events of the player; then flushes that began before it are awaited, and the player is erased. One
 that had read the tombstones before and had written nothing by then is awaited after that, and what it wrote is erased.
+Rankings are not made final meanwhile: that takes longer, and the database lets only one of the two happen at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from shared.operations.goals.known_player import PlayerUnknown
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.operators import player_data
+from shared.postgres.operators.player_data import ErasedPlayer
 from shared.postgres.sqlstates import ContentRefused
 
 HORIZON_MIN = 72 * HOUR
@@ -36,12 +38,13 @@ class Receipt(NamedTuple):
     pseudonym: str
     rows: Mapping[str, int]
     """Numbers of rows by table that were deleted, or name the pseudonym now."""
+    complete: bool
+    """False if a transaction that began before has not ended, and may write of the player yet."""
 
 
 def erase_player(
     database: Database,
-    user_id: str,
-    pseudonym: str,
+    player: ErasedPlayer,
     acting: Acting,
     deadline: float,
     note: Callable[[], object] = lambda: None,
@@ -53,6 +56,7 @@ def erase_player(
     Raise `ErasureRefused` if the role may not, or while a grant may still be delivered, `PlayerUnknown`, and what the
     database raises.
     """
+    user_id = player.user_id
     if not database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline):
         raise PlayerUnknown(user_id)
     if not database.autocommit(player_data.may_erase, deadline):
@@ -70,7 +74,7 @@ def erase_player(
         )
 
     def erase(connection: Connection) -> player_data.Erased:
-        return player_data.erase(connection, user_id, pseudonym, acting)
+        return player_data.erase(connection, player, acting)
 
     try:
         erased = database.transact(erase, deadline)
@@ -81,11 +85,11 @@ def erase_player(
         database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
         _require_settled(database, user_id, deadline)
         raise ErasureRefused("a reward was claimed in this moment, and the player is listed already") from refused
-    _await_older(database, erased.transaction_id, deadline)
+    complete = _await_older(database, erased.transaction_id, deadline)
     left = database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline)
     if any(row.table != "event_seen" for row in left):
         database.transact(erase, deadline)
-    return Receipt(pseudonym, erased.rows)
+    return Receipt(player.pseudonym, erased.rows, complete)
 
 
 def _require_settled(database: Database, user_id: str, deadline: float) -> None:

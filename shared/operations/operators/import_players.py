@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.player_lines import Row
 from shared.domain.recalculation import is_maintained, recalculated
 from shared.domain.standings import Standing, StandingKey
 from shared.operations.statistics.recalculate import rebuild_within
@@ -16,39 +18,46 @@ from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.postgres.leaderboards import journal
 from shared.postgres.operators import player_import
-from shared.postgres.operators.player_import import ImportLine
+from shared.postgres.operators.player_import import Tables
 from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statistics import histories, standings
 
 BATCH_PLAYERS = 2_000
-BATCH_LINES = 40_000
-"""About as many lines as one transaction stores, in a second or two."""
+BATCH_ROWS = 40_000
+"""About as many rows as one transaction stores, in a second or two."""
 BATCH_TIMEOUT_S = 60.0
 _WITH_HISTORY = frozenset({"completion", "reopened_completion", "carried_completion", "points_adjustment", "standing"})
 
-Players = Sequence[Sequence[ImportLine]]
-"""The lines of each player."""
+_ERASED = "the player was erased here"
+
+Players = Sequence[Sequence[Row]]
+"""The rows of each player."""
 
 
 class PlayersMixed(Exception):
     """The lines of a player do not follow each other."""
 
 
-def batches(lines: Iterable[ImportLine]) -> Iterator[Players]:
-    """Yield batches of players with their lines. Raise `PlayersMixed`."""
-    batch: list[list[ImportLine]] = []
+def batches(rows: Iterable[Row]) -> Iterator[Players]:
+    """Yield batches of players with their rows. Raise `PlayersMixed`."""
+    batch: list[list[Row]] = []
     seen: set[str] = set()
     count = 0
-    for line in lines:
-        if not batch or batch[-1][0].user_id != line.user_id:
-            if line.user_id in seen:
-                raise PlayersMixed(f"the lines of the player {line.user_id} do not follow each other")
-            if len(batch) >= BATCH_PLAYERS or count >= BATCH_LINES:
+    last: str | None = None
+    of_player: list[Row] = []
+    for row in rows:
+        user_id = row[1]
+        if user_id != last:
+            last = user_id
+            if last in seen:
+                raise PlayersMixed(f"the lines of the player {last} do not follow each other")
+            if len(batch) >= BATCH_PLAYERS or count >= BATCH_ROWS:
                 yield batch
                 batch, count = [], 0
-            seen.add(line.user_id)
-            batch.append([])
-        batch[-1].append(line)
+            seen.add(last)
+            of_player = []
+            batch.append(of_player)
+        of_player.append(row)
         count += 1
     if batch:
         yield batch
@@ -70,18 +79,33 @@ class Imported:
 class PlayerImport:
     """An import under a name, by which players are imported once."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, name: str, *, dry: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        tables: Tables,
+        name: str,
+        *,
+        dry: bool,
+        is_erased: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`tables` are all tables of players. `is_erased` says whom this import brought before an erasure."""
         self._database = database
+        self._tables = tables
+        self._is_erased = is_erased
         self._catalogue = catalogue
         self._name = name
         self._dry = dry
         self.outcome = Imported()
 
     def store(self, players: Players) -> None:
-        """Store all rows of these players, at most about `BATCH_LINES`. Raise what the database raises.
+        """Store all rows of these players, at most about `BATCH_ROWS`. Raise what the database raises.
 
         A player whose rows the database refuses is noted in the outcome, and the others are stored.
         """
+        players = self._without_erased(players)
+        if not players:
+            return
         found: list[tuple[list[str], int]] = []
 
         def attempt(connection: Connection) -> None:
@@ -101,9 +125,14 @@ class PlayerImport:
         self.outcome.rows += rows
         self.outcome.done_before += len(players) - len(fresh)
 
+    def _without_erased(self, players: Players) -> Players:
+        erased = {rows[0][1] for rows in players if self._is_erased(rows[0][1])}
+        self.outcome.refused += [(user_id, _ERASED) for user_id in sorted(erased)]
+        return [rows for rows in players if rows[0][1] not in erased] if erased else players
+
     def _isolate(self, players: Players, refused: Exception) -> None:
         if len(players) == 1:
-            self.outcome.refused.append((players[0][0].user_id, str(refused).partition("\n")[0]))
+            self.outcome.refused.append((players[0][0][1], str(refused).partition("\n")[0]))
             return
         half = len(players) // 2
         self.store(players[:half])
@@ -111,23 +140,26 @@ class PlayerImport:
 
     def _store(self, connection: Connection, players: Players) -> tuple[list[str], int]:
         """Return the players that were stored, and the number of new rows."""
-        lines = [line for player in players for line in player]
-        erased = ledger.read_refused(connection, {line.user_id for line in lines}).erased
-        if erased:
-            raise _PlayerRefused("the player was erased here")
-        fresh = player_import.take(connection, lines, self._name)
+        user_ids = {rows[0][1] for rows in players}
+        if ledger.read_refused(connection, user_ids).erased:
+            raise _PlayerRefused(_ERASED)
+        fresh = player_import.mark(connection, user_ids, self._name)
         of_fresh = frozenset(fresh)
-        counts = Counter(line.table for line in lines if line.user_id in of_fresh)
-        ordered = {table: counts[table] for table in player_import.columns(connection) if table in counts}
-        rows = player_import.store(connection, ordered, fresh)
-        if counts.keys() & _WITH_HISTORY:
+        by_table: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for of_player in players:
+            if of_player[0][1] in of_fresh:
+                for table, _, row in of_player:
+                    by_table[table].append(row)
+        ordered = {table: by_table[table] for table in self._tables if table in by_table}
+        rows = player_import.store(connection, self._tables, ordered, fresh)
+        if by_table.keys() & _WITH_HISTORY:
             self._add_up(connection, fresh)
         if self._catalogue.leaderboards and fresh:
             journal.insert(connection, sorted(fresh))
         return fresh, rows
 
     def _add_up(self, connection: Connection, user_ids: Sequence[str]) -> None:
-        """Store standings that the lines lack: those of players without any by one statement."""
+        """Store standings that the rows lack: those of players without any by one statement."""
         schedules = self._catalogue.points_schedules
         missing: dict[StandingKey, Standing] = {}
         for user_id, history in histories.read(connection, user_ids).items():

@@ -53,7 +53,7 @@ class ClaimRetention:
             if not claim_retention.lock(holder):
                 return 0
             if self._audits:
-                self._delete_audits(now - self._audits)
+                self._delete_audits(now)
             if not self._claims:
                 return 0
             step = partial(self._step, before=now - self._claims)
@@ -61,9 +61,9 @@ class ClaimRetention:
 
         return self._database.transact(work, time.monotonic() + DELETE_PASS_TIMEOUT_S)
 
-    def _delete_audits(self, before: Instant) -> None:
+    def _delete_audits(self, now: Instant) -> None:
         def delete(connection: Connection) -> int:
-            return claim_retention.delete_audits(connection, before)
+            return claim_retention.delete_audits(connection, now, self._audits)
 
         while self._database.transact(delete, time.monotonic() + DELETE_STEP_TIMEOUT_S):
             if self._rest(0.1):

@@ -45,6 +45,10 @@ class ScoreChanges(NamedTuple):
     standings: Mapping[StandingKey, Standing]
     """The standings after the transaction."""
 
+    def user_ids(self) -> set[str]:
+        """Return the players."""
+        return {tally.user_id for tally in self.tallies} | {key.user_id for key in self.standings}
+
 
 class StandingChanges:
     """Collects the changes of a transaction, so that standings are locked together, after everything else.

@@ -104,6 +104,11 @@ def read_refused(connection: Connection, user_ids: Iterable[str]) -> RefusedEven
     return RefusedEvents(int(day), frozenset(user_id for (user_id,) in erased))
 
 
+def read_erased(connection: Connection, user_ids: Iterable[str]) -> frozenset[str]:
+    """Return those of these players who were erased."""
+    return frozenset(user_id for (user_id,) in _ERASED.rows(connection, text_array(sorted(set(user_ids)))))
+
+
 def forget_tombstones(connection: Connection, now: Instant) -> None:
     """Forget erased players of whom no late event is accepted any more."""
     _DELETE_EXPIRED.rows(connection, now)

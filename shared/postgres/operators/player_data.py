@@ -20,6 +20,7 @@ _STORE_TOMBSTONE = statement("store_tombstone")
 _DELETE_TOMBSTONE = statement("delete_tombstone")
 _OLDEST = statement("oldest_transaction")
 _ERASE = statement("erase_player")
+_MARK_IMPORTS = statement("mark_erased_imports")
 _DISTRUST = statement("distrust_boards")
 
 _UNSETTLED_STATE = "22C01"
@@ -69,6 +70,18 @@ def oldest_transaction(connection: Connection) -> int:
     return int(_OLDEST.value(connection))
 
 
+class ErasedPlayer(NamedTuple):
+    """A player to erase, and what stays."""
+
+    user_id: str
+    pseudonym: str
+    """Stays in final rankings and audits."""
+    player_hash: str
+    """Stays beside the names of imports that brought the player: the keyed hash of the list of erased players."""
+    key_hash: str
+    """The hash of that key."""
+
+
 class Erased(NamedTuple):
     """The rows that were deleted or pseudonymised."""
 
@@ -77,8 +90,10 @@ class Erased(NamedTuple):
     transaction_id: int
 
 
-def erase(connection: Connection, user_id: str, pseudonym: str, acting: Acting) -> Erased:
+def erase(connection: Connection, player: ErasedPlayer, acting: Acting) -> Erased:
     """Erase a player, and record it in the audit under the pseudonym."""
+    user_id, pseudonym, player_hash, key_hash = player
+    _MARK_IMPORTS.precede(connection, user_id, player_hash, key_hash)
     rows, transaction_id = _ERASE.only_row(connection, user_id, pseudonym, acting.time, acting.operator, acting.reason)
     return Erased(json.loads(rows), transaction_id)
 

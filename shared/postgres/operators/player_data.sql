@@ -38,6 +38,13 @@ DELETE FROM player_tombstone WHERE user_id = $1;
 -- Return the id of the oldest transaction that has not ended.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 
+-- name: mark_erased_imports
+-- Note which imports brought a player who is to be erased, so that repeating them does not bring the player back.
+-- $1 user_id, $2 player_hash, $3 key_hash
+INSERT INTO erased_import (import_name, player_hash, key_hash)
+SELECT import_name, $2, $3 FROM player_import WHERE user_id = $1
+ON CONFLICT (import_name, player_hash) DO NOTHING;
+
 -- name: erase_player
 -- Erase a player, and return the numbers of rows by table as JSON, and the transaction's id.
 -- $1 user_id, $2 pseudonym, $3 act_time, $4 operator, $5 reason

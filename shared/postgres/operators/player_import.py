@@ -5,89 +5,83 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from shared.domain.line_columns import LineColumn, LineTable, line_column
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.events.tallies import stat_of, stretches_of
+from shared.postgres.operators.copied_rows import RowEncoder
 from shared.postgres.statements import statement, text_array
 
-_MAKE = statement("make_import_lines")
-_COPY = statement("copy_import_lines")
 _MARK = statement("mark_imported")
-_KEEP = statement("keep_import_lines")
-_IMPORT = statement("import_player_rows")
-_KNOWN_TALLIES = statement("read_lines_of_known_tallies")
+_STAGE = statement("stage_import_rows")
+_COPY = statement("copy_import_rows")
+_STORE = statement("store_import_rows")
+_KNOWN_TALLIES = statement("read_imported_rows_of_known_tallies")
 _CLAIM_KNOWN = statement("claim_known_completions")
 _RETURN_CLAIMS = statement("return_reopened_claims")
 _RECOUNT = statement("recount_distinct_values")
 _COLUMNS = statement("read_player_columns")
+_ERASED = statement("read_erased_imports")
 
 _LIFETIME = {"schedule": "lifetime", "period_start": "1970-01-01T00:00:00Z"}
-_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "tally": {**_LIFETIME, "stat_code": "", "sum": 0, "events": 0, "days": "{}", "day_count": 0},
-    "completion": {"period_start": _LIFETIME["period_start"], "occurrence": 1},
-    "assignment": {"frozen_progress": 0},
+_PRESETS: Mapping[str, Mapping[str, str]] = {
+    "tally": {**_LIFETIME, "stat_code": "", "sum": "0", "events": "0", "days": "{}", "day_count": "0"},
+    "completion": {"period_start": _LIFETIME["period_start"], "occurrence": "1"},
+    "assignment": {"frozen_progress": "0"},
     "player": {"time_zone": "UTC"},
 }
 """Values of columns that a line may leave out, beside those with a default in the schema."""
 
-
-class ImportLine(NamedTuple):
-    """A row of a player."""
-
-    table: str
-    user_id: str
-    content: str
-    """The columns, as a JSON object."""
+Tables = Mapping[str, LineTable]
+"""All tables of players by name, in the order in which they are locked."""
 
 
-def columns(connection: Connection) -> dict[str, frozenset[str]]:
-    """Return the columns of all tables of players, by table."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for table, column in _COLUMNS.rows(connection):
-        found[table].add(column)
-    return {table: frozenset(names) for table, names in found.items()}
+def tables_of_players(connection: Connection) -> Tables:
+    """Return all tables of players."""
+    found: dict[str, dict[str, LineColumn]] = defaultdict(dict)
+    for table, name, kind, nullable, preset in _COLUMNS.rows(connection):
+        preset = _PRESETS.get(table, {}).get(name, preset)
+        found[table][name] = line_column(name, kind, nullable=nullable, preset=preset)
+    return {table: LineTable(columns) for table, columns in found.items()}
 
 
-def take(connection: Connection, lines: Sequence[ImportLine], name: str) -> list[str]:
-    """Take lines to store in this transaction, and return their players who are not imported under this name yet.
-
-    The lines of the others are dropped.
-    """
-    user_ids = sorted({line.user_id for line in lines})
-    fresh = [user_id for (user_id,) in _MARK.rows(connection, name, text_array(user_ids))]
-    connection.execute(_MAKE.text)
-    text = "".join(f"{table}\t{_escaped(user_id)}\t{_escaped(content)}\n" for table, user_id, content in lines)
-    with connection.cursor() as cursor, cursor.copy(_COPY.text) as copy:
-        copy.write(text)
-    if len(fresh) < len(user_ids):
-        connection.execute(_KEEP.text, [text_array(fresh)])
-    return fresh
+def erased(connection: Connection, name: str) -> list[tuple[str, str]]:
+    """Return the hashes of players whom this import brought and who were erased since, each with that of its key."""
+    return [(player, key) for player, key in _ERASED.rows(connection, name)]
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\t", "\\t")
+def mark(connection: Connection, user_ids: Iterable[str], name: str) -> list[str]:
+    """Mark players as imported in this transaction, and return those who are not imported under this name yet."""
+    return [user_id for (user_id,) in _MARK.rows(connection, name, text_array(sorted(set(user_ids))))]
 
 
-def store(connection: Connection, lines: Mapping[str, int], known: Iterable[str]) -> int:
-    """Store the lines of tables, in this order, and return the number of new rows. `lines` are their numbers by table.
+def store(
+    connection: Connection, every: Tables, rows: Mapping[str, Sequence[Mapping[str, Any]]], known: Iterable[str]
+) -> int:
+    """Store the rows of tables, in this order, and return the number of new rows. `known` are the players.
+
+    A row is the columns that it has, as JSON has them.
 
     Tallies are added to those that are there. Completions that are there and were never claimed are claimed if the
-    lines say so, also those of reopened completions. Of other tables, rows that are there stay as they are. `known` are
-    the players.
+    rows say so, also those of reopened completions. Of other tables, rows that are there stay as they are.
     """
     total = 0
-    for table, count in lines.items():
-        stored = int(_IMPORT.value(connection, table, json.dumps(_DEFAULTS.get(table, {}))))
+    for table, of_table in rows.items():
+        _STAGE.rows(connection, table)
+        encoder = RowEncoder(every[table].columns)
+        with connection.cursor() as cursor, cursor.copy(_COPY.text) as copy:
+            copy.write("".join(list(map(encoder.line, of_table))))
+        stored = int(_STORE.value(connection, table))
         total += stored
-        if stored < count and table == "tally":
+        if stored < len(of_table) and table == "tally":
             merged = {TallyKey(*key): tally for key, tally in _known_tallies(connection)}
             if merged:
                 tallies.merge(connection, merged)
                 _RECOUNT.rows(connection, text_array(sorted(known)))
-        if stored < count and table == "completion":
+        if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
         if table == "reopened_completion":
             _RETURN_CLAIMS.rows(connection, text_array(sorted(known)))

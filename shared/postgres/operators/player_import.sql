@@ -1,11 +1,3 @@
--- name: make_import_lines
--- Make the temporary table of the lines of one transaction.
-CREATE TEMPORARY TABLE import_line (kind text, user_id text COLLATE "C", content json) ON COMMIT DROP;
-
--- name: copy_import_lines
--- Take the lines of an import into its temporary table.
-COPY import_line (kind, user_id, content) FROM STDIN;
-
 -- name: mark_imported
 -- Mark players as imported, and return those that were not before. Keys must be distinct and sorted: their order is the
 -- lock order.
@@ -15,19 +7,22 @@ SELECT user_id, $1 FROM unnest($2::text[]) AS taken (user_id)
 ON CONFLICT (user_id, import_name) DO NOTHING
 RETURNING user_id;
 
--- name: keep_import_lines
--- Drop the lines of all other players.
--- $1 user_ids
-DELETE FROM import_line
-WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS kept (user_id) WHERE kept.user_id = import_line.user_id);
+-- name: stage_import_rows
+-- Make the temporary table of a table's rows, in the place of that of another table.
+-- $1 table
+SELECT stage_import_rows($1::name);
 
--- name: import_player_rows
--- Store the lines of a table, and return how many rows were not there before.
--- $1 table, $2 defaults
-SELECT import_player_rows($1::name, $2::jsonb);
+-- name: copy_import_rows
+-- Take the rows of a table into the temporary table.
+COPY import_row FROM STDIN;
 
--- name: read_lines_of_known_tallies
--- Return the lines of tallies that were stored before this transaction, with times in microseconds.
+-- name: store_import_rows
+-- Store the rows of the temporary table in their table, and return how many were not there before.
+-- $1 table
+SELECT store_import_rows($1::name);
+
+-- name: read_imported_rows_of_known_tallies
+-- Return the rows of tallies that were stored before this transaction, with times in microseconds.
 SELECT
     stored.user_id, stored.source, stored.stat_code, stored.schedule, microseconds(stored.period_start),
     json_build_object(
@@ -37,32 +32,21 @@ SELECT
         'lowest_opening', line.lowest_opening
     )::text,
     line.days::text
-FROM import_line
-CROSS JOIN LATERAL json_populate_record(
-    json_populate_record(NULL::tally, '{
-        "stat_code": "", "schedule": "lifetime", "period_start": "1970-01-01T00:00:00Z",
-        "sum": 0, "events": 0, "days": "{}"
-    }'),
-    content
-) AS line
+FROM import_row AS line
 JOIN tally AS stored
     ON stored.user_id = line.user_id
     AND stored.source = line.source
     AND stored.stat_code = line.stat_code
     AND stored.schedule = line.schedule
     AND stored.period_start = line.period_start
-WHERE import_line.kind = 'tally' AND stored.xmin <> pg_current_xact_id()::xid;
+WHERE stored.xmin <> pg_current_xact_id()::xid;
 
 -- name: claim_known_completions
--- Give completions that were stored before, and never claimed, the claims that the lines bring: their rewards were granted.
+-- Give completions that were stored before, and never claimed, the claims that the rows bring: their rewards were granted.
 UPDATE completion AS stored
 SET claim_time = line.claim_time, claim_number = line.claim_number, claimed_rewards = line.claimed_rewards
-FROM import_line
-CROSS JOIN LATERAL json_populate_record(
-    json_populate_record(NULL::completion, '{"period_start": "1970-01-01T00:00:00Z", "occurrence": 1}'), content
-) AS line
-WHERE import_line.kind = 'completion'
-    AND line.claim_number > 0
+FROM import_row AS line
+WHERE line.claim_number > 0
     AND stored.user_id = line.user_id
     AND stored.goal_id = line.goal_id
     AND stored.period_start = line.period_start
@@ -110,7 +94,10 @@ WHERE tally.user_id = counted.user_id
     AND tally.stat_code = counted.stat_code;
 
 -- name: read_player_columns
--- Return the columns of all tables of players.
-SELECT stored::text, attname::text
-FROM player_tables() AS stored
-JOIN pg_attribute ON attrelid = to_regclass(quote_ident(stored)) AND attnum > 0 AND NOT attisdropped;
+-- Return the columns of all tables of players: the type, whether they can be null, and their default as text.
+SELECT stored, attname, kind, nullable, preset FROM player_columns();
+
+-- name: read_erased_imports
+-- Return the hashes of players of this import who were erased since, each with the hash of its key.
+-- $1 import_name
+SELECT player_hash, key_hash FROM erased_import WHERE import_name = $1;

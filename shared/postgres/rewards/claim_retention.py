@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.instant import Instant
+from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
 from shared.postgres.statements import statement
 
@@ -28,6 +28,6 @@ def delete_claims(connection: Connection, after: str, last: str, before: Instant
     return int(_DELETE_CLAIMS.value(connection, after, last, before))
 
 
-def delete_audits(connection: Connection, before: Instant) -> int:
+def delete_audits(connection: Connection, now: Instant, kept: Microseconds) -> int:
     """Delete some of the oldest audits, which are at least 400 days old, and return their number."""
-    return int(_DELETE_AUDITS.value(connection, before))
+    return int(_DELETE_AUDITS.value(connection, now, kept))

@@ -42,6 +42,7 @@ WITH old AS (
 SELECT count(*) FROM old;
 
 -- name: delete_old_audits
--- Delete some of the oldest audits of operators, and return their number.
--- $1 before
-SELECT delete_old_audits(instant($1));
+-- Delete some of the oldest audits of operators, and return their number. They are too old by the clock of the process and
+-- by that of the database.
+-- $1 now, $2 kept_us
+SELECT delete_old_audits(least(instant($1), database_time()) - $2::bigint * interval '1 microsecond');

@@ -24,6 +24,8 @@ class NotedAdjustment(NamedTuple):
     reason: str
     database_role: str | None = None
     """The role that the operator logged in as, noted by the database; None in old entries."""
+    imported_by: str | None = None
+    """The operator who imported it from another system, where `operator` acted; None if it was made here."""
 
 
 def insert(connection: Connection, user_id: str, adjustment_id: UUID, adjustment: NotedAdjustment) -> None:

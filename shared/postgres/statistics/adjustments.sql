@@ -12,7 +12,7 @@ SELECT true FROM points_adjustment WHERE user_id = $1 AND adjustment_id = $2;
 -- name: list_adjustments
 -- Return a player's newest adjustments.
 -- $1 user_id, $2 count_max
-SELECT adjust_time, points, operator, reason, database_role
+SELECT adjust_time, points, operator, reason, database_role, imported_by
 FROM points_adjustment
 WHERE user_id = $1
 ORDER BY adjust_time DESC, adjustment_id

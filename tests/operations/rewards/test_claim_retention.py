@@ -75,9 +75,25 @@ def test_old_audits_go_and_none_that_is_younger_than_the_database_allows(databas
                 " VALUES (now() - $1 * interval '1 day', 'ada', 'bury', gen_random_uuid(), 'why', '{}')",
                 (age,),
             )
+        connection.execute("UPDATE operator_audit SET record_time = act_time")
+        connection.execute("UPDATE reward_audit SET record_time = act_time")
     one_pass(database, claims=0, audits=0, now=system_clock())
     assert rows(database_url, "SELECT count(*) FROM operator_audit WHERE kind = 'x'") == [(3,)]
     # A clock that is ahead deletes nothing that is too young.
     one_pass(database, claims=0, audits=KEPT_D, now=system_clock() + 10_000 * DAY)
     assert rows(database_url, "SELECT reason FROM operator_audit WHERE kind = 'x' ORDER BY 1") == [("0",), ("399",)]
     assert rows(database_url, "SELECT count(*) FROM reward_audit") == [(2,)]
+
+
+def test_a_writer_cannot_make_its_audit_old(database: Database, database_url: str) -> None:
+    with connected(database_url) as connection:
+        connection.execute(
+            "INSERT INTO operator_audit (act_time, kind, reason, record_time) VALUES ('epoch', 'x', 'y', 'epoch')"
+        )
+        connection.execute(
+            "INSERT INTO reward_audit (act_time, operator, action, grant_id, reason, before, record_time)"
+            " VALUES ('epoch', 'ada', 'bury', gen_random_uuid(), 'why', '{}', 'epoch')"
+        )
+    one_pass(database, claims=0, audits=KEPT_D, now=system_clock() + 10_000 * DAY)
+    assert rows(database_url, "SELECT count(*) FROM operator_audit WHERE kind = 'x'") == [(1,)]
+    assert rows(database_url, "SELECT count(*) FROM reward_audit") == [(1,)]

@@ -1,0 +1,148 @@
+"""An erasure leaves nothing of a player behind, whatever runs beside it, and imports do not bring the player back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared.domain.instant import DAY, HOUR
+from shared.operations.leaderboards.leaderboard_periods import finish_leaderboard_periods
+from shared.postgres.long_work import LongWork
+from tests.admin.site import Site, admin
+from tests.support.databases import connected, opened
+from tests.support.services import NOW
+
+Captured = pytest.CaptureFixture[str]
+
+KEY = "a secret of the operators"
+WHY = ("--reason", "as asked for", "--operator", "ada")
+PLAYER = "player 4"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ERASE_LIST_KEY", KEY)
+
+
+def erase(site: Site, player: str = PLAYER) -> int:
+    return admin("player", "erase", player, "--list", str(site.catalogue_file.parent / "erased.jsonl"), *WHY)
+
+
+def settle(site: Site) -> None:
+    with connected(site.database_url) as connection:
+        connection.execute("UPDATE reward_outbox SET state = 'GRANTED', settle_time = now()")
+
+
+@pytest.mark.parametrize(
+    ("player", "pseudonym", "reason"),
+    [
+        (PLAYER, "player 5", "x"),
+        (PLAYER, PLAYER, "x"),
+        (PLAYER, "", "x"),
+        (PLAYER, None, "x"),
+        (PLAYER, "erased-0123456789abcdeF", "x"),
+        (PLAYER, "erased-0123456789abcdef\n", "x"),
+        (PLAYER, "erased-0123456789abcdef", None),
+        (None, "erased-0123456789abcdef", "x"),
+    ],
+)
+def test_the_function_takes_no_other_pseudonym(
+    site: Site, player: str | None, pseudonym: str | None, reason: str | None
+) -> None:
+    before = site.rows("SELECT count(*) FROM tally")
+    with psycopg.connect(site.database_url) as connection, pytest.raises(psycopg.DataError):
+        connection.execute("SELECT erase_player(%s, %s, now(), 'ada', %s)", (player, pseudonym, reason))
+    assert site.rows("SELECT count(*) FROM tally") == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{"player_hash": "0" * 64, "pseudonym": "player 5"}, {"player_hash": "x", "pseudonym": "erased-" + "0" * 16}],
+)
+@pytest.mark.usefixtures("site")
+def test_a_list_with_anything_else_is_refused(line: dict[str, str], tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "list.jsonl"
+    file.write_text(json.dumps(line) + "\n")
+    with pytest.raises(SystemExit):
+        admin("player", "erase", "--replay", str(file), *WHY)
+    assert "line 1 " in capsys.readouterr().err
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
+    """Yield a function that starts a thread, which is joined at the end."""
+    threads: list[threading.Thread] = []
+
+    def start(work: Callable[[], object]) -> threading.Thread:
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        return threads[-1]
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def test_a_period_that_is_being_made_final_keeps_no_name(
+    site: Site, in_thread: Callable[[Callable[[], object]], threading.Thread]
+) -> None:
+    with psycopg.connect(site.database_url) as finishing:
+        # As the duty does it, which had read the scores before the tombstone and is not through yet.
+        finishing.execute("SELECT pg_try_advisory_xact_lock(1667785068, 3)")
+        finishing.execute(
+            "INSERT INTO leaderboard_final (board_id, period_start, place, shared_rank, user_id, score, reached_time)"
+            " SELECT board_id, period_start, row_number() OVER (PARTITION BY board_id, period_start), 1, user_id,"
+            " score, reached_time FROM leaderboard_score WHERE board_id = 'best'"
+        )
+        finishing.execute("UPDATE leaderboard_period SET final_time = now(), players = 30 WHERE board_id = 'best'")
+        erasing = in_thread(lambda: erase(site))
+        with psycopg.connect(site.database_url, autocommit=True) as observer:
+            while not observer.execute("SELECT FROM player_tombstone").fetchall():
+                pass
+        finishing.commit()
+        erasing.join()
+    named = "SELECT count(*) FROM leaderboard_final WHERE user_id = %s"
+    assert site.rows(named, PLAYER) == [(0,)]
+    assert site.rows("SELECT count(*) FROM leaderboard_final WHERE user_id LIKE 'erased-' || repeat('_', 16)")[0][0] > 0
+
+
+def test_no_period_is_made_final_while_a_player_is_being_erased(site: Site) -> None:
+    with opened(site.database_url, pool_size=2) as database, psycopg.connect(site.database_url) as erasing:
+        erasing.execute("SELECT erase_player(%s, 'erased-0123456789abcdef', now(), 'ada', 'x')", (PLAYER,))
+        assert finish_leaderboard_periods(LongWork(database, 30), HOUR, NOW + 30 * DAY) == 0
+        erasing.commit()
+        assert finish_leaderboard_periods(LongWork(database, 30), HOUR, NOW + 30 * DAY) > 0
+    assert site.rows("SELECT count(*) FROM leaderboard_final WHERE user_id = %s", PLAYER) == [(0,)]
+
+
+def imported(site: Site, name: str = "move") -> int:
+    file = site.catalogue_file.parent / "one.jsonl"
+    line = {"table": "tally", "user_id": "foreign", "source": "stat", "stat_code": "kills", "sum": 7, "events": 4}
+    file.write_text(json.dumps(line) + "\n" + json.dumps(line | {"user_id": "other"}) + "\n")
+    return admin("player", "import", str(file), "--name", name, *WHY)
+
+
+def test_an_import_that_is_repeated_brings_no_erased_player_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    assert imported(site) == 0
+    assert erase(site, "foreign") == 0
+    with connected(site.database_url) as connection:
+        connection.execute("DELETE FROM player_tombstone")
+    capsys.readouterr()
+    assert imported(site) == 1
+    assert "foreign: not imported: the player was erased here" in capsys.readouterr().err
+    assert site.rows("SELECT count(*) FROM tally WHERE user_id = 'foreign'") == [(0,)]
+    assert site.rows("SELECT count(*) FROM tally WHERE user_id = 'other'") == [(1,)]
+    assert "foreign" not in str(site.rows("SELECT * FROM erased_import"))
+    for wrong in ("", "another secret of theirs"):
+        monkeypatch.setenv("ERASE_LIST_KEY", wrong)
+        with pytest.raises(SystemExit):
+            imported(site)
+    assert "ERASE_LIST_KEY" in capsys.readouterr().err
+    assert imported(site, "another import") == 0
