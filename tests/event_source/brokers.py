@@ -13,7 +13,6 @@ import nats
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from nats.errors import TimeoutError as NothingThere
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 
@@ -158,7 +157,7 @@ class NatsUnderTest(BrokerUnderTest):
                     for message in await subscription.fetch(100, TIMEOUT_S if len(found) < number else 1.0):
                         found.append(DeadLetter(message.data, message.headers or {}))
                         await message.ack()
-                except NothingThere:
+                except TimeoutError:  # of the client, or of asyncio
                     return found
 
         return self._do(fetch)
