@@ -20,7 +20,7 @@ from tests.support.services import Game, ManualClock, challenge_service
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
 CLAIMS = 100
-ROUNDS = 5
+ROUNDS = 2
 ROUNDS_SLOW = 100
 
 

@@ -51,7 +51,7 @@ def test_a_killed_supervisor_leaves_no_server_running_and_loses_no_data(folder: 
 
 
 @linux_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_one_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
     with devstack("servers", folder) as command:
         urls(command)

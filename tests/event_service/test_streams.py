@@ -179,7 +179,7 @@ def cancelled(handler: EventServiceStub) -> bool:
 
 
 @pytest.mark.usefixtures("without_garbage_collection")
-@pytest.mark.parametrize("end_badly", [faulty, cancelled])
+@pytest.mark.parametrize("end_badly", [faulty, pytest.param(cancelled, marks=pytest.mark.slow)])
 def test_failed_streams_do_not_count_against_their_connection(
     database_url: str, end_badly: Callable[[EventServiceStub], bool]
 ) -> None:

@@ -136,7 +136,13 @@ def held(url: str, table: str) -> Iterator[None]:
         holder.close()
 
 
-@pytest.mark.parametrize("table", ["leaderboard_journal", "player"], ids=["the first table", "a later one"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param("leaderboard_journal", id="the first table", marks=pytest.mark.slow),
+        pytest.param("player", id="a later one"),
+    ],
+)
 def test_a_migration_waits_in_short_attempts_for_a_table_that_is_held(
     empty_url: str, undone: list[str], table: str
 ) -> None:

@@ -68,7 +68,7 @@ CATALOGUE = replace(
         Leaderboard("pvp", "Day", "", LeaderboardMeasure.POINTS, Scope(ScopeKind.TAG, "pvp"), DAILY),
     ),
 )
-ROUNDS = 50
+ROUNDS = 20
 THREADS = 8
 
 Deed: TypeAlias = Callable[[Database, random.Random, int], object]
