@@ -56,6 +56,7 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_
         assert table["figures"][-1]["figure"] == "time taken"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_started_processes(interrupted: subprocess.Popen[bytes]) -> None:
     # Postgres alone has about ten processes; there are more once the servers under test run as well.
     started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 15 else None, 60)

@@ -30,6 +30,19 @@ def parsed(path: str) -> ast.Module:
     return tree
 
 
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all below it, in any order: `ast.walk` takes twice as long."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for value in vars(node).values():
+            if isinstance(value, list):
+                waiting += (each for each in value if isinstance(each, ast.AST))
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                waiting.append(value)
+
+
 @cache
 def modules() -> dict[str, str]:
     """Return the path of every module and package by its dotted name."""
@@ -72,7 +85,7 @@ def members() -> dict[str, frozenset[str]]:
     own: dict[str, set[str]] = defaultdict(set)
     bases: dict[str, set[str]] = defaultdict(set)
     for path in modules().values():
-        for node in ast.walk(parsed(path)):
+        for node in walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
                 own[node.name].update(_members(node))
                 bases[node.name].update(_last_name(base) for base in node.bases)
@@ -138,7 +151,7 @@ def _module_name(path: str) -> str:
 
 
 def _python_words(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         yield from _names(node)
         if isinstance(node, ast.Name):
             yield node.id
@@ -152,7 +165,7 @@ def _python_words(tree: ast.Module) -> Iterator[str]:
 def _python_definitions(path: str) -> set[str]:
     tree = parsed(path)
     found = _top_level(tree)
-    for node in ast.walk(tree):
+    for node in walk(tree):
         found.update(_names(node))
         if isinstance(node, ast.ClassDef):
             found |= _members(node)
@@ -185,7 +198,7 @@ def _top_level(tree: ast.Module) -> set[str]:
 
 def _members(cls: ast.ClassDef) -> set[str]:
     found = {name for statement in cls.body for name in _assigned(statement)}
-    for node in ast.walk(cls):
+    for node in walk(cls):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
@@ -197,7 +210,7 @@ def _assigned(statement: ast.stmt) -> Iterator[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     for target in targets:
         if target is not None:
-            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+            yield from (node.id for node in walk(target) if isinstance(node, ast.Name))
 
 
 def _last_name(node: ast.expr) -> str:
