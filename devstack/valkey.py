@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from devstack.binaries import valkey_server
@@ -23,11 +24,23 @@ class EmbeddedValkey(EmbeddedServer):
     name = "valkey"
     start_s = 10
 
-    def __init__(self, directory: Path, *, port: int = 0, memory_max: str = MEMORY_MAX) -> None:
-        """Describe a server; `memory_max` is in Valkey's notation, such as `256mb`."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        memory_max: str = MEMORY_MAX,
+        password: str = "",
+        settings: Sequence[str] = (),
+    ) -> None:
+        """Describe a server; `memory_max` is in Valkey's notation, such as `256mb`.
+
+        Without a password it takes a new one. `settings` are further lines of its configuration.
+        """
         super().__init__(directory, port)
         self._memory_max = memory_max
-        self._password = secrets.token_urlsafe(24)
+        self._password = password or secrets.token_urlsafe(24)
+        self._settings = tuple(settings)
 
     def _child_on(self, port: int) -> Child:
         configuration = (
@@ -39,6 +52,7 @@ class EmbeddedValkey(EmbeddedServer):
             f"maxmemory {self._memory_max}",
             "maxmemory-policy allkeys-lru",
             "daemonize no",
+            *self._settings,
         )
         return Child(
             self.name,

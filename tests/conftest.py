@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, settings
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
 from tests.support.postgres_server import EITHER_VERSION, QUICK, PostgresServer
+from tests.support.redis_clients import CLUSTER
 from tests.support.scratch_folder import scratch_folder
+from tests.support.valkey_cluster import ValkeyCluster, valkey_cluster
 
 # The duration of an example depends on the machine. A law that needs a database tries all its examples on one.
 settings.register_profile(
@@ -129,11 +131,26 @@ def valkey_server(server_folder: Path) -> Iterator[EmbeddedValkey]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shared_cluster(server_folder: Path) -> Iterator[ValkeyCluster]:
+    """Return the cluster of three Valkeys that tests share."""
+    with valkey_cluster(server_folder / "valkey-cluster") as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def redis_url(valkey_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return an empty Valkey; this process waits for it as long as a slow machine takes."""
+def redis_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return an empty Valkey; this process waits for it as long as a slow machine takes.
+
+    It is one server, or with the parameter `cluster` a cluster.
+    """
     monkeypatch.setattr("shared.cache.redis.TIMEOUT_S", 10.0)
     monkeypatch.setattr("shared.cache.redis.DUTY_TIMEOUT_S", 10.0)
+    if getattr(request, "param", "") == CLUSTER:
+        cluster: ValkeyCluster = request.getfixturevalue("shared_cluster")
+        cluster.flush()
+        return cluster.url
+    valkey_server: EmbeddedValkey = request.getfixturevalue("valkey_server")
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     return valkey_server.url

@@ -70,18 +70,25 @@ class CacheReport(NamedTuple):
     policy: str
     """Eviction policy, such as `allkeys-lru`: decides which keys are evicted when memory runs out."""
     up_s: int
-    """Seconds since the server started."""
+    """Seconds since the server started, of a cluster the newest one."""
 
 
 def report(cache: Cache) -> CacheReport:
-    """Return the server's statistics. Raise `CacheUnavailable`, or `CacheRefused` where INFO is not allowed."""
-    info = cache.ask(lambda client: client.info())
+    """Return the statistics, of a cluster the sums of all primaries.
+
+    Raise `CacheUnavailable`, or `CacheRefused` where INFO is not allowed.
+    """
+    infos = cache.ask(lambda client: [node.info() for node in cache.nodes(client).values()])
+
+    def total(name: str) -> int:
+        return sum(int(info[name]) for info in infos)
+
     return CacheReport(
-        hits=int(info["keyspace_hits"]),
-        misses=int(info["keyspace_misses"]),
-        evicted=int(info["evicted_keys"]),
-        used_bytes=int(info["used_memory"]),
-        limit_bytes=int(info["maxmemory"]),
-        policy=str(info["maxmemory_policy"]),
-        up_s=int(info["uptime_in_seconds"]),
+        hits=total("keyspace_hits"),
+        misses=total("keyspace_misses"),
+        evicted=total("evicted_keys"),
+        used_bytes=total("used_memory"),
+        limit_bytes=total("maxmemory"),
+        policy=", ".join(sorted({str(info["maxmemory_policy"]) for info in infos})),
+        up_s=min(int(info["uptime_in_seconds"]) for info in infos),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from shared.cache.errors import CacheUnavailable
 from shared.cache.keys import RANKING_TTL_1_S, KeySpace, is_build_key, old_pattern
 from shared.cache.redis import Cache, Script
 
@@ -63,11 +64,19 @@ def _forget(cache: Cache, players: str, user_id: str) -> int:
 
 
 def _scan(cache: Cache, pattern: str) -> Iterator[Sequence[bytes]]:
+    for node in cache.ask(lambda client: list(cache.nodes(client)), for_duty=True):
+        yield from _scan_node(cache, node, pattern)
+
+
+def _scan_node(cache: Cache, node: str, pattern: str) -> Iterator[Sequence[bytes]]:
     cursor = 0
     while True:
 
         def scan(client: redis.Redis, cursor: int = cursor) -> tuple[int, Sequence[bytes]]:
-            place, found = client.scan(cursor, match=pattern, count=SCAN_KEYS)
+            nodes = cache.nodes(client)
+            if node not in nodes:
+                raise CacheUnavailable("a node of the cluster is no primary any more")
+            place, found = nodes[node].scan(cursor, match=pattern, count=SCAN_KEYS)
             return int(place), [bytes(key) for key in found if isinstance(key, bytes)]
 
         cursor, batch = cache.ask(scan, for_duty=True)

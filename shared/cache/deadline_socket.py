@@ -13,6 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ClusterDownError, TryAgainError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
 _deadline = threading.local()
 
@@ -101,6 +104,43 @@ class _TlsConnection(_WithDeadline, SSLConnection):
 
 class _UnixConnection(_WithDeadline, UnixDomainSocketConnection):
     pass
+
+
+class _OfNode(_WithDeadline):
+    """A mixin for connections to nodes of a cluster, on which redis-py does not wait for the cluster to recover."""
+
+    def read_response(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return the next response. redis-py would sleep after the errors that are converted here."""
+        try:
+            return super().read_response(*arguments, **keywords)  # type: ignore[misc]
+        except (ClusterDownError, TryAgainError) as error:
+            raise RedisConnectionError(str(error)) from error
+
+
+class _TcpNodeConnection(_OfNode, Connection):
+    pass
+
+
+class _TlsNodeConnection(_OfNode, SSLConnection):
+    pass
+
+
+class _TcpManagedConnection(_WithDeadline, SentinelManagedConnection):
+    pass
+
+
+class _TlsManagedConnection(_WithDeadline, SentinelManagedSSLConnection):
+    pass
+
+
+def cluster_connection_class(url: str) -> type[Connection]:
+    """Return the class of connections to nodes of a cluster, one of which is at this URL."""
+    return _TlsNodeConnection if urlsplit(url).scheme == "rediss" else _TcpNodeConnection
+
+
+def sentinel_connection_class(url: str) -> type[Connection]:
+    """Return the class of connections to the primary that Sentinels name, one of which is at this URL."""
+    return _TlsManagedConnection if urlsplit(url).scheme == "rediss" else _TcpManagedConnection
 
 
 def connection_class(url: str) -> type[Connection] | type[SSLConnection] | type[UnixDomainSocketConnection]:

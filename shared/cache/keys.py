@@ -84,7 +84,12 @@ class KeySpace(NamedTuple):
 
 
 def _name(ranking: RankingKey) -> str:
-    return f"board:{{{quote(ranking.board_id, safe='')}:{ranking.period_start}}}"
+    return f"board:{{{hash_tag(ranking)}}}"
+
+
+def hash_tag(ranking: RankingKey) -> str:
+    """Return the part of a ranking's keys that decides their slot in a cluster."""
+    return f"{quote(ranking.board_id, safe='')}:{ranking.period_start}"
 
 
 def probe_key(prefix: str) -> str:

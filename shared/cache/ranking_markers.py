@@ -18,7 +18,8 @@ class Marker(NamedTuple):
     epoch: int
     """The leaderboard's epoch. It rises in Postgres when changes could not be kept for Redis."""
     run_id: str
-    """The run id of the Redis server. It changes at a restart, which may have loaded an old state from disk."""
+    """The run id of the Redis server that has the ranking. It changes at a restart, which may have loaded an old state
+    from disk, and where another node takes over."""
     timeline: str
     """The timeline of the Postgres server. It changes when the newest transactions may have been lost."""
 
@@ -66,7 +67,7 @@ class RankingMarkers:
 
     def of(self, ranking: RankingKey) -> Trusted | None:
         """Return what is to be trusted; None while the identity, the epoch or the Redis server is unknown."""
-        known, run_id = self._known, self._cache.run_id
+        known, run_id = self._known, self._cache.run_id_of(ranking)
         epoch = None if known is None else known.epochs.get(ranking.board_id)
         if known is None or run_id is None or epoch is None:
             return None

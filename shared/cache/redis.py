@@ -1,4 +1,4 @@
-"""The connection to Redis or Valkey. Everything in it is also in Postgres, so no call waits for it long."""
+"""Access to Redis or Valkey. Everything in it is also in Postgres, so no call waits for it long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.cache.errors import CacheRefused, CacheUnavailable
-from shared.cache.keys import probe_key
+from shared.domain.scores import RankingKey
 
 if TYPE_CHECKING:
     import redis
@@ -27,10 +27,6 @@ TURN_TIMEOUT_S = 0.01
 """Time limit in seconds of waiting for one of them to finish: a burst passes, a slow Redis holds up no more threads."""
 FAILURES_MAX = 2
 """Consecutive failures until Redis is no longer used. A single one may be a connection that broke while idle."""
-PROBE_BYTES = 4_096
-"""Bytes that the probe sends back and forth, so that a connection that only trickles does not look healthy."""
-PROBE_TTL_MS = 1
-"""Lifetime of the key that the probe writes, in milliseconds."""
 
 
 PROBLEMS = ("unavailable", "full", "read_only", "refused", "misconfigured")
@@ -38,42 +34,53 @@ PROBLEMS = ("unavailable", "full", "read_only", "refused", "misconfigured")
 
 
 class Cache:
-    """A pool of connections to one Redis, behind a circuit breaker.
+    """Connections to one Redis or a cluster, behind a circuit breaker.
 
     After `FAILURES_MAX` consecutive failures Redis is not asked until a probe succeeds, so that callers do not wait
     for a dead server.
     """
 
     def __init__(self, url: str, *, connections_max: int, prefix: str = "") -> None:
-        """Create the pool for a redis:// URL without connecting. All keys begin with `prefix`."""
+        """Create the pool for an address without connecting. All keys begin with `prefix`."""
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(WAITING_MAX)
         self._failures = 0
         self.prefix = prefix
         self._blocked: str | None = None
+        self._is_replica = False
+        self._failed_probes = 0
+        """Consecutive probes that failed. Calls to other nodes of a cluster succeed meanwhile."""
         self.took: Mapping[bool, Callable[[float], None]] = {}
         """Called with the seconds that a question took, by whether a duty asked it."""
         self.problem = ""
         """The finding of the last probe: one of `PROBLEMS`, or empty."""
-        # redis-py takes 14 MiB and a fifth of a service's start: it is loaded where there is a Redis.
-        from shared.cache.redis_client import RedisClient
+        # Imported here so that redis-py is loaded only where there is a Redis.
+        from shared.cache.opening import open_client
 
-        self._client = RedisClient(
+        self._client = open_client(
             url, connections_max=connections_max, connect_timeout_s=TIMEOUT_S, timeout_s=DUTY_TIMEOUT_S
         )
 
     @property
     def is_unavailable(self) -> bool:
         """True if the circuit breaker is open."""
-        return self._failures >= FAILURES_MAX or self._blocked is not None
+        return (
+            self._failures >= FAILURES_MAX
+            or self._failed_probes >= FAILURES_MAX
+            or self._blocked is not None
+            or self._is_replica
+        )
 
-    @property
-    def run_id(self) -> str | None:
-        """Run id of the server that the newest connection reached; None before the first connection.
+    def run_id_of(self, ranking: RankingKey) -> str | None:
+        """Return the run id of the server that has a ranking; None before the first connection to it.
 
-        It changes with each start of a server.
+        It changes with each start of a server, and when another server has the ranking.
         """
-        return self._client.run_id
+        return self._client.run_id_of(ranking)
+
+    def nodes(self, client: redis.Redis) -> Mapping[str, redis.Redis]:
+        """Return the servers with keys by name: one, or the primaries of a cluster. `client` is that of a question."""
+        return self._client.nodes(client)
 
     def ask(self, question: Callable[[redis.Redis], _T], *, for_duty: bool = False) -> _T:
         """Return what `question` returns, within `TIMEOUT_S`, or for a background duty within `DUTY_TIMEOUT_S`.
@@ -81,7 +88,7 @@ class Cache:
         Raise `CacheUnavailable` or `CacheRefused`.
         """
         if self.is_unavailable:
-            raise CacheUnavailable(self._blocked or "Redis did not respond")
+            raise CacheUnavailable(self._blocked or "Redis did not respond, or cannot be used")
         if not self._turns.acquire(timeout=TURN_TIMEOUT_S):
             raise CacheUnavailable("too many threads wait for Redis")
         started = time.monotonic()
@@ -99,6 +106,8 @@ class Cache:
     def probe(self) -> str | None:
         """Return why Redis cannot be used; None if it can, and close the circuit breaker."""
         self.problem, text = self._find_problem()
+        # A replica may accept writes and lose them.
+        self._is_replica = self.problem == "read_only"
         return text or None
 
     def close(self) -> None:
@@ -109,10 +118,17 @@ class Cache:
         if self._blocked is not None:
             return "misconfigured", self._blocked
         try:
-            self._ask(lambda client: client.echo("." * PROBE_BYTES), TIMEOUT_S)
-            self._ask(lambda client: client.set(probe_key(self.prefix), "", px=PROBE_TTL_MS), TIMEOUT_S)
-        except (CacheUnavailable, CacheRefused) as error:
+            for question in self._client.probes(self.prefix):
+                self._client.ask(question, TIMEOUT_S)
+        except CacheUnavailable as error:
+            self._failed()
+            self._failed_probes += 1
             return self._client.problem_of(error)
+        except CacheRefused as error:
+            self._succeeded()
+            return self._client.problem_of(error)
+        self._succeeded()
+        self._failed_probes = 0
         return "", ""
 
     def _ask(self, question: Callable[[redis.Redis], _T], timeout_s: float) -> _T:

@@ -14,6 +14,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import PGconn
 
+from shared.runtime.redis_address import parse_redis
+
 EXAMPLE = "postgresql://user:password@host:5432/database"
 SCHEMES = ("postgresql://", "postgres://")
 PORT_MAX = 65_535
@@ -91,6 +93,12 @@ def _parse(address: str) -> Mapping[str, object]:
 
 
 _REDIS_EXAMPLE = "redis://:password@host:6379/0"
+_REDIS_PLACES = {
+    f"{transport}+{kind}": f"{transport}+{kind}://:password@{rest}"
+    for transport in ("redis", "rediss")
+    for kind, rest in (("cluster", "a:6379,b:6379"), ("sentinel", "a:26379,b:26379/service"))
+}
+"""Examples by the schemes of addresses that list several servers."""
 _REDIS_PARAMETERS = frozenset(
     {
         "db",
@@ -123,7 +131,13 @@ def check_redis(text: str) -> None:
         raise _refused(f"contains #: {ENCODED}", _REDIS_EXAMPLE)
     if not text.startswith(("'", '"', "unix:")) and has_slash_in_password(text):
         raise _refused(SLASH, _REDIS_EXAMPLE)
-    parts = _url(text, ("redis", "rediss", "unix"), _REDIS_EXAMPLE)
+    if text.partition("://")[0] in _REDIS_PLACES:
+        try:
+            address = parse_redis(text)
+        except ValueError as problem:
+            raise _refused(f"{problem}; {ENCODED}", _REDIS_PLACES[text.partition("://")[0]]) from None
+        text = address.url
+    parts = _url(text, ("redis", "rediss", "unix", *_REDIS_PLACES), _REDIS_EXAMPLE)
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _REDIS_PARAMETERS:
             raise _refused(f"has the unknown parameter {name!r}", _REDIS_EXAMPLE)

@@ -66,7 +66,8 @@ class RedisSettings:
 
     url: SecretAddress | None = setting(
         "REDIS_URL",
-        help="Redis or Valkey. Optional: without it leaderboards come from Postgres and may be minutes old.",
+        help="Redis or Valkey: a server, `redis+cluster://a,b` or `redis+sentinel://a,b/service`. Optional: without it "
+        "leaderboards come from Postgres and may be minutes old.",
         check=check_redis,
     )
     prefix: str = setting(

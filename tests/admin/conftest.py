@@ -8,6 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.admin.site import Site, opened_site
+from tests.support.redis_clients import run_on_either
+
+ON_EITHER = ("test_verify", "test_boards", "test_identity")
+"""Modules about rankings in Redis."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of commands about rankings on a cluster, too."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_EITHER:
+        run_on_either(metafunc)
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from admin.__main__ import main
 from shared.cache.keys import KeySpace, RankingKeys
 from shared.domain.catalogue import Catalogue
@@ -20,6 +18,7 @@ from shared.operations.catalogue.catalogue_record import record_catalogue
 from tests.catalogue.documents import Mapping, loaded, write_json
 from tests.support.databases import opened, soon
 from tests.support.flushing import flush
+from tests.support.redis_clients import redis_client_of
 from tests.support.sample_catalogue import assigned, challenge
 from tests.support.services import NOW, rows
 from tests.support.strategies import KILLS
@@ -42,7 +41,7 @@ class Site:
     """The database, Redis and the catalogue."""
 
     database_url: str
-    redis: redis.Redis
+    redis: Any
     catalogue: Catalogue
     catalogue_file: Path
 
@@ -79,7 +78,7 @@ def opened_site(database_url: str, redis_url: str, file: Path) -> Iterator[Site]
     """Record the catalogue, let everybody play once and yield the game. Redis is empty."""
     write_json(file, DOCUMENT)
     catalogue = loaded(DOCUMENT)
-    with opened(database_url, pool_size=1) as database, redis.Redis.from_url(redis_url) as client:
+    with opened(database_url, pool_size=1) as database, redis_client_of(redis_url) as client:
         record_catalogue(database, catalogue, NOW, soon())
         site = Site(database_url, client, catalogue, file)
         site.play()

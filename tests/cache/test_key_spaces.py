@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import redis
 
 from shared.cache.clearing import UNUSED_S, clear, clear_old_format, keys
 from shared.cache.errors import CacheUnavailable
@@ -11,6 +10,7 @@ from shared.cache.keys import RANKING_TTL_1_S, KeySpace
 from shared.domain.leaderboard import RankedPage
 from shared.domain.scores import LeaderboardScore, Score
 from tests.cache.cached_rankings import IDENTITY, KEYS, PERIOD, RANKING, TOP, CachedRankings, cached_rankings_on, ranked
+from tests.support.redis_clients import redis_client_of
 
 OURS = [Score("ours", 1, 0, 1)]
 THEIRS = [Score("theirs", 2, 0, 1)]
@@ -63,7 +63,7 @@ def test_keys_of_an_earlier_release_are_deleted_only_once_no_process_renews_them
     cached.build(OURS)
     used, unused = "challenge:1:board:{used:0}:order", "challenge:1:board:{unused:0}:order"
     building = "challenge:1:board:{unused:0}:build:players"
-    with redis.Redis.from_url(redis_url) as client:
+    with redis_client_of(redis_url) as client:
         for name, ttl_s in ((used, RANKING_TTL_1_S - 5), (unused, RANKING_TTL_1_S - UNUSED_S - 5), (building, 25)):
             client.set(name, "x", ex=ttl_s)
         client.set("challenge:10:board", "x")
@@ -76,7 +76,7 @@ def test_keys_of_an_earlier_release_are_deleted_only_once_no_process_renews_them
 def test_scores_reach_rankings_of_the_release_before(cached: CachedRankings, redis_url: str) -> None:
     old = KEYS.of_the_release_before(RANKING)
     assert old[0] == "challenge:1:board:{top%3A%20%7B1%7D:0}:order"
-    with redis.Redis.from_url(redis_url) as client:
+    with redis_client_of(redis_url) as client:
         for players in old[1::2]:
             client.hset(players, "", "1:any marker")
         cached.put(Score("new", 7, 0, 1))

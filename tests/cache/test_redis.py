@@ -8,6 +8,7 @@ import redis
 from devstack.valkey import EmbeddedValkey
 from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache
+from tests.cache.cached_rankings import RANKING
 from tests.support.busy_machine import LATE_S
 from tests.support.proxy import proxy_to
 from tests.support.unstalled_clock import unstalled_s
@@ -70,15 +71,15 @@ def test_an_error_reply_does_not_open_the_circuit_breaker(redis_url: str) -> Non
 
 
 def test_the_run_id_changes_with_each_start_of_a_server(own_valkey: EmbeddedValkey, cache: Cache) -> None:
-    assert cache.run_id is None
+    assert cache.run_id_of(RANKING) is None
     wait_until(lambda: cache.probe() is None)
-    first = cache.run_id
+    first = cache.run_id_of(RANKING)
     with redis.Redis.from_url(own_valkey.url) as client:
         assert first == client.info("server")["run_id"]
     own_valkey.kill()
     own_valkey.start()
     wait_until(lambda: cache.probe() is None)
-    assert cache.run_id not in (None, first)
+    assert cache.run_id_of(RANKING) not in (None, first)
     cache.close()
 
 

@@ -11,6 +11,12 @@ from shared.postgres.database import Database
 from tests.cache.cached_rankings import cached_rankings_on
 from tests.operations.leaderboards.ranking_process import CATALOGUE, NOW, Process
 from tests.support.databases import soon
+from tests.support.redis_clients import run_on_either
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of rankings in Redis on a cluster, too."""
+    run_on_either(metafunc)
 
 
 @pytest.fixture
