@@ -111,7 +111,10 @@ DECLARE
 BEGIN
     FOREACH role IN ARRAY ARRAY['challenge_service', 'challenge_operator']
     LOOP
-        EXECUTE format('ALTER ROLE %I SET plan_cache_mode = force_generic_plan', role);
+        -- Citus refuses most generic plans.
+        EXECUTE format('ALTER ROLE %I SET plan_cache_mode = %s', role, CASE
+            WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'auto' ELSE 'force_generic_plan'
+        END);
         EXECUTE format('ALTER ROLE %I SET jit = off', role);
         EXECUTE format('ALTER ROLE %I SET synchronous_commit = on', role);
         EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', role, '500ms');

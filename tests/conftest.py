@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from devstack.postgres import EmbeddedPostgres, Version
 from devstack.valkey import EmbeddedValkey
+from tests.support.citus import SETTING, CitusServer, citus_address
 from tests.support.postgres_server import EITHER_VERSION, QUICK, PostgresServer
 from tests.support.redis_clients import CLUSTER
 from tests.support.scratch_folder import scratch_folder
@@ -37,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=(16, 18),
         default=18,
         help="version of the embedded PostgreSQL; TEST_DATABASE_URL in the environment names another server instead",
+    )
+    parser.addoption(
+        "--citus",
+        action="store_true",
+        help="run tests on distributed databases of the cluster at TEST_CITUS_URL",
     )
 
 
@@ -66,14 +72,34 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[PostgresServer]:
+def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[PostgresServer | CitusServer]:
     """Return the server that tests use unless they say otherwise."""
+    if request.config.getoption("--citus"):
+        yield request.getfixturevalue("citus_server")
+        return
     if url := os.environ.get("TEST_DATABASE_URL"):
         with PostgresServer(url) as server:
             yield server
         return
     version = cast(Version, request.config.getoption("postgres"))
     yield from _embedded(version, server_folder / "postgres")
+
+
+@pytest.fixture(scope="session")
+def citus_server() -> Iterator[CitusServer]:
+    """Return the cluster at TEST_CITUS_URL. Without one the test is skipped."""
+    url = citus_address()
+    if url is None:
+        pytest.skip(f"{SETTING} does not name a Citus cluster")
+    with CitusServer(url) as server:
+        yield server
+
+
+@pytest.fixture
+def citus_url(citus_server: CitusServer) -> Iterator[str]:
+    """Return a distributed database of this test's own."""
+    with citus_server.fresh_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ class ActKind(StrEnum):
     """The kinds of changes: the commands that make them. Values are written to the audit."""
 
     BOARDS_REBUILD = "boards rebuild"
+    DISTRIBUTE = "distribute"
     GOAL_COMPLETE = "goal complete"
     GOAL_REOPEN = "goal reopen"
     GOAL_RESET = "goal reset"

@@ -13,6 +13,7 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable
 from shared.postgres import database_clock
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.distribution.placement import placement_problem
 from shared.postgres.events import ledger
 from shared.postgres.migrations import missing_migrations
 from shared.postgres.replication import replication_problem
@@ -49,7 +50,7 @@ def _problem(connection: Connection, *, by_service: bool) -> str | None:
     missing = missing_migrations(connection)
     if missing:
         return f"the schema is behind ({', '.join(missing)} missing): run `make migrate`"
-    return time_zone_problem(connection)
+    return placement_problem(connection) or time_zone_problem(connection)
 
 
 def _write_problem(database: Database, deadline: float) -> str | None:

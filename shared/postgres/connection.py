@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import psycopg
 from psycopg import abc
@@ -25,6 +25,16 @@ _COMMIT = b"commit", b"COMMIT"
 
 Values: TypeAlias = tuple[bytes | None, ...]
 """The values of a row as the server sent them, undecoded. The same values decode to the same row."""
+
+_ADAPT = b"""
+SELECT set_config('plan_cache_mode', 'auto', false)
+FROM pg_extension
+WHERE extname = 'citus'
+"""
+"""Let Citus plan by the parameters, which tell it the shards: it refuses most generic plans."""
+
+ADAPT_S = 3.0
+"""Time limit in seconds for the first statement of a session: that for connecting."""
 
 
 class Execution:
@@ -73,6 +83,27 @@ class Connection(BoundedConnection):
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
         self.adapters.register_loader("timestamptz", InstantLoader)
+
+    on_citus = False
+    """True if the database can distribute tables over nodes."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect as psycopg does, and adapt the session to Citus where that is installed."""
+        connection = super().connect(conninfo, **kwargs)
+        try:
+            connection.deadline = time.monotonic() + ADAPT_S
+            connection.pgconn.send_query(_ADAPT)
+            (result,) = connection._results(cancellable=False)
+            connection.on_citus = result.ntuples > 0
+        except BaseException as error:
+            connection.close()
+            # A pooler may accept a connection and refuse its first statement.
+            if isinstance(error, psycopg.Error) and (failed := kwargs.get("failed")) is not None:
+                failed(error)
+            raise
+        connection.deadline = None
+        return connection
 
     def run_prepared(self, name: bytes, text: bytes, parameters: Iterable[object]) -> list[tuple[Any, ...]]:
         """Execute a statement, preparing it at its first use, and return all rows. `Execution` takes the parameters."""

@@ -42,7 +42,7 @@ TABLES = {
     "redis_prefix": "SELECT INSERT",
     "reward_outbox": "SELECT INSERT UPDATE DELETE",
     "reward_queue_mark": "SELECT INSERT DELETE",
-    "reopened_completion": "SELECT UPDATE",
+    "reopened_completion": "SELECT UPDATE DELETE",
     "season_run": "SELECT INSERT UPDATE DELETE",
     "selection": "SELECT INSERT UPDATE DELETE",
     "standing": "SELECT INSERT UPDATE",

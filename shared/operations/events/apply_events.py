@@ -96,7 +96,7 @@ def apply_events(
         calendars = Calendars(catalogue.tally_schedules, (), zones)
         for index, outcome in zip(fresh, _applied(fresh_events, calendars, catalogue.derived), strict=True):
             outcomes[index] = outcome
-    merged = tallies.merge(connection, folded, with_times=bool(catalogue.leaderboard_schedules))
+    merged = tallies.merge(connection, folded)
     if expect_unseen and len(insertion.unseen()) < len(events):
         raise SeenBefore
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)

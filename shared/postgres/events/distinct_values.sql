@@ -3,19 +3,19 @@
 -- Rows must be sorted by key: their order is the lock order.
 -- $1 user_ids, $2 schedules, $3 period_starts, $4 stat_codes, $5 value_hashes
 INSERT INTO distinct_value (user_id, schedule, period_start, stat_code, value_hash)
-SELECT user_id, schedule, instant(start), stat_code, value_hash
+SELECT brought.user_id, brought.schedule, instant(start), brought.stat_code, value_hash
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bytea[])
     AS brought (user_id, schedule, start, stat_code, value_hash)
-WHERE NOT EXISTS (
-    SELECT FROM tally
-    WHERE tally.user_id = brought.user_id
-        AND tally.schedule = brought.schedule
-        AND tally.period_start = instant(brought.start)
-        AND tally.source = 'derived'
-        AND tally.stat_code = brought.stat_code
-        AND tally.sum >= 1000
-    OFFSET 0
-)
+LEFT JOIN (
+    SELECT user_id, schedule, period_start, stat_code
+    FROM tally
+    WHERE user_id = ANY ($1::text[]) AND source = 'derived' AND sum >= 1000
+) AS enough
+    ON enough.user_id = brought.user_id
+    AND enough.schedule = brought.schedule
+    AND enough.period_start = instant(start)
+    AND enough.stat_code = brought.stat_code
+WHERE enough.user_id IS NULL
 ON CONFLICT (user_id, schedule, period_start, stat_code, value_hash) DO NOTHING
 RETURNING user_id, schedule, microseconds(period_start), stat_code, value_hash;
 

@@ -25,9 +25,12 @@ SELECT drop_event_seen_partitions(date 'epoch' + $1::integer);
 -- Delete rows of the default partition whose days the ledger no longer holds: they had no partition to be dropped with.
 -- A limited number at a time.
 DELETE FROM event_seen_default
-WHERE ctid = ANY (ARRAY (
-    SELECT ctid FROM event_seen_default WHERE event_day < (SELECT first_day FROM event_ledger) LIMIT 20000
-));
+WHERE (event_day, user_id, event_hash) IN (
+    SELECT event_day, user_id, event_hash
+    FROM event_seen_default
+    WHERE event_day < (SELECT first_day FROM event_ledger)
+    LIMIT 20000
+);
 
 -- name: days_without_partition
 -- Return the number of days of which the default partition holds rows.

@@ -64,7 +64,7 @@ class MergedTally(NamedTuple):
 
     @property
     def state(self) -> TallyState:
-        """The part of the tally that leaderboards rank by; only valid if the times were requested."""
+        """The part of the tally that leaderboards rank by."""
         return TallyState(
             self.user_id,
             self.stat,
@@ -114,11 +114,8 @@ class MergedTally(NamedTuple):
 _merged_tally = partial(tuple.__new__, MergedTally)
 
 
-def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_times: bool = False) -> list[MergedTally]:
-    """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends.
-
-    Leaderboards rank by more than the measures. With `with_times` that is returned, too; otherwise it is None.
-    """
+def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[MergedTally]:
+    """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends."""
     if not tallies:
         return []
     keys = sorted(tallies)
@@ -133,7 +130,6 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally], *, with_tim
         int_array(period_starts),
         *_columns(values),
         nullable_int_array(_openings(values)),
-        with_times,
     )
     # Rows are not converted further: of a thousand, hardly any completes a goal.
     return list(map(_merged_tally, rows))

@@ -1,11 +1,11 @@
 -- name: merge_tallies
--- Add tallies to the stored ones, which locks them. Return the measures before and after; on request when they were
+-- Add tallies to the stored ones, which locks them. Return the measures before and after; when they were
 -- reached; and the previous days where days were added. The same merge as Tally.merge in shared/domain/tally.py. Day
 -- sets are multirange literals, '{}' where days are not counted. Where no tally counts growth, $16 is empty: unnest pads
 -- it with nulls. Keys must be distinct and sorted: their order is the lock order.
 -- $1 user_ids, $2 sources, $3 stat_codes, $4 schedules, $5 period_starts, $6 sums, $7 events, $8 latests,
 -- $9 latest_times, $10 highests, $11 days, $12 day_counts, $13 sum_times, $14 events_times, $15 highest_times,
--- $16 lowest_openings, $17 with_times
+-- $16 lowest_openings
 INSERT INTO tally AS stored (
     user_id, source, stat_code, schedule, period_start,
     sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time, lowest_opening
@@ -71,10 +71,8 @@ RETURNING
     microseconds(period_start),
     prev_sum, prev_events, prev_highest, prev_day_count,
     sum, events, highest, day_count,
-    CASE WHEN $17::boolean THEN microseconds(sum_time) END,
-    CASE WHEN $17 THEN microseconds(events_time) END,
-    CASE WHEN $17 THEN microseconds(highest_time) END,
-    CASE WHEN $17 THEN upper(days) - 1 END,
+    microseconds(sum_time), microseconds(events_time), microseconds(highest_time),
+    upper(days) - 1,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
 
 -- name: lock_tally

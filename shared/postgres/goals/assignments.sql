@@ -8,8 +8,9 @@ SELECT
     assignment.active, assignment.active_since, assignment.frozen_progress,
     microseconds(assignment.frozen_period_start), assignment.baseline
 FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
-LEFT JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
-LEFT JOIN player ON player.user_id = crossed.user_id;
+LEFT JOIN (SELECT * FROM assignment WHERE user_id = ANY ($1::text[])) AS assignment
+    ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
+LEFT JOIN (SELECT * FROM player WHERE user_id = ANY ($1::text[])) AS player ON player.user_id = crossed.user_id;
 
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.

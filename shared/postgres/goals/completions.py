@@ -23,6 +23,8 @@ _LOCK = statement("lock_completion")
 _LOCK_REOPENED = statement("lock_reopened_completion")
 _RELEASE = statement("release_claim")
 _RELEASE_REOPENED = statement("release_reopened_claim")
+_TAKE_REOPENED = statement("take_reopened_completions")
+_RETURN_CLAIMS = statement("return_claims")
 
 
 # The constructor of a named tuple without a Python call: a player may have thousands of past completions.
@@ -62,17 +64,40 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
     values = [records[key] for key in keys]
     rows = _INSERT.rows(
         connection,
-        text_array([key.user_id for key in keys]),
-        text_array([key.goal_id for key in keys]),
-        int_array([key.period_start for key in keys]),
-        int_array([key.occurrence for key in keys]),
+        *_key_columns(keys),
         nullable_int_array([value.complete_time for value in values]),
         nullable_text_array([value.challenge_id for value in values]),
         text_array([text_array(value.tags) for value in values]),
         int_array([value.points for value in values]),
         nullable_int_array([value.active_since for value in values]),
     )
-    return set(map(CompletionKey._make, rows))
+    stored = set(map(CompletionKey._make, rows))
+    if connection.on_citus and stored:
+        _restore_claims(connection, sorted(stored))
+    return stored
+
+
+def _restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
+    """Give completions that are stored again their claims back, as a trigger does where tables are not distributed."""
+    reopened = [row for row in _TAKE_REOPENED.rows(connection, *_key_columns(stored)) if row[5] > 0]
+    if reopened:
+        claim_times, numbers, rewards = zip(*(row[4:] for row in reopened), strict=True)
+        _RETURN_CLAIMS.rows(
+            connection,
+            *_key_columns([CompletionKey(*row[:4]) for row in reopened]),
+            nullable_int_array(claim_times),
+            int_array(numbers),
+            nullable_int_array(rewards),
+        )
+
+
+def _key_columns(keys: Sequence[CompletionKey]) -> tuple[str, str, str, str]:
+    return (
+        text_array([key.user_id for key in keys]),
+        text_array([key.goal_id for key in keys]),
+        int_array([key.period_start for key in keys]),
+        int_array([key.occurrence for key in keys]),
+    )
 
 
 CompletionsByPeriod = Mapping[Instant, CompletionsOfPeriod]

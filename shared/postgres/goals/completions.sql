@@ -21,6 +21,36 @@ FROM unnest(
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
+-- name: take_reopened_completions
+-- Delete those of these completions that operators had taken back, and return them with the claims that stand, as the
+-- trigger of the table completion does where that is on one node.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences
+DELETE FROM reopened_completion AS reopened
+USING unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) AS stored (user_id, goal_id, start, occurrence)
+WHERE reopened.user_id = stored.user_id
+    AND reopened.goal_id = stored.goal_id
+    AND reopened.period_start = instant(stored.start)
+    AND reopened.occurrence = stored.occurrence
+RETURNING
+    reopened.user_id, reopened.goal_id, microseconds(reopened.period_start), reopened.occurrence,
+    microseconds(reopened.claim_time), reopened.claim_number, reopened.claimed_rewards;
+
+-- name: return_claims
+-- Let stored completions have the claims that stood while they were taken back.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 claim_times, $6 claim_numbers, $7 claimed_rewards
+UPDATE completion
+SET
+    claim_time = instant(again.claim_time),
+    claim_number = again.claim_number,
+    claimed_rewards = again.claimed_rewards
+FROM unnest(
+    $1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[], $6::integer[], $7::integer[]
+) AS again (user_id, goal_id, start, occurrence, claim_time, claim_number, claimed_rewards)
+WHERE completion.user_id = again.user_id
+    AND completion.goal_id = again.goal_id
+    AND completion.period_start = instant(again.start)
+    AND completion.occurrence = again.occurrence;
+
 -- name: lock_unclaimed
 -- Lock a completion that has an unclaimed reward; return the number of its next claim, where it counts, and what is
 -- claimed. Of a goal with several rewards it has one as far as this statement can tell.
@@ -62,7 +92,7 @@ WHERE user_id = $1
         WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
         ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
             AND NOT EXISTS (
-                SELECT FROM reward_outbox AS newer
+                SELECT 1 FROM reward_outbox AS newer
                 WHERE newer.user_id = $1
                     AND newer.goal_id = $2
                     AND newer.period_start = instant($3)
@@ -100,7 +130,7 @@ WHERE user_id = $1
         WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
         ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
             AND NOT EXISTS (
-                SELECT FROM reward_outbox AS newer
+                SELECT 1 FROM reward_outbox AS newer
                 WHERE newer.user_id = $1
                     AND newer.goal_id = $2
                     AND newer.period_start = instant($3)

@@ -12,8 +12,8 @@ RETURNING goal_ids, rerolls, results[array_position(request_ids, $4::text)];
 UPDATE selection SET
     goal_ids = $4::text[],
     rerolls = $5,
-    request_ids = (ARRAY[$6::text] || request_ids)[1:16],
-    results = (ARRAY[$7::bytea] || results)[1:16]
+    request_ids = ARRAY[$6::text] || trim_array(request_ids, greatest(0, cardinality(request_ids) - 15)),
+    results = ARRAY[$7::bytea] || trim_array(results, greatest(0, cardinality(results) - 15))
 WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 
 -- name: store_unnamed_selection
@@ -23,7 +23,7 @@ WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 UPDATE selection SET
     goal_ids = $4::text[],
     rerolls = $5,
-    unnamed_calls = (ARRAY[$6::bigint] || unnamed_calls)[1:4]
+    unnamed_calls = ARRAY[$6::bigint] || trim_array(unnamed_calls, greatest(0, cardinality(unnamed_calls) - 3))
 WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 
 -- name: read_selections_of_players
@@ -32,15 +32,11 @@ WHERE user_id = $1 AND challenge_id = $2 AND period_start = instant($3);
 -- selection holds the tallies of the goals.
 -- $1 user_ids, $2 first_start, $3 last_start
 SELECT user_id, challenge_id, microseconds(period_start), goal_ids
-FROM unnest($1::text[]) AS wanted (player_id)
-CROSS JOIN LATERAL (
-    SELECT * FROM selection
-    WHERE user_id = player_id
-        AND period_start >= instant($2)
-        AND period_start <= instant($3)
-        AND goal_ids IS NOT NULL
-    OFFSET 0
-) AS selection;
+FROM selection
+WHERE user_id = ANY ($1::text[])
+    AND period_start >= instant($2)
+    AND period_start <= instant($3)
+    AND goal_ids IS NOT NULL;
 
 -- name: find_selection_result
 -- Return the result of a request, if it is one of the latest that changed the selection.

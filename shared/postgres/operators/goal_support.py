@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.domain.events import CompletionKey
-from shared.domain.goal import Goal
+from shared.domain.goal import Goal, Source
 from shared.domain.instant import Instant
 from shared.domain.standings import CompletionRecord
 from shared.domain.tally import Tally, TallyKey
@@ -19,6 +19,7 @@ _TAKE = statement("take_completions")
 _READ_REOPENED = statement("read_reopened")
 _SUBTRACT = statement("subtract_from_tallies")
 _TAKE_TALLY = statement("take_tally")
+_TAKE_VALUES = statement("take_distinct_values")
 _TAKE_BASELINES = statement("take_baselines")
 _RETURN_BASELINES = statement("return_baselines")
 _RETURN_VALUES = statement("return_distinct_values")
@@ -93,11 +94,15 @@ def take_tally(connection: Connection, key: TallyKey, credited: Sequence[Goal]) 
     row = _TAKE_TALLY.row(connection, *_columns(key))
     if row is None:
         return None
+    values: list[str] = []
+    if key.stat.source is Source.DERIVED:
+        of_stat = (key.user_id, key.stat.code, key.schedule, key.period_start)
+        values = [value for (value,) in _TAKE_VALUES.rows(connection, *of_stat)]
     baselines = []
     if credited:
         goal_ids = text_array(sorted(goal.id for goal in credited))
         baselines = _TAKE_BASELINES.rows(connection, key.user_id, goal_ids, key.period_start)
-    return TakenTally(json.loads(row[0]), row[1], json.loads(row[2]), [(*each,) for each in baselines])
+    return TakenTally(json.loads(row[0]), row[1], values, [(*each,) for each in baselines])
 
 
 def return_baselines(connection: Connection, key: TallyKey, taken: TakenTally, credited: Sequence[Goal]) -> None:

@@ -41,17 +41,12 @@ WHERE tally.user_id = $1
     AND tally.period_start = instant(taken.period_start);
 
 -- name: take_tally
--- Delete a tally with its distinct values, and return both as JSON, times in microseconds; no row if there was none.
+-- Delete a tally and return it as JSON, times in microseconds, and its days; no row if there was none.
 -- $1 user_id, $2 source, $3 stat_code, $4 schedule, $5 period_start
 WITH taken AS (
     DELETE FROM tally
     WHERE user_id = $1 AND source = $2 AND stat_code = $3 AND schedule = $4 AND period_start = instant($5)
     RETURNING *
-),
-forgotten AS (
-    DELETE FROM distinct_value
-    WHERE user_id = $1 AND stat_code = $3 AND schedule = $4 AND period_start = instant($5) AND $2 = 'derived'
-    RETURNING encode(value_hash, 'hex') AS value_hash
 )
 SELECT
     json_build_object(
@@ -59,9 +54,15 @@ SELECT
         'sum_time', microseconds(sum_time), 'events_time', microseconds(events_time),
         'highest_time', microseconds(highest_time), 'lowest_opening', lowest_opening
     )::text,
-    days::text,
-    (SELECT coalesce(json_agg(value_hash), '[]') FROM forgotten)::text
+    days::text
 FROM taken;
+
+-- name: take_distinct_values
+-- Delete the distinct values of a tally, and return them.
+-- $1 user_id, $2 stat_code, $3 schedule, $4 period_start
+DELETE FROM distinct_value
+WHERE user_id = $1 AND stat_code = $2 AND schedule = $3 AND period_start = instant($4)
+RETURNING encode(value_hash, 'hex');
 
 -- name: take_baselines
 -- Let a player's goals that count from their activation on count from zero in a period, and return where they began and

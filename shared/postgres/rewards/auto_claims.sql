@@ -12,16 +12,12 @@ SELECT count(pg_advisory_xact_lock(1667785069, key)) FROM unnest($1::integer[]) 
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
     AS candidate (user_id, goal_id, first_start, last_start)
-CROSS JOIN LATERAL (
-    SELECT *
-    FROM completion
-    WHERE completion.user_id = candidate.user_id
-        AND completion.goal_id = candidate.goal_id
-        AND period_start >= instant(first_start)
-        AND period_start <= instant(last_start)
-        AND claim_number = 0
-    OFFSET 0
-) AS completion
+JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+    ON completion.user_id = candidate.user_id
+    AND completion.goal_id = candidate.goal_id
+    AND period_start >= instant(first_start)
+    AND period_start <= instant(last_start)
+    AND claim_number = 0
 LEFT JOIN assignment ON assignment.user_id = completion.user_id AND assignment.goal_id = completion.goal_id
 WHERE coalesce(assignment.active, true);
 
@@ -31,24 +27,21 @@ WHERE coalesce(assignment.active, true);
 -- $1 user_ids, $2 goal_ids, $3 period_starts
 SELECT position
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS required (user_id, goal_id, start, position)
-WHERE CASE
-    WHEN start IS NULL THEN EXISTS (
-        SELECT FROM completion
-        WHERE completion.user_id = required.user_id
-            AND completion.goal_id = required.goal_id
-            AND period_start <> timestamptz 'epoch'
-        OFFSET 0
-    )
-    OR EXISTS (
-        SELECT FROM carried_completion
-        WHERE carried_completion.user_id = required.user_id AND carried_completion.goal_id = required.goal_id
-        OFFSET 0
-    )
-    ELSE EXISTS (
-        SELECT FROM completion
-        WHERE completion.user_id = required.user_id
-            AND completion.goal_id = required.goal_id
-            AND period_start = instant(start)
-        OFFSET 0
-    )
-END;
+JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+    ON completion.user_id = required.user_id
+    AND completion.goal_id = required.goal_id
+    AND completion.period_start = instant(start)
+UNION
+SELECT position
+FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS required (user_id, goal_id, start, position)
+JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+    ON completion.user_id = required.user_id
+    AND completion.goal_id = required.goal_id
+    AND completion.period_start <> timestamptz 'epoch'
+WHERE start IS NULL
+UNION
+SELECT position
+FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS required (user_id, goal_id, start, position)
+JOIN (SELECT * FROM carried_completion WHERE user_id = ANY ($1::text[])) AS carried
+    ON carried.user_id = required.user_id AND carried.goal_id = required.goal_id
+WHERE start IS NULL;

@@ -16,6 +16,7 @@ _LEASE = statement("lease_grants")
 _TAKE_STALE = statement("take_stale_grants")
 _OWNERS = statement("lease_owners")
 _END_LEASES = statement("end_leases")
+_CHALLENGES = statement("read_challenges_of_grants")
 _SETTLE = statement("settle_grants")
 _RECALL = statement("recall_grants")
 
@@ -68,6 +69,15 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
     # Sorted, so that two processes that settle the same grants lock them in the same order.
     ordered = sorted(outcomes, key=lambda outcome: outcome.delivery.grant_id)
     settlements = [outcome.settlement for outcome in ordered]
+    keys = [outcome.delivery.key for outcome in ordered]
+    challenges = _CHALLENGES.precede(
+        connection,
+        text_array([key.user_id for key in keys]),
+        text_array([key.goal_id for key in keys]),
+        int_array([key.period_start for key in keys]),
+        int_array([key.occurrence for key in keys]),
+        text_array([outcome.delivery.grant_id for outcome in ordered]),
+    )
     rows = _SETTLE.rows(
         connection,
         text_array([outcome.delivery.grant_id for outcome in ordered]),
@@ -79,7 +89,8 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
         text_array([settlement.error or "" for settlement in settlements]),
         nullable_int_array([now if settlement.state in FINAL else None for settlement in settlements]),
     )
-    return {str(grant_id): challenge_id or "" for grant_id, challenge_id in rows}
+    challenge_of = dict(challenges.rows)
+    return {str(grant_id): challenge_of.get(grant_id) or "" for (grant_id,) in rows}
 
 
 def recall(connection: Connection, grant_ids: Iterable[str]) -> None:

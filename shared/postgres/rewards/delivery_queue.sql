@@ -75,8 +75,7 @@ WHERE provider = $1
     AND lease_owner = ANY ($3::text[]);
 
 -- name: settle_grants
--- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded, and
--- the challenges of their goals, which metrics name. A null due time keeps the stored one. Empty texts stand for null.
+-- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded. A null due time keeps the stored one. Empty texts stand for null.
 -- $1 grant_ids, $2 lease_tokens, $3 states, $4 due_times, $5 attempts_back, $6 refusals, $7 errors, $8 settle_times
 UPDATE reward_outbox
 SET
@@ -94,16 +93,20 @@ FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $
     AS outcome (grant_id, lease_token, state, due_time, attempts_back, refusal, error, settle_time)
 WHERE reward_outbox.grant_id = outcome.grant_id
     AND reward_outbox.lease_token = outcome.lease_token
-RETURNING
-    reward_outbox.grant_id,
-    (
-        SELECT challenge_id
-        FROM completion
-        WHERE completion.user_id = reward_outbox.user_id
-            AND completion.period_start = reward_outbox.period_start
-            AND completion.goal_id = reward_outbox.goal_id
-            AND completion.occurrence = reward_outbox.occurrence
-    );
+RETURNING reward_outbox.grant_id;
+
+-- name: read_challenges_of_grants
+-- Return the challenges of grants, which metrics name, each by the primary key of its completion. Those of completions that
+-- were carried forward are missing.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 grant_ids
+SELECT delivered.grant_id, completion.challenge_id
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[])
+    AS delivered (user_id, goal_id, start, occurrence, grant_id)
+JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+    ON completion.user_id = delivered.user_id
+    AND completion.period_start = instant(start)
+    AND completion.goal_id = delivered.goal_id
+    AND completion.occurrence = delivered.occurrence;
 
 -- name: recall_grants
 -- Make grants that wait for another attempt due at once, in the queue positions of their claims.

@@ -1,0 +1,24 @@
+-- name: count_worker_nodes
+-- Return the number of nodes that can hold shards.
+SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards;
+
+-- name: distribute_first_table
+-- Distribute a table by player over a number of shards. Its rows move to them.
+-- $1 table, $2 shards
+SELECT create_distributed_table($1::text::regclass, 'user_id', colocate_with => 'none', shard_count => $2::integer);
+
+-- name: distribute_further_table
+-- Distribute a table as another one is, so that a player's rows are on one node.
+-- $1 table, $2 other table
+SELECT create_distributed_table($1::text::regclass, 'user_id', colocate_with => $2::text);
+
+-- name: forget_undistributed_rows
+-- Free the space of the rows that have moved to shards.
+-- $1 table
+SELECT truncate_local_data_after_distributing_table($1::text::regclass);
+
+-- name: end_other_sessions
+-- End the sessions of this database that were opened before tables were distributed: their plans do not fit any more.
+SELECT count(pg_terminate_backend(pid))
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
