@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
 from shared.postgres.connection import Connection
 from shared.postgres.database_telemetry import DatabaseTelemetry
+from shared.postgres.distribution.doubt import prepared_transactions
 from shared.postgres.replication import confirmed, require, wait_again
 from shared.postgres.session_options import connect_arguments
 from shared.postgres.setup_faults import SETUP_FAULTS, SetupFaultLog
@@ -202,12 +203,22 @@ class Database:
             time.sleep(RETRY_PAUSE_S)
         if written is None:
             return False
+        self._await_all_nodes(deadline)
         # A committed id is no proof: after a crash of the server, the id of a lost transaction may be reused. Its rows
         # are proof, if those standbys have them that the lost COMMIT may have waited for.
         found = self._confirmed(lambda connection: written(connection, transaction_id, result), deadline)
         if self._telemetry is not None:
             self._telemetry.resolved(found)
         return found
+
+    def _await_all_nodes(self, deadline: float) -> None:
+        """Wait until whatever is committed by now can be seen on every node."""
+        in_doubt = self._attempt(prepared_transactions, deadline)
+        while in_doubt:
+            if time.monotonic() >= deadline:
+                raise DatabaseUnavailable
+            time.sleep(RETRY_PAUSE_S)
+            in_doubt &= self._attempt(prepared_transactions, deadline)
 
     def _confirmed(self, seen: Callable[[Connection], bool], deadline: float) -> bool:
         while True:

@@ -26,6 +26,7 @@ from shared.domain.scores import LeaderboardScore, Score
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.distribution.doubt import prepared_transactions
 from shared.postgres.events import ledger
 from shared.postgres.leaderboards import journal, scores
 from shared.postgres.leaderboards.journal import JournalEntry
@@ -99,6 +100,7 @@ class RankingSync:
         self._known_boards: frozenset[str] | None = None
         self._identity: DatabaseIdentity | None = None
         self._seen: frozenset[int] = frozenset()
+        self._prepared: frozenset[str] = frozenset()
         self._all_seen_at: Instant | None = None
         self.fresh_at: Instant | None = None
         """Everything committed before this instant is in the trusted rankings. None if not known yet."""
@@ -127,11 +129,22 @@ class RankingSync:
         entries = self._database.autocommit(lambda connection: journal.read(connection, READ_MAX), deadline)
         missed = [entry for entry in entries if entry.entry_id in self._seen]
         self._seen = frozenset(entry.entry_id for entry in entries)
+        if not self._are_all_visible(deadline):
+            return
         if (not missed or self._repair(self._rankings, identity, missed, deadline)) and self._all_seen_at is not None:
             self.fresh_at = self._all_seen_at
         if len(entries) < READ_MAX:
             self._all_seen_at = this_pass
         self._markers.set_known(identity, epochs, self.fresh_at)
+
+    def _are_all_visible(self, deadline: float) -> bool:
+        """Return whether every node shows the scores of the entries that were there one pass ago.
+
+        The journal is on the coordinator, which commits first.
+        """
+        prepared = self._database.autocommit(prepared_transactions, deadline)
+        lasting, self._prepared = prepared & self._prepared, prepared
+        return not lasting
 
     def _begin_again_if_changed(self, identity: DatabaseIdentity) -> None:
         """Forget what was seen in another state of the database."""

@@ -83,6 +83,7 @@ def insert_unseen(
             text_array([event.stat.code for event in kept]),
             nullable_int_array([event.delta for event in kept]),
             nullable_int_array([event.value for event in kept]),
+            connection.on_citus,
         ),
     )
 

@@ -3,11 +3,14 @@
 -- ledger no longer holds, and of players who were erased, are neither recorded nor returned. Keys must be sorted: their order is the lock order. The
 -- arrays of content are empty where content is not kept; unnest pads them with nulls.
 -- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
--- $9 values
-INSERT INTO event_seen (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
+-- $9 values, $10 true on a cluster
+INSERT INTO event_seen (
+    event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value, transaction_id
+)
 SELECT
     date 'epoch' + event_day, user_id, event_hash,
-    event_id, instant(event_time), source, stat_code, delta, value
+    event_id, instant(event_time), source, stat_code, delta, value,
+    CASE WHEN $10::boolean THEN pg_current_xact_id()::text::bigint END
 FROM unnest(
     $1::integer[], $2::text[], $3::bytea[],
     $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
@@ -33,14 +36,17 @@ DELETE FROM player_tombstone WHERE until_time < least(instant($1), database_time
 
 -- name: event_seen_by_transaction
 -- Return a row if this transaction recorded this event: after a lost connection that tells whether its COMMIT
--- succeeded. xmin holds the low 32 bits of the transaction id.
+-- succeeded. xmin holds the low 32 bits of the transaction id; on a cluster it is that of a node, so the row has the id.
 -- $1 event_day, $2 user_id, $3 event_hash, $4 transaction_id
 SELECT true
 FROM event_seen
 WHERE event_day = date 'epoch' + $1::integer
     AND user_id = $2
     AND event_hash = $3
-    AND xmin::text::bigint = $4::bigint % 4294967296;
+    AND CASE
+        WHEN transaction_id IS NULL THEN xmin::text::bigint = $4::bigint % 4294967296
+        ELSE transaction_id = $4
+    END;
 
 -- name: read_events_seen
 -- Return the ledger's events of a player on these days. Content is null where it was not kept.

@@ -1,0 +1,1 @@
+ALTER TABLE event_seen DROP COLUMN transaction_id;
