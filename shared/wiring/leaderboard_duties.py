@@ -118,9 +118,13 @@ def start_ranking_duties(
     # Registered last, so it is set first, before the duties that check it are stopped.
     process.lifecycle.on_stop("leaderboard duties", stopping.set)
     process.telemetry.gauge(
-        "leaderboard_differences", "Scores that differed in Redis, of all compared.", lambda: check.differences
+        "leaderboard_differences",
+        "Scores that differed in Redis when a sample was last compared.",
+        lambda: check.differences,
     )
-    process.telemetry.gauge("leaderboard_compared", "Scores compared with Redis.", lambda: check.compared)
+    process.telemetry.gauge(
+        "leaderboard_compared", "Scores that were compared with Redis in the last sample.", lambda: check.compared
+    )
 
 
 def start_period_maintenance(

@@ -72,3 +72,8 @@ def test_it_has_every_file_of_the_packages_that_are_run(installed: Path) -> None
         }
         assert there
         assert {path for path in there if not (installed / path).exists()} == set()
+
+
+def test_it_has_nothing_that_is_not_run_in_production(installed: Path) -> None:
+    folders = {path.name for path in installed.iterdir()}
+    assert folders & {"attack", "bench", "demo", "devstack", "docsite", "load_generator", "tests"} == set()

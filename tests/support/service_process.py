@@ -175,9 +175,9 @@ class ServiceProcess:
 
 
 class WrongClockProcess(ServiceProcess):
-    """A service whose wall clock is ahead, or behind if `ahead_s` is negative."""
+    """A service whose wall clock is ahead, or behind if `ahead_s` is negative; by what a file says, if one is given."""
 
-    def __init__(self, ahead_s: int, module: str, database_url: str, **environ: str) -> None:
+    def __init__(self, ahead_s: int | Path, module: str, database_url: str, **environ: str) -> None:
         self._ahead_s = ahead_s
         super().__init__(module, database_url, **environ)
 

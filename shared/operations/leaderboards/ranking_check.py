@@ -61,19 +61,27 @@ class RankingCheck:
         self._draw = draw
         self._wait = wait
         self.compared = 0
+        """Players that the last pass has compared."""
         self.differences = 0
+        """Differences that the last pass has found."""
 
     def one_pass(self) -> None:
         """Check every ranking that Redis has."""
+        found: list[Checked] = []
         try:
             boards = self._catalogue().leaderboard_by_id
             rankings = self._database.autocommit(scores.open_rankings, time.monotonic() + READ_TIMEOUT_S)
             looked_at = [ranking for ranking in rankings if ranking.board_id in boards]
             self._rankings.measure_memory(looked_at)
             for ranking in looked_at:
-                self.check(boards[ranking.board_id], ranking)
+                checked = self.check(boards[ranking.board_id], ranking)
+                if checked is not None:
+                    found.append(checked)
         except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
-            return
+            # The comparisons before this count.
+            pass
+        self.compared = sum(checked.compared for checked in found)
+        self.differences = sum(checked.differences for checked in found)
 
     def check(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
         """Compare a sample, and let a ranking with differences be rebuilt. Return None if Redis lacks the ranking.
@@ -85,8 +93,6 @@ class RankingCheck:
         checked = self.compare(board, ranking, sample)
         if checked is None:
             return None
-        self.compared += checked.compared
-        self.differences += checked.differences
         if checked.differences:
             log.error(
                 "ranking in Redis differs from the database, rebuilding",
