@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -20,7 +22,7 @@ WINS = Stat(Source.STAT, "wins")
 
 
 def test_a_database_in_use_is_distributed_and_keeps_everything(
-    citus_server: CitusServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    citus_server: CitusServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with citus_server.migrated_database() as url, opened(url, pool_size=2) as database:
         monkeypatch.setenv("DATABASE_URL", url)
@@ -55,6 +57,12 @@ def test_a_database_in_use_is_distributed_and_keeps_everything(
 
         main(["distribute"])
         assert capsys.readouterr().out == "nothing to do\n"
+
+        lines = tmp_path / "players.jsonl"
+        lines.write_text("")
+        with pytest.raises(SystemExit):
+            main(["player", "import", str(lines), "--name", "late", "--reason", "a test"])
+        assert "players cannot be imported where tables are distributed" in capsys.readouterr().err
 
 
 def stored(url: str) -> list[tuple[object, ...]]:

@@ -60,6 +60,11 @@ def placements(connection: Connection) -> dict[str, Placement]:
     return {name: Placement(*placement) for name, *placement in _PLACEMENTS.rows(connection)}
 
 
+def is_distributed(connection: Connection) -> bool:
+    """Return whether any table is distributed."""
+    return connection.on_citus and bool(placements(connection))
+
+
 def tables(connection: Connection) -> dict[str, bool]:
     """Return the tables by name, and whether they have a column `user_id`."""
     return dict(_TABLES.rows(connection))
