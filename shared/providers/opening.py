@@ -7,7 +7,6 @@ import logging
 from shared.domain.grants import Delivery, Granted, Provider, Reply, Routes
 from shared.domain.reward import RewardType
 from shared.providers.game_service import GameServiceProvider
-from shared.providers.webhook import WebhookProvider
 from shared.runtime.clock import Clock
 from shared.runtime.file_watch import FileWatch
 from shared.runtime.reward_settings import GRPC, LOG, WEBHOOK, RewardSettings, RouteSettings
@@ -63,6 +62,9 @@ def open_providers(
     if LOG in routes_of(settings).values():
         providers[LOG] = LogOnlyProvider()
     if settings.webhook_url and settings.webhook_secret:
+        # The HTTP client takes a tenth of a start: it is loaded where it is used.
+        from shared.providers.webhook import WebhookProvider
+
         providers[WEBHOOK] = WebhookProvider(
             settings.webhook_url.reveal(),
             settings.webhook_secret.reveal(),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-RARELY_NEEDED = ("cryptography", "jwt", "opentelemetry", "redis")
+RARELY_NEEDED = ("cryptography", "jwt", "opentelemetry", "redis", "urllib3")
 
 
 @pytest.mark.parametrize("service", ["challenge_service", "event_handler"])
