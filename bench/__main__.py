@@ -45,6 +45,7 @@ from bench.tables.schedules import measure_schedules
 from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
 from bench.tables.sources import measure_sources
+from bench.tables.stages import measure_stages
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
 from bench.terms import Terms
@@ -53,6 +54,7 @@ from bench.workplace import Workplace
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
+    "stages": measure_stages,
     "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
@@ -78,6 +80,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
 ONLY_FULL = frozenset(
     {
         "list_sizes",
+        "stages",
         "repeats",
         "claimable",
         "schedules",

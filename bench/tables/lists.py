@@ -76,11 +76,13 @@ def measure_list_sizes(place: Workplace) -> Table:
     table = Table(
         "list_sizes",
         "ListChallenges by length of the list",
-        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns.",
+        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns. "
+        "Players list again and change nothing, so most lists are kept, but for the rows that say so.",
     )
     with (
         place.ground() as ground,
         place.service(CHALLENGE_SERVICE, ground) as service,
+        place.service(CHALLENGE_SERVICE, ground, KEPT_LISTS_MIB="0") as forgetful,
         place.service(CHALLENGE_SERVICE, _with_long_catalogue(place, ground)) as long_service,
     ):
         players = ground.play.players
@@ -91,6 +93,12 @@ def measure_list_sizes(place: Workplace) -> Table:
         store_veterans(ground.url, ground.catalogue, halfway, system_clock(), every=2)
         completed = place.in_turns("lists of veterans", listing(place, service, veterans), listing(place, service, new))
         half = place.in_turns("lists halfway", listing(place, service, halfway), listing(place, service, new))
+        made = place.in_turns(
+            "lists of veterans, none kept", listing(place, forgetful, veterans), listing(place, forgetful, new)
+        )
+        half_made = place.in_turns(
+            "lists halfway, none kept", listing(place, forgetful, halfway), listing(place, forgetful, new)
+        )
         with place.running(services.empty_handler(completed[0][1].response_bytes)) as empty:
             first = place.in_turns("lists of new players", listing(place, service, new), listing(place, empty, new))
         longer = place.in_turns(
@@ -100,6 +108,8 @@ def measure_list_sizes(place: Workplace) -> Table:
     add_medians(table, "CPU per list", completed, cpu_us, Unit.MICROSECONDS, f"{goals} completed goals", "a new player")
     add_ratio(table, "CPU beside a new player", completed, cpu_us, at_most(2.5))
     add_ratio(table, "CPU beside a new player, half of the goals completed", half, cpu_us, at_most(2.0))
+    add_ratio(table, "CPU beside a new player, no list kept", made, cpu_us)
+    add_ratio(table, "CPU beside a new player, half of the goals completed, no list kept", half_made, cpu_us)
     add_ratio(table, "CPU of a new player beside the empty handler", first, cpu_us, at_most(1.7))
     add_medians(
         table,
