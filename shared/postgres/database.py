@@ -17,7 +17,7 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineEx
 from shared.postgres.connection import Connection
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.postgres.distribution.doubt import prepared_transactions
-from shared.postgres.replication import confirmed, require, wait_again
+from shared.postgres.replication import confirm_read, confirmed, require, wait_again
 from shared.postgres.session_options import connect_arguments
 from shared.postgres.setup_faults import SETUP_FAULTS, SetupFaultLog
 from shared.postgres.silence import Silence
@@ -30,7 +30,7 @@ from shared.postgres.sqlstates import (
     to_domain,
 )
 from shared.postgres.statement_canceller import StatementCanceller
-from shared.postgres.transaction import CommitUnknown, in_progress, run_transaction
+from shared.postgres.transaction import CommitUnknown, NothingStored, in_progress, run_transaction
 
 _T = TypeVar("_T")
 
@@ -146,12 +146,12 @@ class Database:
         """
         return self._attempt(work, deadline)
 
-    def acknowledge(self, read: Callable[[Connection], _T], deadline: float) -> _T:
-        """Read as `autocommit` does what an earlier call has stored, to confirm that it is stored.
+    def acknowledge(self, work: Callable[[Connection], _T], deadline: float) -> _T:
+        """Do as `autocommit` does work that stores something, or reads what an earlier call has stored to confirm it.
 
         Where synchronous standbys are required, they have it then.
         """
-        return self.transact(read, deadline) if self.synchronous else self._attempt(read, deadline)
+        return self.transact(work, deadline) if self.synchronous else self._attempt(work, deadline)
 
     def transact(
         self,
@@ -166,18 +166,27 @@ class Database:
         result)` tells whether the transaction's rows exist: then the result stands, else the work is repeated. Without
         `written`, repeating the work must be harmless.
 
-        Raise what `autocommit` raises, and `ContentRefused` if the values themselves are rejected.
+        Raise what `autocommit` raises, `ContentRefused` if the values themselves are rejected, and what the work
+        raises. If that is `NothingStored`, required standbys have what the work has read.
         """
         if self.unreplicated is not None:
             # A COMMIT that waits cannot be taken back, and each would keep a connection of the server.
             raise DatabaseUnavailable(self.unreplicated)
         while True:
             try:
-                return self._attempt(lambda connection: run_transaction(connection, work), deadline)
+                return self._attempt(lambda connection: self._run(connection, work), deadline)
             except CommitUnknown as unknown:
                 transaction_id, result = unknown.transaction_id, cast("_T", unknown.result)
             if self._is_written(transaction_id, result, written, deadline):
                 return result
+
+    def _run(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
+        try:
+            return run_transaction(connection, work)
+        except NothingStored:
+            if self.synchronous:
+                confirm_read(connection)
+            raise
 
     def rehearse(self, work: Callable[[Connection], object], deadline: float) -> None:
         """Do work as `transact` does, and roll it back. If this returns, the work could have been committed."""

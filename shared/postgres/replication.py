@@ -31,6 +31,12 @@ def wait_again(connection: Connection) -> None:
         connection.commit_transaction()
 
 
+def confirm_read(connection: Connection) -> None:
+    """Wait until the standbys have everything that the session has seen."""
+    connection.warned = True
+    wait_again(connection)
+
+
 def confirmed(connection: Connection, seen: Callable[[Connection], bool]) -> bool:
     """Return whether rows are seen. If they are, the COMMIT of this transaction also waits for what wrote them."""
     found = seen(connection)

@@ -29,6 +29,10 @@ class CommitUnknown(Exception):
         self.result = result
 
 
+class NothingStored(Exception):
+    """Raised by the work of a transaction that finds everything stored already. It is rolled back, and that is safe."""
+
+
 def run_transaction(connection: Connection, work: Callable[[Connection], _T]) -> _T:
     """Do the work between BEGIN and COMMIT on a connection in autocommit mode, and return its result.
 

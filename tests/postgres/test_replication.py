@@ -17,6 +17,8 @@ from shared.domain.errors import ChallengeError, DatabaseUnavailable
 from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.goal import Goal
 from shared.operations.database_probe import probe_database
+from shared.operations.goals.activate import set_goal_active
+from shared.operations.goals.initialize import initialize_player
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.database import Database
 from shared.postgres.schema import migrate
@@ -182,6 +184,29 @@ def test_a_repeated_claim_waits_for_the_standby(primary: EmbeddedPostgres, link:
         assert not again.done()
         link.mend()
         assert again.result() == made
+
+
+def test_a_repeated_switch_waits_for_the_standby(primary: EmbeddedPostgres, link: Link) -> None:
+    with opened(primary.url) as database, ThreadPoolExecutor(1) as callers:
+        switched_off = "player", PLAIN, False, NOW
+        set_goal_active(database, CATALOGUE, *switched_off, soon())
+        link.cut()
+        again = callers.submit(set_goal_active, database, CATALOGUE, *switched_off, soon())
+        wait_until(lambda: again.done() or waiting(primary))
+        assert not again.done()
+        link.mend()
+        assert not again.result().assignments[PLAIN.id].active
+
+
+def test_no_player_is_stored_while_the_standby_is_away(primary: EmbeddedPostgres, link: Link) -> None:
+    with opened(primary.url) as database:
+        assert initialize_player(database, "first", None, NOW, soon()).created
+        link.cut()
+        wait_until(lambda: probe_database(database))
+        with pytest.raises(DatabaseUnavailable, match="synchronous standbys"):
+            initialize_player(database, "second", None, NOW, soon())
+        assert waiting(primary) == []
+        assert not initialize_player(database, "first", None, NOW, soon()).created
 
 
 def test_waiting_takes_no_round_trip(primary: EmbeddedPostgres, link: Link) -> None:

@@ -22,6 +22,7 @@ from shared.postgres.database import Database
 from shared.postgres.events import tallies
 from shared.postgres.goals import assignments, player_goals, selections
 from shared.postgres.goals.selections import SelectionKey
+from shared.postgres.transaction import NothingStored
 
 
 def set_goal_active(
@@ -105,7 +106,7 @@ def _needed_goals(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Col
     return found.values()
 
 
-class _AlreadySet(Exception):
+class _AlreadySet(NothingStored):
     """Nothing is to be stored, the tally that was locked included."""
 
     def __init__(self, view: PlayerView) -> None:

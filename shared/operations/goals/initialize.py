@@ -57,7 +57,7 @@ def initialize_player(
                 player_zones.await_first_events(connection, user_id)
             return players.insert(connection, user_id, zones, now, current.by_player)
 
-        created = database.transact(insert, deadline) if by_zone else database.autocommit(insert, deadline)
+        created = database.transact(insert, deadline) if by_zone else database.acknowledge(insert, deadline)
         if created and not by_zone:
             return Initialized(stored.view, created=True)
         if created:

@@ -17,6 +17,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import players, selections
 from shared.postgres.goals.selections import SelectionKey, StoredSelection
+from shared.postgres.transaction import NothingStored
 
 _DIGEST_BYTES = 12
 _CALL_BITS = 63
@@ -139,8 +140,8 @@ def _own_result(stored: bytes, request: SelectionRequest) -> Mapping[str, Any]:
     return found
 
 
-class _Unchanged(Exception):
-    """Nothing is to be stored: the transaction is rolled back."""
+class _Unchanged(NothingStored):
+    """The selection stays as it is."""
 
     def __init__(self, result: Any) -> None:
         super().__init__()
