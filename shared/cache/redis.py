@@ -117,19 +117,22 @@ class Cache:
     def _find_problem(self) -> tuple[str, str]:
         if self._blocked is not None:
             return "misconfigured", self._blocked
+        refused: list[CacheRefused] = []
         try:
             for question in self._client.probes(self.prefix):
-                self._client.ask(question, TIMEOUT_S)
+                try:
+                    self._client.ask(question, TIMEOUT_S)
+                except CacheRefused as error:
+                    # It is a reply. Another node of a cluster may give none.
+                    refused.append(error)
         except CacheUnavailable as error:
             self._failed()
             self._failed_probes += 1
             return self._client.problem_of(error)
-        except CacheRefused as error:
-            self._succeeded()
-            return self._client.problem_of(error)
         self._succeeded()
         self._failed_probes = 0
-        return "", ""
+        problems = [self._client.problem_of(error) for error in refused]
+        return next((found for found in problems if found[0] == "read_only"), (*problems, ("", ""))[0])
 
     def _ask(self, question: Callable[[redis.Redis], _T], timeout_s: float) -> _T:
         """Ask Redis, and count the outcome for the decision whether it is available."""

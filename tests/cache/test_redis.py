@@ -44,6 +44,20 @@ def test_a_stopped_redis_is_not_asked_until_a_probe_succeeds(own_valkey: Embedde
     cache.close()
 
 
+def test_a_refusal_ends_an_outage(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+    wait_until(lambda: cache.probe() is None)
+    own_valkey.kill()
+    for _ in range(FAILURES_MAX):
+        assert cache.probe() is not None
+    own_valkey.start()
+    with redis.Redis.from_url(own_valkey.url) as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", "1")
+    wait_until(lambda: "full" in (cache.probe() or ""))
+    assert ping(cache), "what it has can be read"
+    cache.close()
+
+
 def test_a_silent_redis_costs_no_more_than_its_timeout(own_valkey: EmbeddedValkey) -> None:
     with proxy_to(own_valkey.url) as (proxy, url):
         cache = Cache(url, connections_max=4)

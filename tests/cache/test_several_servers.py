@@ -100,6 +100,21 @@ def test_a_silent_node_costs_no_more_than_the_time_limit(tmp_path: Path, monkeyp
         assert trusted(cached) == {board.id for board in BOARDS}
 
 
+def test_a_full_node_does_not_hide_a_lost_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with valkey_cluster(tmp_path) as cluster, closing(Cache(cluster.url, connections_max=4)) as cache:
+        wait_until(lambda: cache.probe() is None)
+        names = cache.ask(lambda client: list(cache.nodes(client)))
+        full, lost = (next(node for node in cluster.nodes if name in node.url) for name in (names[0], names[-1]))
+        with redis.Redis.from_url(full.url) as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "1")
+            assert "full" in (cache.probe() or "")
+            monkeypatch.setattr("shared.cache.redis.TIMEOUT_S", TIMEOUT_S)
+            with paused(lost):
+                assert cache.probe() is not None
+                assert cache.problem == "unavailable"
+
+
 def test_servers_are_not_taken_for_what_the_address_says(tmp_path: Path, own_valkey: EmbeddedValkey) -> None:
     with valkey_cluster(tmp_path) as cluster, watched_by_sentinel(tmp_path / "watched") as watched:
         for url, problem in (
