@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.generators import execute
-from psycopg.pq import ConnStatus
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready
 
@@ -23,6 +23,7 @@ _WAIT_INTERVAL_S = 0.1
 """Interval in seconds at which a wait checks for signals and for a silent server."""
 
 _READABLE = int(Ready.R)
+_COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 
 
 class ResponseTimeout(psycopg.OperationalError):
@@ -92,6 +93,9 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             if result is None:
                 return results
             results.append(result)
+            if result.status in _COPYING:
+                # It would be returned again for ever.
+                return results
         return results + self.wait(execute(pgconn)) if results else None
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
