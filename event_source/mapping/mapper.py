@@ -13,9 +13,13 @@ from event_source.mapping import values
 from event_source.mapping.paths import Read
 from event_source.message import Message, Unmappable
 from shared.domain.instant import SECOND, Instant
+from shared.rpc.wire import nested_tag, varint
 
 EVENT_BYTES_MAX = 64 * 1024
 """Size of a payload that is an encoded event: many times that of the largest valid event."""
+
+
+_EVENTS_TAG = nested_tag(event_service_pb2.ReportEventsRequest.DESCRIPTOR, "events")
 
 
 class Events(Protocol):
@@ -160,12 +164,15 @@ class EventMapper:
         """As `Mapper.add`."""
         if len(message.payload) > EVENT_BYTES_MAX:
             raise Unmappable(f"has more than {EVENT_BYTES_MAX:,} bytes")
-        event = events.add()
         try:
-            event.ParseFromString(message.payload)
+            # As part of a request: alone it could nest one level deeper, and no request with it could be parsed.
+            request = event_service_pb2.ReportEventsRequest.FromString(
+                _EVENTS_TAG + varint(len(message.payload)) + message.payload
+            )
         except DecodeError:
-            events.pop()
             raise Unmappable("is not an encoded challenge.v1.Event") from None
+        event = events.add()
+        event.CopyFrom(request.events[0])
         try:
             if not event.event_id:
                 event.event_id = message.position

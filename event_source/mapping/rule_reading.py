@@ -190,4 +190,4 @@ class RuleReading:
 
 def _instant(timestamp: Any) -> Instant:
     """Return the instant of a timestamp message, rounded down to microseconds."""
-    return int(timestamp.seconds) * SECOND + int(timestamp.nanos) // 1_000
+    return values.within_years(int(timestamp.seconds) * SECOND + int(timestamp.nanos) // 1_000)

@@ -63,7 +63,14 @@ def rfc_3339(value: object) -> Instant:
         raise Unmappable(f"is {_shown(value)}, must be a time such as 2026-12-31T18:00:00Z") from None
     if moment.tzinfo is None:
         raise Unmappable(f"is {_shown(value)}, which has no time zone")
-    return to_instant(moment)
+    return within_years(to_instant(moment))
+
+
+def within_years(instant: Instant) -> Instant:
+    """Return an instant that a timestamp of the contract can have."""
+    if not _INSTANT_MIN <= instant < _INSTANT_MAX:
+        raise Unmappable("is not within the years 1 to 9999")
+    return instant
 
 
 def _since_1970(units_per_second: int) -> Callable[[object], Instant]:
@@ -74,9 +81,7 @@ def _since_1970(units_per_second: int) -> Callable[[object], Instant]:
             found = int(value * SECOND) // units_per_second
         else:
             found = integer(value) * SECOND // units_per_second
-        if not _INSTANT_MIN <= found < _INSTANT_MAX:
-            raise Unmappable("is not within the years 1 to 9999")
-        return found
+        return within_years(found)
 
     return instant
 

@@ -194,3 +194,39 @@ events:
         broken.ClearField(field)
         with pytest.raises(Unmappable):
             event_of(mapper, message(broken.SerializeToString()))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(2**63 - 1, 2**31 - 1), (-(2**63), -(2**31)), (253_402_300_800, 0), (-62_135_596_801, 0)]
+)
+def test_a_timestamp_beyond_the_contract_s_is_a_fault(tmp_path: Path, seconds: int, nanos: int) -> None:
+    kind: Any = descriptor_file(tmp_path / "game.binpb")
+    mapper = mapping_of(
+        tmp_path,
+        "payload: protobuf\nmessage: game.MatchEnded\ndescriptors: game.binpb\n"
+        "events: [{user: $.winner.id, stat: wins, delta: 1, event_time: $.at}]",
+    )
+    payload = kind(winner={"id": "ada"}, at={"seconds": seconds, "nanos": nanos}).SerializeToString()
+    request = event_service_pb2.ReportEventsRequest()
+    with pytest.raises(Unmappable, match="event_time: is not within the years 1 to 9999"):
+        mapper.add(message(payload), request.events)
+    assert not request.events
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_whose_zone_leads_beyond_the_calendar_is_a_fault(mapper: Mapper, at: str) -> None:
+    with pytest.raises(Unmappable, match="event_time: is not within the years 1 to 9999"):
+        event_of(mapper, message({**WON, "at": at}))
+
+
+@pytest.mark.parametrize("depth", range(90, 110))
+def test_an_event_that_nests_is_one_that_can_be_sent_or_a_fault(tmp_path: Path, depth: int) -> None:
+    mapper = mapping_of(tmp_path, "payload: protobuf\nmessage: challenge.v1.Event")
+    nested = b"\xa3\x06" * depth + b"\xa4\x06" * depth
+    request = event_service_pb2.ReportEventsRequest()
+    try:
+        mapper.add(message(event_service_pb2.Event(user_id="b").SerializeToString() + nested), request.events)
+    except Unmappable:
+        assert not request.events
+    else:
+        assert event_service_pb2.ReportEventsRequest.FromString(request.SerializeToString()) == request
