@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from google.protobuf.message import DecodeError
 from event_source.telemetry import SourceTelemetry
 from shared.domain.instant import SECOND
 from shared.runtime.outgoing_channel import OpenChannel, OutgoingChannel, retry_delay
+
+log = logging.getLogger(__name__)
 
 METHOD = "/challenge.v1.EventService/ReportEvents"
 
@@ -70,7 +73,12 @@ class HandlerCalls:
 
     def _ended(self, call: Any, count: int, used: OpenChannel[Any], started: float, reported: Reported) -> None:
         self._channel.release(used)
-        reply = _reply(call, count)
+        try:
+            reply = _reply(call, count)
+        except Exception as error:
+            # Whatever the end is like, the batch must not be lost between two threads.
+            log.exception("end of a call cannot be read")
+            reply = Failed("MALFORMED", type(error).__name__)
         self._telemetry.called(reply.code if isinstance(reply, Failed) else "OK", time.monotonic() - started)
         reported(reply)
 

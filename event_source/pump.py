@@ -77,7 +77,7 @@ class Pump:
         bounds: Bounds,
         on_failure: Callable[[], object] = lambda: None,
     ) -> None:
-        """Call `on_failure` when the pump has ended because of a fault in the code."""
+        """Call `on_failure` when the pump has ended because of a fault in the code, and not while it is stopped."""
         self._broker = broker
         self._calls = calls
         self._telemetry = telemetry
@@ -88,7 +88,7 @@ class Pump:
         self._ends: SimpleQueue[_End] = SimpleQueue()
         self._letters = DeadLetters(broker, self._ends.put)
         self._in_flight = 0
-        self._unsettled_bytes = 0
+        self._unsettled = self._unsettled_bytes = 0
         self._backoff = Backoff()
         self._committed_at = self._received_at = self._held_at = 0.0
         self._stop_at: float | None = None
@@ -127,11 +127,13 @@ class Pump:
             # Nothing is committed beyond what was settled, so whoever reads on loses nothing.
             self._failure = error
             log.exception("pump failed")
-        finally:
-            stop_at = self._stop_at or time.monotonic()
-            self._broker.close(max(1.0, stop_at - time.monotonic()))
-            if self._failure is not None:
-                self._on_failure()
+        try:
+            self._broker.close(max(1.0, (self._stop_at or 0.0) - time.monotonic()))
+        except BaseException as error:
+            log.exception("broker not left")
+            self._failure = self._failure or error
+        if self._failure is not None and self._stop_at is None:
+            self._on_failure()
 
     def _has_work(self) -> bool:
         return bool(self._in_flight or len(self._letters) or self._ready or len(self._filling))
@@ -156,12 +158,12 @@ class Pump:
             self._held_at = now
 
     def _room(self) -> int:
-        """Return how many messages are wanted now."""
+        """Return how many messages are wanted now. Those of partitions that others have by now count while held."""
         if self._stop_at is not None or self._backoff.is_on or self._ready or self._filling.is_full:
             return 0
         if self._unsettled_bytes >= self._bounds.payload_bytes:
             return 0
-        return min(self._filling.room, self._bounds.messages - self._broker.open_messages())
+        return min(self._filling.room, self._bounds.messages - max(self._broker.open_messages(), self._unsettled))
 
     def _receive(self, room: int) -> None:
         wait_s = BUSY_WAIT_S if self._in_flight or len(self._letters) else IDLE_WAIT_S
@@ -169,6 +171,7 @@ class Pump:
         self._received_at = time.monotonic()
         if not messages:
             return
+        self._unsettled += len(messages)
         self._unsettled_bytes += sum([len(message.payload) for message in messages])
         ignored, faults = self._filling.add(messages)
         if ignored:
@@ -238,6 +241,7 @@ class Pump:
         )
 
     def _settle(self, messages: Sequence[Message]) -> None:
+        self._unsettled -= len(messages)
         self._unsettled_bytes -= sum([len(message.payload) for message in messages])
         self._broker.settle(messages)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,3 +216,74 @@ def test_whatever_fails_every_message_has_one_end(mapper: Mapper, seed: int) -> 
     good = {event.event_id for event in handler.reported if event.user_id in ("ada", "bo")}
     assert good == {f"topic:0:{offset}" for offset, player in enumerate(players) if player in ("ada", "bo")}
     assert broker.committed == sorted(broker.committed)
+
+
+def test_a_broker_that_cannot_be_left_is_a_failure_of_the_stop(mapper: Mapper) -> None:
+    class Stuck(MemoryBroker):
+        def close(self, timeout_s: float) -> None:
+            raise OSError(f"not closed in {timeout_s} s")
+
+    with pytest.raises(OSError, match="not closed"), pumping(Stuck([]), mapper, applied):
+        pass
+
+
+def test_a_pump_that_failed_ends_the_process_even_if_the_broker_cannot_be_left(mapper: Mapper) -> None:
+    class Broken(MemoryBroker):
+        def receive(self, count_max: int, bytes_max: int, timeout_s: float) -> Sequence[Message]:
+            raise ValueError(f"no {count_max} messages of {bytes_max} bytes in {timeout_s} s")
+
+        def close(self, timeout_s: float) -> None:
+            raise OSError(f"not closed in {timeout_s} s")
+
+    ended = threading.Event()
+    telemetry = SourceTelemetry(Telemetry())
+    calls = HandlerCalls(OutgoingChannel("127.0.0.1:1", raw_method), telemetry, timeout_s=1)
+    pump = Pump(Broken([]), mapper, calls, telemetry, Bounds(), ended.set)
+    pump.start()
+    assert ended.wait(GRACE_S)
+    with pytest.raises(ValueError, match="no 1000 messages"):
+        pump.stop(GRACE_S)
+    calls.close()
+
+
+def test_a_call_whose_end_cannot_be_read_is_made_again(mapper: Mapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: object) -> int:
+        raise DecodeError("the details are cut off")
+
+    monkeypatch.setattr("event_source.handler_calls.retry_delay", unreadable)
+
+    def failing(number: int, request: rpc.ReportEventsRequest) -> rpc.ReportEventsResponse | grpc.StatusCode:
+        return applied(number, request) if number else grpc.StatusCode.UNAVAILABLE
+
+    messages = logins("ada")
+    broker = MemoryBroker(messages)
+    with pumping(broker, mapper, failing):
+        wait_until(lambda: settled(broker, messages))
+
+
+def test_messages_that_are_not_open_any_more_but_held_are_bounded_too(mapper: Mapper) -> None:
+    class Forgetful(MemoryBroker):
+        """Loses each partition as soon as it has received something."""
+
+        received = 0
+
+        def receive(self, count_max: int, bytes_max: int, timeout_s: float) -> Sequence[Message]:
+            found = super().receive(count_max, bytes_max, timeout_s)
+            self.received += len(found)
+            return found
+
+        def open_messages(self) -> int:
+            return 0
+
+    broker = Forgetful(logins(*["invalid"] * 3_000), letters_refused=1_000_000)
+    monkeypatched = Bounds(messages=1_000, calls=2)
+    handler, telemetry = ScriptedHandler(applied), SourceTelemetry(Telemetry())
+    with serving(handler) as target:
+        calls = HandlerCalls(OutgoingChannel(target, raw_method), telemetry, timeout_s=30)
+        pump = Pump(broker, mapper, calls, telemetry, monkeypatched)
+        pump.start()
+        wait_until(lambda: pump.is_paused)
+        wait_until(lambda: broker.held > 2)
+        pump.stop(0.0)
+        calls.close()
+    assert broker.received == 1_000
