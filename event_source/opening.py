@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from event_source.broker import Broker
@@ -54,6 +55,8 @@ def _nats(settings: EventSourceSettings) -> Broker:
     for name, path in (("NATS_CREDENTIALS", nats.credentials), ("NATS_CA", nats.ca)):
         if path is not None and not path.is_file():
             raise StartRefused(f"{name}: {path} is not a file")
+    if nats.credentials is not None and find_spec("nkeys") is None:
+        raise StartRefused("NATS_CREDENTIALS needs nkeys: pip install nkeys")
     return NatsBroker(
         NatsAddress(
             url="" if nats.url is None else nats.url.reveal(),

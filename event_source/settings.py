@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from shared.runtime.start_refused import SettingsInvalid
 from shared.runtime.tls_settings import TlsSettings
 
 KAFKA, NATS = "kafka", "nats"
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,8 @@ def _of_broker(settings: EventSourceSettings) -> Iterator[str]:
             yield f"{name} is not set, which SOURCE_BROKER={settings.reading.broker} needs"
     if settings.reading.broker == KAFKA and settings.reading.dead_letters in topics_of(settings.kafka):
         yield "SOURCE_DEAD_LETTERS is one of KAFKA_TOPICS: dead letters would be read again"
+    if settings.reading.broker == KAFKA and not all(map(_TOPIC.fullmatch, topics_of(settings.kafka))):
+        yield "KAFKA_TOPICS has a name that no topic can have; patterns are not supported"
 
 
 def _of_channel(handler: HandlerSettings) -> Iterator[str]:

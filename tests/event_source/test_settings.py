@@ -43,6 +43,10 @@ NATS = {
             ["SOURCE_DEAD_LETTERS is one of KAFKA_TOPICS: dead letters would be read again"],
         ),
         (
+            {**KAFKA, "KAFKA_TOPICS": "matches,^challenge.*"},
+            ["KAFKA_TOPICS has a name that no topic can have; patterns are not supported"],
+        ),
+        (
             {**NATS, "NATS_URL": "", "NATS_STREAM": "", "SOURCE_CERTIFICATE": "a", "SOURCE_CA": "b"},
             [
                 "NATS_URL is not set, which SOURCE_BROKER=nats needs",
@@ -103,3 +107,11 @@ def test_the_mappings_of_the_documentation_can_be_used(tmp_path: Path) -> None:
     assert len(examples) == 3
     for example in examples:
         mapping_of(tmp_path, example)
+
+
+def test_credentials_need_what_signs_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_source.opening.find_spec", lambda _: None)
+    credentials = tmp_path / "game.creds"
+    credentials.write_text("", encoding="utf-8")
+    with pytest.raises(StartRefused, match="NATS_CREDENTIALS needs nkeys"):
+        open_broker(load(EventSourceSettings, {**NATS, "NATS_CREDENTIALS": str(credentials)}))
