@@ -14,13 +14,12 @@ from confluent_kafka import Message as KafkaMessage
 from event_source.broker import Done
 from event_source.contiguous import Contiguous
 from event_source.kafka_dead_letters import KafkaDeadLetters
+from event_source.kafka_questions import messages_behind, problem_of
 from event_source.message import Message
 from event_source.positions import position_prefix
 
 log = logging.getLogger(__name__)
 
-ASK_TIMEOUT_S = 2.0
-"""Time limit in seconds for what probes and metrics ask of the cluster."""
 NO_TIMESTAMP = 0
 
 OURS: Mapping[str, str | int | bool] = {
@@ -77,7 +76,7 @@ class KafkaBroker:
         self._partitions: dict[_Key, _Partition] = {}
         self._committed: dict[_Key, int] = {}
         self._backlog: deque[KafkaMessage] = deque()
-        self._held = False
+        self._held = self._all_paused = False
         of_producers = {name: value for name, value in common.items() if not name.startswith(OF_CONSUMERS)}
         self._dead_letters = KafkaDeadLetters(of_producers, address.dead_letters)
         self._consumer = Consumer(
@@ -89,7 +88,7 @@ class KafkaBroker:
         """As `Broker.receive`. The size is bounded by what is fetched ahead."""
         if self._held:
             self._consumer.resume(self._consumer.assignment())
-            self._held = False
+            self._held = self._all_paused = False
         self._dead_letters.serve()
         if self._backlog:
             found = [self._backlog.popleft() for _ in range(min(count_max, len(self._backlog)))]
@@ -109,6 +108,9 @@ class KafkaBroker:
     def _received(self, message: KafkaMessage) -> Message | None:
         error = message.error()
         if error is not None:
+            if error.fatal():
+                # The client does nothing any more. Another process may.
+                raise KafkaException(error)
             log.warning("error of the broker", extra={"error": error.str()})
             return None
         topic, number, offset = message.topic(), message.partition(), message.offset()
@@ -127,9 +129,9 @@ class KafkaBroker:
 
     def hold(self) -> None:
         """As `Broker.hold`: partitions are paused, and polling goes on, so that the group does not give us up."""
-        if not self._held:
+        if not self._all_paused:
             self._consumer.pause(self._consumer.assignment())
-            self._held = True
+            self._held = self._all_paused = True
         self._dead_letters.serve()
         message = self._consumer.poll(0.0)
         if message is not None:
@@ -148,7 +150,7 @@ class KafkaBroker:
 
     def open_messages(self) -> int:
         """As `Broker.open_messages`."""
-        return sum([len(partition.tracker) for partition in self._partitions.values()])
+        return sum([len(partition.tracker) for partition in list(self._partitions.values())])
 
     def commit(self) -> None:
         """As `Broker.commit`."""
@@ -170,34 +172,12 @@ class KafkaBroker:
 
     def lag(self) -> int | None:
         """As `Broker.lag`, over the partitions of this process."""
-        behind = 0
         partitions = list(self._partitions.items())
-        unread = [TopicPartition(*key) for key, partition in partitions if partition.tracker.position is None]
-        try:
-            stored = {
-                (each.topic, each.partition): each.offset
-                for each in (self._consumer.committed(unread, timeout=ASK_TIMEOUT_S) if unread else ())
-            }
-            for key, partition in partitions:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=ASK_TIMEOUT_S)
-                position = partition.tracker.position
-                behind += max(0, high - max(low, stored.get(key, 0) if position is None else position))
-        except (KafkaException, RuntimeError):
-            return None
-        return behind
+        return messages_behind(self._consumer, {key: partition.tracker.position for key, partition in partitions})
 
     def problem(self) -> str | None:
         """As `Broker.problem`."""
-        try:
-            for topic in self._topics:
-                found = self._consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
-                if found.error is not None:
-                    return f"{topic}: {found.error.str()}"
-        except KafkaException as error:
-            return str(error.args[0].str())
-        except RuntimeError:
-            return "the consumer is closed"
-        return None
+        return problem_of(self._consumer, self._topics)
 
     def close(self, timeout_s: float) -> None:
         """As `Broker.close`."""
@@ -226,8 +206,8 @@ class KafkaBroker:
         for each in partitions:
             prefix = position_prefix(each.topic, each.partition)
             self._partitions[each.topic, each.partition] = _Partition(prefix, Contiguous())
-        # New partitions are not paused: the next sign of life does it.
-        self._held = False
+        # New partitions are not paused: the next sign of life does it. Those of before are, until something is wanted.
+        self._all_paused = False
         log.info("partitions assigned", extra={"partitions": [f"{each.topic}:{each.partition}" for each in partitions]})
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
