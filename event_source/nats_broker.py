@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -45,7 +46,9 @@ class NatsBroker:
     def __init__(self, address: NatsAddress) -> None:
         """Connect in the background. The server does not have to be there yet."""
         self._prefix = position_prefix(address.stream)
-        self._connection = NatsConnection(address, self._on_reconnect)
+        self._connection = NatsConnection(
+            address, self._on_reconnect, partial(self._set_up_again, "the connection was closed")
+        )
         self._arrived: deque[Msg] = deque()
         self._arrival = threading.Condition()
         self._backlog: deque[Msg] = deque()
@@ -55,6 +58,7 @@ class NatsBroker:
         self._requested = 0
         self._pulled_at = 0.0
         self._problem: str | None = "not connected yet"
+        self._is_setting_up = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nats", daemon=True)
@@ -176,15 +180,23 @@ class NatsBroker:
         await self._connection.reply_all(waiting, NAK)
         await self._connection.close()
 
-    async def _set_up(self) -> None:
+    def _set_up_again(self, problem: str) -> None:
+        self._problem = problem
+        if not self._is_setting_up:
+            self._is_setting_up = True
+            self._keep(self._loop.create_task(self._set_up(SETUP_RETRY_S)))
+
+    async def _set_up(self, pause_s: float = 0.0) -> None:
         """Connect, and find or make the consumer; again and again until that succeeds."""
         task = asyncio.current_task()
         if task is not None:
             task.set_name("set up")
+        await asyncio.sleep(pause_s)
         while True:
             try:
                 await self._connection.open(self._on_message)
-            except (NatsError, NotUsable, OSError, TimeoutError) as error:
+            except Exception as error:
+                # Also those of a file that cannot be read: it may be corrected.
                 problem = str(error) or type(error).__name__
                 if problem != self._problem:
                     log.warning("broker cannot be used", extra={"reason": problem})
@@ -193,6 +205,7 @@ class NatsBroker:
                 continue
             self._requested = 0
             self._problem = None
+            self._is_setting_up = False
             return
 
     async def _on_message(self, message: Msg) -> None:
@@ -212,10 +225,9 @@ class NatsBroker:
             return
         self._requested = max(0, self._requested - int(pending)) if pending else 0
         description = headers.get("Description", "")
-        if status not in ("404", "408") and not (pending or "MaxBytes" in description):
+        if status not in ("404", "408") and not (pending or "Size Exceeds MaxBytes" in description):
             log.warning("consumer cannot be used", extra={"status": status, "description": description})
-            self._problem = description or f"status {status}"
-            self._keep(self._loop.create_task(self._set_up()))
+            self._set_up_again(description or f"status {status}")
 
     async def _on_reconnect(self) -> None:
         # Requests that the server before had are forgotten.

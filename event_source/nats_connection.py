@@ -18,8 +18,9 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
 from nats.js.errors import NotFoundError
 
-from event_source.broker import OMITTED_HEADER, Done, dead_letter_headers
+from event_source.broker import Done
 from event_source.message import Message
+from event_source.nats_dead_letters import letter_forms, publish_letter
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ ACK_WAIT_S = 30.0
 ACK_PENDING_MAX = 50_000
 """Messages that all processes of the consumer may have at once."""
 UNLIMITED = -1
-HEADER_BYTES = 64
-"""Room for the beginning and the end of a message's headers."""
+MESSAGE_OVERHEAD = 16 * 1024
+"""Bytes beyond the payload and headers that the server counts to the size of a message."""
 
 
 class NotUsable(Exception):
@@ -56,9 +57,14 @@ class NatsAddress:
 class NatsConnection:
     """One connection, which the client renews by itself."""
 
-    def __init__(self, address: NatsAddress, on_reconnect: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, address: NatsAddress, on_reconnect: Callable[[], Awaitable[None]], on_end: Callable[[], None]
+    ) -> None:
+        """Call `on_end` when the client has given its connection up for good, as after an error of authentication."""
         self._address = address
         self._on_reconnect = on_reconnect
+        self._on_end = on_end
+        self._is_closing = False
         self._client: Client | None = None
         self._subscription: Subscription | None = None
         self._inbox = ""
@@ -73,12 +79,13 @@ class NatsConnection:
 
     async def open(self, on_message: Callable[[Msg], Awaitable[None]]) -> None:
         """Connect if that is not done yet, and find or make the consumer. Raise `NotUsable` or errors of the client."""
-        if self._client is None:
-            self._client = await self._connect()
-        await self._prepare(self._client)
+        client = self._client
+        if client is None:
+            client = self._client = await self._connect()
+        await self._prepare(client)
         if self._subscription is None:
-            self._inbox = self._client.new_inbox()
-            self._subscription = await self._client.subscribe(
+            self._inbox = client.new_inbox()
+            self._subscription = await client.subscribe(
                 f"{self._inbox}.*", cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
             )
 
@@ -97,6 +104,7 @@ class NatsConnection:
             max_reconnect_attempts=UNLIMITED,
             reconnected_cb=self._on_reconnect,
             disconnected_cb=self._disconnected,
+            closed_cb=self._closed,
             error_cb=self._failed,
             **options,
         )
@@ -134,6 +142,8 @@ class NatsConnection:
             raise NotUsable(f"the consumer {name} is one that pushes, must be one that is pulled from")
         if config.ack_policy != AckPolicy.EXPLICIT:
             raise NotUsable(f"the consumer {name} must have the acknowledgement policy explicit")
+        if config.headers_only:
+            raise NotUsable(f"the consumer {name} delivers headers only, must deliver payloads")
         if (config.max_deliver or UNLIMITED) != UNLIMITED:
             raise NotUsable(f"the consumer {name} gives messages up after {config.max_deliver} deliveries: it must not")
         if (config.filter_subject or None) != self._address.subject or config.filter_subjects:
@@ -141,9 +151,12 @@ class NatsConnection:
         self.ack_wait_s = config.ack_wait or ACK_WAIT_S
 
     async def pull(self, count: int, bytes_max: int, expires_s: float) -> None:
-        """Ask for messages, which the subscription then receives."""
+        """Ask for messages of at most `bytes_max` bytes, or one of the largest."""
         self._pulls += 1
         address = self._address
+        if self._client is not None:
+            # The server never delivers a message that is larger than the request allows.
+            bytes_max = max(bytes_max, self._client.max_payload + MESSAGE_OVERHEAD)
         request = {"batch": count, "max_bytes": bytes_max, "expires": int(expires_s * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{address.stream}.{address.consumer}"
         await self._publish(subject, json.dumps(request).encode(), f"{self._inbox}.{self._pulls}")
@@ -163,27 +176,15 @@ class NatsConnection:
 
     async def publish_dead_letter(self, message: Message, verdict: str, reason: str, done: Done) -> None:
         """Publish a message to the dead letters, and tell `done` once a stream has stored it, or why it has not."""
-        original: Msg = message.origin
-        headers = {
-            **{name: value for name, value in (original.headers or {}).items() if not name.startswith("Nats-")},
-            **dead_letter_headers(message, verdict, reason),
-            "challenge-subject": original.subject,
-            "Nats-Msg-Id": message.position,
-        }
-        payload = message.payload
-        client = self._client
-        if client is None:
-            done("not connected")
-            return
-        size = sum(len(name) + len(value.encode()) + 4 for name, value in headers.items()) + HEADER_BYTES
-        if size + len(payload) > client.max_payload:
-            payload = b""
-            headers[OMITTED_HEADER] = "true"
         try:
-            await client.jetstream(timeout=REQUEST_TIMEOUT_S).publish(
-                self._address.dead_letters, payload, headers=headers
+            if self._client is None:
+                raise NotUsable("not connected")
+            stream = self._client.jetstream(timeout=REQUEST_TIMEOUT_S)
+            await publish_letter(
+                stream, self._client.max_payload, self._address.dead_letters, letter_forms(message, verdict, reason)
             )
-        except (NatsError, TimeoutError, OSError) as error:
+        except Exception as error:
+            # Whatever it is: a letter of which the pump never hears again would be open for good.
             done(f"{type(error).__name__}: {error}")
         else:
             done(None)
@@ -199,6 +200,7 @@ class NatsConnection:
 
     async def close(self) -> None:
         """Send what waits to be sent, and close the connection."""
+        self._is_closing = True
         if self._client is not None:
             if self._client.is_connected:
                 await self._client.flush()
@@ -206,6 +208,11 @@ class NatsConnection:
 
     async def _disconnected(self) -> None:
         log.warning("connection to the broker lost")
+
+    async def _closed(self) -> None:
+        if not self._is_closing:
+            self._client = self._subscription = None
+            self._on_end()
 
     async def _failed(self, error: Exception) -> None:
         log.warning("error of the broker", extra={"error": str(error) or type(error).__name__})
