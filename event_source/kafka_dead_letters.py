@@ -22,7 +22,7 @@ _Headers: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
 class _Form(NamedTuple):
-    """What a letter consists of."""
+    """The content of a letter."""
 
     payload: bytes | None
     key: str | bytes | None

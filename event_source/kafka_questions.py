@@ -1,4 +1,4 @@
-"""What probes and metrics ask of Kafka, each within a time limit."""
+"""Questions of probes and metrics to Kafka, each within a time limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 ASK_TIMEOUT_S = 2.0
 """Time limit in seconds for one question."""
 ALL_TIMEOUT_S = 5.0
-"""Seconds after which no further question is asked, however many partitions there are: a stop waits for the answers."""
+"""Seconds after which no further question is asked, however many partitions there are: a stop waits for the last one."""
 
 
 def messages_behind(consumer: Consumer, positions: Mapping[tuple[str, int], int | None]) -> int | None:

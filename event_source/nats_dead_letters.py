@@ -22,7 +22,7 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class Form(NamedTuple):
-    """What a letter consists of."""
+    """The content of a letter."""
 
     payload: bytes
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What the Kafka broker asks of its client, whatever rebalances and the cluster do meanwhile."""
+"""The Kafka broker and its client, whatever rebalances and the cluster do meanwhile."""
 
 from __future__ import annotations
 
