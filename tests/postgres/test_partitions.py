@@ -21,6 +21,8 @@ from shared.postgres.connection import Connection
 from shared.postgres.events import ledger
 from shared.postgres.events.ledger import ledger_key
 from shared.postgres.events.ledger_partitions import PartitionChanges, days_without_partition, keep_partitions
+from shared.postgres.migrations import migration_files
+from shared.postgres.schema import migrate, roll_back
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
@@ -167,6 +169,18 @@ def test_a_detached_partition_is_attached_again_with_its_events(either_connectio
     assert note(either_connection, [FIRST_DAY]) == set()
     assert ledger.insert_unseen(either_connection, [other]).unseen() == set()
     assert keep(either_connection, FIRST_DAY, FIRST_DAY + 1) == PartitionChanges(made=0, dropped=0)
+
+
+def test_a_day_that_was_detached_before_a_column_came_or_went_is_attached_again(database_url: str) -> None:
+    [name] = named(FIRST_DAY, FIRST_DAY)
+    newer = [path for path in migration_files() if path.stem >= "0041"]
+    for change in (partial(roll_back, database_url, len(newer)), partial(migrate, database_url)):
+        with connected(database_url) as connection:
+            keep(connection, FIRST_DAY, FIRST_DAY)
+            connection.execute(f"ALTER TABLE event_seen DETACH PARTITION {name}")
+        change()
+        with connected(database_url) as connection:
+            assert keep(connection, FIRST_DAY, FIRST_DAY) == PartitionChanges(made=1, dropped=0)
 
 
 def test_a_foreign_table_with_the_name_of_a_partition_is_an_error(connection: Connection) -> None:
