@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 ASK_TIMEOUT_S = 2.0
 """Time limit in seconds for one question."""
 ALL_TIMEOUT_S = 5.0
-"""Seconds after which no further question is asked, however many partitions there are: a stop waits for the last one."""
+"""Seconds after which no further question is asked, however many partitions there are: a stop waits for them."""
 
 
 def messages_behind(consumer: Consumer, positions: Mapping[tuple[str, int], int | None]) -> int | None:

@@ -15,8 +15,8 @@ from event_source.message import Message
 
 HEADER_BYTES = 64
 """Room for the beginning and the end of a message's headers."""
-EXCEEDS_MAXIMUM = 10054
-"""Code of the error by which a stream refuses a message for its size."""
+EXCEEDS_MAXIMUM, HEADER_EXCEEDS_MAXIMUM = 10054, 10097
+"""Codes of the errors by which a stream refuses a message for its size, and for that of its headers (64 KiB)."""
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """Names of headers that the client sends; others publish what they like."""
 
@@ -61,7 +61,7 @@ async def publish_letter(stream: JetStreamContext, size_max: int, subject: str, 
         try:
             await stream.publish(subject, form.payload, headers=dict(form.headers))
         except APIError as error:
-            if error.err_code != EXCEEDS_MAXIMUM:
+            if error.err_code not in (EXCEEDS_MAXIMUM, HEADER_EXCEEDS_MAXIMUM):
                 raise
         else:
             return

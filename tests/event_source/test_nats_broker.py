@@ -15,9 +15,10 @@ from event_source.broker import OMITTED_HEADER, POSITION_HEADER
 from event_source.message import Message
 from event_source.nats_broker import NatsBroker
 from event_source.nats_connection import NatsAddress, NatsConnection
-from event_source.nats_dead_letters import EXCEEDS_MAXIMUM, letter_forms, publish_letter
+from event_source.nats_dead_letters import EXCEEDS_MAXIMUM, HEADER_EXCEEDS_MAXIMUM, letter_forms, publish_letter
 from tests.support.waiting import wait_until
 
+HEADERS_MAX = 900
 ADDRESS = NatsAddress(url="nats://n:4222", stream="GAME", consumer="c", dead_letters="dead")
 
 
@@ -99,6 +100,7 @@ def test_headers_that_cannot_be_sent_are_left_out() -> None:
         (b"x" * 2_000, {"trace": "1"}, 2_000, (b"", "1", "true")),
         (b"x" * 500, {"trace": "1"}, 400, (b"", "1", "true")),
         (b"", {"trace": "1" * 2_000}, 2_000, (b"", None, "true")),
+        (b"", {"trace": "1" * 1_000}, 2_000, (b"", None, "true")),
     ],
 )
 def test_a_letter_of_whatever_size_is_stored(
@@ -113,6 +115,8 @@ def test_a_letter_of_whatever_size_is_stored(
         async def publish(self, _: str, payload: bytes, *, headers: dict[str, str]) -> None:
             size = len(payload) + sum(len(name) + len(value) + 4 for name, value in headers.items())
             assert size <= 2_000, "the server closes the connection"
+            if size - len(payload) > HEADERS_MAX:
+                raise APIError(code=400, err_code=HEADER_EXCEEDS_MAXIMUM)
             if size > stream_max:
                 raise APIError(code=400, err_code=EXCEEDS_MAXIMUM)
             self.stored.append((payload, headers))
