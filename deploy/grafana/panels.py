@@ -204,6 +204,8 @@ DASHBOARDS: Mapping[str, Mapping[str, Sequence[Panel]]] = {
         ],
         "Duties": [
             Panel("Passes that failed", "ops", {"{{duty}}": rate("duty_passes_total", "duty", 'outcome="failed"')}),
+            Panel("Duties with work left", "s", {"{{duty}}": gauge("duty_unfinished_seconds", "duty", how="min")}),
+            Panel("Players visited by sweeps", "short", {"{{duty}}": gauge("duty_sweep_visited", "duty")}),
             Panel("Tallies pruned, completions carried forward", "ops", {
                 "pruned": rate("tallies_pruned_total"), "carried": rate("completions_carried_forward_total")}),
         ],

@@ -230,6 +230,14 @@ class Catalogue:
         return {key: tuple(goals) for key, goals in found.items()}
 
     @cached_property
+    def goals_by_tally(self) -> Mapping[tuple[Stat, str], tuple[Goal, ...]]:
+        """All goals by the tally that they are a view of: stat and schedule text."""
+        found: dict[tuple[Stat, str], list[Goal]] = defaultdict(list)
+        for goal in self.goals.values():
+            found[goal.stat, goal.schedule.text].append(goal)
+        return {key: tuple(goals) for key, goals in found.items()}
+
+    @cached_property
     def streak_rules(self) -> Mapping[tuple[Stat, Schedule], frozenset[StreakRule]]:
         """The rules of streaks by the stat and the schedule of the goals that they judge."""
         found: dict[tuple[Stat, Schedule], set[StreakRule]] = defaultdict(set)

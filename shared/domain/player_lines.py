@@ -29,7 +29,9 @@ HEADER = "export"
 IMPORT_PROVIDER = "import"
 """The provider of grants that another system has delivered."""
 
-SKIPPED = frozenset({HEADER, "event_seen", "leaderboard_final", "operator_audit", "player_import"})
+SKIPPED = frozenset(
+    {HEADER, "changed_player", "counted_player", "event_seen", "leaderboard_final", "operator_audit", "player_import"}
+)
 """Tables of an export that belong to the database that it comes from."""
 _SETTLED = frozenset({ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.DEAD, ClaimState.REFUNDED})
 

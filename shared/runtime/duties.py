@@ -28,6 +28,19 @@ class Duties:
     def __init__(self, lifecycle: Lifecycle, telemetry: Telemetry) -> None:
         self._lifecycle = lifecycle
         self._passes = telemetry.counter("duty_passes", "Passes of background duties.", labels=("duty", "outcome"))
+        self._unfinished = telemetry.labelled_gauge(
+            "duty_unfinished_seconds",
+            "Time since a duty over all players last had nothing left to do in any process.",
+            labels=("duty",),
+        )
+        self._visited = telemetry.labelled_gauge(
+            "duty_sweep_visited",
+            "Players that the sweep of a duty has visited; 0 while there is none.",
+            labels=("duty",),
+        )
+        self._players = telemetry.labelled_gauge(
+            "duty_sweep_players", "Players that the last complete sweep of a duty visited.", labels=("duty",)
+        )
 
     def start(self, name: str, interval_s: float, one_pass: Callable[[], object], *, pass_s: float = 0.0) -> None:
         """Run `one_pass` every `interval_s` until the process stops, which waits for the running pass.
@@ -45,6 +58,14 @@ class Duties:
 
         thread.start()
         self._lifecycle.on_stop(name, stop, timeout_s=pass_s + STEP_TIMEOUT_S)
+
+    def show_sweep(
+        self, name: str, unfinished_s: Callable[[], float], visited: Callable[[], float], players: Callable[[], float]
+    ) -> None:
+        """Export how far a duty over all players came. The functions are called at each scrape and must not block."""
+        self._unfinished.labels(name).set_function(unfinished_s)
+        self._visited.labels(name).set_function(visited)
+        self._players.labels(name).set_function(players)
 
 
 class _Duty:

@@ -7,17 +7,20 @@ import time
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND, Microseconds
+from shared.operations import player_sweep
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
 from shared.operations.rewards.retain_claims import DELETE_INTERVAL_S, DELETE_STEP_TIMEOUT_S, ClaimRetention
-from shared.operations.statistics import challenge_reports
-from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, count_challenges, last_count_time
+from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, ChallengeCount, last_count_time
 from shared.postgres.database import Database
+from shared.postgres.player_sweeps import CHALLENGE_COUNT
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.runtime.clocks import Clocks
+from shared.runtime.process_name import ProcessName
 from shared.runtime.service import Process
+from shared.wiring.sweep_telemetry import show_sweep
 
 
 def start_completion_retention(
@@ -80,6 +83,8 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
     """Count challenges in the background, and export when any process last counted them."""
     counted_s = 0.0
     stopping = threading.Event()
+    counting = ChallengeCount(database, str(ProcessName()), process.clock, stopping.wait)
+    show_sweep(process, CHALLENGE_COUNT, counting.sweep)
     process.telemetry.gauge(
         "challenge_report_timestamp_seconds",
         "When challenges were last counted, in seconds since 1970.",
@@ -91,9 +96,9 @@ def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], databas
         in_use = catalogue.in_use
         if in_use is None:
             return
-        count_challenges(database, in_use.prepared.catalogue, process.clock(), rest=stopping.wait)
+        counting.one_pass(in_use.prepared.catalogue)
         counted_s = (last_count_time(database, time.monotonic() + READ_TIMEOUT_S) or 0) / SECOND
 
-    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=challenge_reports.STEP_TIMEOUT_S)
-    # Stopped before the duty, which then ends after the current range of players.
+    process.duties.start("count challenges", COUNT_INTERVAL_S, one_pass, pass_s=player_sweep.STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("counting", stopping.set)

@@ -102,6 +102,7 @@ def test_everything_of_a_player_is_shown_and_exported(capsys: Captured, tmp_path
         "player",
         "tally",
         "assignment",
+        "changed_player",
         "completion",
         "started_challenge",
         "reward_outbox",

@@ -50,7 +50,7 @@ GRANT: dict[str, Any] = {
     "create_time": "2023-05-02T00:00:00Z",
     "provider": "old",
 }
-OURS = {"event_seen", "leaderboard_final", "operator_audit", "player_import"}
+OURS = {"changed_player", "event_seen", "leaderboard_final", "operator_audit", "player_import"}
 
 
 def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from challenge.v1 import statistics_service_pb2 as rpc
 from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY, HOUR, Instant, day_of
-from shared.operations.statistics.challenge_reports import count_challenges
+from tests.support.counting import count_challenges
 from tests.support.databases import opened
 from tests.support.event_messages import login, stat, timestamp
 from tests.support.sample_catalogue import sample_catalogue

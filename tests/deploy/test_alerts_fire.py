@@ -186,3 +186,16 @@ def test_a_certificate_near_its_end(database_url: str, tmp_path: Path, days: int
         wait_until(lambda: samples(metrics_at(port), "health_problem").get('{name="catalogue"}') == 0, SHOWN_S)
         pages = {name: running.page(name) for name in running.services} | {"secure": metrics_at(port)}
         require_firing(fires, [snapshot(pages)], 4, tmp_path)
+
+
+def test_a_duty_that_does_not_finish(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        # A process that hangs has it.
+        connection.execute(
+            "INSERT INTO player_sweep (duty, version, owner, step_time, begin_time, visited, unpublished, finish_time)"
+            " VALUES ('count challenges', '', 'another', now() + interval '1 day', now(), 0, false,"
+            " now() - interval '7 hours')"
+        )
+    with stack(database_url, tmp_path) as running:
+        running.wait_for("challenge_service", "duty_unfinished_seconds", '{duty="count challenges"}', above=6 * 3_600)
+        require_firing({"DutyUnfinished"}, [running.snapshot()], 20, tmp_path)

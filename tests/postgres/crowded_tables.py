@@ -32,6 +32,7 @@ FILL = [
     " FROM generate_series(1, {players}) p, generate_series(1, 2) a",
     "INSERT INTO started_challenge SELECT 'player ' || p, 'challenge ' || c"
     " FROM generate_series(1, {players}) p, generate_series(1, 2) c",
+    "INSERT INTO counted_player SELECT 'player ' || p, '{{1}}' FROM generate_series(1, {players}) p",
     "INSERT INTO points_adjustment SELECT 'player ' || p, gen_random_uuid(), timestamptz 'epoch', 5, 'ada', 'a test'"
     " FROM generate_series(1, {players}) p",
     # First claims wait for delivery, some second ones are being delivered, the rest are settled.

@@ -78,14 +78,17 @@ SCANS = {
     "find_unnamed_call": {"selection_pkey"},
     "read_selections_of_players": {"selection_pkey"},
     "prune_tallies": {"tally_pkey", "assignment_pkey", "standing_pkey", "started_challenge_pkey"},
-    "count_challenges": {
+    "players_of_range": {
         "tally_pkey",
         "assignment_pkey",
         "standing_pkey",
         "completion_pkey",
         "carried_completion_pkey",
         "started_challenge_pkey",
+        "counted_player_pkey",
     },
+    "lock_counted_players": {"counted_player_pkey"},
+    "note_first_credited": {"assignment_pkey"},
     "end_of_completions": {"completion_pkey"},
     "end_of_claims": {"reward_outbox_pkey"},
     "delete_old_claims": {
@@ -130,6 +133,20 @@ SCANS = {
 SCANS_BY_THE_VIEW = {
     "scores_of_players": {"tally_pkey", "standing_pkey"},
     "scores_of_ranking": {"tally_pkey", "standing_pkey"},
+}
+
+# Indexes by which the count of challenges finds players' rows. Challenges are few.
+SCANS_OF_THE_COUNT = {
+    "number_challenges": {"standing_pkey"},
+    "count_players": {
+        "tally_pkey",
+        "assignment_pkey",
+        "standing_pkey",
+        "completion_pkey",
+        "carried_completion_pkey",
+        "started_challenge_pkey",
+        "counted_player_pkey",
+    },
 }
 
 # The same for statements across players: the delivery queue is read by provider.
@@ -241,6 +258,17 @@ def test_scores_of_some_players_are_found_without_scanning_all(crowded: Connecti
     assert of_players == SCANS_BY_THE_VIEW
 
 
+def test_the_count_finds_players_without_scanning_all(crowded: Connection) -> None:
+    plans = {name: plan_nodes(crowded, name) for name in SCANS_OF_THE_COUNT}
+    for name, nodes in plans.items():
+        assert whole_tables_of(nodes) <= {"challenge_total"}, name
+    of_players = {
+        name: indexes_of([node for node in nodes if "user_id" in node.get("Index Cond", "")])
+        for name, nodes in plans.items()
+    }
+    assert of_players == SCANS_OF_THE_COUNT
+
+
 def test_the_queue_is_read_through_the_intended_index(crowded: Connection) -> None:
     plans = {name: plan_nodes(crowded, name) for name in SCANS_ACROSS_PLAYERS}
     assert {name: whole_tables_of(nodes) for name, nodes in plans.items() if whole_tables_of(nodes)} == {}
@@ -281,5 +309,5 @@ def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}
     # These join a temporary table of an import.
     of_imports = {"claim_known_completions", "read_imported_rows_of_known_tallies"}
-    looked_at = SCANS.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
+    looked_at = SCANS.keys() | SCANS_OF_THE_COUNT.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
     assert on_their_tables - looked_at == without_looking | the_whole_queue | for_operators | of_imports

@@ -19,6 +19,7 @@ from shared.postgres.events import ledger
 from shared.postgres.leaderboards import journal
 from shared.postgres.operators import player_import
 from shared.postgres.operators.player_import import Tables
+from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
 from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statistics import histories, standings
 
@@ -154,6 +155,7 @@ class PlayerImport:
         rows = player_import.store(connection, self._tables, ordered, fresh)
         if by_table.keys() & _WITH_HISTORY:
             self._add_up(connection, fresh)
+        note_changed(connection, CHALLENGE_COUNT, fresh)
         if self._catalogue.leaderboards and fresh:
             journal.insert(connection, sorted(fresh))
         return fresh, rows

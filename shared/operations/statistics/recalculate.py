@@ -21,6 +21,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import journal
 from shared.postgres.operators import operator_audit
+from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
 from shared.postgres.statistics import histories, standings
 
 PAGE_PLAYERS = 100
@@ -100,6 +101,8 @@ def rebuild_within(connection: Connection, catalogue: Catalogue, user_id: str) -
     found = drifts(user_id, history, schedules)
     if any(drift.key not in locked for drift in found):
         return None
+    # Also after changes of tallies and completions by operators.
+    note_changed(connection, CHALLENGE_COUNT, [user_id])
     if found:
         standings.store(connection, {drift.key: drift.repaired for drift in found})
         # Only standings that leaderboards rank by.

@@ -32,6 +32,7 @@ from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import completions
 from shared.postgres.goals.completions import Unclaimed
 from shared.postgres.leaderboards import journal
+from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed, note_first_credited
 from shared.postgres.rewards.auto_claims import Candidates
 from shared.postgres.statistics import standings
 
@@ -133,6 +134,7 @@ class StandingChanges:
         if self._due:
             self.claim(connection, ())
         added = add_up(self._parts)
+        self._note_counted(connection, added, merged)
         leaderboards = self._catalogue.leaderboards_over
         ranked = {key for key in added if (Scope(key.scope, key.scope_id), key.schedule) in leaderboards}
         by_tallies = self._ranked(merged)
@@ -146,6 +148,25 @@ class StandingChanges:
             return None
         players = {tally.user_id for tally in by_tallies}.union(key.user_id for key in by_points)
         return ScoreChanges(journal.insert(connection, sorted(players)), by_tallies, by_points)
+
+    def _note_counted(
+        self, connection: Connection, added: Collection[StandingKey], merged: Sequence[MergedTally]
+    ) -> None:
+        """Let the players be counted again of whom a challenge may count more than before."""
+        changed = {key.user_id for key in added}
+        begun = [tally for tally in merged if tally.has_begun]
+        if begun:
+            counted = self._catalogue.goals_by_tally
+            changed.update(tally.user_id for tally in begun if (tally.stat, tally.schedule) in counted)
+        note_changed(connection, CHALLENGE_COUNT, changed)
+        credited = self._catalogue.credited_from_assignment
+        if credited:
+            moved = [
+                (tally.user_id, goal.id, tally.before.judged_by(goal.counting))
+                for tally in merged
+                for goal in credited.get((tally.stat, tally.schedule), ())
+            ]
+            note_first_credited(connection, CHALLENGE_COUNT, moved)
 
     def _ranked(self, merged: Sequence[MergedTally]) -> list[TallyState]:
         leaderboards = self._catalogue.leaderboards_over
@@ -176,3 +197,4 @@ def release_claim(
     if released is not None and released.claim_time is None:
         taken_back = claim_parts(key.user_id, held.challenge_id, held.tags, held.claim_time, number=-1)
         standings.merge(connection, add_up(taken_back))
+        note_changed(connection, CHALLENGE_COUNT, [key.user_id])

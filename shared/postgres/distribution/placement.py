@@ -29,6 +29,8 @@ DISTRIBUTED = (
 """Tables that are distributed by `user_id`, all of a player's rows on one node. All are placed as the first."""
 
 LOCAL = {
+    "changed_player": "notes for duties, which look across players",
+    "counted_player": "written by one duty, beside the figures of all challenges",
     "leaderboard_final": "written and read as a whole, by board and place",
     "operator_audit": "only its owner may change it, which triggers on the coordinator ensure; few rows",
     "player_import": "only during an import",

@@ -87,6 +87,17 @@ class MergedTally(NamedTuple):
         """The measures after the merge."""
         return _measures(self[9:13])
 
+    @property
+    def has_begun(self) -> bool:
+        """True if a measure was not positive before the merge and is now."""
+        # In the order in which measures are most often positive: this is asked of every tally of a flush.
+        return (
+            (not self[6] and self[10] > 0)
+            or (not self[5] and self[9] > 0)
+            or (not self[8] and self[12] > 0)
+            or (self[11] is not None and self[11] > 0 and (self[7] is None or self[7] <= 0))
+        )
+
     def with_measures(self, before: Measures, after: Measures) -> MergedTally:
         """Return the row with other measures."""
         return self._replace(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment
 from shared.postgres.connection import Connection
+from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _READ_CHOICES = statement("read_choices")
@@ -48,6 +49,7 @@ def store(
 ) -> None:
     """Store a player's choice, made now, by the next round trip; a missing `active_since` keeps the stored one."""
     _STORE.defer(connection, user_id, goal_id, *assignment, None if assignment.active else now)
+    note_changed(connection, CHALLENGE_COUNT, [user_id])
 
 
 def read_inactive_since(
@@ -79,3 +81,4 @@ def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignm
         nullable_int_array([value.baseline for value in values]),
         now,
     )
+    note_changed(connection, CHALLENGE_COUNT, [user_id])

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from shared.domain.goal import Goal
-from shared.domain.instant import Instant, Microseconds
+from shared.domain.instant import Instant
 from shared.domain.tally import JUDGED_BY
 from shared.postgres.connection import Connection
-from shared.postgres.statements import int_array, statement, text_array
+from shared.postgres.statements import statement, text_array
 
-_LOCK = statement("lock_challenge_count")
 _LAST = statement("last_challenge_count")
-_ENLARGE_MEMORY = statement("enlarge_count_memory")
 _DROP = statement("drop_challenge_reports")
 _END_OF_RANGE = statement("end_of_range")
-_COUNT = statement("count_challenges")
+_PLAYERS_OF_RANGE = statement("players_of_range")
+_LOCK_COUNTED = statement("lock_counted_players")
+_NUMBER = statement("number_challenges")
+_COUNT = statement("count_players")
 _STORE = statement("store_challenge_reports")
 _NOTE = statement("note_challenge_count")
 _READ = statement("read_challenge_reports")
@@ -28,8 +29,8 @@ LAST_USER_ID = "\U0010ffff" * 129
 """Text that sorts after every valid player id."""
 
 
-class Counted(NamedTuple):
-    """Counts of a challenge among some players."""
+class ChallengeReport(NamedTuple):
+    """Counts of a challenge across all players when it was last counted."""
 
     challenge_id: str
     started: int
@@ -37,39 +38,15 @@ class Counted(NamedTuple):
     completed: int
     """Pairs of a player and a goal that the player has completed, however often."""
     claimed: int
-
-
-class ChallengeReport(NamedTuple):
-    """Counts of a challenge across all players when it was last counted."""
-
-    challenge_id: str
-    started: int
-    completed: int
-    claimed: int
+    """Pairs of a player and a goal of which the player has claimed a reward."""
     report_time: Instant | None
     """None if it was never counted."""
 
 
-class LastCount(NamedTuple):
-    """The last count of challenges, and the changes since."""
-
-    count_time: Instant | None
-    """None if challenges were never counted. Then the next three are None, too."""
-    catalogue_version: str | None
-    changes: int | None
-    """Number of changes of the counted tables that Postgres had recorded by then."""
-    duration: Microseconds | None
-    changes_by_now: int
-
-
-def lock(connection: Connection) -> bool:
-    """Lock the count for this transaction; return False if another process is counting."""
-    return bool(_LOCK.value(connection))
-
-
-def last_count(connection: Connection) -> LastCount:
-    """Return the last count of challenges, and the number of changes by now."""
-    return LastCount(*_LAST.only_row(connection))
+def last_count(connection: Connection) -> Instant | None:
+    """Return when challenges were last counted; None if never."""
+    row = _LAST.row(connection)
+    return None if row is None else int(row[0])
 
 
 def end_of_range(connection: Connection, after: str, tallies: int) -> str:
@@ -78,12 +55,19 @@ def end_of_range(connection: Connection, after: str, tallies: int) -> str:
     return LAST_USER_ID if row is None else str(row[0])
 
 
-def count(connection: Connection, goals: Iterable[Goal], after: str, last: str) -> list[Counted]:
-    """Count, in a range of players, the challenges of these goals and all others with completions."""
-    _ENLARGE_MEMORY.value(connection)
+def players_of_range(connection: Connection, after: str, last: str) -> list[str]:
+    """Return the players of a range of whom anything counts, or did before."""
+    return [user_id for (user_id,) in _PLAYERS_OF_RANGE.rows(connection, after, last)]
+
+
+def count(connection: Connection, goals: Iterable[Goal], user_ids: Sequence[str]) -> None:
+    """Update what these players count for, in the challenges of these goals and all others with completions."""
     defined = list(goals)
+    players = text_array(user_ids)
+    _LOCK_COUNTED.rows(connection, players)
+    _NUMBER.rows(connection, players, text_array(sorted({goal.challenge_id for goal in defined})))
     repeats = text_array([str(goal.steps > 1) for goal in defined])
-    return [Counted(*row) for row in _COUNT.rows(connection, after, last, *goal_columns(defined), repeats)]
+    _COUNT.rows(connection, players, *goal_columns(defined), repeats)
 
 
 def goal_columns(goals: Sequence[Goal]) -> tuple[str, ...]:
@@ -103,22 +87,11 @@ def goal_columns(goals: Sequence[Goal]) -> tuple[str, ...]:
     )
 
 
-def store(connection: Connection, counted: Sequence[Counted], now: Instant) -> None:
-    """Replace the reports by these counts."""
+def publish(connection: Connection, challenge_ids: Collection[str], version: str, now: Instant) -> None:
+    """Replace the reports by the figures as they are: those of these challenges of a catalogue and of all others."""
     _DROP.rows(connection)
-    _STORE.rows(
-        connection,
-        text_array([each.challenge_id for each in counted]),
-        int_array([each.started for each in counted]),
-        int_array([each.completed for each in counted]),
-        int_array([each.claimed for each in counted]),
-        now,
-    )
-
-
-def note_count(connection: Connection, now: Instant, version: str, changes: int, duration: Microseconds) -> None:
-    """Record that challenges were counted; `changes` is the number before the count began."""
-    _NOTE.rows(connection, now, version, changes, duration)
+    _STORE.rows(connection, text_array(sorted(challenge_ids)), now)
+    _NOTE.rows(connection, now, version)
 
 
 def read(connection: Connection, challenge_ids: Collection[str] | None) -> list[ChallengeReport]:

@@ -1,21 +1,6 @@
--- name: lock_challenge_count
--- Try to become the one transaction that counts challenges. The lock ends with the transaction.
-SELECT pg_try_advisory_xact_lock(1667785068, 5);
-
 -- name: last_challenge_count
--- Return when challenges were last counted, nulls if never, and how many changes of the counted tables Postgres has
--- recorded by now. Postgres records a transaction's changes within seconds.
-SELECT count_time, catalogue_version, changes, duration_us, (
-    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
-    FROM pg_stat_user_tables
-    WHERE schemaname = current_schema() AND relname IN ('tally', 'standing', 'assignment')
-)
-FROM (VALUES (true)) AS always (only_row)
-LEFT JOIN challenge_count USING (only_row);
-
--- name: enlarge_count_memory
--- Let this transaction sort and hash in memory, so that counting spills less to disk.
-SELECT set_config('work_mem', '64MB', true);
+-- Return when challenges were last counted; no row if never.
+SELECT count_time FROM challenge_count;
 
 -- name: end_of_range
 -- Return the last player of a range that begins after a player and spans about this many tallies; no row if fewer are
@@ -23,19 +8,54 @@ SELECT set_config('work_mem', '64MB', true);
 -- $1 after_user_id, $2 tallies
 SELECT user_id FROM tally WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
--- name: count_challenges
--- Count, in a range of players, who has started the challenges of a catalogue, and what was completed and claimed in
--- all challenges that ever were. A player has started a challenge with progress in a goal that is active by default and
--- was not switched off, or that was switched on; with frozen progress; or with a completion. Goals of one challenge
--- that are judged by the same measure of a tally are grouped, so that its players are visited once for all of them. A
--- goal with a schedule has begun with progress in any period, also in one whose tallies were deleted. A player who has
--- completed it several times counts once: standings have all of them, so challenges with such goals are counted by
--- completions, those carried forward included.
--- $1 after_user_id, $2 last_user_id, and of all goals: $3 challenge_ids, $4 goal_ids, $5 sources, $6 stat_codes,
--- $7 schedules, $8 measures, $9 default_assigned, $10 repeats
+-- name: players_of_range
+-- Return the players of a range of whom anything counts, or did when they were last counted.
+-- $1 after_user_id, $2 last_user_id
+SELECT user_id FROM tally WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM assignment WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM standing WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM started_challenge WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM completion WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM carried_completion WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM counted_player WHERE user_id > $1 AND user_id <= $2;
+
+-- name: lock_counted_players
+-- Lock what these players were counted for: an erased player counts for nothing in the statement that follows.
+-- $1 user_ids
+SELECT user_id FROM counted_player WHERE user_id = ANY ($1::text[]) ORDER BY user_id FOR UPDATE;
+
+-- name: number_challenges
+-- Number the challenges of these players, and of a catalogue, that have no number yet.
+-- $1 user_ids, $2 challenge_ids
+INSERT INTO challenge_total (challenge_id)
+SELECT challenge_id
+FROM (
+    SELECT unnest($2::text[]) AS challenge_id
+    UNION
+    SELECT scope_id FROM standing WHERE user_id = ANY ($1::text[]) AND schedule = 'lifetime' AND scope = 'challenge'
+) AS counted
+WHERE NOT EXISTS (SELECT FROM challenge_total AS numbered WHERE numbered.challenge_id = counted.challenge_id);
+
+-- name: count_players
+-- Count what these players have started of the challenges of a catalogue, and completed and claimed in all challenges
+-- that ever were; store what each counts for, and add what differs from before to the figures of the challenges. A
+-- player has started a challenge with progress in a goal that is active by default and was not switched off, or that was
+-- switched on; with frozen progress; or with a completion. Goals of one challenge that are judged by the same measure of
+-- a tally are grouped, so that its players are visited once for all of them. A goal with a schedule has begun with
+-- progress in any period, also in one whose tallies were deleted. A player who has completed it several times counts
+-- once: standings have all of them, so challenges with such goals are counted by completions, those carried forward
+-- included.
+-- $1 user_ids, and of all goals: $2 challenge_ids, $3 goal_ids, $4 sources, $5 stat_codes, $6 schedules, $7 measures,
+-- $8 default_assigned, $9 repeats
 WITH goal AS (
     SELECT challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned, repeats
-    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::boolean[], $10::boolean[])
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::boolean[])
         AS defined (challenge_id, goal_id, source, stat_code, schedule, measure, default_assigned, repeats)
 ),
 repeating AS (
@@ -51,13 +71,13 @@ switched_off AS (
     SELECT assignment.user_id, challenge_id, source, stat_code, schedule, measure, count(*) AS goals
     FROM assignment
     JOIN goal ON goal.goal_id = assignment.goal_id AND goal.default_assigned
-    WHERE assignment.user_id > $1 AND assignment.user_id <= $2 AND NOT assignment.active
+    WHERE assignment.user_id = ANY ($1::text[]) AND NOT assignment.active
     GROUP BY assignment.user_id, challenge_id, source, stat_code, schedule, measure
 ),
 progress AS (
     SELECT user_id, source, stat_code, schedule, period_start, sum, events, highest, day_count
     FROM tally
-    WHERE user_id > $1 AND user_id <= $2 AND (schedule = 'lifetime' OR schedule = ANY ($7::text[]))
+    WHERE user_id = ANY ($1::text[]) AND (schedule = 'lifetime' OR schedule = ANY ($6::text[]))
 ),
 begun AS (
     SELECT watched.challenge_id, progress.user_id
@@ -86,7 +106,7 @@ begun AS (
         AND progress.source = goal.source
         AND progress.stat_code = goal.stat_code
         AND progress.schedule = goal.schedule
-    WHERE assignment.user_id > $1 AND assignment.user_id <= $2
+    WHERE assignment.user_id = ANY ($1::text[])
         AND CASE
             WHEN NOT assignment.active THEN frozen_progress
             WHEN measure = 'sum' THEN progress.sum
@@ -107,60 +127,103 @@ begun AS (
     UNION
     SELECT scope_id, user_id
     FROM standing
-    WHERE user_id > $1 AND user_id <= $2 AND schedule = 'lifetime' AND scope = 'challenge' AND completed > 0
+    WHERE user_id = ANY ($1::text[]) AND schedule = 'lifetime' AND scope = 'challenge' AND completed > 0
     UNION
     SELECT challenge_id, user_id
     FROM started_challenge
-    WHERE user_id > $1 AND user_id <= $2 AND challenge_id IN (SELECT challenge_id FROM goal)
-),
-started AS (
-    SELECT challenge_id, count(*) AS started FROM begun GROUP BY challenge_id
+    WHERE user_id = ANY ($1::text[]) AND challenge_id IN (SELECT challenge_id FROM goal)
 ),
 reached AS (
-    SELECT scope_id AS challenge_id, sum(completed) AS completed, sum(claimed) AS claimed
+    SELECT user_id, scope_id AS challenge_id, completed, claimed
     FROM standing
-    WHERE user_id > $1 AND user_id <= $2 AND schedule = 'lifetime' AND scope = 'challenge'
+    WHERE user_id = ANY ($1::text[]) AND schedule = 'lifetime' AND scope = 'challenge'
         AND scope_id NOT IN (SELECT challenge_id FROM repeating)
-    GROUP BY scope_id
     UNION ALL
-    SELECT challenge_id, count(*), count(*) FILTER (WHERE claimed)
+    SELECT user_id, challenge_id, count(*), count(*) FILTER (WHERE claimed)
     FROM (
-        SELECT challenge_id, bool_or(claimed) AS claimed
+        SELECT user_id, challenge_id, bool_or(claimed) AS claimed
         FROM (
             SELECT challenge_id, user_id, goal_id, claim_time IS NOT NULL AS claimed
             FROM completion
-            WHERE EXISTS (SELECT FROM repeating) AND user_id > $1 AND user_id <= $2
+            WHERE EXISTS (SELECT FROM repeating) AND user_id = ANY ($1::text[])
             UNION ALL
             SELECT challenge_id, user_id, goal_id, claimed > 0
             FROM carried_completion
-            WHERE EXISTS (SELECT FROM repeating) AND user_id > $1 AND user_id <= $2
+            WHERE EXISTS (SELECT FROM repeating) AND user_id = ANY ($1::text[])
         ) AS reached
         WHERE challenge_id IN (SELECT challenge_id FROM repeating)
         GROUP BY challenge_id, user_id, goal_id
     ) AS once
-    GROUP BY challenge_id
+    GROUP BY user_id, challenge_id
+),
+pack AS (
+    SELECT
+        user_id,
+        -- The operators have one precedence.
+        (number::bigint << 43) | ((begun.user_id IS NOT NULL)::integer::bigint << 42)
+            | (least(greatest(reached.completed, 0), 2097151) << 21)
+            | least(greatest(reached.claimed, 0), 2097151) AS counted
+    FROM begun
+    FULL JOIN reached USING (user_id, challenge_id)
+    JOIN challenge_total USING (challenge_id)
+),
+changed AS (
+    SELECT fresh.user_id, fresh.counted, coalesce(stored.counted, '{}') AS before
+    FROM (
+        SELECT
+            asked.user_id,
+            coalesce(array_agg(pack.counted ORDER BY pack.counted) FILTER (WHERE pack.counted IS NOT NULL), '{}') AS counted
+        FROM unnest($1::text[]) AS asked (user_id)
+        LEFT JOIN pack ON pack.user_id = asked.user_id
+        GROUP BY asked.user_id
+    ) AS fresh
+    LEFT JOIN counted_player AS stored ON stored.user_id = fresh.user_id
+    WHERE fresh.counted <> coalesce(stored.counted, '{}')
+),
+kept AS (
+    INSERT INTO counted_player (user_id, counted)
+    SELECT user_id, counted FROM changed
+    ON CONFLICT (user_id) DO UPDATE SET counted = excluded.counted
+),
+difference AS (
+    SELECT
+        counted >> 43 AS number,
+        sum(sign * (counted >> 42 & 1)) AS started,
+        sum(sign * (counted >> 21 & 2097151)) AS completed,
+        sum(sign * (counted & 2097151)) AS claimed
+    FROM (
+        SELECT unnest(counted) AS counted, 1 AS sign FROM changed
+        UNION ALL
+        SELECT unnest(before), -1 FROM changed
+    ) AS packs
+    GROUP BY counted >> 43
 )
-SELECT challenge_id, coalesce(started, 0)::bigint, coalesce(completed, 0)::bigint, coalesce(claimed, 0)::bigint
-FROM started
-FULL JOIN reached USING (challenge_id);
+UPDATE challenge_total AS total
+SET
+    started = total.started + difference.started,
+    completed = total.completed + difference.completed,
+    claimed = total.claimed + difference.claimed
+FROM difference
+WHERE total.number = difference.number;
 
 -- name: drop_challenge_reports
 -- Delete the previous counts.
 DELETE FROM challenge_report;
 
 -- name: store_challenge_reports
--- Store the counts.
--- $1 challenge_ids, $2 started, $3 completed, $4 claimed, $5 report_time
+-- Store the figures of the challenges of a catalogue, and of all others in which anybody completed anything.
+-- $1 challenge_ids, $2 report_time
 INSERT INTO challenge_report (challenge_id, started, completed, claimed, report_time)
-SELECT challenge_id, started, completed, claimed, instant($5)
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
-    AS counted (challenge_id, started, completed, claimed);
+SELECT challenge_id, coalesce(started, 0), coalesce(completed, 0), coalesce(claimed, 0), instant($2)
+FROM (SELECT unnest($1::text[]) AS challenge_id) AS defined
+FULL JOIN challenge_total USING (challenge_id)
+WHERE defined.challenge_id IS NOT NULL OR started > 0 OR completed > 0 OR claimed > 0;
 
 -- name: note_challenge_count
--- Record the pass that counted challenges.
--- $1 count_time, $2 catalogue_version, $3 changes, $4 duration_us
+-- Record when the figures were up to date. The release before compares the number of changes.
+-- $1 count_time, $2 catalogue_version
 INSERT INTO challenge_count (count_time, catalogue_version, changes, duration_us)
-VALUES (instant($1), $2, $3, $4)
+VALUES (instant($1), $2, -1, 0)
 ON CONFLICT (only_row) DO UPDATE SET
     count_time = excluded.count_time,
     catalogue_version = excluded.catalogue_version,

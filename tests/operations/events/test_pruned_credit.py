@@ -14,8 +14,9 @@ from shared.domain.instant import DAY, HOUR
 from shared.domain.schedules import DAILY, WEEKLY, Schedule
 from shared.operations.events.prune_tallies import TallyPruning
 from shared.operations.goals.activate import set_goal_active
-from shared.operations.statistics.challenge_reports import count_challenges, read_challenge_reports
+from shared.operations.statistics.challenge_reports import read_challenge_reports
 from shared.postgres.database import Database
+from tests.support.counting import count_challenges
 from tests.support.databases import flushed, soon
 from tests.support.goals import goal
 from tests.support.strategies import FIRST_DAY, KILLS

@@ -20,7 +20,7 @@ from shared.operations.events.prune_tallies import TallyPruning
 from shared.operations.goals import retain_completions
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards import grant_admin
-from shared.operations.statistics.challenge_reports import count_challenges, read_challenge_reports
+from shared.operations.statistics.challenge_reports import read_challenge_reports
 from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
 from shared.operations.statistics.recalculate import recalculate, recalculate_all
 from shared.postgres.database import Database
@@ -38,6 +38,7 @@ from tests.support.completion_retention import (
     play,
     retention,
 )
+from tests.support.counting import count_challenges, forget_counts
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.leaderboards import board
@@ -67,8 +68,7 @@ def seen(database: Database, catalogue: Catalogue, players: list[str], now: Inst
             for key, standing in history.standings.items()
         }
 
-    # Counted as of another instant each time, because counts are skipped while Postgres has recorded no change.
-    database.autocommit(lambda connection: connection.run_script(b"DELETE FROM challenge_count"), soon())
+    forget_counts(database)
     assert count_challenges(database, catalogue, now)
     return Seen(
         recalculate(database, catalogue, players, soon()),
@@ -83,7 +83,7 @@ def seen(database: Database, catalogue: Catalogue, players: list[str], now: Inst
 def clear(database: Database) -> None:
     database.autocommit(
         lambda connection: connection.run_script(
-            b"TRUNCATE tally, assignment, completion, standing, reward_outbox, challenge_report, challenge_count,"
+            b"TRUNCATE tally, assignment, completion, standing, reward_outbox,"
             b" carried_completion, started_challenge, points_adjustment"
         ),
         soon(),

@@ -1,0 +1,31 @@
+"""Counts of challenges in a test, at an instant."""
+
+from __future__ import annotations
+
+from shared.domain.catalogue import Catalogue
+from shared.domain.instant import Instant
+from shared.operations.player_sweep import PlayerSweep, SweepStep
+from shared.operations.statistics.challenge_reports import counting
+from shared.postgres.database import Database
+from shared.postgres.player_sweeps import CHALLENGE_COUNT
+from tests.support.databases import soon
+
+FORGET = b"TRUNCATE changed_player, counted_player, challenge_total, player_sweep, challenge_report, challenge_count"
+
+
+def count_challenges(database: Database, catalogue: Catalogue, now: Instant) -> bool:
+    """Count everything that changed, and return whether reports changed."""
+    sweep = PlayerSweep(database, CHALLENGE_COUNT, "a test", lambda: now)
+    return sweep.one_pass(catalogue.version, counting(catalogue, lambda: now))
+
+
+def count_one_step(database: Database, catalogue: Catalogue, now: Instant, owner: str = "a test") -> SweepStep:
+    """Take one step of the count as a process of this name."""
+    sweep = PlayerSweep(database, CHALLENGE_COUNT, owner, lambda: now)
+    work = counting(catalogue, lambda: now)
+    return database.transact(lambda connection: sweep.one_step(connection, catalogue.version, work), soon())
+
+
+def forget_counts(database: Database) -> None:
+    """Forget everything that was counted, so that the next count begins with a sweep."""
+    database.autocommit(lambda connection: connection.run_script(FORGET), soon())
