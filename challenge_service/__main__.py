@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from challenge.v1 import challenge_service_pb2, leaderboard_service_pb2, statistics_service_pb2
@@ -49,6 +50,10 @@ def encode(catalogue: Catalogue) -> EncodedCatalogue:
     return EncodedCatalogue(catalogue)
 
 
+def _delivered_elsewhere() -> None:
+    """Do nothing: a dispatcher in another process finds the grant."""
+
+
 def compose(settings: ChallengeSettings, process: Process) -> None:
     """Start all parts. They stop in reverse order."""
     clocks = Clocks(process.clock)
@@ -67,8 +72,9 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     start_ranking_duties(leaderboard_cache, database, definitions, process)
     start_ranking_refresh(catalogue.live, database, clocks, process)
     start_challenge_counting(catalogue.live, database, process)
+    wake_delivery: Callable[[], object] = _delivered_elsewhere
     if settings.rewards.dispatch:
-        start_delivery(settings.rewards, database, clocks, process)
+        wake_delivery = start_delivery(settings.rewards, database, clocks, process)
     development = open_development_clock(settings.development, process, health)
     servicer = ChallengeServicer(
         database,
@@ -82,6 +88,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
         claims=claim_counter(process.telemetry),
         kept_lists_bytes=settings.players.kept_lists_mib * 1024 * 1024,
+        wake_delivery=wake_delivery,
     )
     clock = present(process.clock, development)
     statistics = StatisticsServicer(database, catalogue.live, clock, stale_reads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 import grpc
@@ -57,13 +58,15 @@ class ClaimServicer:
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
         claims: BoundedCounter | None = None,
+        wake_delivery: Callable[[], object] = lambda: None,
     ) -> None:
         """Rules read `clock`; the delivery queue has the time of `queue_clock`, by default the same.
 
         `routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time. `claims` counts
-        what is claimed.
+        what is claimed, and `wake_delivery` is called after each claim.
         """
         self._claims = claims
+        self._wake_delivery = wake_delivery
         self._database = database
         self._routes = routes
         self.waits = GrantWaits(database, waits_max)
@@ -107,7 +110,7 @@ class ClaimServicer:
         )
         # A claim of an earlier call under the same id has another time.
         if claim.claim_time == claim_time:
-            self._count_claim(goal.challenge_id)
+            self._note_claim(goal.challenge_id)
         return responses.claim_response(self.waits.settled(claim, until) if wait_s else claim)
 
     def ClaimAll(self, request: rpc.ClaimAllRequest, context: grpc.ServicerContext) -> rpc.ClaimAllResponse:
@@ -136,10 +139,11 @@ class ClaimServicer:
         )
         for result in results:
             if result.newly_claimed:
-                self._count_claim(result.goal.challenge_id)
+                self._note_claim(result.goal.challenge_id)
         return rpc.ClaimAllResponse(results=map(goal_claim_message, results), results_omitted=room.is_full)
 
-    def _count_claim(self, challenge_id: str) -> None:
+    def _note_claim(self, challenge_id: str) -> None:
+        self._wake_delivery()
         if self._claims is not None:
             self._claims.add(challenge_id, BY_CALL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import grpc
 from challenge.v1 import challenge_pb2
@@ -55,13 +55,21 @@ class ChallengeServicer(SelectionServicer):
         time_zone_interval: Microseconds = ZONE_CHANGE_INTERVAL,
         claims: BoundedCounter | None = None,
         kept_lists_bytes: int = 0,
+        wake_delivery: Callable[[], object] = lambda: None,
     ) -> None:
         """`time_zone_interval` is the shortest time between changes of a player's time zone.
 
         `kept_lists_bytes` bounds the lists that are kept; the rest is for claims.
         """
         super().__init__(
-            database, catalogue, clock, queue_clock=queue_clock, routes=routes, waits_max=waits_max, claims=claims
+            database,
+            catalogue,
+            clock,
+            queue_clock=queue_clock,
+            routes=routes,
+            waits_max=waits_max,
+            claims=claims,
+            wake_delivery=wake_delivery,
         )
         self._time_zone_interval = time_zone_interval
         self._kept_lists = KeptLists(kept_lists_bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.postgres.connection import Connection
+from shared.postgres.connection import Connection, Execution
 from shared.postgres.session_options import SESSION_OPTIONS
 from shared.postgres.sqlstates import PREPARED_STATEMENTS_LOST
 from shared.postgres.statements import statement
@@ -10,9 +10,18 @@ from shared.postgres.statements import statement
 _STATE = statement("session_state")
 
 
-def session_problem(connection: Connection) -> str | None:
-    """Return why work on this session would fail or not be durable; None if it is as it must be."""
-    read_only, encoding, time_zone, commit, *timeouts, backend_pid, keeps_name = _STATE.only_row(connection)
+def read_state_first(connection: Connection) -> Execution:
+    """Read the properties in the round trip of the next statement, which the caller executes at once."""
+    return _STATE.precede(connection)
+
+
+def session_problem(connection: Connection, state: Execution | None = None) -> str | None:
+    """Return why work on this session would fail or not be durable; None if it is as it must be.
+
+    `state` is what `read_state_first` returned, if the statement after it was executed.
+    """
+    (row,) = _STATE.rows(connection) if state is None else state.rows
+    read_only, encoding, time_zone, commit, *timeouts, backend_pid, keeps_name = row
     if read_only:
         return "the database is read-only"
     if encoding != "UTF8":

@@ -12,7 +12,7 @@ from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
 from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TIMEOUT_S, CatalogueWatch
-from shared.operations.database_probe import PROBE_DEADLINE_S, probe_database
+from shared.operations.database_probe import PROBE_DEADLINE_S, SchemaChecks, probe_database
 from shared.postgres.database import CLOSE_S, Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.postgres.stale_reads import PROBE_TIMEOUT_S, StaleReads
@@ -104,7 +104,8 @@ def open_database(settings: DatabaseSettings, name: str, process: Process, healt
     )
     database.open()
     process.lifecycle.on_stop("database", database.close, timeout_s=CLOSE_S + SETTLE_S + STEP_TIMEOUT_S)
-    probe = health.add_probe("database", lambda: probe_database(database, clocks))
+    checks = SchemaChecks()
+    probe = health.add_probe("database", lambda: probe_database(database, clocks, checks=checks))
     compare_clocks = health.add_probe("clock", clocks.problem)
 
     def one_pass() -> None:

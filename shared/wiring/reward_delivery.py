@@ -6,7 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from shared.domain.grants import RetryPolicy
-from shared.operations.rewards.dispatch import PASS_INTERVAL_S, POLL_S, STATEMENT_TIMEOUT_S, Destination, Dispatcher
+from shared.operations.rewards.dispatch import (
+    IDLE_POLL_S,
+    PASS_INTERVAL_S,
+    STATEMENT_TIMEOUT_S,
+    Destination,
+    Dispatcher,
+)
 from shared.operations.rewards.queue_position import COUNT_INTERVAL_S, COUNT_TIMEOUT_S, count_queue
 from shared.operations.rewards.reconcile import RECONCILE_INTERVAL_S, reconcile
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
@@ -21,10 +27,13 @@ from shared.wiring.transport_security import open_reward_tls
 STOP_MARGIN_S = 1.0
 
 
-def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks, process: Process) -> None:
+def start_delivery(
+    settings: RewardSettings, database: Database, clocks: Clocks, process: Process
+) -> Callable[[], object]:
     """Start to deliver, by the clock of the database, which all processes share.
 
-    At shutdown, deliveries under way are completed and recorded, and the rest is released.
+    Return a function that says that this process has claimed, so that it delivers at once. At shutdown, deliveries
+    under way are completed and recorded, and the rest is released.
 
     Raise `StartRefused` if a provider is named but not configured.
     """
@@ -43,6 +52,7 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
     count = partial(count_queue, database, clocks.database, telemetry)
     process.duties.start("count reward queue", COUNT_INTERVAL_S, once_compared(count), pass_s=COUNT_TIMEOUT_S)
     tls = open_reward_tls(settings, process)
+    dispatchers: list[Dispatcher] = []
     for name, provider in open_providers(settings, process.clock, tls).items():
         process.lifecycle.on_stop(f"provider {name}", provider.close)
         destination = Destination(
@@ -54,6 +64,7 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
             owner=owner,
         )
         dispatcher = Dispatcher(database, destination, clocks.database, telemetry)
+        dispatchers.append(dispatcher)
         process.lifecycle.on_stop(
             f"deliveries to {name}",
             dispatcher.close,
@@ -63,7 +74,7 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
             f"deliver to {name}",
             PASS_INTERVAL_S,
             once_compared(dispatcher.one_pass),
-            pass_s=POLL_S + 2 * STATEMENT_TIMEOUT_S,
+            pass_s=IDLE_POLL_S + 2 * STATEMENT_TIMEOUT_S,
         )
         reconcile_pass = partial(reconcile, database, destination, clocks.database, telemetry)
         process.duties.start(
@@ -72,3 +83,9 @@ def start_delivery(settings: RewardSettings, database: Database, clocks: Clocks,
             once_compared(reconcile_pass),
             pass_s=2 * settings.timeout_s,
         )
+
+    def wake() -> None:
+        for each in dispatchers:
+            each.wake()
+
+    return wake

@@ -70,6 +70,7 @@ def destination(
         policy=policy,
         owner=OWNER,
         poll_s=POLL_S,
+        idle_poll_s=POLL_S,
     )
 
 

@@ -72,6 +72,8 @@ SYNC_INTERVAL_S = 2.0
 PASS_TIMEOUT_S = 10.0
 ENTRIES_MAX = 10_000
 """Bound of the journal: a minute of single events at full speed, or some megabytes."""
+BOUND_PASSES = 5
+"""Passes from one count of the journal to the next. Its bound need not be sharp, and idle processes ask less often."""
 READ_MAX = 1_000
 """Journal entries read in one pass."""
 PLAYERS_MAX = 1_000
@@ -98,6 +100,7 @@ class RankingSync:
         self._markers = markers
         self._clock = clock
         self._known_boards: frozenset[str] | None = None
+        self._passes = 0
         self._identity: DatabaseIdentity | None = None
         self._seen: frozenset[int] = frozenset()
         self._prepared: frozenset[str] = frozenset()
@@ -109,9 +112,11 @@ class RankingSync:
         """Store the scores of journal entries that were already there one pass ago."""
         this_pass = self._clock()
         deadline = time.monotonic() + PASS_TIMEOUT_S
-        waiting = self._database.autocommit(lambda connection: journal.count(connection, ENTRIES_MAX), deadline)
-        if waiting >= ENTRIES_MAX:
-            self._database.transact(journal.drop, deadline)
+        if self._passes % BOUND_PASSES == 0:
+            waiting = self._database.autocommit(lambda connection: journal.count(connection, ENTRIES_MAX), deadline)
+            if waiting >= ENTRIES_MAX:
+                self._database.transact(journal.drop, deadline)
+        self._passes += 1
         try:
             self._invalidate_changed_leaderboards(self._catalogue(), deadline)
         except CatalogueUnavailable:

@@ -32,7 +32,10 @@ from shared.runtime.process_name import ProcessName
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-"""Poll interval of an idle dispatcher. On average a claim waits half of it for its delivery."""
+"""Poll interval of a dispatcher that has just had something to do."""
+IDLE_POLL_S = 0.9
+"""Longest poll interval of an idle dispatcher, to which the interval grows: a grant that another process has claimed
+waits less than a second. For one of its own process it is woken."""
 PASS_INTERVAL_S = 0.01
 """Pause between passes. Under load a pass records dozens of outcomes, so the pause delays nothing."""
 STATEMENT_TIMEOUT_S = 5.0
@@ -61,7 +64,9 @@ class Destination:
     owner: ProcessName
     """The leasing process."""
     poll_s: float = POLL_S
-    """Poll interval while there is nothing to do."""
+    """Poll interval after there was something to do; it doubles with each poll that finds nothing."""
+    idle_poll_s: float = IDLE_POLL_S
+    """The longest poll interval."""
 
     @property
     def timeout(self) -> Microseconds:
@@ -104,7 +109,10 @@ class Dispatcher:
         self._jitter = jitter
         self._breaker = Breaker()
         self._threads = DeliveryThreads(destination.concurrency, f"deliver {destination.name}", self._deliver)
-        self._replies: SimpleQueue[_Replied] = SimpleQueue()
+        self._replies: SimpleQueue[_Replied | None] = SimpleQueue()
+        """Replies of the provider; None wakes the dispatcher."""
+        self._poll_s = destination.poll_s
+        """The next wait while there is nothing to do."""
         self._leased = 0
         """Number of leased grants without a reply yet."""
         self._unrecorded: list[Settled] = []
@@ -114,17 +122,25 @@ class Dispatcher:
         """Grants that failed because of an outage that has ended."""
         self._queue_may_hold_more = True
         self._closing = False
+        self._woken = False
+        """True while a wake-up is in the queue, so that there is never more than one."""
 
     def one_pass(self) -> None:
-        """Collect replies, record them, and lease more grants. If there is nothing to do, wait for up to `poll_s`.
+        """Collect replies, record them, and lease more grants. If there is nothing to do, wait for up to `idle_poll_s`.
 
         Raise what the database raises, and RuntimeError if no thread can be started, before anything is leased.
         Outcomes that could not be recorded are recorded by a later pass.
         """
-        self._take_replies(0.0 if self._queue_may_hold_more else self._destination.poll_s)
+        self._take_replies(0.0 if self._queue_may_hold_more else self._poll_s)
         self._record()
         self._recall()
         self._lease()
+
+    def wake(self) -> None:
+        """Look for grants at once: the process has claimed. Safe to call from any thread, and never waits."""
+        if not self._woken:
+            self._woken = True
+            self._replies.put(None)
 
     def close(self) -> None:
         """Complete deliveries under way, release other leases, and record all. Call it after the last `one_pass`.
@@ -145,8 +161,13 @@ class Dispatcher:
         try:
             replied = self._replies.get(timeout=wait_s) if wait_s else self._replies.get_nowait()
             while True:
-                self._leased -= 1
-                self._unrecorded.append(self._settled(replied))
+                if replied is None:
+                    # Before the queue is read, so that a claim from now on wakes it again.
+                    self._woken = False
+                    self._poll_s = self._destination.poll_s
+                else:
+                    self._leased -= 1
+                    self._unrecorded.append(self._settled(replied))
                 replied = self._replies.get_nowait()
         except Empty:
             return
@@ -211,6 +232,8 @@ class Dispatcher:
             time.monotonic() + STATEMENT_TIMEOUT_S,
         )
         self._queue_may_hold_more = len(deliveries) == room
+        destination = self._destination
+        self._poll_s = destination.poll_s if deliveries else min(2 * self._poll_s, destination.idle_poll_s)
         self._leased += len(deliveries)
         for delivery in deliveries:
             self._threads.submit(_Leased(delivery, self._breaker.is_open))

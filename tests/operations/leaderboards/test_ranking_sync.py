@@ -80,6 +80,7 @@ def test_scores_that_change_during_a_build_are_included(process: Process) -> Non
 def test_an_overlong_journal_is_dropped_and_rankings_are_rebuilt(
     process: Process, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ranking_sync, "BOUND_PASSES", 1)
     monkeypatch.setattr(ranking_sync, "ENTRIES_MAX", 3)
     for number in range(3):
         play(process, number)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -281,3 +282,18 @@ def refuse_delivery_threads(after: int) -> Callable[[threading.Thread], None]:
         start(thread)
 
     return start_or_refuse
+
+
+def test_a_claim_of_its_own_process_wakes_an_idle_dispatcher(database: Database) -> None:
+    provider = GameProvider()
+    hours = replace(destination(provider), poll_s=3_600.0, idle_poll_s=3_600.0)
+    with dispatching(database, hours, ManualClock()) as dispatcher:
+        dispatcher.one_pass()
+        for number in range(1, 3):
+            store_claim(database, f"player {number}", NOW)
+            for _ in range(3):
+                dispatcher.wake()
+            # Without the wake-up it would wait for an hour.
+            dispatcher.one_pass()
+            wait_until(lambda: len(provider.asked) == number)  # noqa: B023 - at once
+            dispatcher.one_pass()
