@@ -35,7 +35,7 @@ class PlayerSettings:
     )
     kept_lists_mib: int = setting(
         "KEPT_LISTS_MIB",
-        default=32,
+        default=8,
         unit="MiB",
         minimum=0,
         maximum=65_536,
