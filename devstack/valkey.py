@@ -12,6 +12,8 @@ from devstack.ports import LOOPBACK
 from devstack.process import Child
 from devstack.server import ENVIRONMENT, EmbeddedServer
 
+SNAPSHOT = "dump.rdb"
+"""Name of the file of a server's keys."""
 STOP_S = 5
 PROBE_S = 1
 MEMORY_MAX = "256mb"
@@ -19,7 +21,7 @@ MEMORY_MAX = "256mb"
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """A server with a password, empty after each start. `directory` holds its log."""
+    """A server with a password, empty after each start. `directory` holds its log, and what it sends to a replica."""
 
     name = "valkey"
     start_s = 10
@@ -43,11 +45,16 @@ class EmbeddedValkey(EmbeddedServer):
         self._settings = tuple(settings)
 
     def _child_on(self, port: int) -> Child:
+        # Written when a replica begins to follow; the next start would read it.
+        folder = self.directory.resolve()
+        (folder / SNAPSHOT).unlink(missing_ok=True)
         configuration = (
             f"bind {LOOPBACK}",
             f"port {port}",
             f"requirepass {self._password}",
             'save ""',
+            f'dir "{folder}"',
+            f"dbfilename {SNAPSHOT}",
             "appendonly no",
             f"maxmemory {self._memory_max}",
             "maxmemory-policy allkeys-lru",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,8 @@ import redis
 import devstack.server
 from devstack.errors import StartFailed
 from devstack.ports import LOOPBACK, free_port
-from devstack.valkey import EmbeddedValkey
+from devstack.valkey import SNAPSHOT, EmbeddedValkey
+from tests.support.waiting import wait_until
 
 
 def test_it_is_a_bounded_cache_with_a_password(own_valkey: EmbeddedValkey) -> None:
@@ -61,3 +63,23 @@ def test_a_given_port_that_is_taken_fails_the_start(own_valkey: EmbeddedValkey) 
     assert port is not None
     with pytest.raises(StartFailed, match="Address already in use"):
         EmbeddedValkey(own_valkey.directory / "second", port=port).start()
+
+
+def test_what_a_replica_was_sent_is_not_read_at_the_next_start(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    primary = urlsplit(own_valkey.url)
+    follow = (f"replicaof {LOOPBACK} {primary.port}", f"masterauth {primary.password}")
+    with (
+        EmbeddedValkey(tmp_path / "replica", settings=follow) as replica,
+        redis.Redis.from_url(own_valkey.url) as client,
+        redis.Redis.from_url(replica.url) as copy,
+    ):
+        client.set("key", "value")
+        wait_until(lambda: copy.get("key") == b"value")
+        # Each has written its keys to its own folder, wherever the server was started.
+        for server in (client, copy):
+            server.save()
+        own_valkey.kill()
+        assert (own_valkey.directory / SNAPSHOT).exists()
+        own_valkey.start()
+        assert client.get("key") is None
+    assert (tmp_path / "replica" / SNAPSHOT).exists()
