@@ -65,7 +65,7 @@ def test_a_given_port_that_is_taken_fails_the_start(own_valkey: EmbeddedValkey) 
         EmbeddedValkey(own_valkey.directory / "second", port=port).start()
 
 
-def test_what_a_replica_was_sent_is_not_read_at_the_next_start(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_a_snapshot_for_a_replica_is_not_read_at_the_next_start(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     primary = urlsplit(own_valkey.url)
     follow = (f"replicaof {LOOPBACK} {primary.port}", f"masterauth {primary.password}")
     with (

@@ -46,13 +46,13 @@ class ScriptedHandler(EventServiceServicer):
 
     def ReportEvent(self, request: rpc.ReportEventRequest, context: grpc.ServicerContext) -> rpc.ReportEventResponse:  # noqa: N802
         """Fail: no source calls it."""
-        raise AssertionError("an event source reports in batches")
+        raise NotImplementedError
 
     def StreamEvents(  # noqa: N802
         self, request_iterator: Iterator[rpc.StreamEventsRequest], context: grpc.ServicerContext
     ) -> Iterator[rpc.StreamEventsResponse]:
         """Fail: no source calls it."""
-        raise AssertionError("an event source reports in batches")
+        raise NotImplementedError
 
 
 @contextmanager
