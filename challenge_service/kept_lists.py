@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from shared.postgres.connection import Values
+from shared.postgres.execution import Values
 
 SEEN_MAX = 8_192
 """Maximum number of lists of which it is remembered that they were made once, by eight bytes each."""

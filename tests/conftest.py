@@ -147,7 +147,7 @@ def own_postgres(server_folder: Path, new_cluster: Path) -> Iterator[EmbeddedPos
 @pytest.fixture
 def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many callers may queue for few connections: none is refused because the machine is slow."""
-    monkeypatch.setattr("shared.postgres.database.POOL_WAIT_MAX_S", 60.0)
+    monkeypatch.setattr("shared.postgres.connection_lender.POOL_WAIT_MAX_S", 60.0)
 
 
 @pytest.fixture(scope="session")

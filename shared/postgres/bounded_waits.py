@@ -41,7 +41,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """Deadline in monotonic seconds; None waits forever. Whoever borrows the connection sets it."""
 
     unsettled = False
-    """A statement was abandoned at its deadline, and the server may still be executing it: `settle` ends it."""
+    """A statement was abandoned at its deadline, and the server may still execute it: `StatementCanceller` ends it."""
 
     silence = Silence()
     """Ends waits early when the process stops. The pool's connections share one; this one never does."""

@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import psycopg
 from psycopg import abc
 from psycopg.adapt import Transformer
-from psycopg.generators import execute as receive
-from psycopg.pq import Format, PipelineStatus, TransactionStatus
+from psycopg.pq import Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from shared.postgres.bounded_waits import BoundedConnection, ResponseTimeout
+from shared.postgres.bounded_waits import BoundedConnection
+from shared.postgres.execution import Execution
 from shared.postgres.pipeline import pipeline_results
-from shared.postgres.results import InstantLoader, checked, encoded, transaction_id_of
+from shared.postgres.results import InstantLoader, checked, transaction_id_of
 
 _BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"
 _TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
 _COMMIT = b"commit", b"COMMIT"
-
-Values: TypeAlias = tuple[bytes | None, ...]
-"""The values of a row as the server sent them, undecoded. The same values decode to the same row."""
 
 _ADAPT = b"""
 SELECT set_config('plan_cache_mode', 'auto', false)
@@ -35,25 +31,6 @@ WHERE extname = 'citus'
 
 ADAPT_S = 3.0
 """Time limit in seconds for the first statement of a session: that for connecting."""
-
-
-class Execution:
-    """An execution of a prepared statement."""
-
-    __slots__ = ("is_known", "name", "parameters", "rows")
-
-    def __init__(
-        self, name: bytes, parameters: Iterable[object], is_known: Callable[[Values], bool] | None = None
-    ) -> None:
-        """Parameters are text, integers, booleans, bytes, UUIDs or None; Postgres infers their types.
-
-        With `is_known` the statement returns one row, which is not decoded if the row's values are known.
-        """
-        self.name = name
-        self.is_known = is_known
-        self.parameters = [encoded(value) for value in parameters]
-        self.rows: list[tuple[Any, ...]] = []
-        """All rows, once the statement is executed; none if the values are known."""
 
 
 class Connection(BoundedConnection):
@@ -252,46 +229,6 @@ class Connection(BoundedConnection):
         self.round_trips += 1
         self.pgconn.send_query(text)
         return self._results(cancellable=cancellable)
-
-    def settle(self, deadline: float) -> bool:
-        """Cancel the abandoned statement and roll back, and return True; close the connection if that fails in time.
-
-        Afterwards the cancel request has taken effect and cannot hit a later statement.
-        """
-        try:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                raise ResponseTimeout("no time is left to cancel")
-            self.deadline = deadline
-            self.cancel_safe(timeout=remaining_s)
-            is_pipeline = self.pgconn.pipeline_status != PipelineStatus.OFF
-            self.wait(pipeline_results(self.pgconn) if is_pipeline else receive(self.pgconn))
-            self._come_to_rest()
-        except psycopg.Error:
-            self.pgconn.finish()
-            return False
-        except BaseException:
-            self.pgconn.finish()
-            raise
-        finally:
-            self.deadline, self.unsettled = None, False
-        return True
-
-    def _come_to_rest(self) -> None:
-        """Make a round trip, and leave the transaction.
-
-        The server has signalled the cancellation before it confirmed it. A signal that came after the statement had
-        ended is spent on this round trip at the latest.
-        """
-        for _ in range(2):
-            idle = self.pgconn.transaction_status == TransactionStatus.IDLE
-            with suppress(psycopg.errors.QueryCanceled):
-                if idle:
-                    self.run_script(b"SELECT 1", cancellable=False)
-                else:
-                    self.run_script(b"ROLLBACK", cancellable=False)
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
-            raise psycopg.OperationalError("the transaction could not be rolled back")
 
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable

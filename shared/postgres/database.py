@@ -11,16 +11,14 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
-from shared.domain.errors import ChallengeError, DatabaseUnavailable, DeadlineExceeded, Overloaded
+from shared.domain.errors import DatabaseUnavailable
 from shared.postgres.connection import Connection
+from shared.postgres.connection_lender import ConnectionLender
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.postgres.distribution.doubt import prepared_transactions
-from shared.postgres.replication import confirm_read, confirmed, require, wait_again
-from shared.postgres.session_options import connect_arguments
+from shared.postgres.replication import confirm_read, confirmed, wait_again
 from shared.postgres.setup_faults import SETUP_FAULTS, SetupFaultLog
-from shared.postgres.silence import Silence
 from shared.postgres.sqlstates import (
     POOLED_AWAY,
     PREPARED_STATEMENTS_LOST,
@@ -29,29 +27,12 @@ from shared.postgres.sqlstates import (
     classify,
     to_domain,
 )
-from shared.postgres.statement_canceller import StatementCanceller
 from shared.postgres.transaction import CommitUnknown, NothingStored, in_progress, run_transaction
 
 _T = TypeVar("_T")
 
-CONNECT_TIMEOUT_S = 3
-POOL_WAIT_MAX_S = 2.0
-"""Longest wait for a connection in seconds: longer than any healthy queue, shorter than a caller's patience."""
-RECONNECT_MAX_S = 2.0
-"""Longest pause in seconds between the pool's attempts to connect: a recovered server is used again within this."""
-CLOSE_S = 1.0
-"""Time limit in seconds for closing the pool. A thread of it that waits for a silent server is left behind."""
-POOL_THREADS = 3
-"""Threads of the pool that connect. All of them may be waiting for a silent server when the pool is closed."""
 CONFLICT_ATTEMPTS_MAX = 5
-NO_PRIMARY = "no server of the address accepts writes"
-_READ_ONLY = "session is read-only"
-"""Text by which libpq refuses a standby, for which it has no code."""
 RETRY_PAUSE_S = 0.02
-REMAINING_MIN_S = 0.002
-"""Least remaining time in seconds to start a statement: a round trip takes longer, and an abandoned statement must be
-cancelled."""
-
 
 _OF_STATEMENTS = frozenset({Failure.CONFLICT, Failure.LOCKED, *SETUP_FAULTS})
 """Failures that say nothing against the connections."""
@@ -77,67 +58,36 @@ class Database:
 
         If `synchronous`, nothing is acknowledged that a synchronous standby does not have.
         """
-        self._well = False
         self.refused = False
         """The server has reported that it cannot do something. The probe resets this when it checks again."""
-        self.problem: str | None = None
-        """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
         self.synchronous = synchronous
         self.unreplicated: str | None = None
         """The reason for beginning no transaction: its COMMIT would wait for a standby in vain. The probe sets it."""
-        self._silence = Silence()
         self._telemetry = telemetry
         self._setup_faults = SetupFaultLog()
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url,
-            connection_class=Connection,
-            kwargs={**connect_arguments(url, CONNECT_TIMEOUT_S, application_name), "failed": self._connect_failed},
-            configure=self._configure,
-            min_size=pool_size,
-            max_size=pool_size,
-            open=False,
-            name=application_name,
-            reconnect_timeout=RECONNECT_MAX_S,
-            num_workers=POOL_THREADS,
+        self._lender = ConnectionLender(
+            url, pool_size=pool_size, application_name=application_name, telemetry=telemetry, synchronous=synchronous
         )
-        self._canceller = StatementCanceller(self._pool.putconn, self._settled)
-        if telemetry is not None:
-            telemetry.watch_pool(application_name, self._pool.get_stats)
+
+    @property
+    def problem(self) -> str | None:
+        """The reason of the server, or of a pooler before it, for the last refused connection or lost statement."""
+        return self._lender.problem
 
     def open(self) -> None:
         """Start connecting and return at once, whether the server can be reached or not."""
-        self._pool.open(wait=False)
-        self._canceller.start()
+        self._lender.open()
 
     def begin_stop(self, calls_end_s: float = 0.0) -> None:
         """Give up on a server that falls silent from now on: waits for it end, and no connection is lent any more.
 
         Before calls have ended, `calls_end_s` is the time that they have.
         """
-        self._silence.begin_stop(calls_end_s)
+        self._lender.begin_stop(calls_end_s)
 
-    def close(self, timeout_s: float = CLOSE_S) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        self._canceller.close()
-        # The pool waits this long for each of its threads, one after the other; one more is its scheduler.
-        self._pool.close(timeout=timeout_s / (POOL_THREADS + 1))
-
-    def _connect_failed(self, error: psycopg.Error) -> None:
-        # The text before it is libpq's: that it could not connect, and where.
-        said = str(error).partition("FATAL:")[2].strip()
-        self.problem = said.partition("\n")[0] or (NO_PRIMARY if _READ_ONLY in str(error) else None)
-
-    def _settled(self, kept: bool) -> None:
-        if self._telemetry is not None:
-            self._telemetry.abandoned(kept)
-
-    def _configure(self, connection: Connection) -> None:
-        self.problem = None
-        connection.silence = self._silence
-        if self.synchronous:
-            require(connection)
-        if self._telemetry is not None:
-            connection.took = self._telemetry.took
+        self._lender.close()
 
     def autocommit(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do repeatable work in autocommit mode, and return its result.
@@ -239,30 +189,25 @@ class Database:
 
     def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do the work, repeat it after lost connections and conflicts, and return its result."""
-        conflicts = 0
+        lender, conflicts = self._lender, 0
         while True:
             try:
-                connection = self._borrow(deadline)
+                connection = lender.borrow(deadline)
                 before = connection.round_trips
                 try:
                     result = work(connection)
                     if connection.warned:
                         wait_again(connection)
                 finally:
-                    connection.deadline = None
-                    connection.forget_waiting()
                     if self._telemetry is not None:
                         self._telemetry.made_round_trips(connection.round_trips - before)
-                    if connection.unsettled:
-                        self._canceller.add(connection)
-                    else:
-                        self._pool.putconn(connection)
-                self._well = True
+                    lender.give_back(connection)
+                lender.works = True
                 return result
             except psycopg.Error as error:
                 failure = classify(error)
                 if error.sqlstate in POOLED_AWAY:
-                    self.problem = PREPARED_STATEMENTS_LOST
+                    lender.problem = PREPARED_STATEMENTS_LOST
                 if failure is Failure.CONTENT:
                     raise ContentRefused(error) from error
                 if failure is Failure.BUG:
@@ -270,7 +215,7 @@ class Database:
                 self._setup_faults.note(failure, error)
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
-                self._well = self._well and (failure in _OF_STATEMENTS)
+                lender.works = lender.works and failure in _OF_STATEMENTS
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX
                 )
@@ -279,29 +224,3 @@ class Database:
             if self._telemetry is not None:
                 self._telemetry.retried(failure)
             time.sleep(RETRY_PAUSE_S)
-
-    def _borrow(self, deadline: float) -> Connection:
-        """Return a connection of the pool that gives up at the deadline."""
-        remaining_s = deadline - time.monotonic()
-        if remaining_s < REMAINING_MIN_S:
-            raise DeadlineExceeded("no time is left to call the database")
-        if self._silence.detected:
-            raise DatabaseUnavailable
-        try:
-            connection = self._pool.getconn(timeout=min(POOL_WAIT_MAX_S, remaining_s))
-        except PoolTimeout as error:
-            # The pool keeps the error that it gave this caller until it can lend a connection again. Its traceback
-            # would keep the callers' frames alive, and with them everything that they were about to store.
-            if error.__context__ is not None:
-                error.__context__.__traceback__ = None
-            # If all connections are lost, no wait for the server detects its silence.
-            self._silence.detect(0.0)
-            raise self._nothing_to_lend() from error
-        connection.deadline = deadline
-        connection.warned = False
-        return connection
-
-    def _nothing_to_lend(self) -> ChallengeError:
-        if self._well:
-            return Overloaded("all database connections are in use")
-        return DatabaseUnavailable()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection
+from shared.postgres.execution import Execution
 from shared.postgres.session_options import SESSION_OPTIONS
 from shared.postgres.sqlstates import PREPARED_STATEMENTS_LOST
 from shared.postgres.statements import statement

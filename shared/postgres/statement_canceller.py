@@ -11,9 +11,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
+import psycopg
+from psycopg.generators import execute as receive
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from shared.postgres.bounded_waits import ResponseTimeout
 from shared.postgres.connection import Connection
+from shared.postgres.pipeline import pipeline_results
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +58,51 @@ class StatementCanceller:
             connection, deadline = abandoned
             try:
                 try:
-                    self._settled(connection.settle(deadline))
+                    self._settled(settle(connection, deadline))
                 finally:
                     self._give_back(connection)
             except Exception:
                 # The thread goes on: without it, the pool would lose every connection with an abandoned statement.
                 log.exception("unhandled exception in the canceller of abandoned statements")
+
+
+def settle(connection: Connection, deadline: float) -> bool:
+    """Cancel the abandoned statement and roll back, and return True; close the connection if that fails in time.
+
+    Afterwards the cancel request has taken effect and cannot hit a later statement.
+    """
+    try:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
+            raise ResponseTimeout("no time is left to cancel")
+        connection.deadline = deadline
+        connection.cancel_safe(timeout=remaining_s)
+        is_pipeline = connection.pgconn.pipeline_status != PipelineStatus.OFF
+        connection.wait(pipeline_results(connection.pgconn) if is_pipeline else receive(connection.pgconn))
+        _come_to_rest(connection)
+    except psycopg.Error:
+        connection.pgconn.finish()
+        return False
+    except BaseException:
+        connection.pgconn.finish()
+        raise
+    finally:
+        connection.deadline, connection.unsettled = None, False
+    return True
+
+
+def _come_to_rest(connection: Connection) -> None:
+    """Make a round trip, and leave the transaction.
+
+    The server has signalled the cancellation before it confirmed it. A signal that came after the statement had ended
+    is spent on this round trip at the latest.
+    """
+    for _ in range(2):
+        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        with suppress(psycopg.errors.QueryCanceled):
+            if idle:
+                connection.run_script(b"SELECT 1", cancellable=False)
+            else:
+                connection.run_script(b"ROLLBACK", cancellable=False)
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        raise psycopg.OperationalError("the transaction could not be rolled back")

@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.postgres.connection import Connection, Execution, Values
+from shared.postgres.connection import Connection
+from shared.postgres.execution import Execution, Values
 
 _FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)

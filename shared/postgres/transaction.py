@@ -44,7 +44,7 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
         result = work(connection)
     except BaseException:
         # If the connection is gone, so is the transaction, and the first error tells why.
-        # An abandoned statement is still running, and `Connection.settle` rolls back after it.
+        # An abandoned statement is still running, and `StatementCanceller` rolls back after it.
         if not connection.unsettled:
             with suppress(psycopg.Error):
                 connection.leave_transaction()

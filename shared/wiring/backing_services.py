@@ -13,7 +13,8 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
 from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TIMEOUT_S, CatalogueWatch
 from shared.operations.database_probe import PROBE_DEADLINE_S, SchemaChecks, probe_database
-from shared.postgres.database import CLOSE_S, Database
+from shared.postgres.connection_lender import CLOSE_S
+from shared.postgres.database import Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
 from shared.postgres.stale_reads import PROBE_TIMEOUT_S, StaleReads
 from shared.postgres.statement_canceller import SETTLE_S

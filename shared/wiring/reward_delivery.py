@@ -6,13 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from shared.domain.grants import RetryPolicy
-from shared.operations.rewards.dispatch import (
-    IDLE_POLL_S,
-    PASS_INTERVAL_S,
-    STATEMENT_TIMEOUT_S,
-    Destination,
-    Dispatcher,
-)
+from shared.operations.rewards.destination import IDLE_POLL_S, Destination
+from shared.operations.rewards.dispatch import PASS_INTERVAL_S, STATEMENT_TIMEOUT_S, Dispatcher
 from shared.operations.rewards.queue_position import COUNT_INTERVAL_S, COUNT_TIMEOUT_S, count_queue
 from shared.operations.rewards.reconcile import RECONCILE_INTERVAL_S, reconcile
 from shared.operations.rewards.reward_telemetry import RewardTelemetry

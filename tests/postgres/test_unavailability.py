@@ -13,7 +13,8 @@ from devstack.ports import free_port
 from devstack.postgres import EmbeddedPostgres
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
 from shared.postgres.connection import Connection
-from shared.postgres.database import POOL_WAIT_MAX_S, Database
+from shared.postgres.connection_lender import POOL_WAIT_MAX_S
+from shared.postgres.database import Database
 from shared.postgres.goals import players
 from shared.postgres.transaction import in_progress
 from tests.support.busy_machine import LATE_S

@@ -12,7 +12,8 @@ from shared.domain.grants import FINAL, Granting, Provider, RetryPolicy
 from shared.domain.instant import LIFETIME_START, SECOND, Instant
 from shared.domain.reward import PRIORITY_DEFAULT, Reward, RewardType
 from shared.domain.standings import CompletionRecord
-from shared.operations.rewards.dispatch import Destination, Dispatcher
+from shared.operations.rewards.destination import Destination
+from shared.operations.rewards.dispatch import Dispatcher
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database

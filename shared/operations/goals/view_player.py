@@ -7,8 +7,8 @@ from collections.abc import Callable
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.progress import PlayerView
-from shared.postgres.connection import Values
 from shared.postgres.database import Database
+from shared.postgres.execution import Values
 from shared.postgres.goals import players
 from shared.postgres.goals.player_zones import read_zones
 

@@ -27,8 +27,9 @@ from shared.domain.standings import record_of
 from shared.operations.rewards.choose_period import choose_period
 from shared.operations.rewards.store_claims import NONE_LOCKED
 from shared.operations.statistics.standing_changes import StandingChanges
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.execution import Execution
 from shared.postgres.goals import completions, player_goals, players
 from shared.postgres.rewards import outbox
 from shared.postgres.sqlstates import ContentRefused

@@ -11,71 +11,33 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
 from shared.domain.errors import ChallengeError
-from shared.domain.grants import Delivery, Provider, Reply, RetryPolicy, Settlement, TryAgain, settle
-from shared.domain.instant import SECOND, Instant, Microseconds
+from shared.domain.grants import Delivery, Reply, Settlement, TryAgain, settle
 from shared.operations.rewards.delivery_threads import DeliveryThreads
+from shared.operations.rewards.destination import Destination
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.operations.rewards.settle import record
 from shared.postgres.database import Database
 from shared.postgres.rewards import delivery_queue
-from shared.postgres.rewards.delivery_queue import Lease, Settled
+from shared.postgres.rewards.delivery_queue import Settled
 from shared.runtime.clock import Clock
-from shared.runtime.process_name import ProcessName
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.1
-"""Poll interval of a dispatcher that has just had something to do."""
-IDLE_POLL_S = 0.9
-"""Longest poll interval of an idle dispatcher, to which the interval grows: a grant that another process has claimed
-waits less than a second. For one of its own process it is woken."""
 PASS_INTERVAL_S = 0.01
 """Pause between passes. Under load a pass records dozens of outcomes, so the pause delays nothing."""
 STATEMENT_TIMEOUT_S = 5.0
-LEASE_MARGIN: Microseconds = 5 * SECOND
-"""Duration of a lease beyond two timeouts of the provider, for the statements and for clock differences."""
 LEASED_PER_THREAD = 4
 """Leased grants per delivery thread, so that no thread waits for the next lease."""
 RECALLED_MAX = 10_000
 """Bound of the list of grants that failed in an outage. The breaker permits two attempts per minute."""
 
 _BACK_IN_THE_QUEUE = Settlement(ClaimState.PENDING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Destination:
-    """A provider, and the bounds of deliveries to it."""
-
-    name: str
-    """Name of the provider in grants."""
-    provider: Provider
-    timeout_s: float
-    """Time limit of one call to the provider."""
-    concurrency: int
-    """Maximum number of concurrent deliveries."""
-    policy: RetryPolicy
-    owner: ProcessName
-    """The leasing process."""
-    poll_s: float = POLL_S
-    """Poll interval after there was something to do; it doubles with each poll that finds nothing."""
-    idle_poll_s: float = IDLE_POLL_S
-    """The longest poll interval."""
-
-    @property
-    def timeout(self) -> Microseconds:
-        """The timeout in microseconds."""
-        return int(self.timeout_s * SECOND)
-
-    def lease(self, now: Instant) -> Lease:
-        """Return a lease long enough for an attempt that begins soon."""
-        return Lease(self.name, str(self.owner), now + 2 * self.timeout + LEASE_MARGIN)
 
 
 class _Leased(NamedTuple):

@@ -10,7 +10,8 @@ import time
 
 from shared.domain.grants import Undetermined, settle
 from shared.domain.instant import Instant
-from shared.operations.rewards.dispatch import STATEMENT_TIMEOUT_S, Destination
+from shared.operations.rewards.destination import Destination
+from shared.operations.rewards.dispatch import STATEMENT_TIMEOUT_S
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
 from shared.operations.rewards.settle import record
 from shared.postgres.database import Database

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, Instant, to_date
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stat_of
+from shared.postgres.execution import Execution
 from shared.postgres.statements import bytes_array, int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")

@@ -12,7 +12,8 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
 from shared.domain.player_view import Completion, CompletionsOfPeriod
 from shared.domain.standings import CompletionRecord
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection
+from shared.postgres.execution import Execution
 from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _INSERT = statement("insert_completions")

@@ -15,8 +15,9 @@ from shared.domain.streaks import Streak
 from shared.postgres.connection import Connection
 from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
+from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import zones_of
-from shared.postgres.goals.players import assignments_of, period_tallies_of, tallies_of
+from shared.postgres.goals.players import assignments_of
 from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player_goals")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from shared.domain.current_periods import NO_PERIODS, CurrentPeriods
-from shared.domain.goal import Stat
 from shared.domain.instant import Instant
 from shared.domain.player_view import StreakKey
 from shared.domain.player_zones import Zones
-from shared.domain.progress import Assignment, PlayerView, TallyView
+from shared.domain.progress import Assignment, PlayerView
 from shared.domain.streaks import Streak
-from shared.domain.tally import Measures
-from shared.postgres.connection import Connection, Values
-from shared.postgres.events.tallies import stat_of
+from shared.postgres.connection import Connection
+from shared.postgres.execution import Values
 from shared.postgres.goals import player_streaks
 from shared.postgres.goals.player_completions import completions_of, completions_of_periods
+from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import Statement, filled, int_array, statement, text_array
 
@@ -192,39 +191,6 @@ def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
     return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences)
 
 
-def tallies_of(
-    sources: Sequence[str], codes: Sequence[str], *measures_and_latest: Sequence[int | None]
-) -> dict[Stat, TallyView]:
-    """Return a player's lifetime tallies from their columns, one entry per tally.
-
-    `measures_and_latest` are the columns of the fields of `Measures` in their order, then the newest value.
-    """
-    return dict(zip(map(stat_of, sources, codes), _tally_views(*measures_and_latest), strict=True))
-
-
-def period_tallies_of(
-    current: CurrentPeriods, sources: Sequence[str], codes: Sequence[str], *columns: Sequence[Any]
-) -> dict[tuple[Stat, str], TallyView]:
-    """Return a player's tallies of current periods by stat and schedule, from their columns, one entry per tally.
-
-    `columns` are those of `tallies_of`, then the canonical texts of the schedules and the starts of the periods.
-    Tallies of other periods than the current ones are left out.
-    """
-    *measures_and_latest, schedules, starts = columns
-    keys = zip(map(stat_of, sources, codes), schedules, strict=True)
-    expected = {text: period.start for text, period in current.periods.items()}
-    return {
-        key: tally
-        for key, start, tally in zip(keys, starts, _tally_views(*measures_and_latest), strict=True)
-        if expected.get(key[1]) == start
-    }
-
-
-def _tally_views(*measures_and_latest: Sequence[int | None]) -> Iterator[TallyView]:
-    *measures, latest = measures_and_latest
-    return map(_tally_view, zip(map(_measures, zip(*measures, strict=True)), latest, strict=True))
-
-
 def assignments_of(
     goal_ids: Sequence[str], *columns: Sequence[Any], baselines: Sequence[int | None]
 ) -> dict[str, Assignment]:
@@ -236,9 +202,7 @@ def assignments_of(
     return dict(zip(goal_ids, map(_assignment, rows), strict=True))
 
 
-# Constructors of named tuples without a Python call each: a player may have hundreds of goals.
-_measures = partial(tuple.__new__, Measures)
-_tally_view = partial(tuple.__new__, TallyView)
+# Without a Python call for each: a player may have hundreds of goals.
 _assignment = partial(tuple.__new__, Assignment)
 
 

@@ -14,16 +14,9 @@ from shared.domain.streaks import Stretch
 from shared.postgres.connection import Connection
 from shared.postgres.events.tallies import stretches_of
 from shared.postgres.goals import player_streaks
+from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import zones_of
-from shared.postgres.goals.players import (
-    assignments_of,
-    completion_ranges,
-    period_tallies_of,
-    pool_ranges,
-    selected_of,
-    tallies_of,
-    tally_ranges,
-)
+from shared.postgres.goals.players import assignments_of, completion_ranges, pool_ranges, selected_of, tally_ranges
 from shared.postgres.statements import filled, statement
 from shared.postgres.statistics.standings import SCOPE_KINDS
 

@@ -26,7 +26,7 @@ from shared.operations.statistics.recalculate import recalculate, recalculate_al
 from shared.postgres.database import Database
 from shared.postgres.goals import completion_retention
 from shared.postgres.statistics import histories
-from tests.operations.statistics.test_challenge_reports import do
+from tests.operations.statistics.test_challenge_counts import do
 from tests.operations.stories import PLAYERS, Story, stories
 from tests.operations.system import System
 from tests.support.completion_retention import (

@@ -1,26 +1,19 @@
-"""Challenge reports equal a count over all players, made by one process and only after changes."""
+"""Challenge reports: which players they count, when, and by which process."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from shared.domain.catalogue import Catalogue
-from shared.domain.current_periods import current_periods
 from shared.domain.events import Event
 from shared.domain.goal import Credit
-from shared.domain.instant import DAY, HOUR, SECOND
-from shared.domain.progress import PlayerView, is_active
+from shared.domain.instant import SECOND
 from shared.operations import player_sweep
 from shared.operations.goals.activate import set_goal_active
-from shared.operations.goals.view_player import view_player
 from shared.operations.operators.erase_player import erase_player
 from shared.operations.player_sweep import SWEEP_INTERVAL, PlayerSweep, SweepStep
 from shared.operations.rewards.claim_all import claim_all
@@ -34,132 +27,20 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.operators.player_data import ErasedPlayer
 from shared.postgres.player_sweeps import CHALLENGE_COUNT
-from shared.postgres.statistics import challenge_reports
 from shared.postgres.statistics.challenge_reports import ChallengeReport
 from tests.operations.stories import (
     NOW,
     PLAYERS,
-    Adjust,
-    Reload,
-    Report,
-    Step,
-    Story,
-    Switch,
-    Take,
-    Undo,
-    Wait,
-    stories,
-    stories_of_countings,
 )
-from tests.operations.system import System
-from tests.support.counting import count_challenges, count_one_step, forget_counts
+from tests.support.counting import count_challenges, count_one_step, figures, forget_counts, reports
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.services import ACTING
-from tests.support.strategies import DAYS, FIRST_DAY, KILLS
+from tests.support.strategies import KILLS
 from tests.support.table_locks import locked_tables
 
 MINUTE = 60 * SECOND
 CATALOGUE = catalogue_of(goal("one", target=1), goal("many", target=100))
-
-
-def has_begun(challenge_id: str, view: PlayerView, catalogue: Catalogue) -> bool:
-    """Return whether a player has made progress with an active goal of the challenge, or completed one."""
-    for each in catalogue.challenge_by_id[challenge_id].goals:
-        assignment, tally = view.assignments.get(each.id), view.tally_of(each)
-        if each.id in view.completions:
-            return True
-        if is_active(each, assignment, None):
-            if tally is not None and tally.measures.judged_by(each.counting) > 0:
-                return True
-        elif assignment is not None and assignment.frozen_progress > 0:
-            return True
-    return False
-
-
-def do(system: System, step: Step) -> None:
-    match step:
-        case Report(batch):
-            system.report(batch)
-        case Switch(player, switched, active):
-            system.set_active(player, system.catalogue.goals[switched.id], active)
-        case Take(player, taken):
-            system.claim(player, system.catalogue.goals[taken.id])
-        case Undo(player, undone):
-            system.refund(player, undone)
-        case Reload(later):
-            system.catalogue = later
-        case Wait(now):
-            system.now = now
-        case Adjust(player, points):
-            system.adjust(player, points)
-
-
-@given(st.one_of(stories(), stories_of_countings()), st.data())
-def test_counts_equal_those_of_reading_every_player(
-    two_connections: Database, story: Story, data: st.DataObject
-) -> None:
-    catalogue, steps = story
-    two_connections.autocommit(
-        lambda connection: connection.run_script(b"TRUNCATE tally, assignment, completion, standing, reward_outbox"),
-        soon(),
-    )
-    forget_counts(two_connections)
-    system = System(two_connections, catalogue)
-    for step in steps:
-        do(system, step)
-        # Processes count in between, and die after any step.
-        for owner in data.draw(st.lists(st.sampled_from(["", "another"]), max_size=3), label="counts"):
-            count_one_step(two_connections, system.catalogue, NOW, owner or "a test")
-    catalogue = system.catalogue
-    looks = [current_periods(catalogue, day * DAY) for day in range(FIRST_DAY, FIRST_DAY + DAYS)]
-    views = {
-        player: [view_player(two_connections, system.prefix + player, soon(), look) for look in looks]
-        for player in PLAYERS
-    }
-    completed = {
-        (player, goal_id) for player, of_player in views.items() for view in of_player for goal_id in view.completions
-    }
-    claimed = {
-        (player, goal_id)
-        for player, of_player in views.items()
-        for view in of_player
-        for goal_id, completion in view.completions.items()
-        if completion.claim_time is not None
-    }
-    # A step that a process had begun when it died is taken over later.
-    later = NOW + HOUR
-    expected = [
-        ChallengeReport(
-            challenge.id,
-            sum(any(has_begun(challenge.id, view, catalogue) for view in of_player) for of_player in views.values()),
-            sum(catalogue.goals[goal_id].challenge_id == challenge.id for _, goal_id in completed),
-            sum(catalogue.goals[goal_id].challenge_id == challenge.id for _, goal_id in claimed),
-            later,
-        )
-        for challenge in catalogue.challenges
-    ]
-    count_challenges(two_connections, catalogue, later)
-    assert reports(two_connections, catalogue) == numbers(expected)
-    every = figures(two_connections)
-    forget_counts(two_connections)
-    assert count_challenges(two_connections, catalogue, later)
-    assert read_challenge_reports(two_connections, list(catalogue.challenge_by_id), soon()) == expected
-    assert figures(two_connections) == every
-
-
-def numbers(found: Iterable[ChallengeReport]) -> list[ChallengeReport]:
-    return [report._replace(report_time=None) for report in found]
-
-
-def reports(database: Database, catalogue: Catalogue) -> list[ChallengeReport]:
-    return numbers(read_challenge_reports(database, list(catalogue.challenge_by_id), soon()))
-
-
-def figures(database: Database) -> list[ChallengeReport]:
-    """Return the reports on all challenges that ever were and have any figures."""
-    found = database.autocommit(lambda connection: challenge_reports.read(connection, None), soon())
-    return numbers(report for report in found if any(report[1:4]))
 
 
 def test_a_sweep_stops_between_ranges_and_goes_on_there(
