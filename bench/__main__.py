@@ -27,6 +27,7 @@ from bench.load import Run, failures
 from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
 from bench.tables.boundary import measure_boundary
+from bench.tables.capacity import measure_capacity
 from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
@@ -49,7 +50,7 @@ from bench.tables.stages import measure_stages
 from bench.tables.statistics import measure_statistics
 from bench.terminal import Terminal
 from bench.terms import Terms
-from bench.workplace import Workplace
+from bench.workplace import LOAD_CATALOGUE, Workplace
 
 TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
@@ -75,6 +76,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "protection": measure_protection,
     "mix": measure_mix,
     "sources": measure_sources,
+    "capacity": measure_capacity,
     "soak": measure_soak,
 }
 ONLY_FULL = frozenset(
@@ -97,10 +99,24 @@ ONLY_FULL = frozenset(
     }
 )
 """Tables that do not fit into two minutes."""
-ONLY_BY_NAME = frozenset({"sources", "soak"})
-"""Tables that take an hour, or need a program that is not installed everywhere."""
+ONLY_BY_NAME = frozenset({"sources", "capacity", "soak"})
+"""Tables that take long or gigabytes, or need a program that is not installed everywhere."""
 
-SHORT = Terms(seconds=2.0, rounds=2, players=10_000, ranked=50_000, mix_s=10.0, soak_s=3_600.0, pruned=400_000)
+SHORT = Terms(
+    seconds=2.0,
+    rounds=2,
+    players=10_000,
+    ranked=50_000,
+    mix_s=10.0,
+    soak_s=3_600.0,
+    pruned=400_000,
+    simulated=1_000_000,
+    complete_players=84_000,
+    completions=60,
+    claims=20,
+    play_days=3,
+    catalogue=LOAD_CATALOGUE,
+)
 FULL = replace(SHORT, seconds=15.0, rounds=4, ranked=1_000_000, mix_s=120.0, pruned=1_000_000)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
@@ -197,6 +213,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--players", type=int, help="number of players with a history")
     parser.add_argument("--ranked", type=int, help="number of players on a long leaderboard")
     parser.add_argument("--pruned", type=int, help="number of tallies that the table `pruning` begins with")
+    parser.add_argument("--catalogue", type=Path, metavar="PATH", help="catalogue of the table `capacity`")
+    parser.add_argument("--simulated", type=int, help="number of players of the table `capacity`, at least 400")
+    parser.add_argument("--complete-players", type=int, help="how many of them have completions and claims")
+    parser.add_argument("--completions", type=int, help="how many completions each of these has")
+    parser.add_argument("--claims", type=int, help="how many of them are claimed")
+    parser.add_argument("--play-days", type=int, help="on how many days they played")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", default=ON_DISK, help="folder for the databases (default: %(default)s)"
     )

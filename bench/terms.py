@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from load_generator.plan import Stretch
 
@@ -25,6 +26,18 @@ class Terms:
     """Seconds for which the table `soak` does."""
     pruned: int
     """Number of tallies of past periods."""
+    simulated: int
+    """Number of players of the table `capacity`."""
+    complete_players: int
+    """How many of them have completions, standings and claims."""
+    completions: int
+    """Completions of each of these."""
+    claims: int
+    """How many of the completions are claimed."""
+    play_days: int
+    """Days on which they played."""
+    catalogue: Path
+    """The catalogue of the table `capacity`."""
 
     @property
     def stretch(self) -> Stretch:

@@ -110,7 +110,7 @@ class _Handler:
 
 
 @contextmanager
-def _opened(ground: Ground, redis_url: str) -> Iterator[LeaderboardAccess]:
+def opened_boards(ground: Ground, redis_url: str) -> Iterator[LeaderboardAccess]:
     """Yield access to rankings in Redis as the services have it, after what they have missed is repaired."""
     with opened(ground.url) as database, closing(Cache(redis_url, connections_max=4)) as cache:
         cache.probe()
@@ -124,7 +124,7 @@ def _opened(ground: Ground, redis_url: str) -> Iterator[LeaderboardAccess]:
 
 def _check_boards(table: Table, ground: Ground, redis_url: str) -> None:
     """Add whether Redis has every score of the database."""
-    with _opened(ground, redis_url) as access:
+    with opened_boards(ground, redis_url) as access:
         for ranking in access.boards.missing(access.open_rankings()):
             access.build(ranking, lambda _: None)
         check = RankingCheck(access.database, lambda: access.catalogue, access.boards, random.Random(1), time.sleep)
@@ -139,7 +139,7 @@ def _add_build(place: Workplace, table: Table, redis_url: str) -> None:
     ground, players = with_boards(place, place.empty_ground()), place.terms.ranked
     place.say(f"board_upkeep: ranking {players:,} players")
     rank(ground.url, players)
-    with _opened(ground, redis_url) as access:
+    with opened_boards(ground, redis_url) as access:
         ranking = RankingKey("best", 0)
         board = access.catalogue.leaderboard_by_id[ranking.board_id]
         access.build(ranking, lambda _: None)

@@ -57,6 +57,36 @@ def test_a_short_report_measures_and_finds_nothing_wrong(tmp_path: Path, server_
 
 
 @pytest.mark.slow
+def test_capacity_is_reckoned_from_players_of_any_catalogue(tmp_path: Path, server_folder: Path) -> None:
+    report_file = tmp_path / "report.json"
+    done = subprocess.run(
+        [
+            *COMMAND,
+            *(
+                "--json",
+                str(report_file),
+                "--data",
+                str(server_folder / "bench"),
+                "--catalogue",
+                "catalogues/demo.yaml",
+            ),
+            *("--simulated", "1000", "--complete-players", "400", "capacity"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [table] = json.loads(report_file.read_text())["tables"]
+    figures = {figure["figure"]: figure for figure in table["figures"]}
+    assert figures["WAL compressed beside not"]["met"] is True
+    assert figures["bytes a score in Valkey"]["measured"] > 50
+    assert [row["million players"] for row in table["grid"]] == [1, 10, 100]
+
+
+@pytest.mark.slow
 def test_ctrl_c_ends_all_started_processes(interrupted: subprocess.Popen[bytes]) -> None:
     # Postgres alone has about ten processes; there are more once the servers under test run as well.
     started = wait_until(lambda: found if len(found := family(interrupted.pid)) > 15 else None, 60)

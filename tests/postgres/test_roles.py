@@ -157,6 +157,14 @@ def test_the_probe_names_a_right_that_the_service_lacks(addresses: Addresses) ->
         assert probe_database(database, by_service=False) is None, "operators need fewer"
 
 
+def test_the_log_of_services_is_compressed_where_that_is_cheap(addresses: Addresses) -> None:
+    known = "SELECT unnest(enumvals) FROM pg_settings WHERE name = 'wal_compression'"
+    methods = {method for (method,) in execute(addresses.superuser, known)}
+    expected = next((method for method in ("lz4", "zstd") if method in methods), "off")
+    for url in (addresses.service, addresses.operator):
+        assert execute(url, "SHOW wal_compression") == [(expected,)]
+
+
 def test_only_the_service_may_change_partitions(addresses: Addresses) -> None:
     for url in (addresses.operator, addresses.readonly):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

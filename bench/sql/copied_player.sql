@@ -1,0 +1,1 @@
+md5(original.user_id || number)
