@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from itertools import count, islice
 
-import redis
 from challenge.v1 import event_service_pb2 as rpc
 
 from admin.leaderboard_access import LeaderboardAccess
@@ -22,6 +22,8 @@ from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
 from bench.tables.board_upkeep import BOARDS, opened_boards
 from bench.workplace import Ground, Workplace, calls_for
 from bench.written_log import Written, compress_wal, write
+from shared.cache.cache_telemetry import report
+from shared.cache.redis import Cache
 from shared.domain.events import Event
 from shared.domain.goal import Source, Stat
 from shared.domain.instant import SECOND, day_of
@@ -221,13 +223,13 @@ def _add_scores(place: Workplace, table: Table, ground: Ground) -> float:
     """Add the memory that a score takes in Valkey, and return it in bytes."""
     place.say("capacity: building leaderboards")
     with place.redis() as redis_url:
-        before = used_memory(redis_url)
+        before = _used_bytes(redis_url)
         with opened_boards(ground, redis_url) as access:
             open_rankings = access.open_rankings()
             for ranking in access.boards.missing(open_rankings):
                 access.build(ranking, lambda _: None)
             scores = sum(_size(access, ranking) for ranking in open_rankings)
-        score = quotient(used_memory(redis_url) - before, scores)
+        score = quotient(_used_bytes(redis_url) - before, scores)
     table.add("bytes a score in Valkey", score, Unit.BYTES, note=f"of {scores:,}")
     return score
 
@@ -237,7 +239,8 @@ def _size(access: LeaderboardAccess, ranking: RankingKey) -> int:
     return 0 if page is None else page.size
 
 
-def used_memory(redis_url: str) -> float:
-    """Return the memory that Valkey uses, in bytes."""
-    with redis.Redis.from_url(redis_url) as client:
-        return float(client.info("memory")["used_memory"])
+def _used_bytes(redis_url: str) -> int:
+    """Return the memory that Valkey uses."""
+    with closing(Cache(redis_url, connections_max=1)) as cache:
+        cache.probe()
+        return report(cache).used_bytes
