@@ -1,4 +1,4 @@
-"""What a number of players needs, reckoned from what was measured of one player and one event."""
+"""The needs of many players, reckoned from what was measured of one player and one event."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Game:
-    """How a game is played."""
+    """Habits of a game's players, and the machines' share of work."""
 
     active: float = 0.1
     """Share of the players who play on a day."""
@@ -62,7 +62,7 @@ class Game:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What is needed."""
+    """The machines that are needed."""
 
     events_per_s: float
     disk_gib: float
@@ -86,7 +86,7 @@ def needed(players: float, measured: Measured, game: Game) -> Need:
     return Need(
         events_per_s=peak,
         disk_gib=(rows + ledger * game.ledger_days) / GIB,
-        # Of the ledger, today's partition: events of other days are few.
+        # Today's partition of the ledger: events of other days are few.
         hot_gib=(hot + ledger) / GIB,
         service_cores=service_cores,
         postgres_cores=peak * measured.postgres_cpu_us / 1e6 / game.used,

@@ -46,7 +46,7 @@ class Habits(NamedTuple):
     days: int
     """Days on which the player played, the last of them yesterday."""
     claims: int
-    """How many of the completions are claimed."""
+    """Number of the completions that are claimed."""
 
 
 @contextmanager

@@ -29,11 +29,11 @@ class Terms:
     simulated: int
     """Number of players of the table `capacity`."""
     complete_players: int
-    """How many of them have completions, standings and claims."""
+    """Number of those who have completions, standings and claims."""
     completions: int
     """Completions of each of these."""
     claims: int
-    """How many of the completions are claimed."""
+    """Number of the completions that are claimed."""
     play_days: int
     """Days on which they played."""
     catalogue: Path

@@ -21,7 +21,7 @@ _SETTING = statement("set_wal_compression")
 
 
 class Written(NamedTuple):
-    """What an event wrote and took, on average."""
+    """The log and the work of an event, on average."""
 
     wal_bytes: float
     images: float

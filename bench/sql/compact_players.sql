@@ -1,4 +1,4 @@
--- What the rows of players would take in other tables: docs/decisions/storage.md. For psql, on a database with players. Copies the
+-- Shows what the rows of players would take in other tables: docs/decisions/storage.md. For psql, on a database with players. Copies the
 -- rows of at most 5,000 of them into schemas that begin with compact_, in the order in which they lie, and shows bytes a player.
 SET statement_timeout = 0;
 SET synchronous_commit = off;

@@ -1,4 +1,4 @@
-"""What one player and one event cost, and what 1, 10 and 100 million players need."""
+"""The cost of one player and of one event, and the needs of 1, 10 and 100 million players."""
 
 from __future__ import annotations
 

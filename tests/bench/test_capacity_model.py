@@ -1,4 +1,4 @@
-"""What a number of players needs."""
+"""The needs of many players."""
 
 from __future__ import annotations
 
