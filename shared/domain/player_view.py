@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from shared.domain.completion_columns import Completion
 from shared.domain.goal import Credit, Goal, Stat
 from shared.domain.instant import LIFETIME_START, Instant, Period
 from shared.domain.player_zones import NO_ZONES, Zones
 from shared.domain.schedules import LIFETIME
 from shared.domain.streaks import NO_STREAK, Streak, StreakRule
 from shared.domain.tally import Measures
+
+__all__ = ["Assignment", "Completion", "CompletionsOfPeriod", "PlayerView", "StreakKey", "TallyView"]
 
 
 class TallyView(NamedTuple):
@@ -45,17 +48,6 @@ class Assignment(NamedTuple):
         if period_start == (LIFETIME_START if self.frozen_period_start is None else self.frozen_period_start):
             return max(0, measure - (self.baseline or 0))
         return measure if self.active_since is not None and period_start > self.active_since else 0
-
-
-class Completion(NamedTuple):
-    """A stored completion; it is never removed."""
-
-    complete_time: Instant | None
-    """None if the target was already reached when the goal became active."""
-    claim_time: Instant | None = None
-    """When the first of its rewards was claimed; None if none of them is claimed."""
-    claimed: int | None = None
-    """The bits of the claimed rewards, see `shared.domain.rewards`. None if `claim_time` tells: the first or none."""
 
 
 CompletionsOfPeriod: TypeAlias = Mapping[str, Mapping[int, Completion]]

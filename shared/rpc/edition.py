@@ -107,19 +107,21 @@ class Spliceable:
         first, whole, places = self._first, template.whole, template.places
         length = len(whole)
         pieces: list[bytes | memoryview] = []
+        append = pieces.append
         copied = 0
-        for index in range(begin, end):
-            goal, begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth = places[positions[index] - first]
-            if copied < begins:
-                pieces.append(whole[copied:begins])
+        columns = positions[begin:end], complete_times[begin:end], claim_times[begin:end]
+        for position, complete_time, claim_time in zip(*columns, strict=True):
+            begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth, goal = places[position - first]
+            if copied != begins:
+                append(whole[copied:begins])
             copied = ends
-            complete_time, claim_time = complete_times[index], claim_times[index]
             if complete_time is None:
                 field = encode(goal, view)
-                pieces.append(field)
+                append(field)
                 length += len(field) - (ends - begins)
             elif claim_time is None:
-                pieces += unclaimed, complete_time
+                append(unclaimed)
+                append(complete_time)
                 length += unclaimed_growth
             else:
                 pieces += claimed, complete_time, CLAIM_TIME, claim_time
@@ -131,7 +133,6 @@ class Spliceable:
 class _Place(NamedTuple):
     """The byte range of a goal in a template, and its encoding once completed (see `CompletedGoalPrefix`)."""
 
-    goal: Goal
     begins: int
     ends: int
     unclaimed: bytes
@@ -139,6 +140,7 @@ class _Place(NamedTuple):
     """The bytes by which the goal with its times is longer than the range."""
     claimed: bytes
     claimed_growth: int
+    goal: Goal
 
 
 class _Template:
@@ -153,13 +155,13 @@ class _Template:
         bounds = list(accumulate(map(len, fields), initial=len(head)))
         self.places = [
             _Place(
-                goal,
                 begins,
                 ends,
                 unclaimed,
                 len(unclaimed) + TIMESTAMP_REST_LENGTH - (ends - begins),
                 claimed,
                 len(claimed) + len(CLAIM_TIME) + 2 * TIMESTAMP_REST_LENGTH - (ends - begins),
+                goal,
             )
             for goal, begins, ends, (unclaimed, claimed) in zip(goals, bounds, bounds[1:], completed, strict=False)
         ]

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, groupby, repeat
+from itertools import chain, compress, groupby, repeat
 
 from challenge.v1 import challenge_pb2, challenge_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.completion_columns import CompletionColumns
 from shared.domain.goal import Goal, Stat
 from shared.domain.instant import SECOND
-from shared.domain.progress import Completion, PlayerView
+from shared.domain.progress import PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.rpc.edition import Edition, Spliceable, Touched
 from shared.rpc.goal_encoding import GoalEncoder, definition, id_only
@@ -33,9 +34,6 @@ _NO_POSITION = -1
 
 SHOWN_SETS_MAX = 8
 """Maximum number of sets of shown goals that are kept encoded. Two are in use: with and without upcoming goals."""
-
-_RECOMPUTE = Completion(None)
-"""Marks goals whose status must be recomputed."""
 
 
 class EncodedCatalogue:
@@ -119,30 +117,35 @@ class ShownGoals:
 
     def touched(self, view: PlayerView) -> Touched:
         """Return the goals that the player's stored data may affect; all others are as for an untouched player."""
-        completions = view.completions
+        completions = CompletionColumns.of(view.completions)
         defaults = map(self._default_positions.get, view.tallies, repeat(()))
-        found = dict.fromkeys(chain.from_iterable(defaults), _RECOMPUTE)
+        found: dict[int, bytes | None] = dict.fromkeys(chain.from_iterable(defaults))
         if view.period_tallies:
             of_periods = map(self._default_positions.get, view.period_tallies, repeat(()))
-            found.update(dict.fromkeys(chain.from_iterable(of_periods), _RECOMPUTE))
-        found.update(zip(self._positions_of(completions), completions.values(), strict=True))
-        found.update(dict.fromkeys(self._positions_of(view.assignments), _RECOMPUTE))
+            found.update(dict.fromkeys(chain.from_iterable(of_periods)))
+        completed = list(self._positions_of(completions.goal_ids))
+        found.update(zip(completed, timestamp_rests(completions.complete_times), strict=True))
+        # Stored data of goals that are no longer in the catalogue have no position.
+        found.pop(_NO_POSITION, None)
+        recomputed = set(self._positions_of(view.assignments))
         # Completions of other periods, perhaps of goals that are hidden now.
         for goal_id in (*view.ever, *self._requires_pools):
-            found.update(dict.fromkeys(self._requiring.get(goal_id, ()), _RECOMPUTE))
-        # Stored data of goals that are no longer in the catalogue.
-        found.pop(_NO_POSITION, None)
-        for required in found.keys() & self._dependents.keys():
-            found.update(dict.fromkeys(self._dependents[required], _RECOMPUTE))
-        for dependent in found.keys() & self._dependent:
-            found[dependent] = _RECOMPUTE
-        positions = sorted(found)
-        columns = zip(*map(found.__getitem__, positions), strict=True) if found else ((), (), ())
-        complete_times, claim_times, claimed = columns
-        if any(claimed):
+            recomputed.update(self._requiring.get(goal_id, ()))
+        if self._dependents:
+            for required in (found.keys() | recomputed - {_NO_POSITION}) & self._dependents.keys():
+                recomputed.update(self._dependents[required])
+        recomputed |= found.keys() & self._dependent
+        if any(completions.claimed):
             # Goals that had several rewards.
-            complete_times = tuple(None if bits else time for time, bits in zip(complete_times, claimed, strict=True))
-        return Touched(positions, timestamp_rests(complete_times), timestamp_rests(claim_times))
+            recomputed.update(compress(completed, completions.claimed))
+        found.update(dict.fromkeys(recomputed))
+        found.pop(_NO_POSITION, None)
+        positions = sorted(found)
+        claims = timestamp_rests(completions.claim_times)
+        claim_times: Sequence[bytes | None] = [None] * len(positions)
+        if any(claims):
+            claim_times = list(map(dict(zip(completed, claims, strict=True)).get, positions))
+        return Touched(positions, list(map(found.__getitem__, positions)), claim_times)
 
     def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:
         return map(self._positions.get, goal_ids, repeat(_NO_POSITION))

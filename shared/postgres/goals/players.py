@@ -16,7 +16,7 @@ from shared.domain.streaks import Streak
 from shared.postgres.connection import Connection
 from shared.postgres.execution import Values
 from shared.postgres.goals import player_streaks
-from shared.postgres.goals.player_completions import completions_of, completions_of_periods
+from shared.postgres.goals.player_completions import completions_of, completions_of_periods, joined
 from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import Statement, filled, int_array, statement, text_array
@@ -92,11 +92,12 @@ def _stored(
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     columns = filled(row[7:])
-    lifetime = _view(columns[:18])
-    completions, occurrences = completions_of_periods(periods, *columns[27:])
-    view = lifetime._replace(
-        completions={**lifetime.completions, **completions},
-        occurrences={**lifetime.occurrences, **occurrences},
+    completions, occurrences = joined(completions_of(*columns[13:18]), completions_of_periods(periods, *columns[27:]))
+    view = PlayerView(
+        tallies_of(*columns[:7]),
+        assignments_of(*columns[7:12], baselines=columns[12]),
+        completions,
+        occurrences=occurrences,
         period_tallies=period_tallies_of(periods, *columns[18:27]),
         periods=periods.periods,
         ended=periods.ended,
