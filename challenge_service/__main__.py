@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 from collections.abc import Callable
 from functools import partial
+
+if __name__ == "__main__":
+    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    gc.disable()
 
 from challenge.v1 import challenge_service_pb2, leaderboard_service_pb2, statistics_service_pb2
 
@@ -121,6 +126,7 @@ SERVICE = Service(NAME, "Lists players' challenges and accepts their claims.", C
 
 def main() -> int:
     """Run the service until a signal ends it."""
+    gc.enable()
     return run_service(SERVICE, sys.argv[1:], os.environ)
 
 

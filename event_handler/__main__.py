@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 import time
 from functools import partial
+
+if __name__ == "__main__":
+    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    gc.disable()
 
 from challenge.v1 import event_service_pb2
 
@@ -145,6 +150,7 @@ SERVICE = Service(NAME, "Takes events in and turns them into progress.", EventHa
 
 def main() -> int:
     """Run the handler until a signal stops it, and return the exit code."""
+    gc.enable()
     return run_service(SERVICE, sys.argv[1:], os.environ)
 
 

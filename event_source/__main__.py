@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from functools import partial
+
+if __name__ == "__main__":
+    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    gc.disable()
 
 from event_source.handler_calls import OPTIONS, HandlerCalls, raw_method
 from event_source.handler_tls import open_handler_tls
@@ -85,6 +90,7 @@ SERVICE = Service(NAME, "Reports messages of Kafka or NATS as events.", EventSou
 
 def main() -> int:
     """Run the source until a signal stops it, and return the exit code."""
+    gc.enable()
     return run_service(SERVICE, sys.argv[1:], os.environ)
 
 

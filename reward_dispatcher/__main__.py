@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from functools import partial
+
+if __name__ == "__main__":
+    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    gc.disable()
 
 from reward_dispatcher.settings import DispatcherSettings
 from shared.rpc.limits import limits_of
@@ -47,6 +52,7 @@ SERVICE = Service(NAME, "Delivers claimed rewards to their providers.", Dispatch
 
 def main() -> int:
     """Run the dispatcher until a signal stops it, and return the exit code."""
+    gc.enable()
     return run_service(SERVICE, sys.argv[1:], os.environ)
 
 
