@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 if __name__ == "__main__":
-    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    # Objects that imports make stay. The collector would look through them again and again, for a tenth of the CPU.
     gc.disable()
 
 from challenge.v1 import event_service_pb2

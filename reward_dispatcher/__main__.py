@@ -8,7 +8,7 @@ import sys
 from functools import partial
 
 if __name__ == "__main__":
-    # What imports make stays. The collector would look through it again and again, for a tenth of their CPU.
+    # Objects that imports make stay. The collector would look through them again and again, for a tenth of the CPU.
     gc.disable()
 
 from reward_dispatcher.settings import DispatcherSettings
