@@ -126,8 +126,8 @@ BEGIN
 END
 $$;
 
--- Nine tenths of the write-ahead log are images of pages that change for the first time since a checkpoint. lz4 makes it 0.43 of
--- the bytes and costs next to nothing; pglz, which every server has, takes four times the CPU of such an event (docs/capacity.md).
+-- Nine tenths of the write-ahead log are images of pages that change for the first time since a checkpoint. lz4 makes them 0.43 to
+-- 0.59 of the bytes and costs next to nothing; pglz, which every server has, takes four times the CPU of such an event (docs/capacity.md).
 -- So where there is neither lz4 nor zstd the setting stays as it is, and so does a method that the server itself has.
 DO $$
 DECLARE
