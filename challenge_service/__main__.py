@@ -19,10 +19,11 @@ from challenge_service.leaderboard_servicer import LeaderboardServicer
 from challenge_service.servicer import ChallengeServicer
 from challenge_service.settings import ChallengeSettings
 from challenge_service.statistics_servicer import StatisticsServicer
+from shared.domain.achieved import Achieved
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY
+from shared.operations.goals.achievement_telemetry import AchievementTelemetry
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
-from shared.operations.rewards.reward_telemetry import claim_counter
 from shared.providers.opening import named_routes, routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.limits import limits_of
@@ -80,6 +81,14 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     wake_delivery: Callable[[], object] = _delivered_elsewhere
     if settings.rewards.dispatch:
         wake_delivery = start_delivery(settings.rewards, database, clocks, process)
+    counted = AchievementTelemetry(process.telemetry)
+
+    def count(achieved: Achieved) -> None:
+        counted.count(achieved)
+        if achieved.claimed_by_call or achieved.claimed_automatically:
+            wake_delivery()
+
+    database.achieved = count
     development = open_development_clock(settings.development, process, health)
     servicer = ChallengeServicer(
         database,
@@ -91,9 +100,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
         routes=routes_of(settings.rewards) if settings.rewards.dispatch else named_routes(settings.rewards),
         waits_max=max(1, settings.server.threads // 2),
         time_zone_interval=settings.players.time_zone_interval_d * DAY,
-        claims=claim_counter(process.telemetry),
         kept_lists_bytes=settings.players.kept_lists_mib * 1024 * 1024,
-        wake_delivery=wake_delivery,
     )
     clock = present(process.clock, development)
     statistics = StatisticsServicer(database, catalogue.live, clock, stale_reads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from uuid import UUID
 
 import grpc
@@ -26,14 +25,12 @@ from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.find_claims import GrantWaits, find_claim, list_claims
 from shared.operations.rewards.list_claimable import list_claimable, place_of
-from shared.operations.rewards.reward_telemetry import BY_CALL
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.response_sizes import ClaimsRoom
 from shared.rpc.validation import PAGE_SIZE_MAX, STATES_MAX, Violations
 from shared.runtime.clock import Clock
-from shared.runtime.telemetry import BoundedCounter
 
 CLAIMS_PAGE_SIZE = 100
 """Default number of claims, or of rewards that can be claimed, in a page."""
@@ -57,16 +54,11 @@ class ClaimServicer:
         queue_clock: Clock | None = None,
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
-        claims: BoundedCounter | None = None,
-        wake_delivery: Callable[[], object] = lambda: None,
     ) -> None:
         """Rules read `clock`; the delivery queue has the time of `queue_clock`, by default the same.
 
-        `routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time. `claims` counts
-        what is claimed, and `wake_delivery` is called after each claim.
+        `routes` name the providers of rewards; at most `waits_max` calls wait for a delivery at a time.
         """
-        self._claims = claims
-        self._wake_delivery = wake_delivery
         self._database = database
         self._routes = routes
         self.waits = GrantWaits(database, waits_max)
@@ -94,7 +86,6 @@ class ClaimServicer:
             raise OccurrenceNotFound("the goal has no such occurrence or tier", goal_id=goal.id)
         now, deadline = self._clock(), deadline_of(context)
         until = min(time.monotonic() + wait_s, deadline)
-        claim_time = self._queue_clock()
         claim = claim_reward(
             self._database,
             encoded.catalogue,
@@ -103,14 +94,11 @@ class ClaimServicer:
             request.request_id or None,
             now,
             deadline,
-            claim_time=claim_time,
+            claim_time=self._queue_clock(),
             period_start=period_start,
             occurrence=request.occurrence or None,
             routes=self._routes,
         )
-        # A claim of an earlier call under the same id has another time.
-        if claim.claim_time == claim_time:
-            self._note_claim(goal.challenge_id)
         return responses.claim_response(self.waits.settled(claim, until) if wait_s else claim)
 
     def ClaimAll(self, request: rpc.ClaimAllRequest, context: grpc.ServicerContext) -> rpc.ClaimAllResponse:
@@ -137,15 +125,7 @@ class ClaimServicer:
             routes=self._routes,
             has_room=room.take,
         )
-        for result in results:
-            if result.newly_claimed:
-                self._note_claim(result.goal.challenge_id)
         return rpc.ClaimAllResponse(results=map(goal_claim_message, results), results_omitted=room.is_full)
-
-    def _note_claim(self, challenge_id: str) -> None:
-        self._wake_delivery()
-        if self._claims is not None:
-            self._claims.add(challenge_id, BY_CALL)
 
     def ListClaimable(
         self, request: rpc.ListClaimableRequest, context: grpc.ServicerContext

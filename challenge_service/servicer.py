@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 import grpc
 from challenge.v1 import challenge_pb2
@@ -34,7 +34,6 @@ from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.rpc.instants import period_message, season_id, timestamp_message
 from shared.rpc.validation import CHALLENGE_IDS_MAX, PAGE_SIZE_MAX, Violations
 from shared.runtime.clock import Clock
-from shared.runtime.telemetry import BoundedCounter
 
 
 class ChallengeServicer(SelectionServicer):
@@ -53,9 +52,7 @@ class ChallengeServicer(SelectionServicer):
         routes: Routes = NO_ROUTES,
         waits_max: int = WAITS_MAX,
         time_zone_interval: Microseconds = ZONE_CHANGE_INTERVAL,
-        claims: BoundedCounter | None = None,
         kept_lists_bytes: int = 0,
-        wake_delivery: Callable[[], object] = lambda: None,
     ) -> None:
         """`time_zone_interval` is the shortest time between changes of a player's time zone.
 
@@ -68,8 +65,6 @@ class ChallengeServicer(SelectionServicer):
             queue_clock=queue_clock,
             routes=routes,
             waits_max=waits_max,
-            claims=claims,
-            wake_delivery=wake_delivery,
         )
         self._time_zone_interval = time_zone_interval
         self._kept_lists = KeptLists(kept_lists_bytes)

@@ -28,6 +28,7 @@ from shared.domain.grants import unrouted
 from shared.domain.instant import DAY, HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
+from shared.operations.goals.achievement_telemetry import AchievementTelemetry
 from shared.providers.opening import named_routes
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
@@ -71,6 +72,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     process.readiness.follow(health)
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health, clocks)
+    database.achieved = AchievementTelemetry(process.telemetry).count
 
     development = open_development_clock(settings.development, process, health)
 

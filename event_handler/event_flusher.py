@@ -72,10 +72,9 @@ class EventFlusher:
         finally:
             # Parts of a batch may be committed even if the rest of it failed.
             self._telemetry.split(flush.splits)
-            self._telemetry.claimed(accepted_by, flush.claimed)
             self._hand_on_scores(accepted_by, flush)
         self._flushes_without_duplicates = 0 if flush.duplicates_found else self._flushes_without_duplicates + 1
-        self._telemetry.flushed(accepted_by, outcomes, time.monotonic() - started)
+        self._telemetry.flushed(outcomes, time.monotonic() - started)
         return outcomes
 
     def _hand_on_scores(self, accepted_by: Catalogue, flush: Flush) -> None:

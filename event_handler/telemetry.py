@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from event_handler.group_commit import GroupCommit
-from shared.domain.catalogue import Catalogue
-from shared.domain.events import CompletionKey, Outcome, Verdict
+from shared.domain.events import Outcome, Verdict
 from shared.operations.events.ledger_partitions import LedgerPartitions
-from shared.operations.rewards.reward_telemetry import AUTOMATIC, claim_counter
 from shared.runtime.telemetry import SIZE_BUCKETS, Telemetry
 
 
@@ -22,10 +20,6 @@ class EventTelemetry:
         self._batch_size = telemetry.histogram("flush_events", "Events in one flush.", buckets=SIZE_BUCKETS)
         self._flush_seconds = telemetry.histogram("flush_seconds", "Flushes, from first statement to COMMIT.")
         self._failures = telemetry.counter("flush_failures", "Flushes that ended in an error, for some events or all.")
-        self._completions = telemetry.bounded_counter(
-            "completions", "Goals that events completed, by challenge.", labels=("challenge",)
-        )
-        self._claims = claim_counter(telemetry)
         self.acknowledged = telemetry.histogram(
             "event_acknowledgement_seconds",
             "Time from the receipt of a call's or a stream message's events to their commit.",
@@ -52,21 +46,12 @@ class EventTelemetry:
             lambda: group_commit.oldest_wait_s,
         )
 
-    def flushed(self, catalogue: Catalogue, outcomes: Sequence[Outcome | None], seconds: float) -> None:
-        """Count a flush and what it completed, by the catalogue that has accepted its events."""
+    def flushed(self, outcomes: Sequence[Outcome | None], seconds: float) -> None:
+        """Count a flush."""
         if None in outcomes:
             self._failures.inc()
         self._batch_size.observe(len(outcomes))
         self._flush_seconds.observe(seconds)
-        for outcome in outcomes:
-            if outcome is not None and outcome.completions:
-                for key in outcome.completions:
-                    self._completions.add(catalogue.goals[key.goal_id].challenge_id)
-
-    def claimed(self, catalogue: Catalogue, keys: Iterable[CompletionKey]) -> None:
-        """Count automatic claims."""
-        for key in keys:
-            self._claims.add(catalogue.goals[key.goal_id].challenge_id, AUTOMATIC)
 
     def flush_failed(self) -> None:
         """Count a flush that failed as a whole."""

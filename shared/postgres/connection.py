@@ -13,6 +13,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from shared.domain.achieved import Achieved
 from shared.postgres.bounded_waits import BoundedConnection
 from shared.postgres.execution import Execution
 from shared.postgres.pipeline import pipeline_results
@@ -49,6 +50,8 @@ class Connection(BoundedConnection):
         self._deferred: list[Execution] = []
         self.round_trips = 0
         """Number of round trips since the connection was opened, without those that prepare statements."""
+        self.achieved: list[Achieved] = []
+        """What the transaction completes and claims."""
         self.transaction_id: int | None = None
         """The id of the latest transaction; None before its first statement."""
         self.begins_with: tuple[bytes, bytes] | None = None
@@ -138,6 +141,7 @@ class Connection(BoundedConnection):
     def begin(self) -> None:
         """Begin a READ COMMITTED transaction in the round trip of its first statement."""
         self._begins = True
+        self.achieved.clear()
         self.transaction_id = None
 
     def commit_transaction(self) -> None:

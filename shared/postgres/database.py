@@ -6,12 +6,13 @@ Both take the work as a function of a connection, because work is repeated after
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar, cast
 
 import psycopg
 
+from shared.domain.achieved import Achieved
 from shared.domain.errors import DatabaseUnavailable
 from shared.postgres.connection import Connection
 from shared.postgres.connection_lender import ConnectionLender
@@ -63,6 +64,8 @@ class Database:
         self.synchronous = synchronous
         self.unreplicated: str | None = None
         """The reason for beginning no transaction: its COMMIT would wait for a standby in vain. The probe sets it."""
+        self.achieved: Callable[[Achieved], object] = lambda _: None
+        """Callback for what a committed transaction has completed and claimed. It must not raise."""
         self._telemetry = telemetry
         self._setup_faults = SetupFaultLog()
         self._lender = ConnectionLender(
@@ -126,17 +129,24 @@ class Database:
             try:
                 return self._attempt(lambda connection: self._run(connection, work), deadline)
             except CommitUnknown as unknown:
-                transaction_id, result = unknown.transaction_id, cast("_T", unknown.result)
+                transaction_id, result, achieved = unknown.transaction_id, cast("_T", unknown.result), unknown.achieved
             if self._is_written(transaction_id, result, written, deadline):
+                self._count(achieved)
                 return result
 
     def _run(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
         try:
-            return run_transaction(connection, work)
+            result = run_transaction(connection, work)
         except NothingStored:
             if self.synchronous:
                 confirm_read(connection)
             raise
+        self._count(connection.achieved)
+        return result
+
+    def _count(self, achieved: Iterable[Achieved]) -> None:
+        for each in achieved:
+            self.achieved(each)
 
     def rehearse(self, work: Callable[[Connection], object], deadline: float) -> None:
         """Do work as `transact` does, and roll it back. If this returns, the work could have been committed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
 
+from shared.domain.achieved import Achieved
 from shared.postgres.connection import Connection
 from shared.postgres.replication import wait_again
 from shared.postgres.sqlstates import Failure, classify
@@ -23,10 +24,11 @@ _WITHOUT_RESPONSE = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure
 class CommitUnknown(Exception):
     """The transaction is committed, aborted or still in progress, or committed where a promotion may still lose it."""
 
-    def __init__(self, transaction_id: int, result: Any) -> None:
+    def __init__(self, transaction_id: int, result: Any, achieved: Sequence[Achieved]) -> None:
         super().__init__(f"the outcome of transaction {transaction_id} is unknown")
         self.transaction_id = transaction_id
         self.result = result
+        self.achieved = tuple(achieved)
 
 
 class NothingStored(Exception):
@@ -55,7 +57,7 @@ def run_transaction(connection: Connection, work: Callable[[Connection], _T]) ->
     except psycopg.Error as error:
         transaction_id = connection.transaction_id
         if transaction_id is not None and classify(error) in _WITHOUT_RESPONSE:
-            raise CommitUnknown(transaction_id, result) from error
+            raise CommitUnknown(transaction_id, result, connection.achieved) from error
         with suppress(psycopg.Error):
             # A deferred statement has failed, and the transaction is still open.
             connection.leave_transaction()
@@ -71,7 +73,7 @@ def _wait_again(connection: Connection, transaction_id: int, result: object) -> 
     try:
         wait_again(connection)
     except psycopg.Error as error:
-        raise CommitUnknown(transaction_id, result) from error
+        raise CommitUnknown(transaction_id, result, connection.achieved) from error
 
 
 def in_progress(connection: Connection, transaction_id: int) -> bool:

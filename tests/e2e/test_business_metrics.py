@@ -29,6 +29,16 @@ challenges:
         target: 1
         reward: {type: WALLET, id: COINS, quantity: 1}
         default_assigned: true
+      - id: extra
+        name: Extra
+        description: Win a duel, for those who ask for it.
+        source: stat
+        stat: duels_won
+        count: sum
+        target: 1
+        reward: {type: WALLET, id: COINS, quantity: 1}
+        default_assigned: false
+        claim: auto
   - id: logins
     name: Logins
     goals:
@@ -64,12 +74,20 @@ def test_completions_claims_and_grants_are_counted_by_challenge(database_url: st
         first = service.challenges.ClaimReward(request).claim
         assert service.challenges.ClaimReward(request).claim.grant_id == first.grant_id
 
+        switch = rpc.SetGoalActiveRequest(user_id="player", challenge_id="duels", goal_id="extra", active=True)
+        service.challenges.SetGoalActive(switch)
+        service.challenges.SetGoalActive(switch)
+
         def shown(of: ServiceProcess, metric: str) -> dict[str, float]:
             return dict(samples(metrics_at(of.wait_for("started")["metrics_port"]), metric))
 
         assert shown(handler, "completions_total") == {'{challenge="duels"}': 1, '{challenge="logins"}': 1}
         assert shown(handler, "claims_total") == {'{by="automatic",challenge="logins"}': 1}
-        assert shown(service, "claims_total") == {'{by="call",challenge="duels"}': 1}
-        granted = {'{challenge="duels",state="GRANTED"}': 1, '{challenge="logins",state="GRANTED"}': 1}
+        assert shown(service, "completions_total") == {'{challenge="duels"}': 1}
+        assert shown(service, "claims_total") == {
+            '{by="automatic",challenge="duels"}': 1,
+            '{by="call",challenge="duels"}': 1,
+        }
+        granted = {'{challenge="duels",state="GRANTED"}': 2, '{challenge="logins",state="GRANTED"}': 1}
         wait_until(lambda: shown(service, "grants_total") == granted)
         assert shown(handler, "event_acknowledgement_seconds_count") == {"": 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.domain.achieved import Achieved
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY, LIFETIME_START
 from shared.domain.schedules import DAILY
@@ -29,7 +30,9 @@ def drop_next_commit(proxy: TcpProxy) -> None:
 
 def test_a_flush_counts_once_and_returns_its_outcomes(database_url: str) -> None:
     rising = catalogue_of(*(goal(f"kill {target}", target=target) for target in range(1, 2 * ROUNDS + 1)))
+    counted: list[Achieved] = []
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        database.achieved = counted.append
         for number in range(ROUNDS):
             batch = [Event(f"{number}-{part}", "player", NOW + part, KILLS, delta=1) for part in range(2)]
             drop_next_commit(proxy)
@@ -45,6 +48,7 @@ def test_a_flush_counts_once_and_returns_its_outcomes(database_url: str) -> None
         view = database.autocommit(lambda connection: players.read(connection, "player"), soon()).view
     assert view.tallies[KILLS].measures.sum == 2 * ROUNDS
     assert len(view.completions) == 2 * ROUNDS
+    assert sum(len(each.completed) for each in counted) == 2 * ROUNDS
 
 
 def test_a_claim_is_returned_to_its_caller(database_url: str) -> None:

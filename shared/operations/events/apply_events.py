@@ -6,7 +6,7 @@ The cost depends on the number of events and on what they complete, not on how m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.calendars import Calendars
@@ -47,8 +47,6 @@ class Applied(NamedTuple):
     """The scores on leaderboards that it changed, if any."""
     duplicates_found: bool = False
     """An event was a duplicate, or of a day that the ledger does not hold any more."""
-    claimed: Collection[CompletionKey] = ()
-    """The completions that were claimed automatically."""
 
 
 class SeenBefore(Exception):
@@ -106,7 +104,7 @@ def apply_events(
         for index, completed in _complete(connection, catalogue, crossings, counted, changes).items():
             outcomes[index] = outcomes[index]._replace(completions=tuple(completed))
     scores = changes.store(connection, merged)
-    return Applied(outcomes, keys[fresh[0]], scores, len(fresh) < len(events), changes.claims.keys())
+    return Applied(outcomes, keys[fresh[0]], scores, len(fresh) < len(events))
 
 
 def _split_by_ledger(

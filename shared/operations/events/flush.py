@@ -69,8 +69,6 @@ class Flush:
         """The committed changes of scores on leaderboards, also if the flush failed afterwards."""
         self.splits = 0
         """Number of times that a refused part of the batch was split."""
-        self.claimed: list[CompletionKey] = []
-        """The completions that were claimed automatically and committed, also if the flush failed afterwards."""
         self.duplicates_found = False
         """An event was a duplicate, or of a day that the ledger does not hold any more."""
 
@@ -110,7 +108,6 @@ class Flush:
         )
         if applied.changes is not None:
             self.score_changes.append(applied.changes)
-        self.claimed += applied.claimed
         self.duplicates_found = self.duplicates_found or applied.duplicates_found
         return applied.outcomes
 

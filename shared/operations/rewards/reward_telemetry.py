@@ -8,19 +8,9 @@ from collections.abc import Iterable
 from shared.domain.claims import ClaimState
 from shared.domain.instant import SECOND, Instant
 from shared.postgres.rewards.queue_marks import Depth
-from shared.runtime.telemetry import BoundedCounter, Telemetry
-
-BY_CALL, AUTOMATIC = "call", "automatic"
-"""The ways in which rewards are claimed, as a label."""
+from shared.runtime.telemetry import Telemetry
 
 ATTEMPT_BUCKETS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
-
-
-def claim_counter(telemetry: Telemetry) -> BoundedCounter:
-    """Return the counter of claims, by challenge and by the way they are made."""
-    return telemetry.bounded_counter(
-        "claims", "Rewards that were claimed, by challenge and by whether a call did it.", labels=("challenge", "by")
-    )
 
 
 class RewardTelemetry:

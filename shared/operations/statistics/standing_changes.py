@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from shared.domain.achieved import Achieved
 from shared.domain.catalogue import Catalogue
 from shared.domain.claims import Claim
 from shared.domain.events import CompletionKey
@@ -67,6 +68,9 @@ class StandingChanges:
         """Completions to be claimed without a call."""
         self.claims: dict[CompletionKey, Claim] = {}
         """All claims that were made, automatic ones included."""
+        self._completed: list[str] = []
+        self._claimed: tuple[list[str], list[str]] = [], []
+        """Challenges of claims that were made without a call, and by one."""
 
     def complete(
         self,
@@ -119,6 +123,7 @@ class StandingChanges:
         stored = store_claims(connection, self._catalogue, keys, due, request_id, self._granting, locked, attributes)
         for key, (claim, claimed) in stored.items():
             self.claims[key] = claim
+            self._claimed[key in keys].append(self._catalogue.goals[key.goal_id].challenge_id)
             # A goal counts once, with the first of its rewards.
             if not claimed.before:
                 self._add(claim_parts(key.user_id, claimed.challenge_id, claimed.tags, claim.claim_time))
@@ -133,6 +138,9 @@ class StandingChanges:
         """Store the changes. Add a journal entry if scores change by them or by `merged`; otherwise return None."""
         if self._due:
             self.claim(connection, ())
+        without_call, by_call = self._claimed
+        if self._completed or without_call or by_call:
+            connection.achieved.append(Achieved(self._completed, by_call, without_call))
         added = add_up(self._parts)
         self._note_counted(connection, added, merged)
         leaderboards = self._catalogue.leaderboards_over
@@ -176,6 +184,7 @@ class StandingChanges:
 
     def _add_completed(self, completed: Mapping[CompletionKey, Caused]) -> None:
         for key, each in completed.items():
+            self._completed.append(self._catalogue.goals[key.goal_id].challenge_id)
             self._add(completion_parts(key.user_id, each.record, self._catalogue.points_schedules))
 
     def _add(self, parts: Parts) -> None:

@@ -11,7 +11,7 @@ from shared.domain.instant import DAY
 from shared.domain.reward import ClaimMode, Reward, RewardType, Tier
 from shared.operations.events.flush import Flush
 from shared.postgres.database import Database
-from tests.support.databases import soon
+from tests.support.databases import connected, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 
@@ -29,10 +29,11 @@ def with_tiers(count: int) -> Catalogue:
     return catalogue_of(replace(goal("key", target=1), stat=OTHER), locked)
 
 
-def test_an_event_that_unlocks_a_removed_tier_is_counted(database: Database) -> None:
+def test_an_event_that_unlocks_a_removed_tier_is_counted(database: Database, database_url: str) -> None:
     Flush(database, with_tiers(3), soon()).run([Event("1", "player", NOW, KILLS, delta=3)])
-    flush = Flush(database, with_tiers(2), soon())
-    [outcome] = flush.run([Event("2", "player", NOW, OTHER, delta=1)])
+    [outcome] = Flush(database, with_tiers(2), soon()).run([Event("2", "player", NOW, OTHER, delta=1)])
     assert outcome is not None
     assert outcome.verdict is Verdict.APPLIED
-    assert sorted((key.goal_id, key.occurrence) for key in flush.claimed) == [("pass", 1), ("pass", 2)]
+    with connected(database_url) as connection:
+        claimed = connection.execute("SELECT goal_id, occurrence FROM reward_outbox ORDER BY 2").fetchall()
+    assert claimed == [("pass", 1), ("pass", 2)]
