@@ -125,7 +125,7 @@ def _say_receipt(receipt: Receipt, acting: Acting, rankings: int | None) -> None
 
 
 def _replay(path: Path, key: bytes, acting: Acting) -> int:
-    listed = _read(path)
+    listed = read_list(path)
     failed = erased = 0
     with open_database("player") as database:
         for user_id in _players(database):
@@ -144,7 +144,8 @@ def _replay(path: Path, key: bytes, acting: Acting) -> int:
     return 1 if failed else 0
 
 
-def _read(path: Path) -> Mapping[str, str]:
+def read_list(path: Path) -> Mapping[str, str]:
+    """Return the pseudonyms of a list of erased players by their hashes. May end the command."""
     found: dict[str, str] = {}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from pathlib import Path
 from typing import TextIO
 
 import click
 
 from admin import arguments
+from admin.erasure import read_list
 from admin.opening import erase_list_key, load_catalogue_that_runs, noted, open_database, read, stop
 from admin.terminal import count_text, say, say_error
 from shared.domain.erasure import key_hash, player_hash
@@ -31,10 +33,17 @@ REFUSED_SHOWN = 20
     type=arguments.audit_text(128),
     help="Name of the import. A player is imported once under it, however often it is repeated.",
 )
+@click.option(
+    "--erased",
+    "list_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="List of erased players, as `player erase --list` keeps it: none of them is imported. Needs ERASE_LIST_KEY.",
+)
 @arguments.reason
 @arguments.operator
 @arguments.dry_run
-def import_(file: TextIO, name: str, reason: str, operator: str, *, dry_run: bool) -> int:
+def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operator: str, *, dry_run: bool) -> int:
     """Import players as `player export` writes them, or from another system. Nothing is granted.
 
     The lines of a player follow each other. Tallies are added to those that are there; other rows that are there stay.
@@ -45,7 +54,8 @@ def import_(file: TextIO, name: str, reason: str, operator: str, *, dry_run: boo
             stop("players cannot be imported where tables are distributed: import them before (docs/citus.md)")
         catalogue = load_catalogue_that_runs(database)
         tables = read(database, player_import.tables_of_players)
-        is_erased = _erased_since(read(database, lambda connection: player_import.erased(connection, name)))
+        brought = read(database, lambda connection: player_import.erased(connection, name))
+        is_erased = _erased_since(brought, frozenset() if list_file is None else read_list(list_file).keys())
         importing = PlayerImport(database, catalogue, tables, name, dry=dry_run, is_erased=is_erased)
         reader = LineReader(tables, catalogue, operator)
 
@@ -77,15 +87,18 @@ def import_(file: TextIO, name: str, reason: str, operator: str, *, dry_run: boo
     return 1 if outcome.refused else 0
 
 
-def _erased_since(erased: Sequence[tuple[str, str]]) -> Callable[[str], bool]:
-    """Return what tells who was erased after this import brought the player. May end the command."""
-    if not erased:
+def _erased_since(erased: Sequence[tuple[str, str]], listed: Set[str]) -> Callable[[str], bool]:
+    """Return what tells who was erased: after this import brought the player, or as listed. May end the command.
+
+    `listed` are the hashes of a list.
+    """
+    if not erased and not listed:
         return lambda _: False
     key = erase_list_key()
-    if {of_key for _, of_key in erased} != {key_hash(key)}:
+    if {of_key for _, of_key in erased} - {key_hash(key)}:
         stop(
             "ERASE_LIST_KEY is not the key under which players of this import were erased",
             "leave the erased players out of the file, and import it under another name",
         )
-    hashes = frozenset(player for player, _ in erased)
+    hashes = listed | {player for player, _ in erased}
     return lambda user_id: player_hash(user_id, key) in hashes

@@ -10,7 +10,7 @@ from shared.cache.ranking_cache import RankingCache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores
-from shared.operations.leaderboards.ranking_sync import forget, remove_erased
+from shared.operations.leaderboards.ranking_sync import settle_entries
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from shared.runtime.batching_writer import BatchingWriter
@@ -60,9 +60,7 @@ class ScoreWriter(BatchingWriter[Changed, None]):
             entry_ids = [changes.entry_id for _, changes in current]
             user_ids = {user_id for _, changes in current for user_id in changes.user_ids()}
             deadline = time.monotonic() + FORGET_S
-            erased = forget(self._database, entry_ids, user_ids, database_key, deadline)
-            if erased:
-                # Their scores were committed before the erasure, and may have been written after it.
-                remove_erased(self._database, current[-1][0], self._boards, erased, database_key, deadline)
+            # Scores that were committed before an erasure may have been written after it.
+            settle_entries(self._database, current[-1][0], self._boards, entry_ids, user_ids, database_key, deadline)
         except (CacheUnavailable, CacheRefused, ChallengeError):
             self.left_to_the_journal += len(current)

@@ -20,6 +20,7 @@ from shared.domain.goal import Goal
 from shared.domain.instant import LIFETIME_START, to_instant
 from shared.domain.line_columns import LineTable
 from shared.domain.reward import Reward
+from shared.domain.tally_lines import tally_problem, with_day_count
 
 FORMAT = 1
 CHUNK_LINES = 1_000
@@ -114,7 +115,10 @@ class LineReader:
         if problem is not None:
             raise ValueError(f"{table}: {problem}")
         if table == "tally":
-            return ((table, user_id, row),)
+            problem = tally_problem(row)
+            if problem is not None:
+                raise ValueError(f"tally: {problem}")
+            return ((table, user_id, with_day_count(row)),)
         if table == "completion" and "points" not in row:
             return list(_completion(row, self._catalogue))
         if table == "reward_outbox" and row["state"] not in _SETTLED:

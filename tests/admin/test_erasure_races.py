@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from shared.domain.instant import DAY, HOUR
+from shared.domain.operator_acts import Acting
 from shared.operations.leaderboards.leaderboard_periods import finish_leaderboard_periods
+from shared.operations.operators.erase_player import ErasureRefused, erase_player
+from shared.postgres.connection import Connection
 from shared.postgres.long_work import LongWork
+from shared.postgres.operators import player_data
+from shared.postgres.operators.player_data import ErasedPlayer
 from tests.admin.site import Site, admin
-from tests.support.databases import connected, opened
+from tests.support.databases import connected, opened, soon
 from tests.support.services import NOW
+from tests.support.waiting import wait_until
 
 Captured = pytest.CaptureFixture[str]
 
@@ -118,6 +125,71 @@ def test_no_period_is_made_final_while_a_player_is_being_erased(site: Site) -> N
         erasing.commit()
         assert finish_leaderboard_periods(LongWork(database, 30), HOUR, NOW + 30 * DAY) > 0
     assert site.rows("SELECT count(*) FROM leaderboard_final WHERE user_id = %s", PLAYER) == [(0,)]
+
+
+def test_an_erasure_that_waited_too_long_for_a_period_says_so_and_can_be_repeated(site: Site) -> None:
+    erased = ErasedPlayer(PLAYER, "erased-" + "0" * 16, "0" * 64, "0" * 64)
+    acting = Acting(NOW, "ada", "x")
+    settle(site)
+    with opened(site.database_url, pool_size=1) as database:
+        # Sessions wait for other locks for a while only.
+        database.autocommit(lambda connection: connection.execute("SET lock_timeout = '1ms'"), soon())
+        with psycopg.connect(site.database_url) as finishing:
+            finishing.execute("SELECT pg_try_advisory_xact_lock(1667785068, 3)")
+            with pytest.raises(ErasureRefused, match=r"is being made final.*repeat this"):
+                erase_player(database, erased, acting, soon(), finishing_s=0.2)
+        with psycopg.connect(site.database_url) as finishing:
+            finishing.execute("SELECT pg_try_advisory_xact_lock(1667785068, 3)")
+            with ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(erase_player, database, erased, acting, soon())
+                wait_until(lambda: site.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0] > 0)
+                finishing.commit()
+                assert waiting.result().complete
+    assert site.rows("SELECT count(*) FROM tally WHERE user_id = %s", PLAYER) == [(0,)]
+
+
+def test_no_bookmark_of_a_sweep_is_an_erased_player(site: Site) -> None:
+    sweep = (
+        "INSERT INTO player_sweep (duty, version, owner, step_time, begin_time, bookmark, visited, unpublished)"
+        " VALUES (%s, 'v', '', now(), now(), %s, 7, true)"
+    )
+    with psycopg.connect(site.database_url) as connection:
+        connection.execute(sweep, ("at the player", PLAYER))
+        connection.execute(sweep, ("elsewhere", "player 3"))
+        connection.commit()
+        settle(site)
+
+        def erased_meanwhile(work: Connection) -> None:
+            erased = ErasedPlayer(PLAYER, "erased-" + "0" * 16, "0" * 64, "0" * 64)
+            player_data.erase(work, erased, Acting(NOW, "ada", "x"))
+            # No step goes on that could still see the player.
+            assert connection.execute("SELECT duty FROM player_sweep FOR UPDATE SKIP LOCKED").fetchall() == []
+
+        with opened(site.database_url, pool_size=1) as database:
+            database.rehearse(erased_meanwhile, soon())
+    assert erase(site) == 0
+    assert site.rows("SELECT bookmark, visited FROM player_sweep WHERE version = 'v' ORDER BY duty") == [
+        ("", 0),
+        ("player 3", 7),
+    ]
+
+
+def test_no_import_brings_a_listed_player_back(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    settle(site)
+    assert erase(site) == 0
+    with connected(site.database_url) as connection:
+        connection.execute("DELETE FROM player_tombstone")
+    folder = site.catalogue_file.parent
+    line = {"table": "tally", "user_id": PLAYER, "source": "stat", "stat_code": "kills", "sum": 7, "events": 4}
+    (folder / "old.jsonl").write_text(json.dumps(line) + "\n" + json.dumps(line | {"user_id": "other"}) + "\n")
+    first = ("player", "import", str(folder / "old.jsonl"), "--name", "first", *WHY)
+    assert admin(*first, "--erased", str(folder / "erased.jsonl")) == 1
+    assert f"{PLAYER}: not imported: the player was erased here" in capsys.readouterr().err
+    assert site.rows("SELECT user_id FROM tally WHERE user_id IN ('player 4', 'other')") == [("other",)]
+    monkeypatch.delenv("ERASE_LIST_KEY")
+    with pytest.raises(SystemExit):
+        admin(*first, "--erased", str(folder / "erased.jsonl"))
+    assert "ERASE_LIST_KEY" in capsys.readouterr().err
 
 
 def imported(site: Site, name: str = "move") -> int:

@@ -71,6 +71,7 @@ OF_A_KIND: dict[str, Any] = {
 }
 CHECKED: dict[str, Any] = {
     "source": "stat",
+    "day_count": 0,
     "state": "GRANTED",
     "reward_type": "ITEM",
     "scope": "challenge",

@@ -186,28 +186,39 @@ class RankingSync:
             for start in range(0, len(user_ids), PLAYERS_MAX):
                 batch = user_ids[start : start + PLAYERS_MAX]
                 rankings.put(scores_of(self._database, self._catalogue(), batch, deadline), identity.key)
-            # Read before an erasure, the scores of a player may have been stored after it.
-            erased = self._database.autocommit(lambda connection: ledger.read_erased(connection, user_ids), deadline)
-            remove_erased(self._database, self._catalogue(), rankings, erased, identity.key, deadline)
+            entry_ids = [entry.entry_id for entry in missed]
+            settle_entries(self._database, self._catalogue(), rankings, entry_ids, user_ids, identity.key, deadline)
         except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return False
-        forget(self._database, [entry.entry_id for entry in missed], (), identity.key, deadline)
         return True
 
 
-def forget(
-    database: Database, entry_ids: Sequence[int], user_ids: Collection[str], database_key: str, deadline: float
-) -> frozenset[str]:
-    """Delete journal entries whose scores are in Redis under this key, and return which of these players are erased.
+def settle_entries(
+    database: Database,
+    catalogue: Catalogue,
+    rankings: RankingCache,
+    entry_ids: Sequence[int],
+    user_ids: Collection[str],
+    database_key: str,
+    deadline: float,
+) -> None:
+    """Delete journal entries whose scores Redis has under this key, and from Redis the players who were erased since.
 
-    If the database has another key by now, the entries stay, and the scores are stored under that key.
+    If the database has another key by now, the entries stay, and the scores are stored under that key. Raise
+    `CacheUnavailable` or `CacheRefused`, and what the database raises: then the repair deletes the players later.
     """
 
-    def delete(connection: Connection) -> frozenset[str]:
+    def delete(connection: Connection) -> tuple[frozenset[str], list[int]]:
         journal.delete(connection, entry_ids, database_key)
-        return ledger.read_erased(connection, user_ids) if user_ids else frozenset()
+        erased = ledger.read_erased(connection, user_ids)
+        # The erasure has taken the player out of the entries. Until Redis has none of the player, whatever becomes of
+        # Redis or this process, an entry leads the repair there.
+        return erased, [journal.insert(connection, sorted(erased))] if erased else []
 
-    return database.transact(delete, deadline)
+    erased, led = database.transact(delete, deadline)
+    if erased:
+        remove_erased(database, catalogue, rankings, erased, database_key, deadline)
+        database.transact(lambda connection: journal.delete(connection, led, database_key), deadline)
 
 
 def remove_erased(

@@ -17,13 +17,18 @@ from shared.domain.operator_acts import Acting
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.operators import player_data
 from shared.postgres.operators.player_data import ErasedPlayer
 from shared.postgres.sqlstates import ContentRefused
+from shared.postgres.transaction import NothingStored
 
 HORIZON_MIN = 72 * HOUR
 """The horizon where no event handler has told one lately, in microseconds: the default of the setting."""
 POLL_S = 0.01
+FINISHING_S = 120.0
+"""Longest wait in seconds for periods that are being made final: some minutes for millions of players."""
+ERASE_S = 30.0
 OTHERS_S = 10.0
 """Longest wait in seconds for transactions that began before. A flush ends by its deadline; a dump may take hours."""
 
@@ -48,10 +53,14 @@ def erase_player(
     acting: Acting,
     deadline: float,
     note: Callable[[], object] = lambda: None,
+    *,
+    finishing_s: float = FINISHING_S,
 ) -> Receipt:
     """Erase a player, and refuse late events of the player. Repeating it is harmless.
 
-    `note` is called once nothing stands in the way any more, before anything is changed.
+    `deadline` is for what comes before the waits: for transactions that began before, and, for `finishing_s` at most,
+    for periods that are being made final. `note` is called once nothing stands in the way any more, before anything is
+    changed.
 
     Raise `ErasureRefused` if the role may not, or while a grant may still be delivered, `PlayerUnknown`, and what the
     database raises.
@@ -74,10 +83,22 @@ def erase_player(
         )
 
     def erase(connection: Connection) -> player_data.Erased:
+        # The function itself waits no longer than the role may wait for any lock.
+        if not leaderboard_periods.await_periods(connection, finishing_s):
+            raise _PeriodsAreFinished
         return player_data.erase(connection, player, acting)
 
+    def erase_once_periods_are_final() -> player_data.Erased:
+        try:
+            return database.transact(erase, time.monotonic() + finishing_s + ERASE_S)
+        except _PeriodsAreFinished:
+            raise ErasureRefused(
+                f"a leaderboard's period is being made final, and that has not ended for {finishing_s:g} s: repeat "
+                "this; events of the player are refused already"
+            ) from None
+
     try:
-        erased = database.transact(erase, deadline)
+        erased = erase_once_periods_are_final()
     except ContentRefused as refused:
         if not player_data.is_unsettled(refused):
             raise
@@ -85,10 +106,11 @@ def erase_player(
         database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
         _require_settled(database, user_id, deadline)
         raise ErasureRefused("a reward was claimed in this moment, and the player is listed already") from refused
-    complete = _await_older(database, erased.transaction_id, deadline)
+    complete = _await_older(database, erased.transaction_id, time.monotonic() + OTHERS_S)
+    deadline = time.monotonic() + ERASE_S
     left = database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline)
     if any(row.table != "event_seen" for row in left):
-        database.transact(erase, deadline)
+        erase_once_periods_are_final()
     return Receipt(player.pseudonym, erased.rows, complete)
 
 
@@ -97,6 +119,10 @@ def _require_settled(database: Database, user_id: str, deadline: float) -> None:
     if found:
         grants = ", ".join(f"{grant_id} is {state}" for grant_id, state in found[:5])
         raise ErasureRefused(f"{len(found):,} grants may still be delivered; wait, or bury them: {grants}")
+
+
+class _PeriodsAreFinished(NothingStored):
+    """Another transaction makes periods final, or erases a player."""
 
 
 def _await_older(database: Database, transaction_id: int, deadline: float) -> bool:

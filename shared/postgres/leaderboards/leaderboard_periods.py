@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import psycopg
+
 from shared.domain.identity import LeaderboardIdentity
 from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
@@ -16,6 +18,8 @@ _OPEN_PERIODS = statement("open_leaderboard_periods")
 _WANT = statement("want_leaderboards")
 _RETIRE = statement("retire_leaderboards")
 _LOCK_PERIODS = statement("lock_leaderboard_periods")
+_SET_LOCK_WAIT = statement("set_lock_wait")
+_AWAIT_PERIODS = statement("await_leaderboard_periods")
 _NEXT_TO_END = statement("next_leaderboard_period_to_end")
 _FINISH = statement("finish_leaderboard_period")
 _IS_FINAL = statement("is_leaderboard_period_final")
@@ -76,6 +80,19 @@ def retire(connection: Connection, unwanted_since: Instant) -> None:
 def lock_periods(connection: Connection) -> bool:
     """Lock the ending of periods for this transaction; return False if another process holds the lock."""
     return bool(_LOCK_PERIODS.value(connection))
+
+
+def await_periods(connection: Connection, wait_s: float) -> bool:
+    """Lock the ending of periods for this transaction, at the latest after so many seconds.
+
+    Return False if it is still locked by then. The transaction is lost in that case.
+    """
+    _SET_LOCK_WAIT.precede(connection, max(1, int(wait_s * 1000)))
+    try:
+        _AWAIT_PERIODS.rows(connection)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def next_to_end(

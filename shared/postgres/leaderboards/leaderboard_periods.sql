@@ -70,6 +70,15 @@ WHERE board_id IN (
 -- Try to become the one transaction that ends periods. The lock ends with the transaction.
 SELECT pg_try_advisory_xact_lock(1667785068, 3);
 
+-- name: set_lock_wait
+-- Let statements of this transaction wait for locks for so many milliseconds, and take no time limit of their own.
+-- $1 wait_ms
+SELECT set_config('lock_timeout', $1::bigint::text, true), set_config('statement_timeout', '0', true);
+
+-- name: await_leaderboard_periods
+-- Become the one transaction that ends periods or erases a player, behind those that wait already.
+SELECT pg_advisory_xact_lock(1667785068, 3);
+
 -- name: next_leaderboard_period_to_end
 -- Lock and return the period that ended longest ago among those that are not final and that no event can change any more:
 -- by the clock of the process and by that of the database, and by the horizons of all handlers.

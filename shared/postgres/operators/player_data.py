@@ -21,6 +21,7 @@ _DELETE_TOMBSTONE = statement("delete_tombstone")
 _OLDEST = statement("oldest_transaction")
 _ERASE = statement("erase_player")
 _MARK_IMPORTS = statement("mark_erased_imports")
+_FORGET_BOOKMARKS = statement("forget_bookmarks")
 _DISTRUST = statement("distrust_boards")
 
 _UNSETTLED_STATE = "22C01"
@@ -93,6 +94,7 @@ class Erased(NamedTuple):
 def erase(connection: Connection, player: ErasedPlayer, acting: Acting) -> Erased:
     """Erase a player, and record it in the audit under the pseudonym."""
     user_id, pseudonym, player_hash, key_hash = player
+    _FORGET_BOOKMARKS.precede(connection, user_id)
     _MARK_IMPORTS.precede(connection, user_id, player_hash, key_hash)
     rows, transaction_id = _ERASE.only_row(connection, user_id, pseudonym, acting.time, acting.operator, acting.reason)
     return Erased(json.loads(rows), transaction_id)

@@ -45,6 +45,15 @@ INSERT INTO erased_import (import_name, player_hash, key_hash)
 SELECT import_name, $2, $3 FROM player_import WHERE user_id = $1
 ON CONFLICT (import_name, player_hash) DO NOTHING;
 
+-- name: forget_bookmarks
+-- Begin sweeps over all players again whose bookmark is a player who is to be erased. Locks all sweeps: a step that goes on
+-- meanwhile could set the bookmark to the player.
+-- $1 user_id
+UPDATE player_sweep
+SET
+    bookmark = CASE WHEN bookmark = $1 THEN '' ELSE bookmark END,
+    visited = CASE WHEN bookmark = $1 THEN 0 ELSE visited END;
+
 -- name: erase_player
 -- Erase a player, and return the numbers of rows by table as JSON, and the transaction's id.
 -- $1 user_id, $2 pseudonym, $3 act_time, $4 operator, $5 reason

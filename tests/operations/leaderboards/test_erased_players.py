@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from event_handler.score_writer import ScoreWriter
+from shared.cache.errors import CacheUnavailable
 from shared.domain.operator_acts import Acting
 from shared.domain.scores import Score
 from shared.operations.leaderboards import ranking_build, ranking_sync
 from shared.operations.operators.erase_player import erase_player
 from shared.postgres.operators.player_data import ErasedPlayer
-from tests.operations.leaderboards.ranking_process import CATALOGUE, NOW, SUM, Process, play
+from tests.operations.leaderboards.ranking_process import CATALOGUE, NOW, SUM, Process, journal_size, play
 from tests.support.databases import soon
 
 PLAYER = "player 1"
@@ -43,6 +44,33 @@ def test_a_writer_that_comes_late_removes_the_player(process: Process) -> None:
     assert ranked(process)
     assert PLAYER not in ranked(process)
     assert process.agrees()
+
+
+def test_a_player_whom_a_failing_redis_keeps_is_removed_by_the_repair(
+    process: Process, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    (changes,) = play(process)
+    rankings = process.cached.rankings
+    writer = ScoreWriter(process.database, rankings)
+    erase(process)
+    with monkeypatch.context() as patched:
+        # It has taken the scores, and fails before it is asked to delete the player.
+        def fail(_: str) -> None:
+            raise CacheUnavailable
+
+        patched.setattr(rankings, "forget", fail)
+        writer.submit(CATALOGUE, changes)
+        writer.start()
+        writer.close(10)
+        assert PLAYER in ranked(process)
+        assert writer.left_to_the_journal == 1
+        process.repair()
+        assert PLAYER in ranked(process)
+    process.repair()
+    assert ranked(process)
+    assert PLAYER not in ranked(process)
+    assert process.agrees()
+    assert journal_size(database_url) == 0
 
 
 def test_a_repair_that_comes_late_removes_the_player(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
