@@ -10,8 +10,12 @@ RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --require-has
     && /tools/bin/uv pip install --no-cache --python /tools/bin/python --require-hashes -r requirements-image.txt
 RUN python -m venv --without-pip /venv \
     && /tools/bin/uv pip install --no-cache --compile-bytecode --python /venv/bin/python \
-        --require-hashes -r requirements.txt \
-    && /tools/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.cdx.json /venv/bin/python
+        --require-hashes -r requirements.txt
+# The base of this stage is that of the image, and nothing was added to it.
+COPY deploy/bill_of_materials.py .
+RUN /tools/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.cdx.json /venv/bin/python \
+    && dpkg-query --show --showformat '${Package}\t${Version}\t${Architecture}\t${source:Package}\n' \
+        | /tools/bin/python bill_of_materials.py /sbom.cdx.json
 COPY protos protos
 RUN mkdir generated \
     && /tools/bin/python -m grpc_tools.protoc -I protos --python_out=generated --grpc_python_out=generated \

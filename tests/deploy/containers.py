@@ -52,6 +52,8 @@ class Image:
         found = engine()
         assert found is not None
         self._engine = found
+        self.is_read_only = found != "buildah"
+        """Its containers have a root file system that nobody can write to: buildah only runs what it can change."""
         self.name = f"localhost/challenge-backend-test:{uuid.uuid4().hex[:8]}"
         options = f"--build-arg PYTHON_IMAGE={base_image()}"
         command = ["make", "image", f"ENGINE={found}", f"IMAGE={self.name}", f"IMAGE_OPTIONS={options}"]

@@ -36,6 +36,9 @@ def image() -> Iterator[Image]:
 def test_it_runs_as_an_unprivileged_number_that_can_write_nothing_of_it(image: Image) -> None:
     script = "id -u; id -g; touch /app/x /venv/x /sbom.cdx.json 2>/dev/null && echo written || true"
     assert image.output("sh", "-c", script).split() == ["10001", "10001"]
+    if image.is_read_only:
+        script = "for folder in / /tmp /var/tmp /app /home; do touch $folder/x 2>/dev/null && echo $folder; done; true"
+        assert image.output("sh", "-c", script) == ""
 
 
 def test_it_has_no_compiler_and_nothing_of_the_tests(image: Image) -> None:
@@ -56,11 +59,22 @@ def test_it_has_no_compiler_and_nothing_of_the_tests(image: Image) -> None:
 
 def test_its_bill_of_materials_names_what_is_installed(image: Image) -> None:
     components = json.loads(image.output("cat", "/sbom.cdx.json"))["components"]
-    listed = {(component["name"].lower().replace("_", "-"), component["version"]) for component in components}
+    kinds: dict[str, set[tuple[str, str]]] = {"pkg:pypi": set(), "pkg:deb": set(), "pkg:generic": set()}
+    for component in components:
+        if "purl" in component:
+            kind = component["purl"].partition("/")[0]
+            kinds[kind].add((component["name"].lower().replace("_", "-"), component["version"]))
     requirements = (PROJECT / "requirements.txt").read_text("utf-8")
     pinned = set(re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", requirements, re.MULTILINE))
-    assert {name for name, _ in listed} >= {"grpcio", "psycopg", "protobuf", "pydantic"}
-    assert listed <= pinned
+    assert {name for name, _ in kinds["pkg:pypi"]} >= {"grpcio", "psycopg", "protobuf", "pydantic"}
+    assert kinds["pkg:pypi"] <= pinned
+    # What the base brought is listed, too.
+    query = ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n")
+    installed = {tuple(line.split()) for line in image.output(*query).splitlines()}
+    assert {name for name, _ in installed} >= {"libc6"}
+    assert kinds["pkg:deb"] == installed
+    version = image.output("python", "-c", "import platform; print(platform.python_version())").strip()
+    assert kinds["pkg:generic"] == {("python", version)}
 
 
 def test_its_service_migrates_serves_and_passes_its_health_check(image: Image, own_postgres: EmbeddedPostgres) -> None:
