@@ -26,6 +26,7 @@ SERVICES = {
     "challenge-service": "challengeService",
     "event-handler": "eventHandler",
     "reward-dispatcher": "rewardDispatcher",
+    "event-source": "eventSource",
 }
 """The components of pods, and the names of their values."""
 

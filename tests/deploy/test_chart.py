@@ -12,6 +12,7 @@ import yaml
 from admin.migrate import migrate
 from challenge_service.settings import ChallengeSettings
 from event_handler.settings import EventHandlerSettings
+from event_source.settings import EventSourceSettings, require_usable
 from reward_dispatcher.settings import DispatcherSettings
 from shared.runtime.safe_start import require_protection
 from shared.runtime.secret_files import SUFFIX
@@ -43,9 +44,13 @@ SETTINGS = {
     "challenge-service": ChallengeSettings,
     "event-handler": EventHandlerSettings,
     "reward-dispatcher": DispatcherSettings,
+    "event-source": EventSourceSettings,
 }
 SECRETS = {
     "DATABASE_URL": "postgresql://user:password@postgres:5432/game",
+    "DATABASE_STANDBY_URL": "postgresql://user:password@standby:5432/game",
+    "SOURCE_KEY": "chk_of_the_test",
+    "NATS_URL": "nats://nats:4222",
     "REDIS_URL": "redis://redis:6379/0",
     "REWARD_WEBHOOK_URL": "https://game.example/grants",
     "REWARD_WEBHOOK_SECRET": "a secret of the test",
@@ -53,6 +58,8 @@ SECRETS = {
 MINIMAL, MUTUAL_TLS, PRODUCTION = (
     CHART / "examples" / f"{name}.yaml" for name in ("minimal", "mutual_tls", "production")
 )
+OPTIONAL = {"rewardDispatcher", "eventSource"}
+SOURCE = ("eventSource.enabled=true", "eventSource.deadLetters=dead", "eventSource.mapping.configMap=mapping")
 VERSIONS = ("1.27", "1.31", "1.34")
 OF_THE_OPERATOR = {"PodMonitor", "PrometheusRule"}
 
@@ -83,7 +90,7 @@ def test_services_accept_their_variables(example: Path) -> None:
     for deployment in of_kind(rendered(example), "Deployment"):
         [container] = pod_of(deployment)["spec"]["containers"]
         environ = environment(container)
-        settings: ChallengeSettings | EventHandlerSettings | DispatcherSettings
+        settings: ChallengeSettings | EventHandlerSettings | DispatcherSettings | EventSourceSettings
         assert not environ.keys() & SECRETS.keys(), "secrets come from files"
         for name in list(environ):
             if name.endswith(SUFFIX):
@@ -94,6 +101,9 @@ def test_services_accept_their_variables(example: Path) -> None:
         assert list(unknown_variables(settings_class, environ)) == []
         require_complete(settings)
         require_protection(settings)
+        if isinstance(settings, EventSourceSettings):
+            require_usable(settings)
+            continue
         connections = connections_of(settings, settings.server.workers)
         assert connections is not None
         connections.require_allowed()
@@ -114,6 +124,9 @@ def test_every_file_that_a_variable_names_is_mounted(example: Path) -> None:
                     assert "configMap" in volumes[mounts[value]["name"]]
                     continue
                 folder, _, key = value.rpartition("/")
+                if folder == "/etc/challenge/mapping":
+                    assert "configMap" in volumes[mounts[folder]["name"]]
+                    continue
                 secret = volumes[mounts[folder]["name"]]["secret"]
                 # Kubernetes reads 0440 as YAML 1.1 does.
                 assert secret["defaultMode"] == 0o440
@@ -123,7 +136,11 @@ def test_every_file_that_a_variable_names_is_mounted(example: Path) -> None:
 def test_no_pod_sees_the_address_of_another_role() -> None:
     documents = rendered(PRODUCTION)
     for document in [*of_kind(documents, "Deployment"), *of_kind(documents, "Job")]:
-        [volume] = [volume for volume in pod_of(document)["spec"]["volumes"] if volume["name"] == "database"]
+        volumes = [volume for volume in pod_of(document)["spec"]["volumes"] if volume["name"] == "database"]
+        if component(document) == "event-source":
+            assert volumes == []
+            continue
+        [volume] = volumes
         expected = "owner" if document["kind"] == "Job" else "service"
         assert volume["secret"]["items"] == [{"key": expected, "path": expected}]
 
@@ -161,7 +178,9 @@ def test_every_container_is_confined(example: Path) -> None:
 def test_selectors_and_ports_lead_to_the_pods_of_one_deployment(example: Path) -> None:
     documents = rendered(example)
     deployments = {component(deployment): deployment for deployment in of_kind(documents, "Deployment")}
-    assert deployments.keys() == {name for name in SERVICES if name != "reward-dispatcher" or example == PRODUCTION}
+    assert deployments.keys() == {
+        name for name, at in SERVICES.items() if values(example)[at].get("enabled", at not in OPTIONAL)
+    }
     for name, deployment in deployments.items():
         labels = pod_of(deployment)["metadata"]["labels"].items()
         [container] = pod_of(deployment)["spec"]["containers"]
@@ -206,6 +225,9 @@ def test_pods_wait_for_the_migration_of_their_release(example: Path) -> None:
     [migrating] = containers(job)
     assert migrating["command"] == ["python", "-m", "admin", "migrate"]
     for deployment in of_kind(documents, "Deployment"):
+        if component(deployment) == "event-source":
+            assert "initContainers" not in pod_of(deployment)["spec"], "it stores nothing"
+            continue
         [waiting] = pod_of(deployment)["spec"]["initContainers"]
         *command, option, seconds = waiting["command"]
         assert command == migrating["command"]
@@ -259,6 +281,10 @@ def test_monitoring_selects_the_pods_of_services() -> None:
         (("rewards.item=grpc",), "set rewards.grpc.target"),
         (("eventHandler.env.EVENT_PORT=1",), "eventHandler.env.EVENT_PORT has a value of its own"),
         (("challengeservice.replicas=2",), "challengeservice"),
+        (("eventSource.enabled=true",), "set eventSource.broker"),
+        ((*SOURCE, "eventSource.broker=kafka"), "set eventSource.kafka.servers and eventSource.kafka.topics"),
+        ((*SOURCE, "eventSource.broker=nats"), "set eventSource.nats.urlSecret and eventSource.nats.stream"),
+        (("eventSource.enabled=true", "eventSource.broker=nats"), "set eventSource.deadLetters"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, tuple) else "",
 )

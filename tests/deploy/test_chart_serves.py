@@ -30,15 +30,21 @@ def mounted(tmp_path: Path, own_postgres: EmbeddedPostgres, redis_url: str, monk
     with monkeypatch.context() as patched:
         patched.setenv("PGOPTIONS", f"-c challenge.password={own_postgres.password}")
         schema.make_roles(own_postgres.url)
-    certificate = Authority(tmp_path).files()
+    authority = Authority(tmp_path)
+    certificate = authority.files()
     texts = {
         "database/service": own_postgres.url_of("service"),
         "database/owner": own_postgres.url_of("owner"),
+        "standby/standby": own_postgres.url_of("service"),
         "redis/url": redis_url,
         "webhook-url/url": "https://127.0.0.1:1/grants",
         "webhook-secret/secret": "a secret of the test",
         "tls/tls.crt": certificate.certificate.read_text("utf-8"),
         "tls/tls.key": certificate.private_key.read_text("utf-8"),
+        "tls/ca.crt": authority.certificate.read_text("utf-8"),
+        "source-key/key": "chk_of_the_source",
+        "kafka-properties/client.properties": "client.id=game",
+        "mapping/mapping.yaml": "payload: protobuf\nmessage: challenge.v1.Event",
         "callers/callers.toml": key_entry("game", "chk_of_the_test", "players:read"),
         "catalogue/..data_1/demo.yaml": DEMO.read_text("utf-8"),
     }
@@ -61,11 +67,12 @@ def variables(container: dict[str, object], mounted: Path) -> dict[str, str]:
 
 
 def test_services_migrate_wait_and_become_ready(mounted: Path) -> None:
-    documents = rendered(PRODUCTION)
+    # There is no standby here for which a commit could wait.
+    documents = rendered(PRODUCTION, "database.synchronous=optional")
     [job] = of_kind(documents, "Job")
     [migrating] = containers(job)
     run(migrating, mounted)
-    deployments = of_kind(documents, "Deployment")
+    deployments = [each for each in of_kind(documents, "Deployment") if component(each) != "event-source"]
     assert len(deployments) == 3
     for deployment in deployments:
         waiting, serving = containers(deployment)
@@ -82,6 +89,19 @@ def test_services_migrate_wait_and_become_ready(mounted: Path) -> None:
             assert service.stop(within_s=30) == 0
 
 
+def test_the_event_source_starts_and_waits_for_its_broker(mounted: Path) -> None:
+    [deployment] = [each for each in of_kind(rendered(PRODUCTION), "Deployment") if component(each) == "event-source"]
+    [container] = containers(deployment)
+    # Nobody listens there.
+    environ = variables(container, mounted) | {"KAFKA_SERVERS": "127.0.0.1:1", "SOURCE_HANDLER": "127.0.0.1:1"}
+    with ServiceProcess(container["command"][-1], "", **environ) as source:
+        port = source.wait_for("started")["health_port"]
+        assert answers(port, "/livez")
+        assert not answers(port, "/readyz")
+        assert source.logged("unknown setting") == []
+        assert source.stop(within_s=30) == 0
+
+
 def run(container: dict[str, object], mounted: Path) -> None:
     """Run a container's command to its end."""
     command = container["command"]
@@ -92,8 +112,12 @@ def run(container: dict[str, object], mounted: Path) -> None:
 
 
 def is_ready(port: int) -> bool:
+    return answers(port, "/readyz")
+
+
+def answers(port: int, path: str) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
             return bool(response.status == 200)
     except OSError:
         return False

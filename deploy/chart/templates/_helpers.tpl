@@ -4,12 +4,18 @@
 {{- end }}
 {{- end }}
 
-{{- /* The services by the names of their pods: where their values are, their program and the prefix of their settings. */}}
+{{- /*
+The services by the names of their pods: where their values are, their program and the prefix of their settings; whether
+others call them, and whether they store in Postgres.
+*/}}
 {{- define "challenge.components" -}}
-challenge-service: {values: challengeService, module: challenge_service, prefix: CHALLENGE, port: 50051, metrics: 9101}
-event-handler: {values: eventHandler, module: event_handler, prefix: EVENT, port: 50052, metrics: 9102}
+challenge-service: {values: challengeService, module: challenge_service, prefix: CHALLENGE, port: 50051, metrics: 9101, called: true, stores: true}
+event-handler: {values: eventHandler, module: event_handler, prefix: EVENT, port: 50052, metrics: 9102, called: true, stores: true}
 {{- if .Values.rewardDispatcher.enabled }}
-reward-dispatcher: {values: rewardDispatcher, module: reward_dispatcher, prefix: DISPATCHER, port: 50053, metrics: 9103}
+reward-dispatcher: {values: rewardDispatcher, module: reward_dispatcher, prefix: DISPATCHER, port: 50053, metrics: 9103, called: false, stores: true}
+{{- end }}
+{{- if .Values.eventSource.enabled }}
+event-source: {values: eventSource, module: event_source, prefix: SOURCE, port: 50054, metrics: 9104, called: false, stores: false}
 {{- end }}
 {{- end }}
 
@@ -63,9 +69,11 @@ capabilities: {drop: [ALL]}
 {{- if gt (int $values.autoscaling.min) (int $values.autoscaling.max) }}
 {{- fail (printf "%s.autoscaling.min is greater than max" $component.values) }}
 {{- end }}
+{{- if $component.stores }}
 {{- $pods := include "challenge.podsMax" $values | int }}
 {{- $sum = add $sum (mul $pods $values.workers $values.poolSize) }}
 {{- $terms = append $terms (printf "%s %d pods x %v workers x %v" $name $pods $values.workers $values.poolSize) }}
+{{- end }}
 {{- end }}
 {{- $free := sub .Values.database.connectionsMax .Values.database.connectionsReserved }}
 {{- if gt (int $sum) (int $free) }}
@@ -79,6 +87,21 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- if not (or .Values.callers.secret .Values.callers.allowAnonymous (and .Values.tls.secret .Values.tls.clientCa)) }}
 {{- fail "set callers.secret, tls.clientCa, or callers.allowAnonymous where only your own programs can connect" }}
+{{- end }}
+{{- end }}
+
+{{- define "challenge.requireSource" -}}
+{{- with .Values.eventSource }}
+{{- if .enabled }}
+{{- if not .broker }}{{ fail "set eventSource.broker: kafka or nats" }}{{ end }}
+{{- if not .deadLetters }}{{ fail "set eventSource.deadLetters" }}{{ end }}
+{{- if not .mapping.configMap }}{{ fail "set eventSource.mapping.configMap" }}{{ end }}
+{{- if and (eq .broker "kafka") (not (and .kafka.servers .kafka.topics)) }}{{ fail "set eventSource.kafka.servers and eventSource.kafka.topics" }}{{ end }}
+{{- if and (eq .broker "nats") (not (and .nats.urlSecret.name .nats.stream)) }}{{ fail "set eventSource.nats.urlSecret and eventSource.nats.stream" }}{{ end }}
+{{- if and $.Values.callers.secret (not .keySecret.name) (not (and $.Values.tls.secret $.Values.tls.clientCa)) }}
+{{- fail "set eventSource.keySecret: a key with the role events:write" }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
