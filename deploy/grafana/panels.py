@@ -111,6 +111,24 @@ DASHBOARDS: Mapping[str, Mapping[str, Sequence[Panel]]] = {
                 "{{instance}} waiting": gauge("rpc_streams_waiting", "instance", how="sum")}),
         ],
     },
+    "event-sources": {
+        "Messages": [
+            Panel("Messages settled", "ops", {"{{outcome}}": rate("source_messages_total", "outcome")}),
+            Panel("Behind the newest message", "short", {
+                "all": gauge("source_lag_messages", how="sum"),
+                "{{instance}} {{worker}}": gauge("source_lag_messages", "instance, worker")}),
+            Panel("Received and not committed", "short", {
+                "{{instance}} {{worker}}": gauge("source_open_messages", "instance, worker")}),
+        ],
+        "Calls of the event handler": [
+            Panel("Calls", "reqps", {"{{code}}": rate("source_calls_total", "code")}),
+            Panel("Duration", "s", quantiles("source_call_duration_seconds")),
+        ],
+        "Trouble": [
+            Panel("Paused", "short", {"{{instance}} {{worker}}": gauge("source_paused", "instance, worker")}),
+            Panel("Dead letters", "ops", {"{{verdict}}": rate("source_dead_letters_total", "verdict")}),
+        ],
+    },
     "lists-and-claims": {
         "Lists": [
             Panel("Calls", "reqps", {"{{rpc_method}}": rate(f"{CALLS}_count", "rpc_method", LISTS)}),

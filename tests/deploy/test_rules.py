@@ -69,16 +69,26 @@ def live(database_url: str, redis_url: str, tmp_path: Path) -> set[str]:
         "REWARD_GRPC_PRIVATE_KEY": str(files.private_key),
     }
     retention = {"COMPLETION_RETENTION_D": "400"}
+    (tmp_path / "mapping.yaml").write_text("payload: protobuf\nmessage: challenge.v1.Event\n")
+    source = {
+        "SOURCE_BROKER": "kafka",
+        "SOURCE_MAPPING": str(tmp_path / "mapping.yaml"),
+        "SOURCE_DEAD_LETTERS": "dead",
+        # It has its metrics without a broker.
+        "KAFKA_SERVERS": "127.0.0.1:1",
+        "KAFKA_TOPICS": "matches",
+    }
     with ExitStack() as running:
         processes = [
             ServiceProcess("challenge_service", database_url, **common, **rewards),
             ServiceProcess("event_handler", database_url, **common, **retention),
             ServiceProcess("event_handler", database_url, DEVELOPMENT_CLOCK="true"),
             ServiceProcess("event_handler", database_url, "--workers", "2"),
+            ServiceProcess("event_source", database_url, **source),
         ]
         for process in processes:
             running.enter_context(process)
-        started = ["started", "started", "started", "started workers"]
+        started = ["started", "started", "started", "started workers", "started"]
         ports = [each.wait_for(message)["metrics_port"] for each, message in zip(processes, started, strict=True)]
         return set().union(*(families(metrics_at(port)) for port in ports))
 

@@ -80,7 +80,7 @@ def test_grafana_finds_prometheus_and_all_dashboards() -> None:
     assert source["isDefault"]
     folder = mounted(GRAFANA, only("dashboards")["options"]["path"])
     dashboards = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
-    assert len({each["uid"] for each in dashboards}) == len(dashboards) == 6
+    assert len({each["uid"] for each in dashboards}) == len(dashboards) == 7
     assert mounted(GRAFANA, "/etc/grafana/provisioning/datasources").is_dir()
 
 
