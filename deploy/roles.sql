@@ -103,6 +103,17 @@ BEGIN
 END
 $$;
 
+-- Services have to see which standbys are synchronous (DATABASE_SYNCHRONOUS), operators which statements are expensive.
+DO $$
+BEGIN
+    GRANT pg_read_all_stats TO challenge_service, challenge_operator;
+EXCEPTION
+    -- On hosted servers only some roles may pass it on.
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'GRANT pg_read_all_stats TO challenge_service, challenge_operator is left to an administrator: %', SQLERRM;
+END
+$$;
+
 -- A pooler such as PgBouncer drops the options that services send when they connect. As settings of the roles they hold
 -- all the same.
 DO $$

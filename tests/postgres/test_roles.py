@@ -221,6 +221,13 @@ def test_a_reader_reads_everything_and_changes_nothing(addresses: Addresses) -> 
         execute(addresses.readonly, "INSERT INTO player VALUES ('ana', 'UTC', now())")
 
 
+@pytest.mark.parametrize("role", ["service", "operator"])
+def test_services_and_operators_see_the_statistics_of_other_roles(addresses: Addresses, role: str) -> None:
+    member = "SELECT pg_has_role('pg_read_all_stats', 'USAGE')"
+    assert execute(getattr(addresses, role), member) == [(True,)]
+    assert execute(addresses.readonly, member) == [(False,)]
+
+
 def test_a_reader_cannot_predict_draws(addresses: Addresses) -> None:
     secrets = [execute(url, "SELECT secret FROM draw_secret") for url in (addresses.service, addresses.operator)]
     assert secrets[0] == secrets[1]
