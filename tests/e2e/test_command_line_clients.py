@@ -1,4 +1,4 @@
-"""The calls that docs/identity.md shows for grpcurl and ghz, run as they stand there, where the programs are."""
+"""The calls that docs/identity.md shows for three programs, run as they stand there, where the programs are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.service_process import PROJECT, ServiceProcess
 from tests.support.tokens import key_entry
 
 PAGE = (PROJECT / "docs" / "identity.md").read_text("utf-8").replace("\\\n", " ")
-SHOWN = re.findall(r"^\.tools/bin/(?:grpcurl|ghz) .*$", PAGE, re.MULTILINE)
+SHOWN = re.findall(r"^\.(?:tools|venv)/bin/(?:buf curl|grpcurl|ghz) .*$", PAGE, re.MULTILINE)
 KEY = "chk_a-key-of-the-test"
 ROLES = ("players:read", "players:write")
 
@@ -70,5 +70,5 @@ def wait_until_database(service: ServiceProcess) -> None:
     service.wait_for("probe recovered")
 
 
-def test_both_programs_are_shown_with_and_without_a_key() -> None:
-    assert sorted(map(program, SHOWN)) == ["ghz", "ghz", "grpcurl", "grpcurl"]
+def test_all_programs_are_shown_with_and_without_a_key() -> None:
+    assert sorted(map(program, SHOWN)) == ["buf", "buf", "ghz", "ghz", "grpcurl", "grpcurl"]
