@@ -17,6 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 GHZ := github.com/bojand/ghz/cmd/ghz@v0.120.0
 NATS_SERVER := github.com/nats-io/nats-server/v2@v2.15.3
+HELM := helm.sh/helm/v3/cmd/helm@v3.19.0
 
 .PHONY: help
 help: ## List the targets
@@ -127,7 +128,8 @@ changes: $(READY) ## Show the changes since the last release that changelog.d ha
 dist: $(READY) ## Build the wheel, the chart where helm is, and the image where an engine is
 	rm -rf build dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
-	@if command -v helm >/dev/null; then helm package deploy/chart --destination dist; else echo "no helm: no chart"; fi
+	@PATH="$$PATH:$(CURDIR)/.tools/bin"; if command -v helm >/dev/null; then helm package deploy/chart --destination dist; \
+		else echo "no helm: no chart"; fi
 	@if test -n "$(ENGINE)"; then $(MAKE) image; else echo "no container engine: no image"; fi
 
 .PHONY: release
@@ -139,11 +141,12 @@ release: $(READY) ## Check, write version and changelog, and build a release: ma
 	@echo "Look at it, then: git commit --all --message 'Release $(VERSION)' && git tag v$(VERSION), and push both."
 
 .PHONY: tools
-tools: ## Build grpcurl, ghz and nats-server into .tools/bin, where Go is
+tools: ## Build grpcurl, ghz, nats-server and helm into .tools/bin, where Go is
 	@command -v go >/dev/null || { echo "Go is needed to build them; without it, use $(BIN)/buf curl"; exit 1; }
 	GOBIN=$(CURDIR)/.tools/bin go install $(GRPCURL)
 	GOBIN=$(CURDIR)/.tools/bin go install $(GHZ)
 	GOBIN=$(CURDIR)/.tools/bin go install $(NATS_SERVER)
+	GOBIN=$(CURDIR)/.tools/bin go install $(HELM)
 
 # `make lock` keeps the versions that still fit; with UPGRADE=--upgrade it takes the newest.
 UPGRADE ?=

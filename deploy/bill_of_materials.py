@@ -60,7 +60,7 @@ def main(path: Path) -> None:
         json.loads(path.read_text("utf-8")), sys.stdin, platform.freedesktop_os_release(), platform.python_version()
     )
     text = json.dumps(bill, indent=2)
-    # Of the tools of the build: the environment of this project does not have it.
+    # One of the tools of the build, which the environment of this project lacks.
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 

@@ -51,7 +51,7 @@ class Connection(BoundedConnection):
         self.round_trips = 0
         """Number of round trips since the connection was opened, without those that prepare statements."""
         self.achieved: list[Achieved] = []
-        """What the transaction completes and claims."""
+        """Completions and claims of the transaction."""
         self.transaction_id: int | None = None
         """The id of the latest transaction; None before its first statement."""
         self.begins_with: tuple[bytes, bytes] | None = None

@@ -1,4 +1,4 @@
-"""The Helm chart, rendered for its examples; helm is looked for on PATH and at `TEST_HELM`."""
+"""The Helm chart, rendered for its examples; helm is on PATH, in `.tools/bin` or at `TEST_HELM`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ SERVICES = {
 
 def helm() -> str | None:
     """Return the path of helm, or None if it is not installed."""
-    return os.environ.get(SETTING) or shutil.which("helm")
+    tools = str(PROJECT / ".tools" / "bin")
+    return os.environ.get(SETTING) or shutil.which("helm") or shutil.which("helm", path=tools)
 
 
-needs_helm = pytest.mark.skipif(helm() is None, reason=f"helm is not on PATH, nor at {SETTING}")
+needs_helm = pytest.mark.skipif(helm() is None, reason=f"no helm: make tools builds it, or {SETTING} names it")
 
 
 def run_helm(*arguments: str) -> subprocess.CompletedProcess[str]:

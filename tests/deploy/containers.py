@@ -53,7 +53,7 @@ class Image:
         assert found is not None
         self._engine = found
         self.is_read_only = found != "buildah"
-        """Its containers have a root file system that nobody can write to: buildah only runs what it can change."""
+        """Its containers have a read-only root file system; buildah has no such option."""
         self.name = f"localhost/challenge-backend-test:{uuid.uuid4().hex[:8]}"
         options = f"--build-arg PYTHON_IMAGE={base_image()}"
         command = ["make", "image", f"ENGINE={found}", f"IMAGE={self.name}", f"IMAGE_OPTIONS={options}"]
@@ -106,6 +106,9 @@ class Image:
         if self._engine == "buildah":
             return ["buildah", "run", *variables, container, "--", *command]
         confined = ["--read-only", "--cap-drop=ALL", "--network=host"]
+        if self._engine == "podman":
+            # It would mount folders in memory where temporary files are usual.
+            confined.append("--read-only-tmpfs=false")
         return [self._engine, "run", "--rm", *confined, *variables, self.name, *command]
 
 

@@ -92,12 +92,12 @@ def test_services_migrate_wait_and_become_ready(mounted: Path) -> None:
 def test_the_event_source_starts_and_waits_for_its_broker(mounted: Path) -> None:
     [deployment] = [each for each in of_kind(rendered(PRODUCTION), "Deployment") if component(each) == "event-source"]
     [container] = containers(deployment)
-    # Nobody listens there.
+    # No server listens there.
     environ = variables(container, mounted) | {"KAFKA_SERVERS": "127.0.0.1:1", "SOURCE_HANDLER": "127.0.0.1:1"}
     with ServiceProcess(container["command"][-1], "", **environ) as source:
         port = source.wait_for("started")["health_port"]
-        assert answers(port, "/livez")
-        assert not answers(port, "/readyz")
+        assert is_ok(port, "/livez")
+        assert not is_ok(port, "/readyz")
         assert source.logged("unknown setting") == []
         assert source.stop(within_s=30) == 0
 
@@ -112,10 +112,10 @@ def run(container: dict[str, object], mounted: Path) -> None:
 
 
 def is_ready(port: int) -> bool:
-    return answers(port, "/readyz")
+    return is_ok(port, "/readyz")
 
 
-def answers(port: int, path: str) -> bool:
+def is_ok(port: int, path: str) -> bool:
     try:
         with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
             return bool(response.status == 200)

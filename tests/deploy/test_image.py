@@ -68,7 +68,7 @@ def test_its_bill_of_materials_names_what_is_installed(image: Image) -> None:
     pinned = set(re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", requirements, re.MULTILINE))
     assert {name for name, _ in kinds["pkg:pypi"]} >= {"grpcio", "psycopg", "protobuf", "pydantic"}
     assert kinds["pkg:pypi"] <= pinned
-    # What the base brought is listed, too.
+    # The packages of the base are listed, too.
     query = ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n")
     installed = {tuple(line.split()) for line in image.output(*query).splitlines()}
     assert {name for name, _ in installed} >= {"libc6"}

@@ -73,7 +73,7 @@ def shell(
         yield before.replace(".tools/bin/grpcurl", grpcurl), {"50051": service.port, "50052": handler.port}
 
 
-def test_every_call_of_the_readme_is_answered(shell: tuple[str, dict[str, int]]) -> None:
+def test_every_call_of_the_readme_is_served(shell: tuple[str, dict[str, int]]) -> None:
     before, ports = shell
     assert len(EACH) == COMMANDS.count("$G ")
     for command in EACH:

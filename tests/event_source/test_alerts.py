@@ -30,7 +30,7 @@ def shown(process: ServiceProcess, metric: str, labels: str = "") -> float:
     return samples(metrics_at(process.wait_for("started")["metrics_port"]), metric).get(labels, 0.0)
 
 
-# Of the services only the event handler runs here.
+# Only the event handler runs here, no challenge service.
 ABSENT = {"ServiceAbsent"}
 
 
@@ -42,6 +42,8 @@ def test_a_source_that_cannot_report_pauses_and_falls_behind(
         source.wait_until_serving()
         way.publish(wins(10))
         way.wait_until_counted()
+        # It is not a number before it is first asked for.
+        wait_until(lambda: shown(source, "source_lag_messages") == 0, SHOWN_S)
         before = taken(source=source, handler=way.handler)
         require_firing(ABSENT, [before], 20, tmp_path)
         # From now on every call fails.

@@ -83,7 +83,7 @@ def lock_periods(connection: Connection) -> bool:
 
 
 def await_periods(connection: Connection, wait_s: float) -> bool:
-    """Lock the ending of periods for this transaction, at the latest after so many seconds.
+    """Lock the ending of periods for this transaction; wait for `wait_s` seconds at most.
 
     Return False if it is still locked by then. The transaction is lost in that case.
     """

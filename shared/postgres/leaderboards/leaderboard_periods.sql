@@ -71,7 +71,7 @@ WHERE board_id IN (
 SELECT pg_try_advisory_xact_lock(1667785068, 3);
 
 -- name: set_lock_wait
--- Let statements of this transaction wait for locks for so many milliseconds, and take no time limit of their own.
+-- Let statements of this transaction wait for locks for a number of milliseconds, and have no time limit of their own.
 -- $1 wait_ms
 SELECT set_config('lock_timeout', $1::bigint::text, true), set_config('statement_timeout', '0', true);
 

@@ -1,4 +1,4 @@
-"""What is counted as completed and claimed is what is stored, whichever call or event has caused it."""
+"""Counted as completed and claimed is what is stored, whichever call or event has caused it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_every_way_to_complete_and_claim_is_counted_once(database: Database, dat
         assert stored == (expected[0], expected[1] + expected[2])
 
 
-def test_what_is_rolled_back_is_not_counted(database: Database) -> None:
+def test_a_transaction_that_is_rolled_back_is_not_counted(database: Database) -> None:
     counted: list[object] = []
     database.achieved = counted.append
     event = Event("id", PLAYER, NOW, KILLS, delta=1)
