@@ -34,6 +34,7 @@ from bench.tables.delivery import measure_delivery
 from bench.tables.erasure import measure_erasure
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
+from bench.tables.history import measure_history
 from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.mix import measure_mix
@@ -72,6 +73,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "claims": measure_claims,
     "claimable": measure_claimable,
     "delivery": measure_delivery,
+    "history": measure_history,
     "erasure": measure_erasure,
     "protection": measure_protection,
     "mix": measure_mix,
@@ -93,6 +95,7 @@ ONLY_FULL = frozenset(
         "goals",
         "board_upkeep",
         "delivery",
+        "history",
         "erasure",
         "protection",
         "mix",

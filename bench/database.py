@@ -25,9 +25,9 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Database]:
-    """Yield the services' pool with a single connection."""
-    database = Database(url, pool_size=1, application_name="bench")
+def opened(url: str, pool_size: int = 1) -> Iterator[Database]:
+    """Yield the services' pool with a few connections."""
+    database = Database(url, pool_size=pool_size, application_name="bench")
     database.open()
     try:
         yield database

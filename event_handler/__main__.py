@@ -40,7 +40,12 @@ from shared.wiring.backing_services import open_cache, open_catalogue, open_data
 from shared.wiring.callers import open_callers
 from shared.wiring.development_clock import open_development_clock, present_by_both, rank_carried_periods
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
-from shared.wiring.range_duties import start_claim_retention, start_completion_retention, start_tally_pruning
+from shared.wiring.range_duties import (
+    start_claim_retention,
+    start_completion_retention,
+    start_grant_moves,
+    start_tally_pruning,
+)
 from shared.wiring.transport_security import open_port_tls
 
 log = logging.getLogger(__name__)
@@ -98,6 +103,9 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         claims, audits = settings.events.claim_retention_d * DAY, settings.events.audit_retention_d * DAY
         if claims or audits:
             start_claim_retention(database, claims, audits, clocks, process)
+        kept, retention = settings.events.grant_move_d * DAY, settings.events.grant_retention_d * DAY
+        if kept or retention:
+            start_grant_moves(database, kept, retention, clocks, process)
     else:
         rank_carried_periods(development, catalogue.live, database, lambda: horizon.window.horizon)
 

@@ -38,6 +38,11 @@ def check_audit_retention(text: str) -> None:
     _check_retention(text, "audits", "the database deletes none that is younger")
 
 
+def check_grant_retention(text: str) -> None:
+    """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    _check_retention(text, "grants", "callers may repeat a claim, and operators refund it, for a year")
+
+
 def _check_retention(text: str, kept: str, why: str) -> None:
     if text.isdecimal() and 0 < int(text) < COMPLETION_RETENTION_MIN_D:
         raise ValueError(
@@ -116,6 +121,29 @@ class EventSettings:
         help=(
             "Days for which settled claims are kept whose completions were carried forward (COMPLETION_RETENTION_D), "
             "at least 400. 0: for ever."
+        ),
+    )
+    grant_move_d: int = setting(
+        "GRANT_MOVE_D",
+        default=7,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        help=(
+            "Days after which settled grants move from the outbox to the history, and after the migration that made "
+            "it, before the first of them moves. 0: never."
+        ),
+    )
+    grant_retention_d: int = setting(
+        "GRANT_RETENTION_D",
+        default=0,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        check=check_grant_retention,
+        help=(
+            "Days for which settled grants are kept in the history, at least 400. Whole quarters are dropped; goals "
+            "stay claimed. 0: for ever."
         ),
     )
     audit_retention_d: int = setting(

@@ -226,6 +226,8 @@ DASHBOARDS: Mapping[str, Mapping[str, Sequence[Panel]]] = {
             Panel("Players visited by sweeps", "short", {"{{duty}}": gauge("duty_sweep_visited", "duty")}),
             Panel("Tallies pruned, completions carried forward", "ops", {
                 "pruned": rate("tallies_pruned_total"), "carried": rate("completions_carried_forward_total")}),
+            Panel("Grants moved to the history", "ops", {"moved": rate("grants_moved_total")}),
+            Panel("Grants that should have been moved", "short", {"left": gauge("grants_left_to_move", how="min")}),
         ],
     },
 }  # fmt: skip

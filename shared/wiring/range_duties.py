@@ -12,6 +12,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
+from shared.operations.rewards.move_grants import MOVE_INTERVAL_S, MOVE_STEP_TIMEOUT_S, GrantMoves
 from shared.operations.rewards.retain_claims import DELETE_INTERVAL_S, DELETE_STEP_TIMEOUT_S, ClaimRetention
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, ChallengeCount, last_count_time
 from shared.postgres.database import Database
@@ -56,6 +57,31 @@ def start_claim_retention(
     process.duties.start("delete old claims", DELETE_INTERVAL_S, one_pass, pass_s=DELETE_STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("retention of claims", stopping.set)
+
+
+def start_grant_moves(
+    database: Database, kept: Microseconds, retention: Microseconds, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ, it does nothing."""
+    stopping = threading.Event()
+    moving = GrantMoves(database, kept, retention, stopping.wait)
+    moved = process.telemetry.counter("grants_moved", "Settled grants moved from the outbox to the history.")
+    process.telemetry.gauge(
+        "grants_left_to_move", "Settled grants that should have left the outbox, up to 100,000.", lambda: moving.left
+    )
+    process.telemetry.gauge(
+        "grant_moves_behind_seconds",
+        "Time for which the oldest of the grants that should have left the outbox is there.",
+        lambda: moving.behind_s,
+    )
+
+    def one_pass() -> None:
+        if clocks.wait_until_compared() and clocks.agreed:
+            moved.inc(moving.one_pass(clocks.earliest()))
+
+    process.duties.start("move settled grants", MOVE_INTERVAL_S, one_pass, pass_s=MOVE_STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("moves of grants", stopping.set)
 
 
 def start_tally_pruning(

@@ -188,6 +188,23 @@ def test_a_certificate_near_its_end(database_url: str, tmp_path: Path, days: int
         require_firing(fires, [snapshot(pages)], 4, tmp_path)
 
 
+def test_grants_that_are_not_moved(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE grant_history SET begin_time = now() - interval '1 year'")
+        connection.execute(
+            "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, state,"
+            " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time,"
+            " settle_time)"
+            " SELECT 'player', 'goal', 'epoch', 1, 1, gen_random_uuid(), 'GRANTED', 'none', 'ITEM', 'sword', 1, 5, 1,"
+            " 2, settled, settled, settled FROM (SELECT now() - interval '9 days') AS grants (settled)"
+        )
+        # A process that hangs moves grants.
+        connection.execute("SELECT pg_advisory_lock(1667785068, 9)")
+        with stack(database_url, tmp_path) as running:
+            running.wait_for("event_handler", "grant_moves_behind_seconds", "", above=24 * 3_600)
+            require_firing({"GrantsNotMoved"}, [running.snapshot()], 65, tmp_path)
+
+
 def test_a_duty_that_does_not_finish(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         # A process that hangs has it.

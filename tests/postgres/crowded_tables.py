@@ -44,6 +44,11 @@ FILL = [
     " 'webhook', 'ITEM', 'sword', 1, 1 + p % 9, 0, 0, timestamptz 'epoch', timestamptz 'epoch',"
     " CASE WHEN g = 2 AND p < 100 THEN timestamptz 'epoch' END"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    "SELECT make_settled_grant_partition(make_timestamptz(2024, m, 1, 0, 0, 0, 'UTC')) FROM generate_series(1, 7, 3) m",
+    "INSERT INTO settled_grant SELECT gen_random_uuid(), timestamptz 'epoch', settled, settled, 1, 1, 1, 1, 1, 2, 5,"
+    " 'player ' || p, 'settled ' || m, 'GRANTED', 'webhook', 'ITEM', 'sword', 'request ' || m"
+    " FROM generate_series(1, {players}) p, generate_series(1, 7, 3) m,"
+    " make_timestamptz(2024, m, 2, 0, 0, 0, 'UTC') AS settled",
     "INSERT INTO reward_queue_mark SELECT 'webhook', 0, 1, timestamptz 'epoch' + n * interval '1 second',"
     " gen_random_uuid(), timestamptz 'epoch', 1, timestamptz 'epoch' FROM generate_series(1, 1000) n",
     # The sixth day has no partition of its own.

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+OF_PARTITIONS = {
+    "event_seen_": "event_seen",
+    "settled_grant_.*_grant_id_idx": "settled_grant_id",
+    "settled_grant_.*_expr_idx": "settled_grant_request",
+    "settled_grant_.*_user_id_": "settled_grant_claim",
+}
+"""The beginnings of the names of indexes of partitions, and what stands for them here."""
+TINY = {"settled_grant_early", "grant_history", "pg_inherits"}
+"""Tables without rows, with one, or with one for each partition."""
+
 # Indexes that each statement scans. The name of the ledger stands for the index of each of its partitions.
 SCANS = {
     "read_player": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
@@ -77,15 +87,9 @@ SCANS = {
     "lock_counted_players": {"counted_player_pkey"},
     "note_first_credited": {"assignment_pkey"},
     "end_of_completions": {"completion_pkey"},
-    "end_of_claims": {"reward_outbox_pkey"},
-    "delete_old_claims": {
-        "reward_outbox_pkey",
-        "carried_completion_pkey",
-        "completion_pkey",
-        "reopened_completion_pkey",
-    },
-    "lock_old_completions": {"completion_of_goal", "reward_outbox_pkey"},
-    "carry_completions": {"completion_pkey", "reward_outbox_pkey"},
+    "end_of_claims": {"reward_outbox_pkey", "settled_grant_claim"},
+    "lock_old_completions": {"completion_of_goal", "reward_outbox_pkey", "settled_grant_claim"},
+    "carry_completions": {"completion_pkey", "reward_outbox_pkey", "settled_grant_claim"},
     "insert_distinct_values": {"tally_pkey"},
     "prune_distinct_values": {"distinct_value_pkey"},
     "find_adjustment": {"points_adjustment_pkey"},
@@ -103,11 +107,16 @@ SCANS = {
     "read_met": {"completion_pkey", "completion_of_goal", "carried_completion_pkey"},
     "lock_unclaimed": {"completion_pkey"},
     "lock_completion": {"completion_pkey"},
-    "release_claim": {"completion_pkey", "reward_outbox_pkey"},
-    "release_reopened_claim": {"reopened_completion_pkey", "reward_outbox_pkey"},
-    "find_claim": {"reward_outbox_pkey"},
-    "find_claim_by_request": {"reward_outbox_request_id", "reward_outbox_pkey"},
-    "find_newest_claims": {"reward_outbox_pkey"},
+    "release_claim": {"completion_pkey", "reward_outbox_pkey", "settled_grant_claim"},
+    "release_reopened_claim": {"reopened_completion_pkey", "reward_outbox_pkey", "settled_grant_claim"},
+    "find_claim": {"reward_outbox_pkey", "settled_grant_claim"},
+    "find_claim_by_request": {
+        "reward_outbox_request_id",
+        "reward_outbox_pkey",
+        "settled_grant_request",
+        "settled_grant_claim",
+    },
+    "find_newest_claims": {"reward_outbox_pkey", "settled_grant_claim"},
     "read_completions_of_goals": {"completion_pkey"},
     "read_completions_of_periods": {"completion_pkey"},
     "event_seen_by_transaction": {"event_seen"},
@@ -144,12 +153,30 @@ SCANS_ACROSS_PLAYERS = {
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},
     "settle_grants": {"reward_outbox_grant_id"},
     "recall_grants": {"reward_outbox_grant_id"},
-    "find_claim_by_grant": {"reward_outbox_grant_id", "reward_outbox_pkey"},
-    "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id"},
+    "find_claim_by_grant": {
+        "reward_outbox_grant_id",
+        "reward_outbox_pkey",
+        "settled_grant_id",
+        "settled_grant_claim",
+    },
+    "list_claims": {"reward_outbox_pkey", "reward_outbox_grant_id", "settled_grant_id", "settled_grant_claim"},
     "last_queue_mark": {"reward_outbox_grant_id", "reward_queue_mark_pkey"},
     "count_queue_ahead": {"reward_outbox_queue", "reward_outbox_grant_id"},
     "count_players_with_standings": {"standing_of_scope"},
-    "find_grant": {"reward_outbox_grant_id"},
+    "find_grant": {"reward_outbox_grant_id", "settled_grant_id"},
+    "return_grant": {"reward_outbox_request_id", "settled_grant_id", "settled_grant_request"},
+    "move_settled_grants": {"reward_outbox_settled"},
+    "grants_left_to_move": {"reward_outbox_settled"},
+    "quarters_without_partition": {"reward_outbox_settled"},
+    "delete_old_claims": {
+        "reward_outbox_pkey",
+        "reward_outbox_grant_id",
+        "settled_grant_claim",
+        "settled_grant_id",
+        "carried_completion_pkey",
+        "completion_pkey",
+        "reopened_completion_pkey",
+    },
     "read_unsettled_grants": {"reward_outbox_pkey"},
     "lock_grant": {"reward_outbox_grant_id"},
     "change_grant": {"reward_outbox_grant_id"},

@@ -49,8 +49,11 @@ def perform(
         held = completions.lock(connection, found.key)
         if held is None:
             raise ActRefused("its completion was carried forward: it is older than COMPLETION_RETENTION_D")
-        grant_admin.lock(connection, grant_id)
-        grant = grant_admin.find(connection, grant_id) or found
+        if not dry:
+            grant_admin.lock(connection, grant_id)
+        grant = grant_admin.find(connection, grant_id)
+        if grant is None:
+            raise ActRefused("there is no such grant any more")
         after = action.change(grant.status)
         if dry:
             return after

@@ -23,7 +23,7 @@ def record(database: Database, outcomes: Sequence[Settled], now: Instant, deadli
     others = [outcome for outcome in outcomes if not outcome.settlement.claimable_again]
     recorded: dict[str, str] = {}
     if others:
-        recorded |= database.autocommit(lambda connection: delivery_queue.settle(connection, others, now), deadline)
+        recorded |= database.acknowledge(lambda connection: delivery_queue.settle(connection, others, now), deadline)
     for outcome in releasing:
         recorded |= _settle_and_release(database, outcome, now, deadline)
     return recorded

@@ -38,6 +38,7 @@ LOCAL = {
     "points_adjustment": "its rows are copied to the audit by triggers; few rows",
     "reopened_completion": "looked at before completions are distributed; few rows",
     "reward_outbox": "a queue: leases look across players, and a grant id is unique across them",
+    "settled_grant": "rows of the outbox, which move between the two in one transaction",
 }
 """Tables with a column `user_id` that stay on the coordinator, and why. Tables without the column always do."""
 

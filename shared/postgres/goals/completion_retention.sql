@@ -22,6 +22,12 @@ SELECT user_id FROM completion WHERE user_id > $1 ORDER BY user_id OFFSET $2::in
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
 FROM completion
 JOIN unnest($3::text[], $4::bigint[]) AS past (goal_id, before) ON past.goal_id = completion.goal_id
+CROSS JOIN LATERAL (
+    -- Only settled grants are dropped with their quarters.
+    SELECT coalesce(
+        coalesce(claim_time, complete_time, completion.period_start) < (SELECT dropped_until FROM grant_history), false
+    ) AS dropped
+) AS of_history
 WHERE completion.user_id > $1
     AND completion.user_id <= $2
     AND completion.period_start <> timestamptz 'epoch'
@@ -33,9 +39,9 @@ WHERE completion.user_id > $1
         WHEN claim_number = 0 THEN true
         ELSE (
             SELECT
-                bool_and(state IN ('GRANTED', 'REFUSED', 'REFUNDED'))
-                AND (claim_time IS NULL OR bool_or(outbox.claim_number = completion.claim_number))
-            FROM reward_outbox AS outbox
+                coalesce(bool_and(state IN ('GRANTED', 'REFUSED', 'REFUNDED')), dropped)
+                AND (claim_time IS NULL OR bool_or(outbox.claim_number = completion.claim_number) IS TRUE OR dropped)
+            FROM reward_claim AS outbox
             WHERE outbox.user_id = completion.user_id
                 AND outbox.period_start = completion.period_start
                 AND outbox.goal_id = completion.goal_id
@@ -69,7 +75,7 @@ WITH old AS (
         completion.user_id, completion.goal_id, challenge_id, tags, points, complete_time, claim_time,
         CASE WHEN complete_time >= active_since THEN microseconds(complete_time) - microseconds(active_since) END AS took,
         CASE WHEN claim_time IS NULL THEN 0 ELSE (
-            SELECT count(*) FROM reward_outbox AS outbox
+            SELECT count(*) FROM reward_claim AS outbox
             WHERE outbox.user_id = completion.user_id
                 AND outbox.period_start = completion.period_start
                 AND outbox.goal_id = completion.goal_id

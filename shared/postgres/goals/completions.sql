@@ -92,7 +92,7 @@ WHERE user_id = $1
         WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
         ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
             AND NOT EXISTS (
-                SELECT 1 FROM reward_outbox AS newer
+                SELECT 1 FROM reward_claim AS newer
                 WHERE newer.user_id = $1
                     AND newer.goal_id = $2
                     AND newer.period_start = instant($3)
@@ -130,7 +130,7 @@ WHERE user_id = $1
         WHEN claimed_rewards IS NULL THEN claim_number = $5 AND $6::integer = 1
         ELSE claimed_rewards & (1 << ($6::integer - 1)) <> 0
             AND NOT EXISTS (
-                SELECT 1 FROM reward_outbox AS newer
+                SELECT 1 FROM reward_claim AS newer
                 WHERE newer.user_id = $1
                     AND newer.goal_id = $2
                     AND newer.period_start = instant($3)

@@ -19,6 +19,7 @@ _LIST = statement("list_indexes")
 _COMMENT = re.compile(r"--[^\n]*")
 _CREATE_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(\w+) ON (\w+) ")
 _TABLE = re.compile(r"(?:CREATE|ALTER) TABLE (\w+) ")
+_PARTITIONED_TABLE = re.compile(r"CREATE TABLE (\w+) \(.*\) PARTITION BY ")
 _UNIQUE_CONSTRAINT = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) (\([^)]+\))")
 _UNIQUE_BY_INDEX = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) USING INDEX (\w+)")
 _DROPPED_COLUMN = re.compile(r"DROP COLUMN (\w+)")
@@ -46,9 +47,11 @@ def present_indexes(connection: Connection) -> list[Index]:
 
 
 def create_index(connection: Connection, name: str) -> None:
-    """Create an index of the migrations without blocking writers."""
+    """Create an index of the migrations without blocking writers, but for those of a partitioned table."""
     (wanted,) = (index for index in wanted_indexes() if index.name == name)
-    creation = Statement(name, wanted.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
+    partitioned = {made[1] for text in _migration_statements() if (made := _PARTITIONED_TABLE.match(text))}
+    beside_writers = " INDEX " if wanted.table in partitioned else " INDEX CONCURRENTLY "
+    creation = Statement(name, wanted.definition.replace(" INDEX ", beside_writers, 1))
     connection.execute(creation.text)
 
 

@@ -5,20 +5,23 @@ SELECT pg_try_advisory_xact_lock(1667785068, 8);
 -- name: end_of_claims
 -- Return the last player of a range that begins after a player and spans about this many claims; no row if fewer are left.
 -- $1 after_user_id, $2 claims
-SELECT user_id FROM reward_outbox WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
+SELECT user_id FROM reward_claim WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
 -- name: delete_old_claims
 -- Delete settled claims of completions that were carried forward, in a range of players, and return their number. A claim
 -- whose completion is there, or was taken back by an operator, stays.
 -- $1 after_user_id, $2 last_user_id, $3 before
-WITH old AS (
-    DELETE FROM reward_outbox AS outbox
+WITH old AS MATERIALIZED (
+    SELECT outbox.grant_id, moved
+    FROM reward_claim AS outbox
     WHERE outbox.user_id > $1
         AND outbox.user_id <= $2
         AND outbox.period_start <> timestamptz 'epoch'
         AND outbox.state IN ('GRANTED', 'REFUSED', 'REFUNDED')
-        AND outbox.create_time < instant($3)
-        AND outbox.settle_time < instant($3)
+        AND CASE
+            WHEN outbox.settle_time IS NULL THEN false
+            ELSE greatest(outbox.create_time, outbox.settle_time) < instant($3)
+        END
         AND EXISTS (
             SELECT FROM carried_completion AS carried
             WHERE carried.user_id = outbox.user_id AND carried.goal_id = outbox.goal_id
@@ -37,9 +40,22 @@ WITH old AS (
                 AND reopened.period_start = outbox.period_start
                 AND reopened.occurrence = outbox.occurrence
         )
+),
+deleted AS (
+    DELETE FROM reward_outbox
+    USING old
+    WHERE NOT moved
+        AND reward_outbox.grant_id = old.grant_id
+        AND reward_outbox.state IN ('GRANTED', 'REFUSED', 'REFUNDED')
+    RETURNING 1
+),
+of_history AS (
+    DELETE FROM settled_grant
+    USING old
+    WHERE moved AND settled_grant.grant_id = old.grant_id
     RETURNING 1
 )
-SELECT count(*) FROM old;
+SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM of_history);
 
 -- name: delete_old_audits
 -- Delete some of the oldest audits of operators, and return their number. They are too old by the clock of the process and

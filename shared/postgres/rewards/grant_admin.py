@@ -18,12 +18,17 @@ from shared.postgres.statements import statement, text_array
 _LIST = statement("list_grants")
 _FIND = statement("find_grant")
 _LOCK = statement("lock_grant")
+_RETURN = statement("return_grant")
 _CHANGE = statement("change_grant")
 _INSERT_AUDIT = statement("insert_audit")
 _READ_AUDIT = statement("read_audit")
 _COUNT = statement("count_grants")
 _GRANTED_NOT_CLAIMED = statement("granted_not_claimed")
 _CLAIMED_WITHOUT_GRANT = statement("claimed_without_grant")
+
+
+SETTLED = frozenset({ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.REFUNDED})
+"""The states of grants that are moved to the history."""
 
 
 class KeptGrant(NamedTuple):
@@ -70,7 +75,8 @@ def list_grants(
 ) -> list[KeptGrant]:
     """Return at most `count` grants, the oldest claims first. Empty states match all."""
     wanted = text_array([state.value for state in states]) if states else None
-    return list(map(_grant, _LIST.rows(connection, wanted, provider, user_id, count)))
+    settled = not states or not SETTLED.isdisjoint(states)
+    return list(map(_grant, _LIST.rows(connection, wanted, provider, user_id, count, settled)))
 
 
 def find(connection: Connection, grant_id: UUID) -> KeptGrant | None:
@@ -80,8 +86,11 @@ def find(connection: Connection, grant_id: UUID) -> KeptGrant | None:
 
 
 def lock(connection: Connection, grant_id: UUID) -> None:
-    """Lock a grant. Its completion must be locked before."""
-    _LOCK.row(connection, grant_id)
+    """Lock a grant, in the outbox, to which it returns if it was moved. Its completion must be locked before."""
+    if _LOCK.row(connection, grant_id) is None:
+        # It is in the history: whatever moved it had ended before the lock was refused. Only a holder of the
+        # completion's lock lets it return.
+        _RETURN.rows(connection, grant_id)
 
 
 def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:

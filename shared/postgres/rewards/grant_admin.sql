@@ -1,15 +1,17 @@
 -- name: list_grants
--- Return grants for operators, the oldest claims first. A null condition matches everything.
--- $1 states, $2 provider, $3 user_id, $4 count_max
+-- Return grants for operators, the oldest claims first. A null condition matches everything. The history is not looked at
+-- if it cannot have any of the states.
+-- $1 states, $2 provider, $3 user_id, $4 count_max, $5 true to look at the history
 SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
     state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
     request_id, last_error, lease_owner, lease_until, reward_number
-FROM reward_outbox
+FROM reward_claim
 WHERE ($1::text[] IS NULL OR state = ANY ($1::text[]))
     AND ($2::text IS NULL OR provider = $2)
     AND ($3::text IS NULL OR user_id = $3)
+    AND (NOT moved OR $5::boolean)
 ORDER BY create_time, grant_id
 LIMIT $4::integer;
 
@@ -21,13 +23,42 @@ SELECT
     reward_type, reward_id, quantity, create_time,
     state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
     request_id, last_error, lease_owner, lease_until, reward_number
-FROM reward_outbox
+FROM reward_claim
 WHERE grant_id = $1;
 
 -- name: lock_grant
--- Lock a grant, so that no dispatcher takes it while an operator changes it.
+-- Lock a grant, so that no dispatcher takes it while an operator changes it, and it is not moved; no row if it was.
 -- $1 grant_id
 SELECT grant_id FROM reward_outbox WHERE grant_id = $1 FOR UPDATE;
+
+-- name: return_grant
+-- Let a grant that was moved be in the outbox again. A request id that belongs to a newer claim by now stays with that.
+-- $1 grant_id
+WITH returned AS (
+    DELETE FROM settled_grant WHERE grant_id = $1 RETURNING *
+)
+INSERT INTO reward_outbox (
+    user_id, goal_id, period_start, occurrence, claim_number, reward_number, grant_id, request_id, state, provider,
+    reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time, settle_time, refusal, last_error
+)
+SELECT
+    user_id, goal_id, period_start, occurrence, claim_number, reward_number, grant_id,
+    CASE
+        WHEN NOT EXISTS (
+            SELECT FROM reward_outbox AS other
+            WHERE other.user_id = returned.user_id AND other.request_id = returned.request_id
+        ) AND NOT EXISTS (
+            SELECT FROM settled_grant AS other
+            WHERE char_length(other.user_id)::text || '/' || other.user_id || other.request_id
+                    = char_length(returned.user_id)::text || '/' || returned.user_id || returned.request_id
+                AND other.grant_id <> returned.grant_id
+                AND other.settle_time > database_time() - interval '100 days'
+        )
+        THEN request_id
+    END,
+    state, provider, reward_type, reward_id, quantity, priority, attempts, lease_token, create_time, create_time, settle_time,
+    refusal, last_error
+FROM returned;
 
 -- name: change_grant
 -- Store the status that an operator gives a grant. Its lease token stays, because it never decreases.
@@ -60,7 +91,7 @@ ORDER BY audit_id;
 -- name: count_grants
 -- Return the number of grants by provider and state, and when the oldest of them was claimed.
 SELECT provider, state, count(*), min(create_time)
-FROM reward_outbox
+FROM reward_claim
 GROUP BY provider, state
 ORDER BY provider, state;
 
@@ -73,7 +104,7 @@ WITH alone AS (
     SELECT
         outbox.grant_id, outbox.user_id, outbox.goal_id, outbox.create_time,
         count(*) OVER (PARTITION BY outbox.user_id, outbox.goal_id) AS grants
-    FROM reward_outbox AS outbox
+    FROM reward_claim AS outbox
     LEFT JOIN completion
         ON completion.user_id = outbox.user_id
         AND completion.period_start = outbox.period_start
@@ -85,7 +116,7 @@ WITH alone AS (
             -- The newest claim of each of several rewards holds it.
             ELSE completion.claimed_rewards & (1 << (outbox.reward_number - 1)) <> 0
                 AND NOT EXISTS (
-                    SELECT FROM reward_outbox AS newer
+                    SELECT FROM reward_claim AS newer
                     WHERE newer.user_id = outbox.user_id
                         AND newer.period_start = outbox.period_start
                         AND newer.goal_id = outbox.goal_id
@@ -118,27 +149,29 @@ LIMIT $1::integer;
 
 -- name: claimed_without_grant
 -- Return claims that no grant stands behind. There are none unless rows were changed by hand. Only completions whose
--- grants are stored are carried forward.
+-- grants are stored are carried forward. Of claims that are older than the history, grants may have been dropped.
 -- $1 count_max
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
 FROM completion
-LEFT JOIN reward_outbox AS outbox
+LEFT JOIN reward_claim AS outbox
     ON outbox.user_id = completion.user_id
     AND outbox.period_start = completion.period_start
     AND outbox.goal_id = completion.goal_id
     AND outbox.occurrence = completion.occurrence
     AND outbox.claim_number = completion.claim_number
-WHERE completion.claim_time IS NOT NULL AND outbox.user_id IS NULL
+WHERE completion.claim_time >= coalesce((SELECT dropped_until FROM grant_history), '-infinity') AND outbox.user_id IS NULL
 UNION
 -- Each of several rewards has a grant.
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
 FROM completion
 CROSS JOIN generate_series(1, 31) AS reward (number)
-LEFT JOIN reward_outbox AS outbox
+LEFT JOIN reward_claim AS outbox
     ON outbox.user_id = completion.user_id
     AND outbox.period_start = completion.period_start
     AND outbox.goal_id = completion.goal_id
     AND outbox.occurrence = completion.occurrence
     AND outbox.reward_number = reward.number
-WHERE completion.claimed_rewards & (1 << (reward.number - 1)) <> 0 AND outbox.user_id IS NULL
+WHERE completion.claimed_rewards & (1 << (reward.number - 1)) <> 0
+    AND completion.claim_time >= coalesce((SELECT dropped_until FROM grant_history), '-infinity')
+    AND outbox.user_id IS NULL
 LIMIT $1::integer;

@@ -91,7 +91,7 @@ FROM granted;
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time, reward_number
-FROM reward_outbox
+FROM reward_claim
 WHERE user_id = $1
     AND goal_id = $2
     AND period_start = instant($3)
@@ -106,9 +106,19 @@ SELECT
     user_id, goal_id, period_start, occurrence, claim_number,
     together.request_id, together.grant_id, together.state, together.reward_type, together.reward_id, together.quantity, together.priority,
     together.attempts, together.refusal, together.create_time, together.settle_time, together.reward_number
-FROM reward_outbox AS named
-JOIN reward_outbox AS together USING (user_id, period_start, goal_id, occurrence, claim_number)
-WHERE named.user_id = $1 AND named.request_id = $2
+FROM (
+    SELECT user_id, period_start, goal_id, occurrence, claim_number, create_time
+    FROM reward_outbox
+    WHERE user_id = $1 AND request_id = $2
+    UNION ALL
+    SELECT user_id, period_start, goal_id, occurrence, claim_number, create_time
+    FROM settled_grant
+    WHERE char_length(user_id)::text || '/' || user_id || request_id = char_length($1)::text || '/' || $1 || $2
+    -- An id that was used again after it was forgotten is the newer claim's.
+    ORDER BY create_time DESC
+    LIMIT 1
+) AS named
+JOIN reward_claim AS together USING (user_id, period_start, goal_id, occurrence, claim_number)
 ORDER BY together.reward_number;
 
 -- name: find_claim_by_grant
@@ -118,8 +128,8 @@ SELECT
     user_id, goal_id, period_start, occurrence, claim_number,
     together.request_id, together.grant_id, together.state, together.reward_type, together.reward_id, together.quantity, together.priority,
     together.attempts, together.refusal, together.create_time, together.settle_time, together.reward_number
-FROM reward_outbox AS named
-JOIN reward_outbox AS together USING (user_id, period_start, goal_id, occurrence, claim_number)
+FROM reward_claim AS named
+JOIN reward_claim AS together USING (user_id, period_start, goal_id, occurrence, claim_number)
 WHERE named.grant_id = $2 AND named.user_id = $1
 ORDER BY together.grant_id <> named.grant_id, together.reward_number;
 
@@ -133,7 +143,7 @@ SELECT
 FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS wanted (period_start, goal_id, occurrence)
 CROSS JOIN LATERAL (
     SELECT DISTINCT ON (reward_number) *
-    FROM reward_outbox
+    FROM reward_claim
     WHERE user_id = $1
         AND period_start = instant(wanted.period_start)
         AND goal_id = wanted.goal_id
@@ -148,14 +158,14 @@ CROSS JOIN LATERAL (
 SELECT
     user_id, goal_id, period_start, occurrence, claim_number, request_id, grant_id, state,
     reward_type, reward_id, quantity, priority, attempts, refusal, create_time, settle_time, reward_number
-FROM reward_outbox
+FROM reward_claim
 WHERE user_id = $1
     AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
     AND (
         $3::uuid IS NULL
         OR (period_start, goal_id, occurrence, claim_number, reward_number) < (
             SELECT last.period_start, last.goal_id, last.occurrence, last.claim_number, last.reward_number
-            FROM reward_outbox AS last
+            FROM reward_claim AS last
             WHERE last.grant_id = $3::uuid AND last.user_id = $1
         )
     )
