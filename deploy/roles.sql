@@ -156,8 +156,8 @@ BEGIN
         END LOOP;
     END IF;
 EXCEPTION
-    -- Hosted servers keep this setting to themselves.
-    WHEN insufficient_privilege THEN
+    -- Hosted servers keep this setting to themselves, and a worker node of a cluster may have been built without the method.
+    WHEN insufficient_privilege OR invalid_parameter_value THEN
         RAISE NOTICE 'wal_compression is not set: %', SQLERRM;
 END
 $$;
