@@ -28,7 +28,7 @@ from shared.operations.events.ledger_partitions import DAYS_AHEAD
 from shared.postgres.connection import Connection
 from shared.postgres.events import ledger_partitions, tallies
 from shared.postgres.goals import completions
-from shared.postgres.rewards import outbox
+from shared.postgres.rewards import grant_history, outbox
 from shared.postgres.statistics import histories, standings
 from shared.postgres.transaction import run_transaction
 
@@ -102,6 +102,8 @@ def _store(connection: Connection, catalogue: Catalogue, players: Sequence[str],
     for start in range(0, len(claimed), _ROUNDS_MAX):
         outbox.store(connection, claimed[start : start + _ROUNDS_MAX], Granting(now))
     connection.execute(text("settle_grants").encode())
+    grant_history.make_partition(connection, now)
+    grant_history.move(connection, now + 1, len(claimed))
     for player, history in histories.read(connection, players).items():
         standings.merge(connection, recalculated(player, history, catalogue.points_schedules))
 

@@ -56,10 +56,11 @@ def measure_capacity(place: Workplace) -> Table:
         "capacity",
         "Capacity",
         f"{terms.simulated:,} players with tallies. {terms.complete_players:,} of them have {habits.completions} "
-        f"completions on {habits.days} days, {habits.claims} of them claimed, of the catalogue {terms.catalogue.name}, "
-        "or as many as that allows. A few were made by the service's statements, the rest are their copies, whose rows "
-        "were inserted between each other's. One event of each player is in today's ledger. The log is measured with "
-        f"one connection, up to {BATCH:,} events a transaction and players at random.",
+        f"completions on {habits.days} days, of the catalogue {terms.catalogue.name}, or as many as that allows, and "
+        f"{habits.claims} claims that were delivered and moved to the history. A few were made by the service's "
+        "statements, the rest are their copies, whose rows were inserted between each other's. One event of each player "
+        "is in today's ledger. The log is measured with one connection, up to "
+        f"{BATCH:,} events a transaction and players at random.",
     )
     ground = _filled(place, habits)
     with connected(ground.url) as connection:
@@ -101,7 +102,7 @@ def _filled(place: Workplace, habits: Habits) -> Ground:
         for name in ("player", "tally"):
             place.say(f"capacity: storing {name}")
             multiply(connection, name, terms.simulated // ORIGINALS - 1)
-        for name in ("completion", "standing", "reward_outbox"):
+        for name in ("completion", "standing", "settled_grant"):
             place.say(f"capacity: storing {name}")
             multiply(connection, name, complete - 1)
         place.say("capacity: filling the ledger")

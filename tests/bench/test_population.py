@@ -12,7 +12,7 @@ from shared.runtime.clock import system_clock
 
 CATALOGUE = load(ROOT / "catalogues" / "demo.yaml")
 HABITS = Habits(completions=6, days=3, claims=2)
-TABLES = ("player", "tally", "completion", "standing", "reward_outbox")
+TABLES = ("player", "tally", "completion", "standing", "settled_grant")
 COPIES = 2
 
 
