@@ -58,8 +58,8 @@ def measure_capacity(place: Workplace) -> Table:
         f"{terms.simulated:,} players with tallies. {terms.complete_players:,} of them have {habits.completions} "
         f"completions on {habits.days} days, of the catalogue {terms.catalogue.name}, or as many as that allows, and "
         f"{habits.claims} claims that were delivered and moved to the history. A few were made by the service's "
-        "statements, the rest are their copies, whose rows were inserted between each other's. One event of each player "
-        "is in today's ledger. The log is measured with one connection, up to "
+        "statements, the rest are their copies, whose rows were inserted between each other's. One event of each "
+        "player is in today's ledger. The log is measured with one connection, up to "
         f"{BATCH:,} events a transaction and players at random.",
     )
     ground = _filled(place, habits)
