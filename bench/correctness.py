@@ -43,7 +43,7 @@ class Reported:
 
 
 def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> Reported:
-    """Return the verdicts of a run's events; all responses must have been kept."""
+    """Sort a run's events by the verdicts in its responses, all of which must have been kept."""
     told = Reported()
     # The run may have ended before all calls were made.
     for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):

@@ -31,7 +31,7 @@ class MappingInvalid(Exception):
 
 
 def load_mapping(path: Path) -> Mapper:
-    """Return the mapping in a YAML or JSON file. Raise `MappingInvalid` with all its problems."""
+    """Return the mapper that a YAML or JSON file describes. Raise `MappingInvalid` with all its problems."""
     documents = [Problem("", "is a folder, must be a file", str(path))] if path.is_dir() else list(read(path))
     unreadable = [found for found in documents if isinstance(found, Problem)]
     if unreadable:

@@ -128,6 +128,7 @@ def _present(name: str, message: Any) -> object:
 
 
 def _entry(name: str, key: object, message: Any) -> object:
+    """Return the value of a key in the message's map `name`; None if the map has no such key."""
     # An index that a map does not have would be added to it.
     return getattr(message, name).get(key)
 

@@ -107,6 +107,7 @@ class RankingCache:
             clearing.forget_player(self._cache, keys, user_id)
 
     def _put(self, keys: KeySpace, ranking: RankingKey, batches: Iterable[Sequence[Argument]]) -> None:
+        """Write batches of scores, each by one script, to a ranking, its build and its keys of the release before."""
         names = [*keys.ranking(ranking), *keys.build(ranking), *keys.of_the_release_before(ranking)]
         for arguments in batches:
             self._cache.ask(lambda client, arguments=arguments: PUT.run(client, names, arguments))  # type: ignore[misc]

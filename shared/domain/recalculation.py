@@ -101,6 +101,7 @@ def recalculated(user_id: str, history: History, points_schedules: PointsSchedul
 
 
 def _parts(user_id: str, history: History, points_schedules: PointsSchedules) -> Parts:
+    """Yield what each completion, claim and adjustment of a history adds to the player's standings."""
     for record, claim_time in history.completed:
         yield from completion_parts(user_id, record, points_schedules)
         if claim_time is not None:

@@ -104,11 +104,6 @@ def classify(error: psycopg.Error) -> Failure:
     return Failure.BUG
 
 
-def violated_constraint(error: psycopg.Error) -> str | None:
-    """Return the name of the constraint that a row violated."""
-    return error.diag.constraint_name
-
-
 def missing_right(error: Exception) -> str | None:
     """Return what the role may not do, in the words of the server; None if the error has another cause."""
     for each in (error, error.__cause__):

@@ -105,7 +105,7 @@ def _clear_old_keys(cache: Cache) -> None:
 def start_ranking_duties(
     opened: LeaderboardCache, database: Database, catalogue: CatalogueInUse, process: Process
 ) -> None:
-    """Start the duties that build rankings in Redis and check them."""
+    """Start the duties that build rankings in Redis, compare samples, and clear old keys; none without Redis."""
     if opened.cache is None or opened.rankings is None or opened.markers is None:
         return
     stopping = threading.Event()

@@ -45,7 +45,7 @@ def complete(
 def add_points(
     connection: Connection, catalogue: Catalogue, user_id: str, points: int, time: Instant
 ) -> dict[CompletionKey, Caused]:
-    """Count points that an operator gives, store what they complete, and return it. Points that are taken count not."""
+    """Count points that an operator gives, store what they complete, and return it. Points taken away do not count."""
     if points <= 0 or POINTS_OF_EVERYTHING not in catalogue.cascades.levels:
         return {}
     return _cascade(connection, catalogue, {}, [Feed(user_id, POINTS_OF_EVERYTHING, points, time, time)])

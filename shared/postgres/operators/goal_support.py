@@ -84,7 +84,7 @@ class TakenTally(NamedTuple):
     """Goals that count from their activation on, with where they began and when that was."""
 
     def tally(self) -> Tally:
-        """Return the tally."""
+        """Return the tally as the domain has it, its stretches of days as a set."""
         days = {day for start, end in stretches_of(self.days) for day in range(start, end)}
         return Tally(**self.measures, days=days)
 
