@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.support.prose import ROOT, comment_marker, docstring_nodes, files, read
+from tests.support import prose
+from tests.support.prose import ROOT, comment_marker, files, read
 
 PYTHON_PACKAGES = frozenset(Path(path).parts[0] for path in files() if path.endswith("/__init__.py"))
 """The folders at the root that are Python packages."""
@@ -21,13 +22,9 @@ _MESSAGE = re.compile(r"^message (\w+) \{$(.*?)^\}$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@cache
 def parsed(path: str) -> ast.Module:
     """Return the syntax tree of a Python file, its docstrings emptied."""
-    tree = ast.parse(read(path), filename=path)
-    for node in docstring_nodes(tree):
-        node.value = ""
-    return tree
+    return prose.parsed(path)[0]
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:

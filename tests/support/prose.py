@@ -32,6 +32,7 @@ _STRING_OR_COMMENT = re.compile(
     re.DOTALL,
 )
 
+_TEMPLATE_COMMENT = re.compile(r"/\*\s*(.*?)\s*\*/", re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n(?!\n)[^`\n]+)?)`(?!`)")
 
@@ -105,11 +106,15 @@ def comment_marker(path: str) -> str | None:
 
 
 def _passages(path: str) -> Iterator[Passage]:
-    if path.endswith(".md"):
+    if path.endswith(".md") or path.startswith("changelog.d/"):
         yield Passage(path, 1, read(path))
     elif path.endswith(".py"):
-        yield from _docstrings(path)
+        yield from parsed(path)[1]
         yield from _blocks(path, _python_comments(path))
+    elif path.endswith(".tpl"):
+        text = read(path)
+        for found in _TEMPLATE_COMMENT.finditer(text):
+            yield Passage(path, 1 + text.count("\n", 0, found.start()), found[1])
     elif marker := comment_marker(path):
         lines = enumerate(read(path).splitlines(), start=1)
         comments = ((number, line.partition(marker)[2].strip()) for number, line in lines if marker in line)
@@ -130,10 +135,15 @@ def docstring_nodes(tree: ast.Module) -> Iterator[ast.Constant]:
                 waiting.extend(inner)
 
 
-def _docstrings(path: str) -> Iterator[Passage]:
-    for node in docstring_nodes(ast.parse(read(path))):
-        assert isinstance(node.value, str)
-        yield Passage(path, node.lineno, node.value)
+@cache
+def parsed(path: str) -> tuple[ast.Module, tuple[Passage, ...]]:
+    """Return the syntax tree of a Python file, its docstrings emptied, and the docstrings."""
+    tree = ast.parse(read(path), filename=path)
+    docstrings = []
+    for node in docstring_nodes(tree):
+        docstrings.append(Passage(path, node.lineno, str(node.value)))
+        node.value = ""
+    return tree, tuple(docstrings)
 
 
 def _python_comments(path: str) -> Iterator[tuple[int, str]]:
