@@ -1,4 +1,7 @@
-"""Each fault makes its alert fire: caused on running services, whose metrics are fed to the rules."""
+"""Each fault makes its alert fire: caused on running services, whose metrics are fed to the rules.
+
+Most are slow, because each starts services of its own: 2 s of CPU.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,7 @@ def test_a_database_that_is_away(database_url: str, tmp_path: Path) -> None:
         require_firing({"DatabaseAway", "CallsFail"}, [first, running.snapshot()], 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_provider_that_fails_and_its_growing_queue(database_url: str, tmp_path: Path) -> None:
     settings = {
         "REWARD_WALLET_PROVIDER": "webhook",
@@ -82,6 +86,7 @@ def test_a_provider_that_fails_and_its_growing_queue(database_url: str, tmp_path
         require_firing({"ProviderFails", "RewardsWait"}, [running.snapshot()], 7, tmp_path)
 
 
+@pytest.mark.slow
 def test_events_in_the_default_partition(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -93,6 +98,7 @@ def test_events_in_the_default_partition(database_url: str, tmp_path: Path) -> N
         require_firing({"DefaultPartition"}, [running.snapshot()], 32, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_catalogue_that_is_refused(database_url: str, tmp_path: Path) -> None:
     with stack(database_url, tmp_path) as running:
         running.catalogue.write_text("challenges: [")
@@ -101,6 +107,7 @@ def test_a_catalogue_that_is_refused(database_url: str, tmp_path: Path) -> None:
         require_firing({"CatalogueRefused"}, [running.snapshot()], 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_grants_that_are_out_of_attempts(database_url: str, tmp_path: Path) -> None:
     settings = {
         "REWARD_WALLET_PROVIDER": "webhook",
@@ -117,6 +124,7 @@ def test_grants_that_are_out_of_attempts(database_url: str, tmp_path: Path) -> N
         require_firing({"GrantsDie"}, [before, running.snapshot()], 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_file_of_callers_that_is_refused(database_url: str, tmp_path: Path) -> None:
     callers = tmp_path / "callers.toml"
     callers.write_text("")
@@ -127,6 +135,7 @@ def test_a_file_of_callers_that_is_refused(database_url: str, tmp_path: Path) ->
         require_firing({"FilesRefused"}, [running.snapshot()], 7, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away(database_url: str, redis_url: str, tmp_path: Path) -> None:
     with proxy_to(redis_url) as (proxy, url), stack(database_url, tmp_path, REDIS_URL=url) as running:
         proxy.refuse(True)
@@ -136,11 +145,13 @@ def test_a_redis_that_is_away(database_url: str, redis_url: str, tmp_path: Path)
         require_firing({"RedisAway"}, [running.snapshot()], 12, tmp_path)
 
 
+@pytest.mark.slow
 def test_callers_who_can_set_the_time(database_url: str, tmp_path: Path) -> None:
     with stack(database_url, tmp_path, DEVELOPMENT_CLOCK="true") as running:
         require_firing({"DevelopmentClockIsOn"}, [running.snapshot()], 1, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_wrong(database_url: str, tmp_path: Path) -> None:
     with (
         stack(database_url, tmp_path) as running,
@@ -152,6 +163,7 @@ def test_a_clock_that_is_wrong(database_url: str, tmp_path: Path) -> None:
         require_firing({"ClocksDiffer"}, [snapshot(pages)], 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_gone_and_workers_that_die(database_url: str, tmp_path: Path) -> None:
     with (
         stack(database_url, tmp_path) as running,
@@ -188,6 +200,7 @@ def test_a_certificate_near_its_end(database_url: str, tmp_path: Path, days: int
         require_firing(fires, [snapshot(pages)], 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_grants_that_are_not_moved(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE grant_history SET begin_time = now() - interval '1 year'")
@@ -205,6 +218,7 @@ def test_grants_that_are_not_moved(database_url: str, tmp_path: Path) -> None:
             require_firing({"GrantsNotMoved"}, [running.snapshot()], 65, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_duty_that_does_not_finish(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         # A process that hangs has it.

@@ -124,8 +124,15 @@ def test_a_role_that_sees_no_standbys_is_told_what_it_lacks(
         wait_until(lambda: probe_database(database, by_service=False) is None)
 
 
-@pytest.mark.parametrize("required", [True, False], ids=["required", "optional"])
-@pytest.mark.parametrize("interrupt", ["pg_cancel_backend", "pg_terminate_backend"])
+@pytest.mark.parametrize(
+    ("interrupt", "required"),
+    [
+        ("pg_cancel_backend", True),
+        ("pg_terminate_backend", False),
+        pytest.param("pg_cancel_backend", False, marks=pytest.mark.slow),
+        pytest.param("pg_terminate_backend", True, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_wait_is_acknowledged_once_the_standby_has_it(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, link: Link, interrupt: str, required: bool
 ) -> None:
@@ -230,7 +237,14 @@ def test_waiting_takes_no_round_trip(primary: EmbeddedPostgres, link: Link) -> N
             report(database, "nothing", 0.5)
 
 
-@pytest.mark.parametrize("attributes", ["", "target_session_attrs=read-write", "target_session_attrs=primary"])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "",
+        pytest.param("target_session_attrs=read-write", marks=pytest.mark.slow),
+        pytest.param("target_session_attrs=primary", marks=pytest.mark.slow),
+    ],
+)
 def test_an_address_of_several_servers_leads_to_the_one_that_accepts_writes(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, attributes: str
 ) -> None:
