@@ -15,6 +15,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready
 
+from shared.postgres.pipeline import pipeline_results
 from shared.postgres.silence import Silence
 
 _T = TypeVar("_T")
@@ -66,37 +67,60 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def receive_results(self) -> list[PGresult]:
         """Return the results of the statement that was sent. Raise what `wait` raises."""
-        results = self._received_at_once()
-        return results if results is not None else self.wait(execute(self.pgconn))
+        pgconn = self.pgconn
+        results: list[PGresult] = []
+        if self._responds_at_once():
+            while not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    return results
+                results.append(result)
+                if result.status in _COPYING:
+                    # It would be returned again for ever.
+                    return results
+        return results + self.wait(execute(pgconn))
 
-    def _received_at_once(self) -> list[PGresult] | None:
-        """Return the results if they arrive within one interval of a wait; None if `wait` must go on waiting for them.
+    def receive_pipeline(self) -> list[PGresult]:
+        """Return the results of the statements of a pipeline that was sent, and leave pipeline mode.
 
-        Nearly all do, and receiving them takes half of the CPU of psycopg's generator and the loop around it.
+        After an error the server skips the other statements: their results have the status PIPELINE_ABORTED. Raise what
+        `wait` raises.
+        """
+        pgconn = self.pgconn
+        results: list[PGresult] = []
+        if self._responds_at_once():
+            while not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    # The end of a statement's results, or of the connection, which would be returned for ever.
+                    if pgconn.status != ConnStatus.OK:
+                        break
+                    continue
+                if result.status == ExecStatus.PIPELINE_SYNC:
+                    pgconn.exit_pipeline_mode()
+                    return results
+                results.append(result)
+        return self.wait(pipeline_results(pgconn, results))
+
+    def _responds_at_once(self) -> bool:
+        """Return whether the server has responded within one interval of a wait. If not, `wait` must go on waiting.
+
+        It nearly always does, and receiving takes half of the CPU then of psycopg's generator and the loop around it.
         """
         pgconn = self.pgconn
         if self.deadline is not None and self.deadline - time.monotonic() <= _WAIT_INTERVAL_S:
-            return None
+            return False
         # Ctrl-C interrupts the main thread, and psycopg's loop then cancels the statement.
         if threading.current_thread() is threading.main_thread() or pgconn.flush():
-            return None
+            return False
         if self._socket is None:
             self._socket = select.poll()
             self._socket.register(pgconn.socket, select.POLLIN)
         if not self._socket.poll(_WAIT_INTERVAL_S * 1_000):
-            return None
+            return False
         pgconn.consume_input()
         self.silence.heard_at = time.monotonic()
-        results: list[PGresult] = []
-        while not pgconn.is_busy():
-            result = pgconn.get_result()
-            if result is None:
-                return results
-            results.append(result)
-            if result.status in _COPYING:
-                # It would be returned again for ever.
-                return results
-        return results + self.wait(execute(pgconn)) if results else None
+        return True
 
     def wait(self, gen: PQGen[_T], interval: float = _WAIT_INTERVAL_S, timeout: float | None = None) -> _T:
         """Wait for the server. Raise `ResponseTimeout` at the deadline, `ServerSilent` if it is silent at a stop."""

@@ -199,7 +199,7 @@ class Connection(BoundedConnection):
         self.pgconn.pipeline_sync()
         self._cancellable = cancellable
         self.round_trips += 1
-        results = checked(self.wait(pipeline_results(self.pgconn)))
+        results = checked(self.receive_pipeline())
         if begins:
             self.transaction_id = transaction_id_of(results[1])
         for execution, result in zip(waiting, results[len(begins) :], strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.generators import execute as receive
@@ -9,12 +11,12 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 
-def pipeline_results(pgconn: PGconn) -> PQGen[list[PGresult]]:
-    """Return the results up to the end of the pipeline, and leave pipeline mode.
+def pipeline_results(pgconn: PGconn, received: Sequence[PGresult] = ()) -> PQGen[list[PGresult]]:
+    """Return the results up to the end of the pipeline, those `received` before included, and leave pipeline mode.
 
     After an error the server skips the other statements: their results have the status PIPELINE_ABORTED.
     """
-    results: list[PGresult] = []
+    results = list(received)
     while True:
         of_statement = yield from receive(pgconn)
         if of_statement and of_statement[0].status == ExecStatus.PIPELINE_SYNC:
@@ -22,7 +24,7 @@ def pipeline_results(pgconn: PGconn) -> PQGen[list[PGresult]]:
             return results
         results += of_statement
         if pgconn.status != ConnStatus.OK:
-            # The last result says why, if the server has said it.
-            if not of_statement:
+            # A result says why, if the server has said it.
+            if all(result.status != ExecStatus.FATAL_ERROR for result in results):
                 raise psycopg.OperationalError("the connection is lost")
             return results
