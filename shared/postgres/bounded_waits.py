@@ -78,7 +78,8 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                 if result.status in _COPYING:
                     # It would be returned again for ever.
                     return results
-        return results + self.wait(execute(pgconn))
+        rest: list[PGresult] = self.wait(execute(pgconn))
+        return results + rest
 
     def receive_pipeline(self) -> list[PGresult]:
         """Return the results of the statements of a pipeline that was sent, and leave pipeline mode.

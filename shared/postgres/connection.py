@@ -16,7 +16,6 @@ from psycopg.pq.abc import PGresult
 from shared.domain.achieved import Achieved
 from shared.postgres.bounded_waits import BoundedConnection
 from shared.postgres.execution import Execution
-from shared.postgres.pipeline import pipeline_results
 from shared.postgres.results import InstantLoader, checked, transaction_id_of
 
 _BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"

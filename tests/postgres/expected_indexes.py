@@ -25,15 +25,8 @@ SCANS = {
         "carried_completion_pkey",
         "player_attribute_pkey",
     },
-    "read_player_goals": {
-        "player_attribute_pkey",
-        "player_pkey",
-        "tally_pkey",
-        "assignment_pkey",
-        "completion_pkey",
-        "completion_of_goal",
-        "carried_completion_pkey",
-    },
+    "read_player_goals": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "read_completed_ever": {"completion_of_goal", "carried_completion_pkey"},
     "read_player_statistics": {
         "player_pkey",
         "tally_pkey",

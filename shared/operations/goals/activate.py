@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from shared.domain.activation import is_already_set, switch
+from shared.domain.activation import Switch, is_already_set, switch
 from shared.domain.activation_limits import check_activation, is_limited
 from shared.domain.catalogue import Catalogue, Challenge
 from shared.domain.current_periods import current_periods
@@ -14,13 +14,13 @@ from shared.domain.grants import Granting
 from shared.domain.instant import Instant
 from shared.domain.progress import PlayerView
 from shared.domain.selecting import refuse_pool
-from shared.domain.standings import record_of
+from shared.domain.standings import CompletionRecord, record_of
 from shared.operations.rewards.auto_claims import in_all_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
-from shared.postgres.goals import assignments, player_goals, selections
+from shared.postgres.goals import assignments, completions, player_goals, selections
 from shared.postgres.goals.selections import SelectionKey
 from shared.postgres.transaction import NothingStored
 
@@ -61,29 +61,28 @@ def set_goal_active(
         if is_already_set(goal, active, view):
             raise _AlreadySet(view)
         switched = switch(goal, active, view, catalogue, now)
+        after = switched.applied_to(view, goal)
         if limited:
             inactive_since = {} if read_inactive_since is None else read_inactive_since()
-            after = switched.applied_to(view, goal)
             check_activation(challenge, (goal,), view, after, inactive_since, catalogue, now)
         assignments.store(connection, user_id, goal.id, switched.assignment, now)
-        period = view.period_of(goal)
         changes = StandingChanges(catalogue, now, granting)
-        if switched.completed and period is not None:
-            since = switched.assignment.active_since
-            records = {
-                CompletionKey(user_id, goal.id, period.start, each): record_of(goal, None, since, period.start, each)
-                for each in switched.completed
-            }
-            changes.complete(connection, records, left_unclaimed=() if active else records)
+        changes.switch(user_id)
+        records = _completed(user_id, goal, switched, view)
+        stored = changes.complete(connection, records, left_unclaimed=() if active else records) if records else {}
         if active and goal.id in catalogue.auto_claimed:
             # Completions from before it was switched off wait for their rewards.
             changes.unlock(connection, [in_all_periods(user_id, goal, now)])
         changes.store(connection)
-        if switched.completed or changes.claims:
-            # The player's attributes decide what is claimed, too, and so do claims of what operators took back.
+        if changes.claims or stored.keys() != records.keys():
+            # Claims decide what the goal shows, and so does what was completed in turn, or meanwhile by a claim.
             return player_goals.read_later(connection, user_id, goals, current)
-        after_switch = switched.applied_to(view, goal)
-        return lambda: after_switch
+        if not records:
+            return lambda: after
+        # A completion that operators took back has its claim again.
+        start = next(iter(records)).period_start
+        completed = completions.read_of_goals_later(connection, user_id, [start], [goal.id])
+        return lambda: after.with_completions(goal, completed()[start][goal.id])
 
     current = current_periods(catalogue, now)
     limited = active and is_limited(challenge, (goal,))
@@ -94,6 +93,17 @@ def set_goal_active(
         return database.transact(store_switch, deadline)()
     except _AlreadySet as already_set:
         return already_set.view
+
+
+def _completed(user_id: str, goal: Goal, switched: Switch, view: PlayerView) -> dict[CompletionKey, CompletionRecord]:
+    """Return what a switch of the goal completes in its current period."""
+    period, since = view.period_of(goal), switched.assignment.active_since
+    if period is None:
+        return {}
+    return {
+        CompletionKey(user_id, goal.id, period.start, each): record_of(goal, None, since, period.start, each)
+        for each in switched.completed
+    }
 
 
 def _needed_goals(challenge: Challenge, goal: Goal, catalogue: Catalogue) -> Collection[Goal]:

@@ -66,6 +66,8 @@ class StandingChanges:
         self._parts: list[tuple[StandingKey, Standing]] = []
         self._due: set[CompletionKey] = set()
         """Completions to be claimed without a call."""
+        self._switched: set[str] = set()
+        """The players whose choices for goals the transaction stores."""
         self.claims: dict[CompletionKey, Claim] = {}
         """All claims that were made, automatic ones included."""
         self._completed: list[str] = []
@@ -102,6 +104,10 @@ class StandingChanges:
         stored = cascade.complete(connection, self._catalogue, {key: Caused(each) for key, each in records.items()})
         self._add_completed(stored)
         return stored
+
+    def switch(self, user_id: str) -> None:
+        """Let a player be counted again whose choices for goals the transaction stores."""
+        self._switched.add(user_id)
 
     def unlock(self, connection: Connection, candidates: Collection[Candidates]) -> None:
         """Claim those of these completions automatically that nothing stands in the way of any more."""
@@ -161,7 +167,7 @@ class StandingChanges:
         self, connection: Connection, added: Collection[StandingKey], merged: Sequence[MergedTally]
     ) -> None:
         """Let the players be counted again of whom a challenge may count more than before."""
-        changed = {key.user_id for key in added}
+        changed = {key.user_id for key in added} | self._switched
         begun = [tally for tally in merged if tally.has_begun]
         if begun:
             counted = self._catalogue.goals_by_tally

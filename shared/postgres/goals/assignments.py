@@ -8,7 +8,6 @@ from typing import NamedTuple
 from shared.domain.instant import Instant
 from shared.domain.progress import Assignment
 from shared.postgres.connection import Connection
-from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _READ_CHOICES = statement("read_choices")
@@ -47,9 +46,11 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
 def store(
     connection: Connection, user_id: str, goal_id: str, assignment: Assignment, now: Instant | None = None
 ) -> None:
-    """Store a player's choice, made now, by the next round trip; a missing `active_since` keeps the stored one."""
+    """Store a player's choice, made now, by the next round trip; a missing `active_since` keeps the stored one.
+
+    What challenges count may change by it, which `shared.operations.statistics.standing_changes` notes.
+    """
     _STORE.defer(connection, user_id, goal_id, *assignment, None if assignment.active else now)
-    note_changed(connection, CHALLENGE_COUNT, [user_id])
 
 
 def read_inactive_since(
@@ -66,7 +67,7 @@ def read_inactive_since(
 def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignment], now: Instant) -> None:
     """Store a player's choices by goal id, all made now, by the next round trip.
 
-    A missing `active_since` keeps the stored one.
+    A missing `active_since` keeps the stored one. What challenges count may change, as by `store`.
     """
     goal_ids = sorted(chosen)
     values = [chosen[goal_id] for goal_id in goal_ids]
@@ -81,4 +82,3 @@ def store_all(connection: Connection, user_id: str, chosen: Mapping[str, Assignm
         nullable_int_array([value.baseline for value in values]),
         now,
     )
-    note_changed(connection, CHALLENGE_COUNT, [user_id])

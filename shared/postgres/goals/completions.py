@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -110,6 +110,17 @@ def read_of_goals(
 ) -> CompletionsByPeriod:
     """Return a player's completions of these goals in these periods."""
     return _by_period(_READ_OF_GOALS.rows(connection, user_id, int_array(period_starts), text_array(goal_ids)))
+
+
+def read_of_goals_later(
+    connection: Connection, user_id: str, period_starts: Sequence[Instant], goal_ids: Sequence[str]
+) -> Callable[[], CompletionsByPeriod]:
+    """Read what `read_of_goals` returns by the next round trip, which may be that of COMMIT.
+
+    Return a function that returns it after that.
+    """
+    execution = _READ_OF_GOALS.defer(connection, user_id, int_array(period_starts), text_array(goal_ids))
+    return lambda: _by_period(execution.rows)
 
 
 def read_of_periods(connection: Connection, user_id: str, period_starts: Sequence[Instant]) -> CompletionsByPeriod:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
@@ -26,3 +26,14 @@ def take(connection: Connection, user_id: str, attribute: str) -> bool:
 def read(connection: Connection, user_id: str, attributes: Sequence[str]) -> list[str]:
     """Return those of these attributes that a player has, sorted."""
     return [attribute for (attribute,) in _READ.rows(connection, user_id, text_array(attributes))]
+
+
+def read_later(connection: Connection, user_id: str, attributes: Sequence[str]) -> Callable[[], Sequence[str]]:
+    """Read what `read` returns by the next statement, which the caller executes; nothing if no attribute is asked for.
+
+    Return a function that returns it after that.
+    """
+    if not attributes:
+        return list
+    execution = _READ.precede(connection, user_id, text_array(attributes))
+    return lambda: [attribute for (attribute,) in execution.rows]

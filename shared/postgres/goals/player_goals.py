@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.domain.current_periods import CurrentPeriods, Range
 from shared.domain.goal import Goal
@@ -12,8 +12,8 @@ from shared.domain.player_view import StreakKey
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.domain.streaks import Streak
-from shared.postgres.connection import Connection
-from shared.postgres.goals import player_streaks
+from shared.postgres.connection import Connection, Execution
+from shared.postgres.goals import player_attributes, player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
 from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import zones_of
@@ -21,6 +21,7 @@ from shared.postgres.goals.players import assignments_of
 from shared.postgres.statements import filled, int_array, statement, text_array
 
 _READ = statement("read_player_goals")
+_READ_EVER = statement("read_completed_ever")
 _LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)
 
 
@@ -29,9 +30,8 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
 
     The goals that they require must be among them.
     """
-    parameters = _parameters(user_id, goals, current)
-    streaks = _read_streaks_later(connection, user_id, goals, current)
-    return _stored(goals, current, _READ.only_row(connection, *parameters), streaks())
+    besides = _read_besides(connection, user_id, goals, current)
+    return _stored(goals, current, _READ.only_row(connection, *_parameters(user_id, goals, current)), besides)
 
 
 def read_later(
@@ -41,17 +41,29 @@ def read_later(
 
     Return a function that returns the view after that.
     """
-    parameters = _parameters(user_id, goals, current)
-    streaks = _read_streaks_later(connection, user_id, goals, current)
-    execution = _READ.defer(connection, *parameters)
-    return lambda: _stored(goals, current, execution.rows[0], streaks())
+    besides = _read_besides(connection, user_id, goals, current)
+    execution = _READ.defer(connection, *_parameters(user_id, goals, current))
+    return lambda: _stored(goals, current, execution.rows[0], besides)
 
 
-def _read_streaks_later(
-    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
-) -> Callable[[], Mapping[StreakKey, Streak]]:
-    stats = {goal.stat for goal in goals if goal.streak is not None}
-    return player_streaks.read_later(connection, user_id, current, stats)
+class _Besides(NamedTuple):
+    """What the status of few goals depends on, and is read by statements of its own where it does."""
+
+    streaks: Callable[[], Mapping[StreakKey, Streak]]
+    ever: Execution | None
+    attributes: Callable[[], Collection[str]]
+
+
+def _read_besides(connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> _Besides:
+    """Read it by the next statement, which the caller executes."""
+    ever = [goal.id for goal in goals if goal.id in current.required_ever] if current.required_ever else ()
+    return _Besides(
+        player_streaks.read_later(
+            connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
+        ),
+        _READ_EVER.precede(connection, user_id, text_array(ever)) if ever else None,
+        player_attributes.read_later(connection, user_id, current.attributes),
+    )
 
 
 def _parameters(user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> Sequence[str]:
@@ -71,15 +83,11 @@ def _parameters(user_id: str, goals: Collection[Goal], current: CurrentPeriods) 
         text_array([goal.id for goal, _ in wanted]),
         int_array([starts.first for _, starts in wanted]),
         int_array([starts.last for _, starts in wanted]),
-        text_array([goal.id for goal in goals if goal.id in current.required_ever]),
-        text_array(current.attributes),
     )
 
 
-def _stored(
-    goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], streaks: Mapping[StreakKey, Streak]
-) -> PlayerView:
-    time_zones, zone_times, ever, attributes, *arrays = row
+def _stored(goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], besides: _Besides) -> PlayerView:
+    time_zones, zone_times, *arrays = row
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
@@ -98,11 +106,11 @@ def _stored(
         period_tallies_of(periods, *by_period),
         periods.periods,
         periods.ended,
-        frozenset(ever or ()),
+        frozenset() if besides.ever is None else frozenset(goal_id for (goal_id,) in besides.ever.rows),
         zones,
-        attributes=frozenset(attributes or ()),
+        attributes=frozenset(besides.attributes()),
         occurrences=occurrences,
-        streaks=streaks,
+        streaks=besides.streaks(),
     )
 
 

@@ -4,28 +4,10 @@
 -- or their prefixes, so the cost does not depend on what else is stored of the player.
 -- Periods that may be current are ranges of starts, because a player's zones are known only after this statement.
 -- $1 user_id, $2 goal_ids, $3 schedules, $4 first_starts, $5 last_starts, $6 sources and $7 stat_codes of tallies,
--- $8 goal_ids, $9 first_starts and $10 last_starts of completions, $11 goal_ids of which it matters whether they ever were
--- completed, $12 attributes of which it matters whether the player has them
+-- $8 goal_ids, $9 first_starts and $10 last_starts of completions
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     (SELECT zone_times FROM player WHERE user_id = $1),
-    (
-        SELECT array_agg(goal_id)
-        FROM unnest($11::text[]) AS required (goal_id)
-        WHERE EXISTS (
-            SELECT FROM completion
-            WHERE user_id = $1
-                AND completion.goal_id = required.goal_id
-                AND period_start <> timestamptz 'epoch'
-            OFFSET 0
-        )
-        OR EXISTS (
-            SELECT FROM carried_completion
-            WHERE user_id = $1 AND carried_completion.goal_id = required.goal_id
-            OFFSET 0
-        )
-    ),
-    (SELECT array_agg(attribute) FROM player_attribute WHERE user_id = $1 AND attribute = ANY ($12::text[])),
     tallies.*,
     assignments.*,
     completions.*
@@ -84,3 +66,21 @@ FROM (
         OFFSET 0
     ) AS completion
 ) AS completions;
+
+-- name: read_completed_ever
+-- Return those of these goals that a player has ever completed in a period, by keys and their prefixes.
+-- $1 user_id, $2 goal_ids
+SELECT goal_id
+FROM unnest($2::text[]) AS required (goal_id)
+WHERE EXISTS (
+    SELECT FROM completion
+    WHERE user_id = $1
+        AND completion.goal_id = required.goal_id
+        AND period_start <> timestamptz 'epoch'
+    OFFSET 0
+)
+OR EXISTS (
+    SELECT FROM carried_completion
+    WHERE user_id = $1 AND carried_completion.goal_id = required.goal_id
+    OFFSET 0
+);
