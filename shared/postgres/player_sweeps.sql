@@ -1,7 +1,7 @@
 -- name: note_changed_players
 -- Let a duty look at players again that this transaction changes.
 -- $1 duty, $2 user_ids
-INSERT INTO changed_player (duty, user_id) SELECT $1, user_id FROM unnest($2::text[]) AS changed (user_id);
+INSERT INTO changed_player (duty, user_id) SELECT $1, user_id FROM (SELECT unnest($2::text[]) AS user_id) AS changed;
 
 -- name: note_first_credited
 -- Let a duty look at players again whose goal, which counts from its activation on, counts its first event now: the

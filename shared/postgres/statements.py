@@ -5,6 +5,10 @@ parameters. Parameters are Postgres' own (`$1`), so a statement can be pasted in
 
 A statement over UNNEST takes one array per column. psycopg dumps a list item by item at 1.2 µs each. One join over the
 whole column takes 0.01 to 0.17 µs per item: 2 ms instead of 18 for a batch of 1,000 events.
+
+Statements of the paths of players unnest each array in a select list, whose rows pass one by one. `FROM unnest($1, $2)`
+stores each column on its own before it joins them: a merge of one tally took 140 µs instead of 86, and one of 1,000 a
+tenth more.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ SCANS = {
     "store_zones": {"player_pkey"},
     "read_inactive_since": {"assignment_pkey"},
     "read_choices": {"assignment_pkey", "player_pkey"},
+    "store_claim": {"completion_pkey"},
     "store_claims": {"completion_pkey"},
     "store_rewards": {"completion_pkey"},
     "take_attribute": {"player_attribute_pkey"},

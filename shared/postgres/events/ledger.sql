@@ -11,10 +11,18 @@ SELECT
     date 'epoch' + event_day, user_id, event_hash,
     event_id, instant(event_time), source, stat_code, delta, value,
     CASE WHEN $10::boolean THEN pg_current_xact_id()::text::bigint END
-FROM unnest(
-    $1::integer[], $2::text[], $3::bytea[],
-    $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
-) AS arrived (event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value)
+FROM (
+    SELECT
+        unnest($1::integer[]) AS event_day,
+        unnest($2::text[]) AS user_id,
+        unnest($3::bytea[]) AS event_hash,
+        unnest($4::text[]) AS event_id,
+        unnest($5::bigint[]) AS event_time,
+        unnest($6::text[]) AS source,
+        unnest($7::text[]) AS stat_code,
+        unnest($8::bigint[]) AS delta,
+        unnest($9::bigint[]) AS value
+) AS arrived
 WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
     AND NOT EXISTS (SELECT FROM player_tombstone WHERE player_tombstone.user_id = arrived.user_id)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING

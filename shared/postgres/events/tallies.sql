@@ -20,14 +20,25 @@ SELECT
     instant(events_time),
     instant(highest_time),
     lowest_opening
-FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
-    $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::integer[],
-    $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[]
-) AS fresh (
-    user_id, source, stat_code, schedule, period_start,
-    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time, lowest_opening
-)
+FROM (
+    SELECT
+        unnest($1::text[]) AS user_id,
+        unnest($2::text[]) AS source,
+        unnest($3::text[]) AS stat_code,
+        unnest($4::text[]) AS schedule,
+        unnest($5::bigint[]) AS period_start,
+        unnest($6::bigint[]) AS sum,
+        unnest($7::bigint[]) AS events,
+        unnest($8::bigint[]) AS latest,
+        unnest($9::bigint[]) AS latest_time,
+        unnest($10::bigint[]) AS highest,
+        unnest($11::text[]) AS days,
+        unnest($12::integer[]) AS day_count,
+        unnest($13::bigint[]) AS sum_time,
+        unnest($14::bigint[]) AS events_time,
+        unnest($15::bigint[]) AS highest_time,
+        unnest($16::bigint[]) AS lowest_opening
+) AS fresh
 ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
     prev_sum = stored.sum,
     prev_events = stored.events,

@@ -7,7 +7,11 @@ SELECT
     player.initialize_time,
     assignment.active, assignment.active_since, assignment.frozen_progress,
     microseconds(assignment.frozen_period_start), assignment.baseline
-FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
+FROM (
+    SELECT
+        unnest($1::text[]) AS user_id,
+        unnest($2::text[]) AS goal_id
+) AS crossed
 LEFT JOIN (SELECT * FROM assignment WHERE user_id = ANY ($1::text[])) AS assignment
     ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
 LEFT JOIN (SELECT * FROM player WHERE user_id = ANY ($1::text[])) AS player ON player.user_id = crossed.user_id;
@@ -51,9 +55,15 @@ SELECT
     instant(frozen_period_start),
     baseline,
     CASE WHEN NOT active THEN instant($8) END
-FROM unnest($2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS fresh (
-    goal_id, active, active_since, frozen_progress, frozen_period_start, baseline
-)
+FROM (
+    SELECT
+        unnest($2::text[]) AS goal_id,
+        unnest($3::boolean[]) AS active,
+        unnest($4::bigint[]) AS active_since,
+        unnest($5::bigint[]) AS frozen_progress,
+        unnest($6::bigint[]) AS frozen_period_start,
+        unnest($7::bigint[]) AS baseline
+) AS fresh
 ON CONFLICT (user_id, goal_id) DO UPDATE SET
     active = excluded.active,
     active_since = coalesce(excluded.active_since, stored.active_since),

@@ -13,11 +13,18 @@ SELECT
     instant(complete_time),
     challenge_id, tags::text[], points,
     instant(active_since)
-FROM unnest(
-    $1::text[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
-) AS fresh (
-    user_id, goal_id, period_start, occurrence, complete_time, challenge_id, tags, points, active_since
-)
+FROM (
+    SELECT
+        unnest($1::text[]) AS user_id,
+        unnest($2::text[]) AS goal_id,
+        unnest($3::bigint[]) AS period_start,
+        unnest($4::integer[]) AS occurrence,
+        unnest($5::bigint[]) AS complete_time,
+        unnest($6::text[]) AS challenge_id,
+        unnest($7::text[]) AS tags,
+        unnest($8::bigint[]) AS points,
+        unnest($9::bigint[]) AS active_since
+) AS fresh
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 

@@ -16,9 +16,14 @@ FROM (
         array_agg(source), array_agg(stat_code),
         array_agg(sum), array_agg(events), array_agg(highest), array_agg(day_count), array_agg(latest),
         array_agg(schedule), array_agg(microseconds(period_start))
-    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS wanted (
-        wanted_schedule, first_start, last_start, wanted_source, wanted_code
-    )
+    FROM (
+        SELECT
+            unnest($3::text[]) AS wanted_schedule,
+            unnest($4::bigint[]) AS first_start,
+            unnest($5::bigint[]) AS last_start,
+            unnest($6::text[]) AS wanted_source,
+            unnest($7::text[]) AS wanted_code
+    ) AS wanted
     CROSS JOIN LATERAL (
         SELECT * FROM tally
         WHERE user_id = $1
@@ -48,7 +53,12 @@ FROM (
         array_agg(claimed_rewards),
         array_agg(microseconds(period_start)),
         array_agg(occurrence)
-    FROM unnest($8::text[], $9::bigint[], $10::bigint[]) AS wanted (wanted_goal, first_start, last_start)
+    FROM (
+        SELECT
+            unnest($8::text[]) AS wanted_goal,
+            unnest($9::bigint[]) AS first_start,
+            unnest($10::bigint[]) AS last_start
+    ) AS wanted
     CROSS JOIN LATERAL (
         -- A range of starts keeps the rest of the key from bounding the scan, so a single one is looked up alone.
         SELECT * FROM completion
@@ -71,7 +81,7 @@ FROM (
 -- Return those of these goals that a player has ever completed in a period, by keys and their prefixes.
 -- $1 user_id, $2 goal_ids
 SELECT goal_id
-FROM unnest($2::text[]) AS required (goal_id)
+FROM (SELECT unnest($2::text[]) AS goal_id) AS required
 WHERE EXISTS (
     SELECT FROM completion
     WHERE user_id = $1

@@ -15,6 +15,7 @@ from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import int_array, nullable_text_array, statement, text_array
 
 _STORE = statement("store_claims")
+_STORE_ONE = statement("store_claim")
 _STORE_REWARDS = statement("store_rewards")
 _FIND = statement("find_claim")
 _FIND_BY_REQUEST = statement("find_claim_by_request")
@@ -44,7 +45,21 @@ def store(connection: Connection, claims: Collection[Claim], granting: Granting)
 
 def store_locked(connection: Connection, claims: Collection[Claim], granting: Granting) -> None:
     """Do what `store` does by the next round trip, for completions that are locked and unclaimed."""
-    _STORE.defer(connection, *_columns(claims, granting))
+    for claim in sorted(claims, key=lambda claim: claim.key):
+        reward = claim.reward
+        _STORE_ONE.defer(
+            connection,
+            *claim.key,
+            claim.claim_number,
+            claim.grant_id,
+            claim.request_id,
+            granting.routes.get(reward.type, NO_PROVIDER),
+            reward.type.value,
+            reward.id,
+            reward.quantity,
+            reward.priority,
+            granting.claim_time,
+        )
 
 
 def store_rewards(connection: Connection, claims: Collection[Claim], granting: Granting) -> None:

@@ -35,13 +35,20 @@ INSERT INTO standing AS stored (
 SELECT
     user_id, schedule, instant(period_start), scope, scope_id,
     completed, claimed, points, instant(points_time), fastest, version
-FROM unnest(
-    $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
-    $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]
-) AS added (
-    user_id, schedule, period_start, scope, scope_id,
-    completed, claimed, points, points_time, fastest, version
-)
+FROM (
+    SELECT
+        unnest($1::text[]) AS user_id,
+        unnest($2::text[]) AS schedule,
+        unnest($3::bigint[]) AS period_start,
+        unnest($4::text[]) AS scope,
+        unnest($5::text[]) AS scope_id,
+        unnest($6::bigint[]) AS completed,
+        unnest($7::bigint[]) AS claimed,
+        unnest($8::bigint[]) AS points,
+        unnest($9::bigint[]) AS points_time,
+        unnest($10::bigint[]) AS fastest,
+        unnest($11::bigint[]) AS version
+) AS added
 ON CONFLICT (user_id, schedule, period_start, scope, scope_id) DO UPDATE SET
     completed = stored.completed + excluded.completed,
     claimed = stored.claimed + excluded.claimed,
