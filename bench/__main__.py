@@ -49,6 +49,7 @@ from bench.tables.soak import measure_soak
 from bench.tables.sources import measure_sources
 from bench.tables.stages import measure_stages
 from bench.tables.statistics import measure_statistics
+from bench.tables.write_stages import measure_write_stages
 from bench.terminal import Terminal
 from bench.terms import Terms
 from bench.workplace import LOAD_CATALOGUE, Workplace
@@ -57,6 +58,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
     "stages": measure_stages,
+    "write_stages": measure_write_stages,
     "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
@@ -85,6 +87,7 @@ ONLY_FULL = frozenset(
     {
         "list_sizes",
         "stages",
+        "write_stages",
         "repeats",
         "claimable",
         "schedules",

@@ -33,7 +33,7 @@ def measure_claims(place: Workplace) -> Table:
         "empty handler.",
     )
     with place.ground() as ground, place.service(CHALLENGE_SERVICE, ground) as service:
-        claims = list(_claims(ground))
+        claims = list(claim_requests(ground))
         following = iter(claims)
         steady = place.play_at(service, CLAIM, following, RATE, writes="floor_claim")
         turn = place.terms.turn
@@ -48,7 +48,7 @@ def measure_claims(place: Workplace) -> Table:
     return table
 
 
-def _claims(ground: Ground) -> Iterator[bytes]:
+def claim_requests(ground: Ground) -> Iterator[bytes]:
     """Yield a claim for every completion, in random order."""
     with connected(ground.url) as connection:
         completed = statement("claimable").rows(connection)

@@ -37,12 +37,12 @@ def measure_players(place: Workplace) -> Table:
         for name, method, rate, requests, p95, writes in (
             ("InitializePlayer, new", INITIALIZE, INITIALIZE_RATE, new_players, 10.0, "floor_player"),
             ("InitializePlayer, returning", INITIALIZE, INITIALIZE_RATE, _returning(ground), 8.0, ""),
-            ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, _activations(ground), 12.0, "floor_activation"),
+            ("SetGoalActive", ACTIVATE, ACTIVATE_RATE, activation_requests(ground), 12.0, "floor_activation"),
         ):
             run = place.play_at(service, method, requests, rate, writes=writes)
             floor_p95 = at_most(1.5) if method == ACTIVATE else None
             add_calls(table, f"of {name} at {rate:g}/s", run, p95=p95, floor_p95=floor_p95)
-        activations, turn = _activations(ground), place.terms.turn
+        activations, turn = activation_requests(ground), place.terms.turn
         activated = list(islice(activations, 1_000))
         with place.running(services.empty_handler(run.response_bytes)) as empty:
             turns = place.in_turns(
@@ -72,7 +72,7 @@ def _returning(ground: Ground) -> Iterator[bytes]:
     return (rpc.InitializePlayerRequest(user_id=player).SerializeToString() for player in cycle(ground.play.shuffled()))
 
 
-def _activations(ground: Ground) -> Iterator[bytes]:
+def activation_requests(ground: Ground) -> Iterator[bytes]:
     """Yield activations of goals that are not assigned by default; few players have activated them before."""
     goals = [goal for goal in ground.catalogue.goals.values() if not goal.default_assigned]
     players = ground.play.shuffled()

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import grpc
-from challenge.v1 import challenge_service_pb2 as rpc
 
 from bench import services
 from bench.database import opened
@@ -107,8 +106,8 @@ class _Stages:
         live.take(ground.catalogue, system_clock())
         self._database, self._catalogue, self._encoded = database, ground.catalogue, live.current
         self._shown = shown_periods(ground.catalogue, system_clock())
-        self.call = _call_of(ChallengeServicer(database, live, system_clock))
-        self.call_keeping = _call_of(ChallengeServicer(database, live, system_clock, kept_lists_bytes=KEPT_BYTES))
+        self.call = call_of(ChallengeServicer(database, live, system_clock))
+        self.call_keeping = call_of(ChallengeServicer(database, live, system_clock, kept_lists_bytes=KEPT_BYTES))
 
     def view(self, player: str) -> PlayerView:
         return view_player(self._database, player, time.monotonic() + _FAR_S, self._shown)
@@ -138,14 +137,14 @@ class _Context:
         return ()
 
 
-def _call_of(servicer: ChallengeServicer) -> Callable[[bytes], bytes]:
-    """Return the function that gRPC calls in a call's thread, layers included."""
-    name = f"{CONTRACT.full_name}/ListChallenges"
-    method = CONTRACT.methods_by_name["ListChallenges"]
+def call_of(servicer: ChallengeServicer, short_name: str = "ListChallenges") -> Callable[[bytes], bytes]:
+    """Return the function that gRPC calls in a call's thread for the method of this name, layers included."""
+    name = f"{CONTRACT.full_name}/{short_name}"
+    method = CONTRACT.methods_by_name[short_name]
     calls = CallTelemetry(Telemetry())
     refusal = Refusal(name, Overloaded("too many calls at once"), calls.of_method(name))
-    parse = cast("Callable[[bytes], rpc.ListChallengesRequest]", RequestParser(method).parse)
-    layered = unary_method(name, servicer.ListChallenges, parse, refusal, calls, access_of(method))
+    parse = cast("Callable[[bytes], Any]", RequestParser(method).parse)
+    layered = unary_method(name, getattr(servicer, short_name), parse, refusal, calls, access_of(method))
     context = cast("grpc.ServicerContext", _Context())
     return lambda raw: layered(raw, context)
 
