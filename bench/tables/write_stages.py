@@ -31,7 +31,7 @@ _PATIENCE_S = 10.0
 
 
 class _Cost(NamedTuple):
-    """Of one call: the least of all passes."""
+    """The cost of one call: the least of all passes."""
 
     thread_us: float
     postgres_us: float

@@ -12,7 +12,8 @@ from shared.domain.player_view import StreakKey
 from shared.domain.progress import Completion, PlayerView
 from shared.domain.schedules import LIFETIME
 from shared.domain.streaks import Streak
-from shared.postgres.connection import Connection, Execution
+from shared.postgres.connection import Connection
+from shared.postgres.execution import Execution
 from shared.postgres.goals import player_attributes, player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
 from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
@@ -47,7 +48,7 @@ def read_later(
 
 
 class _Besides(NamedTuple):
-    """What the status of few goals depends on, and is read by statements of its own where it does."""
+    """The part of a player that decides the status of few goals, read by statements of its own where it does."""
 
     streaks: Callable[[], Mapping[StreakKey, Streak]]
     ever: Execution | None
