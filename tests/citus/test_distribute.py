@@ -75,6 +75,9 @@ def stored(url: str) -> list[tuple[object, ...]]:
 
 def test_an_outbox_that_is_distributed_by_mistake_is_a_reason_not_to_serve(citus_url: str) -> None:
     with psycopg.connect(citus_url, autocommit=True) as operator:
+        with pytest.raises(psycopg.Error, match="has triggers"):
+            operator.execute("SELECT create_reference_table('reward_outbox')")
+        operator.execute("DROP TRIGGER moved_requests_are_known ON reward_outbox")
         operator.execute("SELECT create_reference_table('reward_outbox')")
     with opened(citus_url, pool_size=2) as database:
         problem = probe_database(database)

@@ -22,6 +22,7 @@ from shared.postgres import schema
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.migrations import migration_files
+from shared.postgres.operators import player_data
 from shared.postgres.rewards import grant_history
 from shared.runtime.clock import system_clock
 from tests.support.completion_retention import CATALOGUE as PERIODS
@@ -200,4 +201,33 @@ def test_going_back_returns_moved_grants(database: Database, database_url: str, 
     assert sorted(schema.roll_back(database_url, len(since))) == since
     assert rows(database_url, stored) == before
     assert schema.migrate(database_url) == since
+    assert claim(database, "first", "request").grant_id == settled.grant_id
+
+
+def test_an_erased_player_has_no_grants_in_either_table(database: Database, database_url: str, settled: Claim) -> None:
+    assert move_all(database, system_clock()) == 1
+    with connected(database_url) as connection:
+        connection.execute(
+            "INSERT INTO reward_audit (act_time, operator, action, grant_id, reason, before)"
+            " VALUES (now(), 'ada', 'bury', $1, 'asked by player', '{}')",
+            (settled.grant_id,),
+        )
+        connection.execute("SELECT erase_player('player', 'erased-0123456789abcdef', now(), 'ada', 'asked for it')")
+    assert grants_by_table(database_url) == (0, 0)
+    assert rows(database_url, "SELECT reason FROM reward_audit") == [("asked by erased-0123456789abcdef",)]
+    assert database.autocommit(lambda connection: player_data.read_ids(connection, "", 10), soon()) == []
+
+
+def test_a_repeated_import_brings_no_grant_a_second_time(database: Database, database_url: str, settled: Claim) -> None:
+    assert move_all(database, system_clock()) == 1
+    with connected(database_url) as connection:
+        connection.execute("BEGIN")
+        connection.execute("SELECT stage_import_rows('reward_outbox')")
+        connection.execute(
+            "INSERT INTO pg_temp.import_row SELECT filled.* FROM player_rows('player') AS exported,"
+            " jsonb_populate_record(NULL::reward_outbox, content) AS filled WHERE kind = 'reward_outbox'"
+        )
+        assert connection.execute("SELECT store_import_rows('reward_outbox')", binary=True).fetchone() == (0,)
+        connection.execute("COMMIT")
+    assert grants_by_table(database_url) == (0, 1)
     assert claim(database, "first", "request").grant_id == settled.grant_id
