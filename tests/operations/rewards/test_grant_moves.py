@@ -9,7 +9,7 @@ from itertools import count
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.claims import Claim, RefusalReason
@@ -155,6 +155,7 @@ def sides(postgres_server: PostgresServer) -> Iterator[tuple[Side, Side]]:
             yield Side(moving, moves=True), Side(staying, moves=False)
 
 
+@settings(max_examples=25)
 @given(steps=STEPS)
 def test_moves_change_no_response(
     sides: tuple[Side, Side], steps: list[tuple[str, int | str | None, str | None]]
