@@ -22,6 +22,8 @@ RUN mkdir generated \
         $(find protos -name '*.proto')
 
 FROM ${PYTHON_IMAGE}
+ARG PYTHON_IMAGE
+LABEL org.opencontainers.image.base.name=${PYTHON_IMAGE}
 # A number, so that an orchestrator can see that it is not root.
 RUN groupadd --gid 10001 challenge && useradd --uid 10001 --gid 10001 --no-create-home challenge
 WORKDIR /app

@@ -61,8 +61,7 @@ def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operat
 
         def work() -> None:
             try:
-                for batch in batches(reader.rows(file)):
-                    importing.store(batch)
+                importing.store_all(batches(reader.rows(file)))
             except LineRefused as refused:
                 stop(str(refused), "players before it are imported; repeat the import when it is right")
             except PlayersMixed as mixed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -59,6 +60,13 @@ class Image:
         command = ["make", "image", f"ENGINE={found}", f"IMAGE={self.name}", f"IMAGE_OPTIONS={options}"]
         built = subprocess.run(command, cwd=PROJECT, timeout=BUILD_S, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stdout[-2_000:] + built.stderr[-4_000:]
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of the image."""
+        query = ["inspect", "--type", "image"] if self._engine == "buildah" else ["image", "inspect"]
+        found = json.loads(_run(self._engine, *query, self.name).stdout)
+        config = found["OCIv1"]["config"] if self._engine == "buildah" else found[0]["Config"]
+        return dict(config["Labels"])
 
     def output(self, *command: str, **environ: str) -> str:
         """Run a command in a container, and return what it prints; fail with it if the command does."""

@@ -14,7 +14,7 @@ from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 
 from devstack.ports import LOOPBACK
 from devstack.postgres import EmbeddedPostgres
-from tests.deploy.containers import Image, missing
+from tests.deploy.containers import Image, base_image, missing
 from tests.support.reserved_port import ReservedPort
 from tests.support.service_process import PROJECT
 from tests.support.waiting import wait_until
@@ -55,6 +55,10 @@ def test_it_has_no_compiler_and_nothing_of_the_tests(image: Image) -> None:
         "reward_dispatcher",
         "shared",
     ]
+
+
+def test_it_says_which_base_it_has(image: Image) -> None:
+    assert image.labels()["org.opencontainers.image.base.name"] == base_image()
 
 
 def test_its_bill_of_materials_names_what_is_installed(image: Image) -> None:

@@ -118,6 +118,12 @@ def test_every_alert_has_a_page_that_every_page_is_for() -> None:
         assert alert["labels"]["severity"] in ("page", "ticket")
 
 
+def test_every_alert_fires_in_some_test() -> None:
+    folders = (PROJECT / "tests" / "deploy", PROJECT / "tests" / "event_source")
+    texts = "".join(path.read_text("utf-8") for folder in folders for path in folder.glob("test_*.py"))
+    assert [alert["alert"] for alert in alerts() if f'"{alert["alert"]}"' not in texts] == []
+
+
 @pytest.mark.parametrize(
     ("expression", "problem"),
     [
