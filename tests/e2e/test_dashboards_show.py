@@ -111,7 +111,8 @@ def test_every_panel_shows_something(database_url: str, redis_url: str, tmp_path
         def result(expression: str) -> list[Any]:
             replaced = expression.replace("$__rate_interval", "20s").replace("$job", ".*")
             assert "$" not in replaced
-            data = asked(port, f"query?query={quote(replaced)}")
+            # A scrape that a busy machine delays leaves a gap.
+            data = asked(port, f"query?query={quote(f'last_over_time(({replaced})[30s:2s])')}")
             return [] if data is None else list(data["result"])
 
         wait_until(lambda: len(result("up == 1")) == len(game.targets), SHOWN_S)
@@ -132,7 +133,7 @@ def test_every_panel_shows_something(database_url: str, redis_url: str, tmp_path
         try:
             wait_until(nothing_is_empty, SHOWN_S)
         except AssertionError:
-            assert sorted(empty()) == []
+            assert "\n".join(map(": ".join, sorted(empty()))) == ""
 
 
 def test_only_panels_that_exist_may_be_empty() -> None:

@@ -54,12 +54,13 @@ class RewardTelemetry:
             "reward_oldest_due_seconds", "Time for which the oldest waiting grant has been due.", labels=("provider",)
         )
         self._exported: set[str] = set()
+        """Providers that are configured here, or had waiting grants."""
         self._providers: dict[str, ProviderTelemetry] = {}
 
     def export_queues(self, depths: Iterable[Depth], now: Instant) -> None:
         """Export the lengths of the queues. The queue of a provider that is not in `depths` is empty."""
         waiting = {depth.provider: depth for depth in depths}
-        self._exported |= waiting.keys()
+        self._exported |= waiting.keys() | self._providers.keys()
         for provider in self._exported:
             depth = waiting.get(provider)
             self._depth.labels(provider).set(depth.grants if depth else 0)
