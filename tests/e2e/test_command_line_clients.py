@@ -18,6 +18,7 @@ from tests.support.tokens import key_entry
 
 PAGE = (PROJECT / "docs" / "identity.md").read_text("utf-8").replace("\\\n", " ")
 SHOWN = re.findall(r"^\.(?:tools|venv)/bin/(?:buf curl|grpcurl|ghz) .*$", PAGE, re.MULTILINE)
+CONTRACT = "contract.binpb"
 KEY = "chk_a-key-of-the-test"
 ROLES = ("players:read", "players:write")
 
@@ -51,6 +52,12 @@ def test_shown_calls_succeed(line: str, service: ServiceProcess, certificates: A
     path = find_tool(program(line)) or shutil.which(program(line))
     if path is None:
         pytest.skip(f"{program(line)} is not in .tools/bin (make tools), nor on PATH")
+    if CONTRACT in line:
+        built = certificates.certificate.with_name(CONTRACT)
+        [command] = re.findall(rf"^\.venv/bin/(buf build .* {CONTRACT})", PAGE, re.MULTILINE)
+        _, *options = command.replace(CONTRACT, str(built)).split()
+        subprocess.run([str(find_tool("buf")), *options], cwd=PROJECT, check=True)
+        line = line.replace(CONTRACT, str(built))
     shown = line.replace('"$H"', "'authorization: Bearer chk_…'").replace("chk_…", KEY)
     arguments = [
         argument.replace("localhost:50051", f"localhost:{service.port}").replace(
