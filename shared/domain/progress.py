@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import TURNING_POINT, Counting, Goal
@@ -176,11 +177,21 @@ def completed_state(
     return state, None if goal.has_plain_reward else rewards
 
 
-def tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> list[GoalState]:
+def tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> Sequence[GoalState]:
     """Return the states of a goal's tiers. `status` is the goal's in the view."""
     stored, is_plain = view.occurrences_of(goal), goal.has_plain_reward
     last = status.occurrence - 1 if status.continues else goal.steps
-    # Nearly always all steps up to the last one are stored.
+    begun = status.continues and status.progress > 0
+    if is_plain and len(stored) == last:
+        # Nearly always all steps up to the last one are stored.
+        claimed_steps = 0
+        for number, (_, claim_time, claimed) in stored.items():
+            if claimed is not None:
+                break
+            if claim_time is not None:
+                claimed_steps |= 1 << number
+        else:
+            return _plain_tier_states(goal.steps, last, claimed_steps, begun)
     reached = 0 if len(stored) == last else _reached_occurrences(goal, view)
     states = [_NOT_STARTED] * goal.steps
     for number in range(1, last + 1):
@@ -192,9 +203,17 @@ def tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> list[GoalSt
             states[number - 1] = _COMPLETED if completion.claim_time is None else _CLAIMED
         else:
             states[number - 1] = completed_state(goal, completion, view, number)[0]
-    if status.continues and status.progress:
+    if begun:
         states[last] = _IN_PROGRESS
     return states
+
+
+@lru_cache(1_024)
+def _plain_tier_states(steps: int, last: int, claimed_steps: int, begun: bool) -> Sequence[GoalState]:
+    """Return the states of tiers that are completed up to `last`, and claimed by the bits `claimed_steps`."""
+    states = [_CLAIMED if claimed_steps >> number & 1 else _COMPLETED for number in range(1, last + 1)]
+    begins = [_IN_PROGRESS] if begun else []
+    return (*states, *begins, *[_NOT_STARTED] * (steps - last - begun))
 
 
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import NamedTuple
+from itertools import accumulate, chain, repeat
+from typing import NamedTuple, cast
 
 from challenge.v1 import challenge_pb2
 
@@ -106,10 +106,14 @@ class Spliceable:
             return template.untouched
         first, whole, places = self._first, template.whole, template.places
         length = len(whole)
+        columns = positions[begin:end], complete_times[begin:end], claim_times[begin:end]
+        if end - begin == len(places):
+            completed = template.completed(*columns[1:])
+            if completed is not None:
+                return completed
         pieces: list[bytes | memoryview] = []
         append = pieces.append
         copied = 0
-        columns = positions[begin:end], complete_times[begin:end], claim_times[begin:end]
         for position, complete_time, claim_time in zip(*columns, strict=True):
             begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth, goal = places[position - first]
             if copied != begins:
@@ -150,10 +154,10 @@ class _Template:
         self, head: bytes, goals: Sequence[Goal], completed: Sequence[CompletedGoalPrefix], fields: Sequence[bytes]
     ) -> None:
         """`fields` are the encoded goals; an empty one stands for a goal that is left out."""
-        self.whole = memoryview(head + b"".join(fields))
-        self.untouched = Pieces(len(self.whole), [self.whole])
+        whole = self.whole = memoryview(head + b"".join(fields))
+        self.untouched = Pieces(len(whole), [whole])
         bounds = list(accumulate(map(len, fields), initial=len(head)))
-        self.places = [
+        places = self.places = [
             _Place(
                 begins,
                 ends,
@@ -165,3 +169,24 @@ class _Template:
             )
             for goal, begins, ends, (unclaimed, claimed) in zip(goals, bounds, bounds[1:], completed, strict=False)
         ]
+        self._head = whole[: len(head)]
+        self._unclaimed, self._claimed = [place.unclaimed for place in places], [place.claimed for place in places]
+        self._unclaimed_length = len(whole) + sum(place.unclaimed_growth for place in places)
+        self._claimed_length = len(whole) + sum(place.claimed_growth for place in places)
+
+    def completed(self, complete_times: Sequence[bytes | None], claim_times: Sequence[bytes | None]) -> Pieces | None:
+        """Return the message with these times, if they complete all goals, and claim all or none of them.
+
+        It takes a third of the time of splicing goal by goal.
+        """
+        if None in complete_times:
+            return None
+        times = cast("Sequence[bytes]", complete_times)
+        if claim_times.count(None) == len(claim_times):
+            fields = chain.from_iterable(zip(self._unclaimed, times, strict=True))
+            return Pieces(self._unclaimed_length, [self._head, *fields])
+        if None in claim_times:
+            return None
+        claims = cast("Sequence[bytes]", claim_times)
+        claimed = chain.from_iterable(zip(self._claimed, times, repeat(CLAIM_TIME), claims, strict=False))
+        return Pieces(self._claimed_length, [self._head, *claimed])

@@ -100,8 +100,12 @@ def _tier_message(tier: Tier) -> challenge_pb2.Tier:
 
 
 def _tier_states(goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
-    states = bytes(map(GOAL_STATES.__getitem__, tier_states(goal, view, status)))
-    return _TIER_STATES + varint(len(states)) + states
+    return _tier_states_field(tuple(tier_states(goal, view, status)))
+
+
+@lru_cache(1_024)
+def _tier_states_field(states: tuple[GoalState, ...]) -> bytes:
+    return _TIER_STATES + varint(len(states)) + bytes(map(GOAL_STATES.__getitem__, states))
 
 
 def definition(goal: Goal) -> bytes:
@@ -228,9 +232,14 @@ class GoalEncoder:
 
 
 def _fields_of_steps(goal: Goal, view: PlayerView, status: GoalStatus) -> bytes:
-    # If a field is encoded twice, the last one counts.
-    fields = number_field(_OCCURRENCE, status.occurrence) + number_field(_CLAIMABLE, status.claimable)
+    fields = _occurrence_fields(status.occurrence, status.claimable)
     return fields + _tier_states(goal, view, status) if goal.tiers else fields
+
+
+@lru_cache(1_024)
+def _occurrence_fields(occurrence: int, claimable: int) -> bytes:
+    # If a field is encoded twice, the last one counts.
+    return number_field(_OCCURRENCE, occurrence) + number_field(_CLAIMABLE, claimable)
 
 
 def _records(goal: Goal, view: PlayerView) -> bytes:

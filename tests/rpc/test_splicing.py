@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pytest
 from challenge.v1 import challenge_pb2
 from challenge.v1.challenge_service_pb2 import InitializePlayerResponse, SetGoalActiveResponse
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.catalogue import Catalogue, Challenge
+from shared.domain.completion_columns import Completion, CompletionColumns
 from shared.domain.goal import Goal
 from shared.domain.instant import SECOND, Instant
 from shared.domain.progress import GoalState, GoalStatus, PlayerView, goal_status, tier_states
@@ -167,6 +170,34 @@ def test_a_spliced_list_equals_the_built_one(
     parsed = [(challenge.id, challenge_pb2.Challenge.FromString(joined(message))) for challenge, message in spliced]
     assert parsed == [(message.challenge_id, message) for message in built if message.goals]
     assert all(message.length == len(joined(message)) for _, message in spliced)
+
+
+@given(
+    players,
+    st.booleans(),
+    st.lists(st.tuples(instants, instants), min_size=1),
+    st.sampled_from(("all", "none", "some")),
+)
+def test_challenges_whose_goals_are_all_completed_equal_the_built_ones(
+    player: tuple[Catalogue, PlayerView], active_only: bool, times: list[tuple[Instant, Instant]], claimed: str
+) -> None:
+    catalogue, view = player
+    stored = {
+        goal_id: Completion(
+            complete_time, claim_time if claimed == "all" or (claimed == "some" and number % 2) else None
+        )
+        for number, (goal_id, (complete_time, claim_time)) in enumerate(
+            zip(catalogue.goals, cycle(times), strict=False)
+        )
+    }
+    for completions in (stored, CompletionColumns.of(stored)):
+        completed = view._replace(completions=completions, occurrences={})
+        encoded = EncodedCatalogue(catalogue).without(frozenset())
+        spliced = encoded.challenges(catalogue.challenges, completed, active_only)
+        for challenge, message in spliced:
+            built = challenge_message(challenge, completed, catalogue, active_only)
+            assert challenge_pb2.Challenge.FromString(joined(message)) == built
+            assert message.length == len(joined(message))
 
 
 @given(players)
