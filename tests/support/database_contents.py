@@ -12,7 +12,7 @@ Contents = dict[str, list[tuple[str, ...]]]
 """Rows by table, each with its writing transaction and position, so that a rewritten row differs too."""
 
 
-_MIGRATED = frozenset({"event_ledger", "database_identity", "draw_secret", "time_zone_data"})
+_MIGRATED = frozenset({"event_ledger", "database_identity", "draw_secret", "grant_history", "time_zone_data"})
 """Tables whose row was written when the database was migrated."""
 
 
