@@ -31,7 +31,16 @@ IMPORT_PROVIDER = "import"
 """The provider of grants that another system has delivered."""
 
 SKIPPED = frozenset(
-    {HEADER, "changed_player", "counted_player", "event_seen", "leaderboard_final", "operator_audit", "player_import"}
+    {
+        HEADER,
+        "changed_player",
+        "counted_player",
+        "event_seen",
+        "leaderboard_final",
+        "leaderboard_ranking",
+        "operator_audit",
+        "player_import",
+    }
 )
 """Tables of an export that belong to the database that it comes from."""
 _SETTLED = frozenset({ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.DEAD, ClaimState.REFUNDED})

@@ -1,51 +1,22 @@
-"""The pace at which the ranking that serves reads without Redis is refreshed.
-
-A refresh reads all scores, whatever has changed. So there is none while nothing changes, and refreshes take a bounded
-share of the time, however large leaderboards are.
-"""
+"""The pace at which the rankings that serve reads without Redis follow changes of scores."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from shared.domain.instant import SECOND, Instant, Microseconds
 
 CHANGES_ENOUGH = 1_000
-"""Changed scores that make a refresh due as soon as `REST_FACTOR` allows."""
+"""Changed scores that are ranked at once."""
 PATIENCE: Microseconds = 10 * SECOND
-"""Delay after which fewer changed scores make a refresh due, in microseconds."""
-REST_FACTOR = 10
-"""Minimum time between the starts of two refreshes, as a multiple of the first one's duration."""
+"""Time after which fewer changed scores are ranked, in microseconds."""
+IDLE_INTERVAL: Microseconds = 60 * SECOND
+"""Time after which rankings without changes are noted to be up to date."""
 
 
-class Content(NamedTuple):
-    """A summary of what a refresh would read, available without reading it."""
+def is_due(now: Instant, changes: int, finish_time: Instant | None) -> bool:
+    """Return whether changed scores are due to be ranked.
 
-    changes: int
-    """Changed scores counted by the database; the counter restarts after a crash of the database server."""
-    ranked: str
-    """Hash of the leaderboards and periods that are ranked."""
-
-
-class Refresh(NamedTuple):
-    """A finished refresh."""
-
-    fresh_at: Instant
-    """When it started; everything committed before is in the ranking."""
-    content: Content
-    """The summary of what it read, from just before it started."""
-    duration: Microseconds
-    """In microseconds."""
-
-
-def is_due(now: Instant, content: Content, last: Refresh | None) -> bool:
-    """Return True if a refresh is due now, `last` being the last one. The first one always is."""
-    if last is None:
+    `finish_time` is when there was last nothing left to rank in any process; None if never.
+    """
+    if finish_time is None or changes >= CHANGES_ENOUGH:
         return True
-    age = now - last.fresh_at
-    if age < REST_FACTOR * last.duration:
-        return False
-    if content.ranked != last.content.ranked:
-        return True
-    changes = abs(content.changes - last.content.changes)
-    return changes >= CHANGES_ENOUGH or (changes > 0 and age >= PATIENCE)
+    return now - finish_time >= (PATIENCE if changes else IDLE_INTERVAL)

@@ -20,6 +20,10 @@ _READ = statement("read_player_sweep")
 
 CHALLENGE_COUNT = "count challenges"
 """Name of the duty that counts players of challenges."""
+RANKING_REFRESH = "refresh ranking"
+"""Name of the duty that keeps the rankings in the database up to date."""
+PERIOD_FINISH = "finish period"
+"""Name of the duty that makes rankings of ended periods final."""
 
 
 class Sweep(NamedTuple):

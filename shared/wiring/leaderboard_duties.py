@@ -21,16 +21,15 @@ from shared.domain.instant import SECOND
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.leaderboards.leaderboard_periods import (
-    FINISH_TIMEOUT_S,
     MAINTAIN_INTERVAL_S,
     MAINTAIN_TIMEOUT_S,
-    finish_leaderboard_periods,
     maintain_leaderboard_periods,
     note_leaderboards_in_use,
 )
+from shared.operations.leaderboards.period_finish import PeriodFinish
 from shared.operations.leaderboards.ranking_build import BUILD_INTERVAL_S, RankingBuilder
 from shared.operations.leaderboards.ranking_check import CHECK_INTERVAL_S, READ_TIMEOUT_S, RankingCheck
-from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S, POLL_TIMEOUT_S, RankingRefresh
+from shared.operations.leaderboards.ranking_refresh import POLL_INTERVAL_S, STEP_TIMEOUT_S, RankingRefresh
 from shared.operations.leaderboards.ranking_sync import (
     PAGE_TIMEOUT_S,
     PASS_TIMEOUT_S,
@@ -40,12 +39,13 @@ from shared.operations.leaderboards.ranking_sync import (
 )
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.database import Database
-from shared.postgres.long_work import STOP_S, LongWork
+from shared.postgres.player_sweeps import PERIOD_FINISH, RANKING_REFRESH
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.runtime.clocks import Clocks
-from shared.runtime.lifecycle import STEP_TIMEOUT_S
+from shared.runtime.process_name import ProcessName
 from shared.runtime.service import Process
 from shared.runtime.start_refused import StartRefused
+from shared.wiring.sweep_telemetry import show_sweep
 
 IDENTIFY_TIMEOUT_S = 2.0
 CLEAR_INTERVAL_S = 3_600.0
@@ -130,9 +130,15 @@ def start_ranking_duties(
 def start_period_maintenance(
     live: LiveCatalogue[Catalogue], database: Database, horizon: EventHorizon, clocks: Clocks, process: Process
 ) -> None:
-    """Start the duty. While the clocks differ, it makes nothing final."""
-    work = LongWork(database, FINISH_TIMEOUT_S)
+    """Start the duties that open periods and make them final. While the clocks differ, nothing is made final."""
+    stopping = threading.Event()
+    finish = PeriodFinish(database, str(ProcessName()), clocks.earliest, stopping.wait)
+    show_sweep(process, PERIOD_FINISH, finish)
     finished = process.telemetry.counter("leaderboard_periods_finished", "Rankings made final.")
+
+    def finish_periods() -> None:
+        if live.in_use is not None and clocks.wait_until_compared() and clocks.agreed:
+            finished.inc(finish.one_pass(horizon.window.horizon, clocks.earliest()))
 
     def one_pass() -> None:
         in_use = live.in_use
@@ -140,18 +146,17 @@ def start_period_maintenance(
             now, accepted_age = clocks.earliest(), horizon.window.horizon
             deadline = time.monotonic() + MAINTAIN_TIMEOUT_S
             maintain_leaderboard_periods(database, in_use.prepared, accepted_age, now, deadline)
-            if clocks.agreed:
-                finished.inc(finish_leaderboard_periods(work, accepted_age, now))
 
     process.duties.start("maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, pass_s=MAINTAIN_TIMEOUT_S)
-    # Registered after the duty, so stopped before it: copying a ranking would delay the shutdown.
-    process.lifecycle.on_stop("leaderboard periods", work.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)
+    process.duties.start(PERIOD_FINISH, MAINTAIN_INTERVAL_S, finish_periods, pass_s=STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("leaderboard periods", stopping.set)
 
 
 def start_ranking_refresh(
     live: LiveCatalogue[EncodedCatalogue], database: Database, clocks: Clocks, process: Process
 ) -> None:
-    """Start to note which leaderboards this process uses, and to refresh their rankings when enough has changed."""
+    """Start to note which leaderboards this process uses, and to let the rankings in the database follow the scores."""
 
     def note_in_use() -> None:
         in_use = live.in_use
@@ -161,7 +166,9 @@ def start_ranking_refresh(
             )
 
     process.duties.start("note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, pass_s=MAINTAIN_TIMEOUT_S)
-    refresh = RankingRefresh(database, process.clock, process.telemetry)
-    process.duties.start("refresh ranking", POLL_INTERVAL_S, refresh.one_pass, pass_s=POLL_TIMEOUT_S)
-    # Registered after the duty, so stopped before it: a refresh under way would delay the shutdown.
-    process.lifecycle.on_stop("ranking", refresh.stop, timeout_s=STOP_S + STEP_TIMEOUT_S)
+    stopping = threading.Event()
+    refresh = RankingRefresh(database, process.clock, process.telemetry, str(ProcessName()), stopping.wait)
+    show_sweep(process, RANKING_REFRESH, refresh)
+    process.duties.start(RANKING_REFRESH, POLL_INTERVAL_S, refresh.one_pass, pass_s=STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("ranking", stopping.set)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from shared.domain.instant import SECOND
-from shared.operations.player_sweep import PlayerSweep
+from shared.postgres.player_sweeps import Sweep
 from shared.runtime.service import Process
 
 
-def show_sweep(process: Process, duty: str, sweep: PlayerSweep) -> None:
+class Sweeping(Protocol):
+    """The part of a duty in one process that knows how far the duty came in all of them."""
+
+    @property
+    def seen(self) -> Sweep | None:
+        """The progress as of the last look; None if no process has begun yet."""
+
+
+def show_sweep(process: Process, duty: str, sweep: Sweeping) -> None:
     """Export the progress of a duty, which all processes share.
 
     A duty that has never finished counts as finished when this process started, so that it is missed after a while.

@@ -13,10 +13,9 @@ import pytest
 
 from shared.domain.instant import DAY, HOUR
 from shared.domain.operator_acts import Acting
-from shared.operations.leaderboards.leaderboard_periods import finish_leaderboard_periods
+from shared.operations.leaderboards.period_finish import finish_leaderboard_periods
 from shared.operations.operators.erase_player import ErasureRefused, erase_player
 from shared.postgres.connection import Connection
-from shared.postgres.long_work import LongWork
 from shared.postgres.operators import player_data
 from shared.postgres.operators.player_data import ErasedPlayer
 from tests.admin.site import Site, admin
@@ -121,9 +120,9 @@ def test_a_period_that_is_being_made_final_keeps_no_name(
 def test_no_period_is_made_final_while_a_player_is_being_erased(site: Site) -> None:
     with opened(site.database_url, pool_size=2) as database, psycopg.connect(site.database_url) as erasing:
         erasing.execute("SELECT erase_player(%s, 'erased-0123456789abcdef', now(), 'ada', 'x')", (PLAYER,))
-        assert finish_leaderboard_periods(LongWork(database, 30), HOUR, NOW + 30 * DAY) == 0
+        assert finish_leaderboard_periods(database, HOUR, NOW + 30 * DAY) == 0
         erasing.commit()
-        assert finish_leaderboard_periods(LongWork(database, 30), HOUR, NOW + 30 * DAY) > 0
+        assert finish_leaderboard_periods(database, HOUR, NOW + 30 * DAY) > 0
     assert site.rows("SELECT count(*) FROM leaderboard_final WHERE user_id = %s", PLAYER) == [(0,)]
 
 

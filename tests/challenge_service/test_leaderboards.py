@@ -12,12 +12,8 @@ from challenge.v1 import leaderboard_service_pb2 as rpc
 from challenge_service.paging import period_token
 from shared.domain.acceptance import AcceptanceWindow
 from shared.domain.instant import DAY, HOUR, SECOND, Instant
-from shared.operations.leaderboards.leaderboard_periods import (
-    FINAL_MARGIN,
-    finish_leaderboard_periods,
-    maintain_leaderboard_periods,
-)
-from shared.postgres.long_work import LongWork
+from shared.operations.leaderboards.leaderboard_periods import maintain_leaderboard_periods
+from shared.operations.leaderboards.period_finish import FINAL_MARGIN, finish_leaderboard_periods
 from tests.support.databases import opened, soon
 from tests.support.event_messages import stat, timestamp
 from tests.support.leaderboards import ranked_now
@@ -63,7 +59,7 @@ def finish(running: Game, now: Instant) -> None:
     """Run the event handler's duty at this instant, and set the clock to it."""
     with opened(running.database_url, pool_size=1) as database:
         maintain_leaderboard_periods(database, sample_catalogue_with_leaderboards(), HORIZON, now, soon())
-        finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
+        finish_leaderboard_periods(database, HORIZON, now)
     running.clock.now = now
 
 

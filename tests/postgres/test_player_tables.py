@@ -17,12 +17,13 @@ WITHOUT_PLAYERS = {
     "goal_identity",
     "goal_tier",
     "leaderboard",
-    "leaderboard_mark",
+    "leaderboard_bucket",
     "leaderboard_period",
-    "leaderboard_ranking",
     "leaderboard_refresh",
     "player_sweep",
     "pool_version",
+    "ranking_finish",
+    "ranking_state",
     "redis_prefix",
     "reward_queue_mark",
     "season_run",
@@ -34,6 +35,7 @@ NAMED_OTHERWISE = {
     "leaderboard_journal",
     "operator_audit",
     "player_tombstone",
+    "ranking_change",
     "reward_audit",
     "event_seen",
 }
@@ -53,4 +55,4 @@ def test_every_column_that_can_hold_a_player_is_covered(database_url: str) -> No
     unknown = texts - covered - WITHOUT_PLAYERS
     assert unknown == set(), "give it a column user_id, or list it here"
     named = {name for name, column, _ in columns if "user" in column or "player" in column}
-    assert named - covered - {"erased_import", "leaderboard_ranking", "leaderboard_mark", "leaderboard_period"} == set()
+    assert named - covered - {"erased_import", "leaderboard_bucket", "leaderboard_period", "ranking_finish"} == set()

@@ -28,7 +28,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.distribution.doubt import prepared_transactions
 from shared.postgres.events import ledger
-from shared.postgres.leaderboards import journal, scores
+from shared.postgres.leaderboards import journal, ranking_refresh, scores
 from shared.postgres.leaderboards.journal import JournalEntry
 from shared.runtime.clock import Clock
 
@@ -72,6 +72,10 @@ SYNC_INTERVAL_S = 2.0
 PASS_TIMEOUT_S = 10.0
 ENTRIES_MAX = 10_000
 """Bound of the journal: a minute of single events at full speed, or some megabytes."""
+NOTES_MAX = 100_000
+"""Bound of the entries of changed players for the rankings in the database: some ten megabytes."""
+NOTED_PLAYERS_MAX = 1_000_000
+"""Bound of the players in them."""
 BOUND_PASSES = 5
 """Passes from one count of the journal to the next. Its bound need not be sharp, and idle processes ask less often."""
 READ_MAX = 1_000
@@ -116,6 +120,11 @@ class RankingSync:
             waiting = self._database.autocommit(lambda connection: journal.count(connection, ENTRIES_MAX), deadline)
             if waiting >= ENTRIES_MAX:
                 self._database.transact(journal.drop, deadline)
+            noted = self._database.autocommit(
+                lambda connection: ranking_refresh.count_changes(connection, NOTES_MAX), deadline
+            )
+            if noted[0] >= NOTES_MAX or noted[1] >= NOTED_PLAYERS_MAX:
+                self._database.transact(ranking_refresh.forget_changes, deadline)
         self._passes += 1
         try:
             self._invalidate_changed_leaderboards(self._catalogue(), deadline)

@@ -29,6 +29,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
 from shared.postgres.goals import completions, players
+from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.operators import goal_support, operator_audit
 from shared.postgres.operators.goal_support import TakenBack, TakenTally
 from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
@@ -224,6 +225,7 @@ class GoalSupport(NamedTuple):
 
     def _note(self, connection: Connection, kind: ActKind, start: Instant, details: Mapping[str, Any]) -> int:
         note_changed(connection, CHALLENGE_COUNT, [self.user_id])
+        ranking_refresh.note(connection, [self.user_id])
         where: dict[str, Any] = {"goal_id": self.goal.id, "period_start": start}
         if self.undoes is not None:
             where["undoes"] = self.undoes

@@ -32,6 +32,7 @@ LOCAL = {
     "changed_player": "notes for duties, which look across players",
     "counted_player": "written by one duty, beside the figures of all challenges",
     "leaderboard_final": "written and read as a whole, by board and place",
+    "leaderboard_ranking": "read by board and place, written by duties",
     "operator_audit": "only its owner may change it, which triggers on the coordinator ensure; few rows",
     "player_import": "only during an import",
     "player_tombstone": "every event is compared with it before it is distributed; few rows",

@@ -16,6 +16,7 @@ _NAME_FORMAT = statement("name_cache_format")
 _DELETE = statement("delete_journal_entries")
 _RAISE_EPOCHS_OF = statement("raise_epochs_of")
 _RAISE_EPOCHS_BUT_OF = statement("raise_epochs_but_of")
+_RAISE_EVERY_EPOCH = statement("raise_every_epoch")
 _EMPTY = statement("empty_journal")
 
 
@@ -53,16 +54,16 @@ def delete(connection: Connection, entry_ids: Sequence[int], database_key: str) 
 
 def drop(connection: Connection) -> None:
     """Delete all entries, and invalidate all rankings in Redis, which may have missed changes. In a transaction."""
-    invalidate_all_but(connection, [])
+    _RAISE_EVERY_EPOCH.rows(connection)
     _NAME_FORMAT.value(connection)
     _EMPTY.rows(connection)
 
 
 def invalidate(connection: Connection, board_ids: Collection[str]) -> None:
-    """Invalidate the rankings of these leaderboards in Redis, which may have missed changes."""
+    """Invalidate the rankings of these leaderboards, in Redis and in the database: they may have missed changes."""
     _RAISE_EPOCHS_OF.rows(connection, text_array(sorted(board_ids)))
 
 
 def invalidate_all_but(connection: Connection, board_ids: Collection[str]) -> None:
-    """Invalidate the rankings of all other leaderboards in Redis, which may have missed changes."""
+    """Invalidate the rankings of all other leaderboards, in Redis and in the database."""
     _RAISE_EPOCHS_BUT_OF.rows(connection, text_array(sorted(board_ids)))

@@ -28,14 +28,23 @@ SELECT set_config('challenge.cache_format', '2', true);
 DELETE FROM leaderboard_journal WHERE entry_id = ANY ($1::bigint[]) AND $2 = (SELECT database_key());
 
 -- name: raise_epochs_of
--- Invalidate what Redis holds of these leaderboards: it may have missed changes.
+-- Invalidate what Redis holds of these leaderboards, and let their rankings in the database be swept: both may have missed
+-- changes.
 -- $1 board_ids
-UPDATE leaderboard SET epoch = epoch + 1 WHERE board_id = ANY ($1::text[]);
+UPDATE leaderboard
+SET epoch = epoch + 1, notes_epoch = notes_epoch + 1
+WHERE board_id = ANY ($1::text[]);
 
 -- name: raise_epochs_but_of
--- Invalidate what Redis holds of all other leaderboards.
+-- Invalidate what Redis holds of all other leaderboards, and let their rankings in the database be swept.
 -- $1 board_ids_kept
-UPDATE leaderboard SET epoch = epoch + 1 WHERE board_id <> ALL ($1::text[]);
+UPDATE leaderboard
+SET epoch = epoch + 1, notes_epoch = notes_epoch + 1
+WHERE board_id <> ALL ($1::text[]);
+
+-- name: raise_every_epoch
+-- Invalidate what Redis holds of all leaderboards.
+UPDATE leaderboard SET epoch = epoch + 1;
 
 -- name: empty_journal
 -- Delete all entries.

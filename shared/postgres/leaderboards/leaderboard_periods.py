@@ -21,7 +21,6 @@ _LOCK_PERIODS = statement("lock_leaderboard_periods")
 _SET_LOCK_WAIT = statement("set_lock_wait")
 _AWAIT_PERIODS = statement("await_leaderboard_periods")
 _NEXT_TO_END = statement("next_leaderboard_period_to_end")
-_FINISH = statement("finish_leaderboard_period")
 _IS_FINAL = statement("is_leaderboard_period_final")
 
 
@@ -104,11 +103,6 @@ def next_to_end(
     """
     row = _NEXT_TO_END.row(connection, process_time, horizon, margin)
     return None if row is None else (row[0], row[1])
-
-
-def finish(connection: Connection, board_id: str, period_start: Instant, now: Instant) -> int:
-    """Make the ranking of an open period final as it stands, and return its number of players."""
-    return int(_FINISH.value(connection, board_id, period_start, now))
 
 
 def is_final(connection: Connection, board_id: str, period_start: Instant) -> bool | None:

@@ -93,31 +93,6 @@ ORDER BY period_end
 LIMIT 1
 FOR UPDATE;
 
--- name: finish_leaderboard_period
--- Make the ranking of a period final as it stands and return its number of players.
--- $1 board_id, $2 period_start, $3 final_time
-WITH copied AS (
-    INSERT INTO leaderboard_final (board_id, period_start, place, shared_rank, user_id, score, reached_time)
-    SELECT
-        board_id, period_start,
-        row_number() OVER (ORDER BY sort_score, reached_time, user_id),
-        rank() OVER (ORDER BY sort_score),
-        user_id, score, reached_time
-    FROM (
-        SELECT
-            board_id, period_start, user_id, score, reached_time,
-            CASE WHEN ascending THEN score ELSE -score END AS sort_score
-        FROM leaderboard_score
-        WHERE board_id = $1 AND period_start = instant($2)
-    ) AS scored
-    RETURNING place
-)
-UPDATE leaderboard_period SET
-    final_time = instant($3),
-    players = (SELECT count(*) FROM copied)
-WHERE board_id = $1 AND period_start = instant($2) AND final_time IS NULL
-RETURNING players;
-
 -- name: is_leaderboard_period_final
 -- Return whether a period's ranking is final; no row if the period never existed.
 -- $1 board_id, $2 period_start

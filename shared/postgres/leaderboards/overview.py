@@ -25,7 +25,7 @@ class KeptRanking(NamedTuple):
     players: int | None
     """None while it may change."""
     fallback_time: Instant | None
-    """Time of the ranking that is read without Redis; None if it was never refreshed."""
+    """Time of the ranking that is read without Redis; None if it cannot be read."""
 
 
 def rankings(connection: Connection, finals: int) -> list[KeptRanking]:

@@ -5,12 +5,13 @@ SELECT board_id, period_start, period_end, final_time, players, fallback_time
 FROM (
     SELECT
         period.board_id, period.period_start, period.period_end, period.final_time, period.players,
-        refresh.fresh_at AS fallback_time,
+        state.fresh_at AS fallback_time,
         row_number() OVER (
             PARTITION BY period.board_id, period.final_time IS NULL ORDER BY period.period_start DESC
         ) AS age
     FROM leaderboard_period AS period
-    LEFT JOIN leaderboard_refresh AS refresh ON true
+    LEFT JOIN ranking_state AS state
+        ON state.board_id = period.board_id AND state.period_start = period.period_start
 ) AS listed
 WHERE final_time IS NULL OR age <= $1::integer
 ORDER BY board_id, period_start;

@@ -40,13 +40,13 @@ class _PostgresReader:
             place = alone.ranked[0].place
             first = max(1, place - neighbours)
             page = self.top(board, period_start, first, place - first + 1 + neighbours)
-            # If there was a refresh between the two, the player may stand elsewhere now.
-            if page is None or page.fresh_at == alone.fresh_at:
+            # If the ranking has changed between the two, the player may stand elsewhere now.
+            if page is None or any((ranked.user_id, ranked.place) == (user_id, place) for ranked in page.ranked):
                 return page
 
 
 class RankingReader(_PostgresReader):
-    """A reader of the ranking as of the last refresh; it returns None before the first."""
+    """A reader of rankings that follow the scores; it returns None for those that are not complete yet."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, _RANKING_FROM, _RANKING_OF_PLAYERS)

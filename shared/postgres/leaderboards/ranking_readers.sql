@@ -29,16 +29,20 @@ WHERE period.board_id = $1
 ORDER BY final.place;
 
 -- name: read_ranking_from
--- Return players from a place on, as of the last refresh. A single row without a player if the ranking ends before that
--- place; no row before the first refresh.
+-- Return players from a place on. A single row without a player if the ranking ends before that place; no row if it cannot be
+-- read.
 -- $1 board_id, $2 period_start, $3 first_place, $4 count_max
-WITH mark AS (
-    SELECT place, sort_score, reached_time, user_id
-    FROM leaderboard_mark
-    WHERE board_id = $1
-        AND period_start = instant($2)
-        AND place <= $3::bigint
-    ORDER BY place DESC
+WITH bucket AS (
+    SELECT first_score, first_time, first_id, players_before
+    FROM (
+        SELECT
+            first_score, first_time, first_id,
+            sum(players) OVER (ORDER BY first_score, first_time, first_id) - players AS players_before
+        FROM leaderboard_bucket
+        WHERE board_id = $1 AND period_start = instant($2)
+    ) AS counted
+    WHERE players_before < $3::bigint
+    ORDER BY players_before DESC, first_score DESC, first_time DESC, first_id DESC
     LIMIT 1
 ),
 stretch AS (
@@ -46,15 +50,15 @@ stretch AS (
         ranked.user_id, ranked.score, ranked.reached_time, ranked.sort_score,
         $3::bigint - 1 + row_number() OVER in_order AS place,
         first_value(ranked.sort_score) OVER in_order AS best
-    FROM mark
+    FROM bucket
     CROSS JOIN LATERAL (
         SELECT user_id, score, reached_time, sort_score
         FROM leaderboard_ranking
         WHERE board_id = $1
             AND period_start = instant($2)
-            AND (sort_score, reached_time, user_id) >= (mark.sort_score, mark.reached_time, mark.user_id)
+            AND (sort_score, reached_time, user_id) >= (bucket.first_score, bucket.first_time, bucket.first_id)
         ORDER BY sort_score, reached_time, user_id
-        OFFSET $3::bigint - mark.place
+        OFFSET $3::bigint - 1 - bucket.players_before
         LIMIT $4::bigint
     ) AS ranked
     WINDOW in_order AS (ORDER BY ranked.sort_score, ranked.reached_time, ranked.user_id)
@@ -68,32 +72,33 @@ head AS MATERIALIZED (
     LIMIT 1
 )
 SELECT
-    refresh.fresh_at,
-    coalesce((
-        SELECT max(place)
-        FROM leaderboard_mark
+    state.fresh_at,
+    (
+        SELECT coalesce(sum(players), 0)::bigint
+        FROM leaderboard_bucket
         WHERE board_id = $1 AND period_start = instant($2)
-    ), 0),
+    ),
     stretch.user_id, stretch.score, stretch.reached_time, stretch.place,
     CASE WHEN stretch.sort_score = head.best THEN head.place
         ELSE min(stretch.place) OVER (PARTITION BY stretch.sort_score)
     END
-FROM leaderboard_refresh AS refresh
+FROM ranking_state AS state
 LEFT JOIN (stretch CROSS JOIN head) ON true
+WHERE state.board_id = $1 AND state.period_start = instant($2) AND state.fresh_at IS NOT NULL
 ORDER BY stretch.place;
 
 -- name: read_ranking_of_players
--- Return those of these players who are ranked, as of the last refresh. Rows without a player as in read_ranking_from.
+-- Return those of these players who are ranked. Rows without a player as in read_ranking_from.
 -- $1 board_id, $2 period_start, $3 user_ids
 SELECT
-    refresh.fresh_at,
-    coalesce((
-        SELECT max(place)
-        FROM leaderboard_mark
+    state.fresh_at,
+    (
+        SELECT coalesce(sum(players), 0)::bigint
+        FROM leaderboard_bucket
         WHERE board_id = $1 AND period_start = instant($2)
-    ), 0),
+    ),
     ranked.user_id, ranked.score, ranked.reached_time, ranked.place, ranked.shared_rank
-FROM leaderboard_refresh AS refresh
+FROM ranking_state AS state
 LEFT JOIN LATERAL (
     SELECT
         user_id, score, reached_time,
@@ -104,4 +109,5 @@ LEFT JOIN LATERAL (
         AND period_start = instant($2)
         AND user_id = ANY ($3::text[])
 ) AS ranked ON true
+WHERE state.board_id = $1 AND state.period_start = instant($2) AND state.fresh_at IS NOT NULL
 ORDER BY ranked.place;

@@ -1,40 +1,210 @@
-"""Refresh of the ranking that is read without Redis."""
+"""The rankings that are read without Redis, in the database: which there are, and what changes them."""
 
 from __future__ import annotations
 
-from shared.domain.refresh_pace import Content, Refresh
+from collections.abc import Callable, Collection, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from shared.domain.instant import Instant
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.leaderboards import scores
+from shared.postgres.player_sweeps import RANKING_REFRESH, Sweep
+from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_ranking_refresh")
-_READ = statement("read_ranking_refresh")
-_REFRESH = statement("refresh_ranking")
-_REFRESH_MARKS = statement("refresh_ranking_marks")
+_WAIT = statement("wait_for_ranking_refresh")
+_READ_WORK = statement("read_ranking_work")
+_BEGIN = statement("begin_rankings")
+_HAS_SCORES = statement("has_scores")
+_COMPLETE_EMPTY = statement("complete_empty_ranking")
+_END = statement("end_rankings")
+_DROP_BUCKETS = statement("drop_ranking_buckets")
+_TO_DROP = statement("ranking_to_drop")
+_DROP_PLAYERS = statement("drop_ranked_players")
+_DROP = statement("drop_ranking")
+_IS_SWEEP_DUE = statement("is_ranking_sweep_due")
+_BEGIN_SWEEP = statement("begin_ranking_sweep")
+_COMPLETE_SWEEP = statement("complete_ranking_sweep")
+_FRESHEN = statement("freshen_rankings")
+_READ_CHANGES = statement("read_ranking_changes")
+_DELETE_CHANGES = statement("delete_ranking_changes")
+_NOTE = statement("note_ranking_changes")
+_COUNT_CHANGES = statement("count_ranking_changes")
+_EMPTY_CHANGES = statement("empty_ranking_changes")
+_RAISE_EPOCHS = statement("raise_notes_epochs")
+_PLAYER_AFTER_RANKED = statement("player_after_ranked")
+_PLAYERS = statement("players_to_rank")
+_DELETE_UNRANKED = statement("delete_unranked")
+_MOVE = statement("move_ranked")
+_ADD = statement("add_ranked")
 _ANALYZE = statement("analyze_ranking")
 _ANALYZE_MARKS = statement("analyze_ranking_marks")
-_STORE = statement("store_ranking_refresh")
+
+LAST_USER_ID = "\U0010ffff" * 129
+"""Text that sorts after every valid player id."""
+
+
+class Phase(Enum):
+    """The phase of a ranking whose players are stored."""
+
+    OPEN = "open"
+    """It follows the scores."""
+    CLOSING = "closing"
+    """It is being made final."""
+
+
+class RankingWork(NamedTuple):
+    """What is to be done on rankings."""
+
+    changes: int
+    """Noted changes of scores."""
+    due: bool
+    """True if rankings begin, end or have to be swept."""
+    fresh_at: Instant | None
+    """Everything committed before is in all rankings that can be read; None if there is none."""
+    sweep: Sweep | None
+    """The progress of the duty as of the last step of any process; None if it never ran."""
 
 
 def try_lock(connection: Connection) -> bool:
-    """Lock the refresh for this transaction; return False if another process holds the lock."""
+    """Lock all rankings for this transaction; return False if another transaction holds the lock."""
     return bool(_LOCK.value(connection))
 
 
-def read(connection: Connection) -> tuple[Content, Refresh | None]:
-    """Return what a refresh would read now, and the last refresh; None if there was none."""
-    changes, ranked, fresh_at, changes_then, ranked_then, duration = _READ.only_row(connection)
-    last = None if fresh_at is None else Refresh(fresh_at, Content(changes_then, ranked_then), duration)
-    return Content(changes, ranked), last
+def lock(connection: Connection) -> None:
+    """Lock all rankings for this transaction."""
+    _WAIT.rows(connection)
 
 
-def refresh(connection: Connection) -> None:
-    """Refresh the ranking. Readers see the previous one meanwhile."""
-    _REFRESH.rows(connection)
-    _REFRESH_MARKS.rows(connection)
+def read_work(connection: Connection, entries: int) -> RankingWork:
+    """Return what is to be done. Of noted changes, those in at most `entries` entries are counted."""
+    changes, due, fresh_at, *sweep = _READ_WORK.only_row(connection, entries, RANKING_REFRESH)
+    return RankingWork(changes, due, fresh_at, None if sweep[0] is None else Sweep(*sweep))
+
+
+def begin(connection: Connection, now: Instant) -> bool:
+    """Create the rankings that are missing. One without scores can be read from now on, others after a sweep.
+
+    Return False if none was missing.
+    """
+    begun = _BEGIN.rows(connection)
+    for board_id, period_start, period_end in begun:
+        # To look for a score of a lifetime would read all of them.
+        if period_end is not None and not _HAS_SCORES.value(connection, board_id, period_start):
+            _COMPLETE_EMPTY.rows(connection, board_id, period_start, now)
+    return bool(begun)
+
+
+def end(connection: Connection) -> None:
+    """Let rankings not be read any more that are final, or whose leaderboard is not in use."""
+    _END.rows(connection)
+    _DROP_BUCKETS.rows(connection)
+
+
+def drop_some(connection: Connection, count: int) -> bool:
+    """Delete `count` players of a ranking that is not read any more. Return False if there is none."""
+    ranking = _TO_DROP.row(connection)
+    if ranking is None:
+        return False
+    if len(_DROP_PLAYERS.rows(connection, *ranking, count)) < count:
+        _DROP.rows(connection, *ranking)
+    return True
+
+
+def is_sweep_due(connection: Connection) -> bool:
+    """Return whether a ranking may lack changes that were not noted."""
+    return bool(_IS_SWEEP_DUE.value(connection))
+
+
+def begin_sweep(connection: Connection) -> bool:
+    """Begin a sweep of all open rankings. Return False if there is none."""
+    return bool(_BEGIN_SWEEP.rows(connection))
+
+
+def complete_sweep(connection: Connection, begin_time: Instant) -> None:
+    """Record that the sweep that began at an instant has visited all players."""
+    _COMPLETE_SWEEP.rows(connection, begin_time)
     _ANALYZE.rows(connection)
     _ANALYZE_MARKS.rows(connection)
 
 
-def store(connection: Connection, last: Refresh) -> None:
-    """Record a refresh, in its transaction."""
-    _STORE.rows(connection, last.fresh_at, last.content.changes, last.content.ranked, last.duration)
+def freshen(connection: Connection, fresh_at: Instant) -> None:
+    """Record that every change that was noted before an instant is in the rankings."""
+    _FRESHEN.rows(connection, fresh_at)
+
+
+def take_changes(connection: Connection, players: int, read: Callable[[], object] = lambda: None) -> list[str]:
+    """Delete the oldest entries with about this many changed players, and return the players, each once.
+
+    `read` is called between reading and deleting them.
+    """
+    entries = _READ_CHANGES.rows(connection, players)
+    if not entries:
+        return []
+    read()
+    _DELETE_CHANGES.rows(connection, text_array([entry for entry, _ in entries]))
+    return sorted({user_id for _, user_ids in entries for user_id in user_ids})
+
+
+def note(connection: Connection, user_ids: Collection[str]) -> None:
+    """Let the rankings follow changes of scores of these players that have no entry in the journal, by COMMIT."""
+    _NOTE.defer(connection, text_array(sorted(user_ids)), len(user_ids))
+
+
+def count_changes(connection: Connection, entries: int) -> tuple[int, int]:
+    """Return the number of entries, at most `entries`, and of the players in them."""
+    found, players = _COUNT_CHANGES.only_row(connection, entries)
+    return found, players
+
+
+def forget_changes(connection: Connection) -> None:
+    """Delete all entries, and let all players be visited instead. In a transaction.
+
+    Nothing happens while another transaction changes rankings.
+    """
+    if not try_lock(connection):
+        return
+    _RAISE_EPOCHS.rows(connection)
+    _EMPTY_CHANGES.rows(connection)
+
+
+class PlayerRange(NamedTuple):
+    """Players whose ids follow each other."""
+
+    user_ids: Sequence[str]
+    end: str | None
+    """The id with which the next range begins after; None if this is the last one."""
+
+
+def range_after(connection: Connection, after: str, rows: int) -> PlayerRange:
+    """Return the players after this one who may have scores or are ranked, from at most `rows` rows of each table."""
+    ends = [
+        scores.player_after_tallies(connection, after, rows),
+        scores.player_after_standings(connection, after, rows),
+        _end_of_ranked(connection, after, rows),
+    ]
+    # Python compares texts by code points, as the database compares them by bytes.
+    end = min((found for found in ends if found is not None), default=None)
+    found = _PLAYERS.rows(connection, after, LAST_USER_ID if end is None else end)
+    return PlayerRange([user_id for (user_id,) in found], end)
+
+
+def _end_of_ranked(connection: Connection, after: str, rows: int) -> str | None:
+    row = _PLAYER_AFTER_RANKED.row(connection, after, rows)
+    return None if row is None else str(row[0])
+
+
+def rank(connection: Connection, phase: Phase, user_ids: Sequence[str]) -> None:
+    """Bring these players up to date in all rankings of a phase. In a transaction that has locked the rankings."""
+    found = scores.of_players(connection, user_ids)
+    players = text_array(user_ids)
+    keys = (
+        text_array([ranking.board_id for ranking, _ in found]),
+        int_array(ranking.period_start for ranking, _ in found),
+        text_array([score.user_id for _, score in found]),
+    )
+    values = (int_array(score.score for _, score in found), int_array(score.reached_time for _, score in found))
+    _DELETE_UNRANKED.rows(connection, phase.value, players, *keys)
+    _MOVE.rows(connection, phase.value, players, *keys, *values)
+    _ADD.rows(connection, phase.value, players, *keys, *values)

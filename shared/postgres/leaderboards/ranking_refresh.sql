@@ -1,51 +1,264 @@
 -- name: lock_ranking_refresh
--- Try to become the one transaction that refreshes the ranking. The lock ends with the transaction.
+-- Try to become the one transaction that changes rankings in the database. The lock ends with the transaction.
 SELECT pg_try_advisory_xact_lock(1667785068, 4);
 
--- name: read_ranking_refresh
--- Return the number of score changes that Postgres has counted and a hash of the rankings to refresh; then the last
--- refresh: its time, change count, hash and duration.
+-- name: wait_for_ranking_refresh
+-- Become the one transaction that changes rankings in the database.
+SELECT pg_advisory_xact_lock(1667785068, 4);
+
+-- name: read_ranking_work
+-- Return the number of noted changes, counted up to a limit of entries; whether rankings begin, end or have to be swept; since
+-- when all rankings that can be read are up to date; and the sweep of the duty, all null if it never ran.
+-- $1 entries_max, $2 duty
 SELECT
-    (
-        SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
-        FROM pg_stat_user_tables
-        WHERE relid IN ('tally'::regclass, 'standing'::regclass)
-    ),
-    (
-        SELECT md5(coalesce(
-            string_agg(period.board_id || ' ' || period.period_start::text, ',' ORDER BY board_id, period_start), ''
-        ))
+    (SELECT coalesce(sum(players), 0)::bigint FROM (SELECT players FROM ranking_change LIMIT $1::integer) AS noted),
+    EXISTS (
+        SELECT
         FROM leaderboard_period AS period
-        JOIN leaderboard AS board USING (board_id)
-        WHERE period.final_time IS NULL AND board.in_use
+        JOIN leaderboard AS board ON board.board_id = period.board_id
+        LEFT JOIN ranking_state AS state
+            ON state.board_id = period.board_id AND state.period_start = period.period_start
+        WHERE period.final_time IS NULL AND board.in_use AND state.board_id IS NULL
+    )
+    OR EXISTS (
+        SELECT
+        FROM ranking_state AS state
+        JOIN leaderboard AS board ON board.board_id = state.board_id
+        JOIN leaderboard_period AS period
+            ON period.board_id = state.board_id AND period.period_start = state.period_start
+        WHERE state.phase = 'dropping'
+            OR (
+                state.phase = 'open'
+                AND (period.final_time IS NOT NULL OR NOT board.in_use OR state.notes_epoch < board.notes_epoch)
+            )
     ),
-    refresh.fresh_at, refresh.changes, refresh.ranked, refresh.duration_us
-FROM (VALUES (true)) AS always (only_row)
-LEFT JOIN leaderboard_refresh AS refresh USING (only_row);
+    (SELECT min(fresh_at) FROM ranking_state WHERE phase = 'open'),
+    version, bookmark, begin_time, visited, complete_time, last_visited, unpublished, finish_time
+FROM (VALUES ($2)) AS asked (duty)
+LEFT JOIN player_sweep AS sweep ON sweep.duty = asked.duty;
 
--- name: refresh_ranking
--- Bring the ranking up to date. Readers see the previous one meanwhile.
-SELECT refresh_leaderboard_ranking();
+-- name: begin_rankings
+-- Create the rankings of leaderboards in use and periods that are not final, as far as they are missing, each with the bucket
+-- that all players are in at first. Return them, and the end of their periods.
+WITH begun AS (
+    INSERT INTO ranking_state AS state (board_id, period_start)
+    SELECT period.board_id, period.period_start
+    FROM leaderboard_period AS period
+    JOIN leaderboard AS board ON board.board_id = period.board_id
+    WHERE period.final_time IS NULL AND board.in_use
+    ON CONFLICT (board_id, period_start) DO NOTHING
+    RETURNING state.board_id, state.period_start
+),
+bucket AS (
+    INSERT INTO leaderboard_bucket (board_id, period_start, first_score, first_time, first_id, players)
+    SELECT board_id, period_start, -9223372036854775808, '-infinity', '', 0
+    FROM begun
+)
+SELECT begun.board_id, begun.period_start, period.period_end
+FROM begun
+JOIN leaderboard_period AS period ON period.board_id = begun.board_id AND period.period_start = begun.period_start;
 
--- name: refresh_ranking_marks
--- Recount the places of the ranking.
-SELECT refresh_leaderboard_mark();
+-- name: has_scores
+-- Return whether anybody has a score in a period.
+-- $1 board_id, $2 period_start
+SELECT EXISTS (SELECT FROM leaderboard_score WHERE board_id = $1 AND period_start = instant($2));
+
+-- name: complete_empty_ranking
+-- Let a ranking without scores be read: what comes will be noted.
+-- $1 board_id, $2 period_start, $3 fresh_at
+UPDATE ranking_state AS state
+SET notes_epoch = board.notes_epoch, fresh_at = instant($3)
+FROM leaderboard AS board
+WHERE board.board_id = $1 AND state.board_id = $1 AND state.period_start = instant($2);
+
+-- name: end_rankings
+-- Let rankings not be read any more that are final, or whose leaderboard is not in use.
+UPDATE ranking_state AS state
+SET phase = 'dropping', fresh_at = NULL
+FROM leaderboard AS board, leaderboard_period AS period
+WHERE state.phase = 'open'
+    AND board.board_id = state.board_id
+    AND period.board_id = state.board_id
+    AND period.period_start = state.period_start
+    AND (period.final_time IS NOT NULL OR NOT board.in_use);
+
+-- name: drop_ranking_buckets
+-- Delete the buckets of rankings that are not read any more.
+DELETE FROM leaderboard_bucket AS bucket
+USING ranking_state AS state
+WHERE state.phase = 'dropping'
+    AND state.board_id = bucket.board_id
+    AND state.period_start = bucket.period_start;
+
+-- name: ranking_to_drop
+-- Return a ranking that is not read any more and has not been deleted.
+SELECT board_id, period_start
+FROM ranking_state
+WHERE phase = 'dropping'
+ORDER BY board_id, period_start
+LIMIT 1;
+
+-- name: drop_ranked_players
+-- Delete the first players of a ranking.
+-- $1 board_id, $2 period_start, $3 count_max
+DELETE FROM leaderboard_ranking AS ranked
+USING (
+    SELECT user_id
+    FROM leaderboard_ranking
+    WHERE board_id = $1 AND period_start = instant($2)
+    ORDER BY sort_score, reached_time, user_id
+    LIMIT $3::integer
+) AS first
+WHERE ranked.user_id = first.user_id AND ranked.board_id = $1 AND ranked.period_start = instant($2)
+RETURNING true;
+
+-- name: drop_ranking
+-- Forget a ranking of which nothing is left.
+-- $1 board_id, $2 period_start
+DELETE FROM ranking_state WHERE board_id = $1 AND period_start = instant($2) AND phase = 'dropping';
+
+-- name: is_ranking_sweep_due
+-- Return whether changes of scores were perhaps not noted since a ranking was last swept.
+SELECT EXISTS (
+    SELECT
+    FROM ranking_state AS state
+    JOIN leaderboard AS board ON board.board_id = state.board_id
+    WHERE state.phase = 'open' AND state.notes_epoch < board.notes_epoch
+);
+
+-- name: begin_ranking_sweep
+-- Let the sweep that begins now be one of all open rankings, and return a row for each.
+UPDATE ranking_state AS state
+SET sweep_epoch = board.notes_epoch
+FROM leaderboard AS board
+WHERE board.board_id = state.board_id AND state.phase = 'open'
+RETURNING true;
+
+-- name: complete_ranking_sweep
+-- Record that a sweep has visited all players for the rankings that were there when it began.
+-- $1 begin_time
+UPDATE ranking_state
+SET
+    notes_epoch = sweep_epoch,
+    sweep_epoch = NULL,
+    fresh_at = greatest(fresh_at, instant($1))
+WHERE phase = 'open' AND sweep_epoch IS NOT NULL;
+
+-- name: freshen_rankings
+-- Record that no change is left that was noted before an instant.
+-- $1 fresh_at
+UPDATE ranking_state AS state
+SET fresh_at = greatest(state.fresh_at, instant($1))
+FROM leaderboard AS board
+WHERE board.board_id = state.board_id AND state.phase = 'open' AND state.notes_epoch = board.notes_epoch;
+
+-- name: read_ranking_changes
+-- Return some of the oldest entries of changed players: their places in the table, and their players. So many that they have
+-- about this many players.
+-- $1 players_enough
+SELECT entry::text, user_ids
+FROM (
+    SELECT ctid AS entry, user_ids, sum(players) OVER (ORDER BY ctid) - players AS players_before
+    FROM (SELECT ctid, user_ids, players FROM ranking_change LIMIT $1::integer) AS oldest
+) AS summed
+WHERE players_before < $1::integer;
+
+-- name: delete_ranking_changes
+-- Delete entries of changed players, which this transaction has read and nobody else deletes or changes.
+-- $1 entries
+DELETE FROM ranking_change WHERE ctid = ANY ($1::text[]::tid[]);
+
+-- name: note_ranking_changes
+-- Let the rankings in the database follow changes of scores of these players that are none for Redis.
+-- $1 user_ids, $2 players
+INSERT INTO ranking_change (user_ids, players) VALUES ($1::text[], $2);
+
+-- name: count_ranking_changes
+-- Return the number of entries and of players in them, counted up to a limit of entries.
+-- $1 entries_max
+SELECT count(*), coalesce(sum(players), 0)::bigint
+FROM (SELECT players FROM ranking_change LIMIT $1::integer) AS noted;
+
+-- name: empty_ranking_changes
+-- Delete all entries.
+DELETE FROM ranking_change;
+
+-- name: raise_notes_epochs
+-- Let all rankings in the database be swept again: changes of scores may be missing in the notes.
+UPDATE leaderboard SET notes_epoch = notes_epoch + 1;
+
+-- name: player_after_ranked
+-- Return the player of the N-th row of all rankings after a player's last one.
+-- $1 after_user_id, $2 rows
+SELECT user_id FROM leaderboard_ranking WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
+
+-- name: players_to_rank
+-- Return the players of a range who may have scores, or are in rankings.
+-- $1 after_user_id, $2 last_user_id
+SELECT user_id FROM tally WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM standing WHERE user_id > $1 AND user_id <= $2
+UNION
+SELECT user_id FROM leaderboard_ranking WHERE user_id > $1 AND user_id <= $2;
+
+-- name: delete_unranked
+-- Delete these players from rankings of a phase in which they have no score.
+-- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids
+DELETE FROM leaderboard_ranking AS ranked
+USING ranking_state AS state
+WHERE ranked.user_id = ANY ($2::text[])
+    AND state.board_id = ranked.board_id
+    AND state.period_start = ranked.period_start
+    AND state.phase = $1
+    AND NOT EXISTS (
+        SELECT
+        FROM unnest($3::text[], $4::bigint[], $5::text[]) AS scored (board_id, period_start, user_id)
+        WHERE scored.user_id = ranked.user_id
+            AND scored.board_id = ranked.board_id
+            AND instant(scored.period_start) = ranked.period_start
+    );
+
+-- name: move_ranked
+-- Store the scores of players in rankings of a phase that have other ones there.
+-- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids, $6 scores, $7 reached_times
+UPDATE leaderboard_ranking AS ranked
+SET
+    score = scored.score,
+    reached_time = instant(scored.reached_time),
+    sort_score = CASE WHEN board.ascending THEN scored.score ELSE -scored.score END
+FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])
+    AS scored (board_id, period_start, user_id, score, reached_time)
+JOIN ranking_state AS state ON state.board_id = scored.board_id AND state.period_start = instant(scored.period_start)
+JOIN leaderboard AS board ON board.board_id = scored.board_id
+WHERE ranked.user_id = ANY ($2::text[])
+    AND ranked.user_id = scored.user_id
+    AND ranked.board_id = scored.board_id
+    AND ranked.period_start = instant(scored.period_start)
+    AND state.phase = $1
+    AND (ranked.score <> scored.score OR ranked.reached_time <> instant(scored.reached_time));
+
+-- name: add_ranked
+-- Store the scores of players who are not yet in these rankings of a phase.
+-- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids, $6 scores, $7 reached_times
+INSERT INTO leaderboard_ranking (board_id, period_start, user_id, score, reached_time, sort_score)
+SELECT
+    scored.board_id, instant(scored.period_start), scored.user_id, scored.score, instant(scored.reached_time),
+    CASE WHEN board.ascending THEN scored.score ELSE -scored.score END
+FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])
+    AS scored (board_id, period_start, user_id, score, reached_time)
+JOIN ranking_state AS state ON state.board_id = scored.board_id AND state.period_start = instant(scored.period_start)
+JOIN leaderboard AS board ON board.board_id = scored.board_id
+LEFT JOIN leaderboard_ranking AS ranked
+    ON ranked.user_id = ANY ($2::text[])
+    AND ranked.user_id = scored.user_id
+    AND ranked.board_id = scored.board_id
+    AND ranked.period_start = instant(scored.period_start)
+WHERE state.phase = $1 AND ranked.user_id IS NULL;
 
 -- name: analyze_ranking
 -- Update the planner's statistics: without them it counts places by the wrong index.
 SELECT analyze_leaderboard_ranking();
 
 -- name: analyze_ranking_marks
--- Update the planner's statistics of the marks.
+-- Update the planner's statistics of the buckets.
 SELECT analyze_leaderboard_mark();
-
--- name: store_ranking_refresh
--- Record the refresh that the ranking is as of.
--- $1 fresh_at, $2 changes, $3 ranked, $4 duration_us
-INSERT INTO leaderboard_refresh AS stored (fresh_at, changes, ranked, duration_us)
-VALUES (instant($1), $2, $3, $4)
-ON CONFLICT (only_row) DO UPDATE SET
-    fresh_at = excluded.fresh_at,
-    changes = excluded.changes,
-    ranked = excluded.ranked,
-    duration_us = excluded.duration_us;

@@ -52,7 +52,18 @@ def of_ranking(connection: Connection, board: Leaderboard, period_start: Instant
     A portion may be empty without being the last one.
     """
     by_points = board.measure is LeaderboardMeasure.POINTS
-    found = (_PLAYER_AFTER_STANDINGS if by_points else _PLAYER_AFTER_TALLIES).row(connection, after, rows)
-    last = None if found is None else str(found[0])
+    last = (player_after_standings if by_points else player_after_tallies)(connection, after, rows)
     scores = _OF_RANKING.rows(connection, board.id, period_start, after, last or _BEHIND_ALL)
     return Portion(list(map(Score._make, scores)), last)
+
+
+def player_after_tallies(connection: Connection, after: str, rows: int) -> str | None:
+    """Return the player of the `rows`-th tally after this player's last one; None if there are fewer."""
+    row = _PLAYER_AFTER_TALLIES.row(connection, after, rows)
+    return None if row is None else str(row[0])
+
+
+def player_after_standings(connection: Connection, after: str, rows: int) -> str | None:
+    """Return the player of the `rows`-th standing after this player's last one; None if there are fewer."""
+    row = _PLAYER_AFTER_STANDINGS.row(connection, after, rows)
+    return None if row is None else str(row[0])

@@ -26,7 +26,7 @@ FROM (
     FROM pg_stat_user_indexes
     WHERE schemaname = current_schema()
         AND relname IN ('player', 'tally', 'assignment', 'completion', 'standing', 'leaderboard_ranking',
-            'leaderboard_mark')
+            'leaderboard_bucket')
 ) AS candidate
 WHERE bytes_so_far <= pg_size_bytes(current_setting('shared_buffers')) / 2
 ORDER BY bytes_so_far;

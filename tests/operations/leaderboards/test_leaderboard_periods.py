@@ -12,17 +12,15 @@ from shared.domain.leaderboard import LeaderboardMeasure
 from shared.domain.schedules import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards.leaderboard_periods import (
-    FINAL_MARGIN,
     IN_USE_NOTE_INTERVAL,
     RETIRE_AFTER,
-    finish_leaderboard_periods,
     maintain_leaderboard_periods,
     note_leaderboards_in_use,
 )
+from shared.operations.leaderboards.period_finish import FINAL_MARGIN, finish_leaderboard_periods
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.leaderboards.ranking_readers import FinalReader
-from shared.postgres.long_work import LongWork
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
 from tests.support.leaderboards import board, catalogue_with
@@ -39,7 +37,7 @@ WITHOUT = catalogue_with(POINTS, version="without")
 def keep(database: Database, now: Instant, catalogue: Catalogue = BOTH) -> int:
     """Run one pass of the duty."""
     maintain_leaderboard_periods(database, catalogue, HORIZON, now, soon())
-    return finish_leaderboard_periods(LongWork(database, 20), HORIZON, now)
+    return finish_leaderboard_periods(database, HORIZON, now)
 
 
 def days(database_url: str, *, final: bool) -> list[int]:
@@ -110,8 +108,8 @@ def test_only_one_process_at_a_time_ends_periods(database: Database, database_ur
     long_after = NOW + 60 * DAY
     with connected(database_url) as other, other.transaction():
         assert leaderboard_periods.lock_periods(other)
-        assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, long_after) == 0
-    assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, long_after) == 5
+        assert finish_leaderboard_periods(database, HORIZON, long_after) == 0
+    assert finish_leaderboard_periods(database, HORIZON, long_after) == 5
 
 
 def test_a_leaderboard_used_by_any_process_is_not_retired(database: Database, database_url: str) -> None:

@@ -15,13 +15,12 @@ from shared.domain.schedules import DAILY, MONTHLY, WEEKLY
 from shared.domain.standings import EVERYTHING, Scope, ScopeKind, Standing, StandingKey
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.leaderboards.leaderboard_periods import FINAL_MARGIN, finish_leaderboard_periods
+from shared.operations.leaderboards.period_finish import FINAL_MARGIN, finish_leaderboard_periods
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
 from shared.postgres.leaderboards.ranking_readers import FinalReader, RankingReader
-from shared.postgres.long_work import LongWork
 from shared.postgres.statistics import standings
 from shared.runtime.telemetry import Telemetry
 from tests.support.brute_force_ranking import BruteForceReader, Scored
@@ -114,18 +113,20 @@ class Ranking(NamedTuple):
     def begin(self) -> None:
         """Remove all scores and final rankings."""
         self.connection.execute(
-            "TRUNCATE tally, standing, leaderboard, leaderboard_period, leaderboard_final, leaderboard_refresh"
+            "TRUNCATE tally, standing, leaderboard, leaderboard_period, leaderboard_final, leaderboard_ranking,"
+            " leaderboard_bucket, ranking_state, ranking_change, player_sweep"
         )
         record_catalogue(self.database, catalogue_with(*BOARDS), NOW, soon())
 
     def refresh(self, now: Instant) -> None:
-        """Refresh the rankings as of `now`."""
+        """Read all scores, which no transaction has noted, as of `now`."""
+        self.connection.execute("UPDATE leaderboard SET notes_epoch = notes_epoch + 1")
         self.clock.now = now
         assert RankingRefresh(self.database, self.clock, Telemetry()).one_pass()
 
     def finish(self, now: Instant) -> int:
         """Make ended periods final."""
-        return finish_leaderboard_periods(LongWork(self.database, 20), HORIZON, now)
+        return finish_leaderboard_periods(self.database, HORIZON, now)
 
 
 @pytest.fixture(scope="module", params=EITHER_VERSION)
@@ -154,7 +155,6 @@ def test_rankings_equal_the_sorted_scores(
     newcomers = store(connection, ranked, [new for new in later if new.user_id not in {old.user_id for old in scores}])
     agree(reader, ranked, on_board, NOW)
     everybody = [*on_board, *newcomers]
-    ranking.connection.execute("DELETE FROM leaderboard_refresh")
     ranking.refresh(NOW + 1)
     agree(reader, ranked, everybody, NOW + 1)
 

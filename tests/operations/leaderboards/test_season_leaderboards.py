@@ -14,14 +14,10 @@ from shared.domain.recurrence import Every, Recurrence
 from shared.domain.schedules import Schedule, Season, SeasonRun
 from shared.domain.windows import Window
 from shared.operations.catalogue.catalogue_record import record_catalogue
-from shared.operations.leaderboards.leaderboard_periods import (
-    FINAL_MARGIN,
-    finish_leaderboard_periods,
-    maintain_leaderboard_periods,
-)
+from shared.operations.leaderboards.leaderboard_periods import maintain_leaderboard_periods
+from shared.operations.leaderboards.period_finish import FINAL_MARGIN, finish_leaderboard_periods
 from shared.operations.leaderboards.read_leaderboards import LeaderboardPage, Leaderboards
 from shared.postgres.database import Database
-from shared.postgres.long_work import LongWork
 from tests.support.databases import soon
 from tests.support.flushing import flush
 from tests.support.leaderboards import board, catalogue_with, ranked_now
@@ -60,8 +56,8 @@ def test_a_run_of_a_season_is_ranked_and_final_after_it(database: Database, data
     with pytest.raises(LeaderboardPeriodNotFound):
         top(database, catalogue, END)
     over = END + HORIZON + FINAL_MARGIN
-    assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, over - 1) == 0
-    assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, over) == 1
+    assert finish_leaderboard_periods(database, HORIZON, over - 1) == 0
+    assert finish_leaderboard_periods(database, HORIZON, over) == 1
     page = top(database, catalogue, over, END - 1)
     assert [each.user_id for each in page.ranked] == ["first", "last"]
     assert page.final
@@ -74,8 +70,8 @@ def test_a_season_that_is_prolonged_is_final_later(database: Database) -> None:
     longer = season_board(END + 5 * DAY)
     record_catalogue(database, longer, NOW + DAY, soon())
     log_in(database, longer, "late", END + 4 * DAY)
-    assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, END + HORIZON + FINAL_MARGIN) == 0
-    assert finish_leaderboard_periods(LongWork(database, 20), HORIZON, END + 5 * DAY + HORIZON + FINAL_MARGIN) == 1
+    assert finish_leaderboard_periods(database, HORIZON, END + HORIZON + FINAL_MARGIN) == 0
+    assert finish_leaderboard_periods(database, HORIZON, END + 5 * DAY + HORIZON + FINAL_MARGIN) == 1
     page = top(database, longer, NOW + 90 * DAY, START)
     assert [each.user_id for each in page.ranked] == ["late"]
 
