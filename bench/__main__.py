@@ -31,6 +31,7 @@ from bench.tables.capacity import measure_capacity
 from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
+from bench.tables.duties import measure_duties
 from bench.tables.erasure import measure_erasure
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
@@ -77,6 +78,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "delivery": measure_delivery,
     "history": measure_history,
     "erasure": measure_erasure,
+    "duties": measure_duties,
     "protection": measure_protection,
     "mix": measure_mix,
     "sources": measure_sources,
@@ -100,6 +102,7 @@ ONLY_FULL = frozenset(
         "delivery",
         "history",
         "erasure",
+        "duties",
         "protection",
         "mix",
     }

@@ -75,6 +75,9 @@ FUNCTIONS = (
     "delete_old_audits(timestamptz)",
     "analyze_leaderboard_ranking()",
     "analyze_leaderboard_mark()",
+    "count_leaderboard_players(text[], timestamptz[], bigint[], timestamptz[], text[], integer[])",
+    "balance_leaderboard_bucket(bigint)",
+    "widen_leaderboard_bucket(bigint)",
     "leaderboard_place(text, timestamptz, bigint, timestamptz, text)",
 )
 """Functions to execute."""

@@ -136,7 +136,7 @@ def ground(database_url: str, own_valkey: EmbeddedValkey, catalogue_file: str) -
         load = Load(side("with Redis", url_through_proxy), side("without", ""))
         rankings = Rankings(database_url, own_valkey.url, loaded(DOCUMENT))
         wait_until(rankings.agree, HEALED_S)
-        wait_until(lambda: rows(database_url, "SELECT fresh_at FROM ranking_state WHERE fresh_at IS NOT NULL"), HEALED_S)
+        wait_until(lambda: rows(database_url, "SELECT FROM ranking_state WHERE fresh_at IS NOT NULL"), HEALED_S)
         yield Ground(own_valkey, proxy, load, rankings)
 
 

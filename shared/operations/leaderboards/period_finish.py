@@ -1,11 +1,11 @@
 """The duty that makes rankings of ended periods final, in steps that any process can continue.
 
-First every player's score is read once more, in ranges of players, and the stored ranking of the period is brought up to
-date. Then the players get their places, in the order of the ranking, from the first to the last. Each step is a short
-transaction that also stores how far it came. The ranking can be read as final once the last player has a place.
+First every player's score is read once more, in ranges of players, and the stored ranking of the period is brought up
+to date. Then the players get their places, in the order of the ranking, from the first to the last. Each step is a
+short transaction that also stores how far it came. The ranking can be read as final once the last player has a place.
 
-A score that changes meanwhile is in the final ranking as of when it was read. A player who is erased meanwhile is not in
-it, or has the place under a pseudonym: an erasure and a step never happen at the same time.
+A score that changes meanwhile is in the final ranking as of when it was read. A player who is erased meanwhile is not
+in it, or has the place under a pseudonym: an erasure and a step never happen at the same time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from enum import Enum
 
 from shared.domain.instant import HOUR, Instant, Microseconds
 from shared.domain.scores import RankingKey
-from shared.operations.leaderboards.ranking_refresh import OWNED_FOR, RANGE_ROWS, REST_FACTOR, REST_MAX_S, STEP_TIMEOUT_S
+from shared.operations.leaderboards.ranking_refresh import (
+    OWNED_FOR,
+    RANGE_ROWS,
+    REST_FACTOR,
+    REST_MAX_S,
+    STEP_TIMEOUT_S,
+)
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database

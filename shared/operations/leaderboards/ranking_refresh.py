@@ -1,9 +1,9 @@
 """The duty that keeps the rankings in the database up to date, which serve reads without Redis.
 
-Each transaction that changes scores notes its players. The duty looks at these players again, and at all of them for new
-leaderboards, after changes that were not noted, and once in `SWEEP_INTERVAL`, which repairs what was changed by hand. Each
-step is a short transaction that also stores how far it came. So a process may die at any point, and another goes on;
-nothing holds back the vacuum of the database, and there is no number of players that is too great.
+Each transaction that changes scores notes its players. The duty looks at these players again, and at all of them for
+new leaderboards, after changes that were not noted, and once in `SWEEP_INTERVAL`, which repairs what was changed by
+hand. Each step is a short transaction that also stores how far it came. So a process may die at any point, and another
+goes on; nothing holds back the vacuum of the database, and there is no number of players that is too great.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class RankingRefresh:
                 return False
 
     def one_step(self, connection: Connection) -> RefreshStep:
-        """Rank some changed players or a range of all, delete some of an ended ranking, or finish, in this transaction."""
+        """Rank some changed players or a range of all, delete some of an ended ranking, or finish, in a transaction."""
         now = self._clock()
         if not ranking_refresh.try_lock(connection):
             return RefreshStep.BUSY
@@ -140,10 +140,11 @@ class RankingRefresh:
             return self._worked(connection, now, self._swept_on(connection, sweep, now))
         if begun or (not changes_are_next and self._rank_changed(connection)):
             return self._worked(connection, now, sweep)
-        ranking_refresh.freshen(connection, now)
-        self.seen = sweep._replace(finish_time=now)
+        if sweep.unpublished:
+            ranking_refresh.freshen(connection, now)
+            self._fresh_at = now
+        self.seen = sweep._replace(finish_time=now, unpublished=False)
         player_sweeps.store(connection, RANKING_REFRESH, "", now, self.seen)
-        self._fresh_at = now
         return RefreshStep.FINISHED
 
     def _begun_if_due(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
@@ -183,8 +184,8 @@ class RankingRefresh:
         return sweep if ranking_refresh.is_sweep_due(connection) else sweep._replace(finish_time=now)
 
     def _worked(self, connection: Connection, now: Instant, sweep: Sweep) -> RefreshStep:
-        player_sweeps.store(connection, RANKING_REFRESH, self._owner, now, sweep)
-        self.seen = sweep
+        self.seen = sweep._replace(unpublished=True)
+        player_sweeps.store(connection, RANKING_REFRESH, self._owner, now, self.seen)
         return RefreshStep.WORKED
 
     def _age_s(self) -> float:
@@ -193,9 +194,9 @@ class RankingRefresh:
 
 
 def _await_nodes(connection: Connection) -> None:
-    """Wait until every node shows what the transactions have written whose notes were read. Raise `_InDoubt` after a while.
+    """Wait until every node shows what the transactions have written whose notes were read.
 
-    Notes are on the coordinator, which commits first.
+    Raise `_InDoubt` after a while. Notes are on the coordinator, which commits first.
     """
     left = prepared_transactions(connection)
     deadline = time.monotonic() + DOUBT_MAX_S

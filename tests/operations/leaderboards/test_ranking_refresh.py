@@ -1,29 +1,30 @@
-"""Rankings are refreshed after changes, by one process, and a refresh does not delay shutdown."""
+"""Rankings in the database follow changes, by one process at a time, in steps that any process continues."""
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shared.domain.events import Event
 from shared.domain.goal import LOGIN
-from shared.domain.instant import HOUR, LIFETIME_START, SECOND, Instant
+from shared.domain.instant import DAY, HOUR, LIFETIME_START, Instant
 from shared.domain.leaderboard import LeaderboardMeasure, RankedPage
+from shared.domain.schedules import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
+from shared.operations.leaderboards import ranking_refresh as duty
+from shared.operations.leaderboards import ranking_sync
+from shared.operations.leaderboards.period_finish import finish_leaderboard_periods
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
-from shared.postgres.connection import Connection
+from shared.operations.leaderboards.ranking_sync import RankingSync
 from shared.postgres.database import Database
-from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.leaderboards.ranking_readers import RankingReader
-from shared.postgres.long_work import LongWork
 from shared.runtime.telemetry import Telemetry
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.leaderboards import board, catalogue_with
 from tests.support.services import NOW, ManualClock, rows
-from tests.support.waiting import wait_until
+from tests.support.table_locks import locked_tables
 
 LOGINS = board("logins", LeaderboardMeasure.EVENTS, LOGIN)
 CATALOGUE = catalogue_with(LOGINS)
@@ -43,7 +44,7 @@ class Ranking:
 
     def page(self) -> RankedPage | None:
         with connected(self.url) as connection:
-            return RankingReader(connection).top(LOGINS, LIFETIME_START, 1, 10)
+            return RankingReader(connection).top(LOGINS, LIFETIME_START, 1, 100)
 
     def users(self) -> list[str]:
         page = self.page()
@@ -64,8 +65,7 @@ def test_changes_are_ranked_after_a_while_and_pages_carry_fresh_at(ranking: Rank
     ranking.log_in("second")
     assert not ranking.refresh.one_pass()
     ranking.clock.now += HOUR
-    # Postgres publishes its counts shortly after the commit.
-    wait_until(ranking.refresh.one_pass)
+    assert ranking.refresh.one_pass()
     assert ranking.users() == ["first", "second"]
     page = ranking.page()
     assert page is not None
@@ -76,10 +76,12 @@ def test_without_changes_there_is_no_refresh(ranking: Ranking) -> None:
     ranking.log_in("player")
     assert ranking.refresh.one_pass()
     ranking.clock.now += HOUR
-    # A commit before the refresh may be counted once after it.
-    wait_until(lambda: not ranking.refresh.one_pass())
-    ranking.clock.now += HOUR
     assert not ranking.refresh.one_pass()
+    page = ranking.page()
+    assert page is not None
+    assert page.fresh_at == NOW
+    assert ranking.refresh.seen is not None
+    assert ranking.refresh.seen.finish_time == NOW + HOUR, "nothing is left to do"
 
 
 def test_a_new_leaderboard_is_ranked_although_no_score_has_changed(ranking: Ranking) -> None:
@@ -101,49 +103,106 @@ def test_an_unused_leaderboard_is_not_ranked(ranking: Ranking) -> None:
     rows(ranking.url, "UPDATE leaderboard SET in_use = false RETURNING board_id")
     ranking.clock.now += HOUR
     assert ranking.refresh.one_pass()
-    assert ranking.users() == []
+    assert ranking.page() is None
+    assert rows(ranking.url, "SELECT count(*) FROM leaderboard_ranking") == [(0,)]
+    record_catalogue(ranking.database, CATALOGUE, NOW, soon())
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
 
 
 def test_one_of_many_processes_refreshes_the_ranking(ranking: Ranking) -> None:
     ranking.log_in("player")
     with opened(ranking.url, pool_size=4) as database, ThreadPoolExecutor(4) as processes:
-        duties = [RankingRefresh(database, ranking.clock, Telemetry()) for _ in range(4)]
+        duties = [RankingRefresh(database, ranking.clock, Telemetry(), f"process {number}") for number in range(4)]
         done = list(processes.map(lambda duty: duty.one_pass(), duties))
     assert sum(done) == 1
 
 
-def test_shutdown_does_not_wait_for_a_refresh(ranking: Ranking) -> None:
+def test_shutdown_waits_for_one_step_and_another_process_goes_on(
+    ranking: Ranking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duty, "RANGE_ROWS", 2)
+    users = [f"player {number}" for number in range(10, 40)]
+    for user_id in users:
+        ranking.log_in(user_id)
+    rests: list[float] = []
+
+    def rest(seconds: float) -> bool:
+        rests.append(seconds)
+        # A migration need not wait for the end of the sweep.
+        assert not locked_tables(ranking.url)
+        return len(rests) == 4
+
+    stopped = RankingRefresh(ranking.database, ranking.clock, Telemetry(), "the first", rest)
+    assert not stopped.one_pass()
+    assert len(rests) == 4
+    assert all(0 < seconds <= duty.REST_MAX_S for seconds in rests)
+    assert stopped.seen is not None
+    assert 0 < stopped.seen.visited < len(users)
+    assert ranking.page() is None, "it is not complete"
+    another = RankingRefresh(ranking.database, ranking.clock, Telemetry(), "another")
+    assert not another.one_pass(), "the first may still be there"
+    ranking.clock.now += duty.OWNED_FOR + 1
+    assert another.one_pass()
+    assert ranking.users() == users
+    assert another.seen is not None
+    assert another.seen.last_visited == len(users)
+
+
+def test_a_ranking_is_read_while_it_is_swept_again(ranking: Ranking) -> None:
     ranking.log_in("player")
-    with connected(ranking.url) as other, ThreadPoolExecutor(1) as thread:
-        with other.transaction():
-            other.execute("LOCK TABLE tally")
-            under_way = thread.submit(ranking.refresh.one_pass)
-            waits = (
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%refresh_leaderboard%%'"
-            )
-            wait_until(lambda: rows(ranking.url, waits))
-            ranking.refresh.stop()
-            assert under_way.result(5) is False
-        assert ranking.refresh.one_pass() is False
-    assert ranking.page() is None
+    assert ranking.refresh.one_pass()
+    rows(ranking.url, "DELETE FROM tally RETURNING user_id")
+    ranking.clock.now += HOUR
+    assert not ranking.refresh.one_pass(), "nothing was noted"
+    assert ranking.users() == ["player"]
+    ranking.clock.now += duty.SWEEP_INTERVAL
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == []
 
 
-def test_long_work_that_is_stopped_between_its_statements_ends_with_the_next_one(database: Database) -> None:
-    work, begun, ended = LongWork(database, 20), threading.Event(), threading.Event()
+def test_changes_that_processes_with_another_catalogue_did_not_note_are_found(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    without = catalogue_with(version="without")
+    sync = RankingSync(ranking.database, lambda: catalogues[-1], ranking.clock)
+    catalogues = [without]
+    sync.one_pass()
+    ranking.clock.now += HOUR
+    assert ranking.refresh.one_pass()
+    flush(ranking.database, without, [Event("unnoted", "player", NOW, LOGIN)], soon())
+    ranking.clock.now += HOUR
+    ranking.refresh.one_pass()
+    assert ranking.users() == []
+    catalogues.append(CATALOGUE)
+    sync.one_pass()
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
 
-    def endless(connection: Connection) -> None:
-        begun.set()
-        while True:
-            ranking_refresh.read(connection)
 
-    def run() -> None:
-        assert work.transact(endless) is None
-        ended.set()
+def test_notes_that_nobody_ranks_are_bounded(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking_sync, "NOTED_PLAYERS_MAX", 3)
+    assert ranking.refresh.one_pass()
+    users = [f"player {number}" for number in range(4)]
+    for user_id in users:
+        ranking.log_in(user_id)
+    RankingSync(ranking.database, lambda: CATALOGUE, ranking.clock).one_pass()
+    assert rows(ranking.url, "SELECT count(*) FROM ranking_change") == [(0,)]
+    assert ranking.refresh.one_pass(), "all players are visited instead"
+    assert ranking.users() == users
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert begun.wait(5)
-    work.stop()
-    assert ended.wait(5)
-    thread.join()
-    assert work.transact(lambda _connection: SECOND) is None, "nothing begins after a stop"
+
+def test_a_ranking_of_an_ended_period_is_deleted_in_steps(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duty, "DROP_ROWS", 2)
+    daily = board("daily", LeaderboardMeasure.EVENTS, LOGIN, DAILY)
+    catalogue = catalogue_with(LOGINS, daily, version="daily")
+    record_catalogue(ranking.database, catalogue, NOW, soon())
+    flush(ranking.database, catalogue, [Event(f"{n}", f"player {n}", NOW, LOGIN) for n in range(5)], soon())
+    assert ranking.refresh.one_pass()
+    ranked = "SELECT board_id, count(*) FROM leaderboard_ranking GROUP BY board_id ORDER BY board_id"
+    assert rows(ranking.url, ranked) == [("daily", 5), ("logins", 5)]
+    ranking.clock.now += 9 * DAY
+    assert finish_leaderboard_periods(ranking.database, HOUR, ranking.clock.now) > 0
+    assert ranking.refresh.one_pass()
+    assert rows(ranking.url, ranked) == [("logins", 5)]
+    left = "SELECT DISTINCT board_id FROM leaderboard_bucket UNION SELECT board_id FROM ranking_state"
+    assert rows(ranking.url, left) == [("logins",)]
