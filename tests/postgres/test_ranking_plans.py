@@ -93,7 +93,10 @@ def indexes_of(connection: Connection, name: str, *scanned: str) -> set[str]:
 
 @pytest.mark.parametrize("name", SCANS)
 def test_rankings_are_read_through_their_indexes(crowded: Connection, name: str) -> None:
-    assert indexes_of(crowded, name) == SCANS[name]
+    with crowded.transaction():
+        # The tables of states and buckets are small here.
+        crowded.execute("SET LOCAL enable_seqscan = off")
+        assert indexes_of(crowded, name) == SCANS[name]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def scans(connection: Connection) -> tuple[int, int]:
     """Return how often this transaction scanned the whole ranking, and how many rows it read through an index."""
     row = connection.execute(
         "SELECT sum(seq_scan)::int, sum(coalesce(idx_tup_fetch, 0))::int FROM pg_stat_xact_all_tables"
-        " WHERE relname IN ('leaderboard_ranking', 'leaderboard_bucket')"
+        " WHERE relname = 'leaderboard_ranking'"
     ).fetchone()
     assert row is not None
     return row[0], row[1]
