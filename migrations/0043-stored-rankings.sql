@@ -1,13 +1,12 @@
 -- depends: 0042-incremental-counts
 --
 -- The rankings in the database become tables that follow what changes. This migration makes the tables and copies what the
--- views have; the next one puts them in the place of the views. The copy takes some ten seconds for a million players, and
--- nobody waits for it.
+-- views have; the next one puts them in the place of the views. No call waits for the copy.
 
 -- No ranking is refreshed meanwhile.
 SELECT pg_advisory_xact_lock(1667785068, 4);
 
--- Whose scores a transaction has changed, until the rankings in the database have them. A player may be in several entries.
+-- Players whose scores a transaction has changed, until the rankings in the database have them. A player may be in several entries.
 CREATE TABLE ranking_change (
     user_ids text[] COLLATE "C" NOT NULL,
     players  integer NOT NULL
@@ -38,16 +37,6 @@ COMMENT ON COLUMN ranking_state.notes_epoch IS 'The notes_epoch of the leaderboa
 COMMENT ON COLUMN ranking_state.sweep_epoch IS 'The same of the sweep under way; null if that does not cover this ranking.';
 COMMENT ON COLUMN ranking_state.fresh_at IS 'Everything committed before is in the ranking; null until it can be read.';
 
--- The players of each ranking, in its order: leaderboard_ranking, once it is in the place of the view.
-CREATE TABLE leaderboard_ranked (
-    board_id     text COLLATE "C" NOT NULL,
-    period_start timestamptz NOT NULL,
-    user_id      text COLLATE "C" NOT NULL,
-    score        bigint NOT NULL,
-    reached_time timestamptz NOT NULL,
-    sort_score   bigint NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0.05);
-
 -- Neighbours in the order of a ranking, some hundred to thousand players, from a bound to the next one. A place is the sum
 -- of the buckets before and a count within its own. The columns of the bound are not named as those of players are.
 CREATE TABLE leaderboard_bucket (
@@ -62,7 +51,7 @@ CREATE TABLE leaderboard_bucket (
     CONSTRAINT leaderboard_bucket_players_counted CHECK (players >= 0)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
--- How far making a period final came. At most one is under way.
+-- The progress of making a ranking final. At most one is under way.
 CREATE TABLE ranking_finish (
     board_id     text COLLATE "C" NOT NULL,
     period_start timestamptz NOT NULL,
@@ -87,10 +76,16 @@ CROSS JOIN leaderboard_period AS period
 JOIN leaderboard AS board ON board.board_id = period.board_id
 WHERE period.final_time IS NULL AND board.in_use;
 
-INSERT INTO leaderboard_ranked (board_id, period_start, user_id, score, reached_time, sort_score)
+-- The players of each ranking: leaderboard_ranking, once it is in the place of the view.
+CREATE TABLE leaderboard_ranked WITH (autovacuum_vacuum_scale_factor = 0.05) AS
 SELECT ranked.board_id, ranked.period_start, ranked.user_id, ranked.score, ranked.reached_time, ranked.sort_score
 FROM leaderboard_ranking AS ranked
 JOIN ranking_state AS state ON state.board_id = ranked.board_id AND state.period_start = ranked.period_start;
+
+ALTER TABLE leaderboard_ranked
+    ALTER COLUMN score SET NOT NULL,
+    ALTER COLUMN reached_time SET NOT NULL,
+    ALTER COLUMN sort_score SET NOT NULL;
 
 -- Serves reads, changes and erasures by player.
 ALTER TABLE leaderboard_ranked ADD CONSTRAINT leaderboard_ranked_pkey PRIMARY KEY (user_id, board_id, period_start);

@@ -234,8 +234,8 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS last;
 
--- For the release before: brings all open rankings up to date at once.
-CREATE OR REPLACE FUNCTION refresh_leaderboard_ranking() RETURNS void LANGUAGE plpgsql AS $$
+-- For the release before: brings all open rankings up to date at once. The planner takes them for small.
+CREATE OR REPLACE FUNCTION refresh_leaderboard_ranking() RETURNS void LANGUAGE plpgsql SET enable_nestloop = off AS $$
 BEGIN
     WITH begun AS (
         INSERT INTO ranking_state (board_id, period_start)

@@ -148,7 +148,7 @@ def start_period_maintenance(
             maintain_leaderboard_periods(database, in_use.prepared, accepted_age, now, deadline)
 
     process.duties.start("maintain leaderboard periods", MAINTAIN_INTERVAL_S, one_pass, pass_s=MAINTAIN_TIMEOUT_S)
-    process.duties.start(PERIOD_FINISH, MAINTAIN_INTERVAL_S, finish_periods, pass_s=STEP_TIMEOUT_S)
+    process.duties.start("finish period", MAINTAIN_INTERVAL_S, finish_periods, pass_s=STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("leaderboard periods", stopping.set)
 
@@ -169,6 +169,6 @@ def start_ranking_refresh(
     stopping = threading.Event()
     refresh = RankingRefresh(database, process.clock, process.telemetry, str(ProcessName()), stopping.wait)
     show_sweep(process, RANKING_REFRESH, refresh)
-    process.duties.start(RANKING_REFRESH, POLL_INTERVAL_S, refresh.one_pass, pass_s=STEP_TIMEOUT_S)
+    process.duties.start("refresh ranking", POLL_INTERVAL_S, refresh.one_pass, pass_s=STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("ranking", stopping.set)

@@ -55,7 +55,7 @@ class Phase(Enum):
 
 
 class RankingWork(NamedTuple):
-    """What is to be done on rankings."""
+    """The work on rankings that is left."""
 
     changes: int
     """Noted changes of scores."""
@@ -169,7 +169,7 @@ def forget_changes(connection: Connection) -> None:
     _EMPTY_CHANGES.rows(connection)
 
 
-class PlayerRange(NamedTuple):
+class PlayersToRank(NamedTuple):
     """Players whose ids follow each other."""
 
     user_ids: Sequence[str]
@@ -177,7 +177,7 @@ class PlayerRange(NamedTuple):
     """The id with which the next range begins after; None if this is the last one."""
 
 
-def range_after(connection: Connection, after: str, rows: int) -> PlayerRange:
+def range_after(connection: Connection, after: str, rows: int) -> PlayersToRank:
     """Return the players after this one who may have scores or are ranked, from at most `rows` rows of each table."""
     ends = [
         scores.player_after_tallies(connection, after, rows),
@@ -187,7 +187,7 @@ def range_after(connection: Connection, after: str, rows: int) -> PlayerRange:
     # Python compares texts by code points, as the database compares them by bytes.
     end = min((found for found in ends if found is not None), default=None)
     found = _PLAYERS.rows(connection, after, LAST_USER_ID if end is None else end)
-    return PlayerRange([user_id for (user_id,) in found], end)
+    return PlayersToRank([user_id for (user_id,) in found], end)
 
 
 def _end_of_ranked(connection: Connection, after: str, rows: int) -> str | None:

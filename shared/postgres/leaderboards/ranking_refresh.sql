@@ -153,8 +153,8 @@ FROM leaderboard AS board
 WHERE board.board_id = state.board_id AND state.phase = 'open' AND state.notes_epoch = board.notes_epoch;
 
 -- name: read_ranking_changes
--- Return some of the oldest entries of changed players: their places in the table, and their players. So many that they have
--- about this many players.
+-- Return some of the oldest entries of changed players, which have about this many: their places in the table, and their
+-- players.
 -- $1 players_enough
 SELECT entry::text, user_ids
 FROM (
@@ -164,7 +164,7 @@ FROM (
 WHERE players_before < $1::integer;
 
 -- name: delete_ranking_changes
--- Delete entries of changed players, which this transaction has read and nobody else deletes or changes.
+-- Delete entries of changed players, which this transaction has read under the lock of all rankings.
 -- $1 entries
 DELETE FROM ranking_change WHERE ctid = ANY ($1::text[]::tid[]);
 

@@ -179,7 +179,7 @@ def test_changes_that_processes_with_another_catalogue_did_not_note_are_found(ra
     assert ranking.users() == ["player"]
 
 
-def test_notes_that_nobody_ranks_are_bounded(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_that_no_process_ranks_are_bounded(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking_sync, "NOTED_PLAYERS_MAX", 3)
     assert ranking.refresh.one_pass()
     users = [f"player {number}" for number in range(4)]

@@ -228,7 +228,7 @@ def test_final_rankings_have_each_score_as_it_was_read_and_never_change(
     owner = 0
     for step in finishing:
         for correction in islice(history, 2):
-            # Of an ended day: nothing prevents operators from them.
+            # They change an ended day, which nothing prevents.
             game.do(correction)
             for each in boards:
                 for scored in game.scored(each.id, start):
