@@ -4,7 +4,11 @@
 -- views have; the next one puts them in the place of the views. No call waits for the copy.
 
 -- No ranking is refreshed meanwhile.
-SELECT pg_advisory_xact_lock(1667785068, 4);
+DO $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1667785068, 4);
+END
+$$;
 
 -- Players whose scores a transaction has changed, until the rankings in the database have them. A player may be in several entries.
 CREATE TABLE ranking_change (

@@ -104,9 +104,9 @@ def test_rankings_are_read_through_their_indexes(crowded: Connection, name: str)
     [
         ("has_scores", {"standing_of_scope", "tally_of_period"}),
         ("place_players", {"leaderboard_ranking_order"}),
-        ("delete_unranked", {"leaderboard_ranking_pkey"}),
+        ("ranked_scores", {"leaderboard_ranking_pkey"}),
+        ("delete_ranked", {"leaderboard_ranking_pkey"}),
         ("move_ranked", {"leaderboard_ranking_pkey"}),
-        ("add_ranked", {"leaderboard_ranking_pkey"}),
         ("drop_ranked_players", {"leaderboard_ranking_order", "leaderboard_ranking_pkey"}),
         ("player_after_ranked", {"leaderboard_ranking_pkey"}),
         ("players_to_rank", {"tally_pkey", "standing_pkey", "leaderboard_ranking_pkey"}),

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from shared.domain.instant import Instant
+from shared.domain.scores import RankingKey
 from shared.postgres.connection import Connection
 from shared.postgres.leaderboards import scores
 from shared.postgres.player_sweeps import RANKING_REFRESH, Sweep
@@ -35,7 +36,9 @@ _EMPTY_CHANGES = statement("empty_ranking_changes")
 _RAISE_EPOCHS = statement("raise_notes_epochs")
 _PLAYER_AFTER_RANKED = statement("player_after_ranked")
 _PLAYERS = statement("players_to_rank")
-_DELETE_UNRANKED = statement("delete_unranked")
+_OF_PHASE = statement("rankings_of_phase")
+_RANKED = statement("ranked_scores")
+_DELETE = statement("delete_ranked")
 _MOVE = statement("move_ranked")
 _ADD = statement("add_ranked")
 _ANALYZE = statement("analyze_ranking")
@@ -197,14 +200,47 @@ def _end_of_ranked(connection: Connection, after: str, rows: int) -> str | None:
 
 def rank(connection: Connection, phase: Phase, user_ids: Sequence[str]) -> None:
     """Bring these players up to date in all rankings of a phase. In a transaction that has locked the rankings."""
-    found = scores.of_players(connection, user_ids)
-    players = text_array(user_ids)
-    keys = (
-        text_array([ranking.board_id for ranking, _ in found]),
-        int_array(ranking.period_start for ranking, _ in found),
-        text_array([score.user_id for _, score in found]),
+    ascending = {RankingKey(board_id, start): up for board_id, start, up in _OF_PHASE.rows(connection, phase.value)}
+    stored = {
+        _Key(board_id, period_start, user_id): (score, reached_time)
+        for board_id, period_start, user_id, score, reached_time in _RANKED.rows(connection, text_array(user_ids))
+        if (board_id, period_start) in ascending
+    }
+    current = {
+        _Key(*ranking, score.user_id): (score.score, score.reached_time)
+        for ranking, score in scores.of_players(connection, user_ids)
+        if ranking in ascending
+    }
+    # Only what differs is written. The three statements are apart, so that buckets are counted after each of them.
+    gone = sorted(key for key in stored if key not in current)
+    if gone:
+        _DELETE.rows(connection, *_columns(gone))
+    moved = sorted(key for key, value in current.items() if stored.get(key, value) != value)
+    added = sorted(key for key in current if key not in stored)
+    for store, keys in ((_MOVE, moved), (_ADD, added)):
+        if keys:
+            values = [current[key] for key in keys]
+            signs = [1 if ascending[RankingKey(key.board_id, key.period_start)] else -1 for key in keys]
+            store.rows(
+                connection,
+                *_columns(keys),
+                int_array(score for score, _ in values),
+                int_array(reached_time for _, reached_time in values),
+                int_array(sign * score for sign, (score, _) in zip(signs, values, strict=True)),
+            )
+
+
+class _Key(NamedTuple):
+    """A player in a ranking."""
+
+    board_id: str
+    period_start: Instant
+    user_id: str
+
+
+def _columns(keys: Sequence[_Key]) -> tuple[str, str, str]:
+    return (
+        text_array([key.board_id for key in keys]),
+        int_array(key.period_start for key in keys),
+        text_array([key.user_id for key in keys]),
     )
-    values = (int_array(score.score for _, score in found), int_array(score.reached_time for _, score in found))
-    _DELETE_UNRANKED.rows(connection, phase.value, players, *keys)
-    _MOVE.rows(connection, phase.value, players, *keys, *values)
-    _ADD.rows(connection, phase.value, players, *keys, *values)

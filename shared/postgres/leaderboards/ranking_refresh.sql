@@ -201,59 +201,48 @@ SELECT user_id FROM standing WHERE user_id > $1 AND user_id <= $2
 UNION
 SELECT user_id FROM leaderboard_ranking WHERE user_id > $1 AND user_id <= $2;
 
--- name: delete_unranked
--- Delete these players from rankings of a phase in which they have no score.
--- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids
+-- name: rankings_of_phase
+-- Return the rankings of a phase, and whether they are ascending.
+-- $1 phase
+SELECT state.board_id, state.period_start, board.ascending
+FROM ranking_state AS state
+JOIN leaderboard AS board ON board.board_id = state.board_id
+WHERE state.phase = $1;
+
+-- name: ranked_scores
+-- Return the scores of these players in all rankings.
+-- $1 user_ids
+SELECT board_id, period_start, user_id, score, reached_time
+FROM leaderboard_ranking
+WHERE user_id = ANY ($1::text[]);
+
+-- name: delete_ranked
+-- Delete players from rankings.
+-- $1 board_ids, $2 period_starts, $3 user_ids
 DELETE FROM leaderboard_ranking AS ranked
-USING ranking_state AS state
-WHERE ranked.user_id = ANY ($2::text[])
-    AND state.board_id = ranked.board_id
-    AND state.period_start = ranked.period_start
-    AND state.phase = $1
-    AND NOT EXISTS (
-        SELECT
-        FROM unnest($3::text[], $4::bigint[], $5::text[]) AS scored (board_id, period_start, user_id)
-        WHERE scored.user_id = ranked.user_id
-            AND scored.board_id = ranked.board_id
-            AND instant(scored.period_start) = ranked.period_start
-    );
+USING unnest($1::text[], $2::bigint[], $3::text[]) AS gone (board_id, period_start, user_id)
+WHERE ranked.user_id = gone.user_id
+    AND ranked.board_id = gone.board_id
+    AND ranked.period_start = instant(gone.period_start);
 
 -- name: move_ranked
--- Store the scores of players in rankings of a phase that have other ones there.
--- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids, $6 scores, $7 reached_times
+-- Store other scores of players in rankings.
+-- $1 board_ids, $2 period_starts, $3 user_ids, $4 scores, $5 reached_times, $6 sort_scores
 UPDATE leaderboard_ranking AS ranked
-SET
-    score = scored.score,
-    reached_time = instant(scored.reached_time),
-    sort_score = CASE WHEN board.ascending THEN scored.score ELSE -scored.score END
-FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])
-    AS scored (board_id, period_start, user_id, score, reached_time)
-JOIN ranking_state AS state ON state.board_id = scored.board_id AND state.period_start = instant(scored.period_start)
-JOIN leaderboard AS board ON board.board_id = scored.board_id
-WHERE ranked.user_id = ANY ($2::text[])
-    AND ranked.user_id = scored.user_id
+SET score = scored.score, reached_time = instant(scored.reached_time), sort_score = scored.sort_score
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS scored (board_id, period_start, user_id, score, reached_time, sort_score)
+WHERE ranked.user_id = scored.user_id
     AND ranked.board_id = scored.board_id
-    AND ranked.period_start = instant(scored.period_start)
-    AND state.phase = $1
-    AND (ranked.score <> scored.score OR ranked.reached_time <> instant(scored.reached_time));
+    AND ranked.period_start = instant(scored.period_start);
 
 -- name: add_ranked
--- Store the scores of players who are not yet in these rankings of a phase.
--- $1 phase, $2 user_ids, and of all their scores: $3 board_ids, $4 period_starts, $5 user_ids, $6 scores, $7 reached_times
+-- Store players who are new in rankings.
+-- $1 board_ids, $2 period_starts, $3 user_ids, $4 scores, $5 reached_times, $6 sort_scores
 INSERT INTO leaderboard_ranking (board_id, period_start, user_id, score, reached_time, sort_score)
-SELECT
-    scored.board_id, instant(scored.period_start), scored.user_id, scored.score, instant(scored.reached_time),
-    CASE WHEN board.ascending THEN scored.score ELSE -scored.score END
-FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[])
-    AS scored (board_id, period_start, user_id, score, reached_time)
-JOIN ranking_state AS state ON state.board_id = scored.board_id AND state.period_start = instant(scored.period_start)
-JOIN leaderboard AS board ON board.board_id = scored.board_id
-LEFT JOIN leaderboard_ranking AS ranked
-    ON ranked.user_id = ANY ($2::text[])
-    AND ranked.user_id = scored.user_id
-    AND ranked.board_id = scored.board_id
-    AND ranked.period_start = instant(scored.period_start)
-WHERE state.phase = $1 AND ranked.user_id IS NULL;
+SELECT board_id, instant(period_start), user_id, score, instant(reached_time), sort_score
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS scored (board_id, period_start, user_id, score, reached_time, sort_score);
 
 -- name: analyze_ranking
 -- Update the planner's statistics: without them it counts places by the wrong index.
