@@ -1,4 +1,4 @@
--- depends: 0042-incremental-counts
+-- depends: 0044-settled-grants-index
 --
 -- The rankings in the database become tables that follow what changes. This migration makes the tables and copies what the
 -- views have; the next one puts them in the place of the views. No call waits for the copy.

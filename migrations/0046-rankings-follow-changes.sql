@@ -1,4 +1,4 @@
--- depends: 0043-stored-rankings
+-- depends: 0045-stored-rankings
 --
 -- Puts the tables of rankings in the place of the views, and lets the database count what is in them. Processes of the release
 -- before read and refresh them as they did the views.
@@ -313,8 +313,13 @@ BEGIN
             END IF;
             UPDATE reward_audit AS audit
             SET reason = replace(audit.reason, player, pseudonym)
-            FROM reward_outbox AS outbox
-            WHERE outbox.user_id = player AND audit.grant_id = outbox.grant_id;
+            FROM reward_claim AS claim
+            WHERE claim.user_id = player AND audit.grant_id = claim.grant_id;
+            DELETE FROM settled_grant WHERE user_id = player;
+            GET DIAGNOSTICS touched = ROW_COUNT;
+            IF touched > 0 THEN
+                counts := counts || jsonb_build_object('settled_grant', touched);
+            END IF;
         END IF;
         EXECUTE format('DELETE FROM %I WHERE user_id = $1', stored) USING player;
         GET DIAGNOSTICS touched = ROW_COUNT;

@@ -120,8 +120,13 @@ BEGIN
             END IF;
             UPDATE reward_audit AS audit
             SET reason = replace(audit.reason, player, pseudonym)
-            FROM reward_outbox AS outbox
-            WHERE outbox.user_id = player AND audit.grant_id = outbox.grant_id;
+            FROM reward_claim AS claim
+            WHERE claim.user_id = player AND audit.grant_id = claim.grant_id;
+            DELETE FROM settled_grant WHERE user_id = player;
+            GET DIAGNOSTICS touched = ROW_COUNT;
+            IF touched > 0 THEN
+                counts := counts || jsonb_build_object('settled_grant', touched);
+            END IF;
         END IF;
         EXECUTE format('DELETE FROM %I WHERE user_id = $1', stored) USING player;
         GET DIAGNOSTICS touched = ROW_COUNT;
