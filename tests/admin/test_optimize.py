@@ -49,7 +49,7 @@ def test_a_migrated_database_has_the_indexes_of_the_migrations(either_database_u
 
 def test_missing_indexes_are_created_from_the_migrations(site: Site, capsys: Captured) -> None:
     before = index_names(site)
-    for name in ("tally_of_period", "reward_outbox_queue", "leaderboard_ranking_pkey"):
+    for name in ("tally_of_period", "reward_outbox_queue", "leaderboard_ranking_order"):
         execute(site, f"DROP INDEX {name}")
     assert admin("optimize", "--create-indexes", "--dry-run") == 0
     assert "create index reward_outbox_queue of reward_outbox would be done" in lines(capsys)

@@ -7,7 +7,7 @@ freshly migrated database has.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from shared.domain.maintenance import Index
 from shared.postgres.connection import Connection
@@ -25,6 +25,7 @@ _UNIQUE_BY_INDEX = re.compile(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) USING IN
 _DROPPED_COLUMN = re.compile(r"DROP COLUMN (\w+)")
 _DROPPED_CONSTRAINT = re.compile(r"DROP CONSTRAINT (\w+)")
 _DROPPED_INDEX = re.compile(r"DROP INDEX (?:CONCURRENTLY )?(?:IF EXISTS )?(\w+)")
+_RENAMED = re.compile(r"ALTER (TABLE|INDEX) (\w+) RENAME TO (\w+)")
 _DROPPED_RELATION = re.compile(r"DROP (?:TABLE|MATERIALIZED VIEW) (\w+)")
 
 
@@ -36,6 +37,8 @@ def wanted_indexes() -> list[Index]:
         for name in list(_dropped(text, indexes)):
             del indexes[name]
         indexes.update((index.name, index) for index in created)
+        if renamed := _RENAMED.match(text):
+            indexes = {index.name: index for index in _with_name(indexes.values(), *renamed.groups())}
     return sorted(indexes.values(), key=lambda index: (index.table, index.name))
 
 
@@ -78,6 +81,17 @@ def _created(text: str, indexes: Mapping[str, Index]) -> Iterator[Index]:
         for name, taken in _UNIQUE_BY_INDEX.findall(text):
             definition = indexes[taken].definition.replace(f" INDEX {taken} ", f" INDEX {name} ")
             yield Index(name, table, definition, of_constraint=True, valid=True)
+
+
+def _with_name(indexes: Iterable[Index], kind: str, before: str, name: str) -> Iterator[Index]:
+    """Yield indexes after one of them, or their table, has got another name."""
+    for index in indexes:
+        if kind == "TABLE" and index.table == before:
+            yield index._replace(table=name, definition=index.definition.replace(f" ON {before} ", f" ON {name} "))
+        elif kind == "INDEX" and index.name == before:
+            yield index._replace(name=name, definition=index.definition.replace(f" INDEX {before} ", f" INDEX {name} "))
+        else:
+            yield index
 
 
 def _dropped(text: str, indexes: Mapping[str, Index]) -> Iterator[str]:
