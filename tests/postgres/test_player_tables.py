@@ -36,6 +36,7 @@ NAMED_OTHERWISE = {
     "operator_audit",
     "player_tombstone",
     "ranking_change",
+    "settled_grant",
     "reward_audit",
     "event_seen",
 }
