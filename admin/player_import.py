@@ -61,7 +61,8 @@ def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operat
 
         def work() -> None:
             try:
-                importing.store_all(batches(reader.rows(file)))
+                for batch in batches(reader.rows(file)):
+                    importing.store(batch)
             except LineRefused as refused:
                 stop(str(refused), "players before it are imported; repeat the import when it is right")
             except PlayersMixed as mixed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,22 +98,6 @@ class PlayerImport:
         self._name = name
         self._dry = dry
         self.outcome = Imported()
-
-    def store_all(self, each: Iterable[Players]) -> None:
-        """Store batches, each while the next one is read. Raise what `store` raises, and what reading raises.
-
-        What was read before an error is stored then.
-        """
-        stored: Future[None] | None = None
-        with ThreadPoolExecutor(1, "import") as threads:
-            try:
-                for batch in each:
-                    if stored is not None:
-                        stored.result()
-                    stored = threads.submit(self.store, batch)
-            finally:
-                if stored is not None:
-                    stored.result()
 
     def store(self, players: Players) -> None:
         """Store all rows of these players, at most about `BATCH_ROWS`. Raise what the database raises.
