@@ -43,8 +43,12 @@ class ConnectionLender:
         application_name: str,
         telemetry: DatabaseTelemetry | None,
         synchronous: bool,
+        kept: int | None = None,
     ) -> None:
-        """Take a libpq URL. If `synchronous`, each COMMIT waits for a synchronous standby."""
+        """Take a libpq URL. If `synchronous`, each COMMIT waits for a synchronous standby.
+
+        `kept` connections are opened at once, the others when they are needed; None for all.
+        """
         self.works = False
         """The last work on a connection has shown that the server responds. `Database` sets it."""
         self.problem: str | None = None
@@ -57,7 +61,7 @@ class ConnectionLender:
             connection_class=Connection,
             kwargs={**connect_arguments(url, CONNECT_TIMEOUT_S, application_name), "failed": self._connect_failed},
             configure=self._configure,
-            min_size=pool_size,
+            min_size=pool_size if kept is None else kept,
             max_size=pool_size,
             open=False,
             name=application_name,

@@ -54,8 +54,9 @@ class Database:
         application_name: str,
         telemetry: DatabaseTelemetry | None = None,
         synchronous: bool = False,
+        kept: int | None = None,
     ) -> None:
-        """Take a libpq URL. `pool_size` connections are opened in the background.
+        """Take a libpq URL. `pool_size` connections are opened in the background; `kept` of them, the rest on demand.
 
         If `synchronous`, nothing is acknowledged that a synchronous standby does not have.
         """
@@ -69,7 +70,12 @@ class Database:
         self._telemetry = telemetry
         self._setup_faults = SetupFaultLog()
         self._lender = ConnectionLender(
-            url, pool_size=pool_size, application_name=application_name, telemetry=telemetry, synchronous=synchronous
+            url,
+            pool_size=pool_size,
+            application_name=application_name,
+            telemetry=telemetry,
+            synchronous=synchronous,
+            kept=kept,
         )
 
     @property

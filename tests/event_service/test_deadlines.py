@@ -19,7 +19,7 @@ from tests.support.event_messages import stat
 from tests.support.proxy import proxy_to
 from tests.support.refusals import refusal
 from tests.support.sample_catalogue import sample_catalogue
-from tests.support.servicers import connections_kept
+from tests.support.servicers import POOL_SIZE
 from tests.support.services import Game, game, rows
 from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
@@ -27,6 +27,8 @@ from tests.support.waiting import wait_until
 YEAR_S = 365 * 24 * 3_600
 """Seconds by which a call may end after its deadline."""
 BATCH = 50
+CONNECTIONS = 2 * POOL_SIZE
+"""Those of both services."""
 
 
 def batch(who: str) -> rpc.ReportEventsRequest:
@@ -42,13 +44,19 @@ def cancel_after(call: grpc.Future[Any], wait_s: float) -> None:
     call.cancel()
 
 
+@pytest.fixture(autouse=True)
+def whole_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services open all connections at once."""
+    monkeypatch.setattr("tests.support.servicers.KEPT", None)
+
+
 def assert_pools_are_whole(running: Game) -> None:
     """Assert that all pooled connections exist, are idle, and serve calls again."""
     states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'"
-    wait_until(lambda: running.rows(states) == [("idle",)] * connections_kept())
+    wait_until(lambda: running.rows(states) == [("idle",)] * CONNECTIONS)
     with ThreadPoolExecutor(16) as callers:
         assert len(set(callers.map(lambda _: len(running.goals()), range(64)))) == 1
-    assert len(running.rows(states)) == connections_kept()
+    assert len(running.rows(states)) == CONNECTIONS
 
 
 @pytest.mark.parametrize("timeout_s", [None, YEAR_S, 5.0])

@@ -35,8 +35,8 @@ def connected(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def opened(url: str, pool_size: int = 4) -> Iterator[Database]:
-    """Open the system's connection pool."""
-    database = Database(url, pool_size=pool_size, application_name="tests")
+    """Open the system's connection pool. It opens connections on demand: most tests need one, which prepares once."""
+    database = Database(url, pool_size=pool_size, application_name="tests", kept=1)
     database.open()
     try:
         yield database

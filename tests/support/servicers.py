@@ -42,7 +42,8 @@ Listed: TypeAlias = Catalogue | LiveCatalogue[EncodedCatalogue]
 Judging: TypeAlias = Catalogue | LiveCatalogue[Catalogue]
 
 _SINCE: Instant = 0
-_pool_sizes: list[int] = []
+KEPT: int | None = 1
+"""Connections of a pool that are opened at once, None for all: a test that calls one by one needs no more than one."""
 
 
 class ChallengeServicers(NamedTuple):
@@ -115,16 +116,9 @@ def live(catalogue: Catalogue | LiveCatalogue[T], prepare: Callable[[Catalogue],
 
 @contextmanager
 def _database(url: str, pool_size: int) -> Iterator[Database]:
-    database = Database(url, pool_size=pool_size, application_name="test")
+    database = Database(url, pool_size=pool_size, application_name="test", kept=KEPT)
     database.open()
-    _pool_sizes.append(pool_size)
     try:
         yield database
     finally:
-        _pool_sizes.remove(pool_size)
         database.close()
-
-
-def connections_kept() -> int:
-    """Return the total pool size of all services that run in this process."""
-    return sum(_pool_sizes)
