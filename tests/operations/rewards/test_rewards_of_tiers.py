@@ -160,7 +160,7 @@ class Play:
     def states(self, catalogue: Catalogue) -> list[GoalState]:
         view = view_player(self.database, "player", soon(), current_periods(catalogue, NOW))
         of_tiers = catalogue.goals["pass"]
-        return tier_states(of_tiers, view, goal_status(of_tiers, view, catalogue))
+        return list(tier_states(of_tiers, view, goal_status(of_tiers, view, catalogue)))
 
     def check(self, catalogue: Catalogue) -> None:
         assert grant_admin.report(self.database, soon()).agrees
