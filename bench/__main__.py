@@ -28,6 +28,7 @@ from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
 from bench.tables.boundary import measure_boundary
 from bench.tables.capacity import measure_capacity
+from bench.tables.citus import measure_citus
 from bench.tables.claimable import measure_claimable
 from bench.tables.claims import measure_claims
 from bench.tables.delivery import measure_delivery
@@ -83,6 +84,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "mix": measure_mix,
     "sources": measure_sources,
     "capacity": measure_capacity,
+    "citus": measure_citus,
     "soak": measure_soak,
 }
 ONLY_FULL = frozenset(
@@ -108,8 +110,8 @@ ONLY_FULL = frozenset(
     }
 )
 """Tables that do not fit into two minutes."""
-ONLY_BY_NAME = frozenset({"sources", "capacity", "soak"})
-"""Tables that take long or gigabytes, or need a program that is not installed everywhere."""
+ONLY_BY_NAME = frozenset({"sources", "citus", "capacity", "soak"})
+"""Tables that take long or gigabytes, or need what is not on every machine."""
 
 SHORT = Terms(
     seconds=2.0,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.event_source.brokers import BrokerUnderTest
-from tests.support.service_process import ServiceProcess, serving
+from tests.support.service_process import ServiceProcess
 from tests.support.services import rows
 from tests.support.waiting import wait_until
 
@@ -42,10 +42,14 @@ def wins(number: int, first: int = 0) -> list[bytes]:
 class Journey:
     """The way from a broker to the tallies of players."""
 
-    def __init__(self, broker: BrokerUnderTest, database_url: str, folder: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, broker: BrokerUnderTest, database_url: str, folder: Path, stack: ExitStack, of_handler: Mapping[str, str]
+    ) -> None:
         self.broker = broker
         self.database_url = database_url
-        self.handler = stack.enter_context(serving("event_handler", database_url))
+        self.handler = stack.enter_context(ServiceProcess("event_handler", database_url, **of_handler))
+        # Its health may be hidden behind TLS.
+        self.handler.wait_for("serving")
         self._folder = folder
         self._stack = stack
         self._mapping = folder / "mapping.yaml"
@@ -87,7 +91,7 @@ class Journey:
 
 
 @contextmanager
-def journey(broker: BrokerUnderTest, database_url: str, folder: Path) -> Iterator[Journey]:
-    """Start an event handler; yield the way to it."""
+def journey(broker: BrokerUnderTest, database_url: str, folder: Path, **of_handler: str) -> Iterator[Journey]:
+    """Start an event handler, with these settings; yield the way to it."""
     with ExitStack() as stack:
-        yield Journey(broker, database_url, folder, stack)
+        yield Journey(broker, database_url, folder, stack, of_handler)
