@@ -64,8 +64,8 @@ def start_grant_moves(
 ) -> None:
     """Start the duty. While the clocks differ, it does nothing."""
     stopping = threading.Event()
-    moving = GrantMoves(database, kept, retention, stopping.wait)
     moved = process.telemetry.counter("grants_moved", "Settled grants moved from the outbox to the history.")
+    moving = GrantMoves(database, kept, retention, stopping.wait, moved.inc)
     process.telemetry.gauge(
         "grants_left_to_move", "Settled grants that should have left the outbox, up to 100,000.", lambda: moving.left
     )
@@ -77,7 +77,7 @@ def start_grant_moves(
 
     def one_pass() -> None:
         if clocks.wait_until_compared() and clocks.agreed:
-            moved.inc(moving.one_pass(clocks.earliest()))
+            moving.one_pass(clocks.earliest())
 
     process.duties.start("move settled grants", MOVE_INTERVAL_S, one_pass, pass_s=MOVE_STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.

@@ -145,6 +145,7 @@ def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}
     # These join a temporary table of an import.
     of_imports = {"claim_known_completions", "read_imported_rows_of_known_tallies"}
+    of_imports |= {"keep_request_ids_apart", "find_unstored_claim"}
     in_test_ranking_plans = {"players_to_rank"}
     looked_at = SCANS.keys() | SCANS_OF_THE_COUNT.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()
     assert on_their_tables - looked_at == (

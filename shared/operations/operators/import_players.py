@@ -18,7 +18,7 @@ from shared.postgres.database import Database
 from shared.postgres.events import ledger
 from shared.postgres.leaderboards import journal
 from shared.postgres.operators import player_import
-from shared.postgres.operators.player_import import Tables
+from shared.postgres.operators.player_import import ClaimUnstored, Tables
 from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
 from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statistics import histories, standings
@@ -118,7 +118,7 @@ class PlayerImport:
                 self._database.rehearse(attempt, deadline)
             else:
                 self._database.transact(attempt, deadline)
-        except (ContentRefused, _PlayerRefused) as refused:
+        except (ContentRefused, ClaimUnstored, _PlayerRefused) as refused:
             self._isolate(players, refused)
             return
         fresh, rows = found[0]

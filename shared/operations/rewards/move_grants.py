@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from shared.domain.instant import SECOND, Instant, Microseconds
-from shared.operations.player_ranges import REST_FACTOR
+from shared.operations.player_ranges import REST_FACTOR, REST_MAX_S
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.rewards import grant_history
@@ -23,22 +23,35 @@ MOVE_STEP_TIMEOUT_S = 10.0
 STEP_GRANTS = 1_000
 COUNTED_MAX = 100_000
 """Grants that are left are counted up to this number, which takes 20 ms."""
+COUNT_INTERVAL_S = 60.0
+"""Interval in seconds at which they are counted in a pass that lasts longer."""
+DROP_INTERVAL_S = 600.0
+"""Interval in seconds at which a process looks for quarters to drop. Behind an attempt claims wait for half a second
+if something else, such as a dump, reads the history."""
 
 
 class GrantMoves:
     """The duty of a process. However many processes have it, one moves grants at a time."""
 
     def __init__(
-        self, database: Database, kept: Microseconds, retention: Microseconds, rest: Callable[[float], bool]
+        self,
+        database: Database,
+        kept: Microseconds,
+        retention: Microseconds,
+        rest: Callable[[float], bool],
+        on_moved: Callable[[int], object] = lambda _: None,
     ) -> None:
         """Grants move when they were settled longer ago than `kept`, and are dropped after `retention`; 0: never.
 
-        `rest` waits for the given number of seconds, and returns True if it is time to stop.
+        `rest` waits for the given number of seconds, and returns True if it is time to stop. `on_moved` is called with
+        the number of grants of each step.
         """
         self._database = database
         self._kept = kept
         self._retention = retention
         self._rest = rest
+        self._on_moved = on_moved
+        self._counted = self._looked = -math.inf
         self.left = math.nan
         """Grants that should have been moved, as last counted up to `COUNTED_MAX`; not a number if that failed."""
         self.behind_s = math.nan
@@ -49,14 +62,17 @@ class GrantMoves:
 
         Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
-        self.left = self.behind_s = math.nan
         moved = 0
         if self._kept:
-            moved = self._database.transact(
-                lambda holder: self._move_all(holder, now), time.monotonic() + MOVE_PASS_TIMEOUT_S
-            )
-            self._count(now)
-        if self._retention:
+            try:
+                moved = self._database.transact(
+                    lambda holder: self._move_all(holder, now), time.monotonic() + MOVE_PASS_TIMEOUT_S
+                )
+            finally:
+                # Grants that cannot be moved are what the number is for.
+                self._count(now)
+        if self._retention and time.monotonic() >= self._looked + DROP_INTERVAL_S:
+            self._looked = time.monotonic()
             self._database.transact(
                 lambda connection: grant_history.drop_old(connection, now, self._retention),
                 time.monotonic() + MOVE_STEP_TIMEOUT_S,
@@ -73,7 +89,10 @@ class GrantMoves:
             started = time.monotonic()
             step = self._step(before)
             moved += step
-            if step < STEP_GRANTS or self._rest(REST_FACTOR * (time.monotonic() - started)):
+            self._on_moved(step)
+            if time.monotonic() >= self._counted + COUNT_INTERVAL_S:
+                self._count(now)
+            if step < STEP_GRANTS or self._rest(min(REST_FACTOR * (time.monotonic() - started), REST_MAX_S)):
                 break
         return moved
 
@@ -93,7 +112,9 @@ class GrantMoves:
                 return grant_history.Left(0, None)
             return grant_history.left(connection, before, COUNTED_MAX)
 
+        self.left = self.behind_s = math.nan
         left = self._database.autocommit(count, time.monotonic() + MOVE_STEP_TIMEOUT_S)
+        self._counted = time.monotonic()
         self.left = left.grants
         oldest = left.oldest_settle_time
         self.behind_s = 0.0 if oldest is None else max(0.0, (now - self._kept - oldest) / SECOND)

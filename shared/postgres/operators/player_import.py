@@ -18,6 +18,9 @@ from shared.postgres.statements import statement, text_array
 _MARK = statement("mark_imported")
 _STAGE = statement("stage_import_rows")
 _COPY = statement("copy_import_rows")
+_HOLD_MOVES = statement("hold_grant_moves")
+_KEEP_APART = statement("keep_request_ids_apart")
+_UNSTORED = statement("find_unstored_claim")
 _STORE = statement("store_import_rows")
 _KNOWN_TALLIES = statement("read_imported_rows_of_known_tallies")
 _CLAIM_KNOWN = statement("claim_known_completions")
@@ -37,6 +40,10 @@ _PRESETS: Mapping[str, Mapping[str, str]] = {
 
 Tables = Mapping[str, LineTable]
 """All tables of players by name, in the order in which they are locked."""
+
+
+class ClaimUnstored(Exception):
+    """A claim is neither stored nor was there: another claim has the id of its grant, or has just got its request id."""
 
 
 def tables_of_players(connection: Connection) -> Tables:
@@ -67,6 +74,8 @@ def store(
 
     Tallies are added to those that are there. Completions that are there and were never claimed are claimed if the
     rows say so, also those of reopened completions. Of other tables, rows that are there stay as they are.
+
+    Raise `ClaimUnstored`.
     """
     total = 0
     for table, of_table in rows.items():
@@ -74,8 +83,16 @@ def store(
         encoder = RowEncoder(every[table].columns)
         with connection.cursor() as cursor, cursor.copy(_COPY.text) as copy:
             copy.write("".join(list(map(encoder.line, of_table))))
+        of_claims = table == "reward_outbox"
+        if of_claims:
+            _HOLD_MOVES.rows(connection)
+            _KEEP_APART.rows(connection)
         stored = int(_STORE.value(connection, table))
         total += stored
+        if of_claims and stored < len(of_table) and (unstored := _UNSTORED.row(connection)) is not None:
+            raise ClaimUnstored(
+                f"the grant {unstored[1]} cannot be stored: its id or its request id is another claim's"
+            )
         if stored < len(of_table) and table == "tally":
             merged = {TallyKey(*key): tally for key, tally in _known_tallies(connection)}
             if merged:

@@ -16,6 +16,54 @@ SELECT stage_import_rows($1::name);
 -- Take the rows of a table into the temporary table.
 COPY import_row FROM STDIN;
 
+-- name: hold_grant_moves
+-- Let no grant move to the history or back until the transaction ends, behind moves that have begun: each would be missed by
+-- the look into one table and by that into the other.
+LOCK TABLE ONLY settled_grant IN SHARE MODE;
+
+-- name: keep_request_ids_apart
+-- Take the request id from the rows of claims whose id is another claim's: the newest one of the rows and what is stored keep
+-- theirs. An id may be that of several claims once it was forgotten.
+UPDATE import_row AS line
+SET request_id = NULL
+FROM (
+    SELECT
+        ctid AS place,
+        row_number() OVER (PARTITION BY user_id, request_id ORDER BY create_time DESC, grant_id) AS number
+    FROM import_row
+    WHERE request_id IS NOT NULL
+) AS numbered
+WHERE line.ctid = numbered.place
+    AND (
+        number > 1
+        OR EXISTS (
+            SELECT FROM reward_outbox AS other
+            WHERE other.user_id = line.user_id AND other.request_id = line.request_id AND other.grant_id <> line.grant_id
+        )
+        OR EXISTS (
+            SELECT FROM settled_grant AS other
+            WHERE char_length(other.user_id)::text || '/' || other.user_id || other.request_id
+                    = char_length(line.user_id)::text || '/' || line.user_id || line.request_id
+                AND other.grant_id <> line.grant_id
+                AND other.settle_time > database_time() - interval '100 days'
+        )
+    );
+
+-- name: find_unstored_claim
+-- Return the player and the grant id of a row that is neither stored nor was there; no row if there is none.
+SELECT user_id, grant_id
+FROM import_row AS line
+WHERE NOT EXISTS (
+    SELECT FROM reward_outbox AS stored
+    WHERE stored.user_id = line.user_id
+        AND stored.period_start = line.period_start
+        AND stored.goal_id = line.goal_id
+        AND stored.occurrence = line.occurrence
+        AND stored.claim_number = line.claim_number
+        AND stored.reward_number = line.reward_number
+)
+LIMIT 1;
+
 -- name: store_import_rows
 -- Store the rows of the temporary table in their table, and return how many were not there before.
 -- $1 table

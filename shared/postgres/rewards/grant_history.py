@@ -14,6 +14,7 @@ _QUARTERS = statement("quarters_without_partition")
 _MAKE_PARTITION = statement("make_settled_grant_partition")
 _MOVE = statement("move_settled_grants")
 _LEFT = statement("grants_left_to_move")
+_LIMIT_LOCK_WAIT = statement("limit_lock_wait")
 _DROP = statement("drop_settled_grants")
 
 
@@ -57,5 +58,12 @@ def left(connection: Connection, before: Instant, count: int) -> Left:
 
 
 def drop_old(connection: Connection, now: Instant, kept: Microseconds) -> int:
-    """Drop the quarters that ended longer ago than `kept`, at least 400 days, and return their number."""
+    """Drop the quarters that ended longer ago than `kept`, at least 400 days, and return their number.
+
+    Drop none while another process moves or drops grants. Give up after half a second if something else uses the
+    history: claims wait behind this.
+    """
+    if not lock(connection):
+        return 0
+    _LIMIT_LOCK_WAIT.precede(connection)
     return int(_DROP.value(connection, now, kept))

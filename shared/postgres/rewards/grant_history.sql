@@ -63,7 +63,9 @@ stored AS (
     )
     SELECT
         grant_id, period_start, create_time, settle_time, quantity, occurrence, claim_number, reward_number, attempts,
-        lease_token, priority, user_id, goal_id, state, provider, reward_type, reward_id, request_id, refusal, last_error
+        -- Only imports have others, and nothing is delivered under those.
+        greatest(-2147483648, least(lease_token, 2147483647)), priority, user_id, goal_id, state, provider, reward_type,
+        reward_id, request_id, refusal, last_error
     FROM taken
 )
 SELECT count(*) FROM taken;
