@@ -43,7 +43,7 @@ Tables = Mapping[str, LineTable]
 
 
 class ClaimUnstored(Exception):
-    """A claim is neither stored nor was there: another claim has the id of its grant, or has just got its request id."""
+    """A claim is neither stored nor was there: another claim has the id of its grant, or just got its request id."""
 
 
 def tables_of_players(connection: Connection) -> Tables:
