@@ -80,10 +80,14 @@ class GrantMoves:
         return moved
 
     def _move_all(self, holder: Connection, now: Instant) -> int:
-        # The steps have transactions of their own. This one holds the lock, and dies with its process.
+        # The steps have transactions of their own. This one holds the lock, and dies with its process. It reads no
+        # table, so not even a migration waits for it.
         moved = 0
         while grant_history.lock(holder):
-            before = grant_history.last_instant(holder, now, self._kept)
+            before = self._database.autocommit(
+                lambda connection: grant_history.last_instant(connection, now, self._kept),
+                time.monotonic() + MOVE_STEP_TIMEOUT_S,
+            )
             if before is None:
                 break
             started = time.monotonic()

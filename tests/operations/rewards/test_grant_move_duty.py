@@ -29,6 +29,12 @@ SELECT
 FROM generate_series(1, 5) AS number, LATERAL (SELECT now() - interval '3 days') AS age (settled)
 RETURNING 1
 """
+LOCKED = """
+SELECT relation::regclass
+FROM pg_locks
+JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE locktype = 'relation' AND datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +61,9 @@ def test_grants_that_cannot_be_moved_are_counted(database: Database, monkeypatch
     assert (moves.left, moves.behind_s, steps) == (0, 0, [5])
 
 
-def test_grants_are_counted_while_a_long_pass_moves_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grants_are_counted_while_a_long_pass_moves_them(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(move_grants, "STEP_GRANTS", 2)
     monkeypatch.setattr(move_grants, "COUNT_INTERVAL_S", 0.0)
     steps: list[int] = []
@@ -65,6 +73,8 @@ def test_grants_are_counted_while_a_long_pass_moves_them(database: Database, mon
         # The server ends transactions that are idle for longer than 30 s, and the lock with them.
         assert pause_s <= REST_MAX_S
         left.append(moves.left)
+        # A migration waits for no lock of a pass.
+        assert rows(database_url, LOCKED) == []
         return False
 
     moves = GrantMoves(database, DAY, 0, rest, steps.append)
