@@ -60,7 +60,7 @@ def erase(player: str | None, list_file: Path | None, replay: Path | None, reaso
         raise click.UsageError("give PLAYER and --list, or --replay")
     key = erase_list_key()
     pseudonym = pseudonym_of(secrets.token_hex(PSEUDONYM_DIGITS // 2))
-    listed = Listed(player_hash(player, key), pseudonym)
+    listed = Listed(player_hash(player, key), pseudonym, key_hash(key))
     with open_database("player") as database:
         try:
             # Listed before, so that no crash leaves an erased player who is not listed.
@@ -125,7 +125,7 @@ def _say_receipt(receipt: Receipt, acting: Acting, rankings: int | None) -> None
 
 
 def _replay(path: Path, key: bytes, acting: Acting) -> int:
-    listed = read_list(path)
+    listed = read_list(path, key)
     failed = erased = 0
     with open_database("player") as database:
         for user_id in _players(database):
@@ -144,8 +144,12 @@ def _replay(path: Path, key: bytes, acting: Acting) -> int:
     return 1 if failed else 0
 
 
-def read_list(path: Path) -> Mapping[str, str]:
-    """Return the pseudonyms of a list of erased players by their hashes. May end the command."""
+def read_list(path: Path, key: bytes) -> Mapping[str, str]:
+    """Return the pseudonyms of a list of erased players by their hashes. May end the command.
+
+    It does so if a line was written under another key, by which no player would be found.
+    """
+    expected = key_hash(key)
     found: dict[str, str] = {}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
@@ -153,6 +157,11 @@ def read_list(path: Path) -> Mapping[str, str]:
                 listed = read_line(line)
             except ValueError as problem:
                 stop(f"line {number} {problem}")
+            if listed.key_hash not in (None, expected):
+                stop(
+                    f"line {number} was written under another ERASE_LIST_KEY than this",
+                    "keep the lines of each key in a file of their own, and give it with its key",
+                )
             found[listed.player_hash] = listed.pseudonym
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -55,7 +55,7 @@ def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operat
         catalogue = load_catalogue_that_runs(database)
         tables = read(database, player_import.tables_of_players)
         brought = read(database, lambda connection: player_import.erased(connection, name))
-        is_erased = _erased_since(brought, frozenset() if list_file is None else read_list(list_file).keys())
+        is_erased = _erased_since(brought, list_file)
         importing = PlayerImport(database, catalogue, tables, name, dry=dry_run, is_erased=is_erased)
         reader = LineReader(tables, catalogue, operator)
 
@@ -87,18 +87,16 @@ def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operat
     return 1 if outcome.refused else 0
 
 
-def _erased_since(erased: Sequence[tuple[str, str]], listed: Set[str]) -> Callable[[str], bool]:
-    """Return what tells who was erased: after this import brought the player, or as listed. May end the command.
-
-    `listed` are the hashes of a list.
-    """
-    if not erased and not listed:
+def _erased_since(brought: Sequence[tuple[str, str]], list_file: Path | None) -> Callable[[str], bool]:
+    """Return what tells who was erased: after this import brought the player, or as listed. May end the command."""
+    if not brought and list_file is None:
         return lambda _: False
     key = erase_list_key()
-    if {of_key for _, of_key in erased} - {key_hash(key)}:
+    if {of_key for _, of_key in brought} - {key_hash(key)}:
         stop(
             "ERASE_LIST_KEY is not the key under which players of this import were erased",
             "leave the erased players out of the file, and import it under another name",
         )
-    hashes = listed | {player for player, _ in erased}
+    listed = frozenset[str]() if list_file is None else read_list(list_file, key).keys()
+    hashes = listed | {player for player, _ in brought}
     return lambda user_id: player_hash(user_id, key) in hashes

@@ -24,6 +24,8 @@ class Listed(NamedTuple):
     player_hash: str
     """HMAC-SHA256 of the player's id, in hexadecimal digits."""
     pseudonym: str
+    key_hash: str | None = None
+    """The hash of the key of the other hash; None in lines of releases that did not write it."""
 
 
 def player_hash(user_id: str, key: bytes) -> str:
@@ -43,20 +45,22 @@ def pseudonym_of(digits: str) -> str:
 
 def line_of(listed: Listed) -> str:
     """Return a line of the list."""
-    return json.dumps({"player_hash": listed.player_hash, "pseudonym": listed.pseudonym})
+    return json.dumps({name: value for name, value in listed._asdict().items() if value is not None})
 
 
 def read_line(line: str) -> Listed:
     """Return what a line of the list says. Raise ValueError if it is none."""
     try:
         document = json.loads(line)
-        found = Listed(document["player_hash"], document["pseudonym"])
+        found = Listed(document["player_hash"], document["pseudonym"], document.get("key_hash"))
     except (TypeError, KeyError) as missing:
         raise ValueError(f"is no line of a list of erased players: {missing}") from None
-    if not all(isinstance(each, str) for each in found):
+    if not all(isinstance(each, str) for each in (found.player_hash, found.pseudonym, found.key_hash or "")):
         raise ValueError("is no line of a list of erased players")
     if _HASH.fullmatch(found.player_hash) is None:
         raise ValueError("player_hash: is not 64 hexadecimal digits")
+    if found.key_hash is not None and _HASH.fullmatch(found.key_hash) is None:
+        raise ValueError("key_hash: is not 64 hexadecimal digits")
     if _PSEUDONYM.fullmatch(found.pseudonym) is None:
         raise ValueError(f"pseudonym: is not erased- and {PSEUDONYM_DIGITS} hexadecimal digits")
     return found

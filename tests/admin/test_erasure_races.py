@@ -68,7 +68,11 @@ def test_the_function_takes_no_other_pseudonym(
 
 @pytest.mark.parametrize(
     "line",
-    [{"player_hash": "0" * 64, "pseudonym": "player 5"}, {"player_hash": "x", "pseudonym": "erased-" + "0" * 16}],
+    [
+        {"player_hash": "0" * 64, "pseudonym": "player 5"},
+        {"player_hash": "x", "pseudonym": "erased-" + "0" * 16},
+        {"player_hash": "0" * 64, "pseudonym": "erased-" + "0" * 16, "key_hash": "player 5"},
+    ],
 )
 @pytest.mark.usefixtures("site")
 def test_a_list_with_anything_else_is_refused(line: dict[str, str], tmp_path: Path, capsys: Captured) -> None:
@@ -189,6 +193,31 @@ def test_no_import_brings_a_listed_player_back(site: Site, monkeypatch: pytest.M
     with pytest.raises(SystemExit):
         admin(*first, "--erased", str(folder / "erased.jsonl"))
     assert "ERASE_LIST_KEY" in capsys.readouterr().err
+
+
+def test_a_list_under_another_key_is_not_taken_for_one_that_names_nobody(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    settle(site)
+    assert erase(site) == 0
+    folder = site.catalogue_file.parent
+    names, file = folder / "erased.jsonl", folder / "other.jsonl"
+    file.write_text(json.dumps({"table": "tally", "user_id": "other", "source": "login", "events": 1}) + "\n")
+    # A line of a release that did not write which key it was: nobody can tell.
+    listed = json.loads(names.read_text())
+    (folder / "before.jsonl").write_text(
+        json.dumps({name: listed[name] for name in ("player_hash", "pseudonym")}) + "\n"
+    )
+    monkeypatch.setenv("ERASE_LIST_KEY", "another secret of the operators")
+    assert admin("player", "erase", "--replay", str(folder / "before.jsonl"), *WHY) == 0
+    for command in (
+        ("erase", "--replay", str(names)),
+        ("import", str(file), "--name", "first", "--erased", str(names)),
+    ):
+        with pytest.raises(SystemExit):
+            admin("player", *command, *WHY)
+        assert "line 1 was written under another ERASE_LIST_KEY" in capsys.readouterr().err
+    assert site.rows("SELECT count(*) FROM player_import") == [(0,)]
 
 
 def imported(site: Site, name: str = "move") -> int:
