@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,14 @@ COMPLETION: dict[str, Any] = {
 }
 
 
-def claimed(number: int, **changes: object) -> list[Mapping[str, Any]]:
+def claimed(number: int, **changes: object) -> list[dict[str, Any]]:
     """Return a completion of a goal that the catalogue does not have any more, and its claim."""
     goal = {"goal_id": f"old {number}"}
     grant = GRANT | goal | {"grant_id": f"6f0c1f0e-7a57-4c2b-9d3c-{number:012}", "settle_time": GRANT["create_time"]}
     return [COMPLETION | goal, grant | changes]
 
 
-def sorted_lines(*claims: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def sorted_lines(*claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted((line for claim in claims for line in claim), key=lambda line: str(line["table"]))
 
 
