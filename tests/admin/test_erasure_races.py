@@ -195,7 +195,7 @@ def test_no_import_brings_a_listed_player_back(site: Site, monkeypatch: pytest.M
     assert "ERASE_LIST_KEY" in capsys.readouterr().err
 
 
-def test_a_list_under_another_key_is_not_taken_for_one_that_names_nobody(
+def test_a_list_under_another_key_is_not_taken_for_one_without_players(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     settle(site)
@@ -203,7 +203,7 @@ def test_a_list_under_another_key_is_not_taken_for_one_that_names_nobody(
     folder = site.catalogue_file.parent
     names, file = folder / "erased.jsonl", folder / "other.jsonl"
     file.write_text(json.dumps({"table": "tally", "user_id": "other", "source": "login", "events": 1}) + "\n")
-    # A line of a release that did not write which key it was: nobody can tell.
+    # A release before did not write which key it was, and such a line is taken.
     listed = json.loads(names.read_text())
     (folder / "before.jsonl").write_text(
         json.dumps({name: listed[name] for name in ("player_hash", "pseudonym")}) + "\n"
