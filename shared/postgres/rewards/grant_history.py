@@ -14,7 +14,7 @@ _QUARTERS = statement("quarters_without_partition")
 _MAKE_PARTITION = statement("make_settled_grant_partition")
 _MOVE = statement("move_settled_grants")
 _LEFT = statement("grants_left_to_move")
-_LIMIT_LOCK_WAIT = statement("limit_lock_wait")
+_LIMIT_DROP_WAIT = statement("limit_drop_wait")
 _DROP = statement("drop_settled_grants")
 
 
@@ -65,5 +65,5 @@ def drop_old(connection: Connection, now: Instant, kept: Microseconds) -> int:
     """
     if not lock(connection):
         return 0
-    _LIMIT_LOCK_WAIT.precede(connection)
+    _LIMIT_DROP_WAIT.precede(connection)
     return int(_DROP.value(connection, now, kept))

@@ -82,6 +82,10 @@ FROM (
     LIMIT $2::integer
 ) AS due;
 
+-- name: limit_drop_wait
+-- Give up after a short wait for a lock, so that claims never queue behind the end of a quarter.
+SELECT set_config('lock_timeout', '500ms', true);
+
 -- name: drop_settled_grants
 -- Drop the quarters of the history that ended before an instant, by the clock that is behind, and return their number.
 -- $1 now, $2 kept_us
