@@ -27,7 +27,7 @@ from tests.support.sample_catalogue import sample_catalogue_with_leaderboards
 from tests.support.services import Game, game, rows
 
 TABLES = (
-    "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+    "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND NOT relispartition"
     " AND relnamespace = 'public'::regnamespace AND relname !~ 'yoyo' ORDER BY relname"
 )
 EVENT_METHODS = [method.name for method in EVENT_CONTRACT.methods]
