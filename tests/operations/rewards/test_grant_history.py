@@ -218,6 +218,21 @@ def test_an_erased_player_has_no_grants_in_either_table(database: Database, data
     assert database.autocommit(lambda connection: player_data.read_ids(connection, "", 10), soon()) == []
 
 
+def test_audits_of_a_dropped_grant_lose_the_id_of_an_erased_player(
+    database: Database, database_url: str, settled: Claim
+) -> None:
+    action = OperatorAction(Act.REFUND, partial(refunded, now=system_clock()), "ada", "asked by player")
+    perform(database, UUID(settled.grant_id), action, system_clock(), soon(), dry=False)
+    rows(database_url, "UPDATE reward_outbox SET settle_time = now() - interval '3 years' RETURNING 1")
+    assert move_all(database, system_clock(), retention_d=400) == 1
+    assert grants_by_table(database_url) == (0, 0)
+    rows(database_url, "SELECT erase_player('player', 'erased-0123456789abcdef', now(), 'ada', 'asked for it')")
+    reasons = (
+        "SELECT reason FROM reward_audit UNION ALL SELECT reason FROM operator_audit WHERE starts_with(kind, 'rewards')"
+    )
+    assert rows(database_url, reasons) == [("asked by erased-0123456789abcdef",)] * 2
+
+
 def test_a_repeated_import_brings_no_grant_a_second_time(database: Database, database_url: str, settled: Claim) -> None:
     assert move_all(database, system_clock()) == 1
     with connected(database_url) as connection:
