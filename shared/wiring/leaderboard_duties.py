@@ -167,7 +167,7 @@ def start_ranking_refresh(
 
     process.duties.start("note leaderboards in use", MAINTAIN_INTERVAL_S, note_in_use, pass_s=MAINTAIN_TIMEOUT_S)
     stopping = threading.Event()
-    refresh = RankingRefresh(database, process.clock, process.telemetry, str(ProcessName()), stopping.wait)
+    refresh = RankingRefresh(database, clocks.earliest, process.telemetry, str(ProcessName()), stopping.wait)
     show_sweep(process, RANKING_REFRESH, refresh)
     process.duties.start("refresh ranking", POLL_INTERVAL_S, refresh.one_pass, pass_s=STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.

@@ -27,3 +27,7 @@ def test_many_changes_are_due_at_once(changes: int) -> None:
 def test_fewer_are_due_after_a_delay(changes: int, age: int) -> None:
     assert is_due(BEGUN + age, changes, BEGUN)
     assert not is_due(BEGUN + age - 1, changes, BEGUN)
+
+
+def test_a_clock_that_was_set_back_delays_nothing() -> None:
+    assert is_due(BEGUN, 1, BEGUN + 3_600 * SECOND)

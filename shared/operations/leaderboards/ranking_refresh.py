@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 
+from shared.domain.errors import DeadlineExceeded, Overloaded
 from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 from shared.domain.refresh_pace import CHANGES_ENOUGH, PATIENCE, is_due
 from shared.postgres import player_sweeps
@@ -77,6 +79,7 @@ class RankingRefresh:
         self._owner = owner
         self._rest = rest
         self._changes_are_next = True
+        self._swept = False
         self._fresh_at: Instant | None = None
         self.seen: Sweep | None = None
         """The progress as of the last pass or step; None if no process has begun yet."""
@@ -113,8 +116,17 @@ class RankingRefresh:
             worked = True
             took_s = time.monotonic() - started
             self._took.observe(took_s)
+            if self._swept:
+                self._swept = False
+                self._analyze()
             if self._rest(min(REST_FACTOR * took_s, REST_MAX_S)):
                 return False
+
+    def _analyze(self) -> None:
+        """Update the planner's statistics after a sweep, unless that takes long, as beside a vacuum of the table."""
+        # In the step, it would hold up all rankings and erasures, and a sweep would not be complete before a vacuum is.
+        with suppress(DeadlineExceeded, Overloaded):
+            self._database.autocommit(ranking_refresh.analyze, time.monotonic() + STEP_TIMEOUT_S)
 
     def one_step(self, connection: Connection) -> RefreshStep:
         """Rank some changed players or a range of all, delete some of an ended ranking, or finish, in a transaction."""
@@ -166,6 +178,7 @@ class RankingRefresh:
         if end is not None:
             return sweep
         ranking_refresh.complete_sweep(connection, sweep.begin_time)
+        self._swept = True
         return sweep._replace(complete_time=now, last_visited=visited)
 
     def _rank_changed(self, connection: Connection) -> bool:
@@ -173,7 +186,7 @@ class RankingRefresh:
         changed = ranking_refresh.take_changes(connection, CHANGED_PLAYERS, lambda: _await_nodes(connection))
         if changed:
             ranking_refresh.rank(connection, Phase.OPEN, changed)
-        return bool(changed)
+        return changed is not None
 
     def _fresh_beside_sweep(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
         """Record now and then that no noted change is left although a sweep is under way, and return the sweep."""

@@ -128,6 +128,10 @@ def begin_sweep(connection: Connection) -> bool:
 def complete_sweep(connection: Connection, begin_time: Instant) -> None:
     """Record that the sweep that began at an instant has visited all players."""
     _COMPLETE_SWEEP.rows(connection, begin_time)
+
+
+def analyze(connection: Connection) -> None:
+    """Update the planner's statistics. It waits for a vacuum of the tables, and must not hold anything meanwhile."""
     _ANALYZE.rows(connection)
     _ANALYZE_MARKS.rows(connection)
 
@@ -137,14 +141,14 @@ def freshen(connection: Connection, fresh_at: Instant) -> None:
     _FRESHEN.rows(connection, fresh_at)
 
 
-def take_changes(connection: Connection, players: int, read: Callable[[], object] = lambda: None) -> list[str]:
+def take_changes(connection: Connection, players: int, read: Callable[[], object] = lambda: None) -> list[str] | None:
     """Delete the oldest entries with about this many changed players, and return the players, each once.
 
-    `read` is called between reading and deleting them.
+    Return None if there is no entry; all players of entries may be erased. `read` is called before they are deleted.
     """
     entries = _READ_CHANGES.rows(connection, players)
     if not entries:
-        return []
+        return None
     read()
     _DELETE_CHANGES.rows(connection, text_array([entry for entry, _ in entries]))
     return sorted({user_id for _, user_ids in entries for user_id in user_ids})

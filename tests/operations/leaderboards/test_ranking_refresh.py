@@ -206,3 +206,33 @@ def test_a_ranking_of_an_ended_period_is_deleted_in_steps(ranking: Ranking, monk
     assert rows(ranking.url, ranked) == [("logins", 5)]
     left = "SELECT DISTINCT board_id FROM leaderboard_bucket UNION SELECT board_id FROM ranking_state"
     assert rows(ranking.url, left) == [("logins",)]
+
+
+def test_a_sweep_ends_although_the_table_is_being_vacuumed(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duty, "STEP_TIMEOUT_S", 1.0)
+    ranking.log_in("player")
+    with connected(ranking.url) as vacuum:
+        vacuum.execute("BEGIN")
+        vacuum.execute("LOCK TABLE leaderboard_ranking IN SHARE UPDATE EXCLUSIVE MODE")
+        assert ranking.refresh.one_pass()
+        vacuum.execute("ROLLBACK")
+    assert ranking.users() == ["player"]
+
+
+def test_a_ranking_is_not_called_fresh_while_notes_are_left_behind_those_of_erased_players(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    ranking.clock.now += HOUR
+    erased = "INSERT INTO ranking_change VALUES ('{}', $1) RETURNING players"
+    with connected(ranking.url) as connection:
+        connection.execute(erased, [duty.CHANGED_PLAYERS])
+    ranking.log_in("player")
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
+
+
+def test_a_clock_that_is_set_back_by_a_day_delays_no_ranking(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    ranking.log_in("player")
+    ranking.clock.now -= DAY
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
