@@ -77,7 +77,7 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     leaderboard_cache = open_leaderboard_cache(cache, database, definitions, process)
     start_ranking_duties(leaderboard_cache, database, definitions, process)
     start_ranking_refresh(catalogue.live, database, clocks, process)
-    start_challenge_counting(catalogue.live, database, process)
+    start_challenge_counting(catalogue.live, database, clocks, process)
     wake_delivery: Callable[[], object] = _delivered_elsewhere
     if settings.rewards.dispatch:
         wake_delivery = start_delivery(settings.rewards, database, clocks, process)

@@ -15,8 +15,8 @@ IDLE_INTERVAL: Microseconds = 60 * SECOND
 def is_due(now: Instant, changes: int, finish_time: Instant | None) -> bool:
     """Return whether changed scores are due to be ranked.
 
-    `finish_time` is when there was last nothing left to rank in any process; None if never. A time to come is by a clock
-    that was set back since, or is ahead of others.
+    `finish_time` is when there was last nothing left to rank in any process; None if never. A time to come is by a
+    clock that was set back since, or is ahead of others.
     """
     if finish_time is None or changes >= CHANGES_ENOUGH:
         return True

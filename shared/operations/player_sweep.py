@@ -113,7 +113,7 @@ class PlayerSweep:
 
     def _is_fresh(self, sweep: Sweep, version: str) -> bool:
         finished = sweep.finish_time
-        return sweep.version == version and finished is not None and self._clock() - finished < self._interval
+        return sweep.version == version and finished is not None and 0 <= self._clock() - finished < self._interval
 
     def one_step(self, connection: Connection, version: str, work: SweepWork) -> SweepStep:
         """Look at some changed players or at a range of all, or finish, in this transaction."""

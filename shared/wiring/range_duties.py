@@ -105,11 +105,13 @@ def start_tally_pruning(
 READ_TIMEOUT_S = 2.0
 
 
-def start_challenge_counting(catalogue: LiveCatalogue[EncodedCatalogue], database: Database, process: Process) -> None:
+def start_challenge_counting(
+    catalogue: LiveCatalogue[EncodedCatalogue], database: Database, clocks: Clocks, process: Process
+) -> None:
     """Count challenges in the background, and export when any process last counted them."""
     counted_s = 0.0
     stopping = threading.Event()
-    counting = ChallengeCount(database, str(ProcessName()), process.clock, stopping.wait)
+    counting = ChallengeCount(database, str(ProcessName()), clocks.earliest, stopping.wait)
     show_sweep(process, CHALLENGE_COUNT, counting.sweep)
     process.telemetry.gauge(
         "challenge_report_timestamp_seconds",

@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.events import Event
 from shared.domain.goal import Credit
-from shared.domain.instant import SECOND
+from shared.domain.instant import DAY, SECOND
 from shared.operations import player_sweep
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.operators.erase_player import erase_player
@@ -191,3 +191,13 @@ def test_only_one_process_counts_at_a_time(database: Database) -> None:
     database.transact(step, soon())
     assert not second.one_pass(CATALOGUE.version, work)
     assert first.one_pass(CATALOGUE.version, work)
+
+
+def test_a_clock_that_is_set_back_by_a_day_delays_no_count(database: Database) -> None:
+    now = NOW
+    counting = ChallengeCount(database, "a process", lambda: now)
+    assert counting.one_pass(CATALOGUE)
+    flushed(database, CATALOGUE, [Event("kill", "player", NOW, KILLS, delta=1)])
+    now = NOW - DAY
+    assert counting.one_pass(CATALOGUE)
+    assert [report.started for report in read_challenge_reports(database, [CHALLENGE_ID], soon())] == [1]
