@@ -11,9 +11,9 @@
 {{- /* Only the key that is needed: the same Secret may hold the address of a role that may do more. */}}
 - name: {{ .volume }}
   secret:
-    secretName: {{ required (printf "set the Secret of %s" .variable) .secret.name }}
+    secretName: {{ required (printf "set the Secret of %s" .variable) .secret.name | quote }}
     defaultMode: 0440
-    items: [{key: {{ .secret.key }}, path: {{ .secret.key }}}]
+    items: [{key: {{ .secret.key | quote }}, path: {{ .secret.key | quote }}}]
 {{- end }}
 
 {{- /* The secrets that a component reads, as a list of {variable, volume, secret}; isFile where the variable itself names a file. */}}
@@ -113,6 +113,7 @@
 {{- if hasKey $env $name }}{{ fail (printf "%s.env.%s has a value of its own in this chart: set that" $.component.values $name) }}{{ end }}
 {{- end }}
 {{- range $name, $value := merge $env $values.env }}
-- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- /* As text, a number of the values from a million on would have an exponent. */}}
+- {name: {{ $name }}, value: {{ ternary (toJson $value) (toString $value) (kindIs "float64" $value) | quote }}}
 {{- end }}
 {{- end }}
