@@ -21,8 +21,9 @@ def rate(name: str, by: str = "", matchers: str = "") -> str:
 
 
 def gauge(name: str, by: str = "", matchers: str = "", how: str = "max") -> str:
-    """Return a gauge, by default the largest by labels."""
-    return f"{how} by ({by}) ({name}{{{_of_jobs(matchers)}}})"
+    """Return a gauge, by default the largest by labels. What is not known, and so not a number, is left out of sums."""
+    known = " >= 0" if how == "sum" else ""
+    return f"{how} by ({by}) ({name}{{{_of_jobs(matchers)}}}{known})"
 
 
 def quantile(of: float, name: str, by: str = "", matchers: str = "") -> str:
