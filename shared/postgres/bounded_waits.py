@@ -15,7 +15,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready
 
-from shared.postgres.pipeline import pipeline_results
+from shared.postgres.pipeline import COPYING, pipeline_results
 from shared.postgres.silence import Silence
 
 _T = TypeVar("_T")
@@ -24,7 +24,6 @@ _WAIT_INTERVAL_S = 0.1
 """Interval in seconds at which a wait checks for signals and for a silent server."""
 
 _READABLE = int(Ready.R)
-_COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 
 
 class ResponseTimeout(psycopg.OperationalError):
@@ -75,8 +74,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                 if result is None:
                     return results
                 results.append(result)
-                if result.status in _COPYING:
-                    # It would be returned again for ever.
+                if result.status in COPYING:
                     return results
         rest: list[PGresult] = self.wait(execute(pgconn))
         return results + rest
@@ -84,8 +82,8 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     def receive_pipeline(self) -> list[PGresult]:
         """Return the results of the statements of a pipeline that was sent, and leave pipeline mode.
 
-        After an error the server skips the other statements: their results have the status PIPELINE_ABORTED. Raise what
-        `wait` raises.
+        After an error the server skips the other statements: their results have the status PIPELINE_ABORTED. A
+        statement that copies is the last one, and the connection stays in pipeline mode. Raise what `wait` raises.
         """
         pgconn = self.pgconn
         results: list[PGresult] = []
@@ -101,6 +99,8 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                     pgconn.exit_pipeline_mode()
                     return results
                 results.append(result)
+                if result.status in COPYING:
+                    return results
         return self.wait(pipeline_results(pgconn, results))
 
     def _responds_at_once(self) -> bool:

@@ -112,3 +112,17 @@ def test_a_pipeline_that_fails_ends(
         threads.submit(database.autocommit, work, soon()).result()
         assert [type(error) for error in errors] == [expected]
         assert ask(threads, database, b"SELECT 3") == [b"3"]
+
+
+@pytest.mark.parametrize("before", [b"SELECT 1", b"SELECT repeat('x', 100000)", b"SELECT true FROM pg_sleep(0.3)"])
+@pytest.mark.parametrize("copy", [b"COPY (SELECT 1) TO STDOUT", b"COPY player FROM STDIN"])
+def test_a_statement_of_a_pipeline_that_copies_is_refused(
+    threads: ThreadPoolExecutor, database_url: str, before: bytes, copy: bytes
+) -> None:
+    """Its result would be received for ever."""
+    work = partial(pipelined, texts=[before, copy, b"SELECT 2"])
+    with opened(database_url, pool_size=1) as database:
+        for act in (database.autocommit, database.transact):
+            with pytest.raises(psycopg.Error):
+                threads.submit(act, work, soon()).result()
+            assert ask(threads, database, b"SELECT 3") == [b"3"]
