@@ -48,6 +48,7 @@ from shared.runtime.start_refused import StartRefused
 from shared.wiring.sweep_telemetry import show_sweep
 
 IDENTIFY_TIMEOUT_S = 2.0
+LEAVE_TIMEOUT_S = 0.5
 CLEAR_INTERVAL_S = 3_600.0
 """Keys of another release are rarely there, and finding them reads the names of all keys in Redis."""
 
@@ -82,8 +83,16 @@ def open_leaderboard_cache(
             "Age of the oldest score that may be missing in Redis.",
             lambda: (process.clock() - (opened.sync.fresh_at or started)) / SECOND,
         )
+    # Registered before the duty and all that changes scores, so it happens after them.
+    process.lifecycle.on_stop("leaderboards of others", partial(_leave, opened.sync))
     process.duties.start("sync leaderboards", SYNC_INTERVAL_S, opened.sync.one_pass, pass_s=PASS_TIMEOUT_S)
     return opened
+
+
+def _leave(sync: RankingSync) -> None:
+    # Without the database nothing is left to say: a sweep or a comparison finds the differences later.
+    with suppress(ChallengeError):
+        sync.known_boards.leave(time.monotonic() + LEAVE_TIMEOUT_S)
 
 
 def _check_prefix(cache: Cache, database: Database) -> None:

@@ -5,7 +5,8 @@ An entry that was already there one pass ago has been missed: the players' score
 journal grows beyond `ENTRIES_MAX`, it is dropped, and all rankings in Redis are invalidated and rebuilt later.
 
 A process whose catalogue lacks a leaderboard neither stores its scores in Redis nor adds them to the journal. So when
-the leaderboards of a process change, the rankings of those added or removed are invalidated, too.
+the leaderboards of a process change, the rankings of those added or removed are invalidated, too, and when it ends,
+those of all that it lacks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from shared.domain.errors import CatalogueUnavailable
 from shared.domain.instant import Instant
 from shared.domain.leaderboard import Leaderboard
 from shared.domain.scores import LeaderboardScore, Score
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.operations.redis_prefix import identify, prefix_problem
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -103,7 +105,7 @@ class RankingSync:
         self._rankings = rankings
         self._markers = markers
         self._clock = clock
-        self._known_boards: frozenset[str] | None = None
+        self.known_boards = KnownBoards(database)
         self._passes = 0
         self._identity: DatabaseIdentity | None = None
         self._seen: frozenset[int] = frozenset()
@@ -127,7 +129,7 @@ class RankingSync:
                 self._database.transact(ranking_refresh.forget_changes, deadline)
         self._passes += 1
         try:
-            self._invalidate_changed_leaderboards(self._catalogue(), deadline)
+            self.known_boards.follow(self._catalogue(), deadline)
         except CatalogueUnavailable:
             return
         if self._rankings is None or self._markers is None:
@@ -170,21 +172,6 @@ class RankingSync:
                 extra={"key": identity.key, "timeline": identity.timeline},
             )
         self._identity, self._seen, self._all_seen_at, self.fresh_at = identity, frozenset(), None, None
-
-    def _invalidate_changed_leaderboards(self, catalogue: Catalogue, deadline: float) -> None:
-        """Mark rankings of added and removed leaderboards as incomplete in Redis."""
-        boards, before = frozenset(catalogue.leaderboard_by_id), self._known_boards
-        if boards == before:
-            return
-
-        def invalidate(connection: Connection) -> None:
-            if before is None:
-                journal.invalidate_all_but(connection, boards)
-            else:
-                journal.invalidate(connection, boards ^ before)
-
-        self._database.transact(invalidate, deadline)
-        self._known_boards = boards
 
     def _repair(
         self, rankings: RankingCache, identity: DatabaseIdentity, missed: Sequence[JournalEntry], deadline: float

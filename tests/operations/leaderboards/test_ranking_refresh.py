@@ -179,6 +179,18 @@ def test_changes_that_processes_with_another_catalogue_did_not_note_are_found(ra
     assert ranking.users() == ["player"]
 
 
+def test_a_process_that_ends_with_an_old_catalogue_leaves_no_change_behind(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    without = catalogue_with(version="without")
+    sync = RankingSync(ranking.database, lambda: without, ranking.clock)
+    sync.one_pass()
+    ranking.refresh.one_pass()
+    flush(ranking.database, without, [Event("unnoted", "player", NOW, LOGIN)], soon())
+    sync.known_boards.leave(soon())
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
+
+
 def test_notes_that_no_process_ranks_are_bounded(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking_sync, "NOTED_PLAYERS_MAX", 3)
     assert ranking.refresh.one_pass()
