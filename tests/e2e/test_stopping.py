@@ -130,6 +130,6 @@ def test_an_idle_service_stops_at_once(database_url: str, module: str, number: s
         assert unstalled_s() - asked < STOPPED_WITHIN_S / 2
         steps = [line["step"] for line in service.logged("part stopped")]
         assert steps.index("health") < steps.index("calls") < steps.index("database")
-        # What this process did not note is said after its last change.
+        # Changes that a process does not note are told after the last of them.
         last_change = "writer" if module == "event_handler" else "calls"
         assert steps.index(last_change) < steps.index("leaderboards of others") < steps.index("database")

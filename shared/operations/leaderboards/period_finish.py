@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
+from shared.domain.errors import DeadlineExceeded
 from shared.domain.instant import HOUR, Instant, Microseconds
 from shared.domain.scores import RankingKey
 from shared.operations.leaderboards.ranking_refresh import (
@@ -23,6 +24,7 @@ from shared.operations.leaderboards.ranking_refresh import (
     REST_MAX_S,
     STEP_TIMEOUT_S,
 )
+from shared.operations.leaderboards.step_size import StepSize
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -58,6 +60,7 @@ class PeriodFinish:
         self._owner = owner
         self._clock = clock
         self._rest = rest
+        self._size = StepSize()
         self.seen: Sweep | None = None
         """The progress as of the last step; None before it."""
 
@@ -71,13 +74,19 @@ class PeriodFinish:
         finished = 0
         while True:
             started = time.monotonic()
-            step = self._database.transact(
-                lambda connection: self.one_step(connection, horizon, now), started + STEP_TIMEOUT_S
-            )
+            try:
+                step = self._database.transact(
+                    lambda connection: self.one_step(connection, horizon, now), started + STEP_TIMEOUT_S
+                )
+            except DeadlineExceeded:
+                self._size.exceeded()
+                raise
             finished += step is FinishStep.FINISHED
             if step in (FinishStep.IDLE, FinishStep.BUSY):
                 return finished
-            if self._rest(min(REST_FACTOR * (time.monotonic() - started), REST_MAX_S)):
+            took_s = time.monotonic() - started
+            self._size.took(took_s, STEP_TIMEOUT_S)
+            if self._rest(min(REST_FACTOR * took_s, REST_MAX_S)):
                 return finished
 
     def one_step(self, connection: Connection, horizon: Microseconds, due: Instant) -> FinishStep:
@@ -102,7 +111,7 @@ class PeriodFinish:
             ranking_finish.forget(connection, under_way.ranking)
             sweep = sweep._replace(bookmark=None)
         elif under_way.bookmark is not None:
-            user_ids, end = ranking_refresh.range_after(connection, under_way.bookmark, RANGE_ROWS)
+            user_ids, end = ranking_refresh.range_after(connection, under_way.bookmark, self._size.of(RANGE_ROWS))
             if user_ids:
                 ranking_refresh.rank(connection, Phase.CLOSING, user_ids)
             ranking_finish.store(connection, under_way.ranking, end)
@@ -111,8 +120,9 @@ class PeriodFinish:
             if end is None:
                 sweep = sweep._replace(complete_time=now, last_visited=visited)
         else:
-            placed = ranking_finish.place(connection, under_way.ranking, PLACES)
-            if placed < PLACES:
+            places = self._size.of(PLACES)
+            placed = ranking_finish.place(connection, under_way.ranking, places)
+            if placed < places:
                 ranking_finish.finish(connection, under_way, under_way.players + placed)
                 self._store(connection, self._owner, now, sweep)
                 return FinishStep.FINISHED

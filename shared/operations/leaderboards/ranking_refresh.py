@@ -17,6 +17,7 @@ from enum import Enum
 from shared.domain.errors import DeadlineExceeded, Overloaded
 from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 from shared.domain.refresh_pace import CHANGES_ENOUGH, PATIENCE, is_due
+from shared.operations.leaderboards.step_size import StepSize
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
@@ -80,6 +81,7 @@ class RankingRefresh:
         self._rest = rest
         self._changes_are_next = True
         self._swept = False
+        self._size = StepSize()
         self._fresh_at: Instant | None = None
         self.seen: Sweep | None = None
         """The progress as of the last pass or step; None if no process has begun yet."""
@@ -111,11 +113,15 @@ class RankingRefresh:
                 step = self._database.transact(self.one_step, started + STEP_TIMEOUT_S)
             except _InDoubt:
                 return False
+            except DeadlineExceeded:
+                self._size.exceeded()
+                raise
             if step is not RefreshStep.WORKED:
                 return worked and step is RefreshStep.FINISHED
             worked = True
             took_s = time.monotonic() - started
             self._took.observe(took_s)
+            self._size.took(took_s, STEP_TIMEOUT_S)
             if self._swept:
                 self._swept = False
                 self._analyze()
@@ -146,7 +152,7 @@ class RankingRefresh:
             if self._rank_changed(connection):
                 return self._worked(connection, now, sweep)
             sweep = self._fresh_beside_sweep(connection, sweep, now)
-        if ranking_refresh.drop_some(connection, DROP_ROWS):
+        if ranking_refresh.drop_some(connection, self._size.of(DROP_ROWS)):
             return self._worked(connection, now, sweep)
         if sweep.bookmark is not None:
             return self._worked(connection, now, self._swept_on(connection, sweep, now))
@@ -170,7 +176,7 @@ class RankingRefresh:
 
     def _swept_on(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
         """Rank the next range of all players, and return the sweep after it."""
-        user_ids, end = ranking_refresh.range_after(connection, sweep.bookmark or "", RANGE_ROWS)
+        user_ids, end = ranking_refresh.range_after(connection, sweep.bookmark or "", self._size.of(RANGE_ROWS))
         if user_ids:
             ranking_refresh.rank(connection, Phase.OPEN, user_ids)
         visited = sweep.visited + len(user_ids)
@@ -183,7 +189,8 @@ class RankingRefresh:
 
     def _rank_changed(self, connection: Connection) -> bool:
         """Rank some of the players that were noted as changed; return False if there is none."""
-        changed = ranking_refresh.take_changes(connection, CHANGED_PLAYERS, lambda: _await_nodes(connection))
+        players = self._size.of(CHANGED_PLAYERS)
+        changed = ranking_refresh.take_changes(connection, players, lambda: _await_nodes(connection))
         if changed:
             ranking_refresh.rank(connection, Phase.OPEN, changed)
         return changed is not None
