@@ -19,8 +19,8 @@ from event_source.mapping.mapper import Mapper
 from event_source.mapping.mapping_file import MappingInvalid, load_mapping
 from event_source.opening import open_broker
 from event_source.pump import Bounds, Pump
-from event_source.settings import EventSourceSettings, require_usable
-from event_source.telemetry import SourceTelemetry
+from event_source.settings import NATS, EventSourceSettings, require_usable
+from event_source.telemetry import OF_CONSUMER, OF_PARTITIONS, SourceTelemetry
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, serve
 from shared.rpc.tls import server_credentials
@@ -57,7 +57,8 @@ def compose(settings: EventSourceSettings, process: Process) -> None:
     )
     pump = Pump(broker, mapper, calls, telemetry, bounds, partial(os.kill, os.getpid(), signal.SIGTERM))
     lag = Lag(broker)
-    telemetry.watch(broker.open_messages, lambda: pump.is_paused, lag)
+    lag_of = OF_CONSUMER if settings.reading.broker == NATS else OF_PARTITIONS
+    telemetry.watch(broker.open_messages, lambda: pump.is_paused, lag, lag_of=lag_of)
     pump.start()
     process.lifecycle.on_stop("pump", lambda: pump.stop(process.grace_s), timeout_s=process.grace_s + CLOSE_S)
     # Stopped before the pump, which closes the broker that these ask.

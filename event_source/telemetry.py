@@ -18,6 +18,10 @@ def verdict_name(verdict: event_service_pb2.Verdict.ValueType) -> str:
     return event_service_pb2.Verdict.Name(verdict).removeprefix("VERDICT_") if known else f"UNKNOWN_{verdict}"
 
 
+OF_PARTITIONS, OF_CONSUMER = "partitions", "consumer"
+"""Whose messages a lag counts, as a label: those of the process's own partitions, or of all sources together."""
+
+
 class SourceTelemetry:
     """The instruments of one process."""
 
@@ -55,14 +59,17 @@ class SourceTelemetry:
         self._calls.labels(code).inc()
         self._call_s.observe(seconds)
 
-    def watch(self, open_messages: Callable[[], int], paused: Callable[[], bool], lag: Callable[[], float]) -> None:
-        """Show the state of the pump and the lag at each scrape."""
+    def watch(
+        self, open_messages: Callable[[], int], paused: Callable[[], bool], lag: Callable[[], float], *, lag_of: str
+    ) -> None:
+        """Show the state of the pump and the lag at each scrape; `lag_of` is `OF_PARTITIONS` or `OF_CONSUMER`."""
         self._telemetry.gauge(
             "source_open_messages", "Messages received and not committed yet.", lambda: float(open_messages())
         )
         self._telemetry.gauge(
             "source_paused", "1 while a failed call keeps the source waiting.", lambda: float(paused())
         )
-        self._telemetry.gauge(
-            "source_lag_messages", "Messages of the source's share behind the newest one. NaN: not known.", lag
+        lags = self._telemetry.labelled_gauge(
+            "source_lag_messages", "Messages behind the newest one. NaN: not known.", labels=("of",)
         )
+        lags.labels(lag_of).set_function(lag)

@@ -116,7 +116,8 @@ DASHBOARDS: Mapping[str, Mapping[str, Sequence[Panel]]] = {
         "Messages": [
             Panel("Messages settled", "ops", {"{{outcome}}": rate("source_messages_total", "outcome")}),
             Panel("Behind the newest message", "short", {
-                "all": gauge("source_lag_messages", how="sum"),
+                "all": gauge("source_lag_messages", matchers='of="partitions"', how="sum")
+                + " or " + gauge("source_lag_messages", matchers='of="consumer"'),
                 "{{instance}} {{worker}}": gauge("source_lag_messages", "instance, worker")}),
             Panel("Received and not committed", "short", {
                 "{{instance}} {{worker}}": gauge("source_open_messages", "instance, worker")}),

@@ -19,6 +19,7 @@ pytestmark = [needs_promtool, pytest.mark.slow]
 SHOWN_S = 60.0
 MESSAGES = 1_500
 """More than `SourceLags` takes for a moment's delay."""
+LAG = '{of="consumer"}'
 
 
 def taken(**processes: ServiceProcess) -> Snapshot:
@@ -43,14 +44,14 @@ def test_a_source_that_cannot_report_pauses_and_falls_behind(
         way.publish(wins(10))
         way.wait_until_counted()
         # It is not a number before it is first asked for.
-        wait_until(lambda: shown(source, "source_lag_messages") == 0, SHOWN_S)
+        wait_until(lambda: shown(source, "source_lag_messages", LAG) == 0, SHOWN_S)
         before = taken(source=source, handler=way.handler)
         require_firing(ABSENT, [before], 20, tmp_path)
         # From now on every call fails.
         way.handler.kill()
         way.publish(wins(MESSAGES))
         wait_until(lambda: shown(source, "source_paused") == 1, SHOWN_S)
-        wait_until(lambda: shown(source, "source_lag_messages") >= MESSAGES, SHOWN_S)
+        wait_until(lambda: shown(source, "source_lag_messages", LAG) >= MESSAGES, SHOWN_S)
         paused = taken(source=source)
         require_firing({*ABSENT, "SourcePaused", "SourceLags"}, [before, paused], 20, tmp_path)
 
