@@ -22,6 +22,11 @@ class StepSize:
         """Return the size of a step, at most `most`, at least 1."""
         return max(1, most >> self._halvings)
 
+    @property
+    def is_greatest(self) -> bool:
+        """True while steps end within their time limit."""
+        return self._halvings == 0
+
     def exceeded(self) -> None:
         """Note that a step has exceeded its time limit."""
         self._halvings = min(self._halvings + 1, HALVINGS_MAX)

@@ -86,15 +86,15 @@ def read_work(connection: Connection, entries: int) -> RankingWork:
     return RankingWork(changes, due, fresh_at, None if sweep[0] is None else Sweep(*sweep))
 
 
-def begin(connection: Connection, now: Instant) -> bool:
+def begin(connection: Connection, now: Instant, *, look: bool) -> bool:
     """Create the rankings that are missing. One without scores can be read from now on, others after a sweep.
 
-    Return False if none was missing.
+    Return False if none was missing. Without `look` none is known to have no scores.
     """
     begun = _BEGIN.rows(connection)
     for board_id, period_start, period_end in begun:
         # To look for a score of a lifetime would read all of them.
-        if period_end is not None and not _HAS_SCORES.value(connection, board_id, period_start):
+        if look and period_end is not None and not _HAS_SCORES.value(connection, board_id, period_start):
             _COMPLETE_EMPTY.rows(connection, board_id, period_start, now)
     return bool(begun)
 

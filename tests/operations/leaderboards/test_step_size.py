@@ -18,7 +18,9 @@ from shared.operations.leaderboards import period_finish, ranking_refresh
 from shared.operations.leaderboards.period_finish import PeriodFinish
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.operations.leaderboards.step_size import HALVINGS_MAX, StepSize
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.leaderboards import ranking_refresh as stored
 from shared.runtime.telemetry import Telemetry
 from tests.support.databases import connected, soon
 from tests.support.flushing import flush
@@ -79,6 +81,24 @@ def test_duties_end_where_steps_of_the_usual_size_take_too_long(
         assert counted(database_url, "leaderboard_final") == PLAYERS
         wait_until(lambda: passed(refresh.one_pass) and counted(database_url, "leaderboard_ranking") == PLAYERS)
         assert_ranked(connection)
+
+
+class _LookedThrough:
+    """A look for a score among many tallies without one."""
+
+    def value(self, connection: Connection, *_: object) -> object:
+        return connection.execute("SELECT pg_sleep(60)").fetchall()
+
+
+def test_a_ranking_begins_although_it_takes_too_long_to_see_that_it_has_no_scores(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking_refresh, "STEP_TIMEOUT_S", LIMIT_S)
+    monkeypatch.setattr(stored, "_HAS_SCORES", _LookedThrough())
+    record_catalogue(database, CATALOGUE, NOW, soon())
+    flush(database, CATALOGUE, [Event("one", "player", NOW, LOGIN)], soon())
+    refresh = RankingRefresh(database, ManualClock(), Telemetry())
+    wait_until(lambda: passed(refresh.one_pass) and counted(database_url, "leaderboard_ranking") == 2)
 
 
 def passed(one_pass: Callable[[], object]) -> bool:
