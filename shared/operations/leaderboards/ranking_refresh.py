@@ -142,7 +142,7 @@ class RankingRefresh:
         sweep = player_sweeps.take(connection, RANKING_REFRESH, self._owner, now, now - OWNED_FOR)
         if sweep is None:
             return RefreshStep.BUSY
-        # Tallies without a value of the measure, such as a highest one that no event had, may be looked through for one.
+        # Many tallies without a value of the measure, such as a highest one, may be looked through for the first score.
         begun = ranking_refresh.begin(connection, now, look=self._size.is_greatest)
         ranking_refresh.end(connection)
         sweep = self._begun_if_due(connection, sweep, now)
