@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from shared.domain.instant import SECOND, Instant, to_instant
+
 TEXT_LENGTH_MAX = 256
 """Longest text in a column in characters: as many in each column of a key fit into an index."""
 FREE_TEXT_LENGTH_MAX = 4_000
@@ -14,6 +16,8 @@ FREE_TEXT_LENGTH_MAX = 4_000
 _FREE = frozenset({"reason", "refusal", "last_error", "lease_owner"})
 _PLAIN: Mapping[str, type] = {"text": str, "bigint": int}
 _UNKNOWN = object()
+_NO_TIME = "is no time in ISO 8601 with its zone"
+_YEAR_10000: Instant = 253_402_300_800 * SECOND
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BYTES = re.compile(r"\\x([0-9a-f]{2})*", re.IGNORECASE)
 _RANGES = re.compile(r"\{([\[(]-?\d{1,10},-?\d{1,10}[\])](,[\[(]-?\d{1,10},-?\d{1,10}[\])])*)?\}")
@@ -107,11 +111,16 @@ def _boolean_problem(value: object) -> str | None:
 
 
 def _time_problem(value: object) -> str | None:
+    if not isinstance(value, str) or not value.isascii():
+        return _NO_TIME
     try:
-        known = isinstance(value, str) and value.isascii() and datetime.fromisoformat(value).tzinfo is not None
+        moment = datetime.fromisoformat(value)
     except ValueError:
-        known = False
-    return None if known else "is no time in ISO 8601 with its zone"
+        return _NO_TIME
+    if moment.tzinfo is None:
+        return _NO_TIME
+    # The year 1, which some languages write for no time, would be an instant like any other, and lists cannot show it.
+    return None if 0 <= to_instant(moment) < _YEAR_10000 else "is not in the years 1970 to 9999"
 
 
 def _matches(pattern: re.Pattern[str], what: str) -> Callable[[object], str | None]:
