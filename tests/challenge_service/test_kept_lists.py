@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-from itertools import count
+from itertools import count, islice
 
 import grpc
 import pytest
 from challenge.v1.challenge_service_pb2 import GetChallengeRequest, ListChallengesRequest
 
-from challenge_service.kept_lists import KeptLists
+from challenge_service.kept_lists import LOOKS_MAX, KeptLists
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import HOUR
 from tests.support.event_messages import login, stat
@@ -76,15 +76,48 @@ def test_another_basis_forgets_everything() -> None:
     assert found(lists, "request", b"1") is None
 
 
-def test_memory_is_bounded_and_what_was_not_asked_for_is_dropped_first() -> None:
+FITTING = 9
+"""Number of lists of 10,000 bytes for which 100,000 have room."""
+
+
+def test_a_list_takes_the_place_of_one_that_was_asked_for_less_often() -> None:
     lists = KeptLists(100_000)
-    for number in range(50):
+    for number in range(FITTING + 1):
         for _ in range(2):
             make(lists, bytes(10_000), number, b"1")
         assert lists.total_bytes <= 100_000
-        assert found(lists, 0, b"1") is not None
-    assert found(lists, 49, b"1") is not None
-    assert found(lists, 1, b"1") is None
+    assert found(lists, 0, b"1") is not None
+    make(lists, bytes(10_000), FITTING, b"1")
+    assert [number for number in range(FITTING + 1) if found(lists, number, b"1") is None] == [1]
+    assert lists.total_bytes <= 100_000
+
+
+def test_more_lists_than_there_is_room_for_leave_the_same_ones_in_place() -> None:
+    lists = KeptLists(100_000)
+    kept: set[int] = set()
+    for round_ in range(10):
+        here = {number for number in range(50) if found(lists, number, b"1") is not None}
+        assert round_ <= 2 or (here == kept and len(here) == FITTING)
+        kept = here
+        for number in set(range(50)) - kept:
+            make(lists, bytes(10_000), number, b"1")
+
+
+def test_lists_that_are_not_asked_for_any_more_give_way() -> None:
+    lists = KeptLists(100_000)
+    for number in range(FITTING):
+        for _ in range(2):
+            make(lists, bytes(10_000), number, b"1")
+        for _ in range(20):
+            assert found(lists, number, b"1") is not None
+    others = count(FITTING)
+    for number in islice(others, 6 * LOOKS_MAX):
+        make(lists, b"", number, b"1")
+    for number in islice(others, FITTING):
+        for _ in range(2):
+            make(lists, bytes(10_000), number, b"1")
+        assert found(lists, number, b"1") is not None
+    assert lists.total_bytes <= 100_000
 
 
 def act(running: Game, chance: random.Random, stats: list[str]) -> None:
