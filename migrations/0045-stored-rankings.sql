@@ -18,11 +18,6 @@ CREATE TABLE ranking_change (
 
 COMMENT ON COLUMN ranking_change.players IS 'The number of user_ids.';
 
-ALTER TABLE leaderboard ADD COLUMN notes_epoch bigint NOT NULL DEFAULT 1;
-
-COMMENT ON COLUMN leaderboard.notes_epoch IS
-    'Rises when ranking_change may have missed a change of its scores: its rankings are swept again.';
-
 -- The rankings in the database.
 CREATE TABLE ranking_state (
     board_id     text COLLATE "C" NOT NULL,
@@ -86,10 +81,9 @@ SELECT ranked.board_id, ranked.period_start, ranked.user_id, ranked.score, ranke
 FROM leaderboard_ranking AS ranked
 JOIN ranking_state AS state ON state.board_id = ranked.board_id AND state.period_start = ranked.period_start;
 
-ALTER TABLE leaderboard_ranked
-    ALTER COLUMN score SET NOT NULL,
-    ALTER COLUMN reached_time SET NOT NULL,
-    ALTER COLUMN sort_score SET NOT NULL;
+ALTER TABLE leaderboard_ranked ALTER COLUMN score SET NOT NULL;
+ALTER TABLE leaderboard_ranked ALTER COLUMN reached_time SET NOT NULL;
+ALTER TABLE leaderboard_ranked ALTER COLUMN sort_score SET NOT NULL;
 
 -- Serves reads, changes and erasures by player.
 ALTER TABLE leaderboard_ranked ADD CONSTRAINT leaderboard_ranked_pkey PRIMARY KEY (user_id, board_id, period_start);

@@ -173,3 +173,4 @@ BEGIN
 END
 $$;
 
+ALTER TABLE leaderboard DROP COLUMN notes_epoch;

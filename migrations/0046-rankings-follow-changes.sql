@@ -3,6 +3,11 @@
 -- Puts the tables of rankings in the place of the views, and lets the database count what is in them. Processes of the release
 -- before read and refresh them as they did the views.
 
+ALTER TABLE leaderboard ADD COLUMN notes_epoch bigint NOT NULL DEFAULT 1;
+
+COMMENT ON COLUMN leaderboard.notes_epoch IS
+    'Rises when ranking_change may have missed a change of its scores: its rankings are swept again.';
+
 DROP MATERIALIZED VIEW leaderboard_mark;
 DROP MATERIALIZED VIEW leaderboard_ranking;
 ALTER TABLE leaderboard_ranked RENAME TO leaderboard_ranking;
