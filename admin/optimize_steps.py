@@ -142,7 +142,10 @@ TOP = 100
 
 
 def clear_redis(steps: Steps, cache: Cache, session: MaintenanceSession) -> None:
-    """Drop all keys of this database in Redis. Until rankings are rebuilt, reads go to the database."""
+    """Drop the keys in Redis that belong to this Postgres database, by their prefix; keys of others stay.
+
+    Until rankings are rebuilt, reads go to Postgres.
+    """
     identity = session.do(database_identity.read)
     space = KeySpace(agreed_prefix(identity), identity.key)
     keys = sum(len(batch) for batch in clearing.keys(cache, space))

@@ -1,7 +1,7 @@
 """`python -m attack`: attack running services, and print what ordinary callers saw before, during and after.
 
 Everything runs on this machine: Postgres, Valkey, both services at their defaults, 50 ordinary calls per second, and
-the attack. Exit status: 0 if every verdict holds, 1 if one does not, 2 for wrong usage.
+the attack. Exit status: 0 if every verdict holds, 1 if one does not, 2 for wrong usage, 130 after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def play(console: Console, client: Client, script: Sequence[Chapter], pace_s: fl
             try:
                 words = step.act(player)
                 reply = client.replies[-1]
-                player.look()
+                player.list_challenges()
                 _check_moves(step, {goal_id: goal.progress for goal_id, goal in before.items()}, player)
             except DemoFailed as error:
                 raise DemoFailed(f"step {number} of {len(steps)}, “{caption}”: {error}") from None

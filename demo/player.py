@@ -32,12 +32,12 @@ class Player:
         """All claims so far."""
         self.completed: set[str] = set()
         """The goals that were completed when they were listed, by id."""
-        self.challenges = self.look()
+        self.challenges = self.list_challenges()
         if any(goal.progress for goal in self.goals.values()):
             raise self._not_new()
 
-    def look(self) -> rpc.ListChallengesResponse:
-        """List all challenges, and return them."""
+    def list_challenges(self) -> rpc.ListChallengesResponse:
+        """List all challenges, keep them, note the goals that are completed, and return the challenges."""
         request = rpc.ListChallengesRequest(user_id=self._client.player)
         self.challenges = self._client.call(self._client.challenges.ListChallenges, request).accepted()
         self.completed |= {goal.goal_id for goal in self.goals.values() if goal.state in _COMPLETED}
@@ -156,8 +156,8 @@ class Player:
         self._client.now = self._monday + timedelta(days=day)
         return f"{self.goals[goal_id].name} until {_moment(self._rotation(goal_id).current.end_time)}"
 
-    def name_zone(self, time_zone: str, goal_id: str) -> str:
-        """Name another time zone, which must not move the end of the goal's current period."""
+    def change_time_zone(self, time_zone: str, goal_id: str) -> str:
+        """Change the player's time zone, which must leave the goal's current period as it is."""
         before = self._rotation(goal_id)
         self._client.call(
             self._client.challenges.InitializePlayer,
@@ -167,8 +167,8 @@ class Player:
         _expect("the current period", before.current, after.current)
         return f"today ends {_moment(after.current.end_time)} as before, the next day {_moment(after.next.end_time)}"
 
-    def name_another_zone(self, time_zone: str) -> str:
-        """Name one more time zone, which must be refused for a while."""
+    def change_time_zone_again(self, time_zone: str) -> str:
+        """Change the time zone once more, which must be refused for a while."""
         request = rpc.InitializePlayerRequest(user_id=self._client.player, time_zone=time_zone, omit_goals=True)
         response = self._client.call(self._client.challenges.InitializePlayer, request).accepted()
         _expect("a refusal of the time zone", True, response.HasField("time_zone_refused"))

@@ -51,8 +51,8 @@ WEEK: Sequence[Chapter] = (
         [
             _sleep("{goal} starts again", TUESDAY, DAILY),
             claim(DAILY, "Claims yesterday's reward", weekday="Monday"),
-            Step("Travels to Tokyo", lambda player: player.name_zone("Asia/Tokyo", DAILY)),
-            Step("Says Paris instead", lambda player: player.name_another_zone("Europe/Paris")),
+            Step("Travels to Tokyo", lambda player: player.change_time_zone("Asia/Tokyo", DAILY)),
+            Step("Says Paris instead", lambda player: player.change_time_zone_again("Europe/Paris")),
             report("Wins one match", wins("tuesday"), moves={DAILY: 1, WEEKLY: 3}),
         ],
     ),

@@ -118,7 +118,7 @@ FRONT = {
 
 
 def places(root: Path) -> dict[str, PurePosixPath]:
-    """Return the place in the site of every page and proto file, by its path in the repository."""
+    """Return the place in the site of each front page, page below docs/ and file below protos/, by its path."""
     found = {source: PurePosixPath(page) for source, page in FRONT.items()}
     docs = sorted((root / "docs").rglob("*.md"))
     found |= {path.relative_to(root).as_posix(): PurePosixPath(path.relative_to(root / "docs")) for path in docs}

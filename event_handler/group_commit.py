@@ -135,7 +135,10 @@ class GroupCommit(BatchingWriter[Submission, list[Reply]]):
             submission.reply(reply)
 
     def _commit(self, batch: Sequence[Submission], now: float) -> list[Reply]:
-        """Flush a batch, and return one reply per submission."""
+        """Flush a batch under the latest deadline of its submissions, and return one reply per submission.
+
+        Any error is the reply of all of them. `now`, in monotonic seconds, bounds the deadline from both sides.
+        """
         events = [event for submission in batch for event in submission.events]
         latest = max(submission.deadline for submission in batch)
         deadline = min(max(latest, now + FLUSH_DEADLINE_MIN_S), now + FLUSH_DEADLINE_MAX_S)
@@ -144,7 +147,7 @@ class GroupCommit(BatchingWriter[Submission, list[Reply]]):
         except ChallengeError as error:
             return [error] * len(batch)
         except Exception:
-            # The writer survives: these callers hear that the outcome is unknown, and the next batch gets its turn.
+            # The writer survives: these callers may repeat their events, and the next batch gets its turn.
             log.exception("unhandled exception in a flush", extra={"events": len(events)})
             return [DatabaseUnavailable(_NOT_COMMITTED)] * len(batch)
         return _replies(batch, outcomes)

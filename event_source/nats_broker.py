@@ -83,7 +83,7 @@ class NatsBroker:
         return [self._message(each) for each in found]
 
     def _take_in(self) -> None:
-        """Take over what has arrived: from now on it is open, and the server hears that it is in progress."""
+        """Move what has arrived to the backlog; from now on `_keep_alive` reports it to the server as in progress."""
         now = time.monotonic()
         with self._arrival:
             arrived, self._arrived = self._arrived, deque()

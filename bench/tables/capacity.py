@@ -157,7 +157,10 @@ def _events(ground: Ground, players: int) -> Iterator[Event]:
 
 
 def _add_log(place: Workplace, table: Table, ground: Ground, events: Iterator[Event]) -> tuple[Written, Written]:
-    """Add the log of an event; return that on pages untouched since the checkpoint, and on others."""
+    """Add the write-ahead log and the CPU of an event, with and without compression.
+
+    Return the uncompressed figures on pages untouched since the checkpoint, and on others.
+    """
     turns: list[tuple[Written, Written, Written, Written]] = []
     with connected(ground.url) as connection:
         connection.execute("SET statement_timeout = 0")

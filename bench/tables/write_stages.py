@@ -84,11 +84,16 @@ def _floor(database: Database, name: str) -> Callable[[Any], object]:
 
 
 def _cost(database: Database, work: Callable[[Any], object], items: Iterable[Any]) -> _Cost:
-    """Return what one call costs. The first pass, which prepares statements and fills caches, does not count."""
+    """Return the lowest mean costs of a call among `PASSES` passes of `CALLS` calls each, every call with an item.
+
+    A further pass comes first, which prepares statements and fills caches, and does not count. There must be items for
+    all passes.
+    """
     passes = []
     waiting = iter(items)
     for _ in range(PASSES + 1):
         some = list(islice(waiting, CALLS))
+        assert len(some) == CALLS, "too few items"  # noqa: S101 - a mean over fewer calls would be wrong
         began, at_server, before = time.thread_time(), *_of_session(database)
         for item in some:
             work(item)

@@ -66,7 +66,10 @@ class FileWatch(Generic[T]):
         self._reload_requested.set()
 
     def look(self) -> None:
-        """Take the files into use if they have changed and can be used."""
+        """Take the files into use if they can be used and two looks in a row found the same change.
+
+        A requested reload is done at the first look, and repeats a refusal although nothing has changed.
+        """
         before = self._seen
         found: tuple[bytes, ...] | str
         try:

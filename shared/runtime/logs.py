@@ -33,7 +33,8 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as a JSON object.
 
     Its fields are time (RFC 3339, UTC, microseconds), level, logger, message, pid, worker, the ids of trace and span,
-    the extra fields, and the traceback under `exception`.
+    the extra fields, and the traceback under `exception`. Secrets in messages and tracebacks are masked. An extra field
+    does not replace one of the others.
     """
 
     def __init__(self, *, worker: int | None, personal: bool, hide: Callable[[str], str] = masked) -> None:

@@ -176,7 +176,10 @@ class RankingRefresh:
         return sweep
 
     def _swept_on(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
-        """Rank the next range of all players, and return the sweep after it."""
+        """Rank the next range of all players, and return the sweep's progress, which the caller stores.
+
+        After the last range, complete the sweep.
+        """
         user_ids, end = ranking_refresh.range_after(connection, sweep.bookmark or "", self._size.of(RANGE_ROWS))
         if user_ids:
             ranking_refresh.rank(connection, Phase.OPEN, user_ids)

@@ -64,9 +64,11 @@ def claim_all(
     """Claim all claimable rewards of these goals, in current and past periods.
 
     Return a result for each completed goal, in the given order, and for each of its periods, newest first, and of its
-    occurrences, the first one first. A repeated call returns the earlier claims. What `has_room` refuses is neither
-    claimed nor returned; it is asked about claimable rewards first. `claim_time` is when grants are due, by default
-    `now`. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, after which some rewards may be claimed.
+    occurrences, the first one first; of a completion that cannot be claimed, it is the refusal. Completions that were
+    claimed without a grant here, and those that were taken back meanwhile, have none. A repeated call returns the
+    earlier claims. What `has_room` refuses is neither claimed nor returned; it is asked about claimable rewards first.
+    `claim_time` is when grants are due, by default `now`. Claims are made in several transactions: raise
+    `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and some rewards may have been claimed by then.
     """
     player = read_player_periods(database, catalogue, user_id, now, deadline)
     completed = {

@@ -110,6 +110,11 @@ class GrantMoves:
         return self._database.transact(lambda connection: grant_history.move(connection, before, STEP_GRANTS), deadline)
 
     def _count(self, now: Instant) -> None:
+        """Count the grants that are due to be moved, up to `COUNTED_MAX`, and find how late the oldest is.
+
+        Both are NaN if the database does not tell.
+        """
+
         def count(connection: Connection) -> grant_history.Left:
             before = grant_history.last_instant(connection, now, self._kept)
             if before is None:

@@ -1,7 +1,7 @@
 """The duty that deletes old claims and audits, where settings say how long they are kept.
 
-A claim goes with its grant once it is settled and its completion was carried forward. Those of the lifetime stay, and
-those that are waiting or dead.
+A claim goes with its grant once it is settled and its completion was carried forward. Claims of goals without
+a schedule stay, and so do grants that are waiting or dead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ClaimRetention:
     def __init__(
         self, database: Database, claims: Microseconds, audits: Microseconds, rest: Callable[[float], bool]
     ) -> None:
-        """Claims and audits older than this are deleted; 0: none are.
+        """Delete claims and audits that are older than `claims` and `audits` say, in microseconds; 0: none.
 
         `rest` waits for the given number of seconds, and returns True if it is time to stop.
         """

@@ -157,7 +157,8 @@ def unclaimed(lock: Execution) -> Unclaimed | None:
 def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
     """Lock a completion before one of its grants is settled, because it may have to be released; return its claim.
 
-    Return None if the completion is not stored: it was carried forward.
+    It is locked until the transaction ends. The claim of a completion that was reopened meanwhile is returned as
+    `reopened`. Return None if there is neither: the completion was carried forward.
     """
     row = _LOCK.row(connection, *key)
     if row is not None:

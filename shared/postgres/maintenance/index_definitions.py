@@ -50,7 +50,10 @@ def present_indexes(connection: Connection) -> list[Index]:
 
 
 def create_index(connection: Connection, name: str) -> None:
-    """Create an index of the migrations without blocking writers, but for those of a partitioned table."""
+    """Create the index of this name as the migrations define it: concurrently, but for one of a partitioned table.
+
+    That one blocks writers. The connection must not be in a transaction. `name` has to be among `wanted_indexes`.
+    """
     (wanted,) = (index for index in wanted_indexes() if index.name == name)
     partitioned = {made[1] for text in _migration_statements() if (made := _PARTITIONED_TABLE.match(text))}
     beside_writers = " INDEX " if wanted.table in partitioned else " INDEX CONCURRENTLY "
