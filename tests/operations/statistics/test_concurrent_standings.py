@@ -146,6 +146,19 @@ def at_once(database: Database, deliver: Deed, beside: Deed) -> None:
             other.result()
 
 
+def achieve_everything(database: Database, deliver: Deed) -> None:
+    """Complete and claim all goals, deliver the rewards, and refund one, so that all states of grants occur."""
+    chance = random.Random(0)
+    for player in PLAYERS:
+        flushed(database, CATALOGUE, [Event(f"last of {player}", player, NOW, KILLS, delta=200)])
+        for each in GOALS:
+            with suppress(ChallengeError):
+                set_goal_active(database, CATALOGUE, player, each, True, NOW, soon())
+        claim_all(database, CATALOGUE, player, GOALS, NOW + 5 * DAY, soon(), routes=ROUTES)
+    deliver(database, chance, 0)
+    undo(database, chance, 0)
+
+
 @contextmanager
 def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
     """Yield the database, with deliveries to a game that refuses every second reward."""
@@ -172,6 +185,7 @@ def test_standings_agree_with_completions_claims_and_adjustments_at_every_instan
     with busy(database_url) as (database, deliver):
         at_once(database, deliver, look)
         assert looks > 10
+        achieve_everything(database, deliver)
         assert not any(page.drifts for page in recalculate_all(database, CATALOGUE))
     assert {ClaimState.REFUSED, ClaimState.REFUNDED} < states(database_url), "all states have occurred"
 
