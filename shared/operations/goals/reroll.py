@@ -83,23 +83,25 @@ def reroll_goal(
             )
         order = list(pools.order(pool, user_id, start, zones))
 
-        def next_goal(view: PlayerView) -> Goal:
+        def next_goal(view: PlayerView) -> Goal | None:
             if is_reached(goal, view):
                 raise GoalCompleted("the goal is completed already", goal_id=goal.id)
             free = replacement(
                 order, selected, lambda each: not goals[each].suspended and not is_reached(goals[each], view)
             )
-            if free is None:
-                raise NothingToDraw("the player has all other goals of the pool, or has reached their targets")
-            return goals[free]
+            return None if free is None else goals[free]
 
         # Nearly always the next goal is not reached, so it is locked unseen. Under the lock no event comes in between.
-        planned, found = None, next_goal(_NOTHING_DONE)
+        # Even if there is none, the goal may be completed, which is the reason that the player is told first.
+        planned: Goal | None = goal
+        found = next_goal(_NOTHING_DONE)
         while planned != found:
             planned = found
-            for stat in catalogue.cascades.locked_with((goal, planned)):
+            for stat in catalogue.cascades.locked_with((goal,) if planned is None else (goal, planned)):
                 tallies.lock(connection, user_id, stat)
             found = next_goal(player_goals.read(connection, user_id, challenge.goals, current))
+        if found is None:
+            raise NothingToDraw("the player has all other goals of the pool, or has reached their targets")
         replaced = tuple(found.id if each == goal.id else each for each in selected)
         rerolls = stored.rerolls + 1
         return SelectionChange(Rerolled(found.id, budget.rerolls - rerolls), True, replaced, rerolls)

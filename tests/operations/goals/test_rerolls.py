@@ -90,6 +90,16 @@ def test_a_reached_or_suspended_goal_does_not_replace_another(database: Database
     assert selected(database, catalogue) == sorted([others[0], second])
 
 
+def test_a_player_who_has_all_goals_is_told_first_that_one_is_completed(database: Database) -> None:
+    catalogue = drawing(database, select=len(MEMBERS))
+    first, second, *_ = selected(database, catalogue)
+    reach(database, catalogue, first)
+    with pytest.raises(GoalCompleted):
+        reroll(database, catalogue, first)
+    with pytest.raises(NothingToDraw):
+        reroll(database, catalogue, second)
+
+
 def test_the_budget_of_a_period_can_be_spent_once(database: Database) -> None:
     catalogue = drawing(database, rerolls=1)
     assert reroll(database, catalogue, selected(database, catalogue)[0]).rerolls_left == 0
