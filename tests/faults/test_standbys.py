@@ -159,6 +159,6 @@ def reads(url: str) -> int:
     """
     query = (
         "SELECT count(*) FROM pg_stat_activity "
-        "WHERE right(application_name, 7) = 'standby' AND query ~ 'leaderboard_ranking|leaderboard_bucket|ranking_state'"
+        "WHERE right(application_name, 7) = 'standby' AND query ~ 'leaderboard_(ranking|bucket)|ranking_state'"
     )
     return int(rows(url, query)[0][0])
