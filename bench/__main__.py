@@ -39,6 +39,7 @@ from bench.tables.goals import measure_goals
 from bench.tables.history import measure_history
 from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
+from bench.tables.merge import measure_merge
 from bench.tables.mix import measure_mix
 from bench.tables.players import measure_players
 from bench.tables.pools import measure_pools
@@ -61,6 +62,7 @@ TABLES: Mapping[str, Callable[[Workplace], Table]] = {
     "list_sizes": measure_list_sizes,
     "stages": measure_stages,
     "write_stages": measure_write_stages,
+    "merge": measure_merge,
     "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
@@ -92,6 +94,7 @@ ONLY_FULL = frozenset(
         "list_sizes",
         "stages",
         "write_stages",
+        "merge",
         "repeats",
         "claimable",
         "schedules",

@@ -112,6 +112,12 @@ def memory_of(pid: int) -> Memory:
     return Memory(resident / _MEBIBYTE, peak / _MEBIBYTE)
 
 
+def thread_cpu_us(pid: int) -> float:
+    """Return the CPU time in microseconds of a process with one thread, as a session of Postgres is."""
+    on_cpu_ns, *_ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+    return int(on_cpu_ns) / 1e3
+
+
 def descriptors_of(pid: int) -> int:
     """Return the number of open files and sockets of a process and its descendants."""
     return sum(process.num_fds() for process in family(pid))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from bench.database import statement
+from bench.machine import thread_cpu_us
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.grants import Granting
@@ -35,10 +35,10 @@ def write(connection: Connection, catalogue: Catalogue, batches: Sequence[Sequen
     if cold:
         connection.execute("CHECKPOINT")
     pid, *before = _position(connection)
-    begun_us = _cpu_us(pid)
+    begun_us = thread_cpu_us(pid)
     for events in batches:
         run_transaction(connection, partial(_apply, catalogue=catalogue, events=events))
-    took_us = _cpu_us(pid) - begun_us
+    took_us = thread_cpu_us(pid) - begun_us
     _, position, images = _position(connection)
     count = sum(map(len, batches))
     return Written((position - before[0]) / count, (images - before[1]) / count, took_us / count)
@@ -58,7 +58,3 @@ def _position(connection: Connection) -> tuple[int, int, int]:
     connection.execute("SELECT pg_stat_force_next_flush()")
     pid, position, images = _POSITION.rows(connection)[0]
     return pid, int(position), images
-
-
-def _cpu_us(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1_000

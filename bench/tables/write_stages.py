@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.database import opened, statement
 from bench.figures import Table, Unit
+from bench.machine import thread_cpu_us
 from bench.tables.claims import claim_requests
 from bench.tables.players import activation_requests
 from bench.tables.stages import call_of
@@ -100,17 +100,16 @@ def _cost(database: Database, work: Callable[[Any], object], items: Iterable[Any
         took = time.thread_time() - began
         at_server_now, after = _of_session(database)
         # One of the round trips is that of looking.
-        passes.append(_Cost(1e6 * took, 1e6 * (at_server_now - at_server), after - before - 1))
+        passes.append(_Cost(1e6 * took, at_server_now - at_server, after - before - 1))
     return _Cost(*(min(column) / CALLS for column in zip(*passes[1:], strict=True)))
 
 
 def _of_session(database: Database) -> tuple[float, int]:
-    """Return the CPU time in seconds of the only session of the pool, and its round trips."""
+    """Return the CPU time in microseconds of the only session of the pool, and its round trips."""
 
     def look(connection: Connection) -> tuple[int, int]:
         connection.run_script(b"SELECT 1")
         return connection.info.backend_pid, connection.round_trips
 
     backend, round_trips = database.autocommit(look, time.monotonic() + _PATIENCE_S)
-    on_cpu_ns, *_ = Path(f"/proc/{backend}/schedstat").read_text(encoding="ascii").split()
-    return int(on_cpu_ns) / 1e9, round_trips
+    return thread_cpu_us(backend), round_trips
