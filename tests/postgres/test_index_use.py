@@ -83,6 +83,10 @@ def test_a_few_goals_are_read_by_keys_and_their_prefixes(crowded: Connection) ->
         assert all(column in completion for column in ("period_start", "goal_id"))
 
 
+def test_choices_for_many_goals_are_not_compared_with_every_player_of_a_batch(crowded: Connection) -> None:
+    assert [node for node in plan_nodes(crowded, "read_choices") if "Join Filter" in node] == []
+
+
 def test_scores_of_some_players_are_found_without_scanning_all(crowded: Connection) -> None:
     plans = {name: plan_nodes(crowded, name) for name in SCANS_BY_THE_VIEW}
     for name, nodes in plans.items():

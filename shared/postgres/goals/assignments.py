@@ -37,10 +37,14 @@ def read_choices(connection: Connection, pairs: Sequence[tuple[str, str]]) -> di
         text_array([user_id for user_id, _ in pairs]),
         text_array([goal_id for _, goal_id in pairs]),
     )
-    return {
-        (user_id, goal_id): Choice(Assignment(active, *rest) if active is not None else None, initialize_time)
-        for user_id, goal_id, initialize_time, active, *rest in rows
-    }
+    chosen: dict[tuple[str, str], Assignment] = {}
+    initialize_times: dict[str, Instant] = {}
+    for user_id, goal_id, initialize_time, *assignment in rows:
+        if goal_id is None:
+            initialize_times[user_id] = initialize_time
+        else:
+            chosen[user_id, goal_id] = Assignment(*assignment)
+    return {pair: Choice(chosen.get(pair), initialize_times.get(pair[0])) for pair in pairs}
 
 
 def store(

@@ -1,10 +1,10 @@
 -- name: read_choices
--- Return what these players have chosen for these goals, pair by pair, and when each player was initialized. The flush
--- asks only for the goals whose targets were crossed.
+-- Return what these players have chosen for these goals, pair by pair where they have, and when each player was
+-- initialized, with a null goal. The flush asks only for the goals whose targets were crossed. A join of both with the
+-- pairs would compare each pair of a large batch with each of its players.
 -- $1 user_ids, $2 goal_ids
 SELECT
-    crossed.user_id, crossed.goal_id,
-    player.initialize_time,
+    assignment.user_id, assignment.goal_id, NULL::timestamptz AS initialize_time,
     assignment.active, assignment.active_since, assignment.frozen_progress,
     microseconds(assignment.frozen_period_start), assignment.baseline
 FROM (
@@ -12,9 +12,12 @@ FROM (
         unnest($1::text[]) AS user_id,
         unnest($2::text[]) AS goal_id
 ) AS crossed
-LEFT JOIN (SELECT * FROM assignment WHERE user_id = ANY ($1::text[])) AS assignment
+JOIN (SELECT * FROM assignment WHERE user_id = ANY ($1::text[])) AS assignment
     ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id
-LEFT JOIN (SELECT * FROM player WHERE user_id = ANY ($1::text[])) AS player ON player.user_id = crossed.user_id;
+UNION ALL
+SELECT user_id, NULL, initialize_time, NULL, NULL, NULL, NULL, NULL
+FROM player
+WHERE user_id = ANY ($1::text[]);
 
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.
