@@ -48,7 +48,7 @@ class LeaderboardServicer:
     def ListLeaderboard(
         self, request: rpc.ListLeaderboardRequest, context: grpc.ServicerContext
     ) -> rpc.ListLeaderboardResponse:
-        """List the first players, or given players."""
+        """List the top players, page by page, or given players."""
         violations = Violations()
         now = self._clock()
         instant = _check_leaderboard(request, violations, now)
@@ -82,7 +82,10 @@ class LeaderboardServicer:
     def GetPlayerRank(
         self, request: rpc.GetPlayerRankRequest, context: grpc.ServicerContext
     ) -> rpc.GetPlayerRankResponse:
-        """Return the place of a player."""
+        """Return a player's entry (rank, place, score) with percentile and neighbours.
+
+        Only the state if the player is not on the board.
+        """
         violations = Violations()
         now = self._clock()
         violations.check_id("user_id", request.user_id)

@@ -11,7 +11,7 @@ from shared.domain.instant import Instant
 
 
 class Completion(NamedTuple):
-    """A stored completion; it is never removed."""
+    """A stored completion."""
 
     complete_time: Instant | None
     """None if the target was already reached when the goal became active."""
@@ -63,14 +63,14 @@ class CompletionColumns(Mapping[str, Completion]):
         )
 
     def __getitem__(self, goal_id: str) -> Completion:
-        return self._made()[goal_id]
+        return self._completions_by_goal()[goal_id]
 
     def get(self, goal_id: str, default: Any = None) -> Any:
         """Return the completion of a goal, or the default."""
-        return self._made().get(goal_id, default)
+        return self._completions_by_goal().get(goal_id, default)
 
     def __contains__(self, goal_id: object) -> bool:
-        return goal_id in self._made()
+        return goal_id in self._completions_by_goal()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.goal_ids)
@@ -79,15 +79,16 @@ class CompletionColumns(Mapping[str, Completion]):
         return len(self.goal_ids)
 
     def __repr__(self) -> str:
-        return repr(self._made())
+        return repr(self._completions_by_goal())
 
-    def _made(self) -> dict[str, Completion]:
-        made = self._by_goal
-        if made is None:
+    def _completions_by_goal(self) -> dict[str, Completion]:
+        """Return the completions by goal id; make them at the first call."""
+        by_goal = self._by_goal
+        if by_goal is None:
             claim_times, claimed = self.claim_times or repeat(None), self.claimed or repeat(None)
             rows = zip(self.complete_times, claim_times, claimed, strict=False)
-            made = self._by_goal = dict(zip(self.goal_ids, map(_completion, rows), strict=True))
-        return made
+            by_goal = self._by_goal = dict(zip(self.goal_ids, map(_completion, rows), strict=True))
+        return by_goal
 
 
 def _joined(

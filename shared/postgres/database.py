@@ -88,7 +88,7 @@ class Database:
         self._lender.open()
 
     def begin_stop(self, calls_end_s: float = 0.0) -> None:
-        """Give up on a server that falls silent from now on: waits for it end, and no connection is lent any more.
+        """Give up on a server that falls silent from now on: end the waits for it and lend no more connections.
 
         Before calls have ended, `calls_end_s` is the time that they have.
         """
@@ -106,9 +106,9 @@ class Database:
         return self._attempt(work, deadline)
 
     def acknowledge(self, work: Callable[[Connection], _T], deadline: float) -> _T:
-        """Do as `autocommit` does work that stores something, or reads what an earlier call has stored to confirm it.
+        """Do work as `autocommit` does that stores something in one statement, or confirms an earlier call by reading.
 
-        Where synchronous standbys are required, they have it then.
+        With `synchronous`, standbys have it when this returns.
         """
         return self.transact(work, deadline) if self.synchronous else self._attempt(work, deadline)
 
@@ -171,7 +171,10 @@ class Database:
         written: Callable[[Connection, int, _T], bool] | None,
         deadline: float,
     ) -> bool:
-        """Wait until a transaction whose COMMIT got no response has ended; return whether it was committed."""
+        """Wait until a transaction whose COMMIT got no response has ended; return whether `written` finds its rows.
+
+        Without `written` return False: the work is repeated.
+        """
         while self._attempt(lambda connection: in_progress(connection, transaction_id), deadline):
             if time.monotonic() >= deadline:
                 raise DatabaseUnavailable
@@ -179,8 +182,8 @@ class Database:
         if written is None:
             return False
         self._await_all_nodes(deadline)
-        # A committed id is no proof: after a crash of the server, the id of a lost transaction may be reused. Its rows
-        # are proof, if those standbys have them that the lost COMMIT may have waited for.
+        # A transaction id reported as committed proves nothing: after a crash of the server, the id of a lost
+        # transaction may be reused. Its rows do, once the standbys that the lost COMMIT may have waited for have them.
         found = self._confirmed(lambda connection: written(connection, transaction_id, result), deadline)
         if self._telemetry is not None:
             self._telemetry.resolved(found)

@@ -1,4 +1,4 @@
-"""The size of steps of duties: as large as the database does within their time limit."""
+"""The size of steps of duties: as large as the database can process within their time limit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StepSize:
 
     @property
     def is_greatest(self) -> bool:
-        """True while steps end within their time limit."""
+        """True while steps have their full size."""
         return self._halvings == 0
 
     def exceeded(self) -> None:

@@ -143,9 +143,12 @@ class GoalSupport(NamedTuple):
         return self._finish(connection, ActKind.GOAL_RESET, start, details, taken)
 
     def restore(self, connection: Connection, occurrences: Collection[int], tally: TakenTally | None) -> Corrected:
-        """Undo what took these completions back, and this tally away."""
+        """Undo `reopen` or `reset`: store these completions again, and add the deleted tally to what was counted since.
+
+        Raise `SupportRefused` if one was completed again since.
+        """
         _, start = self._read(connection)
-        kept = goal_support.reopened(connection, self.user_id, self.goal.id, start)
+        kept = goal_support.read_reopened(connection, self.user_id, self.goal.id, start)
         records = {key: record for key, record in kept.items() if key.occurrence in occurrences}
         if len(records) < len(occurrences):
             raise SupportRefused("it has been completed again since")

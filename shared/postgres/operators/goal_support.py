@@ -39,11 +39,11 @@ class TakenBack(NamedTuple):
 def take_completions(
     connection: Connection, user_id: str, goal_id: str, period_start: Instant, occurrence: int | None
 ) -> list[TakenBack]:
-    """Take the completions of a goal in a period back, or one of them, and return them."""
+    """Move the completions of a goal in a period, or one occurrence, to `reopened_completion`; return them."""
     return sorted(map(TakenBack._make, _TAKE.rows(connection, user_id, goal_id, period_start, occurrence)))
 
 
-def reopened(
+def read_reopened(
     connection: Connection, user_id: str, goal_id: str, period_start: Instant
 ) -> dict[CompletionKey, CompletionRecord]:
     """Return the completions of a goal in a period that were taken back and have not been completed again."""
@@ -106,7 +106,7 @@ def take_tally(connection: Connection, key: TallyKey, credited: Sequence[Goal]) 
 
 
 def return_baselines(connection: Connection, key: TallyKey, taken: TakenTally, credited: Sequence[Goal]) -> None:
-    """Let goals begin where they did before a tally was deleted, once it is returned."""
+    """Restore the goals' baselines after a deleted tally was stored again."""
     if not credited:
         return
     earlier = {goal_id: rest for goal_id, *rest in taken.baselines}
@@ -130,7 +130,7 @@ def return_values(connection: Connection, key: TallyKey, value_hashes: Sequence[
 
 
 def distrust_boards(connection: Connection, key: TallyKey) -> None:
-    """Have rankings by such a tally built again in Redis, because its measures fell."""
+    """Have rankings by such a tally built again in Redis, because an operator has changed its measures."""
     _DISTRUST.rows(connection, key.stat.source.value, key.stat.code, key.schedule)
 
 
