@@ -120,7 +120,7 @@ def _operator_option(default: Callable[[], str | None]) -> Callable[[_F], _F]:
         show_default="your user name",
         type=audit_text(ID_LENGTH_MAX),
         metavar="NAME",
-        help="Name of who acts, for the audit.",
+        help="Name of the operator, for the audit.",
     )
 
 
@@ -128,7 +128,7 @@ operator = _operator_option(user_name)
 
 
 def acts(command: _F) -> _F:
-    """Return a command that takes who acts, if that is known, and optionally why, as `acting`."""
+    """Add --operator and --reason, neither of them required; the command receives them as `acting`."""
 
     @wraps(command)
     def acting(*arguments: Any, operator: str | None, reason: str | None, **options: Any) -> Any:

@@ -39,8 +39,8 @@ def goal() -> None:
     """
 
 
-def _corrects(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that takes why, and who acts, as `acting`."""
+def _correction_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --reason, --operator and --dry-run; the command receives the first two as `acting`."""
 
     @wraps(command)
     def acting(*, reason: str, operator: str, **options: Any) -> None:
@@ -54,7 +54,7 @@ def _corrects(command: Callable[..., None]) -> Callable[..., None]:
 @_goal
 @_period
 @_occurrence("Of a goal that repeats: which one (default: the first that is not completed).")
-@_corrects
+@_correction_options
 def complete(
     player: str, goal: str, period: Instant | None, occurrence: int | None, acting: Acting, *, dry_run: bool
 ) -> None:
@@ -72,7 +72,7 @@ def complete(
 @_goal
 @_period
 @_occurrence("Of a goal that repeats: only this one.")
-@_corrects
+@_correction_options
 def reopen(
     player: str, goal: str, period: Instant | None, occurrence: int | None, acting: Acting, *, dry_run: bool
 ) -> None:
@@ -93,7 +93,7 @@ def reopen(
 @_goal
 @_period
 @click.option("--with-others", is_flag=True, help="Also if other goals or leaderboards lose the same progress.")
-@_corrects
+@_correction_options
 def reset(player: str, goal: str, period: Instant | None, acting: Acting, *, with_others: bool, dry_run: bool) -> None:
     """Take the completion of a goal back, and begin its progress from zero. Claims and rewards stay."""
 
@@ -106,7 +106,7 @@ def reset(player: str, goal: str, period: Instant | None, acting: Acting, *, wit
 
 @goal.command()
 @click.argument("audit_id", type=click.IntRange(1), metavar="ID", help="The change, as `admin audit` lists it.")
-@_corrects
+@_correction_options
 def undo(audit_id: int, acting: Acting, *, dry_run: bool) -> None:
     """Undo one of these corrections. Goals that it completed in turn stay completed."""
     _perform(lambda catalogue: undo_support.undo(catalogue, audit_id, acting), "undone", dry=dry_run)

@@ -88,7 +88,7 @@ class _History(NamedTuple):
             text_array([goal_id for _, goal_id in pairs]),
             self.now - HISTORY,
         )
-        events = list(self._events())
+        events = list(self._history_events())
         ledger.insert_unseen(connection, [ledger.ledger_key(event) for event in events]).unseen()
         merged = tallies.merge(connection, fold(events, self.catalogue.day_counted))
         completions.insert_missing(
@@ -106,7 +106,7 @@ class _History(NamedTuple):
             self._claim(connection, player)
         standings.merge(connection, self._standings(connection))
 
-    def _events(self) -> Iterator[Event]:
+    def _history_events(self) -> Iterator[Event]:
         play, now = self.play, self.now
         for player in self.players:
             for _ in range(play.random.randint(1, LOGINS_MAX)):

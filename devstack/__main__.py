@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from devstack.errors import StartFailed
-from devstack.run import run, serve
+from devstack.run import run, run_servers
 from devstack.settings import DevstackSettings
 from devstack.supervisor import PartEnded, StopRequested
 from shared.runtime.ports import require_free
 from shared.runtime.settings import load
 from shared.runtime.start_refused import PortUnavailable, SettingsInvalid
 
-COMMANDS = {"run": run, "servers": serve}
+COMMANDS = {"run": run, "servers": run_servers}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

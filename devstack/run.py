@@ -55,8 +55,11 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
         supervisor.watch()
 
 
-def serve(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:  # noqa: ARG001 - as `run`
-    """Start the servers alone and print their URLs as shell commands. Ends by raising StopRequested or PartEnded."""
+def run_servers(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:  # noqa: ARG001 - as `run`
+    """Start Postgres and Valkey, without services, and print their URLs as shell commands.
+
+    Ends by raising StopRequested or PartEnded.
+    """
     with Supervisor() as supervisor:
         postgres, redis_url = _servers(supervisor, settings)
         database_url = postgres if isinstance(postgres, str) else postgres.url
@@ -91,7 +94,7 @@ def _servers(supervisor: Supervisor, settings: DevstackSettings) -> tuple[Embedd
 
 
 def _prepare_database(supervisor: Supervisor, database: EmbeddedPostgres | str, env: Mapping[str, str]) -> str:
-    """Make roles and tables, and return the address for the services. In a database of others, roles are theirs."""
+    """Make roles and tables, and return the address for the services. An external database keeps its own roles."""
     if isinstance(database, str):
         _finish(supervisor, "admin migrate", {**env, "DATABASE_URL": database})
         return database

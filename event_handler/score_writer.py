@@ -1,4 +1,4 @@
-"""Writes changed scores into Redis, after the commit and beside it: no event waits for Redis."""
+"""Writes changed scores into Redis, after the commit, in a thread of its own: no event waits for Redis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from shared.cache.ranking_cache import RankingCache
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import ChallengeError
 from shared.domain.scores import changed_scores
-from shared.operations.leaderboards.ranking_sync import settle_entries
+from shared.operations.leaderboards.ranking_sync import delete_entries
 from shared.operations.statistics.standing_changes import ScoreChanges
 from shared.postgres.database import Database
 from shared.runtime.batching_writer import BatchingWriter
 
 BATCHES_MAX = 200
 """Flushes whose scores wait. The scores of any more stay in the journal, from which rankings are repaired."""
-FORGET_S = 5.0
+DELETE_ENTRIES_S = 5.0
 """Time limit in seconds for deleting the journal's entries of written scores."""
 
 Changed: TypeAlias = tuple[Catalogue, ScoreChanges, str | None]
@@ -59,8 +59,8 @@ class ScoreWriter(BatchingWriter[Changed, None]):
             )
             entry_ids = [changes.entry_id for _, changes in current]
             user_ids = {user_id for _, changes in current for user_id in changes.user_ids()}
-            deadline = time.monotonic() + FORGET_S
+            deadline = time.monotonic() + DELETE_ENTRIES_S
             # Scores that were committed before an erasure may have been written after it.
-            settle_entries(self._database, current[-1][0], self._boards, entry_ids, user_ids, database_key, deadline)
+            delete_entries(self._database, current[-1][0], self._boards, entry_ids, user_ids, database_key, deadline)
         except (CacheUnavailable, CacheRefused, ChallengeError):
             self.left_to_the_journal += len(current)

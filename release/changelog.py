@@ -10,7 +10,7 @@ _PART = re.compile(r"^### (.+)\n", re.MULTILINE)
 
 
 def with_unreleased_in(changelog: str, version: str) -> str:
-    """Return the changelog with what is under Unreleased moved into the section of a version, part by part."""
+    """Return the changelog with what is under Unreleased moved into the section of a version, heading by heading."""
     if UNRELEASED not in changelog:
         return changelog
     start = changelog.index(UNRELEASED)

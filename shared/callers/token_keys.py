@@ -83,7 +83,7 @@ def _usable(described: Mapping[str, Any]) -> TokenKey | None:
         key = jwt.PyJWK.from_dict(dict(described)).key
     except jwt.exceptions.PyJWTError:
         return None
-    # A private key that was published by mistake is no longer one.
+    # A private key matches none of these: once published it is not secret, so it is not used.
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
         algorithms = _RSA
     elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:

@@ -19,7 +19,7 @@ from shared.domain.cascades import LEVEL_MAX
 _OVER_GOALS = (GoalSource.GOALS, GoalSource.POINTS)
 _SCOPES = ("challenge", "tag", "goals")
 
-_Scope: TypeAlias = tuple[str, str, tuple[str, ...]]
+_CountedSet: TypeAlias = tuple[str, str, tuple[str, ...]]
 """The things a goal counts: its source, the key that names the goals, and the ids under that key."""
 
 
@@ -72,36 +72,37 @@ def counted_goals_exist(draft: CatalogueDraft) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counting:
-    """The goals that count others, by what they count, and the goals that are counted."""
+class _CountedGoals:
+    """The goals over goals or points by what they count, and the goals that each counts."""
 
-    over: Mapping[_Scope, list[GoalDraft]]
-    counted: Mapping[_Scope, list[GoalDraft]] = field(default_factory=lambda: defaultdict(list))
+    over: Mapping[_CountedSet, list[GoalDraft]]
+    counted: Mapping[_CountedSet, list[GoalDraft]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def scopes(self) -> dict[str | None, _Scope]:
+    def scopes(self) -> dict[str | None, _CountedSet]:
         """The scope that each goal counts, by goal id."""
         return {goal.id: scope for scope, goals in self.over.items() for goal in goals if goal.id is not None}
 
 
-def _counting(draft: CatalogueDraft) -> _Counting:
-    over: dict[_Scope, list[GoalDraft]] = defaultdict(list)
+def _counted_goals(draft: CatalogueDraft) -> _CountedGoals:
+    """Return the goals over goals or points by what they count, and the goals counted in each."""
+    over: dict[_CountedSet, list[GoalDraft]] = defaultdict(list)
     for goal in draft.goals:
         if goal.source in _OVER_GOALS and (scope := _scope(goal)) is not None:
             over[scope].append(goal)
-    found = _Counting(over)
-    listing: dict[str, list[_Scope]] = defaultdict(list)
+    found = _CountedGoals(over)
+    scopes_by_listed_goal: dict[str, list[_CountedSet]] = defaultdict(list)
     for scope in over:
         for goal_id in scope[2] if scope[1] == "goals" else ():
-            listing[goal_id].append(scope)
+            scopes_by_listed_goal[goal_id].append(scope)
     for goal in draft.goals if over else ():
-        for scope in (*_scopes_of(goal), *listing.get(goal.id or "", ())):
+        for scope in (*_scopes_of(goal), *scopes_by_listed_goal.get(goal.id or "", ())):
             if scope in over:
                 found.counted[scope].append(goal)
     return found
 
 
-def _scope(goal: GoalDraft) -> _Scope | None:
+def _scope(goal: GoalDraft) -> _CountedSet | None:
     """Return what the goal counts; None if that is not known."""
     source = goal.source or ""
     listed = tuple(sorted({text for _, text in texts(goal.place, goal.content, "goals")}))
@@ -114,7 +115,7 @@ def _scope(goal: GoalDraft) -> _Scope | None:
     return (source, "", ()) if goal.source == GoalSource.POINTS else None
 
 
-def _scopes_of(goal: GoalDraft) -> Iterator[_Scope]:
+def _scopes_of(goal: GoalDraft) -> Iterator[_CountedSet]:
     """Yield what a goal may be counted in, without lists."""
     steps = [goal.content, *(tier for _, tier in entries_of(goal.place, goal.content, "tiers"))]
     points = [step.get("points", 0) for step in steps if isinstance(step, dict)]
@@ -130,13 +131,14 @@ def _scopes_of(goal: GoalDraft) -> Iterator[_Scope]:
 
 def goals_do_not_count_each_other(draft: CatalogueDraft) -> Iterator[Problem]:
     """Refuse circles, and what would count over too many goals that count others themselves."""
-    counting = _counting(draft)
-    over = counting.scopes
+    counted_goals = _counted_goals(draft)
+    over = counted_goals.scopes
     # Sets of goals are nodes, too: with an edge from each of a thousand goals over points to each of as many that have
     # points there would be a million. An id contains no control character.
-    nodes = {scope: f"\0{number}" for number, scope in enumerate(counting.over)}
+    nodes = {scope: f"\0{number}" for number, scope in enumerate(counted_goals.over)}
     edges: dict[str, list[str]] = {
-        nodes[scope]: [goal.id for goal in goals if goal.id is not None] for scope, goals in counting.counted.items()
+        nodes[scope]: [goal.id for goal in goals if goal.id is not None]
+        for scope, goals in counted_goals.counted.items()
     }
     places = {goal.id: goal.place for goal in draft.goals if goal.id is not None and goal.id in over}
     edges |= {goal_id: [nodes[over[goal_id]]] for goal_id in places}
@@ -146,29 +148,29 @@ def goals_do_not_count_each_other(draft: CatalogueDraft) -> Iterator[Problem]:
         path = [node for node in cycle if node in places]
         yield places[path[0]].at("source").problem(f"goals count each other in a circle: {cycle_path(path)}")
     if not found:
-        yield from _too_many_levels(counting)
+        yield from _too_many_levels(counted_goals)
 
 
-def _too_many_levels(counting: _Counting) -> Iterator[Problem]:
-    levels = dict.fromkeys(counting.over, 1)
-    scopes = counting.scopes
+def _too_many_levels(counted_goals: _CountedGoals) -> Iterator[Problem]:
+    levels = dict.fromkeys(counted_goals.over, 1)
+    scopes = counted_goals.scopes
     for _ in range(LEVEL_MAX):
         for scope in levels:
-            below = (levels[scopes[goal.id]] for goal in counting.counted[scope] if goal.id in scopes)
+            below = (levels[scopes[goal.id]] for goal in counted_goals.counted[scope] if goal.id in scopes)
             levels[scope] = min(1 + max(below, default=0), LEVEL_MAX + 1)
     for scope, level in levels.items():
         if level > LEVEL_MAX:
-            place = counting.over[scope][0].place.at("source")
+            place = counted_goals.over[scope][0].place.at("source")
             yield place.problem(f"counts goals that count goals, and so on: at most {LEVEL_MAX} levels are possible")
 
 
 def counted_goals_have_a_schedule(draft: CatalogueDraft) -> Iterator[Problem]:
-    counting = _counting(draft)
+    counted_goals = _counted_goals(draft)
     player_zones = {each.id for each in draft.schedules if each.zone == PLAYER_ZONE}
-    for scope, goals in counting.over.items():
-        of_lifetime = _first(goal for goal in counting.counted[scope] if goal.schedule is None)
+    for scope, goals in counted_goals.over.items():
+        of_lifetime = _first(goal for goal in counted_goals.counted[scope] if goal.schedule is None)
         in_fixed_zone = _first(
-            goal for goal in counting.counted[scope] if goal.schedule and goal.schedule.text not in player_zones
+            goal for goal in counted_goals.counted[scope] if goal.schedule and goal.schedule.text not in player_zones
         )
         for goal in goals:
             if goal.schedule is None:

@@ -40,7 +40,7 @@ def is_off_ladders(goal: Goal) -> bool:
 
 
 def ladders_of(goals: Iterable[Goal]) -> Ladders:
-    """Return the ladders of the goals that the same measure judges for all players, without suspended ones."""
+    """Return the ladders of goals judged by one measure of the tally, without a baseline; none of suspended goals."""
     found: dict[str, dict[Stat, dict[int, list[Rung]]]] = {}
     for rung in _ascending(goal for goal in goals if not is_off_ladders(goal)):
         goal = rung.goal
@@ -56,7 +56,7 @@ def ladders_of(goals: Iterable[Goal]) -> Ladders:
 
 
 def streak_ladders_of(goals: Iterable[Goal]) -> StreakLadders:
-    """Return the ladders of the goals that streaks judge, without suspended ones."""
+    """Return the ladders of the goals that count a streak; none of suspended goals."""
     found: dict[str, dict[Stat, dict[StreakRule, list[Rung]]]] = {}
     for rung in _ascending(goals):
         goal = rung.goal

@@ -110,8 +110,8 @@ def _reached_occurrences(goal: Goal, view: PlayerView) -> int:
     return 1 if goal.steps == 1 else goal.steps_reached(tally.measures.judged_by(goal.counting))
 
 
-def _repeated_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
-    """Return the status of a goal with several steps."""
+def _stepped_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
+    """Return the status of a goal that repeats or has tiers."""
     assignment = view.assignments.get(goal.id)
     active = is_active(goal, assignment, view.completions.get(goal.id), view.selected)
     stored, tally, is_plain = view.occurrences_of(goal), view.tally_of(goal), goal.has_plain_reward
@@ -219,7 +219,7 @@ def _plain_tier_states(steps: int, last: int, claimed_steps: int, begun: bool) -
 def goal_status(goal: Goal, view: PlayerView, catalogue: Catalogue) -> GoalStatus:
     """Return the goal's status for the player. Prerequisites are evaluated in the same view."""
     if goal.steps > 1 or goal.tiers:
-        return _repeated_status(goal, view, catalogue)
+        return _stepped_status(goal, view, catalogue)
     assignment = view.assignments.get(goal.id)
     completion = view.completions.get(goal.id)
     active = is_active(goal, assignment, completion, view.selected)

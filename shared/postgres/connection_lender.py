@@ -70,7 +70,7 @@ class ConnectionLender:
         )
         self._canceller = StatementCanceller(self._pool.putconn, self._settled)
         if telemetry is not None:
-            telemetry.watch_pool(application_name, self._pool.get_stats)
+            telemetry.add_pool_metrics(application_name, self._pool.get_stats)
 
     def open(self) -> None:
         """Start connecting in the background, and return at once."""

@@ -39,8 +39,8 @@ class DatabaseTelemetry:
         )
         self._abandoned = {True: abandoned.labels("kept"), False: abandoned.labels("closed")}
 
-    def watch_pool(self, name: str, stats: Callable[[], Mapping[str, int]]) -> None:
-        """Show how many connections of a pool are in use, and how many pieces of work wait for one."""
+    def add_pool_metrics(self, name: str, stats: Callable[[], Mapping[str, int]]) -> None:
+        """Show how many connections of a pool are in use, and how many transactions and reads wait for one."""
 
         def used() -> int:
             now = stats()

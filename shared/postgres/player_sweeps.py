@@ -41,24 +41,25 @@ class Sweep(NamedTuple):
     last_visited: int | None
     """Players that it visited."""
     unpublished: bool
-    """True if players were looked at since the results were last published."""
+    """True if players were processed since the results were last published."""
     finish_time: Instant | None
     """When there was last nothing left to do; None if never."""
 
 
 def note_changed(connection: Connection, duty: str, user_ids: Collection[str]) -> None:
-    """Let a duty look at players that this transaction changes, by the next round trip or COMMIT."""
+    """Note for a duty the players that this transaction changes. Sent with the next statement or with COMMIT."""
     if user_ids:
         _NOTE.defer(connection, duty, text_array(sorted(user_ids)))
 
 
-def note_first_credited(connection: Connection, duty: str, moved: Sequence[tuple[str, str, int]]) -> None:
-    """Let a duty look at players whose goals count their first event since the activation in this transaction.
+def note_first_credited(connection: Connection, duty: str, tallies_before: Sequence[tuple[str, str, int]]) -> None:
+    """Note for a duty the players of whose goals this transaction counts the first event since activation.
 
-    `moved` are players, goals with credit from their activation on, and the measures before.
+    `tallies_before`: player id, goal id and the measure before this transaction, for goals that count from their
+    activation on. Sent with the next statement or with COMMIT.
     """
-    if moved:
-        user_ids, goal_ids, measures = zip(*moved, strict=True)
+    if tallies_before:
+        user_ids, goal_ids, measures = zip(*tallies_before, strict=True)
         _NOTE_FIRST_CREDITED.defer(connection, duty, text_array(user_ids), text_array(goal_ids), int_array(measures))
 
 
@@ -70,7 +71,7 @@ def take_changed(connection: Connection, duty: str, count: int) -> list[str]:
 def take(connection: Connection, duty: str, owner: str, now: Instant, seen_since: Instant) -> Sweep | None:
     """Lock the sweep for this transaction; return None while another process works on it.
 
-    A process that was not seen since `seen_since` is taken for gone.
+    A process that was not seen since `seen_since` counts as dead.
     """
     _PREFER_INDEXES.defer(connection)
     row = _TAKE.row(connection, duty, owner, seen_since)

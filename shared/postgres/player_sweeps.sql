@@ -1,20 +1,20 @@
 -- name: note_changed_players
--- Let a duty look at players again that this transaction changes.
+-- Note for a duty the players that this transaction changes.
 -- $1 duty, $2 user_ids
 INSERT INTO changed_player (duty, user_id) SELECT $1, user_id FROM (SELECT unnest($2::text[]) AS user_id) AS changed;
 
 -- name: note_first_credited
--- Let a duty look at players again whose goal, which counts from its activation on, counts its first event now: the
--- measure before is the baseline.
+-- Note for a duty the players of whose goals, which count from their activation on, this transaction counts the first
+-- event: the measure before is the baseline.
 -- $1 duty, $2 user_ids, $3 goal_ids, $4 measures_before
 INSERT INTO changed_player (duty, user_id)
 SELECT $1, assignment.user_id
-FROM unnest($2::text[], $3::text[], $4::bigint[]) AS moved (user_id, goal_id, measure)
+FROM unnest($2::text[], $3::text[], $4::bigint[]) AS tally_before (user_id, goal_id, measure)
 JOIN assignment
-    ON assignment.user_id = moved.user_id
-    AND assignment.goal_id = moved.goal_id
+    ON assignment.user_id = tally_before.user_id
+    AND assignment.goal_id = tally_before.goal_id
     AND assignment.active
-    AND assignment.baseline = moved.measure;
+    AND assignment.baseline = tally_before.measure;
 
 -- name: prefer_indexes
 -- Let statements of this transaction be planned by indexes. A plan is kept for long, and one that was made while a table was

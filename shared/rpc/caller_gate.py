@@ -120,8 +120,8 @@ class CallerGate:
         return status_of(error, "stream")
 
 
-class Door:
-    """The entrance to one method."""
+class MethodGate:
+    """Admits calls of one method: authentication, role, limits."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Door:
         measured: MethodTelemetry | None,
         counts_as: Limit = Limit.CALLS,
     ) -> None:
-        """`name` is the method's full name; `access` is None if any caller that is accepted may enter."""
+        """`name` is the method's full name; `access` is None if any caller that is accepted may call it."""
         self._counts_as = counts_as
         self._has_events = name.partition("/")[2] in EVENTS_IN and counts_as is Limit.CALLS
         self._gate = gate
@@ -188,18 +188,18 @@ class StreamTaker(Protocol):
 
 
 class GuardedStreams(ThreadPoolExecutor):
-    """The executor of a streaming method whose callers are judged before their streams wait for a place in the pool."""
+    """The executor of a streaming method. Its gate admits streams before they wait for a thread of the pool."""
 
-    def __init__(self, pool: StreamTaker, door: Door) -> None:
+    def __init__(self, pool: StreamTaker, gate: MethodGate) -> None:
         # An executor has at least one thread. It is never started.
         super().__init__(1)
         self._pool = pool
-        self._door = door
+        self._gate = gate
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a stream if its caller is accepted. The returned future is shared and says nothing about this stream."""
         _respond, rpc_event, state, *_ = args
         call = ServerCall(rpc_event, state)
-        if self._door.admits(call):
+        if self._gate.admits(call):
             self._pool.take(call, partial(fn, *args, **kwargs))
         return SUBMITTED

@@ -1,4 +1,4 @@
-"""Refusals that come a little late, for callers beyond their limits.
+"""Delayed refusals, for callers beyond their limits.
 
 A refusal costs 0.1 ms of CPU. A caller that sends a refused call again at once could keep a worker busy with refusing,
 and take from others what its limit protects. The number of calls on a connection is bounded, and with it the number of
@@ -29,7 +29,7 @@ class LateRefusals:
 
     def __init__(self) -> None:
         self._held: SimpleQueue[tuple[float, ServerCall, grpc.Status] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._end_until_stopped, name="refusals", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
 
     def start(self) -> None:
         """Start."""
@@ -47,7 +47,7 @@ class LateRefusals:
         else:
             self._held.put((time.monotonic() + DELAY_S, call, status))
 
-    def _end_until_stopped(self) -> None:
+    def _run(self) -> None:
         # All wait equally long, so the first is always due first.
         while (held := self._held.get()) is not None:
             due, call, status = held

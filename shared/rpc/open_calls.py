@@ -28,7 +28,7 @@ import grpc
 from shared.domain.errors import Overloaded, RequestTimedOut
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import SUBMITTED
-from shared.rpc.caller_gate import Door
+from shared.rpc.caller_gate import MethodGate
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.statuses import status_of
 from shared.rpc.unread_responses import HeldCalls, UnreadResponses
@@ -179,23 +179,28 @@ class RequestReceiver(ThreadPoolExecutor):
     its bytes.
     """
 
-    def __init__(self, calls: OpenCalls, pool: ThreadPoolExecutor, timeout_s: float, door: Door | None = None) -> None:
-        """`timeout_s` is the time in which the request must arrive. With a `door`, callers are judged before that."""
+    def __init__(
+        self, calls: OpenCalls, pool: ThreadPoolExecutor, timeout_s: float, gate: MethodGate | None = None
+    ) -> None:
+        """`timeout_s` is the time in which the request must arrive.
+
+        With a `gate`, callers are authenticated, authorized and held to their limits before that.
+        """
         # An executor has at least one thread. It is never started.
         super().__init__(1)
         self._calls = calls
         self._pool = pool
         self._timeout_s = timeout_s
-        self._door = door
+        self._gate = gate
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **_kwargs: Any) -> Future[Any]:
         """Receive the request of a call. The returned future is shared and says nothing about this call."""
         respond, rpc_event, state, behavior, _wait_for_request, parse, serialize = args
         call = ServerCall(rpc_event, state)
-        if self._door is not None:
-            if not self._door.admits(call):
+        if self._gate is not None:
+            if not self._gate.admits(call):
                 return SUBMITTED
-            behavior = self._door.as_caller(call, behavior)
+            behavior = self._gate.as_caller(call, behavior)
 
         def received(raw: bytes | None) -> None:
             if self._calls.received(call):

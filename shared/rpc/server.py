@@ -16,7 +16,7 @@ from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_layers import streaming_method, unary_method
 from shared.rpc.call_pool import CallPool, run_in
 from shared.rpc.call_telemetry import CallTelemetry
-from shared.rpc.caller_gate import CallerGate, Door, GuardedStreams
+from shared.rpc.caller_gate import CallerGate, GuardedStreams, MethodGate
 from shared.rpc.carried_time import NEEDS_CLOCK, streaming_in_time, unary_in_time
 from shared.rpc.connection_bound import ConnectionBound
 from shared.rpc.limits import Limits, channel_options
@@ -69,9 +69,9 @@ class Server:
     ) -> None:
         """Run up to `threads` calls at once, beside up to `streams` open streams.
 
-        With `credentials` the port speaks TLS. With `callers`, calls are judged before their request is received;
-        health checks never are. With a `development` clock calls may carry their instant; without one they are refused
-        if they do.
+        With `credentials` the port speaks TLS. With `callers`, callers are authenticated, authorized and held to their
+        limits before their request is received; those of health checks never are. With a `development` clock calls may
+        carry their instant; without one they are refused if they do.
         """
         self._endpoint = endpoint
         self._limits = limits or Limits()
@@ -103,8 +103,8 @@ class Server:
             )
         )
         if reflection:
-            door = Door(self._gate, "reflection", None, None) if self._gate is not None else None
-            handlers += reflection_handlers([*names, HEALTH], self._side_pool, door)
+            gate = MethodGate(self._gate, "reflection", None, None) if self._gate is not None else None
+            handlers += reflection_handlers([*names, HEALTH], self._side_pool, gate)
         options = channel_options(self._limits, endpoint, threads, bytes_max)
         self._server = grpc.server(self._pool, handlers, options=options)
 
@@ -158,7 +158,7 @@ class Server:
         measured = calls.of_method(name)
         access = access_of(method)
         counts_as = Limit.STREAMS if method.client_streaming else Limit.CALLS
-        door = Door(self._gate, name, access, measured, counts_as) if self._gate is not None else None
+        gate = MethodGate(self._gate, name, access, measured, counts_as) if self._gate is not None else None
         quotas = self._gate.quotas if self._gate is not None else None
         development = self._development
         refusing_time = Refusal(name, NEEDS_CLOCK, measured).handler() if development is None else None
@@ -166,7 +166,7 @@ class Server:
             if development is not None:
                 implementation = streaming_in_time(implementation, development)
             refusal = Refusal(name, Overloaded("too many streams at once"), measured)
-            pool = self._stream_pool if door is None else GuardedStreams(self._stream_pool, door)
+            pool = self._stream_pool if gate is None else GuardedStreams(self._stream_pool, gate)
             streaming = streaming_method(name, implementation, parser.parse, pool, refusal, calls, quotas)
             # The pool refuses streams itself.
             streams: Handler = grpc.stream_stream_rpc_method_handler(streaming)
@@ -175,13 +175,13 @@ class Server:
             implementation = unary_in_time(implementation, development)
         refusal = Refusal(name, Overloaded("too many calls at once"), measured)
         unary = unary_method(name, implementation, parser.parse, refusal, calls, access, quotas)
-        pooled = run_in(self._receiver(self._pool, method.name, door), unary)
+        pooled = run_in(self._receiver(self._pool, method.name, gate), unary)
         handler: Handler = grpc.unary_unary_rpc_method_handler(pooled)
         return Method(handler, refusal.handler(), lambda: self._pool.has_room, refusing_time)
 
-    def _receiver(self, pool: CallPool, method: str = "", door: Door | None = None) -> RequestReceiver:
+    def _receiver(self, pool: CallPool, method: str = "", gate: MethodGate | None = None) -> RequestReceiver:
         timeout_s = self._limits.body_timeouts_s.get(method, self._limits.body_timeout_s)
-        return RequestReceiver(self._open_calls, pool, timeout_s, door)
+        return RequestReceiver(self._open_calls, pool, timeout_s, gate)
 
 
 def _idle_status() -> grpc.Status:

@@ -11,7 +11,7 @@ import grpc
 from shared.domain.errors import Overloaded
 from shared.rpc.accepted_connections import AcceptedConnections
 from shared.rpc.call_pool import is_refusing, run_in
-from shared.rpc.caller_gate import Door, GuardedStreams
+from shared.rpc.caller_gate import GuardedStreams, MethodGate
 from shared.rpc.grpc_internals import ServerCall
 from shared.rpc.open_calls import OpenCalls, RequestReceiver
 from shared.rpc.open_streams import Patience, current_stream
@@ -45,12 +45,12 @@ class SidePool:
         """Return a method like `stream`, for which the one request is received before it gets a thread."""
         return run_in(RequestReceiver(calls, self._pool, timeout_s), self._bounded(method))
 
-    def stream(self, method: Method[Q, R], door: Door | None = None) -> Method[Q, R]:
+    def stream(self, method: Method[Q, R], gate: MethodGate | None = None) -> Method[Q, R]:
         """Return a method that runs in the pool, responds many times and may wait in between.
 
-        With a `door` its callers are judged.
+        With a `gate` its callers are authenticated, authorized and held to their limits.
         """
-        return run_in(self._pool if door is None else GuardedStreams(self._pool, door), self._bounded(method))
+        return run_in(self._pool if gate is None else GuardedStreams(self._pool, gate), self._bounded(method))
 
     def end_unwelcome(self, judge: Callable[[ServerCall], grpc.Status | None]) -> None:
         """End the open streams for which `judge` returns a status."""

@@ -27,7 +27,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from shared.domain.errors import InvalidRequest
 from shared.rpc.call_layers import parsed
 from shared.rpc.call_pool import run_in
-from shared.rpc.caller_gate import Door
+from shared.rpc.caller_gate import MethodGate
 from shared.rpc.open_calls import RequestReceiver
 from shared.rpc.side_pool import SidePool
 from shared.rpc.statuses import status_of
@@ -91,15 +91,15 @@ NEWER_REFLECTION = "grpc.reflection.v1.ServerReflection"
 
 
 def reflection_handlers(
-    services: Sequence[str], pool: SidePool, door: Door | None = None
+    services: Sequence[str], pool: SidePool, gate: MethodGate | None = None
 ) -> list[grpc.GenericRpcHandler]:
-    """Return the handlers that reflect `services` (full names) and reflection itself, run in `pool`.
+    """Return the handlers of gRPC server reflection for `services` (full names) and itself, run in `pool`.
 
-    With a `door` callers are judged.
+    With a `gate` callers are authenticated, authorized and held to their limits.
     """
     servicer = reflection.ReflectionServicer([*services, reflection.SERVICE_NAME])
     method = grpc.stream_stream_rpc_method_handler(
-        pool.stream(servicer.ServerReflectionInfo, door), _parsed, ServerReflectionResponse.SerializeToString
+        pool.stream(servicer.ServerReflectionInfo, gate), _parsed, ServerReflectionResponse.SerializeToString
     )
     return [
         grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method})

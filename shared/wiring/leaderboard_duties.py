@@ -165,7 +165,7 @@ def start_period_maintenance(
 def start_ranking_refresh(
     live: LiveCatalogue[EncodedCatalogue], database: Database, clocks: Clocks, process: Process
 ) -> None:
-    """Start to note which leaderboards this process uses, and to let the rankings in the database follow the scores."""
+    """Start two duties: one records which leaderboards this process uses, one updates the rankings in the database."""
 
     def note_in_use() -> None:
         in_use = live.in_use

@@ -1,4 +1,4 @@
-"""Callers are judged by a real server before their request is received, and streams again while they are open."""
+"""A real server admits callers before it receives their request, and checks those of open streams again."""
 
 from __future__ import annotations
 

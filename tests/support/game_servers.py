@@ -1,4 +1,4 @@
-"""The development stack's game with both doors open, and the providers that deliver to it."""
+"""The development stack's game with both of its servers, and the providers that deliver to it."""
 
 from __future__ import annotations
 

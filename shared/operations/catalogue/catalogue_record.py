@@ -21,7 +21,7 @@ from shared.postgres.leaderboards import leaderboard_periods
 def record_catalogue(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> Catalogue:
     """Record that a catalogue is in use, and open the current and the next period of its leaderboards.
 
-    Return the catalogue with what draws the goals of its pools.
+    Return the catalogue with `pools` set: the secret and the recorded versions from which goals are drawn.
 
     Recording it again changes nothing. Raise `CatalogueInvalid` with everything that contradicts earlier catalogues,
     and then record nothing: the ids of a refused catalogue stay free. If two processes define a new goal differently,

@@ -18,7 +18,7 @@ NEEDED_FOR: Microseconds = 40 * DAY
 
 
 def with_pools(database: Database, catalogue: Catalogue, now: Instant, deadline: float) -> Catalogue:
-    """Record the pools of a catalogue that is taken into use, and return it with what draws their goals.
+    """Record the pools of a catalogue that is taken into use, and return it as `record_pools` does.
 
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
@@ -28,7 +28,7 @@ def with_pools(database: Database, catalogue: Catalogue, now: Instant, deadline:
 
 
 def record_pools(connection: Connection, catalogue: Catalogue, now: Instant) -> Catalogue:
-    """Record the pools of a catalogue, and return it with what draws their goals. Without pools it is the same."""
+    """Record the pools of a catalogue, and return it as `drawn_by` does. Without pools it is the same."""
     challenges = {challenge.id: challenge for challenge in catalogue.pool_challenges}
     if not challenges:
         return catalogue
@@ -49,7 +49,10 @@ def record_pools(connection: Connection, catalogue: Catalogue, now: Instant) -> 
 
 
 def drawn_by(catalogue: Catalogue, secret: bytes, versions: Mapping[str, Sequence[DatedVersion]]) -> Catalogue:
-    """Return the catalogue with what draws the goals of its pools. Each has at least one version."""
+    """Return the catalogue with `pools` set: the secret and the recorded versions from which goals are drawn.
+
+    Each pool has at least one version.
+    """
     pools = Pools(
         secret,
         [

@@ -67,7 +67,7 @@ def apply_events(
 
     `granting` is for goals that are claimed automatically. `now` decides which of their rewards can still be claimed;
     it is the time of claims unless it is given. The statements lock in the order in which all transactions lock:
-    ledger; by level tally, assignment, completion; grant; standing.
+    ledger; then level by level: tally, assignment, completion; then grant; then standing.
 
     With `expect_unseen` the events are counted in the round trip that records them. Raise `SeenBefore` if that was
     wrong; then the transaction must be rolled back.

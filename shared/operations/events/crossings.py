@@ -86,10 +86,10 @@ def streak_crossings(
 
 
 def credited_crossings(connection: Connection, catalogue: Catalogue, merged: Iterable[MergedTally]) -> list[Crossing]:
-    """Return the rungs of goals that count from their activation on, each with its tally as the player's goal sees it.
+    """Return the rungs that goals counting from their activation on have reached by this merge.
 
-    Baselines are read now that the tallies are locked, so no activation comes between; and only those of goals whose
-    targets would be reached without one.
+    Each has its tally less the baseline. Baselines are read here, while the tallies are locked, so no activation comes
+    between; only for goals that would be reached without one.
     """
     found = [
         (tally, goal)

@@ -67,7 +67,7 @@ def set_goal_active(
             check_activation(challenge, (goal,), view, after, inactive_since, catalogue, now)
         assignments.store(connection, user_id, goal.id, switched.assignment, now)
         changes = StandingChanges(catalogue, now, granting)
-        changes.switch(user_id)
+        changes.note_assignments(user_id)
         records = _completed(user_id, goal, switched, view)
         stored = changes.complete(connection, records, left_unclaimed=() if active else records) if records else {}
         if active and goal.id in catalogue.auto_claimed:

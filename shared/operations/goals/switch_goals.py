@@ -106,7 +106,7 @@ def _store(
                 key = CompletionKey(user_id, goal.id, period.start, each)
                 records[key] = record_of(goal, None, since, period.start, each)
     assignments.store_all(connection, user_id, chosen, now)
-    changes.switch(user_id)
+    changes.note_assignments(user_id)
     if records:
         changes.complete(connection, records, left_unclaimed=[key for key in records if not chosen[key.goal_id].active])
     waiting = [in_all_periods(user_id, goal, now) for goal in switches.on if goal.id in catalogue.auto_claimed]

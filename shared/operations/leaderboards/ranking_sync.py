@@ -183,13 +183,13 @@ class RankingSync:
                 batch = user_ids[start : start + PLAYERS_MAX]
                 rankings.put(scores_of(self._database, self._catalogue(), batch, deadline), identity.key)
             entry_ids = [entry.entry_id for entry in missed]
-            settle_entries(self._database, self._catalogue(), rankings, entry_ids, user_ids, identity.key, deadline)
+            delete_entries(self._database, self._catalogue(), rankings, entry_ids, user_ids, identity.key, deadline)
         except (CacheUnavailable, CacheRefused, CatalogueUnavailable):
             return False
         return True
 
 
-def settle_entries(
+def delete_entries(
     database: Database,
     catalogue: Catalogue,
     rankings: RankingCache,
@@ -208,13 +208,13 @@ def settle_entries(
         journal.delete(connection, entry_ids, database_key)
         erased = ledger.read_erased(connection, user_ids)
         # The erasure has taken the player out of the entries. Until Redis has none of the player, whatever becomes of
-        # Redis or this process, an entry leads the repair there.
+        # Redis or this process, an entry makes the repair visit the player.
         return erased, [journal.insert(connection, sorted(erased))] if erased else []
 
-    erased, led = database.transact(delete, deadline)
+    erased, repair_entries = database.transact(delete, deadline)
     if erased:
         remove_erased(database, catalogue, rankings, erased, database_key, deadline)
-        database.transact(lambda connection: journal.delete(connection, led, database_key), deadline)
+        database.transact(lambda connection: journal.delete(connection, repair_entries, database_key), deadline)
 
 
 def remove_erased(

@@ -66,7 +66,7 @@ class StandingChanges:
         self._parts: list[tuple[StandingKey, Standing]] = []
         self._due: set[CompletionKey] = set()
         """Completions to be claimed without a call."""
-        self._switched: set[str] = set()
+        self._reassigned: set[str] = set()
         """The players whose choices for goals the transaction stores."""
         self.claims: dict[CompletionKey, Claim] = {}
         """All claims that were made, automatic ones included."""
@@ -105,12 +105,12 @@ class StandingChanges:
         self._add_completed(stored)
         return stored
 
-    def switch(self, user_id: str) -> None:
-        """Let a player be counted again whose choices for goals the transaction stores."""
-        self._switched.add(user_id)
+    def note_assignments(self, user_id: str) -> None:
+        """Note that the transaction changes this player's assignments, so that the player is counted again."""
+        self._reassigned.add(user_id)
 
     def unlock(self, connection: Connection, candidates: Collection[Candidates]) -> None:
-        """Claim those of these completions automatically that nothing stands in the way of any more."""
+        """Claim automatically those of these completions that now can be claimed: unlocked and active."""
         self._due |= due_among(connection, self._catalogue, candidates, self._now)
 
     def claim(
@@ -166,8 +166,8 @@ class StandingChanges:
     def _note_counted(
         self, connection: Connection, added: Collection[StandingKey], merged: Sequence[MergedTally]
     ) -> None:
-        """Let the players be counted again of whom a challenge may count more than before."""
-        changed = {key.user_id for key in added} | self._switched
+        """Note the players of whom a challenge may count more than before."""
+        changed = {key.user_id for key in added} | self._reassigned
         begun = [tally for tally in merged if tally.has_begun]
         if begun:
             counted = self._catalogue.goals_by_tally
@@ -175,12 +175,12 @@ class StandingChanges:
         note_changed(connection, CHALLENGE_COUNT, changed)
         credited = self._catalogue.credited_from_assignment
         if credited:
-            moved = [
+            tallies_before = [
                 (tally.user_id, goal.id, tally.before.judged_by(goal.counting))
                 for tally in merged
                 for goal in credited.get((tally.stat, tally.schedule), ())
             ]
-            note_first_credited(connection, CHALLENGE_COUNT, moved)
+            note_first_credited(connection, CHALLENGE_COUNT, tallies_before)
 
     def _ranked(self, merged: Sequence[MergedTally]) -> list[TallyState]:
         leaderboards = self._catalogue.leaderboards_over

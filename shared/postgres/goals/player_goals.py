@@ -31,34 +31,36 @@ def read(connection: Connection, user_id: str, goals: Collection[Goal], current:
 
     The goals that they require must be among them.
     """
-    besides = _read_besides(connection, user_id, goals, current)
-    return _stored(goals, current, _READ.only_row(connection, *_parameters(user_id, goals, current)), besides)
+    separate = _read_separately(connection, user_id, goals, current)
+    return _stored(goals, current, _READ.only_row(connection, *_parameters(user_id, goals, current)), separate)
 
 
 def read_later(
     connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
 ) -> Callable[[], PlayerView]:
-    """Read a player as `read` does, but by the next round trip, which may be that of COMMIT.
+    """Queue the statement of `read`; it is sent with the transaction's next statement or with COMMIT.
 
-    Return a function that returns the view after that.
+    Return a function to call after that: it returns the view.
     """
-    besides = _read_besides(connection, user_id, goals, current)
+    separate = _read_separately(connection, user_id, goals, current)
     execution = _READ.defer(connection, *_parameters(user_id, goals, current))
-    return lambda: _stored(goals, current, execution.rows[0], besides)
+    return lambda: _stored(goals, current, execution.rows[0], separate)
 
 
-class _Besides(NamedTuple):
-    """The part of a player that decides the status of few goals, read by statements of its own where it does."""
+class _SeparateReads(NamedTuple):
+    """The parts of a player that few goals need, each read by a statement of its own, only if a goal needs it."""
 
     streaks: Callable[[], Mapping[StreakKey, Streak]]
     ever: Execution | None
     attributes: Callable[[], Collection[str]]
 
 
-def _read_besides(connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> _Besides:
-    """Read it by the next statement, which the caller executes."""
+def _read_separately(
+    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
+) -> _SeparateReads:
+    """Queue these statements; they are sent with the next one, which the caller executes."""
     ever = [goal.id for goal in goals if goal.id in current.required_ever] if current.required_ever else ()
-    return _Besides(
+    return _SeparateReads(
         player_streaks.read_later(
             connection, user_id, current, {goal.stat for goal in goals if goal.streak is not None}
         ),
@@ -87,7 +89,9 @@ def _parameters(user_id: str, goals: Collection[Goal], current: CurrentPeriods) 
     )
 
 
-def _stored(goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], besides: _Besides) -> PlayerView:
+def _stored(
+    goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], separate: _SeparateReads
+) -> PlayerView:
     time_zones, zone_times, *arrays = row
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
@@ -107,11 +111,11 @@ def _stored(goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any]
         period_tallies_of(periods, *by_period),
         periods.periods,
         periods.ended,
-        frozenset() if besides.ever is None else frozenset(goal_id for (goal_id,) in besides.ever.rows),
+        frozenset() if separate.ever is None else frozenset(goal_id for (goal_id,) in separate.ever.rows),
         zones,
-        attributes=frozenset(besides.attributes()),
+        attributes=frozenset(separate.attributes()),
         occurrences=occurrences,
-        streaks=besides.streaks(),
+        streaks=separate.streaks(),
     )
 
 

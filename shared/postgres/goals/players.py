@@ -60,9 +60,9 @@ def read_unless(
 def read_later(
     connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS
 ) -> Callable[[], StoredPlayer | None]:
-    """Read a player as `read` does, but by the next round trip, which may be that of COMMIT.
+    """Queue the statement of `read`; it is sent with the transaction's next statement or with COMMIT.
 
-    Return a function that returns the player after that; None if no response came.
+    Return a function to call after that: it returns the player, or None if the response was lost.
     """
     found, parameters = _statement_of(user_id, current)
     streaks = player_streaks.read_later(connection, user_id, current)

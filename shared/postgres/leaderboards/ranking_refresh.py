@@ -52,7 +52,7 @@ class Phase(Enum):
     """The phase of a ranking whose players are stored."""
 
     OPEN = "open"
-    """It follows the scores."""
+    """It is updated when scores change."""
     CLOSING = "closing"
     """It is being made final."""
 
@@ -155,7 +155,10 @@ def take_changes(connection: Connection, players: int, read: Callable[[], object
 
 
 def note(connection: Connection, user_ids: Collection[str]) -> None:
-    """Let the rankings follow changes of scores of these players that have no entry in the journal, by COMMIT."""
+    """Note changes of scores of these players that have no entry in the journal, for the update of rankings.
+
+    Sent with the next statement or with COMMIT.
+    """
     _NOTE.defer(connection, text_array(sorted(user_ids)), len(user_ids))
 
 

@@ -40,7 +40,10 @@ class StoredStatistics(NamedTuple):
 def read(
     connection: Connection, user_id: str, first: Day, last: Day, current: CurrentPeriods = NO_PERIODS
 ) -> StoredStatistics:
-    """Return everything about one player as of the lifetime and the current periods, in one round trip."""
+    """Return what a player's statistics are computed from, in one round trip.
+
+    That is the lifetime, the `current` periods, and the number of completions from day `first` to day `last`.
+    """
     ranges = (*tally_ranges(current), *completion_ranges(current), *pool_ranges(current))
     streaks = player_streaks.read_later(connection, user_id, current)
     *columns, time_zone, zone_times, zone_names = _READ.only_row(connection, user_id, first * DAY, last * DAY, *ranges)
