@@ -2,7 +2,7 @@
 
 Those of unary methods are the same for all methods, from the outside in:
 
-1. callers, where they are authenticated, authorized and limited (`shared.rpc.caller_gate`): before the request is received, by its headers;
+1. callers: authentication, role and limits (`shared.rpc.caller_gate`), by the headers, before the request is received;
 2. admission: the request is received (`shared.rpc.open_calls`), then the call waits for a thread, or is refused
    (`shared.rpc.call_pool`) before anything else is spent on it;
 3. tracing: a sampled call gets a span, whatever its outcome;

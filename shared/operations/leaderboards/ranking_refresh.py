@@ -87,7 +87,7 @@ class RankingRefresh:
         """The progress as of the last pass or step; None if no process has begun yet."""
         self._took = telemetry.histogram(
             "leaderboard_refresh_seconds",
-            "Duration of steps by which the rankings in the database follow the scores.",
+            "Duration of steps that update the rankings in the database.",
             buckets=SECONDS_BUCKETS,
         )
         telemetry.gauge("leaderboard_ranking_age_seconds", "Age of the rankings in the database.", self._age_s)

@@ -46,7 +46,7 @@ class _PostgresReader:
 
 
 class RankingReader(_PostgresReader):
-    """A reader of rankings that follow the scores; it returns None for those that are not complete yet."""
+    """A reader of rankings that the duty keeps up to date; it returns None for those that are not complete yet."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, _RANKING_FROM, _RANKING_OF_PLAYERS)

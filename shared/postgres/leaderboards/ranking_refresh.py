@@ -155,10 +155,7 @@ def take_changes(connection: Connection, players: int, read: Callable[[], object
 
 
 def note(connection: Connection, user_ids: Collection[str]) -> None:
-    """Note changes of scores of these players that have no entry in the journal, for the update of rankings.
-
-    Sent with the next statement or with COMMIT.
-    """
+    """Note changed scores of players without an entry in the journal. Sent with the next statement or with COMMIT."""
     _NOTE.defer(connection, text_array(sorted(user_ids)), len(user_ids))
 
 
