@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from shared.cache.keys import KeySpace
 from shared.domain.erasure import PSEUDONYM_DIGITS, Listed, key_hash, line_of, player_hash, pseudonym_of, read_line
 from shared.domain.operator_acts import Acting
 from shared.operations.operators.erase_player import ErasureRefused, Receipt, erase_player
+from shared.operations.operators.resting import rest_after
 from shared.postgres import database_identity
 from shared.postgres.database import Database
 from shared.postgres.operators import player_data
@@ -133,10 +135,12 @@ def _replay(path: Path, key: bytes, acting: Acting) -> int:
             pseudonym = listed.get(hashed)
             if pseudonym is None:
                 continue
+            started = time.monotonic()
             try:
                 complete = _erase(database, user_id, Listed(hashed, pseudonym), key, acting)
                 erased += complete
                 failed += not complete
+                rest_after(started)
             except ErasureRefused as refusal:
                 failed += 1
                 say_error(f"{pseudonym}: not erased: {refusal}")

@@ -6,17 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from admin import arguments
 from admin.erasure import erase
-from admin.opening import open_database, read, stop
+from admin.opening import deadline, open_database, read, stop
 from admin.player_import import import_
 from admin.replay import replay
 from admin.terminal import say
 from admin.terminal import show as show_table
-from shared.domain.player_lines import header, line_of
+from shared.operations.operators.export_player import export_player
 from shared.postgres.operators import player_data
 from shared.postgres.operators.player_data import PlayerRow
 
@@ -35,8 +36,12 @@ def _rows(user_id: str) -> list[PlayerRow]:
     with open_database("player") as database:
         found = read(database, lambda connection: player_data.read_rows(connection, user_id))
     if not found:
-        stop(f"nothing is stored of the player {user_id}")
+        _stop_unknown(user_id)
     return found
+
+
+def _stop_unknown(user_id: str) -> NoReturn:
+    stop(f"nothing is stored of the player {user_id}")
 
 
 @player.command()
@@ -65,7 +70,10 @@ def _cell(value: object) -> object:
 )
 def export(player: str, output: Path | None) -> None:
     """Print everything that is stored of a player as JSON, one object a line. `player import` reads it."""
-    lines = [header(player), *(line_of(row.table, row.content) for row in _rows(player))]
+    with open_database("player") as database:
+        lines = export_player(database, player, deadline())
+    if not lines:
+        _stop_unknown(player)
     if output is None:
         # JSON has escapes of its own for what a terminal should not see.
         say(*lines)

@@ -21,13 +21,15 @@ from shared.domain.erasure import key_hash, player_hash, pseudonym_of
 from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START
 from shared.domain.operator_acts import Acting
-from shared.domain.player_lines import LineReader, line_of
+from shared.domain.player_lines import LineReader
 from shared.domain.standings import CompletionRecord
 from shared.operations.operators.erase_player import erase_player
+from shared.operations.operators.export_player import export_player
 from shared.operations.operators.import_players import PlayerImport, batches
+from shared.operations.operators.resting import rest_after
 from shared.postgres.connection import Connection
 from shared.postgres.goals import completions
-from shared.postgres.operators import player_data, player_import
+from shared.postgres.operators import player_import
 from shared.postgres.operators.player_data import ErasedPlayer
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
@@ -107,13 +109,13 @@ class _Took:
                 if over.is_set():
                     return
                 started, deadline = time.monotonic(), time.monotonic() + PATIENCE_S
-                rows = database.autocommit(partial(player_data.read_rows, user_id=user_id), deadline)
-                _ = [line_of(*row) for row in rows]
+                export_player(database, user_id, deadline)
                 exported = time.monotonic()
                 erased = ErasedPlayer(user_id, pseudonym_of(f"{number:016x}"), player_hash(user_id, b""), key_hash(b""))
                 erase_player(database, erased, Acting(system_clock(), "bench", "bench"), deadline)
                 self.exports.append(exported - started)
                 self.erasures.append(time.monotonic() - exported)
+                rest_after(exported)
 
 
 class _Erasing:

@@ -220,6 +220,37 @@ def test_a_list_under_another_key_is_not_taken_for_one_without_players(
     assert site.rows("SELECT count(*) FROM player_import") == [(0,)]
 
 
+@pytest.mark.parametrize("erased_before", [False, True])
+def test_a_refused_erasure_leaves_the_tombstone_of_the_one_before(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured, erased_before: bool
+) -> None:
+    settle(site)
+    if erased_before:
+        assert erase(site) == 0
+        site.play(first=100)
+        with connected(site.database_url) as connection:
+            # A call that came after the erasure, which nothing refuses.
+            connection.execute("INSERT INTO player VALUES ($1, 'UTC', now())", [PLAYER])
+    stored = player_data.store_tombstone
+
+    def store_while_a_reward_is_claimed(connection: Connection, user_id: str, *rest: int) -> int:
+        claim = (
+            "INSERT INTO reward_outbox (user_id, goal_id, period_start, occurrence, claim_number, grant_id, state,"
+            " provider, reward_type, reward_id, quantity, priority, attempts, lease_token, due_time, create_time)"
+            " VALUES ($1, 'win', 'epoch', 1, 1, gen_random_uuid(), 'PENDING',"
+            " 'log', 'ITEM', 'x', 1, 5, 0, 0, now(), now())"
+        )
+        with connected(site.database_url) as claiming:
+            claiming.execute(claim, [user_id])
+        return stored(connection, user_id, *rest)
+
+    monkeypatch.setattr(player_data, "store_tombstone", store_while_a_reward_is_claimed)
+    with pytest.raises(SystemExit):
+        erase(site)
+    assert "1 grants may still be delivered" in capsys.readouterr().err
+    assert site.rows("SELECT user_id FROM player_tombstone") == ([(PLAYER,)] if erased_before else [])
+
+
 def imported(site: Site, name: str = "move") -> int:
     file = site.catalogue_file.parent / "one.jsonl"
     line = {"table": "tally", "user_id": "foreign", "source": "stat", "stat_code": "kills", "sum": 7, "events": 4}

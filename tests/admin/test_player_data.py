@@ -17,8 +17,9 @@ from shared.domain.events import Event, Outcome, Verdict
 from shared.domain.instant import DAY, HOUR
 from shared.operations.events.ledger_partitions import keep_ledger_partitions
 from shared.operations.rewards.claim import claim_reward
+from shared.postgres.operators import player_data
 from tests.admin.site import PLAYERS, Site, admin
-from tests.support.databases import opened, soon
+from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.services import NOW
 from tests.support.strategies import KILLS
@@ -92,8 +93,7 @@ def traces(found: bytes) -> list[bytes]:
     return [form.encode() for form in forms if form.encode() in found]
 
 
-@pytest.mark.usefixtures("zoe")
-def test_everything_of_a_player_is_shown_and_exported(capsys: Captured, tmp_path: Path) -> None:
+def test_everything_of_a_player_is_shown_and_exported(zoe: Site, capsys: Captured, tmp_path: Path) -> None:
     capsys.readouterr()
     assert admin("player", "export", ZOE) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -113,6 +113,8 @@ def test_everything_of_a_player_is_shown_and_exported(capsys: Captured, tmp_path
         "operator_audit",
     }
     assert {line["user_id"] for line in lines} == {ZOE}
+    with connected(zoe.database_url) as connection:
+        assert player_data.traces(connection, ZOE) == {line["table"] for line in lines[1:]}
     assert admin("player", "show", ZOE) == 0
     shown = capsys.readouterr().out
     assert all(line["table"] in shown for line in lines[1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.postgres.operators import player_data
+from tests.support.databases import connected
 from tests.support.services import rows
 
 WITHOUT_PLAYERS = {
@@ -57,3 +59,15 @@ def test_every_column_that_can_hold_a_player_is_covered(database_url: str) -> No
     assert unknown == set(), "give it a column user_id, or list it here"
     named = {name for name, column, _ in columns if "user" in column or "player" in column}
     assert named - covered - {"erased_import", "leaderboard_bucket", "leaderboard_period", "ranking_finish"} == set()
+
+
+def test_a_row_in_any_table_is_a_trace_of_its_player(database_url: str) -> None:
+    with connected(database_url) as connection:
+        connection.execute("CREATE TABLE of_a_later_release (user_id text)")
+        connection.execute("INSERT INTO of_a_later_release VALUES ('ana')")
+        connection.execute("INSERT INTO player_tombstone VALUES ('ana', 'epoch', 'epoch'), ('bea', 'epoch', 'epoch')")
+        connection.execute("INSERT INTO leaderboard_period VALUES ('old', 'epoch', 'epoch', NULL, NULL)")
+        connection.execute("INSERT INTO leaderboard_final VALUES ('old', 'epoch', 1, 1, 'ana', 9, 'epoch')")
+        connection.execute("INSERT INTO event_seen VALUES ('2024-02-29', 'ana', decode(md5('x'), 'hex'))")
+        assert player_data.traces(connection, "ana") == {"of_a_later_release", "leaderboard_final", "event_seen"}
+        assert player_data.traces(connection, "bea") == set(), "a tombstone is left of who is gone"

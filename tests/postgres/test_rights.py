@@ -27,6 +27,7 @@ OPERATORS_FUNCTIONS = {
     "player_tables",
     "player_rows",
     "player_ids",
+    "player_traces",
     "erase_player",
     "import_player_rows",
 }

@@ -17,6 +17,7 @@ from shared.domain.operator_acts import Acting
 from shared.operations.goals.known_player import PlayerUnknown
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.events import ledger
 from shared.postgres.leaderboards import leaderboard_periods
 from shared.postgres.operators import player_data
 from shared.postgres.operators.player_data import ErasedPlayer
@@ -66,7 +67,7 @@ def erase_player(
     database raises.
     """
     user_id = player.user_id
-    if not database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline):
+    if not database.autocommit(lambda connection: player_data.traces(connection, user_id), deadline):
         raise PlayerUnknown(user_id)
     if not database.autocommit(player_data.may_erase, deadline):
         raise ErasureRefused(
@@ -74,9 +75,12 @@ def erase_player(
         )
     _require_settled(database, user_id, deadline)
     note()
-    tombstone = database.transact(
-        lambda connection: player_data.store_tombstone(connection, user_id, acting.time, HORIZON_MIN), deadline
-    )
+
+    def refuse_events(connection: Connection) -> tuple[bool, int]:
+        erased_before = bool(ledger.read_refused(connection, {user_id}).erased)
+        return erased_before, player_data.store_tombstone(connection, user_id, acting.time, HORIZON_MIN)
+
+    erased_before, tombstone = database.transact(refuse_events, deadline)
     if not _await_older(database, tombstone, deadline):
         raise ErasureRefused(
             f"a transaction that began before has not ended for {OTHERS_S:g} s, and may write of the player: try again"
@@ -102,14 +106,15 @@ def erase_player(
     except ContentRefused as refused:
         if not player_data.is_unsettled(refused):
             raise
-        # Claimed since it was looked for.
-        database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
+        # Claimed since it was looked for. The tombstone of an erasure before stays.
+        if not erased_before:
+            database.transact(lambda connection: player_data.delete_tombstone(connection, user_id), deadline)
         _require_settled(database, user_id, deadline)
         raise ErasureRefused("a reward was claimed in this moment, and the player is listed already") from refused
     complete = _await_older(database, erased.transaction_id, time.monotonic() + OTHERS_S)
     deadline = time.monotonic() + ERASE_S
-    left = database.autocommit(lambda connection: player_data.read_rows(connection, user_id), deadline)
-    if any(row.table != "event_seen" for row in left):
+    left = database.autocommit(lambda connection: player_data.traces(connection, user_id), deadline)
+    if left - {"event_seen"}:
         erase_once_periods_are_final()
     return Receipt(player.pseudonym, erased.rows, complete)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.instant import Instant, Microseconds
@@ -13,6 +13,9 @@ from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import statement
 
 _READ_ROWS = statement("read_player_rows")
+_OPEN_ROWS = statement("open_player_rows")
+_FETCH_ROWS = statement("fetch_player_rows")
+_TRACES = statement("read_player_traces")
 _READ_IDS = statement("read_player_ids")
 _MAY_ERASE = statement("may_erase_players")
 _UNSETTLED = statement("read_unsettled_grants")
@@ -22,6 +25,7 @@ _OLDEST = statement("oldest_transaction")
 _ERASE = statement("erase_player")
 _MARK_IMPORTS = statement("mark_erased_imports")
 _FORGET_BOOKMARKS = statement("forget_bookmarks")
+_FORGET_FINISH_BOOKMARKS = statement("forget_finish_bookmarks")
 _DISTRUST = statement("distrust_boards")
 
 _UNSETTLED_STATE = "22C01"
@@ -39,6 +43,18 @@ class PlayerRow(NamedTuple):
 def read_rows(connection: Connection, user_id: str) -> list[PlayerRow]:
     """Return everything that is stored of a player."""
     return list(map(PlayerRow._make, _READ_ROWS.rows(connection, user_id)))
+
+
+def row_pages(connection: Connection, user_id: str) -> Iterator[list[PlayerRow]]:
+    """Yield everything that is stored of a player as of now, in pages of 200 rows; within a transaction."""
+    _OPEN_ROWS.precede(connection, user_id)
+    while page := list(map(PlayerRow._make, _FETCH_ROWS.rows(connection))):
+        yield page
+
+
+def traces(connection: Connection, user_id: str) -> frozenset[str]:
+    """Return the tables in which anything of a player is stored. Thousands of rows cost no more than one."""
+    return frozenset(table for (table,) in _TRACES.rows(connection, user_id))
 
 
 def read_ids(connection: Connection, after: str, count: int) -> list[str]:
@@ -95,6 +111,7 @@ def erase(connection: Connection, player: ErasedPlayer, acting: Acting) -> Erase
     """Erase a player, and record it in the audit under the pseudonym."""
     user_id, pseudonym, player_hash, key_hash = player
     _FORGET_BOOKMARKS.precede(connection, user_id)
+    _FORGET_FINISH_BOOKMARKS.precede(connection, user_id)
     _MARK_IMPORTS.precede(connection, user_id, player_hash, key_hash)
     rows, transaction_id = _ERASE.only_row(connection, user_id, pseudonym, acting.time, acting.operator, acting.reason)
     return Erased(json.loads(rows), transaction_id)

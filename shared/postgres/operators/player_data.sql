@@ -3,6 +3,20 @@
 -- $1 user_id
 SELECT kind::text, content::text FROM player_rows($1);
 
+-- name: open_player_rows
+-- Open a cursor over everything that is stored of a player, each row as JSON with its table, as of now.
+-- $1 user_id
+DECLARE player_row NO SCROLL CURSOR FOR SELECT kind::text, content::text FROM player_rows($1);
+
+-- name: fetch_player_rows
+-- Return the next rows of the cursor.
+FETCH 200 FROM player_row;
+
+-- name: read_player_traces
+-- Return the tables in which anything of a player is stored.
+-- $1 user_id
+SELECT player_traces($1)::text;
+
 -- name: read_player_ids
 -- Return a page of the players of whom anything is stored, after the last one of the previous page.
 -- $1 after_user_id, $2 count_max
@@ -53,6 +67,31 @@ UPDATE player_sweep
 SET
     bookmark = CASE WHEN bookmark = $1 THEN '' ELSE bookmark END,
     visited = CASE WHEN bookmark = $1 THEN 0 ELSE visited END;
+
+-- name: forget_finish_bookmarks
+-- Let no ranking that is being made final have come as far as a player who is to be erased, but as far as the player before.
+-- $1 user_id
+UPDATE ranking_finish AS finish
+SET
+    bookmark = CASE WHEN bookmark = $1 THEN coalesce((
+        SELECT user_id
+        FROM leaderboard_ranking AS ranked
+        WHERE ranked.board_id = finish.board_id AND ranked.period_start = finish.period_start AND ranked.user_id < $1
+        ORDER BY user_id DESC
+        LIMIT 1
+    ), '') ELSE bookmark END,
+    last_id = CASE WHEN last_id = $1 THEN coalesce((
+        SELECT user_id
+        FROM leaderboard_ranking AS ranked
+        WHERE ranked.board_id = finish.board_id
+            AND ranked.period_start = finish.period_start
+            AND ranked.sort_score = finish.last_score
+            AND ranked.reached_time = finish.last_time
+            AND ranked.user_id < $1
+        ORDER BY user_id DESC
+        LIMIT 1
+    ), '') ELSE last_id END
+WHERE bookmark = $1 OR last_id = $1;
 
 -- name: erase_player
 -- Erase a player, and return the numbers of rows by table as JSON, and the transaction's id.

@@ -1,0 +1,1 @@
+DROP FUNCTION player_traces(text);
